@@ -1,0 +1,61 @@
+"""A network: stages of layers and a head, before any map size is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ctcdsl.ir.layers import HeadLayer, TrunkLayer
+from ctcdsl.ir.shapes import Shape
+from ctcdsl.text import Span
+
+
+class PadRule(StrEnum):
+    """How a layer without a `p` tag is padded."""
+
+    SAME = "same"
+    PAPER = "paper"
+    VALID = "valid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Layers that work on maps of about one size; `name` where the author gave one."""
+
+    name: str | None
+    layers: tuple[TrunkLayer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What turns the last map into class scores; no layers for a trunk alone.
+
+    `implied` when the author named none and the network took the paper's.
+    """
+
+    name: str = "head"
+    layers: tuple[HeadLayer, ...]
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network as the author wrote it, names resolved and repeats unrolled.
+
+    `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
+    asked for.
+    """
+
+    name: str
+    input: Shape
+    classes: int
+    pad: PadRule
+    maps: tuple[tuple[int, int], ...]
+    stages: tuple[Stage, ...]
+    head: Head
+    origin: Span = field(compare=False)
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """A name for each stage: the author's, or `stage1`, `stage2`, …."""
+        return tuple(stage.name or f"stage{k}" for k, stage in enumerate(self.stages, start=1))

@@ -1,0 +1,48 @@
+"""Feature maps and the arithmetic of sliding windows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shape(NamedTuple):
+    """A feature map of one image; a vector of features has height and width 1."""
+
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.height}x{self.width}"
+
+    @property
+    def numel(self) -> int:
+        """The number of values."""
+        return self.channels * self.height * self.width
+
+
+def window_count(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> int:
+    """Return how many windows fit along one side: the size of the output map.
+
+    Floors, as convolutions do. With `ceil` a last window may reach over the far border,
+    but must begin inside the map or its near padding (Caffe's rule, and PyTorch's).
+    The result is less than 1 where the kernel is larger than the padded map.
+    """
+    room = size + 2 * padding - kernel
+    if room < 0:
+        return 0
+    if not ceil:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+def pyramid_window(size: int, bins: int) -> tuple[int, int]:
+    """Return kernel and stride that pool a side of `size` into exactly `bins` bins.
+
+    The stride is floor(size/bins) and the kernel covers what remains, so the windows
+    reach both borders. Where the paper's sliding windows (kernel ceil(size/bins), same
+    stride) give `bins` bins, these are the same. Needs 1 <= bins <= size.
+    """
+    stride = size // bins
+    return size - (bins - 1) * stride, stride

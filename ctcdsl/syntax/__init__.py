@@ -1,0 +1,1 @@
+"""The syntax of .ctc files: parser, syntax tree, formatter, word table."""

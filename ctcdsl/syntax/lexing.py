@@ -1,0 +1,75 @@
+"""Between lexer and parser: newlines inside brackets, comments, depth, recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lark import Token
+
+OPENING = {"LPAR": ")", "CALL": ")", "LBRACE": "}", "LSQB": "]"}
+CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "["}
+
+MAX_DEPTH = 64
+"""Brackets nested deeper than this are refused: no network needs them."""
+
+
+class TooDeep(Exception):
+    """Brackets are nested beyond `MAX_DEPTH` at `token`."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(token)
+        self.token = token
+
+
+class Lines:
+    """The token filter between Lark's lexer and its parser.
+
+    Drops newlines inside brackets and remembers which brackets are open. After a syntax
+    error `skip_line` makes it swallow the rest of the line, brackets forgotten, so that
+    one mistake gives one message.
+    """
+
+    # Terminals that no rule uses: they exist to be named in messages.
+    always_accept = ("LET", "DEF", "SLASH", "EQUAL")
+
+    def __init__(self) -> None:
+        self._open: list[Token] = []
+        self._closed: Token | None = None
+        self._skipping = False
+
+    @property
+    def brackets(self) -> tuple[Token, ...]:
+        """The brackets open before the latest token, outermost first."""
+        return (*self._open, self._closed) if self._closed else tuple(self._open)
+
+    def begin(self) -> None:
+        """Forget the text before."""
+        self._open.clear()
+        self._closed = None
+        self._skipping = False
+
+    def skip_line(self) -> None:
+        """Drop every token up to the end of the current line."""
+        self.begin()
+        self._skipping = True
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        """Filter the tokens of a text; called again to go on after a mistake."""
+        for token in stream:
+            kind = token.type
+            self._closed = None
+            if kind == "_NEWLINE":
+                if self._skipping:
+                    self._skipping = False
+                elif self._open:
+                    continue
+            elif self._skipping:
+                continue
+            elif kind in OPENING:
+                self._open.append(token)
+                if len(self._open) > MAX_DEPTH:
+                    raise TooDeep(token)
+            elif kind in CLOSING and self._open and OPENING[self._open[-1].type] == token:
+                # A bracket of another kind stays open: the parser will object to it.
+                self._closed = self._open.pop()
+            yield token

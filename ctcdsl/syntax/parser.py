@@ -1,0 +1,110 @@
+"""Text to syntax tree: Lark's LALR(1) parser, and recovery from mistakes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Lock
+
+from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from ctcdsl import __version__
+from ctcdsl.resources import resource
+from ctcdsl.syntax.build import Builder
+from ctcdsl.syntax.comments import attach
+from ctcdsl.syntax.lexing import Lines, TooDeep
+from ctcdsl.syntax.mistakes import too_deep, unexpected_characters, unexpected_token
+from ctcdsl.syntax.nodes import File
+from ctcdsl.text import Diagnostic, Source, Span
+
+MAX_MISTAKES = 20
+"""Syntax errors reported for one file before the parser gives up."""
+
+
+class Parser:
+    """The parser with its tables: built once, or read from the cache of an earlier run."""
+
+    def __init__(self) -> None:
+        self._builder = Builder()
+        self._lines = Lines()
+        self._comments: list[Token] = []
+        self._busy = Lock()
+        self._lark = Lark(
+            resource("grammar", "ctc.lark").read_text(encoding="utf-8"),
+            parser="lalr",
+            lexer="basic",
+            maybe_placeholders=False,
+            transformer=self._builder,
+            postlex=self._lines,
+            lexer_callbacks={"COMMENT": self._comments.append},
+            cache=_cache_file() or False,
+        )
+
+    def parse(self, source: Source) -> tuple[File, list[Diagnostic]]:
+        """Parse a source; with mistakes, the tree holds the lines that were right."""
+        with self._busy:
+            return self._parse(source)
+
+    def _parse(self, source: Source) -> tuple[File, list[Diagnostic]]:
+        self._builder.source = source
+        self._comments.clear()
+        self._lines.begin()
+        mistakes: list[Diagnostic] = []
+
+        def recover(error: UnexpectedInput) -> bool:
+            if len(mistakes) >= MAX_MISTAKES:
+                return False
+            if isinstance(error, UnexpectedCharacters):
+                mistakes.append(unexpected_characters(source, error))
+                return True
+            assert isinstance(error, UnexpectedToken)
+            mistakes.append(unexpected_token(source, error, self._lines.brackets))
+            if error.token.type not in ("_NEWLINE", "$END"):
+                self._lines.skip_line()
+            _back_to_line_start(error)
+            return True
+
+        try:
+            # The parser ends a line by its newline; the author need not.
+            tree = self._lark.parse(source.text + "\n", on_error=recover)
+        except TooDeep as error:
+            return _empty(source), [*mistakes, too_deep(source, error.token)]
+        except UnexpectedInput:
+            return _empty(source), mistakes
+        assert isinstance(tree, File)
+        return attach(tree, self._comments), mistakes
+
+
+def _back_to_line_start(error: UnexpectedToken) -> None:
+    """Unwind the parser to where a statement, or a table's row, may begin."""
+    state = error.interactive_parser.parser_state
+    table = state.parse_conf.states
+    while not ({"NET", "END"} & table[state.position].keys()):
+        state.state_stack.pop()
+        state.value_stack.pop()
+
+
+def _empty(source: Source) -> File:
+    return File((), (), Span(source, 0, len(source.text)))
+
+
+def _cache_file() -> str | None:
+    """Where Lark keeps the parse tables between runs; None where there is no such place."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base, "ctcdsl")
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: no home folder
+        return None
+    return str(folder / f"parser-{__version__}.bin")
+
+
+_parser: Parser | None = None
+
+
+def parse(source: Source) -> tuple[File, list[Diagnostic]]:
+    """Parse a source into its syntax tree and the syntax errors found on the way."""
+    global _parser
+    if _parser is None:
+        _parser = Parser()
+    return _parser.parse(source)

@@ -1,0 +1,14 @@
+"""Texts, places in them, and the diagnostics that point there."""
+
+from ctcdsl.text.diagnostic import Diagnostic, InternalError, Label, Severity, UserError
+from ctcdsl.text.source import Source, Span
+
+__all__ = [
+    "Diagnostic",
+    "InternalError",
+    "Label",
+    "Severity",
+    "Source",
+    "Span",
+    "UserError",
+]

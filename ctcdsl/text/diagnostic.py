@@ -1,0 +1,53 @@
+"""What went wrong, as data: a code, a sentence, the places, notes and hints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctcdsl.text.source import Span
+
+
+class Severity(StrEnum):
+    """How bad a diagnostic is; only errors fail a run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A place and what is to be said of it (may be empty)."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One message to the user.
+
+    `labels[0]` is the place it is about; further labels are places that explain it.
+    A message about a file or a folder rather than a text has no label but a `path`.
+    """
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    path: str | None = None
+    notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    severity: Severity = Severity.ERROR
+
+
+class UserError(Exception):
+    """The input is wrong: carries the diagnostics that say so. Never a bug of ours."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.diagnostics = diagnostics
+
+
+class InternalError(Exception):
+    """An invariant of ctcdsl itself is broken: never raised for wrong input."""
