@@ -14,7 +14,7 @@ from ctcdsl.ir.layers import (
     Window,
 )
 from ctcdsl.ir.network import Head, Network, PadRule, Stage
-from ctcdsl.ir.shapes import Shape, pyramid_window, window_count
+from ctcdsl.ir.shapes import Shape, convolution_macs, pyramid_window, window_count
 
 __all__ = [
     "Conv",
@@ -33,6 +33,7 @@ __all__ = [
     "Stage",
     "TrunkLayer",
     "Window",
+    "convolution_macs",
     "pyramid_window",
     "window_count",
 ]

@@ -41,8 +41,17 @@ def pyramid_window(size: int, bins: int) -> tuple[int, int]:
     """Return kernel and stride that pool a side of `size` into exactly `bins` bins.
 
     The stride is floor(size/bins) and the kernel covers what remains, so the windows
-    reach both borders. Where the paper's sliding windows (kernel ceil(size/bins), same
-    stride) give `bins` bins, these are the same. Needs 1 <= bins <= size.
+    reach both borders. On maps of 18, 13 and 6 this is SPP-net's own rule, kernel
+    ceil(size/bins); on 17 that rule would give 8 bins for 6. Needs 1 <= bins <= size.
     """
     stride = size // bins
     return size - (bins - 1) * stride, stride
+
+
+def convolution_macs(channels: int, kernel: int, output: Shape) -> int:
+    """Return the multiply-accumulates of a convolution: one term of the paper's Eqn. 1.
+
+    n_(l-1) * s_l^2 * n_l * m_l^2, with `channels` entering, `kernel` = s_l, and `output`
+    the map of n_l channels; m_l^2 is height times width where the map is not square.
+    """
+    return channels * kernel * kernel * output.numel

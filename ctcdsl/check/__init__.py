@@ -1,0 +1,87 @@
+"""Checking: syntax trees to checked networks, with every mistake reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ctcdsl.check.checked import CheckedNetwork, Placed
+from ctcdsl.check.geometry import check_network
+from ctcdsl.check.problems import Problems
+from ctcdsl.check.reader import PAPER_HEAD, read_networks
+from ctcdsl.ir import Network, Shape
+from ctcdsl.syntax.parser import parse
+from ctcdsl.text import Diagnostic, Severity, Source
+
+__all__ = ["PAPER_HEAD", "CheckedNetwork", "Placed", "Report", "check_source", "recheck"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What checking a source gave: the networks without errors, and all that was found."""
+
+    networks: tuple[CheckedNetwork, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any diagnostic is an error."""
+        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+
+
+def check_source(
+    source: Source, *, input: Shape | None = None, classes: int | None = None
+) -> Report:
+    """Parse and check a source.
+
+    Args:
+        source: The text of a spec.
+        input: An input that replaces the spec's; `maps` is then dropped, with a note,
+            since it holds for the spec's own input.
+        classes: A number of classes that replaces the spec's.
+    """
+    tree, mistakes = parse(source)
+    problems = Problems()
+    problems.found += mistakes
+    networks = read_networks(tree, problems)
+    if mistakes:
+        # Lines with syntax errors are missing: what follows from that is no news.
+        names = [d for d in problems.found[len(mistakes) :] if d.code in _WORD_CODES]
+        return Report((), tuple(sorted([*mistakes, *names], key=_position)))
+    return _check(networks, problems, input, classes)
+
+
+def recheck(network: Network, *, input: Shape | None = None, classes: int | None = None) -> Report:
+    """Check a network again, with another input or number of classes."""
+    return _check([network], Problems(), input, classes)
+
+
+def _check(
+    networks: Iterable[Network], problems: Problems, input: Shape | None, classes: int | None
+) -> Report:
+    checked: list[CheckedNetwork] = []
+    for network in networks:
+        changed = network
+        if input is not None and input != network.input:
+            changed = replace(changed, input=input, maps=())
+            if network.maps:
+                problems.add(
+                    Severity.NOTE,
+                    "CTC903",
+                    f"`{network.name}`: `maps` holds for {network.input} and is not checked"
+                    f" at {input}",
+                    network.origin,
+                )
+        if classes is not None:
+            changed = replace(changed, classes=classes)
+        result = check_network(changed, problems)
+        if result is not None:
+            checked.append(result)
+    return Report(tuple(checked), tuple(problems.found))
+
+
+_WORD_CODES = frozenset({"CTC008", "CTC101", "CTC102", "CTC103", "CTC104", "CTC108", "CTC109"})
+
+
+def _position(diagnostic: Diagnostic) -> int:
+    return diagnostic.labels[0].span.start if diagnostic.labels else 0

@@ -1,0 +1,52 @@
+"""A network whose every map size is known: what cost, code and training work from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ctcdsl.ir import Conv, Layer, Network, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A layer in its place: the map that enters, the map that leaves, the padding used.
+
+    `stage` counts from 0; None in the head. `name` is unique in the network, such as
+    `stage2.conv1`. `padding` is 0 for layers without a window.
+    """
+
+    name: str
+    stage: int | None
+    layer: Layer
+    input: Shape
+    output: Shape
+    padding: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedNetwork:
+    """A network that passed `check`, its layers placed in dataflow order."""
+
+    network: Network
+    layers: tuple[Placed, ...]
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def output(self) -> Shape:
+        """What leaves the last layer."""
+        return self.layers[-1].output
+
+    def convolutions(self) -> Iterator[tuple[Placed, Conv]]:
+        """The convolutions in order, each with its place."""
+        for placed in self.layers:
+            if isinstance(placed.layer, Conv):
+                yield placed, placed.layer
+
+    def stage(self, index: int | None) -> tuple[Placed, ...]:
+        """The layers of a stage (from 0), or of the head (None)."""
+        return tuple(placed for placed in self.layers if placed.stage == index)

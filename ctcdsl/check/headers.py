@@ -1,0 +1,128 @@
+"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ctcdsl.check.arguments import Arguments
+from ctcdsl.check.problems import Problems
+from ctcdsl.ir import PadRule, Shape
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import WORDS, suggest, words
+from ctcdsl.text import Label, Span
+
+MAX_SIDE = 100_000
+MAX_CLASSES = 10_000_000
+
+IMAGENET = Shape(3, 224, 224)
+"""The input of the paper, and of a spec that names none."""
+
+
+@dataclass(slots=True)
+class Headers:
+    """What the headers above a network say; the paper's world where they are silent."""
+
+    name: str | None = None
+    input: Shape = IMAGENET
+    classes: int = 1000
+    pad: PadRule | None = None
+    maps: tuple[tuple[int, int], ...] = ()
+    seen: dict[str, Span] = field(default_factory=dict)
+
+    def copy(self) -> Headers:
+        """The same headers for another network of the file, free to be overridden."""
+        return Headers(None, self.input, self.classes, self.pad, self.maps)
+
+
+class HeaderReader:
+    """Reads header statements into `Headers`."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._arguments = Arguments(problems)
+
+    def read(self, header: n.Header, into: Headers) -> None:
+        """Take one header; a word given twice for one network is an error."""
+        word = header.word
+        if word in into.seen:
+            first = Label(into.seen[word], "first given here")
+            self._problems.error("CTC106", f"`{word}` is given twice", header.span, also=(first,))
+            return
+        into.seen[word] = header.span
+        value = header.values[0]
+        match word, value:
+            case "net", n.Name(text):
+                into.name = text
+            case "input", n.Size():
+                into.input = self._input(value) or into.input
+            case "classes", n.Size():
+                into.classes = self._side(value, MAX_CLASSES, "the number of classes") or 1000
+            case "pad", n.Name(text, span):
+                if self._known(text, "rule", "padding rule", span):
+                    into.pad = PadRule(text)
+            case "style", n.Name(text, span):
+                self._known(text, "style", "style", span)
+            case "maps", _:
+                into.maps = self._maps(header)
+
+    def _input(self, size: n.Size) -> Shape | None:
+        if len(size.sides) != 3:
+            self._problems.error(
+                "CTC107",
+                f"an input is channels x height x width, and `{size.span.text}` has"
+                f" {len(size.sides)} number{'s' * (len(size.sides) != 1)}",
+                size.span,
+                hint="write `input 3x224x224`",
+            )
+            return None
+        names = ("the number of input channels", "the input's height", "the input's width")
+        fine = [
+            self._arguments.number(side, 1, MAX_SIDE, what, size.span)
+            for side, what in zip(size.sides, names, strict=True)
+        ]
+        return Shape(*size.sides) if all(fine) else None
+
+    def _side(self, size: n.Size, high: int, what: str) -> int | None:
+        if len(size.sides) != 1:
+            self._problems.error(
+                "CTC107", f"{what} is one number, not `{size.span.text}`", size.span
+            )
+            return None
+        side = size.sides[0]
+        return side if self._arguments.number(side, 1, high, what, size.span) else None
+
+    def _maps(self, header: n.Header) -> tuple[tuple[int, int], ...]:
+        maps: list[tuple[int, int]] = []
+        for size in header.values:
+            assert isinstance(size, n.Size)
+            if len(size.sides) > 2:
+                self._problems.error(
+                    "CTC107",
+                    f"a map is one side or height x width, not `{size.span.text}`",
+                    size.span,
+                    hint="write `maps 36 18 6`",
+                )
+                return ()
+            height, width = size.sides[0], size.sides[-1]
+            for side in {height, width}:
+                if not self._arguments.number(side, 1, MAX_SIDE, "a map's side", size.span):
+                    return ()
+            maps.append((height, width))
+        return tuple(maps)
+
+    def _known(self, text: str, kind: str, what: str, span: Span) -> bool:
+        entry = WORDS.get(text)
+        if entry is not None and entry.kind == kind and entry.available:
+            return True
+        if entry is not None and entry.kind == kind:
+            self._arguments.not_yet(f"`{text}` ({entry.summary})", span)
+            return False
+        known = tuple(w for w, other in WORDS.items() if other.kind == kind)
+        meant = suggest(text, known)
+        self._problems.error(
+            "CTC101",
+            f"unknown {what} `{text}`",
+            span,
+            hint=f"did you mean `{meant}`?" if meant else f"one of {', '.join(words(kind))}",
+        )
+        return False

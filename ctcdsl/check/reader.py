@@ -1,0 +1,188 @@
+"""A file's statements to its networks: headers, stages, heads, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from ctcdsl.check.headers import HeaderReader, Headers
+from ctcdsl.check.problems import Problems
+from ctcdsl.check.stages import StageReader
+from ctcdsl.ir import (
+    Conv,
+    Dropout,
+    Head,
+    Linear,
+    Network,
+    PadRule,
+    SpatialPyramid,
+)
+from ctcdsl.syntax import nodes as n
+from ctcdsl.text import Label, Severity, Span
+
+PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
+"""The head of every network of the paper (Sections 3.1 and 5)."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A network while its lines are read."""
+
+    headers: Headers
+    lines: list[n.Line] = field(default_factory=list)
+
+
+def read_networks(tree: n.File, problems: Problems) -> list[Network]:
+    """Resolve the networks of a file; those with mistakes are reported and left out."""
+    return _Reader(tree, problems).networks()
+
+
+class _Reader:
+    def __init__(self, tree: n.File, problems: Problems) -> None:
+        self._tree = tree
+        self._problems = problems
+        self._headers = HeaderReader(problems)
+        self._stages = StageReader(problems)
+        self._networks: list[Network] = []
+        self._names: dict[str, Span] = {}
+
+    def networks(self) -> list[Network]:
+        shared = Headers()  # what stands before the first `net` holds for every network
+        draft = _Draft(shared)
+        for statement in self._tree.statements:
+            match statement:
+                case n.Header(word="net"):
+                    if draft.headers is not shared or draft.lines:
+                        self._finish(draft)
+                    draft = _Draft(shared.copy())
+                    self._headers.read(statement, draft.headers)
+                case n.Header(word, _, span):
+                    if draft.lines:
+                        hint = f"put `{word}` above the layers"
+                        self._problems.error(
+                            "CTC305", "a header stands above the layers", span, hint=hint
+                        )
+                    else:
+                        self._headers.read(statement, draft.headers)
+                case n.Line():
+                    draft.lines.append(statement)
+                case n.Table():
+                    if draft.headers.name is not None or draft.lines:
+                        self._problems.error(
+                            "CTC306",
+                            "a table names its networks itself and stands alone in its file",
+                            Span(
+                                statement.span.source,
+                                statement.span.start,
+                                statement.span.start + 5,
+                            ),
+                            hint="remove the `net` line or the layers above it",
+                        )
+                    else:
+                        self._table(statement, draft.headers)
+        if draft.lines or draft.headers.name is not None:
+            self._finish(draft)
+        elif not self._networks and not self._problems.errors:
+            self._problems.error(
+                "CTC006",
+                "the spec holds no layers",
+                self._tree.span,
+                hint="a row such as `(7,64)/2 3/3 (5,128)`",
+            )
+        return self._networks
+
+    # ----------------------------------------------------------------- tables
+
+    def _table(self, table: n.Table, headers: Headers) -> None:
+        rows = [row for row in table.rows if not row.cells[0].rule]
+        if len(rows) < 2:
+            self._problems.error(
+                "CTC304",
+                "a table is a row of titles and a row for each network",
+                table.span,
+                hint="the first row names the columns: `model | stage 1 | pool | stage 2`",
+            )
+            return
+        titles = rows[0]
+        for row in rows[1:]:
+            if len(row.cells) > len(titles.cells):
+                self._problems.error(
+                    "CTC304",
+                    f"the row has {len(row.cells)} cells where the titles name {len(titles.cells)}",
+                    row.span,
+                    also=(Label(titles.span, "the titles"),),
+                )
+                continue
+            name = row.cells[0]
+            if not name.items:
+                self._problems.error("CTC304", "the row names no network", row.span)
+                continue
+            items = tuple(item for cell in row.cells[1:] for item in cell.items)
+            if not items:
+                self._problems.error("CTC006", "the row holds no layers", row.span)
+                continue
+            own = headers.copy()
+            own.name = name.span.text
+            own.seen = {**headers.seen, "net": name.span}
+            line = n.Line(None, items, items[0].span.to(items[-1].span))
+            self._finish(_Draft(own, [line]))
+
+    # --------------------------------------------------------------- networks
+
+    def _finish(self, draft: _Draft) -> None:
+        """Turn a draft into a network, unless it has mistakes."""
+        headers = draft.headers
+        before = self._problems.errors
+        where = headers.seen.get("net") or draft.lines[0].span
+        name = headers.name or PurePath(self._tree.span.source.name).stem.strip("<>") or "network"
+        if name in self._names:
+            first = Label(self._names[name], "first named here")
+            self._problems.error("CTC105", f"two networks are named `{name}`", where, also=(first,))
+        self._names.setdefault(name, where)
+        if not draft.lines:
+            self._problems.error("CTC006", f"network `{name}` holds no layers", where)
+            return
+        stages, head = self._stages.read(draft.lines)
+        if self._problems.errors > before:
+            return
+        if not any(isinstance(layer, Conv) for stage in stages for layer in stage.layers):
+            self._problems.error(
+                "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
+            )
+            return
+        bare = not headers.seen.keys() - {"net"} if headers.name is None else not headers.seen
+        pad = headers.pad or (PadRule.PAPER if bare else PadRule.SAME)
+        self._networks.append(
+            Network(
+                name=name,
+                input=headers.input,
+                classes=headers.classes,
+                pad=pad,
+                maps=headers.maps,
+                stages=stages,
+                head=head if head is not None else self._paper_head(name, where),
+                origin=draft.lines[0].span.to(draft.lines[-1].span),
+            )
+        )
+
+    def _paper_head(self, name: str, where: Span) -> Head:
+        self._problems.add(
+            Severity.NOTE,
+            "CTC901",
+            f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",
+            where,
+            hint="`head: none` leaves the network without one",
+        )
+        half = Dropout(probability=0.5, origin=where)
+        hidden = Linear(features=4096, origin=where)
+        return Head(
+            layers=(
+                SpatialPyramid(levels=(6, 3, 2, 1), origin=where),
+                hidden,
+                half,
+                hidden,
+                half,
+                Linear(features=None, origin=where),
+            ),
+            implied=True,
+        )

@@ -1,0 +1,166 @@
+"""Lines of layers to stages and head: where a stage begins, and what a head may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from keyword import iskeyword
+
+from ctcdsl.check.items import MAX_LAYERS, Items
+from ctcdsl.check.problems import Problems
+from ctcdsl.ir import (
+    Conv,
+    Dropout,
+    GlobalPool,
+    Head,
+    HeadLayer,
+    Layer,
+    Linear,
+    LocalResponseNorm,
+    Pool,
+    SpatialPyramid,
+    Stage,
+    TrunkLayer,
+)
+from ctcdsl.syntax import nodes as n
+from ctcdsl.text import Label, Span
+
+# Attributes of torch.nn.Module: a stage of that name would overwrite one.
+# fmt: off
+_TAKEN = frozenset({
+    "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile",
+    "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
+    "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu",
+    "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules",
+    "named_parameters", "parameters", "register_backward_hook", "register_buffer",
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook", "register_module", "register_parameter",
+    "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_",
+    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
+    "train", "training", "type", "xpu", "zero_grad",
+})
+# fmt: on
+
+
+class StageReader:
+    """Reads the lines of one network after another."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._items = Items(problems)
+
+    def read(self, lines: Sequence[n.Line]) -> tuple[tuple[Stage, ...], Head | None]:
+        """Split lines into stages and the head, which begins at the first head word.
+
+        The head is None where the lines name none.
+        """
+        stages: list[Stage] = []
+        labels: dict[str, Span] = {}
+        head: list[HeadLayer] | None = None
+        head_name = "head"
+        count = 0
+        for line in lines:
+            self._label(line, labels)
+            if line.label == "head" and _is_none(line.items):
+                head = head or []
+                continue
+            trunk: list[TrunkLayer] = []
+            begun = head is not None
+            layers = self._items.layers(line.items)
+            count += len(layers)
+            for layer in layers:
+                if head is None and isinstance(layer, Conv | Pool | LocalResponseNorm | Dropout):
+                    trunk.append(layer)
+                    continue
+                if head is None:
+                    head = []
+                if isinstance(layer, Linear | Dropout) or (
+                    isinstance(layer, GlobalPool | SpatialPyramid) and not head
+                ):
+                    head.append(layer)
+                else:
+                    self._misplaced(layer, head)
+            if trunk and line.label == "head":
+                self._problems.error(
+                    "CTC301",
+                    "the head holds gap, spp, fc and drop; convolutions and pools stand before it",
+                    trunk[0].origin,
+                    hint="put this layer on a line of its own",
+                )
+            if trunk and line.label:
+                stages.append(Stage(name=line.label, layers=tuple(trunk)))
+            elif trunk:
+                stages += _split_at_pools(trunk)
+            elif line.label and not begun and head is not None:
+                head_name = line.label
+        if count > MAX_LAYERS:
+            self._problems.error(
+                "CTC108",
+                f"the network has {count:,} layers; at most {MAX_LAYERS:,} are allowed",
+                lines[0].span,
+            )
+        self._check_stage_names(stages, labels)
+        return tuple(stages), None if head is None else Head(name=head_name, layers=tuple(head))
+
+    def _misplaced(self, layer: Layer, head: Sequence[HeadLayer]) -> None:
+        """Report a layer that needs a map but stands behind one that leaves a vector."""
+        before = f"`{head[-1].origin.text}`" if head else "the head"
+        self._problems.error(
+            "CTC301",
+            f"`{layer.origin.text}` needs a feature map, and {before} leaves a vector",
+            layer.origin,
+            also=(Label(head[0].origin, "the head begins here"),) if head else (),
+            hint="the head comes last: gap or spp, then fc and drop",
+        )
+
+    def _label(self, line: n.Line, labels: dict[str, Span]) -> None:
+        label = line.label
+        if label is None:
+            return
+        span = Span(line.span.source, line.span.start, line.span.start + len(label))
+        if label in labels:
+            first = Label(labels[label], "first named here")
+            self._problems.error("CTC105", f"two stages are named `{label}`", span, also=(first,))
+        elif iskeyword(label) or label.startswith("_") or label in _TAKEN:
+            self._problems.error(
+                "CTC110",
+                f"a stage cannot be named `{label}`",
+                span,
+                hint="in the generated PyTorch module that attribute is taken",
+            )
+        labels.setdefault(label, span)
+
+    def _check_stage_names(self, stages: Sequence[Stage], labels: dict[str, Span]) -> None:
+        for k, stage in enumerate(stages, start=1):
+            if stage.name is None and f"stage{k}" in labels and stages[k - 1].name is None:
+                self._problems.error(
+                    "CTC105",
+                    f"stage {k} has no name and would be `stage{k}`, which is taken",
+                    labels[f"stage{k}"],
+                    hint="name every stage, or none",
+                )
+
+
+def _is_none(items: Sequence[n.Item]) -> bool:
+    return len(items) == 1 and items[0].primary == n.Name("none", items[0].span)
+
+
+def _split_at_pools(layers: Sequence[TrunkLayer]) -> list[Stage]:
+    """Split a line without a name: a stage lies between two pools (paper, Section 4).
+
+    A pool that has a convolution before and behind it in the line begins a stage.
+    """
+    convs = [k for k, layer in enumerate(layers) if isinstance(layer, Conv)]
+    if not convs:
+        return [Stage(name=None, layers=tuple(layers))]
+    starts = [0]
+    for k, layer in enumerate(layers):
+        if isinstance(layer, Pool) and convs[0] < k < convs[-1]:
+            between = layers[starts[-1] : k]
+            if any(isinstance(other, Conv) for other in between):
+                starts.append(k)
+    ends = [*starts[1:], len(layers)]
+    return [
+        Stage(name=None, layers=tuple(layers[start:end]))
+        for start, end in zip(starts, ends, strict=True)
+    ]

@@ -1,0 +1,95 @@
+"""`ctcdsl cost`."""
+
+from __future__ import annotations
+
+import json
+from textwrap import fill
+
+import click
+
+from ctcdsl.cli.inputs import Named, checked_or_exit, input_shape, or_stdin
+from ctcdsl.cli.tables import as_csv, as_markdown, as_text
+from ctcdsl.cost import DEFINITION, NetworkCost, network_cost
+from ctcdsl.cost.report import Entry, as_json, layer_table, overview
+from ctcdsl.ir import Shape
+from ctcdsl.text import Diagnostic, UserError
+
+_WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
+
+
+@click.command("cost")
+@click.argument("files", nargs=-1)
+@click.option(
+    "--relative-to",
+    metavar="NAME",
+    help="The network whose MACs count as 1.  [default: the first]",
+)
+@click.option("--layers", is_flag=True, help="A table of layers for each network.")
+@click.option(
+    "--input", "shape", type=input_shape, metavar="CxHxW", help="Count for another input."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*_WRITERS, "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the costs.",
+)
+def command(
+    files: tuple[str, ...], relative_to: str | None, layers: bool, shape: Shape | None, form: str
+) -> None:
+    """Tell what networks cost: MACs by the paper's Eqn. 1, parameters, feature maps.
+
+    MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
+    for one image; fully connected layers are counted apart.
+    """
+    networks = checked_or_exit(or_stdin(files), input=shape)
+    costs = [network_cost(checked) for _, checked in networks]
+    base = _base(costs, networks, relative_to)
+    entries = [
+        Entry(cost=cost, file=named.file, relative=cost.macs / base.macs)
+        for cost, named in zip(costs, networks, strict=True)
+    ]
+    name = base.checked.name
+    if form == "json":
+        click.echo(json.dumps(as_json(entries, name), indent=2, ensure_ascii=False))
+        return
+    write = _WRITERS[form]
+    if layers:
+        for cost in costs:
+            click.echo(_layers(cost, form, write(layer_table(cost))), nl=False)
+    else:
+        click.echo(write(overview(entries, name)), nl=False)
+    if form == "csv":
+        click.echo(fill(DEFINITION, 100), err=True)
+    else:
+        click.echo("\n" + fill(DEFINITION, 100))
+
+
+def _layers(cost: NetworkCost, form: str, table: str) -> str:
+    network = cost.checked.network
+    title = f"{network.name}  (input {network.input}, {cost.depth} convolutions)"
+    match form:
+        case "csv":
+            return table
+        case "markdown":
+            return f"### {title}\n\n{table}\n"
+        case _:
+            return f"{title}\n{table}\n"
+
+
+def _base(costs: list[NetworkCost], networks: list[Named], name: str | None) -> NetworkCost:
+    if name is None:
+        return costs[0]
+    for cost in costs:
+        if cost.checked.name == name:
+            return cost
+    known = ", ".join(dict.fromkeys(named.checked.name for named in networks))
+    raise UserError(
+        Diagnostic(
+            code="CTC111",
+            message=f"no network is named `{name}`, so nothing can be relative to it",
+            hints=(f"the networks given are {known}",),
+        )
+    )

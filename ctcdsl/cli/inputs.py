@@ -1,0 +1,94 @@
+"""The specs named on a command line: read, checked, and refused when wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import click
+
+from ctcdsl.check import CheckedNetwork, Report, check_source
+from ctcdsl.cli.report import show
+from ctcdsl.ir import Shape
+from ctcdsl.syntax.words import suggest
+from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.files import STDIN, read_source
+
+
+class Named(NamedTuple):
+    """A checked network and the file it came from."""
+
+    file: str
+    checked: CheckedNetwork
+
+
+def input_shape(text: str) -> Shape:
+    """Read the option `--input`: `3x224x224`, or `224` for a square colour image."""
+    parts = text.replace("×", "x").split("x")
+    fine = all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= 65_536 for part in parts)
+    if not fine or len(parts) not in (1, 3):
+        raise click.BadParameter(f"{text!r} is no input: write 3x224x224, or 224")
+    numbers = [int(part) for part in parts]
+    return Shape(*numbers) if len(numbers) == 3 else Shape(3, numbers[0], numbers[0])
+
+
+def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
+    """The files named, or standard input when something is piped in."""
+    if files:
+        return tuple(files)
+    if sys.stdin is not None and not sys.stdin.isatty():
+        return (STDIN,)
+    raise click.UsageError("name a spec, or `-` for standard input")
+
+
+def check_files(
+    files: Iterable[str], *, input: Shape | None = None
+) -> tuple[list[Named], list[Diagnostic], bool]:
+    """Check every file; one that cannot be read does not keep the others from it.
+
+    Returns the checked networks, all diagnostics, and whether any is an error.
+    """
+    networks: list[Named] = []
+    diagnostics: list[Diagnostic] = []
+    failed = False
+    for file in files:
+        try:
+            report = check_source(read_source(file), input=input)
+        except UserError as error:
+            report = Report((), error.diagnostics)
+        networks += [Named(file, checked) for checked in report.networks]
+        diagnostics += report.diagnostics
+        failed = failed or report.failed
+    return networks, diagnostics, failed
+
+
+def checked_or_exit(files: Iterable[str], *, input: Shape | None = None) -> list[Named]:
+    """The networks of files that are right; exits with 1 after showing what is wrong."""
+    networks, diagnostics, failed = check_files(files, input=input)
+    show(diagnostics, fold=("CTC901", "CTC902", "CTC903"))
+    if failed:
+        raise click.exceptions.Exit(1)
+    return networks
+
+
+def pick(networks: Sequence[Named], name: str | None, file: str) -> CheckedNetwork:
+    """The network of a spec: its only one, or the one named.
+
+    Raises:
+        UserError: CTC111 where the name is missing or unknown.
+    """
+    if name is None and len(networks) == 1:
+        return networks[0].checked
+    names = [named.checked.name for named in networks]
+    for named in networks:
+        if named.checked.name == name:
+            return named.checked
+    known = ", ".join(names)
+    if name is None:
+        message, hint = f"the spec holds {len(names)} networks: {known}", "choose: `--net NAME`"
+    else:
+        meant = suggest(name, tuple(names))
+        message = f"the spec holds no network `{name}`"
+        hint = f"did you mean `{meant}`?" if meant else f"it holds {known}"
+    raise UserError(Diagnostic(code="CTC111", message=message, path=file, hints=(hint,)))

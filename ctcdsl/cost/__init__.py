@@ -1,0 +1,5 @@
+"""What networks cost, before anything is trained."""
+
+from ctcdsl.cost.complexity import DEFINITION, LayerCost, NetworkCost, network_cost
+
+__all__ = ["DEFINITION", "LayerCost", "NetworkCost", "network_cost"]

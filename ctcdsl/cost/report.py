@@ -1,0 +1,185 @@
+"""Costs as rows and as data: the tables and the JSON of `ctcdsl cost`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from ctcdsl.check import CheckedNetwork, Placed
+from ctcdsl.cost.complexity import DEFINITION, LayerCost, NetworkCost
+from ctcdsl.ir import (
+    Conv,
+    Dropout,
+    GlobalPool,
+    Linear,
+    LocalResponseNorm,
+    Pool,
+    SpatialPyramid,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A network's cost, the file it came from, and its MACs as a share of another's."""
+
+    cost: NetworkCost
+    file: str
+    relative: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text under titles; `left` are the columns that align to the left."""
+
+    titles: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: frozenset[str]
+
+
+def overview(entries: Sequence[Entry], relative_to: str) -> Table:
+    """One row a network."""
+    names = [entry.cost.checked.name for entry in entries]
+    with_file = len(set(names)) < len(names)
+    rows = [
+        (
+            name,
+            str(entry.cost.depth),
+            f"{entry.cost.macs:,}",
+            f"{entry.relative:.4f}",
+            f"{entry.cost.macs_fc:,}",
+            f"{entry.cost.params:,}",
+            conv_maps(entry.cost.checked),
+            *([entry.file] if with_file else []),
+        )
+        for name, entry in zip(names, entries, strict=True)
+    ]
+    titles = ("network", "depth", "MACs", f"of {relative_to}", "fc MACs", "parameters", "conv maps")
+    return Table(
+        titles=(*titles, "file") if with_file else titles,
+        rows=tuple(rows),
+        left=frozenset({"network", "conv maps", "file"}),
+    )
+
+
+def conv_maps(checked: CheckedNetwork) -> str:
+    """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`."""
+    return " · ".join(
+        " ".join(side(placed) for placed, _ in stage)
+        for _, stage in groupby(checked.convolutions(), key=lambda pair: pair[0].stage)
+    )
+
+
+def layer_table(cost: NetworkCost) -> Table:
+    """One row a layer, with its share of the convolutions' MACs."""
+    rows = [
+        (
+            layer.placed.name,
+            describe(layer.placed),
+            str(layer.placed.output),
+            f"{layer.macs or layer.macs_fc:,}" if layer.macs or layer.macs_fc else "",
+            f"{100 * layer.macs / cost.macs:.1f}%" if layer.macs else "",
+            f"{layer.params:,}" if layer.params else "",
+            "x".join(map(str, dict.fromkeys(layer.receptive_field))),
+        )
+        for layer in cost.layers
+    ]
+    rows.append(("total", "", "", f"{cost.macs:,}", "100.0%", f"{cost.params:,}", ""))
+    return Table(
+        titles=("layer", "filter", "map", "MACs", "share", "parameters", "receptive field"),
+        rows=tuple(rows),
+        left=frozenset({"layer", "filter"}),
+    )
+
+
+def side(placed: Placed) -> str:
+    """A map's size: `18`, or `18x24` where it is not square."""
+    height, width = placed.output.height, placed.output.width
+    return str(height) if height == width else f"{height}x{width}"
+
+
+def describe(placed: Placed) -> str:
+    """A layer in the notation of the spec, with the padding it got."""
+    match placed.layer:
+        case Conv(filters=filters, kernel=kernel, stride=stride):
+            padded = f",p{placed.padding}" if placed.padding else ""
+            return f"({kernel},{filters}{padded})" + (f"/{stride}" if stride > 1 else "")
+        case Pool(reduction=reduction, kernel=kernel, stride=stride, ceil=ceil):
+            options = (f",p{placed.padding}" if placed.padding else "") + (",ceil" if ceil else "")
+            plain = reduction == "max" and not options
+            return f"{kernel}/{stride}" if plain else f"{reduction}({kernel}{options})/{stride}"
+        case LocalResponseNorm(size=size):
+            return f"lrn({size})"
+        case Dropout(probability=probability):
+            return f"drop({probability:g})"
+        case GlobalPool():
+            return "gap"
+        case SpatialPyramid(levels=levels):
+            return f"spp({','.join(map(str, levels))})"
+        case Linear():
+            return f"fc({placed.output.channels})"
+
+
+def kind(layer: LayerCost) -> str:
+    """The kind of a layer in the JSON report."""
+    match layer.placed.layer:
+        case Conv():
+            return "conv"
+        case Pool(reduction=reduction):
+            return f"{reduction}_pool"
+        case LocalResponseNorm():
+            return "lrn"
+        case Dropout():
+            return "dropout"
+        case GlobalPool():
+            return "gap"
+        case SpatialPyramid():
+            return "spp"
+        case Linear():
+            return "fc"
+
+
+def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:
+    """The report as plain data; other tools rely on its keys."""
+    return {
+        "definition": DEFINITION,
+        "relative_to": relative_to,
+        "networks": [_network(entry) for entry in entries],
+    }
+
+
+def _network(entry: Entry) -> dict[str, Any]:
+    cost = entry.cost
+    network = cost.checked.network
+    return {
+        "name": network.name,
+        "file": entry.file,
+        "input": list(network.input),
+        "classes": network.classes,
+        "depth": cost.depth,
+        "macs": cost.macs,
+        "macs_fc": cost.macs_fc,
+        "params": cost.params,
+        "relative": entry.relative,
+        "maps": [
+            placed.output.height
+            if placed.output.height == placed.output.width
+            else [placed.output.height, placed.output.width]
+            for placed, _ in cost.checked.convolutions()
+        ],
+        "layers": [
+            {
+                "name": layer.placed.name,
+                "kind": kind(layer),
+                "spec": describe(layer.placed),
+                "in": list(layer.placed.input),
+                "out": list(layer.placed.output),
+                "macs": layer.macs,
+                "macs_fc": layer.macs_fc,
+                "params": layer.params,
+                "receptive_field": list(layer.receptive_field),
+            }
+            for layer in cost.layers
+        ],
+    }

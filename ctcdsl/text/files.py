@@ -1,0 +1,107 @@
+"""Reading specs and writing results: whole or not at all, with errors that help."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from pathlib import Path
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.source import Source
+
+STDIN = "-"
+
+
+def read_source(path: str) -> Source:
+    """Read a spec; `-` is standard input. Line ends become one newline, a BOM is dropped.
+
+    Raises:
+        UserError: CTC005 where the file cannot be read, CTC007 where it is not text.
+    """
+    name = "<stdin>" if path == STDIN else path
+    try:
+        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(_unreadable(name, error)) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            Diagnostic(
+                code="CTC007",
+                message=f"the text is not UTF-8: byte 0x{data[error.start]:02x} in line {line}",
+                path=name,
+                hints=("save it as UTF-8, or write ASCII `x` for `×`",),
+            )
+        ) from error
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _unreadable(name: str, error: OSError) -> Diagnostic:
+    hints: tuple[str, ...] = ()
+    if isinstance(error, IsADirectoryError):
+        hints = (f"name the specs in it: `{name.rstrip('/')}/*.ctc`",)
+    elif isinstance(error, FileNotFoundError) and not name.endswith(".ctc"):
+        hints = ("specs end in .ctc; `-` reads standard input",)
+    return Diagnostic(
+        code="CTC005",
+        message=f"cannot read the spec: {(error.strerror or str(error)).lower()}",
+        path=name,
+        hints=hints,
+    )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is never seen half-written: temporary file, fsync, rename.
+
+    Raises:
+        UserError: CTC608 where it cannot be written; what stood there is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(_unwritable(path, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the system lets folders be synchronised."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+_WRITE_HINTS = {
+    errno.ENOSPC: "free some space, or write elsewhere; nothing was changed",
+    errno.EDQUOT: "free some of your quota, or write elsewhere; nothing was changed",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder on a disk that can be written",
+    errno.ENOENT: "make its folder first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "that is a folder: name a file in it",
+}
+
+
+def _unwritable(path: Path, error: OSError) -> Diagnostic:
+    hint = _WRITE_HINTS.get(error.errno or 0)
+    return Diagnostic(
+        code="CTC608",
+        message=f"cannot write the file: {(error.strerror or str(error)).lower()}",
+        path=str(path),
+        hints=(hint,) if hint else (),
+    )
