@@ -13,7 +13,8 @@ class Placed:
     """A layer in its place: the map that enters, the map that leaves, the padding used.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
-    `stage2.conv1`. `padding` is 0 for layers without a window.
+    `stage2.conv1`. `padding` is 0 for layers without a window. What leaves is a `vector`
+    of features, not a map, from the head's first gap, spp or fc on.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Placed:
     input: Shape
     output: Shape
     padding: int = 0
+    vector: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

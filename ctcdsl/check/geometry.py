@@ -57,12 +57,16 @@ def check_network(network: Network, problems: Problems) -> CheckedNetwork | None
             )
         )
         shape = output
+    vector = False
     for layer in network.head.layers:
         after = _head_output(layer, shape, network, problems)
         if after is None:
             return None
         name = names.next(None, layer)
-        placed.append(Placed(name=name, stage=None, layer=layer, input=shape, output=after))
+        vector = vector or not isinstance(layer, Dropout)
+        placed.append(
+            Placed(name=name, stage=None, layer=layer, input=shape, output=after, vector=vector)
+        )
         shape = after
     return CheckedNetwork(network=network, layers=tuple(placed))
 

@@ -94,8 +94,15 @@ class Items:
         if not isinstance(times.count, int):
             self._arguments.not_yet("repetition by an expression", times.span)
             return []
-        limit = MAX_LAYERS // len(layers)
-        if not self._arguments.number(times.count, 1, limit, "a repetition", times.span):
+        if not self._arguments.number(times.count, 1, MAX_LAYERS, "a repetition", times.span):
+            return []
+        if len(layers) * times.count > MAX_LAYERS:
+            self._problems.error(
+                "CTC108",
+                f"{times.count:,} times {len(layers):,} layers are more than the"
+                f" {MAX_LAYERS:,} that a network may have",
+                times.span,
+            )
             return []
         return layers * times.count
 

@@ -78,6 +78,7 @@ class _Reader:
                             ),
                             hint="remove the `net` line or the layers above it",
                         )
+                        draft = _Draft(shared.copy())
                     else:
                         self._table(statement, draft.headers)
         if draft.lines or draft.headers.name is not None:
@@ -119,7 +120,12 @@ class _Reader:
                 continue
             items = tuple(item for cell in row.cells[1:] for item in cell.items)
             if not items:
-                self._problems.error("CTC006", "the row holds no layers", row.span)
+                self._problems.error(
+                    "CTC006",
+                    "the row holds no layers",
+                    row.span,
+                    hint="its first cell is the network's name",
+                )
                 continue
             own = headers.copy()
             own.name = name.span.text

@@ -61,11 +61,12 @@ class StageReader:
         count = 0
         for line in lines:
             self._label(line, labels)
-            if line.label == "head" and _is_none(line.items):
-                head = head or []
-                continue
+            if line.label == "head":
+                head = [] if head is None else head
+                if _is_none(line.items):
+                    continue
             trunk: list[TrunkLayer] = []
-            begun = head is not None
+            begun = head is not None and line.label != "head"
             layers = self._items.layers(line.items)
             count += len(layers)
             for layer in layers:
@@ -77,16 +78,10 @@ class StageReader:
                 if isinstance(layer, Linear | Dropout) or (
                     isinstance(layer, GlobalPool | SpatialPyramid) and not head
                 ):
+                    self._after_classifier(layer, head)
                     head.append(layer)
                 else:
                     self._misplaced(layer, head)
-            if trunk and line.label == "head":
-                self._problems.error(
-                    "CTC301",
-                    "the head holds gap, spp, fc and drop; convolutions and pools stand before it",
-                    trunk[0].origin,
-                    hint="put this layer on a line of its own",
-                )
             if trunk and line.label:
                 stages.append(Stage(name=line.label, layers=tuple(trunk)))
             elif trunk:
@@ -102,12 +97,29 @@ class StageReader:
         self._check_stage_names(stages, labels)
         return tuple(stages), None if head is None else Head(name=head_name, layers=tuple(head))
 
+    def _after_classifier(self, layer: HeadLayer, head: Sequence[HeadLayer]) -> None:
+        classifier = next((x for x in head if isinstance(x, Linear) and x.features is None), None)
+        if classifier is not None:
+            self._problems.error(
+                "CTC301",
+                f"`{layer.origin.text}` stands behind the classifier",
+                layer.origin,
+                also=(Label(classifier.origin, "`fc` alone is the classifier, and comes last"),),
+                hint="write `fc(n)` for a hidden layer of n outputs",
+            )
+
     def _misplaced(self, layer: Layer, head: Sequence[HeadLayer]) -> None:
         """Report a layer that needs a map but stands behind one that leaves a vector."""
-        before = f"`{head[-1].origin.text}`" if head else "the head"
+        if head:
+            message = (
+                f"`{layer.origin.text}` needs a feature map, and `{head[-1].origin.text}` leaves"
+                " a vector"
+            )
+        else:
+            message = "the head holds gap, spp, fc and drop; other layers stand before it"
         self._problems.error(
             "CTC301",
-            f"`{layer.origin.text}` needs a feature map, and {before} leaves a vector",
+            message,
             layer.origin,
             also=(Label(head[0].origin, "the head begins here"),) if head else (),
             hint="the head comes last: gap or spp, then fc and drop",

@@ -58,7 +58,8 @@ def check_files(
         except UserError as error:
             report = Report((), error.diagnostics)
         networks += [Named(file, checked) for checked in report.networks]
-        diagnostics += report.diagnostics
+        # Beside errors, notes only distract.
+        diagnostics += report.errors if report.failed else report.diagnostics
         failed = failed or report.failed
     return networks, diagnostics, failed
 

@@ -47,6 +47,9 @@ class Builder:
             self._span(word, values[-1]),
         )
 
+    def name(self, children: list[Token]) -> n.Name:
+        return n.Name("".join(children), self._span(children[0], children[-1]))
+
     def size(self, children: list[Any]) -> n.Size:
         numbers: list[n.Number] = children[::2]
         return n.Size(

@@ -35,7 +35,7 @@ class Lines:
     def __init__(self) -> None:
         self._open: list[Token] = []
         self._closed: Token | None = None
-        self._skipping = False
+        self.skipping = False
 
     @property
     def brackets(self) -> tuple[Token, ...]:
@@ -46,12 +46,12 @@ class Lines:
         """Forget the text before."""
         self._open.clear()
         self._closed = None
-        self._skipping = False
+        self.skipping = False
 
     def skip_line(self) -> None:
         """Drop every token up to the end of the current line."""
         self.begin()
-        self._skipping = True
+        self.skipping = True
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Filter the tokens of a text; called again to go on after a mistake."""
@@ -59,11 +59,11 @@ class Lines:
             kind = token.type
             self._closed = None
             if kind == "_NEWLINE":
-                if self._skipping:
-                    self._skipping = False
+                if self.skipping:
+                    self.skipping = False
                 elif self._open:
                     continue
-            elif self._skipping:
+            elif self.skipping:
                 continue
             elif kind in OPENING:
                 self._open.append(token)

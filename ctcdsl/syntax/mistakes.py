@@ -121,6 +121,8 @@ def _explain(token: Token, *, in_brackets: bool, expected: set[str]) -> tuple[st
             return f"{text} closes nothing", f"is a `{CLOSING[token.type]}` missing before it?"
         case "END":
             return "`end` closes a table, and none is open here", ""
+        case "$END" if "END" in expected:
+            return "the table is never closed", "add a line `end`"
         case "EQUAL":
             return "`=` belongs to `let` and `def`, which are not yet available", ""
         case "PRODUCT" if not in_brackets:

@@ -17,6 +17,8 @@ from ctcdsl.syntax.mistakes import too_deep, unexpected_characters, unexpected_t
 from ctcdsl.syntax.nodes import File
 from ctcdsl.text import Diagnostic, Source, Span
 
+_LINE_ENDS = ("_NEWLINE", "$END")
+
 MAX_MISTAKES = 20
 """Syntax errors reported for one file before the parser gives up."""
 
@@ -54,12 +56,14 @@ class Parser:
         def recover(error: UnexpectedInput) -> bool:
             if len(mistakes) >= MAX_MISTAKES:
                 return False
+            if self._lines.skipping:
+                return True
             if isinstance(error, UnexpectedCharacters):
                 mistakes.append(unexpected_characters(source, error))
-                return True
-            assert isinstance(error, UnexpectedToken)
-            mistakes.append(unexpected_token(source, error, self._lines.brackets))
-            if error.token.type not in ("_NEWLINE", "$END"):
+            else:
+                assert isinstance(error, UnexpectedToken)
+                mistakes.append(unexpected_token(source, error, self._lines.brackets))
+            if not isinstance(error, UnexpectedToken) or error.token.type not in _LINE_ENDS:
                 self._lines.skip_line()
             _back_to_line_start(error)
             return True
@@ -75,8 +79,9 @@ class Parser:
         return attach(tree, self._comments), mistakes
 
 
-def _back_to_line_start(error: UnexpectedToken) -> None:
+def _back_to_line_start(error: UnexpectedInput) -> None:
     """Unwind the parser to where a statement, or a table's row, may begin."""
+    assert isinstance(error, UnexpectedCharacters | UnexpectedToken)
     state = error.interactive_parser.parser_state
     table = state.parse_conf.states
     while not ({"NET", "END"} & table[state.position].keys()):

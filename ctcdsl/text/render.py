@@ -29,11 +29,11 @@ def render(diagnostic: Diagnostic, *, colour: bool = False) -> str:
         line, column = first.source.position(first.start)
         lines.append(f"{margin[1:]}--> {first.source.name}:{line}:{column}")
         lines.append(f"{margin}|")
-        for number in dict.fromkeys(numbers):
+        for number in sorted(set(numbers)):
             here = [x for x, k in zip(diagnostic.labels, numbers, strict=True) if k == number]
             lines += _excerpt(number, here, diagnostic.labels[0], margin, paint)
     elif diagnostic.path is not None:
-        lines.append(f"--> {diagnostic.path}")
+        lines.append(f" --> {diagnostic.path}")
     for kind, texts in (("note", diagnostic.notes), ("hint", diagnostic.hints)):
         lines += [f"{margin}= {kind}: {text}" for text in texts]
     return "\n".join(lines)
@@ -49,7 +49,9 @@ def _excerpt(
     start = 0
     if len(text) > MAX_COLUMNS:
         start = max(0, min(columns[0] - MAX_COLUMNS // 3, len(text) - MAX_COLUMNS))
-        text = ("…" if start else "") + text[start + bool(start) : start + MAX_COLUMNS - 1] + "…"
+        end = start + MAX_COLUMNS
+        more = end < len(text)
+        text = "…" * (start > 0) + text[start + (start > 0) : end - more] + "…" * more
     lines = [f"{str(number).rjust(len(margin) - 1)} | {_printable(text)}".rstrip()]
     for label, column in zip(labels, columns, strict=True):
         if not 0 <= column - start <= len(text):

@@ -1,0 +1,48 @@
+"""Every diagnostic code and what it is about: one line here, a page under `explain/`."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+CODES = MappingProxyType(
+    {
+        # 0xx: text and syntax
+        "CTC001": "a character without a meaning",
+        "CTC002": "something stands where it cannot",
+        "CTC003": "brackets that do not match",
+        "CTC004": "brackets nested too deep",
+        "CTC005": "a spec that cannot be read",
+        "CTC006": "nothing to read",
+        "CTC007": "a spec that is not UTF-8",
+        "CTC008": "a part of the language that is not yet available",
+        # 1xx: names and numbers
+        "CTC101": "an unknown word",
+        "CTC102": "missing or superfluous arguments",
+        "CTC103": "a convolution that is not (k,n)",
+        "CTC104": "an unknown tag",
+        "CTC105": "a name given twice",
+        "CTC106": "a header given twice",
+        "CTC107": "a size of the wrong form",
+        "CTC108": "a number out of range",
+        "CTC109": "a padding as large as its window",
+        "CTC110": "a stage name that PyTorch has taken",
+        "CTC111": "no network of that name",
+        # 2xx: geometry
+        "CTC201": "a window larger than its map",
+        "CTC202": "a pyramid level larger than its map",
+        "CTC203": "maps that miss what `maps` says",
+        "CTC204": "a filter size without a padding rule",
+        # 3xx: structure
+        "CTC301": "a layer in the wrong half of the network",
+        "CTC302": "a stride without a layer to carry it",
+        "CTC303": "a network without a convolution",
+        "CTC304": "a table of the wrong form",
+        "CTC305": "a header below the layers",
+        "CTC306": "a table beside a network",
+        # 6xx: data and training
+        # 9xx: notes
+        "CTC901": "the paper's head, taken because none is named",
+        "CTC902": "a padding changed so that `maps` holds",
+        "CTC903": "`maps` not checked at another input",
+    }
+)

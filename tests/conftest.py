@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ctcdsl.check import CheckedNetwork, Report, check_source
+from ctcdsl.resources import resource
+from ctcdsl.text import Source
+from ctcdsl.text.files import read_source
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted(p for p in resource("specs").glob("*.ctc") if not p.stem.startswith("table"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the expected outputs, then read them"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with a recorded one, or record it."""
+
+    def compare(path: Path, actual: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.write_text(actual, encoding="utf-8")
+        assert actual == path.read_text(encoding="utf-8"), f"{path}: see --update-golden"
+
+    return compare
+
+
+@pytest.fixture(autouse=True)
+def in_checkout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run from the root of the checkout, so that messages show the paths users see."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NO_COLOR", "1")
+    yield
+
+
+def check(text: str) -> Report:
+    """Check a text as `ctcdsl check -` would."""
+    return check_source(Source("<stdin>", text))
+
+
+def one(text: str) -> CheckedNetwork:
+    """The only network of a text without errors."""
+    report = check(text)
+    assert not report.failed, report.diagnostics
+    (network,) = report.networks
+    return network
+
+
+def load(path: Path) -> CheckedNetwork:
+    """The network of a spec file."""
+    (network,) = check_source(read_source(str(path))).networks
+    return network

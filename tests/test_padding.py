@@ -1,0 +1,138 @@
+"""The padding rules, and the solver against brute force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import check, one
+from ctcdsl.check.padding import Step, fits, slide, solve, steps
+from ctcdsl.ir import Conv, Shape, convolution_macs, window_count
+
+
+def paddings(text: str) -> list[int]:
+    return [p.padding for p in one(text).layers if p.stage is not None]
+
+
+def test_the_paper_s_rule() -> None:
+    row = "(11,4) (7,4) (5,4) (3,4) (1,4) 3/3 (2,4)x5"
+    assert paddings(f"pad paper\n{row}\nhead: none") == [0, 0, 2, 1, 0, 0, 0, 1, 0, 1, 0]
+
+
+def test_sequential_2x2_filters_alternate_anew_in_each_stage_and_run() -> None:
+    row = "(2,4)x3 3/3 (2,4)x2+(3,4)+(2,4)x2"
+    assert paddings(f"pad paper\n{row}\nhead: none") == [0, 1, 0, 0, 0, 1, 1, 0, 1]
+
+
+def test_same_pads_by_half_the_window_but_not_tiles() -> None:
+    row = "(3,4) (5,4)/2 (4,4) (4,4)/4 (1,4) 3/1 3/2 2/2 (7,4)"
+    assert paddings(f"pad same\n{row}\nhead: none") == [1, 2, 1, 0, 0, 1, 1, 0, 3]
+
+
+def test_valid_never_pads_but_tags_do() -> None:
+    assert paddings("pad valid\n(3,4) (5,4,p1) max(3,p1)/2\nhead: none") == [0, 1, 1]
+
+
+def test_a_bare_row_is_padded_as_in_the_paper() -> None:
+    assert paddings("(7,4)/2 3/3 (2,4)x2") == [0, 0, 0, 1]
+    assert paddings("input 3x224x224\n(7,4)/2 3/3 (2,4)x2\nhead: none") == [3, 0, 0, 0]
+
+
+@given(
+    size=st.integers(1, 40),
+    kernel=st.integers(1, 9),
+    stride=st.integers(1, 5),
+    padding=st.integers(0, 4),
+)
+def test_windows_counted_one_by_one(size: int, kernel: int, stride: int, padding: int) -> None:
+    positions = range(-padding, size + padding - kernel + 1, stride)
+    assert window_count(size, kernel, stride, padding) == len(positions)
+    if kernel <= size + 2 * padding and padding <= kernel // 2:
+        ceil = window_count(size, kernel, stride, padding, ceil=True)
+        last = -padding + (ceil - 1) * stride
+        assert last < size + padding, "the last window begins inside the map or its padding"
+        assert last + stride + kernel > size + padding or ceil >= len(positions)
+        assert len(positions) <= ceil <= len(positions) + 1
+
+
+def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[int, ...] | None:
+    """Try every padding of every free convolution; the solver must find the same."""
+    choices = [
+        range(step.layer.kernel // 2 + 1)
+        if isinstance(step.layer, Conv) and step.wanted is not None and step.layer.padding is None
+        else (step.rule or 0,)
+        for step in trunk
+    ]
+    best: tuple[int, int, tuple[int, ...]] | None = None
+    for paddings in product(*choices):
+        here, macs = shape, 0
+        for step, padding in zip(trunk, paddings, strict=True):
+            entering = here.channels
+            here = slide(here, step.layer, padding)
+            if here.height < 1 or not fits(step, here):
+                break
+            if isinstance(step.layer, Conv):
+                macs += convolution_macs(entering, step.layer.kernel, here)
+        else:
+            changes = sum(p != s.rule for p, s in zip(paddings, trunk, strict=True))
+            found = (changes, macs, paddings)
+            best = found if best is None or found < best else best
+    return best[2] if best else None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    row=st.lists(
+        st.tuples(st.sampled_from([1, 2, 2, 3, 5]), st.sampled_from([1, 1, 2])),
+        min_size=1,
+        max_size=6,
+    ),
+    pool=st.sampled_from(["2/2", "3/3", "2/1", "3/1"]),
+    size=st.integers(24, 40),
+    aim=st.integers(5, 20),
+)
+def test_the_solver_finds_what_brute_force_finds(
+    row: list[tuple[int, int]], pool: str, size: int, aim: int
+) -> None:
+    layers = " ".join(f"({kernel},4)/{stride}" for kernel, stride in row)
+    trunk_text = f"input 3x{size}x{size}\npad paper\n(3,4)/2 {pool} {layers}\nhead: none"
+    report = check(trunk_text)
+    if report.failed:
+        return
+    with_maps = check(trunk_text.replace("(3,4)/2 ", f"maps {aim}\n(3,4)/2 ", 1))
+    network = replace(report.networks[0].network, maps=((aim, aim),))
+    trunk = steps(network)
+    expected = brute_force(network.input, trunk)
+    assert solve(network.input, trunk) == expected
+    assert with_maps.failed == (expected is None)
+
+
+def test_an_unsolvable_map_names_the_stage_and_what_it_has() -> None:
+    report = check("pad paper\nmaps 30 18\n(7,64)/2 3/3 (5,128) 2/2 (3,256)x3\nhead: none")
+    (error,) = report.diagnostics
+    assert error.code == "CTC203"
+    assert "stage 2" in error.message and "36" in error.message and "30" in error.message
+    assert "maps 36 18" in error.hints[0]
+
+
+def test_the_author_s_paddings_are_never_changed() -> None:
+    text = "pad paper\nmaps 36 18\n(7,64)/2 3/1 (2,128,p1)/3+(2,128,p1)x3 2/1 (2,256)/2\nhead: none"
+    report = check(text)
+    assert report.failed
+    assert "padding" in report.diagnostics[0].hints[0]
+
+
+@pytest.mark.parametrize("text", ["(9,4)", "(4,4)x2", "(7,4)/2 (6,4)"])
+def test_filters_without_a_rule_need_a_padding(text: str) -> None:
+    (error,) = check(f"pad paper\n{text}\nhead: none").diagnostics
+    assert error.code == "CTC204"
+
+
+def test_the_hint_s_paddings_do_solve() -> None:
+    text = "pad same\nmaps 36 18\n(7,64,p0)/2 3/1 (2,128)/3+(2,128)x3 2/1 (2,256)/2+(2,256)x5"
+    (error,) = check(f"{text}\nhead: none").diagnostics
+    assert error.code == "CTC203" and "would give" in error.hints[0]
