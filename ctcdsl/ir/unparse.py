@@ -81,11 +81,13 @@ def _lines(network: Network) -> list[tuple[str | None, tuple[Layer, ...]]]:
 
 def _one_line(before: Stage, after: Stage) -> bool:
     """Whether reading both stages from one line would split them here, and only here."""
+    convs = [k for k, layer in enumerate(before.layers) if isinstance(layer, Conv)]
     return (
         before.name is None
         and after.name is None
         and isinstance(after.layers[0], Pool)
-        and any(isinstance(layer, Conv) for layer in before.layers)
+        and bool(convs)
+        and not any(isinstance(layer, Pool) for layer in before.layers[convs[0] :])
         and any(isinstance(layer, Conv) for layer in after.layers)
     )
 

@@ -1,0 +1,122 @@
+"""Hypothesis strategies for syntax trees: everything the parser can build."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import WORDS
+from ctcdsl.text import Source, Span
+
+SPAN = Span(Source("", ""), 0, 0)
+
+KEYWORDS = {word for word, entry in WORDS.items() if entry.kind == "header"} | {"x"}
+
+integers = st.integers(0, 10**6)
+words = st.one_of(
+    st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none"]),
+    st.from_regex(r"[a-wyzA-Z_][A-Za-z0-9_]{0,6}", fullmatch=True),
+).filter(lambda word: word not in KEYWORDS)
+primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
+comments = st.from_regex(r"#[ -~×′]{0,12}", fullmatch=True).map(str.rstrip)
+
+numbers = st.one_of(
+    integers,
+    integers.map(lambda value: -value - 1),
+    st.integers(0, 9999).map(lambda value: value / 1000),
+).map(lambda value: n.Number(value, SPAN))
+names = primed.map(lambda text: n.Name(text, SPAN))
+sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
+products = st.tuples(st.integers(0, 99), st.sampled_from(["c", "n", "w"])).map(
+    lambda pair: n.Expression((f"{pair[0]}{pair[1]}",), SPAN)
+)
+quotients = st.tuples(st.sampled_from(["c", "t"]), st.integers(1, 9)).map(
+    lambda pair: n.Expression((pair[0], f"/{pair[1]}"), SPAN)
+)
+arguments = st.lists(st.one_of(numbers, names, sizes, products, quotients), max_size=4).map(tuple)
+
+convolutions = arguments.map(lambda given: n.Convolution(given, SPAN))
+calls = st.builds(lambda word, given: n.Call(word, given, SPAN), words, arguments)
+strides = integers.map(lambda value: n.Stride(value, SPAN))
+times = integers.map(lambda value: n.Times(value, SPAN))
+postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
+
+
+def _is_plain_pool(item: n.Item) -> bool:
+    """`max(3)/2`, which the parser turns into `3/2`."""
+    return (
+        isinstance(item.primary, n.Call)
+        and item.primary.word == "max"
+        and len(item.primary.arguments) == 1
+        and isinstance(item.primary.arguments[0], n.Number)
+        and bool(item.postfixes)
+        and isinstance(item.postfixes[0], n.Stride)
+    )
+
+
+def sequences(primaries: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[tuple[n.Item, ...]]:
+    """Items one after another, some joined by `+`."""
+    item = st.builds(
+        lambda primary, after, joined: n.Item(primary, after, joined, SPAN),
+        primaries,
+        postfixes,
+        st.booleans(),
+    ).filter(lambda item: not _is_plain_pool(item))
+    return st.lists(item, min_size=1, max_size=4).map(
+        lambda items: (n.Item(items[0].primary, items[0].postfixes, False, SPAN), *items[1:])
+    )
+
+
+def _groups(children: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[n.Primary]:
+    branch = st.builds(
+        lambda items, optional: n.Branch(items, optional, SPAN), sequences(children), st.booleans()
+    )
+    return st.builds(
+        lambda bracket, branches: n.Group(bracket, tuple(branches), SPAN),
+        st.sampled_from(["{", "["]),
+        st.lists(branch, min_size=1, max_size=3),
+    )
+
+
+lone = integers.map(lambda value: n.Number(value, SPAN))
+leaves = st.one_of(convolutions, calls, names, lone)
+primaries = st.recursive(leaves, _groups, max_leaves=8)
+items = sequences(primaries)
+
+above = st.lists(comments, max_size=2).map(tuple)
+trivia = st.builds(
+    lambda lines, behind: n.Trivia(above=lines, behind=behind),
+    above,
+    st.one_of(st.just(""), comments),
+)
+
+size = st.lists(integers, min_size=1, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
+headers = st.one_of(
+    st.builds(lambda name: ("net", (name,)), names),
+    st.builds(lambda value: ("input", (value,)), size),
+    st.builds(lambda value: ("classes", (value,)), size),
+    st.builds(lambda name: ("pad", (name,)), names),
+    st.builds(lambda values: ("maps", tuple(values)), st.lists(size, min_size=1, max_size=3)),
+    st.sampled_from(["conv-relu", "bn-relu-conv"]).map(lambda s: ("style", (n.Name(s, SPAN),))),
+).flatmap(lambda pair: trivia.map(lambda around: n.Header(pair[0], pair[1], SPAN, around)))
+labels = st.one_of(st.none(), words)
+lines = st.builds(lambda label, of, around: n.Line(label, of, SPAN, around), labels, items, trivia)
+cells = st.one_of(items.map(lambda of: n.Cell(of, False, SPAN)), st.just(n.Cell((), True, SPAN)))
+rows = st.builds(
+    lambda first, others, last, around: n.Row((first, *others, last), SPAN, around),
+    cells,
+    st.lists(st.one_of(cells, st.just(n.Cell((), False, SPAN))), max_size=3),
+    cells,
+    trivia,
+)
+tables = st.builds(
+    lambda of, around, end: n.Table(tuple(of), SPAN, around, end),
+    st.lists(rows, min_size=1, max_size=3),
+    trivia,
+    trivia,
+)
+files = st.builds(
+    lambda statements, below: n.File(tuple(statements), below, SPAN),
+    st.lists(st.one_of(headers, lines, tables), min_size=1, max_size=4),
+    above,
+)
