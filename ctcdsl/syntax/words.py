@@ -84,5 +84,6 @@ def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
     """The candidate that `wrong` was probably meant to be, or None."""
     from difflib import get_close_matches  # only a mistake pays for loading it
 
-    close = get_close_matches(wrong.lower(), candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    close = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None

@@ -39,7 +39,21 @@ CODES = MappingProxyType(
         "CTC304": "a table of the wrong form",
         "CTC305": "a header below the layers",
         "CTC306": "a table beside a network",
-        # 6xx: data and training
+        # 6xx: data, training, files
+        "CTC601": "a data directory that is none",
+        "CTC602": "a class without images",
+        "CTC603": "an image that cannot be decoded",
+        "CTC604": "data without permission",
+        "CTC605": "a recipe that makes no sense",
+        "CTC606": "a checkpoint of another spec",
+        "CTC607": "a checkpoint of other classes",
+        "CTC608": "a result that cannot be written",
+        "CTC609": "a loss that is not finite",
+        "CTC610": "a checkpoint that cannot be read",
+        "CTC611": "training and test sets of different classes",
+        "CTC612": "a network that does not fit the data",
+        "CTC613": "a run resumed with another recipe",
+        "CTC614": "a folder that holds a run",
         # 9xx: notes
         "CTC901": "the paper's head, taken because none is named",
         "CTC902": "a padding changed so that `maps` holds",

@@ -1,0 +1,40 @@
+# make demo   set everything up and show the main job on embedded data
+# make test   set everything up and pass the tests
+# make check  lint, types and the import contract
+# make bench  the benchmarks of benchmarks/README.md
+# make clean  remove what the others made
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+# The pins hold for what builds the package, too.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/cold_start.py
+	$(BIN)/python benchmarks/warm_check.py
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up .venv with $(PYTHON): PyTorch makes this a few minutes."
+	$(PYTHON) -c 'import sys; sys.exit("ctcdsl needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .venv build dist runs .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
