@@ -5,12 +5,12 @@ A wheel carries both inside the package; an editable install leaves them beside 
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = os.path.dirname(__file__)
 
 
-def resource(*parts: str) -> Path:
+def resource(*parts: str) -> str:
     """The path of a file or folder such as ``resource("grammar", "ctc.lark")``."""
-    inside = _PACKAGE.joinpath(*parts)
-    return inside if inside.exists() else _PACKAGE.parent.joinpath(*parts)
+    inside = os.path.join(_PACKAGE, *parts)
+    return inside if os.path.exists(inside) else os.path.join(os.path.dirname(_PACKAGE), *parts)

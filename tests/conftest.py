@@ -11,7 +11,7 @@ from ctcdsl.text import Source
 from ctcdsl.text.files import read_source
 
 ROOT = Path(__file__).parent.parent
-SPECS = sorted(p for p in resource("specs").glob("*.ctc") if not p.stem.startswith("table"))
+SPECS = sorted(p for p in Path(resource("specs")).glob("*.ctc") if not p.stem.startswith("table"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -71,10 +71,10 @@ def test_specs_that_cannot_be_read(ctcdsl: Any, file: str, expected: str) -> Non
 
 
 def test_a_spec_without_permission(ctcdsl: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: str) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("ctcdsl.text.files._read", refuse)
     result = ctcdsl("check", "specs/A.ctc")
     assert result.code == 1 and "permission denied" in result.err
 

@@ -109,7 +109,7 @@ def test_the_grammar_is_lalr_without_conflicts_or_unused_rules(
     logger.addHandler(caplog.handler)
     caplog.set_level("DEBUG", logger="lark")
     try:
-        text = resource("grammar", "ctc.lark").read_text(encoding="utf-8")
+        text = Path(resource("grammar", "ctc.lark")).read_text(encoding="utf-8")
         Lark(text, parser="lalr", lexer="basic", maybe_placeholders=False, debug=True)
     finally:
         logger.removeHandler(caplog.handler)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ctcdsl.check.checked import CheckedNetwork, Placed
 from ctcdsl.check.geometry import check_network
@@ -16,8 +17,7 @@ from ctcdsl.text import Diagnostic, Severity, Source
 __all__ = ["PAPER_HEAD", "CheckedNetwork", "Placed", "Report", "check_source", "recheck"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What checking a source gave: the networks without errors, and all that was found."""
 
     networks: tuple[CheckedNetwork, ...]

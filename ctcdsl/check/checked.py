@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ctcdsl.ir import Conv, Layer, Network, Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(NamedTuple):
     """A layer in its place: the map that enters, the map that leaves, the padding used.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as

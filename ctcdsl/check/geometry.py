@@ -44,8 +44,7 @@ def check_network(network: Network, problems: Problems) -> CheckedNetwork | None
     names = _Names(network)
     placed: list[Placed] = []
     shape = network.input
-    for step, padding in zip(trunk, paddings, strict=True):
-        output = slide(shape, step.layer, padding)
+    for step, padding, output in zip(trunk, *paddings, strict=True):
         placed.append(
             Placed(
                 name=names.next(step.stage, step.layer),
@@ -75,21 +74,24 @@ class _Names:
     """Names layers `stage.kind`, numbered where a stage has several of the kind."""
 
     def __init__(self, network: Network) -> None:
-        self._stages = network.stage_names
-        self._head = network.head.name
-        groups = [*enumerate(stage.layers for stage in network.stages)]
-        self._totals: Counter[tuple[int | None, str]] = Counter(
-            (k, _KINDS[type(layer)]) for k, layers in groups for layer in layers
+        groups = [*network.stage_names, network.head.name]
+        layers = [*(stage.layers for stage in network.stages), network.head.layers]
+        totals = Counter(
+            (group, _KINDS[type(layer)])
+            for group, members in zip(groups, layers, strict=True)
+            for layer in members
         )
-        self._totals.update((None, _KINDS[type(layer)]) for layer in network.head.layers)
-        self._used: Counter[tuple[int | None, str]] = Counter()
+        self._groups = groups
+        # A number for each of several, an empty one for a lone layer.
+        self._numbers = {
+            key: iter(map(str, range(1, count + 1)) if count > 1 else [""])
+            for key, count in totals.items()
+        }
 
     def next(self, stage: int | None, layer: Layer) -> str:
-        key = stage, _KINDS[type(layer)]
-        self._used[key] += 1
-        number = str(self._used[key]) if self._totals[key] > 1 else ""
-        group = self._head if stage is None else self._stages[stage]
-        return f"{group}.{key[1]}{number}"
+        group = self._groups[-1 if stage is None else stage]
+        kind = _KINDS[type(layer)]
+        return f"{group}.{kind}{next(self._numbers[group, kind])}"
 
 
 # ---------------------------------------------------------------------- trunk
@@ -97,8 +99,8 @@ class _Names:
 
 def _paddings(
     network: Network, trunk: Sequence[Step], problems: Problems
-) -> tuple[int, ...] | None:
-    """The padding of each trunk layer: the rule's where it serves, else solved."""
+) -> tuple[Sequence[int], Sequence[Shape]] | None:
+    """The padding of each trunk layer, the rule's where it serves, else solved; and its map."""
     solving = bool(network.maps) and network.pad is PadRule.PAPER
     missing = next((s for s in trunk if s.rule is None), None)
     if missing is not None and not (solving and missing.wanted is not None):
@@ -109,7 +111,7 @@ def _paddings(
         maps = _maps(network.input, trunk, rule)
         fine = [fits(step, shape) for step, shape in zip(trunk, maps, strict=False)]
         if len(maps) == len(trunk) and all(fine):
-            return rule
+            return rule, maps
         if len(maps) < len(trunk) and all(fine) and not solving:
             _too_large(trunk[len(maps)], maps[-1] if maps else network.input, problems)
             return None
@@ -127,7 +129,7 @@ def _paddings(
                 " `maps` holds",
                 step.layer.origin,
             )
-    return solved
+    return solved, _maps(network.input, trunk, solved)
 
 
 def _maps(input: Shape, trunk: Sequence[Step], paddings: Sequence[int]) -> list[Shape]:

@@ -83,17 +83,16 @@ def _rule(network: Network, layer: Window, twos: int) -> int | None:
 
 def slide(shape: Shape, layer: TrunkLayer, padding: int) -> Shape:
     """The map that leaves `layer`; a side is less than 1 where the window does not fit."""
-    if not isinstance(layer, Conv | Pool):
-        return shape
-    channels, ceil = shape.channels, False
     if isinstance(layer, Conv):
-        channels = layer.filters
+        channels, ceil = layer.filters, False
+    elif isinstance(layer, Pool):
+        channels, ceil = shape.channels, layer.ceil
     else:
-        ceil = layer.ceil
-    height, width = (
-        window_count(side, layer.kernel, layer.stride, padding, ceil=ceil)
-        for side in (shape.height, shape.width)
-    )
+        return shape
+    kernel, stride = layer.kernel, layer.stride
+    height = width = window_count(shape.height, kernel, stride, padding, ceil=ceil)
+    if shape.width != shape.height:
+        width = window_count(shape.width, kernel, stride, padding, ceil=ceil)
     return Shape(channels, height, width)
 
 
@@ -101,11 +100,9 @@ def fits(step: Step, shape: Shape) -> bool:
     """Whether a map is what `maps` asks of this step."""
     if step.wanted is None:
         return True
-    low, high = (-1, 0) if step.last else (-1, 1)
-    return all(
-        low <= side - aim <= high
-        for side, aim in zip((shape.height, shape.width), step.wanted, strict=True)
-    )
+    high = 0 if step.last else 1
+    height, width = step.wanted
+    return -1 <= shape.height - height <= high and -1 <= shape.width - width <= high
 
 
 class _Best(NamedTuple):

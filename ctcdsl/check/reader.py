@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from ctcdsl.check.headers import HeaderReader, Headers
 from ctcdsl.check.problems import Problems
@@ -140,7 +140,7 @@ class _Reader:
         headers = draft.headers
         before = self._problems.errors
         where = headers.seen.get("net") or draft.lines[0].span
-        name = headers.name or PurePath(self._tree.span.source.name).stem.strip("<>") or "network"
+        name = headers.name or _file_stem(self._tree.span.source.name)
         if name in self._names:
             first = Label(self._names[name], "first named here")
             self._problems.error("CTC105", f"two networks are named `{name}`", where, also=(first,))
@@ -192,3 +192,8 @@ class _Reader:
             ),
             implied=True,
         )
+
+
+def _file_stem(path: str) -> str:
+    """What a network without a name is called: its file's name, or `stdin`."""
+    return os.path.splitext(os.path.basename(path))[0].strip("<>") or "network"

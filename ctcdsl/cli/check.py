@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ctcdsl.cli.inputs import check_files, input_shape, or_stdin
@@ -34,6 +32,8 @@ def command(files: tuple[str, ...], shape: Shape | None, form: str) -> int:
     """
     networks, diagnostics, failed = check_files(or_stdin(files), input=shape)
     if form == "json":
+        import json
+
         data = {
             "networks": [
                 {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ctcdsl.cli.inputs import checked_or_exit, input_shape, or_stdin, pick
@@ -32,5 +30,5 @@ def command(
     if output is None or output == STDIN:
         click.echo(text, nl=False)
     else:
-        write_whole(Path(output), text.encode())
+        write_whole(output, text.encode())
         click.echo(f"{checked.name} written to {output}", err=True)

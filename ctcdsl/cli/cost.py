@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from textwrap import fill
 
 import click
@@ -53,6 +52,8 @@ def command(
     ]
     name = base.checked.name
     if form == "json":
+        import json
+
         click.echo(json.dumps(as_json(entries, name), indent=2, ensure_ascii=False))
         return
     write = _WRITERS[form]

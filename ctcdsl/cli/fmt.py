@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from ctcdsl.cli.inputs import or_stdin
@@ -49,7 +47,7 @@ def command(files: tuple[str, ...], only_check: bool, diff: bool, unicode: bool)
         if file == STDIN:
             click.echo(text, nl=False)
         elif differs:
-            write_whole(Path(file), text.encode())
+            write_whole(file, text.encode())
             click.echo(f"{file} formatted", err=True)
     return int(failed or (only_check and changed))
 

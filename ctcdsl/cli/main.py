@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
+    # Short commands end before collecting garbage could pay; `train` turns it on again.
+    gc.disable()
     try:
         result = cli.main(args=arguments, prog_name="ctcdsl", standalone_mode=False)
         sys.stdout.flush()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from keyword import iskeyword
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl import __version__
 from ctcdsl.check import CheckedNetwork, Placed
@@ -40,8 +39,7 @@ _INDENT = " " * 12
 _MODULE_NAMES = frozenset({"SpatialPyramidPool", "Tensor", "None", "True", "False"})
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """An attribute of the module: a stage or the head, its lines, its map as a comment."""
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.ir import Conv, Linear, Pool, convolution_macs
@@ -16,8 +17,7 @@ DEFINITION = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerCost:
+class LayerCost(NamedTuple):
     """The cost of one layer for one image.
 
     `receptive_field` is the side, in pixels of the input, that one output value sees,

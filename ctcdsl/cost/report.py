@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.cost.complexity import DEFINITION, LayerCost, NetworkCost
@@ -20,8 +19,7 @@ from ctcdsl.ir import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A network's cost, the file it came from, and its MACs as a share of another's."""
 
     cost: NetworkCost
@@ -29,8 +27,7 @@ class Entry:
     relative: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(NamedTuple):
     """Rows of text under titles; `left` are the columns that align to the left."""
 
     titles: tuple[str, ...]

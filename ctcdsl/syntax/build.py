@@ -50,91 +50,110 @@ class Builder:
     def name(self, children: list[Token]) -> n.Name:
         return n.Name("".join(children), self._span(children[0], children[-1]))
 
-    def size(self, children: list[Any]) -> n.Size:
-        numbers: list[n.Number] = children[::2]
-        return n.Size(
-            tuple(int(number.value) for number in numbers), self._span(children[0], children[-1])
-        )
-
-    def integer(self, children: list[Token]) -> n.Number:
-        value = _integer(children[-1])
-        return n.Number(
-            value if len(children) == 1 else -value, self._span(children[0], children[-1])
-        )
+    def size(self, tokens: list[Token]) -> n.Size:
+        sides = tuple(_integer(token) for token in tokens[::2])
+        return n.Size(sides, self._span(tokens[0], tokens[-1]))
 
     def line(self, children: list[Any]) -> n.Line:
         label = children[0] if isinstance(children[0], Token) else None
-        items: tuple[n.Item, ...] = children[-1]
+        items: list[n.Item] = children[-1]
         span = self._span(items[0] if label is None else label, items[-1])
-        return n.Line(None if label is None else label[:-1], items, span)
+        return n.Line(None if label is None else label[:-1], tuple(items), span)
 
     # ----------------------------------------------------------------- items
 
-    def sequence(self, children: list[n.Item]) -> tuple[n.Item, ...]:
-        return tuple(children)
+    def first(self, children: list[Any]) -> list[Any]:
+        return children
 
-    def joined(self, children: list[Any]) -> n.Item:
-        item: n.Item = children[-1]
-        return n.Item(item.primary, item.postfixes, True, item.span)
+    def following(self, children: list[Any]) -> list[Any]:
+        elements: list[Any] = children[0]
+        elements.append(children[1])
+        return elements
 
-    def item(self, children: list[Any]) -> n.Item:
-        primary, *postfixes = children
+    def joined(self, children: list[Any]) -> list[n.Item]:
+        items: list[n.Item] = children[0]
+        item: n.Item = children[2]
+        items.append(n.Item(item.primary, item.postfixes, True, item.span))
+        return items
+
+    def item(self, children: list[n.Convolution | n.Call | n.Group]) -> n.Item:
+        primary = children[0]
+        return n.Item(primary, (), False, primary.span)
+
+    def word(self, children: list[Token]) -> n.Item:
+        name = n.Name(str(children[0]), self._token_span(children[0]))
+        return n.Item(name, (), False, name.span)
+
+    def number(self, children: list[Token]) -> n.Item:
+        number = n.Number(_integer(children[0]), self._token_span(children[0]))
+        return n.Item(number, (), False, number.span)
+
+    def strided(self, children: list[Any]) -> n.Item:
+        item, token = children
+        return self._extended(item, n.Stride(_integer(token[1:]), self._token_span(token)))
+
+    def repeated(self, children: list[Any]) -> n.Item:
+        item, times, count = children
+        return self._extended(item, n.Times(_integer(count), self._span(times, count)))
+
+    def repeated_by(self, children: list[Any]) -> n.Item:
+        item, times, _, argument, closing = children
+        count = n.Expression((argument.span.text,), argument.span)
+        return self._extended(item, n.Times(count, self._span(times, closing)))
+
+    def _extended(self, item: n.Item, postfix: n.Postfix) -> n.Item:
+        primary = item.primary
         if (
-            isinstance(primary, n.Call)
+            isinstance(postfix, n.Stride)
+            and not item.postfixes
+            and isinstance(primary, n.Call)
             and primary.word == "max"
             and len(primary.arguments) == 1
             and isinstance(primary.arguments[0], n.Number)
-            and postfixes
-            and isinstance(postfixes[0], n.Stride)
         ):
             primary = primary.arguments[0]  # max(3)/2 is 3/2
-        return n.Item(primary, tuple(postfixes), False, self._span(children[0], children[-1]))
-
-    def postfix(self, children: list[Token]) -> n.Postfix:
-        if len(children) == 1:
-            return n.Stride(_integer(children[0][1:]), self._token_span(children[0]))
-        return n.Times(_integer(children[1]), self._span(children[0], children[1]))
-
-    def times_expression(self, children: list[Any]) -> n.Times:
-        argument = children[2]
-        span = self._span(children[0], children[-1])
-        return n.Times(n.Expression((argument.span.text,), argument.span), span)
-
-    def word(self, children: list[Token]) -> n.Name:
-        return n.Name(str(children[0]), self._token_span(children[0]))
-
-    def number(self, children: list[Token]) -> n.Number:
-        return n.Number(_integer(children[0]), self._token_span(children[0]))
+        span = Span(self.source, item.span.start, postfix.span.end)
+        return n.Item(primary, (*item.postfixes, postfix), False, span)
 
     def convolution(self, children: list[Any]) -> n.Convolution:
-        return n.Convolution(tuple(children[1:-1]), self._span(children[0], children[-1]))
+        span = self._span(children[0], children[-1])
+        return n.Convolution(tuple(children[1]) if len(children) == 3 else (), span)
 
     def call(self, children: list[Any]) -> n.Call:
-        return n.Call(
-            children[0][:-1], tuple(children[1:-1]), self._span(children[0], children[-1])
-        )
+        span = self._span(children[0], children[-1])
+        return n.Call(children[0][:-1], tuple(children[1]) if len(children) == 3 else (), span)
 
     def group(self, children: list[Any]) -> n.Group:
-        return n.Group(
-            str(children[0]), tuple(children[1:-1]), self._span(children[0], children[-1])
-        )
+        opening, branches, closing = children
+        return n.Group(str(opening), tuple(branches), self._span(opening, closing))
 
     def branch(self, children: list[Any]) -> n.Branch:
-        items: tuple[n.Item, ...] = children[0]
-        last = children[1] if len(children) == 2 else items[-1]
-        return n.Branch(items, len(children) == 2, self._span(items[0], last))
+        items: list[n.Item] = children[0]
+        optional = len(children) == 2
+        last = children[1] if optional else items[-1]
+        return n.Branch(tuple(items), optional, self._span(items[0], last))
 
     # ------------------------------------------------------------- arguments
 
     def argument(self, tokens: list[Token]) -> n.Argument:
-        span = self._span(tokens[0], tokens[-1])
+        first = tokens[0]
+        if len(tokens) == 1:
+            span = self._token_span(first)
+            match first.type:
+                case "INT":
+                    return n.Number(_integer(first), span)
+                case "WORD":
+                    return n.Name(str(first), span)
+                case "FLOAT":
+                    return n.Number(float(first), span)
+                case _:
+                    return n.Expression((str(first),), span)
+        span = self._span(first, tokens[-1])
         kinds = [token.type for token in tokens]
-        if kinds == ["WORD"]:
-            return n.Name(str(tokens[0]), span)
-        if kinds[-1] in ("INT", "FLOAT") and kinds[:-1] in ([], ["MINUS"]):
-            value = float(tokens[-1]) if kinds[-1] == "FLOAT" else _integer(tokens[-1])
-            return n.Number(value if len(tokens) == 1 else -value, span)
-        if len(tokens) > 1 and kinds == ["INT", "TIMES"] * (len(tokens) // 2) + ["INT"]:
+        if kinds in (["MINUS", "INT"], ["MINUS", "FLOAT"]):
+            value = float(tokens[1]) if kinds[1] == "FLOAT" else _integer(tokens[1])
+            return n.Number(-value, span)
+        if kinds == ["INT", "TIMES"] * (len(tokens) // 2) + ["INT"]:
             return n.Size(tuple(_integer(token) for token in tokens[::2]), span)
         return n.Expression(tuple(str(token) for token in tokens), span)
 
@@ -157,5 +176,5 @@ class Builder:
             return n.Cell((), False, Span(self.source, 0, 0))
         if isinstance(children[0], Token):
             return n.Cell((), True, self._token_span(children[0]))
-        items: tuple[n.Item, ...] = children[0]
-        return n.Cell(items, False, self._span(items[0], items[-1]))
+        items: list[n.Item] = children[0]
+        return n.Cell(tuple(items), False, self._span(items[0], items[-1]))

@@ -7,12 +7,12 @@ comments and blank lines do count, because the formatter keeps them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ctcdsl.text import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trivia:
+class Trivia(NamedTuple):
     """What stands around a statement: comment lines above it and one behind it.
 
     An empty string in `above` is a blank line.

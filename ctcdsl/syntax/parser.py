@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from threading import Lock
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -31,8 +30,10 @@ class Parser:
         self._lines = Lines()
         self._comments: list[Token] = []
         self._busy = Lock()
+        with open(resource("grammar", "ctc.lark"), encoding="utf-8") as file:
+            grammar = file.read()
         self._lark = Lark(
-            resource("grammar", "ctc.lark").read_text(encoding="utf-8"),
+            grammar,
             parser="lalr",
             lexer="basic",
             maybe_placeholders=False,
@@ -96,12 +97,12 @@ def _empty(source: Source) -> File:
 def _cache_file() -> str | None:
     """Where Lark keeps the parse tables between runs; None where there is no such place."""
     try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(base, "ctcdsl")
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: no home folder
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        folder = os.path.join(base, "ctcdsl")
+        os.makedirs(folder, exist_ok=True)
+    except OSError:
         return None
-    return str(folder / f"parser-{__version__}.bin")
+    return os.path.join(folder, f"parser-{__version__}.bin")
 
 
 _parser: Parser | None = None

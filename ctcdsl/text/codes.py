@@ -54,6 +54,8 @@ CODES = MappingProxyType(
         "CTC612": "a network that does not fit the data",
         "CTC613": "a run resumed with another recipe",
         "CTC614": "a folder that holds a run",
+        "CTC615": "training without its packages",
+        "CTC616": "a GPU that is not there",
         # 9xx: notes
         "CTC901": "the paper's head, taken because none is named",
         "CTC902": "a padding changed so that `maps` holds",

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import sys
-from pathlib import Path
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.source import Source
@@ -22,7 +21,7 @@ def read_source(path: str) -> Source:
     """
     name = "<stdin>" if path == STDIN else path
     try:
-        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+        data = sys.stdin.buffer.read() if path == STDIN else _read(path)
     except OSError as error:
         raise UserError(_unreadable(name, error)) from error
     try:
@@ -40,6 +39,11 @@ def read_source(path: str) -> Source:
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _unreadable(name: str, error: OSError) -> Diagnostic:
     hints: tuple[str, ...] = ()
     if isinstance(error, IsADirectoryError):
@@ -54,28 +58,30 @@ def _unreadable(name: str, error: OSError) -> Diagnostic:
     )
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that it is never seen half-written: temporary file, fsync, rename.
 
     Raises:
         UserError: CTC608 where it cannot be written; what stood there is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = os.fspath(path)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        os.replace(temporary, target)
+        _sync_folder(folder or os.curdir)
     except OSError as error:
-        raise UserError(_unwritable(path, error)) from error
+        raise UserError(_unwritable(target, error)) from error
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Make a rename durable, where the system lets folders be synchronised."""
     with contextlib.suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -97,11 +103,11 @@ _WRITE_HINTS = {
 }
 
 
-def _unwritable(path: Path, error: OSError) -> Diagnostic:
+def _unwritable(path: str, error: OSError) -> Diagnostic:
     hint = _WRITE_HINTS.get(error.errno or 0)
     return Diagnostic(
         code="CTC608",
         message=f"cannot write the file: {(error.strerror or str(error)).lower()}",
-        path=str(path),
+        path=path,
         hints=(hint,) if hint else (),
     )

@@ -1,0 +1,86 @@
+"""The recipe as command-line options: one for every number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from ctcdsl.training.recipe import Recipe, Schedule
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Option(NamedTuple):
+    """A field of `Recipe` as an option: its type and what the help says."""
+
+    field: str
+    type: Any
+    help: str
+
+
+_OPTIONS = (
+    _Option("batch", int, "Images in a mini-batch."),
+    _Option("schedule", str, "Learning rates: EPOCHS:RATE,EPOCHS:RATE,…; the last lasts."),
+    _Option("epochs", int, "Epochs in all.  [default: as many as the schedule has]"),
+    _Option("momentum", float, "Momentum."),
+    _Option("weight_decay", float, "L2 penalty on weights; none on biases."),
+    _Option("dropout", float, "Rate of every dropout layer.  [default: the spec's]"),
+    _Option("resize", int, "Shorter side before the crop.  [default: 256 for 224, in proportion]"),
+    _Option("random_crop", bool, "Crop anywhere, or at the centre."),
+    _Option("flip", float, "Share of images mirrored."),
+    _Option("colour_sigma", float, "Strength of the colour altering by PCA; 0 turns it off."),
+    _Option("pixel_divisor", float, "Divides the pixels after mean subtraction."),
+    _Option("initialisation", click.Choice(["gaussian", "he"]), "Initial weights."),
+    _Option("sigma", float, "Deviation of the gaussian initialisation."),
+    _Option("precision", click.Choice(["float32", "bf16"]), "Of the layers; weights are float32."),
+    _Option("statistics_sample", int, "Images on which mean and colour axes are measured."),
+    _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
+    _Option("workers", int, "Processes that decode images; 0: this one."),
+)
+
+
+def recipe_options(command: _F) -> _F:
+    """Add an option for every field of the recipe; unset ones arrive as None."""
+    paper, small = Recipe.paper(), Recipe.small()
+    for option in reversed(_OPTIONS):
+        name = option.field.replace("_", "-")
+        flag = f"--{name}/--no-{name}" if option.type is bool else f"--{name}"
+        command = click.option(
+            flag,
+            option.field,
+            type=None if option.type is bool else option.type,
+            default=None,
+            metavar="TEXT" if option.field == "schedule" else None,
+            help=option.help + _default(getattr(paper, option.field), getattr(small, option.field)),
+        )(command)
+    return command
+
+
+def _default(paper: object, small: object) -> str:
+    if paper is None:
+        return ""
+    if paper == small:
+        return f"  [{_text(paper)}]"
+    return f"  [paper: {_text(paper)}; small: {_text(small)}]"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def with_options(recipe: Recipe, given: dict[str, Any]) -> Recipe:
+    """Return the recipe with the options that were given.
+
+    Raises:
+        UserError: CTC605 for a number out of range or a schedule that cannot be read.
+    """
+    fields = {option.field for option in _OPTIONS}
+    changes = {name: value for name, value in given.items() if name in fields and value is not None}
+    if "schedule" in changes:
+        changes["schedule"] = Schedule.parse(changes["schedule"])
+    return replace(recipe, **changes)

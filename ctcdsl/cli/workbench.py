@@ -1,0 +1,135 @@
+"""What `train` and `eval` share: data, the network that fits it, its module and identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.cli.report import show
+from ctcdsl.ir import Shape
+from ctcdsl.ir.unparse import unparse
+from ctcdsl.text import Diagnostic, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ctcdsl.training.checkpoint import ModelIdentity
+    from ctcdsl.training.data import Splits
+
+EMBEDDED_SIDE = 80
+"""The side of the crops that the embedded photographs are trained with, where it is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Training and test images; `embedded` for the photographs of the package."""
+
+    splits: Splits
+    embedded: bool
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their labels."""
+        return self.splits.train.classes
+
+
+def require_training() -> None:
+    """Refuse where the packages of the extra `train` are missing.
+
+    Raises:
+        UserError: CTC615, naming the first that is missing.
+    """
+    from importlib.util import find_spec
+
+    for package in ("torch", "numpy", "PIL", "rich", "matplotlib"):
+        if find_spec(package) is None:
+            raise UserError(
+                Diagnostic(
+                    code="CTC615",
+                    message=f"training needs the package {package}, which is not installed",
+                    hints=("pip install 'ctcdsl[train]'",),
+                )
+            )
+
+
+def open_data(folder: str | None) -> Data:
+    """Open an image folder, or the embedded photographs where none is named."""
+    from ctcdsl.training.data import Splits, open_splits
+
+    if folder is not None:
+        splits = open_splits(Path(folder))
+        if splits.note:
+            click.echo(f"note: {splits.note}", err=True)
+        return Data(splits, embedded=False)
+    from ctcdsl.training.embedded import patches
+
+    return Data(Splits(patches("train"), patches("test")), embedded=True)
+
+
+def fitted(
+    checked: CheckedNetwork, *, input: Shape | None, classes: int, embedded: bool
+) -> CheckedNetwork:
+    """Return the network for the data's classes, at the input asked for.
+
+    Without one, the embedded photographs take the smallest square from `EMBEDDED_SIDE` on
+    that the network fits, and other data the spec's own input.
+    """
+    network = checked.network
+    if input is None and embedded:
+        input = next(
+            (
+                shape
+                for side in range(EMBEDDED_SIDE, min(network.input.height, network.input.width))
+                if not recheck(network, input=(shape := Shape(3, side, side))).failed
+            ),
+            None,
+        )
+    report = recheck(network, input=input, classes=classes)
+    show(report.errors)
+    if report.failed:
+        raise click.exceptions.Exit(1)
+    return report.networks[0]
+
+
+def identity(checked: CheckedNetwork, classes: tuple[str, ...]) -> ModelIdentity:
+    """Return what a checkpoint remembers of its network."""
+    from ctcdsl.training.checkpoint import ModelIdentity
+
+    network = checked.network
+    channels, height, width = network.input
+    return ModelIdentity.of(
+        name=network.name,
+        spec=unparse(network),
+        input=(channels, height, width),
+        classes=classes,
+    )
+
+
+def crop_of(checked: CheckedNetwork) -> tuple[int, int]:
+    """Height and width of the network's input."""
+    return checked.network.input.height, checked.network.input.width
+
+
+def device_named(name: str) -> torch.device:
+    """Return the device: `auto` is the GPU where there is one.
+
+    Raises:
+        UserError: CTC616 where a GPU is asked for and there is none.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            Diagnostic(
+                code="CTC616",
+                message="there is no GPU that PyTorch can use",
+                hints=("leave out `--device cuda`: the CPU is taken then",),
+            )
+        )
+    return torch.device(name)

@@ -1,0 +1,97 @@
+"""Which part of an image the network sees: the order of an epoch, crops, mirrors, the ten views.
+
+Random choices are functions of (seed, epoch, index) alone, so neither the number of worker
+processes nor a resumed run changes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]  # (height, width, RGB)
+Crop = tuple[int, int]  # (height, width)
+
+# First words of the random streams. numpy pads short seeds with zeros, so a stream needs a word
+# of its own: [seed, epoch] and [seed, epoch, 0] would be the same one.
+_ORDER, _VIEW = 1, 2
+
+# Shrinking by 6 or more goes through a box average first: several times faster on photographs
+# of many megapixels, and Pillow's manual calls the result nearly indistinguishable.
+_REDUCING_GAP = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The random choices for one image in one epoch."""
+
+    top: float
+    """Where the crop lies in the free height, from 0 up to but not 1."""
+    left: float
+    """The same in the free width."""
+    mirror: float
+    """Uniform in [0, 1): the image is mirrored where this is below the recipe's share."""
+    colour: tuple[float, float, float]
+    """Standard normal numbers, one for each principal axis of the colours."""
+
+
+def draw(seed: int, epoch: int, index: int) -> Draw:
+    """The choices for image `index` in `epoch`."""
+    random = np.random.default_rng([_VIEW, seed, epoch, index])
+    top, left, mirror = random.random(3).tolist()
+    first, second, third = random.standard_normal(3).tolist()
+    return Draw(top, left, mirror, (first, second, third))
+
+
+def order(seed: int, epoch: int, images: int) -> list[int]:
+    """The order in which `epoch` shows the images: a permutation of their indices."""
+    indices: list[int] = np.random.default_rng([_ORDER, seed, epoch]).permutation(images).tolist()
+    return indices
+
+
+def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
+    """(width, height) of an image scaled so that its shorter side is `shorter`."""
+    scale = shorter / min(width, height)
+    return max(round(width * scale), shorter), max(round(height * scale), shorter)
+
+
+def scaled(image: Image.Image, shorter: int) -> Pixels:
+    """The whole of `image`, scaled so that its shorter side is `shorter`; antialiased."""
+    width, height = scaled_size(*image.size, shorter)
+    return _cut(image, (width, height), 0, 0, (height, width))
+
+
+def training_view(
+    image: Image.Image, choice: Draw, *, crop: Crop, shorter: int, flip: float, anywhere: bool
+) -> Pixels:
+    """A crop of the scaled image, mirrored or not, as `choice` says (Section 5).
+
+    `anywhere` false takes the centre. `shorter` is not below the crop's sides.
+    """
+    width, height = scaled_size(*image.size, shorter)
+    free_height, free_width = height - crop[0], width - crop[1]
+    if anywhere:
+        top, left = int(choice.top * (free_height + 1)), int(choice.left * (free_width + 1))
+    else:
+        top, left = free_height // 2, free_width // 2
+    view = _cut(image, (width, height), top, left, crop)
+    return view[:, ::-1] if choice.mirror < flip else view
+
+
+def _cut(image: Image.Image, size: tuple[int, int], top: int, left: int, crop: Crop) -> Pixels:
+    """The `crop` at (top, left) of `image` scaled to `size`, without computing the rest of it."""
+    height, width = crop
+    across, down = image.width / size[0], image.height / size[1]
+    box = (
+        left * across,
+        top * down,
+        min((left + width) * across, image.width),  # rounding must not leave the image
+        min((top + height) * down, image.height),
+    )
+    part = image.resize(
+        (width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=_REDUCING_GAP
+    )
+    return np.array(part)

@@ -1,0 +1,86 @@
+"""Colour statistics of a training set, and pixels to network input with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ctcdsl.training.data import ImageSet
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Mean and principal axes of RGB pixels, in the scale 0..255."""
+
+    mean: Triple
+    """Mean of red, green and blue."""
+    deviations: Triple
+    """Standard deviation along each axis (square roots of the covariance's eigenvalues), largest
+    first."""
+    axes: tuple[Triple, Triple, Triple]
+    """The unit axes (eigenvectors) as RGB triples, in the order of `deviations`."""
+
+
+def measure(
+    images: ImageSet, sample: int, progress: Callable[[int, int], None] | None = None
+) -> Statistics:
+    """The statistics of `sample` images spread evenly over the set, all of them if it has fewer.
+
+    Every image counts the same whatever its size. `progress` is told (done, total) images.
+    Raises `UserError` where an image cannot be read.
+    """
+    count = min(sample, len(images))
+    first, second = np.zeros(3), np.zeros((3, 3))
+    for done in range(count):
+        image = images.image(done * len(images) // count)
+        pixels = np.asarray(image, dtype=np.float64).reshape(-1, 3)
+        first += pixels.mean(axis=0)
+        second += pixels.T @ pixels / len(pixels)
+        if progress is not None:
+            progress(done + 1, count)
+    mean = first / count
+    variances, columns = np.linalg.eigh(second / count - np.outer(mean, mean))
+    # eigh sorts upwards and leaves the signs open: fix both, so that a seed means one colour.
+    deviations = np.sqrt(np.clip(variances[::-1], 0.0, None))
+    axes = columns.T[::-1]
+    strongest = np.abs(axes).argmax(axis=1)
+    axes = axes * np.sign(axes[np.arange(3), strongest])[:, None]
+    first_axis, second_axis, third_axis = map(_triple, axes)
+    return Statistics(_triple(mean), _triple(deviations), (first_axis, second_axis, third_axis))
+
+
+def network_input(
+    pixels: Tensor, statistics: Statistics, divisor: float, shift: Tensor | None = None
+) -> Tensor:
+    """Float32 (N, 3, H, W), channels last, of uint8 `pixels` (N, 3, H, W): see `Recipe`.
+
+    `shift`, in grey levels, is added to red, green and blue of each image: (N, 3).
+    """
+    offset = torch.tensor(statistics.mean, device=pixels.device).neg().expand(len(pixels), 3)
+    if shift is not None:
+        offset = offset + shift
+    values = pixels.to(torch.float32, memory_format=torch.channels_last)
+    return values.add_(offset[:, :, None, None]).div_(divisor)
+
+
+def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:
+    """RGB shifts (N, 3) in grey levels of standard normal `draws` (N, 3), one an axis.
+
+    AlexNet's colour altering: sum over the axes of draw x sigma x axis x scale. AlexNet's paper
+    scales by the eigenvalues, which depends on the unit of the pixels; its library, which this
+    paper used too, by their square roots, and so do we.
+    """
+    axes = torch.tensor(statistics.axes, device=draws.device)
+    deviations = torch.tensor(statistics.deviations, device=draws.device)
+    return (draws * sigma * deviations) @ axes
+
+
+def _triple(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Triple:
+    red, green, blue = values.tolist()
+    return red, green, blue

@@ -1,0 +1,82 @@
+"""How fast training goes and how long the rest takes, from the times of the steps."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+_WINDOW = 20  # steps: long enough to be steady, short enough to show a change
+
+
+class Pace:
+    """Measures steps; `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._recent: deque[tuple[int, float, float]] = deque(maxlen=_WINDOW)
+        self._steps, self._seconds = 0, 0.0
+        self._test_seconds: float | None = None
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        """Start the clock of an epoch and of its first step."""
+        self._epoch_images, self._epoch_seconds, self._epoch_wait = 0, 0.0, 0.0
+        self._began = self._epoch_began = self._clock()
+        self._waited = 0.0
+
+    def got_batch(self) -> None:
+        """The step's images are here: what passed since the last step was waiting."""
+        self._waited = self._clock() - self._began
+
+    def end_step(self, images: int) -> None:
+        """The step is done, on so many images."""
+        now = self._clock()
+        seconds = now - self._began
+        self._recent.append((images, seconds, self._waited))
+        self._steps += 1
+        self._seconds += seconds
+        self._epoch_images += images
+        self._epoch_seconds += seconds
+        self._epoch_wait += self._waited
+        self._began = now
+
+    def end_test(self) -> float:
+        """The test after the epoch is done. Returns the seconds of epoch and test."""
+        now = self._clock()
+        self._test_seconds = now - self._began
+        return now - self._epoch_began
+
+    @property
+    def images_per_second(self) -> float:
+        """Over the last steps."""
+        return _ratio(sum(each[0] for each in self._recent), sum(each[1] for each in self._recent))
+
+    @property
+    def data_wait(self) -> float:
+        """Share of time waiting for images, over the last steps."""
+        return _ratio(sum(each[2] for each in self._recent), sum(each[1] for each in self._recent))
+
+    @property
+    def epoch_images_per_second(self) -> float:
+        """Over the training steps of this epoch."""
+        return _ratio(self._epoch_images, self._epoch_seconds)
+
+    @property
+    def epoch_data_wait(self) -> float:
+        """Share of time waiting for images, over the training steps of this epoch."""
+        return _ratio(self._epoch_wait, self._epoch_seconds)
+
+    def seconds_left(self, steps: int, tests: int, test_images: int) -> float:
+        """Estimate for so many more steps and tests of so many images each.
+
+        Until a test was timed, testing counts a third of training (the paper's Section 3.2).
+        """
+        test = self._test_seconds
+        if test is None:
+            test = _ratio(test_images, 3 * self.images_per_second)
+        return steps * _ratio(self._seconds, self._steps) + tests * test
+
+
+def _ratio(amount: float, whole: float) -> float:
+    return amount / whole if whole > 0 else 0.0

@@ -1,0 +1,187 @@
+"""One picture of a run: how it learned, what ten views are, and what it predicts.
+
+matplotlib loads when `draw_run` is called.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ctcdsl.training.augment import Crop, scaled
+from ctcdsl.training.checkpoint import write_whole
+from ctcdsl.training.data import ImageSet
+from ctcdsl.training.log import Row
+from ctcdsl.training.ten_view import VIEW_NAMES, Scores, centre_view, views
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase, SubFigure
+
+_ROWS, _COLUMNS = 3, 9  # of predictions
+_NAME_LENGTH = 17
+_CHECK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
+_INK, _QUIET = "#222222", "#767676"
+_LOSS, _ERROR = "#0072b2", "#b84a00"  # told apart by the colour-blind, and by their line styles
+_RIGHT, _WRONG = "#2b7a4b", "#b84a00"
+
+
+def draw_run(
+    path: Path,
+    *,
+    title: str,
+    rows: Sequence[Row],
+    scores: Scores,
+    images: ImageSet,
+    crop: Crop,
+    shorter: int,
+) -> None:
+    """Write the picture of a run as PNG: learning curve, ten views, predictions.
+
+    `rows` is the run's log, one row at least; `scores` a test on `images`; `shorter` the side an
+    image is scaled to before `crop` is cut (`Recipe.resize_for`). Predictions are shown of images
+    spread evenly over the set, so that as many of them are wrong as the error says.
+
+    Raises `UserError` CTC608 where it cannot be written, CTC603 where an image cannot be read.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13.5, 10.6), dpi=110, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.07, h_pad=0.07)
+    _title(figure, title, fontsize=15, weight="bold")
+    (top,), (bottom,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(0.8, 1.22))
+    ((left, right),) = top.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 1.16))
+    count = min(_ROWS * _COLUMNS, len(images))
+    shown = [number * len(images) // count for number in range(count)]
+    wholes = {index: _whole(images, index, shorter) for index in shown}
+    liveliest = max(wholes, key=lambda index: float(wholes[index].float().std()))
+    _draw_curve(left.subplots(), rows, len(images.classes))
+    _draw_views(right, views(wholes[liveliest], crop), images.name(liveliest))
+    centres = {index: centre_view(whole, crop)[0] for index, whole in wholes.items()}
+    _draw_predictions(bottom, scores, images.classes, centres)
+    with warnings.catch_warnings():  # a class name may be in a script that the font lacks
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        write_whole(path, lambda file: figure.savefig(file, format="png"))
+
+
+def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
+    """Train loss on the left scale, test error on the right one, chance, and the rate's steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [row.epoch for row in rows]
+    losses = [row.train_loss for row in rows]
+    errors = [100 * row.test_top1_error for row in rows]
+    chance = 100 * (1 - 1 / classes)
+    percent = axes.twinx()
+    axes.plot(epochs, losses, color=_LOSS, marker="o", markersize=4, linewidth=2)
+    percent.plot(
+        epochs, errors, color=_ERROR, marker="s", markersize=4, linewidth=2, linestyle="--"
+    )
+    percent.axhline(chance, color=_QUIET, linewidth=1, linestyle=":")
+    percent.annotate(
+        f"chance {chance:.1f} %",
+        (1.0, chance),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        color=_QUIET,
+    )
+    for before, row in pairwise(rows):
+        if row.learning_rate != before.learning_rate:
+            axes.axvline(row.epoch - 0.5, color="#d0d0d0", linewidth=1, zorder=0)
+            axes.annotate(
+                f"rate {row.learning_rate:g}",
+                (row.epoch - 0.5, 0.02),
+                xycoords=("data", "axes fraction"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                rotation=90,
+                fontsize=8,
+                color=_QUIET,
+            )
+    axes.set_title(
+        f"Learning: test error {errors[-1]:.1f} % after {epochs[-1]} epochs (centre view)",
+        fontsize=11,
+        loc="left",
+        color=_INK,
+    )
+    axes.set_xlabel("epoch", color=_INK)
+    axes.set_ylabel("training loss (nats), solid", color=_LOSS)
+    percent.set_ylabel("test top-1 error (%), dashed", color=_ERROR)
+    axes.set_ylim(bottom=0)
+    percent.set_ylim(0, min(104.0, max(chance, *errors) * 1.12))
+    axes.set_xlim(min(epochs) - 0.6, max(epochs) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for each in (axes, percent):
+        each.spines["top"].set_visible(False)
+        each.tick_params(colors=_INK, labelsize=9)
+
+
+def _draw_views(figure: SubFigure, ten: Tensor, name: str) -> None:
+    """The ten views of an image, the flipped ones below."""
+    _title(figure, f"The ten views of one test image ({name})")
+    for axes, view, place in zip(figure.subplots(2, 5).flat, ten, VIEW_NAMES, strict=True):
+        _show(axes, view)
+        axes.set_xlabel(place.replace(", ", ",\n"), fontsize=9, color=_INK)
+
+
+def _draw_predictions(
+    figure: SubFigure, scores: Scores, classes: Sequence[str], shown: Mapping[int, Tensor]
+) -> None:
+    """Test images by index with the class each was taken for; a wrong one is crossed out."""
+    _title(
+        figure,
+        f"Predictions ({scores.views} view{'s' * (scores.views > 1)}): {len(shown)} of "
+        f"{scores.images} test images, evenly spaced; over all of them top-1 error "
+        f"{100 * scores.top1_error:.1f} %, top-{scores.k} error {100 * scores.top5_error:.1f} %",
+    )
+    cells = list(figure.subplots(_ROWS, _COLUMNS).flat)
+    for axes, (index, view) in zip(cells, shown.items(), strict=False):
+        predicted, label = int(scores.top[index, 0]), int(scores.labels[index])
+        right = predicted == label
+        color = _RIGHT if right else _WRONG
+        lines = [
+            f"{_CHECK if right else _CROSS} {_short(classes[predicted])}",
+            f"{100 * scores.probabilities[index, 0]:.0f} %",
+            *([] if right else [f"is {_short(classes[label])}"]),
+        ]
+        _show(axes, view)
+        axes.set_xlabel(
+            "\n".join(lines),
+            fontsize=8.5,
+            color=color,
+            weight="normal" if right else "bold",
+            parse_math=False,
+        )
+        for spine in axes.spines.values():
+            spine.set(color=color, linewidth=1.2 if right else 2.6)
+            spine.set_linestyle("solid" if right else (0, (3, 1.5)))
+    for axes in cells[len(shown) :]:
+        axes.set_axis_off()
+
+
+def _whole(images: ImageSet, index: int, shorter: int) -> Tensor:
+    return torch.from_numpy(scaled(images.image(index), shorter)).permute(2, 0, 1)
+
+
+def _show(axes: Axes, view: Tensor) -> None:
+    axes.imshow(view.permute(1, 2, 0).numpy())
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _title(figure: FigureBase, text: str, *, fontsize: float = 11, weight: str = "normal") -> None:
+    title = figure.suptitle(text, fontsize=fontsize, weight=weight, color=_INK, x=0.012, ha="left")
+    title.set_parse_math(False)  # a "$" in a name is a dollar
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…"

@@ -1,0 +1,90 @@
+"""What must hold before training begins: said in seconds, not after the first epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
+from ctcdsl.training import log
+from ctcdsl.training.augment import Crop
+from ctcdsl.training.checkpoint import ModelIdentity
+from ctcdsl.training.data import ImageSet
+from ctcdsl.training.recipe import Recipe
+
+# What a resumed run may change: it alters how far or how fast, not what was trained so far.
+_MAY_CHANGE = frozenset({"epochs", "schedule", "workers"})
+
+
+def require_fit(
+    model: nn.Module, images: ImageSet, identity: ModelIdentity, crop: Crop, device: torch.device
+) -> None:
+    """Raise `UserError` CTC612 unless `model`, on `device`, maps crops to the images' classes."""
+    if identity.classes != images.classes:
+        raise InternalError("the identity's classes are not those of the training images")
+    channels, height, width = identity.input
+    if (channels, height, width) != (3, *crop):
+        raise _misfit(
+            f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]}",
+            f"write `input 3x{crop[0]}x{crop[1]}` in the spec",
+        )
+    training = model.training
+    with torch.inference_mode():
+        logits = model.eval()(torch.zeros(1, 3, *crop, device=device))
+    model.train(training)
+    outputs = logits.shape[1]
+    if outputs != len(images.classes):
+        raise _misfit(
+            f"the network has {outputs} outputs, the data {len(images.classes)} classes",
+            f"write `classes {len(images.classes)}` in the spec",
+        )
+
+
+def claim(run: Path) -> None:
+    """Make the folder `run` for a training that begins.
+
+    Raises `UserError`: CTC608 where it cannot be made, CTC614 where it holds an earlier training.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            Diagnostic(
+                code="CTC608",
+                message=f"cannot make the run's folder: {(error.strerror or str(error)).lower()}",
+                path=str(run),
+                hints=("give permission there, or choose another folder",),
+            )
+        ) from None
+    rows = log.read(run)
+    if rows:
+        raise UserError(
+            Diagnostic(
+                code="CTC614",
+                message=f"the folder holds a run of {len(rows)} epochs",
+                path=str(run),
+                hints=("go on with it by --resume, or choose another folder",),
+            )
+        )
+
+
+def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:
+    """Raise `UserError` CTC613 where `asked` differs in more than length, rates and workers."""
+    before, now = trained.as_dict(), asked.as_dict()
+    changed = [name for name in before if before[name] != now[name] and name not in _MAY_CHANGE]
+    if changed:
+        raise UserError(
+            Diagnostic(
+                code="CTC613",
+                message="the run was trained with another recipe",
+                path=str(path),
+                notes=tuple(f"{name}: {before[name]} then, {now[name]} now" for name in changed),
+                hints=("give the same numbers, or choose another folder and train anew",),
+            )
+        )
+
+
+def _misfit(message: str, hint: str) -> UserError:
+    return UserError(Diagnostic(code="CTC612", message=message, hints=(hint,)))

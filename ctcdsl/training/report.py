@@ -1,0 +1,80 @@
+"""What training tells whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ctcdsl.training.log import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What lies ahead, said once when training begins."""
+
+    epochs: int
+    first_epoch: int
+    """1, or the epoch after the checkpoint's in a resumed run."""
+    steps: int
+    """Steps in an epoch."""
+    training_images: int
+    test_images: int
+    classes: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step done: epochs and steps are counted from 1."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    learning_rate: float
+    loss: float
+    """Mean cross entropy of the step's batch, in nats."""
+    images_per_second: float
+    """Over the last steps."""
+    data_wait: float
+    """Share of the time spent waiting for images, 0 to 1, over the last steps."""
+    seconds_left: float
+    """Estimate for all that is left, tests included."""
+
+
+class Reporter(Protocol):
+    """Hears of training and testing as they go; each call returns quickly."""
+
+    def measuring(self, done: int, total: int) -> None:
+        """So many images of the sample have gone into the colour statistics."""
+
+    def started(self, plan: Plan) -> None:
+        """Training begins, or goes on."""
+
+    def stepped(self, step: Step) -> None:
+        """A step is done."""
+
+    def testing(self, done: int, total: int) -> None:
+        """So many test images are done."""
+
+    def epoch_ended(self, row: Row) -> None:
+        """An epoch is trained, tested, logged and saved."""
+
+
+class Silent:
+    """A `Reporter` that says nothing."""
+
+    def measuring(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def started(self, plan: Plan) -> None:
+        """Nothing."""
+
+    def stepped(self, step: Step) -> None:
+        """Nothing."""
+
+    def testing(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def epoch_ended(self, row: Row) -> None:
+        """Nothing."""

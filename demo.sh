@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The main job on embedded data: cost, check, compile, train, test. Run by `make demo`.
+set -euo pipefail
+cd "$(dirname "$0")"
+out=.demo
+rm -rf "$out"
+mkdir "$out"
+# The shared note (every row takes the paper's head) is said once, in step 1.
+quiet() { "$@" 2> >(grep -v -e 'CTC901' >&2); }
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+show() { printf '\033[2m$ %s\033[0m\n' "$*"; }
+
+say '1. What do the 14 models of the paper cost? (Tables 1 and 2, relative to model A)'
+show ctcdsl cost specs/?.ctc specs/?_prime.ctc --relative-to A
+ctcdsl cost specs/?.ctc specs/?_prime.ctc --relative-to A
+
+say '2. What does a mistake look like? (no padding of this network makes its maps 40)'
+cat >"$out/wrong.ctc" <<'SPEC'
+net Wrong
+pad paper
+maps 40 18
+(7,64)/2 3/3 (5,128,pp1) 2/2 (3,256)x3
+head: gpa fc
+SPEC
+show ctcdsl check "$out/wrong.ctc"
+ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
+sed -i -e 's/,pp1//' -e 's/gpa/gap/' "$out/wrong.ctc"
+echo
+echo 'The words mended, the maps are next:'
+show ctcdsl check "$out/wrong.ctc"
+ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
+
+say "3. The paper's best model as a PyTorch module"
+show ctcdsl compile specs/J_prime.ctc -o "$out/model.py"
+quiet ctcdsl compile specs/J_prime.ctc -o "$out/model.py"
+sed -n '/^class JPrime/,/self.stage3/p' "$out/model.py"
+echo "        …  ($(wc -l <"$out/model.py") lines in $out/model.py)"
+
+say '4. Train model A on the photographs that come with ctcdsl (a few minutes on two cores)'
+show ctcdsl train specs/A.ctc --run "$out/A"
+quiet ctcdsl train specs/A.ctc --run "$out/A"
+
+say '5. Test it with 10 views, and draw the run'
+show ctcdsl eval specs/A.ctc "$out/A/checkpoint.pt" --picture "$out/run.png"
+quiet ctcdsl eval specs/A.ctc "$out/A/checkpoint.pt" --picture "$out/run.png"
+
+say 'What to try next'
+cat <<NEXT
+  Look at $out/run.png (learning curve, the ten views, predictions) and $out/model.py.
+  Write a row of your own:   echo '(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6' | ctcdsl cost -
+  See where the time goes:   ctcdsl cost specs/J_prime.ctc --layers
+  Train on your own images:  ctcdsl train specs/E.ctc --data DIR     (DIR/train/CLASS/*.jpg, DIR/test/CLASS/*.jpg)
+  (ctcdsl is in .venv/bin; all options: ctcdsl train --help)
+NEXT

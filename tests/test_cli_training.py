@@ -1,0 +1,256 @@
+"""`ctcdsl train` and `ctcdsl eval` on tiny images: what works, and every way it can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ctcdsl.cli.main import run
+
+SPEC = "net Tiny\ninput 3x16x16\n(3,8)/2 2/2 (3,16)\nhead: gap drop(0.1) fc\n"
+OPTIONS = ["--recipe", "small", "--batch", "8", "--schedule", "2:0.01", "--device", "cpu"]
+
+
+def make_images(folder: Path, classes: tuple[str, ...] = ("blue", "red"), count: int = 6) -> Path:
+    """A folder of training and test images whose class is their colour."""
+    noise = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for label, name in enumerate(classes):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for k in range(count):
+                pixels = noise.integers(0, 80, (20, 24, 3), dtype=np.uint8)
+                pixels[..., label % 3] += 150
+                Image.fromarray(pixels).save(place / f"{k}.jpg")
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    make_images(tmp_path / "data")
+    return tmp_path
+
+
+class Called:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def ctcdsl(capfd: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: str | Path) -> Called:
+        code = run([str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err, err
+        return Called(code, out, err)
+
+    return call
+
+
+def train(place: Path, *more: str | Path) -> list[str | Path]:
+    return [
+        *("train", place / "tiny.ctc", "--data", place / "data", "--run", place / "run"),
+        *OPTIONS,
+        *more,
+    ]
+
+
+def evaluate(place: Path, *more: str | Path) -> list[str | Path]:
+    return [
+        *("eval", place / "tiny.ctc", place / "run" / "checkpoint.pt"),
+        *("--data", place / "data", "--device", "cpu"),
+        *more,
+    ]
+
+
+def test_train_then_eval(ctcdsl: Any, place: Path) -> None:
+    trained = ctcdsl(*train(place))
+    assert trained.code == 0, trained.err
+    assert "Tiny: top-1 error" in trained.out and "after 2 epochs (chance 50.0%)" in trained.out
+    assert "12 training images, 12 test images, 2 classes" in trained.err
+    files = {path.name for path in (place / "run").iterdir()}
+    assert files == {"checkpoint.pt", "log.csv", "log.jsonl", "model.py", "spec.ctc"}
+    rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert len((place / "run" / "log.csv").read_text().splitlines()) == 3
+
+    tested = ctcdsl(*evaluate(place))
+    assert tested.code == 0, tested.err
+    assert "12 images, 10 views: top-1 error" in tested.out
+    assert "  blue  " in tested.out and "  red   " in tested.out
+    as_json = ctcdsl(*evaluate(place, "--views", "1", "--format", "json"))
+    report = json.loads(as_json.out)
+    assert report["views"] == 1 and set(report["class_errors"]) == {"blue", "red"}
+    assert report["top1_error"] == rows[-1]["test_top1_error"]
+
+    picture = place / "run.png"
+    assert ctcdsl(*evaluate(place, "--picture", picture)).code == 0
+    with Image.open(picture) as image:
+        assert image.width > 800
+
+
+def test_resume_goes_on_with_the_run_s_own_recipe(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    again = ctcdsl(*train(place))
+    assert again.code == 1 and "CTC614" in again.err and "--resume" in again.err
+    more = ctcdsl(
+        "train", place / "tiny.ctc", "--data", place / "data", "--run", place / "run",
+        "--resume", "--epochs", "3", "--device", "cpu",
+    )  # fmt: skip
+    assert more.code == 0, more.err
+    assert "from epoch 3" in more.err and "after 3 epochs" in more.out
+    other = ctcdsl(*train(place, "--resume", "--momentum", "0.5"))
+    assert other.code == 1 and "CTC613" in other.err
+
+
+def test_embedded_photographs_are_the_default(ctcdsl: Any, place: Path) -> None:
+    result = ctcdsl(
+        "train", place / "tiny.ctc", "--run", place / "run", "--epochs", "1", "--device", "cpu"
+    )
+    assert result.code == 0, result.err
+    assert "embedded photographs" in result.err and "11 classes" in result.err
+    tested = ctcdsl("eval", place / "tiny.ctc", place / "run" / "checkpoint.pt", "--views", "1")
+    assert tested.code == 0 and "coffee" in tested.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--schedule", "10x0.1"], "CTC605"),
+        (["--batch", "0"], "CTC605"),
+        (["--momentum", "1.5"], "CTC605"),
+        (["--resize", "8"], "CTC605"),
+        (["--resume"], "CTC610"),
+        (["--input", "3x2x2"], "CTC201"),
+    ],
+)
+def test_numbers_that_make_no_sense(
+    ctcdsl: Any, place: Path, arguments: list[str], expected: str
+) -> None:
+    result = ctcdsl(*train(place), *arguments)
+    assert result.code == 1 and expected in result.err, result.err
+    assert not (place / "run").exists()
+
+
+def test_data_that_is_none(ctcdsl: Any, place: Path) -> None:
+    (place / "empty").mkdir()
+    for name in ("empty", "missing", "tiny.ctc"):
+        result = ctcdsl(*train(place), "--data", place / name)
+        assert result.code == 1 and "CTC601" in result.err, result.err
+    (place / "data" / "train" / "green").mkdir()
+    result = ctcdsl(*train(place))
+    assert result.code == 1 and "CTC602" in result.err and "green" in result.err
+    Image.new("RGB", (8, 8)).save(place / "data" / "train" / "green" / "a.png")
+    result = ctcdsl(*train(place))
+    assert result.code == 1 and "CTC611" in result.err
+    assert not (place / "run").exists()
+
+
+def test_corrupt_and_truncated_images(ctcdsl: Any, place: Path) -> None:
+    image = place / "data" / "train" / "red" / "0.jpg"
+    whole = image.read_bytes()
+    for bytes_left in (whole[: len(whole) // 2], b"not a JPEG"):
+        image.write_bytes(bytes_left)
+        result = ctcdsl(*train(place, "--run", place / f"run{len(bytes_left)}"))
+        assert result.code == 1 and "CTC603" in result.err
+        assert str(image) in result.err
+
+
+def test_a_checkpoint_that_does_not_fit(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    spec = place / "tiny.ctc"
+
+    spec.write_text(SPEC.replace("(3,16)", "(3,24)"), encoding="utf-8")
+    result = ctcdsl(*evaluate(place))
+    assert result.code == 1 and "CTC606" in result.err
+    assert "(3,16)" in result.err and "(3,24)" in result.err
+    spec.write_text(SPEC, encoding="utf-8")
+
+    for classes, name in ((("blue",), "fewer"), (("blue", "red", "x"), "more")):
+        make_images(place / name, classes)
+        result = ctcdsl(*evaluate(place), "--data", place / name)
+        assert result.code == 1 and "CTC607" in result.err
+
+    checkpoint = place / "run" / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    for path in (checkpoint, place / "none.pt", spec):
+        result = ctcdsl("eval", spec, path, "--data", place / "data")
+        assert result.code == 1 and "CTC610" in result.err
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(
+    ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    before = (place / "run" / "checkpoint.pt").read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = ctcdsl(*train(place, "--resume", "--epochs", "3"))
+    assert result.code == 1 and "CTC608" in result.err and "space" in result.err
+    assert (place / "run" / "checkpoint.pt").read_bytes() == before
+    assert not [path for path in (place / "run").iterdir() if path.name.endswith(".tmp")]
+
+
+def test_a_run_folder_that_cannot_be_made(ctcdsl: Any, place: Path) -> None:
+    (place / "file").touch()
+    result = ctcdsl(*train(place), "--run", place / "file" / "run")
+    assert result.code == 1 and "CTC608" in result.err
+
+
+def test_without_the_extra(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else real(name)
+    )
+    result = ctcdsl(*train(place))
+    assert result.code == 1 and "CTC615" in result.err and "ctcdsl[train]" in result.err
+
+
+def test_a_gpu_that_is_not_there(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = ctcdsl(*train(place), "--device", "cuda")
+    assert result.code == 1 and "CTC616" in result.err
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_a_run_to_resume(
+    ctcdsl: Any, place: Path, sent: signal.Signals
+) -> None:
+    program = "import sys; from ctcdsl.cli.main import main; main(sys.argv[1:])"
+    arguments = [str(a) for a in train(place, "--epochs", "100000")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = place / "run" / "log.jsonl"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted; the last whole checkpoint is of epoch" in errors
+    assert "--resume" in errors
+    assert not [path for path in (place / "run").iterdir() if path.name.endswith(".tmp")]
+    epochs = len(log.read_text().splitlines())
+    resumed = ctcdsl(*train(place, "--resume", "--epochs", str(epochs + 1)))
+    assert resumed.code == 0, resumed.err

@@ -1,0 +1,132 @@
+"""Small things to train on, with, and to listen by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import nn
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.checkpoint import ModelIdentity
+from ctcdsl.training.log import Row
+from ctcdsl.training.recipe import Recipe, Schedule
+from ctcdsl.training.report import Plan, Step
+
+CLASSES = ("amber", "blue", "cyan")
+_COLOURS = ((200, 120, 20), (30, 40, 190), (20, 170, 180), (120, 120, 120), (220, 30, 90))
+
+
+@dataclass(frozen=True)
+class Blots:
+    """Noisy images whose mean colour tells their class; made from their index, in memory."""
+
+    classes: tuple[str, ...] = CLASSES
+    each: int = 8
+    size: tuple[int, int] = (20, 16)
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.classes) * self.each
+
+    def label(self, index: int) -> int:
+        return index % len(self.classes)
+
+    def image(self, index: int) -> Image.Image:
+        return blot(self.label(index), self.size, self.seed + index)
+
+    def name(self, index: int) -> str:
+        return f"blot {index}"
+
+
+def blot(label: int, size: tuple[int, int], seed: int) -> Image.Image:
+    width, height = size
+    noise = np.random.default_rng(seed).normal(0, 25, (height, width, 3))
+    return Image.fromarray(np.clip(_COLOURS[label] + noise, 0, 255).astype(np.uint8))
+
+
+def write_folder(
+    root: Path, each: int = 3, classes: Sequence[str] = CLASSES, size: tuple[int, int] = (20, 16)
+) -> Path:
+    """Write ``root/CLASS/N.jpg``."""
+    for label, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for number in range(each):
+            blot(label, size, 100 * label + number).save(root / name / f"{number}.jpg")
+    return root
+
+
+def tiny_net(classes: int = len(CLASSES), side: int = 12, dropout: float = 0.5) -> nn.Module:
+    """Convolution, pool, dropout, fc: (N, 3, side, side) to (N, classes)."""
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 2),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(6 * (side // 2) ** 2, classes),
+    )
+
+
+def identity(
+    classes: tuple[str, ...] = CLASSES, side: int = 12, spec: str = "(3,6) 2/2 drop(0.5) fc\n"
+) -> ModelIdentity:
+    return ModelIdentity.of(name="tiny", spec=spec, input=(3, side, side), classes=classes)
+
+
+def tiny_recipe(epochs: int = 3, rate: float = 0.02, **others: object) -> Recipe:
+    values = {"batch": 7, "seed": 5, "schedule": Schedule(((epochs, rate),)), **others}
+    return Recipe.from_dict({**Recipe().as_dict(), **values, "schedule": str(values["schedule"])})
+
+
+@dataclass
+class Recorder:
+    """A reporter that remembers, and that calls `on_step` if there is one."""
+
+    on_step: Callable[[Step], object] | None = None
+    plans: list[Plan] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    measured: list[tuple[int, int]] = field(default_factory=list)
+    tested: list[tuple[int, int]] = field(default_factory=list)
+
+    def measuring(self, done: int, total: int) -> None:
+        self.measured.append((done, total))
+
+    def started(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def stepped(self, step: Step) -> None:
+        self.steps.append(step)
+        if self.on_step is not None:
+            self.on_step(step)
+
+    def testing(self, done: int, total: int) -> None:
+        self.tested.append((done, total))
+
+    def epoch_ended(self, row: Row) -> None:
+        self.rows.append(row)
+
+
+@contextmanager
+def refused(*codes: str) -> Iterator[list[Diagnostic]]:
+    """The body raises a `UserError` of just these codes; afterwards the list holds them."""
+    found: list[Diagnostic] = []
+    try:
+        yield found
+    except UserError as error:
+        found += error.diagnostics
+    assert [each.code for each in found] == list(codes), found
+    for each in found:
+        assert each.hints, f"{each.code} does not say what to do"
+
+
+def said(diagnostic: Diagnostic) -> str:
+    """Everything a user reads of a diagnostic, in one text."""
+    return "\n".join(
+        (diagnostic.message, diagnostic.path or "", *diagnostic.notes, *diagnostic.hints)
+    )
