@@ -267,7 +267,11 @@ _LAYOUT = "images of a class lie in a folder of its name: DIR/cat/1.jpg, DIR/dog
 
 def _no_classes(root: Path) -> NoReturn:
     loose = len(_images(root))
-    what = f"has {loose} images but no class folders" if loose else "has no class folders"
+    what = (
+        f"has {loose} image{'s' * (loose > 1)} but no class folders"
+        if loose
+        else "has no class folders"
+    )
     empty = not _entries(root)
     _refuse("CTC601", f"the data directory {'is empty' if empty else what}", root, _LAYOUT)
 

@@ -44,9 +44,10 @@ def draw_run(
 ) -> None:
     """Write the picture of a run as PNG: learning curve, ten views, predictions.
 
-    `rows` is the run's log, one row at least; `scores` a test on `images`; `shorter` the side an
-    image is scaled to before `crop` is cut (`Recipe.resize_for`). Predictions are shown of images
-    spread evenly over the set, so that as many of them are wrong as the error says.
+    `rows` is the run's log (without any the curve is left out); `scores` a test on `images`;
+    `shorter` the side an image is scaled to before `crop` is cut (`Recipe.resize_for`).
+    Predictions are shown of images spread evenly over the set, not of chosen ones, so that about
+    as many of them are wrong as the error says.
 
     Raises `UserError` CTC608 where it cannot be written, CTC603 where an image cannot be read.
     """
@@ -74,6 +75,10 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
     """Train loss on the left scale, test error on the right one, chance, and the rate's steps."""
     from matplotlib.ticker import MaxNLocator
 
+    if not rows:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no log, so no learning curve", ha="center", color=_QUIET)
+        return
     epochs = [row.epoch for row in rows]
     losses = [row.train_loss for row in rows]
     errors = [100 * row.test_top1_error for row in rows]
@@ -99,11 +104,9 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
             axes.axvline(row.epoch - 0.5, color="#d0d0d0", linewidth=1, zorder=0)
             axes.annotate(
                 f"rate {row.learning_rate:g}",
-                (row.epoch - 0.5, 0.02),
+                (row.epoch - 0.5, 1.01),
                 xycoords=("data", "axes fraction"),
-                xytext=(3, 0),
-                textcoords="offset points",
-                rotation=90,
+                ha="center",
                 fontsize=8,
                 color=_QUIET,
             )
@@ -111,13 +114,14 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
         f"Learning: test error {errors[-1]:.1f} % after {epochs[-1]} epochs (centre view)",
         fontsize=11,
         loc="left",
+        pad=18,  # room for the rates
         color=_INK,
     )
     axes.set_xlabel("epoch", color=_INK)
     axes.set_ylabel("training loss (nats), solid", color=_LOSS)
     percent.set_ylabel("test top-1 error (%), dashed", color=_ERROR)
     axes.set_ylim(bottom=0)
-    percent.set_ylim(0, min(104.0, max(chance, *errors) * 1.12))
+    percent.set_ylim(0, min(104.0, max(1.0, chance, *errors) * 1.12))
     axes.set_xlim(min(epochs) - 0.6, max(epochs) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for each in (axes, percent):
@@ -127,7 +131,8 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
 
 def _draw_views(figure: SubFigure, ten: Tensor, name: str) -> None:
     """The ten views of an image, the flipped ones below."""
-    _title(figure, f"The ten views of one test image ({name})")
+    shown = name if len(name) <= 48 else "…" + name[-47:]
+    _title(figure, f"The ten views of one test image ({shown})")
     for axes, view, place in zip(figure.subplots(2, 5).flat, ten, VIEW_NAMES, strict=True):
         _show(axes, view)
         axes.set_xlabel(place.replace(", ", ",\n"), fontsize=9, color=_INK)

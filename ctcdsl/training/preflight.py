@@ -63,7 +63,7 @@ def claim(run: Path) -> None:
         raise UserError(
             Diagnostic(
                 code="CTC614",
-                message=f"the folder holds a run of {len(rows)} epochs",
+                message=f"the folder holds a run of {len(rows)} epoch{'s' * (len(rows) > 1)}",
                 path=str(run),
                 hints=("go on with it by --resume, or choose another folder",),
             )

@@ -44,7 +44,7 @@ def test_a_data_directory_must_hold_class_folders(tmp_path: Path) -> None:
     assert "file" in found[0].message
     with refused("CTC601") as found:
         ImageFolder.scan(tmp_path)
-    assert "1 images but no class folders" in found[0].message
+    assert "has 1 image but no class folders" in found[0].message
 
 
 def test_classes_without_images_are_all_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from ctcdsl.training.data import ImageSet
 from ctcdsl.training.decode import decode
 from ctcdsl.training.descent import Descent
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.interrupt import Interrupted
+from ctcdsl.training.interrupt import Interrupted, interruptible
 from ctcdsl.training.loop import Outcome, train
 from ctcdsl.training.recipe import Recipe, Schedule
 from ctcdsl.training.report import Step
@@ -168,6 +169,20 @@ def test_dropout_and_seed_do_matter(tmp_path: Path) -> None:
     assert not same_weights(tmp_path / "a", tmp_path / "d")
 
 
+def test_the_rate_follows_the_schedule(tmp_path: Path) -> None:
+    run_training(tmp_path / "one", tiny_recipe(epochs=1))
+    steps = Schedule(((1, 0.02), (1, 1e-30)))
+    run_training(tmp_path / "two", tiny_recipe(schedule=steps))
+    one, two = (load(tmp_path / name / FILE).model for name in ("one", "two"))
+    assert all(torch.equal(one[key], two[key]) for key in one), "1e-30 moves nothing"
+
+
+def test_a_model_in_evaluation_mode_is_trained_with_dropout(tmp_path: Path) -> None:
+    run_training(tmp_path / "a")
+    run_training(tmp_path / "b", model=tiny_net().eval())
+    assert same_weights(tmp_path / "a", tmp_path / "b")
+
+
 def test_a_run_stopped_between_log_and_checkpoint_drops_the_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,20 +239,30 @@ def test_interrupted_before_anything_was_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_interrupts_once(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_interrupts(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
     def kill(step: Step) -> None:
         if step.epoch == 2:
-            try:
-                os.kill(os.getpid(), number)
-            finally:
-                os.kill(os.getpid(), number)  # the same Ctrl-C, passed on by a supervisor
+            os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted) as caught:
         run_training(tmp_path, reporter=Recorder(on_step=kill))
     assert caught.value.last_epoch == 1
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_comes_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 50.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        now += 0.5
+        os.kill(os.getpid(), signal.SIGINT)  # the same Ctrl-C, passed on by a supervisor
+        now += 1.5
+        with pytest.raises(KeyboardInterrupt):  # another one, of somebody losing patience
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_training_works_outside_the_main_thread(tmp_path: Path) -> None:
@@ -449,6 +474,16 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
         velocity = 0.5 * velocity + error.T @ inputs / 2 + 0.1 * weights
         weights = weights - rate * velocity
         assert torch.allclose(fc.weight.double(), weights, atol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_changes_no_weight() -> None:
+    model = tiny_net()
+    descent = Descent(model, tiny_recipe(), CPU)
+    before = [each.detach().clone() for each in model.parameters()]
+    pixels, labels = torch.zeros(2, 3, 12, 12, dtype=torch.uint8), torch.tensor([0, 1])
+    loss, _ = descent.step(Batch(pixels, labels, torch.full((2, 3), torch.inf)), measure(TRAIN, 3))
+    assert not np.isfinite(loss)
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
 
 
 def test_a_damaged_log_is_said(tmp_path: Path) -> None:

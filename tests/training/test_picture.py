@@ -129,6 +129,13 @@ def test_the_picture_is_a_png_of_some_size(tmp_path: Path, monkeypatch: pytest.M
         assert len(picture.convert("RGB").getcolors(2**24) or []) > 100
 
 
+def test_without_a_log_the_rest_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = drawn(tmp_path / "run.png", monkeypatch, Blots(), scores_on(Blots()), epochs=0)
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert words == ["no log, so no learning curve"]
+    assert sum("%" in text for text in labels(figure)) == 24
+
+
 def test_class_names_are_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("$\\frac{1$", "猫と犬と鳥", "a_very_long_name_that_does_not_fit")
     images = Blots(names)
