@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Callable
+from typing import IO
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.source import Source
@@ -58,8 +60,13 @@ def _unreadable(name: str, error: OSError) -> Diagnostic:
     )
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(
+    path: str | os.PathLike[str], content: bytes | Callable[[IO[bytes]], object]
+) -> None:
     """Write a file so that it is never seen half-written: temporary file, fsync, rename.
+
+    `content` is the bytes, or a function that writes them to the file it is given. When it
+    fails, or is interrupted, the temporary file is removed.
 
     Raises:
         UserError: CTC608 where it cannot be written; what stood there is untouched.
@@ -69,7 +76,10 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
@@ -92,8 +102,8 @@ def _sync_folder(folder: str) -> None:
 
 
 _WRITE_HINTS = {
-    errno.ENOSPC: "free some space, or write elsewhere; nothing was changed",
-    errno.EDQUOT: "free some of your quota, or write elsewhere; nothing was changed",
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "free some of your quota, or write elsewhere",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",
     errno.EROFS: "choose a folder on a disk that can be written",
@@ -104,10 +114,11 @@ _WRITE_HINTS = {
 
 
 def _unwritable(path: str, error: OSError) -> Diagnostic:
-    hint = _WRITE_HINTS.get(error.errno or 0)
+    hint = _WRITE_HINTS.get(error.errno or 0, "make room there, or write elsewhere")
     return Diagnostic(
         code="CTC608",
         message=f"cannot write the file: {(error.strerror or str(error)).lower()}",
         path=path,
-        hints=(hint,) if hint else (),
+        notes=("what was there before is untouched",) if os.path.isfile(path) else (),
+        hints=(hint,),
     )

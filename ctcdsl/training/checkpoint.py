@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -17,6 +14,7 @@ from torch import Tensor, nn
 
 from ctcdsl import __version__
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.files import write_whole
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.data import difference
 from ctcdsl.training.recipe import Recipe
@@ -198,47 +196,6 @@ def restore_rng(checkpoint: Checkpoint) -> None:
     torch.set_rng_state(processor)
     if len(accelerators) == torch.cuda.device_count():  # else the machine is another one
         torch.cuda.set_rng_state_all(accelerators)
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Make the file at `path` what `write` writes, whole, or leave what was there.
-
-    Goes through a temporary file beside it and onto the disk before the name changes hands.
-    Raises `UserError` CTC608 with the system's reason.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:  # Ctrl-C too
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise UserError(
-            Diagnostic(
-                code="CTC608",
-                message=f"cannot write the file: {(error.strerror or str(error)).lower()}",
-                path=str(path),
-                notes=("what was there before is untouched",) * path.exists(),
-                hints=("make room or give permission there, or choose another folder",),
-            )
-        ) from None
-
-
-def _sync_directory(folder: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot, and need not
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _short(identity: ModelIdentity) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.checkpoint import write_whole
+from ctcdsl.text.files import write_whole
 
 JSONL, CSV = "log.jsonl", "log.csv"
 

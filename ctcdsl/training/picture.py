@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ctcdsl.text.files import write_whole
 from ctcdsl.training.augment import Crop, scaled
-from ctcdsl.training.checkpoint import write_whole
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.log import Row
 from ctcdsl.training.ten_view import VIEW_NAMES, Scores, centre_view, views

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import identity, refused, said, tiny_net, tiny_recipe
 
+from ctcdsl.text.files import write_whole
 from ctcdsl.training.checkpoint import (
     FILE,
     Checkpoint,
@@ -20,7 +21,6 @@ from ctcdsl.training.checkpoint import (
     restore_rng,
     rng_states,
     save,
-    write_whole,
 )
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.descent import Descent
@@ -223,7 +223,7 @@ def test_a_write_that_fails_leaves_what_was_there(
         if call == "fsync":
             patch.setattr(os, "fsync", _no_space)
         if call == "replace":
-            patch.setattr(Path, "replace", _no_space)
+            patch.setattr(os, "replace", _no_space)
         with refused("CTC608") as problems:
             write_whole(path, _no_space if call == "write" else lambda file: file.write(b"after"))
     assert "no space left on device" in problems[0].message
@@ -247,7 +247,7 @@ def test_ctrl_c_while_writing_leaves_what_was_there(tmp_path: Path) -> None:
 def test_ctrl_c_inside_torchs_writer_is_still_ctrl_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "open", lambda path, mode: _Breaking(path, mode))
+    monkeypatch.setattr("ctcdsl.text.files.open", _Breaking, raising=False)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path / FILE, checkpoint())
     assert _files(tmp_path) == []

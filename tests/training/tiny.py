@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import nn
 
@@ -16,6 +17,8 @@ from ctcdsl.training.checkpoint import ModelIdentity
 from ctcdsl.training.log import Row
 from ctcdsl.training.recipe import Recipe, Schedule
 from ctcdsl.training.report import Plan, Step
+
+torch.set_num_threads(1)  # on nets this small, threads do little but wait for one another
 
 CLASSES = ("amber", "blue", "cyan")
 _COLOURS = ((200, 120, 20), (30, 40, 190), (20, 170, 180), (120, 120, 120), (220, 30, 90))
