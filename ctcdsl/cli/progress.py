@@ -51,7 +51,8 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def measuring(self, done: int, total: int) -> None:
         """Show how far the colour statistics are."""

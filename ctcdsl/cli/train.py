@@ -74,7 +74,7 @@ def command(
     (file,) = or_stdin([spec] if spec else [])
     checked = pick(checked_or_exit([file]), net, file)
     recipe = with_options(_recipe(recipe_name, embedded=data is None), given)
-    return _train(checked, data, run_folder, resume, shape, recipe, given, device)
+    return _train(file, checked, data, run_folder, resume, shape, recipe, given, device)
 
 
 def _recipe(name: str | None, *, embedded: bool) -> Recipe:
@@ -83,6 +83,7 @@ def _recipe(name: str | None, *, embedded: bool) -> Recipe:
 
 
 def _train(
+    file: str,
     checked: CheckedNetwork,
     folder: str | None,
     run_folder: str | None,
@@ -134,7 +135,7 @@ def _train(
         f" epoch{'s' * (last.epoch > 1)}"
         f" (chance {100 * chance:.1f}%), one view; the checkpoint is {outcome.checkpoint}"
     )
-    click.echo(f"test it with 10 views: ctcdsl eval SPEC {outcome.checkpoint}", err=True)
+    click.echo(f"test it with 10 views: ctcdsl eval {file} {outcome.checkpoint}", err=True)
     return 0
 
 
