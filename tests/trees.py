@@ -8,6 +8,16 @@ from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import WORDS
 from ctcdsl.text import Source, Span
 
+
+def bare(node: object) -> object:
+    """What a tree says: its nodes with their kinds, without their spans."""
+    if isinstance(node, Span):
+        return None
+    if isinstance(node, tuple):
+        return (type(node).__name__, *map(bare, node))
+    return node
+
+
 SPAN = Span(Source("", ""), 0, 0)
 
 KEYWORDS = {word for word, entry in WORDS.items() if entry.kind == "header"} | {"x"}

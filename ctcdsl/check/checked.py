@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ctcdsl.ir import Conv, Layer, Network, Shape
@@ -26,8 +25,7 @@ class Placed(NamedTuple):
     vector: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedNetwork:
+class CheckedNetwork(NamedTuple):
     """A network that passed `check`, its layers placed in dataflow order."""
 
     network: Network

@@ -91,20 +91,20 @@ class Items:
         return [*layers[:at], replace(layer, stride=stride.value), *layers[at + 1 :]]
 
     def _repeated(self, layers: list[Layer], times: n.Times) -> list[Layer]:
-        if not isinstance(times.count, int):
+        if not isinstance(times.amount, int):
             self._arguments.not_yet("repetition by an expression", times.span)
             return []
-        if not self._arguments.number(times.count, 1, MAX_LAYERS, "a repetition", times.span):
+        if not self._arguments.number(times.amount, 1, MAX_LAYERS, "a repetition", times.span):
             return []
-        if len(layers) * times.count > MAX_LAYERS:
+        if len(layers) * times.amount > MAX_LAYERS:
             self._problems.error(
                 "CTC108",
-                f"{times.count:,} times {len(layers):,} layers are more than the"
+                f"{times.amount:,} times {len(layers):,} layers are more than the"
                 f" {MAX_LAYERS:,} that a network may have",
                 times.span,
             )
             return []
-        return layers * times.count
+        return layers * times.amount
 
     # ----------------------------------------------------------------- layers
 

@@ -154,7 +154,12 @@ class StageReader:
 
 
 def _is_none(items: Sequence[n.Item]) -> bool:
-    return len(items) == 1 and items[0].primary == n.Name("none", items[0].span)
+    return (
+        len(items) == 1
+        and isinstance(items[0].primary, n.Name)
+        and items[0].primary.text == "none"
+        and not items[0].postfixes
+    )
 
 
 def _split_at_pools(layers: Sequence[TrunkLayer]) -> list[Stage]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
@@ -31,32 +29,19 @@ class LayerCost(NamedTuple):
     receptive_field: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkCost:
-    """The cost of a network for one image."""
+class NetworkCost(NamedTuple):
+    """The cost of a network for one image.
+
+    `depth` is the number of convolutional layers, the paper's d; `macs` are theirs,
+    `macs_fc` those of the fully connected layers; `params` all weights and biases.
+    """
 
     checked: CheckedNetwork
     layers: tuple[LayerCost, ...]
-
-    @cached_property
-    def macs(self) -> int:
-        """Multiply-accumulates of the convolutions."""
-        return sum(layer.macs for layer in self.layers)
-
-    @cached_property
-    def macs_fc(self) -> int:
-        """Multiply-accumulates of the fully connected layers."""
-        return sum(layer.macs_fc for layer in self.layers)
-
-    @cached_property
-    def params(self) -> int:
-        """Weights and biases of all layers."""
-        return sum(layer.params for layer in self.layers)
-
-    @cached_property
-    def depth(self) -> int:
-        """The number of convolutional layers, the paper's d."""
-        return sum(1 for _ in self.checked.convolutions())
+    depth: int
+    macs: int
+    macs_fc: int
+    params: int
 
 
 def network_cost(checked: CheckedNetwork) -> NetworkCost:
@@ -86,4 +71,11 @@ def network_cost(checked: CheckedNetwork) -> NetworkCost:
                 placed=placed, macs=macs, macs_fc=macs_fc, params=params, receptive_field=field
             )
         )
-    return NetworkCost(checked=checked, layers=tuple(layers))
+    return NetworkCost(
+        checked=checked,
+        layers=tuple(layers),
+        depth=sum(1 for _ in checked.convolutions()),
+        macs=sum(layer.macs for layer in layers),
+        macs_fc=sum(layer.macs_fc for layer in layers),
+        params=sum(layer.params for layer in layers),
+    )

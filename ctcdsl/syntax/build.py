@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from lark import Token
 
@@ -15,6 +15,10 @@ _MAX_DIGITS = 18
 
 def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS - 1
+
+
+def _sides(text: str) -> tuple[int, ...]:
+    return tuple(map(_integer, text.replace("×", "x").split("x")))
 
 
 class Builder:
@@ -51,8 +55,7 @@ class Builder:
         return n.Name("".join(children), self._span(children[0], children[-1]))
 
     def size(self, tokens: list[Token]) -> n.Size:
-        sides = tuple(_integer(token) for token in tokens[::2])
-        return n.Size(sides, self._span(tokens[0], tokens[-1]))
+        return n.Size(_sides(tokens[0]), self._token_span(tokens[0]))
 
     def line(self, children: list[Any]) -> n.Line:
         label = children[0] if isinstance(children[0], Token) else None
@@ -93,8 +96,11 @@ class Builder:
         return self._extended(item, n.Stride(_integer(token[1:]), self._token_span(token)))
 
     def repeated(self, children: list[Any]) -> n.Item:
-        item, times, count = children
-        return self._extended(item, n.Times(_integer(count), self._span(times, count)))
+        item, times, counts = children
+        span = self._span(times, counts)
+        for amount in _sides(counts):  # x4x2 repeats twice
+            item = self._extended(item, n.Times(amount, span))
+        return cast("n.Item", item)
 
     def repeated_by(self, children: list[Any]) -> n.Item:
         item, times, _, argument, closing = children
@@ -144,6 +150,8 @@ class Builder:
                     return n.Number(_integer(first), span)
                 case "WORD":
                     return n.Name(str(first), span)
+                case "SIZE":
+                    return n.Size(_sides(first), span)
                 case "FLOAT":
                     return n.Number(float(first), span)
                 case _:
@@ -153,8 +161,6 @@ class Builder:
         if kinds in (["MINUS", "INT"], ["MINUS", "FLOAT"]):
             value = float(tokens[1]) if kinds[1] == "FLOAT" else _integer(tokens[1])
             return n.Number(-value, span)
-        if kinds == ["INT", "TIMES"] * (len(tokens) // 2) + ["INT"]:
-            return n.Size(tuple(_integer(token) for token in tokens[::2]), span)
         return n.Expression(tuple(str(token) for token in tokens), span)
 
     # ---------------------------------------------------------------- tables

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from lark import Token
@@ -34,7 +33,7 @@ def _table(table: Table, trivia: _Trivia) -> Table:
     head = trivia.take(table.span.start, table.span.start + len("table"))
     rows = tuple(trivia.around(row) for row in table.rows)
     end = trivia.take(table.span.end - len("end"), table.span.end)
-    return replace(table, rows=rows, trivia=head, end=end)
+    return table._replace(rows=rows, trivia=head, end=end)
 
 
 class _Trivia:
@@ -50,7 +49,7 @@ class _Trivia:
 
     def around(self, node: _Node) -> _Node:
         trivia = self.take(node.span.start, node.span.end)
-        return node if trivia == NO_TRIVIA else replace(node, trivia=trivia)
+        return node if trivia == NO_TRIVIA else node._replace(trivia=trivia)
 
     def take(self, start: int, end: int) -> Trivia:
         """The trivia of a statement that stands from offset `start` to `end`."""

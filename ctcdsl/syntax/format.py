@@ -103,7 +103,7 @@ def _item(item: n.Item, times: str) -> str:
         if isinstance(postfix, n.Stride):
             text += f"/{postfix.value}"
         else:
-            count = postfix.count
+            count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
             # Behind a word `x4` would be read as a part of it.
             space = " " if isinstance(item.primary, n.Name) and text[-1:].isalnum() else ""

@@ -155,5 +155,5 @@ def _label(source: Source, token: Token, text: str = "") -> Label:
     start = min(token.start_pos or 0, len(source.text))
     if token.type == "$END":
         start = len(source.text)
-    end = max(start + 1, min(token.end_pos or 0, len(source.text)))
+    end = max(start + 1, min(start + len(token.rstrip()), len(source.text)))
     return Label(Span(source, start, end), text)

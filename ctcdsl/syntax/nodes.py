@@ -1,12 +1,12 @@
 """The syntax tree of a .ctc file: what the author wrote, before anything is looked up.
 
-Spans are left out of comparison, so two trees are equal when they say the same;
-comments and blank lines do count, because the formatter keeps them.
+Nodes are named tuples: frozen, and a tenth of a frozen dataclass's price to define, which
+a command that answers within a blink would notice. Spans are fields like any other; to
+compare what two trees say, strip them (tests/trees.py does).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ctcdsl.text import Span
@@ -28,36 +28,32 @@ NO_TRIVIA = Trivia()
 # ---------------------------------------------------------------- arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number: `7`, `0.5`, `-1`."""
 
     value: int | float
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A word among arguments or behind a header: `p1`, `ceil`, `paper`."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """Numbers joined by `x`: `3x224x224`, `1x7`; a lone header number has one."""
 
     sides: tuple[int, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(NamedTuple):
     """Arithmetic, as the tokens it is made of: `4c`, `t*c`, `c/4`."""
 
     tokens: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
 Argument = Number | Name | Size | Expression
@@ -66,118 +62,106 @@ Argument = Number | Name | Size | Expression
 # -------------------------------------------------------------------- items
 
 
-@dataclass(frozen=True, slots=True)
-class Convolution:
+class Convolution(NamedTuple):
     """`(k,n,tags)`."""
 
     arguments: tuple[Argument, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A word with arguments: `fc(4096)`."""
 
     word: str
     arguments: tuple[Argument, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """`{ … }` (`bracket` is `{`) or `[ … ]` around branches."""
 
     bracket: str
     branches: tuple[Branch, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Stride:
+class Stride(NamedTuple):
     """`/s` behind an item."""
 
     value: int
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """`xN` behind an item."""
 
-    count: int | Expression
-    span: Span = field(compare=False)
+    amount: int | Expression
+    span: Span
 
 
 Primary = Convolution | Call | Group | Name | Number
 Postfix = Stride | Times
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A layer or a group with what is done to it; `joined` by the author's `+`."""
 
     primary: Primary
     postfixes: tuple[Postfix, ...]
     joined: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One branch of a group; `optional` when `?` follows it."""
 
     items: tuple[Item, ...]
     optional: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
 # --------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """`word value …`: `input 3x224x224`, `maps 36 18 6`, `net J'`."""
 
     word: str
     values: tuple[Name | Size, ...]
-    span: Span = field(compare=False)
+    span: Span
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of layers, with the stage's name where it has one."""
 
     label: str | None
     items: tuple[Item, ...]
-    span: Span = field(compare=False)
+    span: Span
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell of a table; `rule` for the dashes under a Markdown table's head."""
 
     items: tuple[Item, ...]
     rule: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of a table: its first cell is the network's name (or the titles)."""
 
     cells: tuple[Cell, ...]
-    span: Span = field(compare=False)
+    span: Span
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """`table … end`; the first row holds the titles."""
 
     rows: tuple[Row, ...]
-    span: Span = field(compare=False)
+    span: Span
     trivia: Trivia = NO_TRIVIA
     end: Trivia = NO_TRIVIA
 
@@ -185,10 +169,9 @@ class Table:
 Statement = Header | Line | Table
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A whole file; `below` are the comments after the last statement."""
 
     statements: tuple[Statement, ...]
     below: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span

@@ -12,7 +12,6 @@ from ctcdsl.resources import resource
 from ctcdsl.syntax.build import Builder
 from ctcdsl.syntax.comments import attach
 from ctcdsl.syntax.lexing import Lines, TooDeep
-from ctcdsl.syntax.mistakes import too_deep, unexpected_characters, unexpected_token
 from ctcdsl.syntax.nodes import File
 from ctcdsl.text import Diagnostic, Source, Span
 
@@ -57,6 +56,8 @@ class Parser:
         def recover(error: UnexpectedInput) -> bool:
             if len(mistakes) >= MAX_MISTAKES:
                 return False
+            from ctcdsl.syntax.mistakes import unexpected_characters, unexpected_token
+
             if self._lines.skipping:
                 return True
             if isinstance(error, UnexpectedCharacters):
@@ -73,6 +74,8 @@ class Parser:
             # The parser ends a line by its newline; the author need not.
             tree = self._lark.parse(source.text + "\n", on_error=recover)
         except TooDeep as error:
+            from ctcdsl.syntax.mistakes import too_deep
+
             return _empty(source), [*mistakes, too_deep(source, error.token)]
         except UnexpectedInput:
             return _empty(source), mistakes

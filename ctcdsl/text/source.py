@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
     r"""A named text, its lines ended by ``\n`` alone: a spec file or ``<stdin>``."""
 
-    name: str
-    text: str = field(repr=False)
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
