@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import Blots, blot, refused, said, tiny_recipe, write_folder
 
 from ctcdsl.training.augment import Draw, draw, order, scaled, scaled_size, training_view
 from ctcdsl.training.batches import (
@@ -20,6 +19,7 @@ from ctcdsl.training.batches import (
 )
 from ctcdsl.training.data import ImageFolder
 from ctcdsl.training.ten_view import views
+from tiny import Blots, blot, refused, said, tiny_recipe, write_folder
 
 
 def test_choices_depend_on_seed_epoch_and_index_alone() -> None:

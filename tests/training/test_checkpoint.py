@@ -9,7 +9,6 @@ from typing import IO, Any
 
 import pytest
 import torch
-from tiny import identity, refused, said, tiny_net, tiny_recipe
 
 from ctcdsl.text.files import write_whole
 from ctcdsl.training.checkpoint import (
@@ -24,6 +23,7 @@ from ctcdsl.training.checkpoint import (
 )
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.descent import Descent
+from tiny import identity, refused, said, tiny_net, tiny_recipe
 
 STATISTICS = Statistics((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from tiny import Blots
 
 from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
+from tiny import Blots
 
 STATISTICS = Statistics(
     mean=(100.0, 110.0, 120.0),

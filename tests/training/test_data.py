@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
 from ctcdsl.training.data import ImageFolder, open_folder, open_splits, require_same_classes
 from ctcdsl.training.decode import SUFFIXES, decode
+from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
 
 def test_a_folder_is_sorted_by_class_and_name(tmp_path: Path) -> None:

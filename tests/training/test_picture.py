@@ -9,12 +9,12 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import Blots, Recorder, refused, said, tiny_net, tiny_recipe
 
 from ctcdsl.training.colour import measure
 from ctcdsl.training.log import Row
 from ctcdsl.training.picture import draw_run
 from ctcdsl.training.ten_view import Scores, evaluate
+from tiny import Blots, Recorder, refused, said, tiny_net, tiny_recipe
 
 
 def rows(epochs: int) -> list[Row]:

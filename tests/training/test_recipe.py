@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny import refused, said
 
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.recipe import Recipe, Schedule
+from tiny import refused, said
 
 
 def test_the_default_is_section_5() -> None:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tiny import Blots, Recorder, tiny_net, tiny_recipe
 from torch import Tensor, nn
 
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.colour import Statistics, measure
 from ctcdsl.training.ten_view import VIEW_NAMES, Scores, Views, centre_view, evaluate, views
+from tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 CPU = torch.device("cpu")
 
