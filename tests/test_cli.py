@@ -233,6 +233,16 @@ def test_output_that_cannot_be_written(
     target = tmp_path / "model.py"
     target.write_text("before", encoding="utf-8")
 
+    def refuse(temporary: str, final: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        result = ctcdsl("compile", "specs/A.ctc", "-o", str(target))
+    assert result.code == 1 and "permission denied" in result.err
+    assert "a folder that you may write to" in result.err
+    assert target.read_text(encoding="utf-8") == "before"
+
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -17,7 +17,8 @@ from ctcdsl.training.ten_view import autocast
 class Descent:
     """Gradient descent with momentum on the weights of `model`, which is on `device`.
 
-    L2 decay applies to weights alone, not to biases and norms: cuda-convnet2 decays no bias.
+    L2 decay applies to weights alone, not to biases and norms. The paper names one decay
+    and not what it applies to.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device) -> None:

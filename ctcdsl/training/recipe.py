@@ -84,7 +84,7 @@ class Recipe:
     Raises `UserError` CTC605 with one diagnostic for every number that is out of its range.
 
     Pixels: the network sees ``(pixel - mean) / pixel_divisor``, pixel in 0..255 and mean the
-    training set's per-channel mean. The paper's library (cuda-convnet2) feeds 0..255 minus mean,
+    training set's per-channel mean. The paper subtracts the mean and says no more,
     which is divisor 1. We divide by 58, about the standard deviation of photographs, because He
     initialisation hands the input's variance on through the layers: with divisor 1 the first
     logits, and with them the first gradients, are 58 times as large (in model A their deviation
@@ -106,7 +106,7 @@ class Recipe:
     momentum: float = 0.9
     """Momentum of the gradient descent."""
     weight_decay: float = 0.0005
-    """L2 penalty on convolution and fc weights; none on biases and norms (as cuda-convnet2)."""
+    """L2 penalty on convolution and fc weights; none on biases and norms."""
     resize: int | None = None
     """Shorter side of the image a crop is cut from; None: 256 for a crop of 224, in proportion."""
     random_crop: bool = True
