@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ctcdsl.check import CheckedNetwork, Report, check_source
 from ctcdsl.resources import resource
 from ctcdsl.text import Source
 from ctcdsl.text.files import read_source
+
+# Deadlines measure the machine; in CI the same examples are tried each time.
+settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted(p for p in Path(resource("specs")).glob("*.ctc") if not p.stem.startswith("table"))

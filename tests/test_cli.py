@@ -153,6 +153,12 @@ def test_layers_with_receptive_field_and_share(ctcdsl: Any) -> None:
     line = next(line for line in out.splitlines() if line.startswith("stage4.conv2"))
     assert line.split()[:3] == ["stage4.conv2", "(2,256,p1)", "256x6x6"]
     assert line.split()[3:] == ["84,934,656", "10.2%", "2,359,552", "151"]
+    sums = [line.split() for line in out.splitlines() if line.startswith(("convo", "fully", "all"))]
+    assert sums == [
+        ["convolutions", "836,604,608", "100.0%", "5,879,040"],
+        ["fully", "connected", "73,302,016", "73,311,208"],
+        ["all", "layers", "79,190,248"],
+    ]
 
 
 def test_relative_to_an_unknown_network(ctcdsl: Any) -> None:

@@ -84,7 +84,7 @@ def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[int, ...] | None
     return best[2] if best else None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     row=st.lists(
         st.tuples(st.sampled_from([1, 2, 2, 3, 5]), st.sampled_from([1, 1, 2])),

@@ -25,7 +25,7 @@ def tree_of(text: str) -> n.File:
     return tree
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(tree=trees.files, unicode=st.booleans())
 def test_parsing_a_formatted_tree_gives_the_tree(tree: n.File, unicode: bool) -> None:
     text = format_file(tree, unicode=unicode)
@@ -36,7 +36,7 @@ def test_parsing_a_formatted_tree_gives_the_tree(tree: n.File, unicode: bool) ->
 NOTATION = "()[]{}|+/x×*,:?#=- \n\\\t0123456789.cdpgnetablmxsf'"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(st.text(alphabet=NOTATION, max_size=80), st.text(max_size=40)))
 def test_any_text_is_answered_with_a_tree_or_an_error(text: str) -> None:
     report = check(text)

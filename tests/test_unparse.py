@@ -65,7 +65,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     lines=LINES,
     head=st.sampled_from(["", "head: none\n", "gap fc\n", "top: spp(2,1) fc(8) drop(0.5) fc\n"]),

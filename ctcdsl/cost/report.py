@@ -69,7 +69,7 @@ def conv_maps(checked: CheckedNetwork) -> str:
 
 
 def layer_table(cost: NetworkCost) -> Table:
-    """One row a layer, with its share of the convolutions' MACs."""
+    """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
     rows = [
         (
             layer.placed.name,
@@ -82,7 +82,12 @@ def layer_table(cost: NetworkCost) -> Table:
         )
         for layer in cost.layers
     ]
-    rows.append(("total", "", "", f"{cost.macs:,}", "100.0%", f"{cost.params:,}", ""))
+    convolutions = sum(layer.params for layer in cost.layers if layer.macs)
+    rows += [
+        ("convolutions", "", "", f"{cost.macs:,}", "100.0%", f"{convolutions:,}", ""),
+        ("fully connected", "", "", f"{cost.macs_fc:,}", "", f"{cost.params - convolutions:,}", ""),
+        ("all layers", "", "", "", "", f"{cost.params:,}", ""),
+    ]
     return Table(
         titles=("layer", "filter", "map", "MACs", "share", "parameters", "receptive field"),
         rows=tuple(rows),
