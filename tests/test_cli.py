@@ -187,6 +187,48 @@ def test_check_as_json(ctcdsl: Any) -> None:
     assert (label["line"], label["column"], label["end_column"]) == (1, 22, 25)
 
 
+def test_check_as_sarif(ctcdsl: Any) -> None:
+    result = ctcdsl(
+        "check", "tests/errors/classifier_twice.ctc", "specs/none.ctc", "--format", "sarif"
+    )
+    assert result.code == 1
+    log = json.loads(result.out)
+    (run_,) = log["runs"]
+    assert log["version"] == "2.1.0" and run_["columnKind"] == "unicodeCodePoints"
+    rules = [rule["id"] for rule in run_["tool"]["driver"]["rules"]]
+    head, missing = run_["results"]
+    assert [head["ruleId"], missing["ruleId"]] == ["CTC301", "CTC005"]
+    assert rules[head["ruleIndex"]] == "CTC301" and head["level"] == "error"
+    assert "hint: write `fc(n)`" in head["message"]["text"]
+    place = head["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "tests/errors/classifier_twice.ctc"
+    assert place["region"] == {"startLine": 1, "startColumn": 17, "endLine": 1, "endColumn": 19}
+    assert head["relatedLocations"][0]["message"]["text"].startswith("`fc` alone")
+    file = missing["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert file == {"uri": "specs/none.ctc"}
+
+
+def test_check_as_github_annotations(ctcdsl: Any) -> None:
+    result = ctcdsl(
+        "check", "tests/errors/unknown_layer.ctc", "specs/E_prime.ctc", "--format", "github"
+    )
+    assert result.code == 1
+    error, *notes = result.out.splitlines()
+    assert error == (
+        "::error file=tests/errors/unknown_layer.ctc,line=1,col=22,endLine=1,endColumn=25,"
+        "title=CTC101::unknown layer `gpa`%0Ahint: did you mean `gap`?"
+    )
+    assert len(notes) == 2 and all(note.startswith("::notice file=specs/") for note in notes)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_every_format_has_the_same_exit_codes(ctcdsl: Any, form: str) -> None:
+    for path in (ROOT / "tests" / "errors").glob("*.ctc"):
+        result = ctcdsl("check", str(path.relative_to(ROOT)), "--format", form)
+        assert result.code == 1 and "CTC" in result.out + result.err
+    assert ctcdsl("check", "specs/A.ctc", "--format", form).code == 0
+
+
 def test_fmt_writes_checks_and_shows(ctcdsl: Any, tmp_path: Path) -> None:
     spec = tmp_path / "a.ctc"
     spec.write_text("( 7,64 )/2   3/3 # note", encoding="utf-8")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from ctcdsl.cli.inputs import check_files, input_shape, or_stdin
+from ctcdsl.cli.inputs import Named, check_files, input_shape, or_stdin
 from ctcdsl.cli.report import show
 from ctcdsl.cost.report import conv_maps
 from ctcdsl.ir import Shape
-from ctcdsl.text.render import as_json
+from ctcdsl.text import Diagnostic
 
 
 @click.command("check")
@@ -19,10 +21,10 @@ from ctcdsl.text.render import as_json
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "sarif", "github"]),
     default="text",
     show_default=True,
-    help="How to print what was found.",
+    help="How to print what was found; sarif and github are for code scanning.",
 )
 def command(files: tuple[str, ...], shape: Shape | None, form: str) -> int:
     """Check specs: names, structure and every feature map.
@@ -31,9 +33,24 @@ def command(files: tuple[str, ...], shape: Shape | None, form: str) -> int:
     one run, with their place and what to do.
     """
     networks, diagnostics, failed = check_files(or_stdin(files), input=shape)
-    if form == "json":
-        import json
+    if form == "text":
+        show(diagnostics, fold=("CTC901",))
+        for file, checked in networks:
+            click.echo(f"{file}: {checked.name} is fine: maps {conv_maps(checked)}")
+    else:
+        click.echo(_written(form, networks, diagnostics), nl=False)
+    return int(failed)
 
+
+def _written(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> str:
+    import json
+
+    from ctcdsl.text.exchange import as_github, as_json, as_sarif
+
+    if form == "github":
+        return as_github(diagnostics)
+    data = as_sarif(diagnostics)
+    if form == "json":
         data = {
             "networks": [
                 {
@@ -48,9 +65,4 @@ def command(files: tuple[str, ...], shape: Shape | None, form: str) -> int:
             ],
             "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
         }
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-    else:
-        show(diagnostics, fold=("CTC901",))
-        for file, checked in networks:
-            click.echo(f"{file}: {checked.name} is fine: maps {conv_maps(checked)}")
-    return int(failed)
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"

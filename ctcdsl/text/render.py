@@ -1,4 +1,4 @@
-"""Diagnostics for people (the terminal) and for programs (JSON)."""
+"""Diagnostics for people: the message, the line, a mark under the place."""
 
 from __future__ import annotations
 
@@ -77,39 +77,6 @@ def _width(text: str) -> int:
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text
     )
-
-
-def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """Return a diagnostic as plain data, lines and columns counted from 1."""
-    return {
-        "code": diagnostic.code,
-        "severity": str(diagnostic.severity),
-        "message": diagnostic.message,
-        "file": _file(diagnostic),
-        "labels": [_label(label) for label in diagnostic.labels],
-        "notes": list(diagnostic.notes),
-        "hints": list(diagnostic.hints),
-    }
-
-
-def _file(diagnostic: Diagnostic) -> str | None:
-    if diagnostic.labels:
-        return diagnostic.labels[0].span.source.name
-    return diagnostic.path
-
-
-def _label(label: Label) -> dict[str, Any]:
-    span = label.span
-    line, column = span.source.position(span.start)
-    end_line, end_column = span.source.position(span.end)
-    return {
-        "file": span.source.name,
-        "line": line,
-        "column": column,
-        "end_line": end_line,
-        "end_column": end_column,
-        "text": label.text,
-    }
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
