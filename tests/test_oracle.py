@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from conftest import SPECS, load, one
+from conftest import SPECS, check, load, one
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.codegen.load import build_module
 from ctcdsl.cost import network_cost
@@ -90,6 +92,44 @@ def test_the_paper_s_models_are_as_predicted(path: Path) -> None:
 def test_other_networks_are_as_predicted(text: str) -> None:
     checked = one(text)
     assert_as_predicted(checked, build_module(checked).eval())
+
+
+convolutions = st.builds(
+    "({},{}{}){}".format,
+    st.sampled_from([1, 2, 3, 5, 7]),
+    st.sampled_from([1, 3]),
+    st.sampled_from(["", ",p0"]),
+    st.sampled_from(["", "/2", "/3", "x2"]),
+)
+pools = st.builds(
+    "{}({}{}{})/{}".format,
+    st.sampled_from(["max", "avg"]),
+    st.integers(2, 4),
+    st.sampled_from(["", ",p1"]),
+    st.sampled_from(["", ",ceil"]),
+    st.integers(1, 3),
+)
+rows = st.lists(
+    st.one_of(convolutions, convolutions, pools, st.sampled_from(["lrn", "drop(0.3)"])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=150)
+@given(
+    row=rows,
+    height=st.integers(9, 40),
+    width=st.integers(9, 40),
+    pad=st.sampled_from(["same", "paper", "valid"]),
+    head=st.sampled_from(["gap fc", "fc(5) drop(0.2) fc", "spp(2,1) fc(4) fc", "\nhead: none"]),
+)
+def test_any_network_is_as_predicted(
+    row: list[str], height: int, width: int, pad: str, head: str
+) -> None:
+    text = f"input 3x{height}x{width}\nclasses 7\npad {pad}\n{' '.join(row)} {head}"
+    for checked in check(text).networks:
+        assert_as_predicted(checked, build_module(checked).eval())
 
 
 def test_a_module_trains_in_channels_last() -> None:
