@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ctcdsl.check.advice import too_large, unsolved, which
 from ctcdsl.check.checked import CheckedNetwork, Placed
-from ctcdsl.check.padding import Step, fits, slide, solve, steps
+from ctcdsl.check.padding import Step, fits, maps_of, solve, steps
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import (
     Conv,
@@ -22,7 +23,7 @@ from ctcdsl.ir import (
     Shape,
     SpatialPyramid,
 )
-from ctcdsl.text import Label, Severity
+from ctcdsl.text import Severity
 
 _KINDS: dict[type[Layer], str] = {
     Conv: "conv",
@@ -108,16 +109,16 @@ def _paddings(
         return None
     if missing is None:
         rule = tuple(step.rule or 0 for step in trunk)
-        maps = _maps(network.input, trunk, rule)
+        maps = maps_of(network.input, trunk, rule)
         fine = [fits(step, shape) for step, shape in zip(trunk, maps, strict=False)]
         if len(maps) == len(trunk) and all(fine):
             return rule, maps
         if len(maps) < len(trunk) and all(fine) and not solving:
-            _too_large(trunk[len(maps)], maps[-1] if maps else network.input, problems)
+            too_large(trunk[len(maps)], maps[-1] if maps else network.input, problems)
             return None
     solved = solve(network.input, trunk) if solving else None
     if solved is None:
-        _unsolved(network, trunk, problems)
+        unsolved(network, trunk, problems)
         return None
     for k, (step, padding) in enumerate(zip(trunk, solved, strict=True)):
         if padding != step.rule:
@@ -125,23 +126,11 @@ def _paddings(
             problems.add(
                 Severity.NOTE,
                 "CTC902",
-                f"`{network.name}`: padding {padding}{rule_says} on {_which(trunk, k)}, so that"
+                f"`{network.name}`: padding {padding}{rule_says} on {which(trunk, k)}, so that"
                 " `maps` holds",
                 step.layer.origin,
             )
-    return solved, _maps(network.input, trunk, solved)
-
-
-def _maps(input: Shape, trunk: Sequence[Step], paddings: Sequence[int]) -> list[Shape]:
-    """The map behind each step, up to the first window that does not fit."""
-    maps: list[Shape] = []
-    shape = input
-    for step, padding in zip(trunk, paddings, strict=True):
-        shape = slide(shape, step.layer, padding)
-        if shape.height < 1 or shape.width < 1:
-            break
-        maps.append(shape)
-    return maps
+    return solved, maps_of(network.input, trunk, solved)
 
 
 def _no_rule(step: Step, problems: Problems) -> None:
@@ -154,100 +143,6 @@ def _no_rule(step: Step, problems: Problems) -> None:
         hint=f"say it: `({layer.kernel},…,p{(layer.kernel - 1) // 2})`; the paper pads"
         " filters of 1, 2, 3, 5, 7 and 11",
     )
-
-
-def _too_large(step: Step, shape: Shape, problems: Problems) -> None:
-    layer = step.window
-    assert layer is not None
-    padding = step.rule or 0
-    padded = f", {shape.height + 2 * padding}x{shape.width + 2 * padding} with its padding"
-    problems.error(
-        "CTC201",
-        f"a window of {layer.kernel}x{layer.kernel} does not fit on the"
-        f" {shape.height}x{shape.width} map{padded if padding else ''}",
-        layer.origin,
-        f"gets {shape}",
-        hint="use a smaller window, more padding, fewer strides before it, or a larger input",
-    )
-
-
-def _unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> None:
-    """Say which stage misses its `maps`, and the nearest change that would help."""
-    rule = tuple(step.rule or 0 for step in trunk)
-    maps = _maps(network.input, trunk, rule)
-    wrong = next((k for k, m in enumerate(maps) if not fits(trunk[k], m)), len(maps))
-    if wrong == len(trunk):  # only a missing rule can bring us here
-        wrong = next(k for k, step in enumerate(trunk) if step.rule is None)
-    step = trunk[wrong]
-    stage = [k for k, s in enumerate(trunk) if s.stage == step.stage and s.wanted is not None]
-    got = [_side(maps[k]) for k in stage if k < len(maps)]
-    wanted = step.wanted or (trunk[stage[0]].wanted if stage else None)
-    if wanted is None or not got:
-        _too_large(step, maps[wrong - 1] if wrong else network.input, problems)
-        return
-    first = trunk[stage[0]]
-    before = maps[stage[0] - 1] if stage[0] else network.input
-    conv = first.window
-    assert conv is not None
-    problems.error(
-        "CTC203",
-        f"stage {step.stage + 1} of `{network.name}` has maps {', '.join(got)} where `maps`"
-        f" says {_side(Shape(1, *wanted))}",
-        conv.origin,
-        f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {rule[stage[0]]}",
-        also=_also(trunk, stage, conv.origin.start),
-        hint=_nearest(network, trunk, maps),
-    )
-
-
-def _also(trunk: Sequence[Step], stage: Sequence[int], start: int) -> tuple[Label, ...]:
-    last = trunk[stage[-1]].layer.origin
-    return (Label(last, "the stage's last map"),) if last.start != start else ()
-
-
-def _nearest(network: Network, trunk: Sequence[Step], maps: Sequence[Shape]) -> str:
-    """The hint: the fewest paddings to change, else the `maps` that would describe this."""
-    changed = solve(network.input, trunk, free_all=True)
-    if changed is not None:
-        parts = [
-            f"padding {padding} on {_which(trunk, k)}"
-            for k, (step, padding) in enumerate(zip(trunk, changed, strict=True))
-            if padding != step.rule
-        ]
-        after = _maps(network.input, trunk, changed)
-        stages = {step.stage for step in trunk if step.wanted is not None}
-        given = " · ".join(
-            " ".join(
-                _side(m) for m, s in zip(after, trunk, strict=True) if s.stage == k and s.wanted
-            )
-            for k in sorted(stages)
-        )
-        return f"{', '.join(parts)} would give {given}"
-    if len(maps) == len(trunk):
-        stages = {step.stage for step in trunk if step.wanted is not None}
-        common = [
-            Counter(
-                _side(m) for m, s in zip(maps, trunk, strict=True) if s.stage == k and s.wanted
-            ).most_common(1)[0][0]
-            for k in sorted(stages)
-        ]
-        return f"no padding helps; `maps {' '.join(common)}` would describe what it has"
-    return "no padding helps: change a stride, a pool or the input"
-
-
-def _which(trunk: Sequence[Step], index: int) -> str:
-    """Name a window of the trunk: repeated layers share their text, so count them."""
-    step = trunk[index]
-    kind = type(step.layer)
-    alike = [k for k, s in enumerate(trunk) if s.stage == step.stage and type(s.layer) is kind]
-    what = "convolution" if kind is Conv else "pool"
-    return f"{what} {alike.index(index) + 1} of stage {step.stage + 1}"
-
-
-def _side(shape: Shape) -> str:
-    if shape.height == shape.width:
-        return str(shape.height)
-    return f"{shape.height}x{shape.width}"
 
 
 # ----------------------------------------------------------------------- head

@@ -96,6 +96,18 @@ def slide(shape: Shape, layer: TrunkLayer, padding: int) -> Shape:
     return Shape(channels, height, width)
 
 
+def maps_of(input: Shape, trunk: Sequence[Step], paddings: Sequence[int]) -> list[Shape]:
+    """Return the map behind each step, up to the first window that does not fit."""
+    maps: list[Shape] = []
+    shape = input
+    for step, padding in zip(trunk, paddings, strict=True):
+        shape = slide(shape, step.layer, padding)
+        if shape.height < 1 or shape.width < 1:
+            break
+        maps.append(shape)
+    return maps
+
+
 def fits(step: Step, shape: Shape) -> bool:
     """Whether a map is what `maps` asks of this step."""
     if step.wanted is None:
