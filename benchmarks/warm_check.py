@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ctcdsl.check import check_source
@@ -55,7 +56,7 @@ def main() -> None:
     line = "(3,64)x2 2/2 (3,128)+(3,128) # a stage\n"
     for count in (250, 1_000, 4_000, 16_000):
         source = Source("text", line * count)
-        low, _ = milliseconds(lambda source=source: parse(source), 1)  # type: ignore[misc]
+        low, _ = milliseconds(partial(parse, source), 1)
         size = len(source.text) / 1000
         print(f"| {size:.0f} | {low:.0f} | {low / size:.2f} |")
 

@@ -34,16 +34,13 @@ class Report(NamedTuple):
         return bool(self.errors)
 
 
-def check_source(
-    source: Source, *, input: Shape | None = None, classes: int | None = None
-) -> Report:
+def check_source(source: Source, *, input: Shape | None = None) -> Report:
     """Parse and check a source.
 
     Args:
         source: The text of a spec.
         input: An input that replaces the spec's; `maps` is then dropped, with a note,
             since it holds for the spec's own input.
-        classes: A number of classes that replaces the spec's.
     """
     tree, mistakes = parse(source)
     problems = Problems()
@@ -54,7 +51,7 @@ def check_source(
         # wrong words and numbers on the other lines are.
         names = [d for d in problems.found[len(mistakes) :] if "CTC100" < d.code < "CTC200"]
         return Report((), tuple(sorted([*mistakes, *names], key=_position)))
-    return _check(networks, problems, input, classes)
+    return _check(networks, problems, input, None)
 
 
 def recheck(network: Network, *, input: Shape | None = None, classes: int | None = None) -> Report:

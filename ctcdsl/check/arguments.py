@@ -59,7 +59,8 @@ class Arguments:
             elif text in WORDS and not WORDS[text].available:
                 self.not_yet(f"`{text}` ({WORDS[text].summary})", argument.span)
             else:
-                candidates = (*options, *words("tag"), "linear", "bare", "bias", "nobias")
+                tags = (word for word, entry in WORDS.items() if entry.kind == "tag")
+                candidates = tuple(tag for tag in tags if not WORDS[tag].available) + options
                 meant = suggest(text, candidates)
                 self._problems.error(
                     "CTC104",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from ctcdsl.check.arguments import Arguments
 from ctcdsl.check.problems import Problems
@@ -46,8 +47,7 @@ class Items:
 
     def _item(self, item: n.Item) -> list[Layer]:
         postfixes = item.postfixes
-        pool = self._pool_size(item.primary)
-        if pool is not None:
+        if _is_pool(item.primary):
             if not (postfixes and isinstance(postfixes[0], n.Stride)):
                 self._no_stride(item)
                 return []
@@ -150,26 +150,18 @@ class Items:
             return []
         return [Conv(filters=filters, kernel=kernel, padding=padding, origin=conv.span)]
 
-    def _pool_size(self, primary: n.Primary) -> n.Argument | None:
-        if isinstance(primary, n.Number):
-            return primary
-        if isinstance(primary, n.Call) and primary.word in ("max", "avg"):
-            return primary.arguments[0] if primary.arguments else n.Name("", primary.span)
-        return None
-
-    def _pool(self, primary: n.Primary, stride: n.Stride) -> list[Layer]:
-        size = self._pool_size(primary)
-        assert size is not None
-        call = primary if isinstance(primary, n.Call) else None
-        if isinstance(size, n.Name) and not size.text:
-            self._problems.error(
-                "CTC102", f"`{call and call.word}` needs a window size", primary.span
-            )
-            return []
-        kernel = self._arguments.integer(size, 1, MAX_KERNEL, "a pool's window size")
-        padding, options = self._arguments.tags(
-            call.arguments[1:] if call else (), options=("ceil",)
+    def _pool(self, primary: n.Number | n.Call, stride: n.Stride) -> list[Layer]:
+        word = primary.word if isinstance(primary, n.Call) else "max"
+        arguments: tuple[n.Argument, ...] = (
+            primary.arguments if isinstance(primary, n.Call) else (primary,)
         )
+        if not arguments:
+            message = f"`{word}` needs a window size"
+            self._problems.error("CTC102", message, primary.span)
+            return []
+        size, *tags = arguments
+        kernel = self._arguments.integer(size, 1, MAX_KERNEL, "a pool's window size")
+        padding, options = self._arguments.tags(tags, options=("ceil",))
         fine = self._arguments.number(stride.value, 1, MAX_KERNEL, "a stride", stride.span)
         if kernel is None or not fine:
             return []
@@ -183,7 +175,7 @@ class Items:
             return []
         return [
             Pool(
-                reduction="avg" if call and call.word == "avg" else "max",
+                reduction="avg" if word == "avg" else "max",
                 kernel=kernel,
                 stride=stride.value,
                 padding=padding,
@@ -289,3 +281,10 @@ class Items:
 
 def _kernel(layer: Layer) -> int:
     return layer.kernel if isinstance(layer, Conv | Pool) else 0
+
+
+def _is_pool(primary: n.Primary) -> TypeGuard[n.Number | n.Call]:
+    """Whether this is `3` of `3/2`, `max(…)` or `avg(…)`."""
+    return isinstance(primary, n.Number) or (
+        isinstance(primary, n.Call) and primary.word in ("max", "avg")
+    )

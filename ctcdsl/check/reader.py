@@ -156,8 +156,8 @@ class _Reader:
                 "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
             )
             return
-        bare = not headers.seen.keys() - {"net"} if headers.name is None else not headers.seen
-        pad = headers.pad or (PadRule.PAPER if bare else PadRule.SAME)
+        # A bare row, without any header, is the paper's.
+        pad = headers.pad or (PadRule.SAME if headers.seen else PadRule.PAPER)
         self._networks.append(
             Network(
                 name=name,

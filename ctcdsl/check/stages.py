@@ -144,7 +144,7 @@ class StageReader:
 
     def _check_stage_names(self, stages: Sequence[Stage], labels: dict[str, Span]) -> None:
         for k, stage in enumerate(stages, start=1):
-            if stage.name is None and f"stage{k}" in labels and stages[k - 1].name is None:
+            if stage.name is None and f"stage{k}" in labels:
                 self._problems.error(
                     "CTC105",
                     f"stage {k} has no name and would be `stage{k}`, which is taken",

@@ -122,8 +122,10 @@ def device_named(name: str) -> torch.device:
     """
     import torch
 
+    from ctcdsl.training.loop import default_device
+
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return default_device()
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError(
             Diagnostic(

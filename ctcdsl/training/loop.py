@@ -76,6 +76,7 @@ def train(
     device = device or default_device()
     recipe.resize_for(crop)
     require_same_classes(train_set, test_set)
+    # torch's stubs know no overload with both.
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     preflight.require_fit(model, train_set, identity, crop, device)
     if recipe.dropout is not None:

@@ -84,7 +84,7 @@ class Recipe:
     Raises `UserError` CTC605 with one diagnostic for every number that is out of its range.
 
     Pixels: the network sees ``(pixel - mean) / pixel_divisor``, pixel in 0..255 and mean the
-    training set's per-channel mean. The paper subtracts the mean and says no more,
+    training set's per-channel mean. The paper subtracts the mean and names no divisor,
     which is divisor 1. We divide by 58, about the standard deviation of photographs, because He
     initialisation hands the input's variance on through the layers: with divisor 1 the first
     logits, and with them the first gradients, are 58 times as large (in model A their deviation

@@ -149,6 +149,6 @@ def test_sizes_that_fit_no_region() -> None:
 
 def test_unknown_names() -> None:
     with pytest.raises(ValueError, match="neither"):
-        patches("val")  # type: ignore[arg-type]
+        patches("val")  # type: ignore[arg-type]  # what a caller without types may pass
     with pytest.raises(KeyError):
         photograph("../LICENSES")
