@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import check, one
-from ctcdsl.check.padding import Step, fits, slide, solve, steps
-from ctcdsl.ir import Conv, Shape, convolution_macs, window_count
+from ctcdsl.check.padding import slide
+from ctcdsl.check.solver import Step, fits, solve, steps
+from ctcdsl.ir import Conv, Shape, Sides, convolution_macs, window_count
 
 
 def paddings(text: str) -> list[int]:
-    return [p.padding for p in one(text).layers if p.stage is not None]
+    found = [p.padding for p in one(text).layers if p.stage is not None]
+    assert all(height == width for height, width in found)
+    return [height for height, _ in found]
 
 
 def test_the_paper_s_rule() -> None:
@@ -59,15 +62,15 @@ def test_windows_counted_one_by_one(size: int, kernel: int, stride: int, padding
         assert len(positions) <= ceil <= len(positions) + 1
 
 
-def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[int, ...] | None:
+def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[Sides, ...] | None:
     """Try every padding of every free convolution; the solver must find the same."""
     choices = [
-        range(step.layer.kernel // 2 + 1)
+        [(padding, padding) for padding in range(step.layer.kernel[0] // 2 + 1)]
         if isinstance(step.layer, Conv) and step.wanted is not None and step.layer.padding is None
-        else (step.rule or 0,)
+        else [step.rule or (0, 0)]
         for step in trunk
     ]
-    best: tuple[int, int, tuple[int, ...]] | None = None
+    best: tuple[int, int, tuple[Sides, ...]] | None = None
     for paddings in product(*choices):
         here, macs = shape, 0
         for step, padding in zip(trunk, paddings, strict=True):

@@ -40,7 +40,8 @@ def test_the_digest_ignores_spelling_and_comments() -> None:
 
 def test_a_row_of_layers() -> None:
     layers = one("(3,8)x2 (3,8)/2 max(3,p1)/2 lrn drop(0.5)\nhead: gap fc").network
-    assert row(layers.stages[0].layers) == "(3,8)x2+(3,8)/2 max(3,p1)/2 lrn(5) drop(0.5)"
+    text = row(layers.stages[0].nodes, layers.style, 3)
+    assert text == "(3,8)x2+(3,8)/2 max(3,p1)/2 lrn(5) drop(0.5)"
 
 
 LAYERS = st.sampled_from(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.check.checked import CheckedNetwork, Placed
 from ctcdsl.check.geometry import check_network
 from ctcdsl.check.problems import Problems
-from ctcdsl.check.reader import PAPER_HEAD, read_networks
+from ctcdsl.check.reader import NO_VALUES, PAPER_HEAD, read_networks
 from ctcdsl.ir import Network, Shape
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
@@ -34,18 +34,21 @@ class Report(NamedTuple):
         return bool(self.errors)
 
 
-def check_source(source: Source, *, input: Shape | None = None) -> Report:
+def check_source(
+    source: Source, *, input: Shape | None = None, values: Mapping[str, float] = NO_VALUES
+) -> Report:
     """Parse and check a source.
 
     Args:
         source: The text of a spec.
         input: An input that replaces the spec's; `maps` is then dropped, with a note,
             since it holds for the spec's own input.
+        values: Replace those of the spec's `let`s.
     """
     tree, mistakes = parse(source)
     problems = Problems()
     problems.found += mistakes
-    networks = read_networks(tree, problems)
+    networks = read_networks(tree, problems, values)
     if mistakes:
         # Lines with syntax errors are missing: what follows from that is no news, but
         # wrong words and numbers on the other lines are.

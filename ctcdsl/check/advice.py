@@ -6,31 +6,49 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.check.padding import Step, fits, maps_of, solve, steps
 from ctcdsl.check.problems import Problems
-from ctcdsl.ir import Conv, Network, Shape
+from ctcdsl.check.solver import Step, fits, maps_of, solve, steps
+from ctcdsl.ir import Conv, Network, Shape, Sides, Window
 from ctcdsl.text import Label
 
 
-def too_large(step: Step, shape: Shape, problems: Problems) -> None:
+def too_large(layer: Window, padding: Sides, shape: Shape, problems: Problems) -> None:
     """Report a window that does not fit on the map `shape` that enters it (CTC201)."""
-    layer = step.window
-    assert layer is not None
-    padding = step.rule or 0
-    padded = f", {shape.height + 2 * padding}x{shape.width + 2 * padding} with its padding"
+    dilation = layer.dilation if isinstance(layer, Conv) else 1
+    high, wide = (dilation * (side - 1) + 1 for side in layer.kernel)
+    height, width = shape.height + 2 * padding[0], shape.width + 2 * padding[1]
+    padded = f", {height}x{width} with its padding" if any(padding) else ""
+    dilated = f" (dilation {dilation})" if dilation > 1 else ""
     problems.error(
         "CTC201",
-        f"a window of {layer.kernel}x{layer.kernel} does not fit on the"
-        f" {shape.height}x{shape.width} map{padded if padding else ''}",
+        f"a window of {high}x{wide}{dilated} does not fit on the"
+        f" {shape.height}x{shape.width} map{padded}",
         layer.origin,
         f"gets {shape}",
         hint="use a smaller window, more padding, fewer strides before it, or a larger input",
     )
 
 
+def no_rule(layer: Window, problems: Problems) -> None:
+    """Report a window that `pad paper` has no padding for (CTC204)."""
+    height, width = layer.kernel
+    if height != width:
+        what, say = f"{height}x{width} filters", f"p{(height - 1) // 2}x{(width - 1) // 2}"
+    else:
+        dilation = layer.dilation if isinstance(layer, Conv) else 1
+        what = "dilated filters" if dilation > 1 else f"{height}x{width} filters"
+        say = f"p{dilation * (height - 1) // 2}"
+    problems.error(
+        "CTC204",
+        f"`pad paper` has no padding for {what}",
+        layer.origin,
+        hint=f"say it with a tag, `{say}`; the paper pads filters of 1, 2, 3, 5, 7 and 11",
+    )
+
+
 def unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> None:
     """Report the stage that misses its `maps` (CTC203), with the nearest change that would help."""
-    rule = tuple(step.rule or 0 for step in trunk)
+    rule = tuple(step.rule or (0, 0) for step in trunk)
     maps = maps_of(network.input, trunk, rule)
     wrong = next((k for k, m in enumerate(maps) if not fits(trunk[k], m)), len(maps))
     if wrong == len(trunk):  # only a missing rule can bring us here
@@ -40,7 +58,9 @@ def unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> Non
     got = [_side(maps[k]) for k in stage if k < len(maps)]
     wanted = step.wanted or (trunk[stage[0]].wanted if stage else None)
     if wanted is None or not got:
-        too_large(step, maps[wrong - 1] if wrong else network.input, problems)
+        assert step.window is not None
+        entering = maps[wrong - 1] if wrong else network.input
+        too_large(step.window, rule[wrong], entering, problems)
         return
     first = trunk[stage[0]]
     before = maps[stage[0] - 1] if stage[0] else network.input
@@ -51,7 +71,7 @@ def unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> Non
         f"stage {step.stage + 1} of `{network.name}` has maps {', '.join(got)} where `maps`"
         f" says {_side(Shape(1, *wanted))}",
         conv.origin,
-        f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {rule[stage[0]]}",
+        f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {in_pixels(rule[stage[0]])}",
         also=_also(trunk, stage, conv.origin.start),
         hint=_nearest(network, trunk, maps),
     )
@@ -67,7 +87,7 @@ def _nearest(network: Network, trunk: Sequence[Step], maps: Sequence[Shape]) -> 
     changed = solve(network.input, trunk, free_all=True)
     if changed is not None:
         parts = [
-            f"padding {padding} on {which(trunk, k)}"
+            f"padding {in_pixels(padding)} on {which(trunk, k)}"
             for k, (step, padding) in enumerate(zip(trunk, changed, strict=True))
             if padding != step.rule
         ]
@@ -101,6 +121,11 @@ def _described(
     )
     holds = solve(network.input, steps(replace(network, maps=common))) is not None
     return common if holds else ()
+
+
+def in_pixels(padding: Sides) -> str:
+    """A padding as messages say it: `1`, or `0x3` where the sides differ."""
+    return str(padding[0]) if padding[0] == padding[1] else f"{padding[0]}x{padding[1]}"
 
 
 def which(trunk: Sequence[Step], index: int) -> str:

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ctcdsl.ir import Conv, Layer, Network, Shape
+from ctcdsl.ir import Activation, Block, Conv, Layer, Network, Shape, Sides
 
 
 class Placed(NamedTuple):
-    """A layer in its place: the map that enters, the map that leaves, the padding used.
+    """A layer or a block in its place: the map that enters, the map that leaves.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
-    `stage2.conv1`. `padding` is 0 for layers without a window. What leaves is a `vector`
-    of features, not a map, from the head's first gap, spp or fc on.
+    `stage2.conv1` or `conv2_x.block1.conv3`. `padding` is that of both sides; 0 for what
+    has no window. What leaves is a `vector` of features, not a map, from the head's first
+    gap, gmp, spp or fc on.
+
+    A block has its `branches`, each a chain; an optional branch that was left out is not
+    among them, the implied shortcut is (`shortcut` then says that the last branch is
+    one: an empty chain for the identity, or one 1x1 convolution). `activation` is what an
+    adding block applies to the sum; the layers at the end of its branches come without it.
     """
 
     name: str
     stage: int | None
-    layer: Layer
+    layer: Layer | Block
     input: Shape
     output: Shape
-    padding: int = 0
+    padding: Sides = (0, 0)
     vector: bool = False
+    branches: tuple[tuple[Placed, ...], ...] = ()
+    shortcut: bool = False
+    activation: Activation | None = None
 
 
 class CheckedNetwork(NamedTuple):
-    """A network that passed `check`, its layers placed in dataflow order."""
+    """A network that passed `check`: `nodes` are its layers and blocks, in dataflow order."""
 
     network: Network
-    layers: tuple[Placed, ...]
+    nodes: tuple[Placed, ...]
 
     @property
     def name(self) -> str:
@@ -39,14 +48,32 @@ class CheckedNetwork(NamedTuple):
     @property
     def output(self) -> Shape:
         """What leaves the last layer."""
-        return self.layers[-1].output
+        return self.nodes[-1].output
+
+    @property
+    def layers(self) -> tuple[Placed, ...]:
+        """Every layer in the order of execution; a block comes behind its branches."""
+        return tuple(flat(self.nodes))
+
+    @property
+    def series(self) -> bool:
+        """Whether the network is one chain, without blocks."""
+        return not any(placed.branches for placed in self.nodes)
 
     def convolutions(self) -> Iterator[tuple[Placed, Conv]]:
         """The convolutions in order, each with its place."""
-        for placed in self.layers:
+        for placed in flat(self.nodes):
             if isinstance(placed.layer, Conv):
                 yield placed, placed.layer
 
     def stage(self, index: int | None) -> tuple[Placed, ...]:
-        """The layers of a stage (from 0), or of the head (None)."""
-        return tuple(placed for placed in self.layers if placed.stage == index)
+        """The layers and blocks of a stage (from 0), or of the head (None)."""
+        return tuple(placed for placed in self.nodes if placed.stage == index)
+
+
+def flat(nodes: Iterable[Placed]) -> Iterator[Placed]:
+    """The layers of placed nodes in the order of execution, blocks behind their branches."""
+    for placed in nodes:
+        for branch in placed.branches:
+            yield from flat(branch)
+        yield placed

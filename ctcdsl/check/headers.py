@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from ctcdsl.check.arguments import Arguments
 from ctcdsl.check.problems import Problems
-from ctcdsl.ir import PadRule, Shape
+from ctcdsl.check.styles import read_style
+from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import WORDS, suggest, words
+from ctcdsl.syntax.words import suggest, words
 from ctcdsl.text import Label, Span
 
 MAX_SIDE = 100_000
@@ -25,13 +26,14 @@ class Headers:
     name: str | None = None
     input: Shape = IMAGENET
     classes: int = 1000
+    style: Style = CONV_RELU
     pad: PadRule | None = None
     maps: tuple[tuple[int, int], ...] = ()
     seen: dict[str, Span] = field(default_factory=dict)
 
     def copy(self) -> Headers:
         """The same headers for another network of the file, free to be overridden."""
-        return Headers(None, self.input, self.classes, self.pad, self.maps)
+        return Headers(None, self.input, self.classes, self.style, self.pad, self.maps)
 
 
 class HeaderReader:
@@ -58,10 +60,16 @@ class HeaderReader:
             case "classes", n.Size():
                 into.classes = self._side(value, MAX_CLASSES, "the number of classes") or 1000
             case "pad", n.Name(text, span):
-                if self._known(text, "rule", "padding rule", span):
+                if text in words("rule"):
                     into.pad = PadRule(text)
+                else:
+                    self._unknown(text, "rule", "padding rule", span)
             case "style", n.Name(text, span):
-                self._known(text, "style", "style", span)
+                style = read_style(text)
+                if style is not None:
+                    into.style = style
+                else:
+                    self._unknown(text, "style", "style", span)
             case "maps", _:
                 into.maps = self._maps(header)
 
@@ -110,19 +118,12 @@ class HeaderReader:
             maps.append((height, width))
         return tuple(maps)
 
-    def _known(self, text: str, kind: str, what: str, span: Span) -> bool:
-        entry = WORDS.get(text)
-        if entry is not None and entry.kind == kind and entry.available:
-            return True
-        if entry is not None and entry.kind == kind:
-            self._arguments.not_yet(f"`{text}` ({entry.summary})", span)
-            return False
-        known = tuple(w for w, other in WORDS.items() if other.kind == kind)
+    def _unknown(self, text: str, kind: str, what: str, span: Span) -> None:
+        known = words(kind)
         meant = suggest(text, known)
         self._problems.error(
             "CTC101",
             f"unknown {what} `{text}`",
             span,
-            hint=f"did you mean `{meant}`?" if meant else f"one of {', '.join(words(kind))}",
+            hint=f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}",
         )
-        return False

@@ -1,286 +1,268 @@
-"""Items of a line to layers: what each word means and which arguments it takes."""
+"""Items to nodes: repeats unrolled, groups and definitions opened, channels followed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
 from ctcdsl.check.arguments import Arguments
+from ctcdsl.check.calls import Words
+from ctcdsl.check.definitions import Definitions
+from ctcdsl.check.expressions import Scope
 from ctcdsl.check.problems import Problems
+from ctcdsl.check.windows import MAX_KERNEL, Windows
 from ctcdsl.ir import (
-    Conv,
-    Dropout,
+    Block,
+    Branch,
+    Call,
     GlobalPool,
-    Layer,
+    Join,
     Linear,
-    LocalResponseNorm,
-    Pool,
+    Node,
     SpatialPyramid,
+    Style,
+    channels_after,
+    layers_of,
 )
+from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
 from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.text import Span
 
 MAX_LAYERS = 10_000
-MAX_KERNEL = 1_000
-MAX_WIDTH = 1_000_000
 
 
 class Items:
-    """Turns items into layers and reports what it cannot."""
+    """Turns the items of one network into nodes and reports what it cannot."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        style: Style,
+        definitions: Definitions,
+        values: Mapping[str, float | None],
+    ) -> None:
         self._problems = problems
         self._arguments = Arguments(problems)
-        self._calls: dict[str, Callable[[n.Call], list[Layer]]] = {
-            "spp": self._spp,
-            "fc": self._fc,
-            "drop": self._drop,
-            "lrn": self._lrn,
-        }
+        self._windows = Windows(problems, style)
+        self._words = Words(problems, style)
+        self._defs = definitions.defs
+        self._values = values
+        self._path: list[str] = []  # of definitions being opened
+        self._depth = 0
+        self._opened = 0
+        self._repeats = 0  # layers made by all repetitions, to stop what would never end
 
-    def layers(self, items: Sequence[n.Item]) -> list[Layer]:
-        """The layers of items in their order, repeats unrolled; wrong items are left out."""
-        return [layer for item in items for layer in self._item(item)]
+    def nodes(self, items: Sequence[n.Item], channels: int) -> tuple[list[Node], int]:
+        """The nodes of a line which `channels` enter, and the channels that leave it."""
+        nodes, after = self._sequence(items, channels, Scope(self._values))
+        return nodes, after if after is not None else channels
+
+    def _sequence(
+        self, items: Sequence[n.Item], channels: int | None, scope: Scope
+    ) -> tuple[list[Node], int | None]:
+        """Read items in turn; the channels are None, unknown, behind a mistake."""
+        nodes: list[Node] = []
+        if self._depth >= MAX_DEPTH:
+            self._problems.error(
+                "CTC004",
+                f"brackets and `def`s are nested more than {MAX_DEPTH} deep",
+                items[0].span,
+            )
+            return nodes, None
+        self._depth += 1
+        for item in items:
+            found, channels = self._item(item, len(item.postfixes), channels, scope)
+            nodes += found
+        self._depth -= 1
+        return nodes, channels
 
     # -------------------------------------------------------------- postfixes
 
-    def _item(self, item: n.Item) -> list[Layer]:
-        postfixes = item.postfixes
-        if _is_pool(item.primary):
-            if not (postfixes and isinstance(postfixes[0], n.Stride)):
-                self._no_stride(item)
-                return []
-            layers = self._pool(item.primary, postfixes[0])
-            postfixes = postfixes[1:]
+    def _item(
+        self, item: n.Item, upto: int, channels: int | None, scope: Scope
+    ) -> tuple[list[Node], int | None]:
+        """Read an item with the first `upto` of its postfixes."""
+        if upto == 0:
+            return self._primary(item, channels, scope)
+        postfix = item.postfixes[upto - 1]
+        if isinstance(postfix, n.Times):
+            return self._repeated(item, upto, postfix, channels, scope)
+        stride = self._stride(postfix, scope)
+        if upto == 1 and _is_pool(item.primary):
+            span = item.primary.span.to(postfix.span)
+            pool = stride and self._windows.pool(item.primary, stride, span, scope)
+            return ([pool], channels) if pool else ([], None)
+        nodes, after = self._item(item, upto - 1, channels, scope)
+        if stride is None or not nodes:
+            return [], None
+        try:
+            return strided(nodes, stride), after
+        except NoWindow:
+            self._problems.error(
+                "CTC302",
+                f"`/{stride}` strides a convolution or a pool, and there is none",
+                postfix.span,
+            )
+        except StrideTaken as taken:
+            before = taken.layer.stride
+            self._problems.error(
+                "CTC302",
+                f"`/{stride}` falls on a layer that already has stride {before}",
+                postfix.span,
+                hint=f"write one stride: `/{stride * before}` if both are meant",
+            )
+        return [], None
+
+    def _stride(self, postfix: n.Stride, scope: Scope) -> int | None:
+        value = postfix.value
+        if isinstance(value, int):
+            fine = self._arguments.number(value, 1, MAX_KERNEL, "a stride", postfix.span)
+            return value if fine else None
+        return self._arguments.integer(value, 1, MAX_KERNEL, "a stride", scope)
+
+    def _repeated(
+        self, item: n.Item, upto: int, times: n.Times, channels: int | None, scope: Scope
+    ) -> tuple[list[Node], int | None]:
+        """Read an item once for each repetition: `c` may differ from one to the next."""
+        amount = times.amount
+        if isinstance(amount, int):
+            fine = self._arguments.number(amount, 1, MAX_LAYERS, "a repetition", times.span)
+            count = amount if fine else None
         else:
-            layers = self._primary(item.primary)
-        for postfix in postfixes:
-            if not layers:
-                return []
-            if isinstance(postfix, n.Stride):
-                layers = self._strided(layers, postfix)
-            else:
-                layers = self._repeated(layers, postfix)
-        return layers
-
-    def _strided(self, layers: list[Layer], stride: n.Stride) -> list[Layer]:
-        """Give a group its stride: to the first layer with k > 1, else the first convolution."""
-        if not self._arguments.number(stride.value, 1, MAX_KERNEL, "a stride", stride.span):
-            return []
-        windows = [k for k, layer in enumerate(layers) if isinstance(layer, Conv | Pool)]
-        wide = [k for k in windows if _kernel(layers[k]) > 1]
-        if not windows:
-            self._problems.error(
-                "CTC302",
-                f"`/{stride.value}` strides a convolution or a pool, and there is none",
-                stride.span,
-            )
-            return []
-        at = (wide or windows)[0]
-        layer = layers[at]
-        assert isinstance(layer, Conv | Pool)
-        if layer.stride != 1:
-            self._problems.error(
-                "CTC302",
-                f"`/{stride.value}` falls on a layer that already has stride {layer.stride}",
-                stride.span,
-                hint=f"write one stride: `/{stride.value * layer.stride}` if both are meant",
-            )
-            return []
-        return [*layers[:at], replace(layer, stride=stride.value), *layers[at + 1 :]]
-
-    def _repeated(self, layers: list[Layer], times: n.Times) -> list[Layer]:
-        if not isinstance(times.amount, int):
-            self._arguments.not_yet("repetition by an expression", times.span)
-            return []
-        if not self._arguments.number(times.amount, 1, MAX_LAYERS, "a repetition", times.span):
-            return []
-        if len(layers) * times.amount > MAX_LAYERS:
+            count = self._arguments.integer(amount, 1, MAX_LAYERS, "a repetition", scope)
+        once, after = self._item(item, upto - 1, channels, scope)
+        if count is None or not once:
+            return [], None
+        layers = sum(1 for _ in layers_of(once))
+        self._repeats += layers * count
+        if layers * count > MAX_LAYERS or self._repeats > 100 * MAX_LAYERS:
             self._problems.error(
                 "CTC108",
-                f"{times.amount:,} times {len(layers):,} layers are more than the"
-                f" {MAX_LAYERS:,} that a network may have",
+                f"{count:,} times {layers:,} layers are more than the {MAX_LAYERS:,} that a"
+                " network may have",
                 times.span,
             )
-            return []
-        return layers * times.amount
+            return [], None
+        nodes = list(once)
+        for _ in range(count - 1):
+            if after != channels:  # else the same again
+                channels = after
+                once, after = self._item(item, upto - 1, channels, scope)
+            nodes += once
+        return nodes, after
 
-    # ----------------------------------------------------------------- layers
+    # -------------------------------------------------------------- primaries
 
-    def _primary(self, primary: n.Primary) -> list[Layer]:
+    def _primary(
+        self, item: n.Item, channels: int | None, scope: Scope
+    ) -> tuple[list[Node], int | None]:
+        primary = item.primary
+        inside = Scope(scope.values, channels, lost=channels is None)
+        layer: Node | None = None
         match primary:
             case n.Convolution():
-                return self._conv(primary)
+                layer = self._windows.convolution(primary, scope, channels)
             case n.Group("{", (n.Branch(items, False),)):
-                return self.layers(items)
-            case n.Group(bracket):
-                what = "`{ a | b }`" if bracket == "{" else "`[ … ]`"
-                self._arguments.not_yet(f"{what}, a block with branches,", primary.span)
-                return []
-            case n.Name(word):
-                return self._word(word, primary.span)
-            case n.Call(word):
-                return self._call(primary)
+                return self._sequence(items, channels, inside)
+            case n.Group():
+                layer = self._block(primary, channels, inside)
             case n.Number():
-                return []
+                self._no_stride(primary)
+            case n.Call("max" | "avg"):
+                self._no_stride(primary)
+            case n.Name(word) if word in self._defs:
+                return self._opened_def(self._defs[word], (), primary.span, channels, scope)
+            case n.Call(word, arguments) if word in self._defs:
+                return self._opened_def(self._defs[word], arguments, primary.span, channels, scope)
+            case n.Name(word):
+                layer = self._words.word(word, primary.span, tuple(self._defs))
+            case n.Call():
+                layer = self._words.call(primary, scope, tuple(self._defs))
+        if layer is None:
+            return [], None
+        return [layer], None if channels is None else channels_after((layer,), channels)
 
-    def _conv(self, conv: n.Convolution) -> list[Layer]:
-        if len(conv.arguments) < 2:
-            self._problems.error(
-                "CTC103",
-                "a convolution is `(k,n)`: filter size, then number of filters",
-                conv.span,
-                hint="write `(3,64)` for 64 filters of 3x3",
-            )
-            return []
-        kernel = self._arguments.integer(conv.arguments[0], 1, MAX_KERNEL, "a filter size")
-        filters = self._arguments.integer(conv.arguments[1], 1, MAX_WIDTH, "the number of filters")
-        padding, _ = self._arguments.tags(conv.arguments[2:], options=())
-        if kernel is None or filters is None:
-            return []
-        if padding is not None and padding >= kernel:
-            self._problems.error(
-                "CTC109",
-                f"padding {padding} of a {kernel}x{kernel} filter: windows would see nothing"
-                " but padding",
-                conv.span,
-                hint=f"pad at most {kernel - 1}",
-            )
-            return []
-        return [Conv(filters=filters, kernel=kernel, padding=padding, origin=conv.span)]
-
-    def _pool(self, primary: n.Number | n.Call, stride: n.Stride) -> list[Layer]:
-        word = primary.word if isinstance(primary, n.Call) else "max"
-        arguments: tuple[n.Argument, ...] = (
-            primary.arguments if isinstance(primary, n.Call) else (primary,)
-        )
-        if not arguments:
-            message = f"`{word}` needs a window size"
-            self._problems.error("CTC102", message, primary.span)
-            return []
-        size, *tags = arguments
-        kernel = self._arguments.integer(size, 1, MAX_KERNEL, "a pool's window size")
-        padding, options = self._arguments.tags(tags, options=("ceil",))
-        fine = self._arguments.number(stride.value, 1, MAX_KERNEL, "a stride", stride.span)
-        if kernel is None or not fine:
-            return []
-        if padding is not None and padding > kernel // 2:
-            self._problems.error(
-                "CTC109",
-                f"padding {padding} of a {kernel}x{kernel} pool is more than half its window",
-                primary.span,
-                hint=f"pad at most {kernel // 2}",
-            )
-            return []
-        return [
-            Pool(
-                reduction="avg" if word == "avg" else "max",
-                kernel=kernel,
-                stride=stride.value,
-                padding=padding,
-                ceil="ceil" in options,
-                origin=primary.span.to(stride.span),
-            )
-        ]
-
-    def _no_stride(self, item: n.Item) -> None:
-        text = item.primary.span.text
-        if isinstance(item.primary, n.Number):
+    def _no_stride(self, primary: n.Number | n.Call) -> None:
+        text = primary.span.text
+        if isinstance(primary, n.Number):
             message = f"`{text}` alone is no layer: a pool is `k/s`, window size and stride"
         else:
             message = f"`{text}` has no stride"
-        self._problems.error(
-            "CTC102", message, item.primary.span, hint=f"write `{text}/2` for stride 2"
-        )
+        self._problems.error("CTC102", message, primary.span, hint=f"write `{text}/2` for stride 2")
 
-    def _word(self, word: str, span: Span) -> list[Layer]:
-        match word:
-            case "gap":
-                return [GlobalPool(origin=span)]
-            case "fc":
-                return [Linear(features=None, origin=span)]
-            case "lrn":
-                return [LocalResponseNorm(origin=span)]
-            case "spp" | "drop":
-                example = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)"}[word]
-                self._problems.error(
-                    "CTC102", f"`{word}` needs an argument", span, hint=f"write `{example}`"
-                )
-            case "none":
-                self._problems.error(
-                    "CTC301", "`none` stands alone behind `head:`", span, hint="write `head: none`"
-                )
-            case "x":
-                self._problems.error(
-                    "CTC008",
-                    "`x` is reserved for repetition",
-                    span,
-                    hint="a number follows it: `(3,256)x3`",
-                )
-            case _:
-                self._arguments.unknown(word, span)
-        return []
+    # ----------------------------------------------------- blocks, definitions
 
-    def _call(self, call: n.Call) -> list[Layer]:
-        if call.word in self._calls:
-            return self._calls[call.word](call)
-        if call.word in ("gap", "none"):
+    def _block(self, group: n.Group, channels: int | None, inside: Scope) -> Block | None:
+        join = Join.CONCAT if group.bracket == "{" else Join.ADD
+        branches: list[Branch] = []
+        for index, branch in enumerate(group.branches):
+            if branch.optional and (join is Join.CONCAT or index == 0):
+                self._problems.error(
+                    "CTC307",
+                    "`?` leaves a branch of `[ a | b? ]` out where its shape differs from the"
+                    " first branch's",
+                    branch.span,
+                    hint="the first branch, and branches in braces, always stay",
+                )
+            nodes, after = self._sequence(branch.items, channels, inside)
+            for layer in layers_of(nodes):
+                if isinstance(layer, GlobalPool | SpatialPyramid | Linear):
+                    self._problems.error(
+                        "CTC301",
+                        f"`{layer.origin.text}` leaves a vector, and branches hold maps",
+                        layer.origin,
+                        hint="the head comes last, outside of all brackets",
+                    )
+            if not nodes or (after is None and channels is not None):
+                return None
+            branches.append(Branch(nodes=tuple(nodes), optional=branch.optional))
+        return Block(join=join, branches=tuple(branches), origin=group.span)
+
+    def _opened_def(
+        self,
+        definition: n.Def,
+        arguments: Sequence[n.Argument],
+        span: Span,
+        channels: int | None,
+        scope: Scope,
+    ) -> tuple[list[Node], int | None]:
+        """The body of a definition with its parameters' values."""
+        name = definition.name.text
+        parameters = definition.parameters
+        self._opened += 1
+        if name in self._path:
+            cycle = " → ".join([*self._path[self._path.index(name) :], name])
+            self._problems.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
+            return [], None
+        if self._opened > MAX_LAYERS:
+            message = f"definitions are opened more than {MAX_LAYERS:,} times"
+            self._problems.error("CTC108", message, self._defs[(self._path or [name])[0]].name.span)
+            return [], None
+        if len(arguments) != len(parameters):
+            wanted = ", ".join(parameter.text for parameter in parameters)
+            takes = f"{len(parameters)} argument{'s' * (len(parameters) != 1)}"
             self._problems.error(
                 "CTC102",
-                f"`{call.word}` takes no arguments",
-                call.span,
-                hint=f"write `{call.word}`",
+                f"`{name}` takes {takes}{f' ({wanted})' * bool(wanted)}, not {len(arguments)}",
+                span,
+                hint=f"write `{name}{f'({wanted})' * bool(wanted)}`",
             )
-        else:
-            self._arguments.unknown(
-                call.word, Span(call.span.source, call.span.start, call.span.start + len(call.word))
-            )
-        return []
-
-    def _spp(self, call: n.Call) -> list[Layer]:
-        if not call.arguments:
-            self._problems.error(
-                "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
-            )
-            return []
-        levels = [
-            self._arguments.integer(a, 1, MAX_KERNEL, "a pyramid level") for a in call.arguments
-        ]
-        sizes = tuple(level for level in levels if level is not None)
-        return [SpatialPyramid(levels=sizes, origin=call.span)] if len(sizes) == len(levels) else []
-
-    def _fc(self, call: n.Call) -> list[Layer]:
-        argument = self._arguments.one(call, "fc(4096)")
-        features = argument and self._arguments.integer(
-            argument, 1, MAX_WIDTH, "the number of outputs"
-        )
-        return [Linear(features=features, origin=call.span)] if features else []
-
-    def _drop(self, call: n.Call) -> list[Layer]:
-        argument = self._arguments.one(call, "drop(0.5)")
-        if argument is None:
-            return []
-        if not isinstance(argument, n.Number) or not 0 <= argument.value < 1:
-            self._problems.error(
-                "CTC108",
-                "a dropout probability lies from 0 up to, but not at, 1",
-                argument.span,
-                hint="write `drop(0.5)` to drop one half",
-            )
-            return []
-        return [Dropout(probability=float(argument.value), origin=call.span)]
-
-    def _lrn(self, call: n.Call) -> list[Layer]:
-        argument = self._arguments.one(call, "lrn(5)")
-        size = argument and self._arguments.integer(
-            argument, 1, MAX_WIDTH, "the number of channels"
-        )
-        return [LocalResponseNorm(size=size, origin=call.span)] if size else []
-
-
-def _kernel(layer: Layer) -> int:
-    return layer.kernel if isinstance(layer, Conv | Pool) else 0
+            return [], None
+        values = {
+            parameter.text: self._arguments.real(argument, scope)
+            for parameter, argument in zip(parameters, arguments, strict=True)
+        }
+        inside = Scope({**self._values, **values}, channels, lost=channels is None)
+        self._path.append(name)
+        with self._problems.called_at(span):
+            nodes, after = self._sequence(definition.items, channels, inside)
+        self._path.pop()
+        if len(nodes) == 1 and isinstance(nodes[0], Block) and nodes[0].call is None:
+            given = tuple((key, value) for key, value in values.items() if value is not None)
+            nodes = [replace(nodes[0], call=Call(name, given))]
+        return nodes, after
 
 
 def _is_pool(primary: n.Primary) -> TypeGuard[n.Number | n.Call]:

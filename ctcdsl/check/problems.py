@@ -1,6 +1,9 @@
-"""Collects what is wrong, so that one run reports every mistake."""
+"""Collects what is wrong, so that one run reports every mistake, and each of them once."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ctcdsl.text import Diagnostic, Label, Severity, Span
 
@@ -10,6 +13,9 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
+        self.errors = 0
+        self._seen: set[tuple[str, str, int, int]] = set()
+        self._calls: list[Span] = []
 
     def error(
         self,
@@ -22,6 +28,8 @@ class Problems:
         hint: str = "",
     ) -> None:
         """Add an error at `span`; `at` is said there, `hint` says what to do."""
+        if self._calls:
+            also = (*also, Label(self._calls[-1], "called here"))
         self.add(Severity.ERROR, code, message, span, at, also=also, hint=hint)
 
     def add(
@@ -35,7 +43,12 @@ class Problems:
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
-        """Add a diagnostic of any severity."""
+        """Add a diagnostic of any severity; what was said of a place is not said again."""
+        self.errors += severity is Severity.ERROR
+        key = (code, message, span.start, span.end)
+        if key in self._seen:
+            return
+        self._seen.add(key)
         self.found.append(
             Diagnostic(
                 code=code,
@@ -46,7 +59,11 @@ class Problems:
             )
         )
 
-    @property
-    def errors(self) -> int:
-        """How many errors were found so far."""
-        return sum(d.severity is Severity.ERROR for d in self.found)
+    @contextmanager
+    def called_at(self, span: Span) -> Iterator[None]:
+        """Errors found meanwhile, in the body of a `def`, also point at its call."""
+        self._calls.append(span)
+        try:
+            yield
+        finally:
+            self._calls.pop()

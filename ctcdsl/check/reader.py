@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from ctcdsl.check.definitions import DefinitionReader, Definitions, warn_of_unused
 from ctcdsl.check.headers import HeaderReader, Headers
+from ctcdsl.check.items import Items
 from ctcdsl.check.problems import Problems
 from ctcdsl.check.stages import StageReader
-from ctcdsl.ir import (
-    Conv,
-    Dropout,
-    Head,
-    Linear,
-    Network,
-    PadRule,
-    SpatialPyramid,
-)
+from ctcdsl.ir import Dropout, Head, Linear, Network, PadRule, SpatialPyramid, Style
+from ctcdsl.ir.unparse import holds_conv
 from ctcdsl.syntax import nodes as n
 from ctcdsl.text import Label, Severity, Span
 
 PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
 """The head of every network of the paper (Sections 3.1 and 5)."""
+
+NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -29,41 +28,52 @@ class _Draft:
     """A network while its lines are read."""
 
     headers: Headers
+    definitions: Definitions
     lines: list[n.Line] = field(default_factory=list)
 
 
-def read_networks(tree: n.File, problems: Problems) -> list[Network]:
-    """Resolve the networks of a file; those with mistakes are reported and left out."""
-    return _Reader(tree, problems).networks()
+def read_networks(
+    tree: n.File, problems: Problems, values: Mapping[str, float] = NO_VALUES
+) -> list[Network]:
+    """Resolve the networks of a file; those with mistakes are reported and left out.
+
+    Args:
+        tree: The file's syntax.
+        problems: Takes what is wrong.
+        values: Replace those of the `let`s of these names.
+    """
+    return _Reader(tree, problems, values).networks()
 
 
 class _Reader:
-    def __init__(self, tree: n.File, problems: Problems) -> None:
+    def __init__(self, tree: n.File, problems: Problems, values: Mapping[str, float]) -> None:
         self._tree = tree
         self._problems = problems
         self._headers = HeaderReader(problems)
+        self._definitions = DefinitionReader(problems, values)
         self._stages = StageReader(problems)
         self._networks: list[Network] = []
         self._names: dict[str, Span] = {}
 
     def networks(self) -> list[Network]:
         shared = Headers()  # what stands before the first `net` holds for every network
-        draft = _Draft(shared)
+        above = Definitions()  # and so do definitions
+        draft = _Draft(shared, above)
         for statement in self._tree.statements:
             match statement:
                 case n.Header(word="net"):
                     if draft.headers is not shared or draft.lines:
                         self._finish(draft)
-                    draft = _Draft(shared.copy())
+                    draft = _Draft(shared.copy(), above.copy())
                     self._headers.read(statement, draft.headers)
-                case n.Header(word, _, span):
-                    if draft.lines:
-                        hint = f"put `{word}` above the layers"
-                        self._problems.error(
-                            "CTC305", "a header stands above the layers", span, hint=hint
-                        )
-                    else:
-                        self._headers.read(statement, draft.headers)
+                case n.Header(word) if draft.lines:
+                    self._too_low("a header", word, statement.span)
+                case n.Header():
+                    self._headers.read(statement, draft.headers)
+                case n.Let(name) | n.Def(name) if draft.lines:
+                    self._too_low("a definition", name.text, name.span)
+                case n.Let() | n.Def():
+                    self._definitions.add(statement, draft.definitions)
                 case n.Line():
                     draft.lines.append(statement)
                 case n.Table():
@@ -78,9 +88,9 @@ class _Reader:
                             ),
                             hint="remove the `net` line or the layers above it",
                         )
-                        draft = _Draft(shared.copy())
+                        draft = _Draft(shared.copy(), above.copy())
                     else:
-                        self._table(statement, draft.headers)
+                        self._table(statement, draft)
         if draft.lines or draft.headers.name is not None:
             self._finish(draft)
         elif not self._networks and not self._problems.errors:
@@ -90,11 +100,17 @@ class _Reader:
                 self._tree.span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
+        if any(isinstance(statement, n.Let | n.Def) for statement in self._tree.statements):
+            warn_of_unused(self._tree.statements, self._problems)
         return self._networks
+
+    def _too_low(self, what: str, name: str, span: Span) -> None:
+        hint = f"put `{name}` above the layers"
+        self._problems.error("CTC305", f"{what} stands above the layers", span, hint=hint)
 
     # ----------------------------------------------------------------- tables
 
-    def _table(self, table: n.Table, headers: Headers) -> None:
+    def _table(self, table: n.Table, draft: _Draft) -> None:
         rows = [row for row in table.rows if not row.cells[0].rule]
         if len(rows) < 2:
             self._problems.error(
@@ -127,11 +143,11 @@ class _Reader:
                     hint="its first cell is the network's name",
                 )
                 continue
-            own = headers.copy()
+            own = draft.headers.copy()
             own.name = name.span.text
-            own.seen = {**headers.seen, "net": name.span}
+            own.seen = {**draft.headers.seen, "net": name.span}
             line = n.Line(None, items, items[0].span.to(items[-1].span))
-            self._finish(_Draft(own, [line]))
+            self._finish(_Draft(own, draft.definitions, [line]))
 
     # --------------------------------------------------------------- networks
 
@@ -148,10 +164,12 @@ class _Reader:
         if not draft.lines:
             self._problems.error("CTC006", f"network `{name}` holds no layers", where)
             return
-        stages, head = self._stages.read(draft.lines)
+        values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
+        items = Items(self._problems, headers.style, draft.definitions, values)
+        stages, head = self._stages.read(draft.lines, items, headers.input.channels)
         if self._problems.errors > before:
             return
-        if not any(isinstance(layer, Conv) for stage in stages for layer in stage.layers):
+        if not any(holds_conv(node) for stage in stages for node in stage.nodes):
             self._problems.error(
                 "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
             )
@@ -163,15 +181,16 @@ class _Reader:
                 name=name,
                 input=headers.input,
                 classes=headers.classes,
+                style=headers.style,
                 pad=pad,
                 maps=headers.maps,
                 stages=stages,
-                head=head if head is not None else self._paper_head(name, where),
+                head=head if head is not None else self._paper_head(name, where, headers.style),
                 origin=draft.lines[0].span.to(draft.lines[-1].span),
             )
         )
 
-    def _paper_head(self, name: str, where: Span) -> Head:
+    def _paper_head(self, name: str, where: Span, style: Style) -> Head:
         self._problems.add(
             Severity.NOTE,
             "CTC901",
@@ -180,7 +199,7 @@ class _Reader:
             hint="`head: none` leaves the network without one",
         )
         half = Dropout(probability=0.5, origin=where)
-        hidden = Linear(features=4096, origin=where)
+        hidden = Linear(features=4096, activation=style.activation, origin=where)
         return Head(
             layers=(
                 SpatialPyramid(levels=(6, 3, 2, 1), origin=where),

@@ -8,19 +8,21 @@ from keyword import iskeyword
 from ctcdsl.check.items import MAX_LAYERS, Items
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import (
-    Conv,
+    Activate,
     Dropout,
     GlobalPool,
     Head,
     HeadLayer,
-    Layer,
+    Identity,
     Linear,
-    LocalResponseNorm,
+    Node,
+    Normalise,
     Pool,
     SpatialPyramid,
     Stage,
-    TrunkLayer,
+    layers_of,
 )
+from ctcdsl.ir.unparse import holds_conv
 from ctcdsl.syntax import nodes as n
 from ctcdsl.text import Label, Span
 
@@ -47,12 +49,18 @@ class StageReader:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._items = Items(problems)
 
-    def read(self, lines: Sequence[n.Line]) -> tuple[tuple[Stage, ...], Head | None]:
+    def read(
+        self, lines: Sequence[n.Line], items: Items, channels: int
+    ) -> tuple[tuple[Stage, ...], Head | None]:
         """Split lines into stages and the head, which begins at the first head word.
 
         The head is None where the lines name none.
+
+        Args:
+            lines: The network's lines.
+            items: Reads their items.
+            channels: Those of the input.
         """
         stages: list[Stage] = []
         labels: dict[str, Span] = {}
@@ -65,25 +73,25 @@ class StageReader:
                 head = [] if head is None else head
                 if _is_none(line.items):
                     continue
-            trunk: list[TrunkLayer] = []
+            trunk: list[Node] = []
             begun = head is not None and line.label != "head"
-            layers = self._items.layers(line.items)
-            count += len(layers)
-            for layer in layers:
-                if head is None and isinstance(layer, Conv | Pool | LocalResponseNorm | Dropout):
-                    trunk.append(layer)
+            nodes, channels = items.nodes(line.items, channels)
+            count += sum(1 for _ in layers_of(nodes))
+            for node in nodes:
+                if head is None and not isinstance(node, GlobalPool | SpatialPyramid | Linear):
+                    trunk.append(node)
                     continue
                 if head is None:
                     head = []
-                if isinstance(layer, Linear | Dropout) or (
-                    isinstance(layer, GlobalPool | SpatialPyramid) and not head
+                if isinstance(node, Linear | Dropout | Normalise | Activate | Identity) or (
+                    isinstance(node, GlobalPool | SpatialPyramid) and not _is_vector(head)
                 ):
-                    self._after_classifier(layer, head)
-                    head.append(layer)
+                    self._after_classifier(node, head)
+                    head.append(node)
                 else:
-                    self._misplaced(layer, head)
+                    self._misplaced(node, head)
             if trunk and line.label:
-                stages.append(Stage(name=line.label, layers=tuple(trunk)))
+                stages.append(Stage(name=line.label, nodes=tuple(trunk)))
             elif trunk:
                 stages += _split_at_pools(trunk)
             elif line.label and not begun and head is not None:
@@ -108,19 +116,22 @@ class StageReader:
                 hint="write `fc(n)` for a hidden layer of n outputs",
             )
 
-    def _misplaced(self, layer: Layer, head: Sequence[HeadLayer]) -> None:
-        """Report a layer that needs a map but stands behind one that leaves a vector."""
-        if head:
+    def _misplaced(self, node: Node, head: Sequence[HeadLayer]) -> None:
+        """Report a node that needs a map but stands behind one that leaves a vector."""
+        if _is_vector(head):
             message = (
-                f"`{layer.origin.text}` needs a feature map, and `{head[-1].origin.text}` leaves"
+                f"`{node.origin.text}` needs a feature map, and `{head[-1].origin.text}` leaves"
                 " a vector"
             )
         else:
-            message = "the head holds gap, spp, fc and drop; other layers stand before it"
+            message = (
+                "the head holds gap, gmp, spp, fc, drop, norms and activations; other layers"
+                " stand before it"
+            )
         self._problems.error(
             "CTC301",
             message,
-            layer.origin,
+            node.origin,
             also=(Label(head[0].origin, "the head begins here"),) if head else (),
             hint="the head comes last: gap or spp, then fc and drop",
         )
@@ -162,22 +173,28 @@ def _is_none(items: Sequence[n.Item]) -> bool:
     )
 
 
-def _split_at_pools(layers: Sequence[TrunkLayer]) -> list[Stage]:
+def _is_vector(head: Sequence[HeadLayer]) -> bool:
+    """Whether what stands in the head so far leaves a vector."""
+    return any(isinstance(layer, GlobalPool | SpatialPyramid | Linear) for layer in head)
+
+
+def _split_at_pools(nodes: Sequence[Node]) -> list[Stage]:
     """Split a line without a name: a stage lies between two pools (paper, Section 4).
 
     A pool that has a convolution before and behind it in the line begins a stage.
     """
-    convs = [k for k, layer in enumerate(layers) if isinstance(layer, Conv)]
+    convs = [k for k, node in enumerate(nodes) if holds_conv(node)]
     if not convs:
-        return [Stage(name=None, layers=tuple(layers))]
+        return [Stage(name=None, nodes=tuple(nodes))]
     starts = [0]
-    for k, layer in enumerate(layers):
-        if isinstance(layer, Pool) and convs[0] < k < convs[-1]:
-            between = layers[starts[-1] : k]
-            if any(isinstance(other, Conv) for other in between):
-                starts.append(k)
-    ends = [*starts[1:], len(layers)]
+    held = False  # a convolution since the stage began
+    for k, node in enumerate(nodes):
+        if isinstance(node, Pool) and held and k < convs[-1]:
+            starts.append(k)
+            held = False
+        held = held or holds_conv(node)
+    ends = [*starts[1:], len(nodes)]
     return [
-        Stage(name=None, layers=tuple(layers[start:end]))
+        Stage(name=None, nodes=tuple(nodes[start:end]))
         for start, end in zip(starts, ends, strict=True)
     ]

@@ -58,11 +58,11 @@ def generate(checked: CheckedNetwork, *, passes: Iterable[str] = ()) -> str:
     groups = tuple(_groups(checked))
     pyramids = [p for p in checked.layers if isinstance(p.layer, SpatialPyramid)]
     architecture = [
-        (name, row(stage.layers))
-        for name, stage in zip(network.stage_names, network.stages, strict=True)
+        (name, row(stage.nodes, network.style, checked.stage(k)[0].input.channels))
+        for k, (name, stage) in enumerate(zip(network.stage_names, network.stages, strict=True))
     ]
     if network.head.layers:
-        architecture.append((network.head.name, row(network.head.layers)))
+        architecture.append((network.head.name, row(network.head.layers, network.style, 0)))
     cost = network_cost(checked)
     outputs = f"{network.classes} classes" if network.head.layers else f"maps {checked.output}"
     batch = f"(N, {', '.join(map(str, network.input))})"
@@ -139,14 +139,14 @@ def _lines(placed: Placed) -> list[str]:
     layer = placed.layer
     match layer:
         case Conv():
-            options = _options(layer.kernel, layer.stride, placed.padding)
+            options = _options(layer.kernel[0], layer.stride, placed.padding[0])
             arguments = [str(placed.input.channels), str(layer.filters), *options]
             lines = _call("nn.Conv2d", arguments, _map(placed.output))
             return [*lines, "nn.ReLU(inplace=True),"]
         case Pool():
-            options = [f"kernel_size={layer.kernel}", f"stride={layer.stride}"]
-            if placed.padding:
-                options.append(f"padding={placed.padding}")
+            options = [f"kernel_size={layer.kernel[0]}", f"stride={layer.stride}"]
+            if any(placed.padding):
+                options.append(f"padding={placed.padding[0]}")
             if layer.ceil:
                 options.append("ceil_mode=True")
             name = "nn.MaxPool2d" if layer.reduction == "max" else "nn.AvgPool2d"

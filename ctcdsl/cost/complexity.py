@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
-from ctcdsl.ir import Conv, Linear, Pool, convolution_macs
+from ctcdsl.ir import (
+    Conv,
+    Linear,
+    Normalise,
+    Pool,
+    Scale,
+    SqueezeExcite,
+    convolution_macs,
+)
 
 DEFINITION = (
     "MACs: multiply-accumulates of one image in the convolutional layers, Eqn. 1 of He & Sun"
@@ -47,30 +56,7 @@ class NetworkCost(NamedTuple):
 def network_cost(checked: CheckedNetwork) -> NetworkCost:
     """Count a network."""
     layers: list[LayerCost] = []
-    field = (1, 1)  # of one value, in pixels: height and width
-    step = 1  # between neighbouring values, in pixels
-    for placed in checked.layers:
-        layer = placed.layer
-        macs = macs_fc = params = 0
-        if isinstance(layer, Conv):
-            macs = convolution_macs(placed.input.channels, layer.kernel, placed.output)
-            params = (placed.input.channels * layer.kernel**2 + 1) * layer.filters
-        elif isinstance(layer, Linear):
-            macs_fc = placed.input.numel * placed.output.numel
-            params = macs_fc + placed.output.numel
-        if isinstance(layer, Conv | Pool):
-            grown = (layer.kernel - 1) * step
-            field = (field[0] + grown, field[1] + grown)
-            step *= layer.stride
-        elif placed.output.height == 1 and placed.output.width == 1:
-            # The head sees the whole map; behind its first layer nothing grows.
-            height, width = placed.input.height, placed.input.width
-            field = (field[0] + (height - 1) * step, field[1] + (width - 1) * step)
-        layers.append(
-            LayerCost(
-                placed=placed, macs=macs, macs_fc=macs_fc, params=params, receptive_field=field
-            )
-        )
+    _count(checked.nodes, _Seen((1, 1), (1, 1)), layers)
     return NetworkCost(
         checked=checked,
         layers=tuple(layers),
@@ -79,3 +65,75 @@ def network_cost(checked: CheckedNetwork) -> NetworkCost:
         macs_fc=sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),
     )
+
+
+class _Seen(NamedTuple):
+    """What a value has seen: its field in pixels, and the step between neighbours."""
+
+    field: tuple[int, int]
+    step: tuple[int, int]
+
+
+def _count(nodes: Iterable[Placed], seen: _Seen, into: list[LayerCost]) -> _Seen:
+    """Add the costs of a chain; return what a value behind it has seen."""
+    for placed in nodes:
+        ends = [_count(branch, seen, into) for branch in placed.branches]
+        if ends:
+            height = max(end.field[0] for end in ends)
+            width = max(end.field[1] for end in ends)
+            seen = _Seen((height, width), ends[0].step)
+        else:
+            seen = _widened(seen, placed)
+        macs = macs_fc = 0
+        if isinstance(placed.layer, Linear):
+            macs_fc = placed.input.numel * placed.output.numel
+        else:
+            macs = _macs(placed)
+        into.append(LayerCost(placed, macs, macs_fc, _params(placed), seen.field))
+    return seen
+
+
+def _widened(seen: _Seen, placed: Placed) -> _Seen:
+    """Widen the field by a layer's window, or by the whole map where the head pools it."""
+    layer = placed.layer
+    (height, width), (down, across) = seen
+    if isinstance(layer, Conv | Pool):
+        dilation = layer.dilation if isinstance(layer, Conv) else 1
+        high, wide = (dilation * (side - 1) for side in layer.kernel)
+        step = (down * layer.stride, across * layer.stride)
+        return _Seen((height + high * down, width + wide * across), step)
+    if placed.vector or isinstance(layer, SqueezeExcite):
+        # Sees the whole map; behind the head's first layer nothing grows.
+        high, wide = placed.input.height - 1, placed.input.width - 1
+        return seen._replace(field=(height + high * down, width + wide * across))
+    return seen
+
+
+def _macs(placed: Placed) -> int:
+    """The MACs of a layer's convolutions; those of `se` work on maps of 1x1."""
+    layer = placed.layer
+    if isinstance(layer, Conv):
+        return convolution_macs(placed.input.channels, layer.kernel, placed.output, layer.groups)
+    if isinstance(layer, SqueezeExcite):
+        return 2 * placed.input.channels * layer.width
+    return 0
+
+
+def _params(placed: Placed) -> int:
+    """A layer's weights, biases, and the scales and shifts of its norm."""
+    entering, layer = placed.input.channels, placed.layer
+    match layer:
+        case Conv(filters=filters):
+            weights = entering // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
+            normed = entering if layer.preactivation else filters
+            return weights + filters * layer.bias + 2 * normed * (layer.norm is not None)
+        case Linear():
+            return placed.input.numel * placed.output.numel + placed.output.numel
+        case SqueezeExcite(width=width):
+            return 2 * entering * width + width + entering
+        case Normalise():
+            return 2 * entering
+        case Scale():
+            return entering
+        case _:
+            return 0

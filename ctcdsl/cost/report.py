@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.cost.complexity import DEFINITION, LayerCost, NetworkCost
-from ctcdsl.ir import (
-    Conv,
-    Dropout,
-    GlobalPool,
-    Linear,
-    LocalResponseNorm,
-    Pool,
-    SpatialPyramid,
-)
+from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style
+from ctcdsl.ir.notation import word
+from ctcdsl.ir.unparse import row
 
 
 class Entry(NamedTuple):
@@ -70,10 +65,11 @@ def conv_maps(checked: CheckedNetwork) -> str:
 
 def layer_table(cost: NetworkCost) -> Table:
     """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
+    style = cost.checked.network.style
     rows = [
         (
             layer.placed.name,
-            describe(layer.placed),
+            describe(layer.placed, style),
             str(layer.placed.output),
             f"{layer.macs or layer.macs_fc:,}" if layer.macs or layer.macs_fc else "",
             f"{100 * layer.macs / cost.macs:.1f}%" if layer.macs else "",
@@ -101,45 +97,29 @@ def side(placed: Placed) -> str:
     return str(height) if height == width else f"{height}x{width}"
 
 
-def describe(placed: Placed) -> str:
+def describe(placed: Placed, style: Style) -> str:
     """A layer in the notation of the spec, with the padding it got."""
-    match placed.layer:
-        case Conv(filters=filters, kernel=kernel, stride=stride):
-            padded = f",p{placed.padding}" if placed.padding else ""
-            return f"({kernel},{filters}{padded})" + (f"/{stride}" if stride > 1 else "")
-        case Pool(reduction=reduction, kernel=kernel, stride=stride, ceil=ceil):
-            options = (f",p{placed.padding}" if placed.padding else "") + (",ceil" if ceil else "")
-            plain = reduction == "max" and not options
-            return f"{kernel}/{stride}" if plain else f"{reduction}({kernel}{options})/{stride}"
-        case LocalResponseNorm(size=size):
-            return f"lrn({size})"
-        case Dropout(probability=probability):
-            return f"drop({probability:g})"
-        case GlobalPool():
-            return "gap"
-        case SpatialPyramid(levels=levels):
-            return f"spp({','.join(map(str, levels))})"
-        case Linear():
-            return f"fc({placed.output.channels})"
+    layer = placed.layer
+    if isinstance(layer, Block):
+        return f"{len(placed.branches)} branches" if layer.join is Join.CONCAT else "sum"
+    if isinstance(layer, Conv | Pool):
+        layer = replace(layer, padding=placed.padding if any(placed.padding) else None)
+    elif isinstance(layer, Linear):
+        layer = replace(layer, features=placed.output.channels)
+    return row((layer,), style, placed.input.channels)
 
 
 def kind(layer: LayerCost) -> str:
     """The kind of a layer in the JSON report."""
     match layer.placed.layer:
-        case Conv():
-            return "conv"
+        case Block(join=join):
+            return str(join)
         case Pool(reduction=reduction):
             return f"{reduction}_pool"
-        case LocalResponseNorm():
-            return "lrn"
         case Dropout():
             return "dropout"
-        case GlobalPool():
-            return "gap"
-        case SpatialPyramid():
-            return "spp"
-        case Linear():
-            return "fc"
+        case other:
+            return word(other)
 
 
 def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:
@@ -174,7 +154,7 @@ def _network(entry: Entry) -> dict[str, Any]:
             {
                 "name": layer.placed.name,
                 "kind": kind(layer),
-                "spec": describe(layer.placed),
+                "spec": describe(layer.placed, network.style),
                 "in": list(layer.placed.input),
                 "out": list(layer.placed.output),
                 "macs": layer.macs,

@@ -12,20 +12,31 @@ from typing import Literal
 from ctcdsl.text import Span
 
 Reduction = Literal["max", "avg"]
+Norm = Literal["bn", "ln"]
+Activation = Literal["relu", "relu6", "gelu", "silu", "hswish", "sigmoid", "tanh", "leaky"]
+Sides = tuple[int, int]
+"""Height and width of a window, or the padding above and below, left and right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv:
-    """`filters` filters of `kernel` x `kernel`, then ReLU.
+    """`filters` filters of `kernel`, then the norm and the activation.
 
+    With `preactivation` norm and activation stand before the convolution instead.
     `padding` is what the author wrote, in pixels on each side; None leaves it to the
-    network's padding rule.
+    network's padding rule. Depthwise convolutions have as many groups as filters.
     """
 
     filters: int
-    kernel: int
+    kernel: Sides
     stride: int = 1
-    padding: int | None = None
+    padding: Sides | None = None
+    groups: int = 1
+    dilation: int = 1
+    norm: Norm | None = None
+    activation: Activation | None = "relu"
+    bias: bool = True
+    preactivation: bool = False
     origin: Span = field(compare=False)
 
 
@@ -34,18 +45,76 @@ class Pool:
     """A sliding-window pool; its map floors unless `ceil`."""
 
     reduction: Reduction
-    kernel: int
+    kernel: Sides
     stride: int
-    padding: int | None = None
+    padding: Sides | None = None
     ceil: bool = False
     origin: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Normalise:
+    """A norm on its own: of each channel over the batch, or of the channels of each pixel."""
+
+    norm: Norm
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activate:
+    """An activation on its own."""
+
+    activation: Activation
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalResponseNorm:
-    """Normalisation across `size` neighbouring channels (Krizhevsky et al. 2012, 3.3)."""
+    """x / (k + alpha * mean of x^2)^beta over neighbours (Krizhevsky et al. 2012, 3.3).
+
+    The neighbours are `size` channels, or with `within` a window of `size` x `size` in
+    the channel's own map.
+    """
 
     size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+    within: bool = False
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqueezeExcite:
+    """Scales channels by a gate computed from their means (Hu et al. 2018, Section 3).
+
+    Means, a 1x1 convolution to `width` channels, `activation`, one back, sigmoid.
+    """
+
+    width: int
+    activation: Activation
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """A learned factor for each channel, small at first (LayerScale, Touvron et al. 2021)."""
+
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shuffle:
+    """Deals channels out over `groups` in turn (ShuffleNet, Zhang et al. 2018)."""
+
+    groups: int
+    origin: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Changes nothing: the branch of a block that passes its input on."""
+
     origin: Span = field(compare=False)
 
 
@@ -59,8 +128,9 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalPool:
-    """The average of each channel's whole map: a vector of channels."""
+    """The average, or the maximum, of each channel's whole map: a vector of channels."""
 
+    reduction: Reduction = "avg"
     origin: Span = field(compare=False)
 
 
@@ -74,14 +144,17 @@ class SpatialPyramid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """Fully connected: `features` outputs, then ReLU; None is the linear classifier."""
+    """Fully connected: `features` outputs, then `activation`; None is the linear classifier."""
 
     features: int | None
+    activation: Activation | None = None
     origin: Span = field(compare=False)
 
 
-TrunkLayer = Conv | Pool | LocalResponseNorm | Dropout
-HeadLayer = GlobalPool | SpatialPyramid | Linear | Dropout
+Anywhere = Normalise | Activate | Dropout | Identity
+"""The layers that take a map as well as a vector."""
+TrunkLayer = Conv | Pool | LocalResponseNorm | SqueezeExcite | Scale | Shuffle | Anywhere
+HeadLayer = GlobalPool | SpatialPyramid | Linear | Anywhere
 Layer = TrunkLayer | HeadLayer
 Window = Conv | Pool
 """The layers that slide a window over a map: those with kernel, stride and padding."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from ctcdsl.ir.layers import HeadLayer, TrunkLayer
+from ctcdsl.ir.blocks import Node
+from ctcdsl.ir.layers import Activation, HeadLayer, Norm
 from ctcdsl.ir.shapes import Shape
 from ctcdsl.text import Span
 
@@ -18,12 +20,28 @@ class PadRule(StrEnum):
     VALID = "valid"
 
 
+class Style(NamedTuple):
+    """What goes with every convolution: a norm, an activation, or neither; or both before it."""
+
+    norm: Norm | None = None
+    activation: Activation | None = "relu"
+    preactivation: bool = False
+
+    def __str__(self) -> str:
+        around = [part for part in (self.norm, self.activation) if part]
+        return "-".join([*around, "conv"] if self.preactivation else ["conv", *around])
+
+
+CONV_RELU = Style()
+"""The style of the paper, and of a spec that names none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Layers that work on maps of about one size; `name` where the author gave one."""
+    """Layers and blocks that work on maps of about one size; `name` where the author gave one."""
 
     name: str | None
-    layers: tuple[TrunkLayer, ...]
+    nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +67,7 @@ class Network:
     name: str
     input: Shape
     classes: int
+    style: Style = CONV_RELU
     pad: PadRule
     maps: tuple[tuple[int, int], ...]
     stages: tuple[Stage, ...]

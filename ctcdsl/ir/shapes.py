@@ -48,10 +48,11 @@ def pyramid_window(size: int, bins: int) -> tuple[int, int]:
     return size - (bins - 1) * stride, stride
 
 
-def convolution_macs(channels: int, kernel: int, output: Shape) -> int:
+def convolution_macs(channels: int, kernel: tuple[int, int], output: Shape, groups: int = 1) -> int:
     """Return the multiply-accumulates of a convolution: one term of the paper's Eqn. 1.
 
-    n_(l-1) * s_l^2 * n_l * m_l^2, with `channels` entering, `kernel` = s_l, and `output`
-    the map of n_l channels; m_l^2 is height times width where the map is not square.
+    n_(l-1) * s_l^2 * n_l * m_l^2, with `channels` entering, `kernel` = s_l x s_l, and
+    `output` the map of n_l channels; height times width where kernel or map is not square.
+    With groups each filter sees its share of the channels.
     """
-    return channels * kernel * kernel * output.numel
+    return channels // groups * kernel[0] * kernel[1] * output.numel

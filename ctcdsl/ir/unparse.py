@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import groupby
 
-from ctcdsl.ir.layers import (
-    Conv,
-    Dropout,
-    GlobalPool,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    Pool,
-    SpatialPyramid,
-)
-from ctcdsl.ir.network import Network, Stage
+from ctcdsl.ir.blocks import Block, Node, layers_of
+from ctcdsl.ir.layers import Conv, Pool
+from ctcdsl.ir.network import CONV_RELU, Network, Stage, Style
+from ctcdsl.ir.notation import item
+from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file, format_items
 from ctcdsl.text import Source, Span
@@ -28,18 +21,25 @@ def unparse(network: Network) -> str:
     """Return the spec of a network: parsing and reading it gives the network again.
 
     Equal neighbours are folded to `xN`, sequential convolutions joined by `+` as the
-    paper writes them, and paddings shown only where the author gave them.
+    paper writes them, and paddings shown only where the author gave them. Blocks are
+    written out: definitions and parameters are the author's, not the network's.
     """
     headers = [
         _header("net", n.Name(network.name, _NOWHERE)),
         _header("input", n.Size(tuple(network.input), _NOWHERE)),
         _header("classes", n.Size((network.classes,), _NOWHERE)),
-        _header("pad", n.Name(str(network.pad), _NOWHERE)),
     ]
+    if network.style != CONV_RELU:
+        headers.append(_header("style", n.Name(str(network.style), _NOWHERE)))
+    headers.append(_header("pad", n.Name(str(network.pad), _NOWHERE)))
     if network.maps:
         sizes = (n.Size(_sides(*side), _NOWHERE) for side in network.maps)
         headers.append(_header("maps", *sizes))
-    lines = [n.Line(label, _items(layers), _NOWHERE) for label, layers in _lines(network)]
+    lines: list[n.Line] = []
+    channels = network.input.channels
+    for label, nodes in _lines(network):
+        items, channels = _items(nodes, network.style, channels)
+        lines.append(n.Line(label, items, _NOWHERE))
     if not network.head.layers:
         none = n.Item(n.Name("none", _NOWHERE), (), False, _NOWHERE)
         lines.append(n.Line("head", (none,), _NOWHERE))
@@ -51,9 +51,15 @@ def digest(network: Network) -> str:
     return sha256(unparse(network).encode()).hexdigest()
 
 
-def row(layers: Iterable[Layer]) -> str:
-    """Return layers as a paper's table writes them: `3/1 (2,128)/3+(2,128)x3`."""
-    return " ".join(format_items(_items(tuple(layers))))
+def row(nodes: Iterable[Node], style: Style, channels: int) -> str:
+    """Return nodes as a paper's table writes them: `3/1 (2,128)/3+(2,128)x3`.
+
+    Args:
+        nodes: A chain of layers and blocks.
+        style: The network's; tags are shown where a convolution differs from it.
+        channels: Those that enter the chain; a convolution with as many groups is `dw`.
+    """
+    return " ".join(format_items(_items(tuple(nodes), style, channels)[0]))
 
 
 def _header(word: str, *values: n.Name | n.Size) -> n.Header:
@@ -64,15 +70,18 @@ def _sides(height: int, width: int) -> tuple[int, ...]:
     return (height,) if height == width else (height, width)
 
 
-def _lines(network: Network) -> list[tuple[str | None, tuple[Layer, ...]]]:
+# ---------------------------------------------------------------------- lines
+
+
+def _lines(network: Network) -> list[tuple[str | None, tuple[Node, ...]]]:
     """Lines and their labels; neighbouring stages that a pool parts share a line."""
-    lines: list[tuple[str | None, tuple[Layer, ...]]] = []
+    lines: list[tuple[str | None, tuple[Node, ...]]] = []
     previous: Stage | None = None
     for stage in network.stages:
         if previous is not None and _one_line(previous, stage):
-            lines[-1] = (None, (*lines[-1][1], *stage.layers))
+            lines[-1] = (None, (*lines[-1][1], *stage.nodes))
         else:
-            lines.append((stage.name, stage.layers))
+            lines.append((stage.name, stage.nodes))
         previous = stage
     if network.head.layers and not network.head.implied:
         lines.append((network.head.name, network.head.layers))
@@ -81,61 +90,95 @@ def _lines(network: Network) -> list[tuple[str | None, tuple[Layer, ...]]]:
 
 def _one_line(before: Stage, after: Stage) -> bool:
     """Whether reading both stages from one line would split them here, and only here."""
-    convs = [k for k, layer in enumerate(before.layers) if isinstance(layer, Conv)]
+    convs = [k for k, node in enumerate(before.nodes) if holds_conv(node)]
     return (
         before.name is None
         and after.name is None
-        and isinstance(after.layers[0], Pool)
+        and isinstance(after.nodes[0], Pool)
         and bool(convs)
-        and not any(isinstance(layer, Pool) for layer in before.layers[convs[0] :])
-        and any(isinstance(layer, Conv) for layer in after.layers)
+        and not any(isinstance(node, Pool) for node in before.nodes[convs[0] :])
+        and any(holds_conv(node) for node in after.nodes)
     )
 
 
-def _items(layers: Sequence[Layer]) -> tuple[n.Item, ...]:
+def holds_conv(node: Node) -> bool:
+    """Whether a node is, or holds, a convolution: what makes a stage."""
+    return any(isinstance(layer, Conv) for layer in layers_of((node,)))
+
+
+# ---------------------------------------------------------------------- items
+
+
+def _items(
+    nodes: Sequence[Node], style: Style, channels: int, *, joining: bool = True
+) -> tuple[tuple[n.Item, ...], int]:
+    """The items of a chain which `channels` enter, and the channels that leave it.
+
+    With `joining` a `+` stands between convolutions, as in the paper.
+    """
     items: list[n.Item] = []
-    before: Layer | None = None
-    for layer, run in groupby(layers):
-        count = sum(1 for _ in run)
-        joined = isinstance(layer, Conv) and isinstance(before, Conv)
-        primary, postfixes = _item(layer)
-        if count > 1:
+    before: Node | None = None
+    at = 0
+    while at < len(nodes):
+        node = nodes[at]
+        primary, postfixes, after = _written(node, style, channels)
+        count = 1
+        while at + count < len(nodes) and nodes[at + count] == node:
+            again = _written(node, style, after)
+            if again[:2] != (primary, postfixes):
+                break  # the same numbers mean another text here: a dw of other channels
+            after = again[2]
+            count += 1
+        group = _striding_group(nodes[at:]) if count == 1 else None
+        if group is not None:
+            count, stride = group
+            primary, _, after = _written(nodes[at + 1], style, channels)
+            postfixes = (n.Times(count, _NOWHERE), n.Stride(stride, _NOWHERE))
+        elif count > 1:
             postfixes = (*postfixes, n.Times(count, _NOWHERE))
+        joined = joining and isinstance(node, Conv) and isinstance(before, Conv)
         items.append(n.Item(primary, postfixes, joined, _NOWHERE))
-        before = layer
-    return tuple(items)
+        before, channels = node, after
+        at += count
+    return tuple(items), channels
 
 
-def _item(layer: Layer) -> tuple[n.Primary, tuple[n.Postfix, ...]]:
-    match layer:
-        case Conv(filters=filters, kernel=kernel, stride=stride, padding=padding):
-            primary = n.Convolution((_number(kernel), _number(filters), *_pad(padding)), _NOWHERE)
-            return primary, (n.Stride(stride, _NOWHERE),) if stride > 1 else ()
-        case Pool(reduction=reduction, kernel=kernel, stride=stride, padding=padding, ceil=ceil):
-            options = (*_pad(padding), *((n.Name("ceil", _NOWHERE),) if ceil else ()))
-            strides = (n.Stride(stride, _NOWHERE),)
-            if reduction == "max" and not options:
-                return _number(kernel), strides
-            return n.Call(reduction, (_number(kernel), *options), _NOWHERE), strides
-        case LocalResponseNorm(size=size):
-            return _call("lrn", size), ()
-        case Dropout(probability=probability):
-            return _call("drop", probability), ()
-        case GlobalPool():
-            return n.Name("gap", _NOWHERE), ()
-        case SpatialPyramid(levels=levels):
-            return _call("spp", *levels), ()
-        case Linear(features=features):
-            return n.Name("fc", _NOWHERE) if features is None else _call("fc", features), ()
+def _striding_group(nodes: Sequence[Node]) -> tuple[int, int] | None:
+    """Blocks that are `[ … ]xN/s`: how many, and the stride; None where they are not."""
+    if len(nodes) < 2 or not isinstance(nodes[0], Block) or not isinstance(nodes[1], Block):
+        return None
+    strides = {
+        first.stride
+        for first, second in zip(layers_of(nodes[:1]), layers_of(nodes[1:2]), strict=False)
+        if isinstance(first, Conv | Pool)
+        and isinstance(second, Conv | Pool)
+        and first.stride != second.stride
+    }
+    try:
+        if len(strides) != 1 or strided(nodes[1:2], stride := strides.pop()) != [nodes[0]]:
+            return None
+    except (NoWindow, StrideTaken):
+        return None
+    count = 2
+    while count < len(nodes) and nodes[count] == nodes[1]:
+        count += 1
+    return count, stride
 
 
-def _number(value: float) -> n.Number:
-    return n.Number(value, _NOWHERE)
-
-
-def _pad(padding: int | None) -> tuple[n.Argument, ...]:
-    return () if padding is None else (n.Name(f"p{padding}", _NOWHERE),)
-
-
-def _call(word: str, *values: float) -> n.Call:
-    return n.Call(word, tuple(_number(value) for value in values), _NOWHERE)
+def _written(
+    node: Node, style: Style, channels: int
+) -> tuple[n.Primary, tuple[n.Postfix, ...], int]:
+    """A node's text, and the channels that leave it."""
+    if not isinstance(node, Block):
+        primary, stride = item(node, style, channels)
+        postfixes = (n.Stride(stride, _NOWHERE),) if stride else ()
+        return primary, postfixes, node.filters if isinstance(node, Conv) else channels
+    branches: list[n.Branch] = []
+    outputs: list[int] = []
+    for branch in node.branches:
+        items, after = _items(branch.nodes, style, channels, joining=False)
+        branches.append(n.Branch(items, branch.optional, _NOWHERE))
+        outputs.append(after)
+    concat = node.join == "concat"
+    group = n.Group("{" if concat else "[", tuple(branches), _NOWHERE)
+    return group, (), sum(outputs) if concat else outputs[0]

@@ -57,6 +57,23 @@ class Builder:
     def size(self, tokens: list[Token]) -> n.Size:
         return n.Size(_sides(tokens[0]), self._token_span(tokens[0]))
 
+    def let(self, children: list[Any]) -> n.Let:
+        word, name, _, value = children
+        return n.Let(n.Name(str(name), self._token_span(name)), value, self._span(word, value))
+
+    def definition(self, children: list[Any]) -> n.Def:
+        word, name, *rest = children
+        items: list[n.Item] = rest[-1]
+        text = name.rstrip("(")
+        start = name.start_pos or 0
+        parameters = rest[0] if isinstance(rest[0], list) else []
+        return n.Def(
+            n.Name(text, Span(self.source, start, start + len(text))),
+            tuple(n.Name(str(token), self._token_span(token)) for token in parameters),
+            tuple(items),
+            self._span(word, items[-1]),
+        )
+
     def line(self, children: list[Any]) -> n.Line:
         label = children[0] if isinstance(children[0], Token) else None
         items: list[n.Item] = children[-1]
@@ -93,7 +110,10 @@ class Builder:
 
     def strided(self, children: list[Any]) -> n.Item:
         item, token = children
-        return self._extended(item, n.Stride(_integer(token[1:]), self._token_span(token)))
+        digits = token[1:]
+        span = self._token_span(token)
+        value = _integer(digits) if digits.isdecimal() else n.Expression((digits,), span)
+        return self._extended(item, n.Stride(value, span))
 
     def repeated(self, children: list[Any]) -> n.Item:
         item, times, counts = children
@@ -104,7 +124,8 @@ class Builder:
 
     def repeated_by(self, children: list[Any]) -> n.Item:
         item, times, _, argument, closing = children
-        count = n.Expression((argument.span.text,), argument.span)
+        tokens = argument.tokens if isinstance(argument, n.Expression) else (argument.span.text,)
+        count = n.Expression(tokens, argument.span)
         return self._extended(item, n.Times(count, self._span(times, closing)))
 
     def _extended(self, item: n.Item, postfix: n.Postfix) -> n.Item:
@@ -148,7 +169,7 @@ class Builder:
             match first.type:
                 case "INT":
                     return n.Number(_integer(first), span)
-                case "WORD":
+                case "WORD" | "CLASSES":
                     return n.Name(str(first), span)
                 case "SIZE":
                     return n.Size(_sides(first), span)

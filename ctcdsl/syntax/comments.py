@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from lark import Token
 
-from ctcdsl.syntax.nodes import NO_TRIVIA, File, Header, Line, Row, Table, Trivia
+from ctcdsl.syntax.nodes import NO_TRIVIA, Def, File, Header, Let, Line, Row, Table, Trivia
 from ctcdsl.text import Source
 
-_Node = TypeVar("_Node", Header | Line, Row)
+_Node = TypeVar("_Node", Header | Let | Def | Line, Row)
 
 
 def attach(tree: File, comments: list[Token]) -> File:

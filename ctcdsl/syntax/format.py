@@ -23,11 +23,19 @@ def format_file(tree: n.File, *, unicode: bool = False) -> str:
     for _, run in groupby(tree.statements, key=type):
         statements = list(run)
         width = _label_width(statements)
+        heads = [_head(s) for s in statements if isinstance(s, n.Def)]
+        equals = max(map(len, heads), default=0)
         for statement in statements:
             match statement:
                 case n.Header():
                     values = " ".join(_value(value) for value in statement.values)
                     text = [_behind(f"{statement.word} {values}", statement.trivia)]
+                case n.Let(name, value):
+                    text = [_behind(f"let {name.text} = {_argument(value)}", statement.trivia)]
+                case n.Def():
+                    head = f"{_head(statement).ljust(equals)} = "
+                    text = _wrap(head, format_items(statement.items, times))
+                    text[-1] = _behind(text[-1], statement.trivia)
                 case n.Line():
                     text = _wrap(_label(statement, width), format_items(statement.items, times))
                     text[-1] = _behind(text[-1], statement.trivia)
@@ -36,6 +44,16 @@ def format_file(tree: n.File, *, unicode: bool = False) -> str:
             lines += [*_above(statement.trivia), *text]
     lines += tree.below
     return "".join(f"{line}\n" for line in lines)
+
+
+def decimal(value: float) -> str:
+    """Return a number in plain digits: `0.00005`, never `5e-05`."""
+    text = str(value)
+    if "e" not in text:
+        return text
+    from decimal import Decimal  # a rare number pays for loading it
+
+    return f"{Decimal(text):f}"
 
 
 def format_items(items: Iterable[n.Item], times: str = "x") -> list[str]:
@@ -68,17 +86,50 @@ def _label(line: n.Line, width: int) -> str:
     return f"{line.label}:".ljust(width) if line.label else " " * width
 
 
+def _head(definition: n.Def) -> str:
+    """`def name(parameters)`."""
+    parameters = ",".join(parameter.text for parameter in definition.parameters)
+    return f"def {definition.name.text}" + (f"({parameters})" if parameters else "")
+
+
 def _wrap(label: str, texts: list[str]) -> list[str]:
+    """Lay texts behind a label, over several lines where one is too long.
+
+    Between items a backslash continues the line; inside brackets a newline is free, and
+    stands before a bar where it can.
+    """
+    text = " ".join(texts)
     lines: list[str] = []
-    current = label
-    empty = True
-    for text in texts:
-        if not empty and len(current) + 1 + len(text) + 2 > WIDTH:
-            lines.append(f"{current} \\")
-            current, empty = " " * len(label), True
-        current += text if empty else f" {text}"
-        empty = False
-    return [*lines, current]
+    indent = label
+    depth = 0  # of brackets that stay open from line to line
+    while len(indent) + len(text) > WIDTH:
+        at, depth_there = _break(text, WIDTH - len(indent) - 2, depth)
+        if at == len(text):
+            break
+        lines.append(indent + text[:at] + (" \\" if depth_there == 0 else ""))
+        text, depth = text[at + 1 :], depth_there
+        indent = " " * len(label) + "  " * depth
+    return [*lines, indent + text]
+
+
+def _break(text: str, room: int, depth: int) -> tuple[int, int]:
+    """Where to break a text: the offset of a space, and the depth of brackets there.
+
+    The last place within `room` between items, else before a bar, else at any space;
+    else the first space behind it.
+    """
+    best: dict[int, tuple[int, int]] = {}
+    for at, character in enumerate(text):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == " ":
+            rank = 0 if depth == 0 else 1 if text[at + 1] == "|" else 2
+            if at > room:
+                return min(best.items())[1] if best else (at, depth)
+            best[rank] = (at, depth)
+    return min(best.items())[1] if best else (len(text), depth)
 
 
 def _table(table: n.Table, times: str) -> list[str]:
@@ -101,7 +152,8 @@ def _item(item: n.Item, times: str) -> str:
     text = _primary(item.primary, times)
     for postfix in item.postfixes:
         if isinstance(postfix, n.Stride):
-            text += f"/{postfix.value}"
+            value = postfix.value
+            text += f"/{value if isinstance(value, int) else _argument(value)}"
         else:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
@@ -137,7 +189,7 @@ def _arguments(arguments: tuple[n.Argument, ...]) -> str:
 def _argument(argument: n.Argument) -> str:
     match argument:
         case n.Number(value):
-            return str(value)
+            return decimal(value)
         case n.Name(text):
             return text
         case n.Size(sides):

@@ -21,6 +21,7 @@ _NAMES = {
     "RBRACE": "`}`",
     "RSQB": "`]`",
     "END": "`end`",
+    "EQUAL": "`=`",
     "_NEWLINE": "the end of the line",
 }
 
@@ -92,7 +93,7 @@ def unexpected_token(
     if not message:
         message = f"expected {_list(set(error.expected))}, found {_found(token)}"
     return Diagnostic(
-        code="CTC008" if kind in ("LET", "DEF") else "CTC002",
+        code="CTC002",
         message=message,
         labels=tuple(labels),
         hints=(hint,) if hint else (),
@@ -103,8 +104,6 @@ def _explain(token: Token, *, in_brackets: bool, expected: set[str]) -> tuple[st
     """A message and a hint for the mistakes that have a name; empty for the rest."""
     text = f"`{token}`"
     match token.type:
-        case "LET" | "DEF":
-            return f"{text} is a word of the language, but not yet available", ""
         case "SLASH":
             return "a `/` must touch its number", "write `(7,64)/2`, `3/3`"
         case "STRIDE" if "LPAR" in expected:
@@ -124,7 +123,7 @@ def _explain(token: Token, *, in_brackets: bool, expected: set[str]) -> tuple[st
         case "$END" if "END" in expected:
             return "the table is never closed", "add a line `end`"
         case "EQUAL":
-            return "`=` belongs to `let` and `def`, which are not yet available", ""
+            return "`=` belongs to `let` and `def`", "`let w = 96`, `def block(n) = …`"
         case "PRODUCT" if not in_brackets:
             return f"{text} cannot stand here", "put a space between a number and a word"
         case "LABEL":

@@ -86,9 +86,9 @@ class Group(NamedTuple):
 
 
 class Stride(NamedTuple):
-    """`/s` behind an item."""
+    """`/s` behind an item; `s` may be a name."""
 
-    value: int
+    value: int | Expression
     span: Span
 
 
@@ -132,6 +132,25 @@ class Header(NamedTuple):
     trivia: Trivia = NO_TRIVIA
 
 
+class Let(NamedTuple):
+    """`let name = value`: a parameter of the spec."""
+
+    name: Name
+    value: Argument
+    span: Span
+    trivia: Trivia = NO_TRIVIA
+
+
+class Def(NamedTuple):
+    """`def name(parameters) = items`: a block of the author's own."""
+
+    name: Name
+    parameters: tuple[Name, ...]
+    items: tuple[Item, ...]
+    span: Span
+    trivia: Trivia = NO_TRIVIA
+
+
 class Line(NamedTuple):
     """A line of layers, with the stage's name where it has one."""
 
@@ -166,7 +185,7 @@ class Table(NamedTuple):
     end: Trivia = NO_TRIVIA
 
 
-Statement = Header | Line | Table
+Statement = Header | Let | Def | Line | Table
 
 
 class File(NamedTuple):

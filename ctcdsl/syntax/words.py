@@ -1,8 +1,7 @@
 """Every word of the language, in one table.
 
-The checker resolves words here, messages suggest from here, and editors colour from
-here. Words of the whole language are reserved from the first version on: those not
-`available` yet are answered with "not yet" instead of "unknown".
+The checker resolves words here, messages suggest from here, and editors colour and
+complete from here.
 """
 
 from __future__ import annotations
@@ -12,72 +11,76 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """A reserved word: where it stands, whether it works today, and what it means."""
+    """A reserved word: what kind it is, what it means, and how it is written."""
 
     kind: str
-    available: bool
     summary: str
+    example: str = ""
 
 
 WORDS = MappingProxyType(
     {
-        "net": Word("header", True, "names the network"),
-        "input": Word("header", True, "channels x height x width of an image"),
-        "classes": Word("header", True, "outputs of the classifier"),
-        "pad": Word("header", True, "the padding rule: same, paper or valid"),
-        "maps": Word("header", True, "feature-map sizes of stages 2, 3, …"),
-        "style": Word("header", True, "norm and activation of every convolution"),
-        "table": Word("header", True, "many networks, one a row"),
-        "end": Word("header", True, "closes a table"),
-        "let": Word("header", False, "a parameter"),
-        "def": Word("header", False, "a block of the author's own"),
-        "x": Word("operator", False, "repetition: xN"),
-        "c": Word("operator", False, "the channels that enter a block"),
-        "max": Word("layer", True, "max pooling: max(k, …)/s"),
-        "avg": Word("layer", True, "average pooling: avg(k, …)/s"),
-        "gap": Word("layer", True, "global average pooling"),
-        "gmp": Word("layer", False, "global max pooling"),
-        "spp": Word("layer", True, "spatial pyramid pooling: spp(6,3,2,1)"),
-        "fc": Word("layer", True, "fully connected: fc(n), or fc for the classifier"),
-        "drop": Word("layer", True, "dropout: drop(p)"),
-        "lrn": Word("layer", True, "local response normalisation: lrn, lrn(size)"),
-        "none": Word("layer", True, "an empty head"),
-        "bn": Word("layer", False, "batch normalisation"),
-        "ln": Word("layer", False, "layer normalisation"),
-        "relu": Word("layer", False, "activation"),
-        "relu6": Word("layer", False, "activation"),
-        "gelu": Word("layer", False, "activation"),
-        "silu": Word("layer", False, "activation"),
-        "hswish": Word("layer", False, "activation"),
-        "sigmoid": Word("layer", False, "activation"),
-        "tanh": Word("layer", False, "activation"),
-        "leaky": Word("layer", False, "activation"),
-        "se": Word("layer", False, "squeeze and excitation: se(w)"),
-        "scale": Word("layer", False, "a learned scale a channel"),
-        "id": Word("layer", False, "identity"),
-        "shuffle": Word("layer", False, "channel shuffle: shuffle(g)"),
-        "dw": Word("tag", False, "depthwise"),
-        "linear": Word("tag", False, "no activation"),
-        "bare": Word("tag", False, "neither norm nor activation"),
-        "bias": Word("tag", False, "with a bias"),
-        "nobias": Word("tag", False, "without a bias"),
-        "ceil": Word("tag", True, "a pool's map rounds up"),
-        "same": Word("rule", True, "padding d(k-1)/2, none where k equals the stride"),
-        "paper": Word("rule", True, "the padding of He & Sun 2015, Section 5"),
-        "valid": Word("rule", True, "no padding"),
-        "conv-relu": Word("style", True, "convolution, then ReLU"),
-        "conv-bn-relu": Word("style", False, "convolution, batch norm, ReLU"),
-        "conv-bn-relu6": Word("style", False, "convolution, batch norm, ReLU6"),
-        "conv-bn-silu": Word("style", False, "convolution, batch norm, SiLU"),
-        "bn-relu-conv": Word("style", False, "pre-activation"),
-        "conv": Word("style", False, "convolution alone"),
+        "net": Word("header", "names the network", "net ResNet50"),
+        "input": Word("header", "channels x height x width of an image", "input 3x224x224"),
+        "classes": Word("header", "outputs of the classifier", "classes 1000"),
+        "style": Word("header", "norm and activation of every convolution", "style conv-bn-relu"),
+        "pad": Word("header", "the padding rule: same, paper or valid", "pad paper"),
+        "maps": Word("header", "feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
+        "let": Word("header", "a parameter", "let w = 96"),
+        "def": Word("header", "a block of the author's own", "def twice(n) = (3,n) (3,n)"),
+        "table": Word("header", "many networks, one a row"),
+        "end": Word("header", "closes a table"),
+        "x": Word("operator", "repetition: xN", "(3,64)x4"),
+        "c": Word("operator", "the channels that enter a block", "(1,4c)"),
+        "max": Word("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
+        "avg": Word("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
+        "gap": Word("layer", "global average pooling"),
+        "gmp": Word("layer", "global max pooling"),
+        "spp": Word("layer", "spatial pyramid pooling", "spp(6,3,2,1)"),
+        "fc": Word("layer", "fully connected: fc(n), or fc for the classifier", "fc(4096)"),
+        "drop": Word("layer", "dropout", "drop(0.5)"),
+        "lrn": Word("layer", "local response normalisation: lrn, lrn(size)", "lrn(5)"),
+        "se": Word("layer", "squeeze and excitation through w channels", "se(c/4)"),
+        "scale": Word("layer", "a learned scale for each channel"),
+        "shuffle": Word("layer", "channel shuffle over g groups", "shuffle(3)"),
+        "id": Word("layer", "identity"),
+        "none": Word("layer", "an empty head", "head: none"),
+        "bn": Word("norm", "batch normalisation"),
+        "ln": Word("norm", "layer normalisation over the channels"),
+        "relu": Word("activation", "max(x, 0)"),
+        "relu6": Word("activation", "min(max(x, 0), 6)"),
+        "gelu": Word("activation", "x times the Gaussian's distribution function"),
+        "silu": Word("activation", "x times its sigmoid"),
+        "hswish": Word("activation", "x relu6(x + 3) / 6"),
+        "sigmoid": Word("activation", "1 / (1 + exp(-x))"),
+        "tanh": Word("activation", "hyperbolic tangent"),
+        "leaky": Word("activation", "x, or x / 100 below zero"),
+        "dw": Word("tag", "depthwise: a filter for each channel", "(3,dw)"),
+        "linear": Word("tag", "no activation", "(1,64,linear)"),
+        "bare": Word("tag", "neither norm nor activation", "(7,64,bare)"),
+        "bias": Word("tag", "with a bias", "(3,64,bias)"),
+        "nobias": Word("tag", "without a bias", "(3,64,nobias)"),
+        "ceil": Word("tag", "a pool's map rounds up", "max(3,ceil)/2"),
+        "within": Word("tag", "lrn over a window of each channel's own map", "lrn(3,within)"),
+        "same": Word("rule", "padding d(k-1)/2, none where k equals the stride"),
+        "paper": Word("rule", "the padding of He & Sun 2015, Section 5"),
+        "valid": Word("rule", "no padding"),
+        "conv-relu": Word("style", "convolution, then ReLU"),
+        "conv-bn-relu": Word("style", "convolution, batch norm, ReLU"),
+        "conv-bn-relu6": Word("style", "convolution, batch norm, ReLU6"),
+        "conv-bn-silu": Word("style", "convolution, batch norm, SiLU"),
+        "bn-relu-conv": Word("style", "pre-activation: batch norm, ReLU, convolution"),
+        "conv": Word("style", "convolution alone"),
     }
 )
 
+TAG_LETTERS = MappingProxyType({"p": "padding", "g": "groups", "d": "dilation"})
+"""Letters that a number follows to make a tag: `p1`, `g32`, `d2`."""
 
-def words(kind: str) -> tuple[str, ...]:
-    """The words of a kind that work today, in the table's order."""
-    return tuple(w for w, entry in WORDS.items() if entry.kind == kind and entry.available)
+
+def words(*kinds: str) -> tuple[str, ...]:
+    """The words of some kinds, in the table's order."""
+    return tuple(word for word, entry in WORDS.items() if entry.kind in kinds)
 
 
 def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:

@@ -14,7 +14,6 @@ CODES = MappingProxyType(
         "CTC005": "a spec that cannot be read",
         "CTC006": "nothing to read",
         "CTC007": "a spec that is not UTF-8",
-        "CTC008": "a part of the language that is not yet available",
         # 1xx: names and numbers
         "CTC101": "an unknown word",
         "CTC102": "missing or superfluous arguments",
@@ -27,11 +26,19 @@ CODES = MappingProxyType(
         "CTC109": "a padding as large as its window",
         "CTC110": "a stage name that PyTorch has taken",
         "CTC111": "no network of that name",
+        "CTC112": "a name without a value",
+        "CTC113": "`c` where no channels enter",
+        "CTC114": "a name that is taken by the language",
+        "CTC115": "a definition by itself",
         # 2xx: geometry
         "CTC201": "a window larger than its map",
         "CTC202": "a pyramid level larger than its map",
         "CTC203": "maps that miss what `maps` says",
         "CTC204": "a filter size without a padding rule",
+        "CTC205": "`maps` over blocks",
+        "CTC206": "branches of different shapes",
+        "CTC207": "groups that do not divide the channels",
+        "CTC208": "a shortcut that cannot be made",
         # 3xx: structure
         "CTC301": "a layer in the wrong half of the network",
         "CTC302": "a stride without a layer to carry it",
@@ -39,6 +46,8 @@ CODES = MappingProxyType(
         "CTC304": "a table of the wrong form",
         "CTC305": "a header below the layers",
         "CTC306": "a table beside a network",
+        "CTC307": "an optional branch where none can be left out",
+        "CTC308": "branches that end in different activations",
         # 6xx: data, training, files
         "CTC601": "a data directory that is none",
         "CTC602": "a class without images",
@@ -60,5 +69,6 @@ CODES = MappingProxyType(
         "CTC901": "the paper's head, taken because none is named",
         "CTC902": "a padding changed so that `maps` holds",
         "CTC903": "`maps` not checked at another input",
+        "CTC904": "a definition that nothing uses",
     }
 )

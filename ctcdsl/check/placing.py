@@ -1,0 +1,322 @@
+"""Every layer and block in its place: names, maps, paddings, shortcuts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ctcdsl.check.advice import no_rule, too_large
+from ctcdsl.check.checked import Placed
+from ctcdsl.check.padding import PaddingRule, slide
+from ctcdsl.check.problems import Problems
+from ctcdsl.ir import (
+    Activate,
+    Activation,
+    Block,
+    Branch,
+    Conv,
+    GlobalPool,
+    HeadLayer,
+    Join,
+    Layer,
+    Linear,
+    Network,
+    Node,
+    Pool,
+    Shape,
+    Shuffle,
+    Sides,
+    SpatialPyramid,
+)
+from ctcdsl.ir.notation import word
+from ctcdsl.text import Label
+
+Chain = tuple[Placed, ...]
+
+
+class Placer:
+    """Places the nodes of one network and reports those that have no place.
+
+    `paddings` replaces the rule's for some layers of the trunk, by (stage, index).
+    """
+
+    def __init__(
+        self, network: Network, problems: Problems, paddings: Mapping[tuple[int, int], Sides]
+    ) -> None:
+        self._network = network
+        self._problems = problems
+        self._paddings = paddings
+
+    def place(self) -> Chain | None:
+        """Place trunk and head; None where an error was found."""
+        network = self._network
+        before = self._problems.errors
+        shape = network.input
+        nodes: list[Placed] = []
+        for index, (name, stage) in enumerate(
+            zip(network.stage_names, network.stages, strict=True)
+        ):
+            chain = self._chain(name, index, stage.nodes, shape)
+            if chain is None:
+                return None
+            nodes += chain
+            shape = chain[-1].output
+        if self._problems.errors > before or not self._head(shape, nodes):
+            return None
+        return tuple(nodes)
+
+    # ----------------------------------------------------------------- chains
+
+    def _chain(
+        self, prefix: str, stage: int, nodes: Sequence[Node], shape: Shape, *, inner: bool = False
+    ) -> Chain | None:
+        """Place nodes one after another; None, reported, where a window does not fit."""
+        rule = PaddingRule(self._network.pad)
+        placed: list[Placed] = []
+        for index, (name, node) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
+            if isinstance(node, Block):
+                block = self._block(name, stage, node, shape)
+                if block is None:
+                    return None
+                placed.append(block)
+            else:
+                padding = rule.next(node)
+                if not inner:
+                    padding = self._paddings.get((stage, index), padding)
+                output = self._slide(node, padding, shape)
+                if padding is None or output is None:
+                    return None
+                placed.append(Placed(name, stage, node, shape, output, padding))
+            shape = placed[-1].output
+        return tuple(placed)
+
+    def _slide(self, layer: Layer, padding: Sides | None, shape: Shape) -> Shape | None:
+        if isinstance(layer, Conv | Pool) and padding is None:
+            no_rule(layer, self._problems)
+            return None
+        output = slide(shape, layer, padding or (0, 0))
+        if isinstance(layer, Conv | Pool) and (output.height < 1 or output.width < 1):
+            too_large(layer, padding or (0, 0), shape, self._problems)
+            return None
+        if isinstance(layer, Conv) and layer.groups > 1:
+            self._divides(layer.groups, shape.channels, "channels that enter", layer)
+            self._divides(layer.groups, layer.filters, "filters", layer)
+        elif isinstance(layer, Shuffle):
+            self._divides(layer.groups, shape.channels, "channels that enter", layer)
+        return output
+
+    def _divides(self, groups: int, channels: int, what: str, layer: Layer) -> None:
+        if channels % groups:
+            near = [n for n in range(channels, 0, -1) if channels % n == 0 and n < groups][:1]
+            self._problems.error(
+                "CTC207",
+                f"{groups} groups do not divide the {channels} {what}",
+                layer.origin,
+                hint=f"{near[0]} groups would" if near else "use more channels",
+            )
+
+    # ----------------------------------------------------------------- blocks
+
+    def _block(self, name: str, stage: int, block: Block, shape: Shape) -> Placed | None:
+        several = len(block.branches) > 1
+        adds = block.join is Join.ADD
+        activation = self._end_activation(block) if adds else None
+        chains: list[Chain] = []
+        kept: list[Branch] = []
+        fine = True
+        for index, branch in enumerate(block.branches, start=1):
+            prefix = f"{name}.branch{index}" if several else name
+            nodes = _without_end(branch.nodes, activation)
+            chain = self._chain(prefix, stage, nodes, shape, inner=True)
+            if chain is None:
+                fine = False
+            elif (
+                not branch.optional or not fine or _after(chain, shape) == _after(chains[0], shape)
+            ):
+                chains.append(chain)
+                kept.append(branch)
+        if not fine or not self._agree(block, kept, chains, shape):
+            return None
+        shortcut = adds and not several
+        if shortcut:
+            chain = self._shortcut(name, stage, block, chains[0], shape)
+            if chain is None:
+                return None
+            chains.append(chain)
+        output = _after(chains[0], shape)
+        if not adds:
+            channels = sum(_after(chain, shape).channels for chain in chains)
+            output = output._replace(channels=channels)
+        return Placed(
+            name,
+            stage,
+            block,
+            shape,
+            output,
+            branches=tuple(chains),
+            shortcut=shortcut,
+            activation=activation,
+        )
+
+    def _end_activation(self, block: Block) -> Activation | None:
+        """What acts after the addition: the activation that the branches end in."""
+        ends = [(branch, _end(branch.nodes)) for branch in block.branches]
+        given = [(branch, end) for branch, end in ends if end is not None]
+        for branch, end in given[1:]:
+            if end != given[0][1]:
+                self._problems.error(
+                    "CTC308",
+                    f"branches that are added end in {given[0][1]} and in {end}",
+                    branch.nodes[-1].origin,
+                    also=(Label(given[0][0].nodes[-1].origin, given[0][1] or ""),),
+                    hint="one activation acts after the addition: end the others `linear`",
+                )
+        return given[0][1] if given else None
+
+    def _agree(
+        self, block: Block, kept: Sequence[Branch], chains: Sequence[Chain], shape: Shape
+    ) -> bool:
+        """Whether the branches have the shapes that their join needs."""
+        first = _after(chains[0], shape)
+        for branch, chain in zip(kept[1:], chains[1:], strict=True):
+            output = _after(chain, shape)
+            if block.join is Join.ADD and output != first:
+                message = f"branches that are added leave {first} and {output}"
+                hint = "give them the same filters and strides; `?` leaves a branch out"
+            elif output[1:] != first[1:]:
+                message = f"branches leave maps of {_side(first)} and {_side(output)}"
+                hint = "give them the same strides, and paddings that keep their maps alike"
+            else:
+                continue
+            where = branch.nodes[0].origin.to(branch.nodes[-1].origin)
+            also = kept[0].nodes[0].origin.to(kept[0].nodes[-1].origin)
+            self._problems.error(
+                "CTC206",
+                message,
+                where,
+                f"leaves {output}",
+                also=(Label(also, f"leaves {first}"),),
+                hint=hint,
+            )
+            return False
+        return True
+
+    def _shortcut(
+        self, name: str, stage: int, block: Block, chain: Chain, shape: Shape
+    ) -> Chain | None:
+        """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
+        wanted = _after(chain, shape)
+        if wanted == shape:
+            return ()
+        style = self._network.style
+        projection = Conv(
+            filters=wanted.channels,
+            kernel=(1, 1),
+            stride=_stride(chain),
+            norm=None if style.preactivation else style.norm,
+            activation=None,
+            bias=style.norm is None,
+            origin=block.origin,
+        )
+        output = slide(shape, projection, (0, 0))
+        if output != wanted:
+            self._problems.error(
+                "CTC208",
+                f"no shortcut leads from {shape} to {wanted}: a 1x1 projection with stride"
+                f" {projection.stride} leaves {output}",
+                block.origin,
+                hint="pad the block's layers so that only strides change the map",
+            )
+            return None
+        return (Placed(f"{name}.shortcut", stage, projection, shape, output),)
+
+    # ------------------------------------------------------------------- head
+
+    def _head(self, shape: Shape, nodes: list[Placed]) -> bool:
+        head = self._network.head
+        vector = False
+        for name, layer in zip(names(head.name, head.layers), head.layers, strict=True):
+            output = self._head_output(layer, shape)
+            if output is None:
+                return False
+            vector = vector or isinstance(layer, GlobalPool | SpatialPyramid | Linear)
+            nodes.append(Placed(name, None, layer, shape, output, vector=vector))
+            shape = output
+        return True
+
+    def _head_output(self, layer: HeadLayer, shape: Shape) -> Shape | None:
+        match layer:
+            case GlobalPool():
+                return Shape(shape.channels, 1, 1)
+            case Linear(features=features):
+                return Shape(features if features is not None else self._network.classes, 1, 1)
+            case SpatialPyramid(levels=levels):
+                largest = max(levels)
+                if largest > min(shape.height, shape.width):
+                    implied = self._network.head.implied
+                    self._problems.error(
+                        "CTC202",
+                        f"the pyramid level {largest}x{largest} needs a map of at least that"
+                        f" size, and gets {shape.height}x{shape.width}",
+                        layer.origin,
+                        f"`{self._network.name}` takes the paper's head" if implied else "",
+                        hint="use smaller levels, fewer strides, or a larger input",
+                    )
+                    return None
+                return Shape(shape.channels * sum(level * level for level in levels), 1, 1)
+            case _:
+                return shape
+
+
+def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
+    """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
+    words = [_word(node) for node in nodes]
+    totals = Counter(words)
+    counts: Counter[str] = Counter()
+    result: list[str] = []
+    for name in words:
+        counts[name] += 1
+        number = str(counts[name]) if totals[name] > 1 else ""
+        result.append(f"{prefix}.{name}{number}")
+    return result
+
+
+def _word(node: Node) -> str:
+    if isinstance(node, Block):
+        return node.call.name if node.call else "block"
+    return word(node)
+
+
+def _after(chain: Chain, shape: Shape) -> Shape:
+    return chain[-1].output if chain else shape
+
+
+def _side(shape: Shape) -> str:
+    return f"{shape.height}x{shape.width}"
+
+
+def _stride(chain: Chain) -> int:
+    """The stride of a chain as a whole."""
+    stride = 1
+    for placed in chain:
+        if isinstance(placed.layer, Conv | Pool):
+            stride *= placed.layer.stride
+        elif placed.branches:
+            stride *= _stride(placed.branches[0])
+    return stride
+
+
+def _end(nodes: Sequence[Node]) -> Activation | None:
+    last = nodes[-1]
+    if isinstance(last, Conv):
+        return None if last.preactivation else last.activation
+    return last.activation if isinstance(last, Activate) else None
+
+
+def _without_end(nodes: tuple[Node, ...], activation: Activation | None) -> tuple[Node, ...]:
+    """A branch whose end gives its activation up to the addition."""
+    if activation is None or _end(nodes) != activation:
+        return nodes
+    last = nodes[-1]
+    return (*nodes[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))

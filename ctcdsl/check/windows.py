@@ -1,0 +1,152 @@
+"""Layers that slide a window: convolutions `(k,n,tags)` and pools `k/s`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ctcdsl.check.arguments import Arguments, Tags
+from ctcdsl.check.expressions import Scope
+from ctcdsl.check.problems import Problems
+from ctcdsl.ir import Activation, Conv, Pool, Style
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import words
+from ctcdsl.text import Span
+
+MAX_KERNEL = 1_000
+MAX_WIDTH = 1_000_000
+
+NORMS = words("norm")
+ACTIVATIONS = words("activation")
+_CONV_TAGS = ("linear", "bare", *NORMS, *ACTIVATIONS, "bias", "nobias")
+
+
+def activation(word: str) -> Activation:
+    """The word as the type that says it is one."""
+    for known in ACTIVATIONS:
+        if known == word:
+            return known  # type: ignore[return-value]  # words() and Activation list the same
+    raise AssertionError(word)
+
+
+class Windows:
+    """Reads the convolutions and pools of one network, whose style goes with every one."""
+
+    def __init__(self, problems: Problems, style: Style) -> None:
+        self._problems = problems
+        self._arguments = Arguments(problems)
+        self._style = style
+
+    # ----------------------------------------------------------- convolutions
+
+    def convolution(self, conv: n.Convolution, scope: Scope, channels: int | None) -> Conv | None:
+        """`(k,n,tags)`; `channels` enter, which a depthwise convolution keeps."""
+        if len(conv.arguments) < 2:
+            self._problems.error(
+                "CTC103",
+                "a convolution is `(k,n)`: filter size, then number of filters",
+                conv.span,
+                hint="write `(3,64)` for 64 filters of 3x3",
+            )
+            return None
+        size, count, *rest = conv.arguments
+        kernel = self._arguments.window(size, MAX_KERNEL, "a filter size", scope)
+        tags = self._arguments.tags(rest, letters="pgd", options=_CONV_TAGS)
+        groups = tags.groups
+        if isinstance(count, n.Name) and count.text == "dw":
+            filters = channels
+            if groups != 1:
+                what = "a depthwise convolution has a group for each channel"
+                self._problems.error("CTC104", what, conv.span, hint="drop the `g` tag")
+            groups = filters or 1
+        else:
+            filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
+        if kernel is None or filters is None:
+            return None
+        for side, padding in zip(kernel, tags.padding or (), strict=False):
+            reach = tags.dilation * (side - 1)
+            if padding > reach:
+                self._problems.error(
+                    "CTC109",
+                    f"padding {padding} of a {kernel[0]}x{kernel[1]} filter: windows would see"
+                    " nothing but padding",
+                    conv.span,
+                    hint=f"pad at most {reach}",
+                )
+                return None
+        style = self._style
+        plain = Conv(
+            filters=filters,
+            kernel=kernel,
+            padding=tags.padding,
+            groups=groups,
+            dilation=tags.dilation,
+            norm=style.norm,
+            activation=style.activation,
+            bias=style.norm is None,
+            preactivation=style.preactivation,
+            origin=conv.span,
+        )
+        return self._tagged(plain, tags) if tags.words else plain
+
+    def _tagged(self, conv: Conv, tags: Tags) -> Conv:
+        """The words behind a convolution's numbers: `bare` first, so that others add to it."""
+        if "bare" in tags.words:
+            conv = replace(conv, norm=None, activation=None)
+        if "linear" in tags.words:
+            conv = replace(conv, activation=None)
+        kinds = {"norm": 0, "activation": 0, "bias": 0}
+        for word in tags.words:
+            if word in NORMS:
+                conv = replace(conv, norm="bn" if word == "bn" else "ln")
+                kinds["norm"] += 1
+            elif word in ACTIVATIONS:
+                conv = replace(conv, activation=activation(word))
+                kinds["activation"] += 1
+            elif word in ("bias", "nobias"):
+                conv = replace(conv, bias=word == "bias")
+                kinds["bias"] += 1
+            elif word == "linear":
+                kinds["activation"] += 1
+        for kind, count in kinds.items():
+            if count > 1:
+                what = f"the tags give this convolution {count} values for its {kind}"
+                self._problems.error("CTC104", what, conv.origin, hint="keep one")
+        return conv
+
+    # ------------------------------------------------------------------ pools
+
+    def pool(
+        self, primary: n.Number | n.Call, stride: int, span: Span, scope: Scope
+    ) -> Pool | None:
+        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` reaches over the stride."""
+        word = primary.word if isinstance(primary, n.Call) else "max"
+        arguments: tuple[n.Argument, ...] = (
+            primary.arguments if isinstance(primary, n.Call) else (primary,)
+        )
+        if not arguments:
+            message = f"`{word}` needs a window size"
+            self._problems.error("CTC102", message, primary.span, hint=f"write `{word}(3)/2`")
+            return None
+        size, *rest = arguments
+        kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
+        tags = self._arguments.tags(rest, letters="p", options=("ceil",))
+        if kernel is None:
+            return None
+        for side, padding in zip(kernel, tags.padding or (), strict=False):
+            if padding > side // 2:
+                self._problems.error(
+                    "CTC109",
+                    f"padding {padding} of a {kernel[0]}x{kernel[1]} pool is more than half its"
+                    " window",
+                    primary.span,
+                    hint=f"pad at most {side // 2}",
+                )
+                return None
+        return Pool(
+            reduction="avg" if word == "avg" else "max",
+            kernel=kernel,
+            stride=stride,
+            padding=tags.padding,
+            ceil="ceil" in tags.words,
+            origin=span,
+        )

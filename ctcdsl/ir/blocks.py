@@ -1,0 +1,75 @@
+"""Blocks: branches side by side, concatenated or added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from ctcdsl.ir.layers import Conv, Layer
+from ctcdsl.text import Span
+
+
+class Join(StrEnum):
+    """How the branches of a block come together."""
+
+    CONCAT = "concat"
+    ADD = "add"
+
+
+class Call(NamedTuple):
+    """The `def` that a block came from and its arguments: where its names are taken from."""
+
+    name: str
+    arguments: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Layers and blocks one after another.
+
+    An `optional` branch is left out where its shape differs from the first branch's.
+    """
+
+    nodes: tuple[Node, ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Branches that all see the block's input; concatenated, or added.
+
+    A lone branch of an adding block gets the usual shortcut beside it: the identity, or a
+    1x1 projection where the shape changes (He et al. 2016). The activation that ends the
+    branches of an adding block acts after the addition instead.
+    """
+
+    join: Join
+    branches: tuple[Branch, ...]
+    call: Call | None = field(default=None, compare=False)
+    origin: Span = field(compare=False)
+
+
+Node = Layer | Block
+
+
+def layers_of(nodes: Sequence[Node]) -> Iterator[Layer]:
+    """The layers of nodes, those inside blocks included, in the order of the text."""
+    for node in nodes:
+        if isinstance(node, Block):
+            for branch in node.branches:
+                yield from layers_of(branch.nodes)
+        else:
+            yield node
+
+
+def channels_after(nodes: Sequence[Node], channels: int) -> int:
+    """The channels that leave a chain of trunk nodes which `channels` enter."""
+    for node in nodes:
+        if isinstance(node, Conv):
+            channels = node.filters
+        elif isinstance(node, Block):
+            outputs = [channels_after(branch.nodes, channels) for branch in node.branches]
+            channels = sum(outputs) if node.join is Join.CONCAT else outputs[0]
+    return channels

@@ -1,0 +1,155 @@
+"""Layers in the notation of the language: `(3,64)`, `max(3,p1)/2`, `se(16)`."""
+
+from __future__ import annotations
+
+from ctcdsl.ir.layers import (
+    Activate,
+    Activation,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Layer,
+    Linear,
+    LocalResponseNorm,
+    Normalise,
+    Pool,
+    Scale,
+    Shuffle,
+    Sides,
+    SpatialPyramid,
+    SqueezeExcite,
+)
+from ctcdsl.ir.network import Style
+from ctcdsl.syntax import nodes as n
+from ctcdsl.text import Source, Span
+
+_NOWHERE = Span(Source("", ""), 0, 0)
+
+
+def item(layer: Layer, style: Style, channels: int) -> tuple[n.Primary, int]:
+    """Return the syntax of a layer that `channels` enter, and the `/s` behind it or 0.
+
+    Tags are given only where the layer differs from the style.
+    """
+    match layer:
+        case Conv(filters=filters, stride=stride):
+            depthwise = layer.groups == filters == channels and filters > 1
+            arguments = (
+                sides(layer.kernel),
+                name("dw") if depthwise else number(filters),
+                *_tags(layer, style, depthwise),
+            )
+            return n.Convolution(arguments, _NOWHERE), stride if stride > 1 else 0
+        case Pool(reduction=reduction, kernel=kernel, stride=stride, ceil=ceil):
+            options = (*_pad(layer.padding), *((name("ceil"),) if ceil else ()))
+            size = sides(kernel)
+            if reduction == "max" and not options and isinstance(size, n.Number):
+                return size, stride
+            return n.Call(reduction, (size, *options), _NOWHERE), stride
+        case LocalResponseNorm():
+            return _lrn(layer), 0
+        case SqueezeExcite(width=width, activation=activation):
+            given = () if activation == (style.activation or "relu") else (name(activation),)
+            return n.Call("se", (number(width), *given), _NOWHERE), 0
+        case Linear(features=None):
+            return name("fc"), 0
+        case Linear(features=features, activation=activation):
+            assert features is not None
+            given = () if activation == style.activation else (name(activation or "linear"),)
+            return n.Call("fc", (number(features), *given), _NOWHERE), 0
+        case SpatialPyramid(levels=levels):
+            return n.Call("spp", tuple(number(level) for level in levels), _NOWHERE), 0
+        case Dropout(probability=probability):
+            return n.Call("drop", (number(probability),), _NOWHERE), 0
+        case Shuffle(groups=groups):
+            return n.Call("shuffle", (number(groups),), _NOWHERE), 0
+        case _:
+            return name(word(layer)), 0
+
+
+def word(layer: Layer) -> str:
+    """The word of the language that names a layer's kind."""
+    match layer:
+        case Conv():
+            return "conv"
+        case Pool():
+            return "pool"
+        case LocalResponseNorm():
+            return "lrn"
+        case SqueezeExcite():
+            return "se"
+        case Linear():
+            return "fc"
+        case SpatialPyramid():
+            return "spp"
+        case Dropout():
+            return "drop"
+        case Shuffle():
+            return "shuffle"
+        case Normalise(norm=norm):
+            return norm
+        case Activate(activation=activation):
+            return activation
+        case GlobalPool(reduction=reduction):
+            return "gap" if reduction == "avg" else "gmp"
+        case Scale():
+            return "scale"
+        case Identity():
+            return "id"
+
+
+def number(value: float) -> n.Number:
+    """A number as an argument."""
+    return n.Number(value, _NOWHERE)
+
+
+def name(text: str) -> n.Name:
+    """A word as an argument, or as a layer."""
+    return n.Name(text, _NOWHERE)
+
+
+def sides(kernel: Sides) -> n.Number | n.Size:
+    """A window: one side where it is square."""
+    return number(kernel[0]) if kernel[0] == kernel[1] else n.Size(kernel, _NOWHERE)
+
+
+def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[n.Name, ...]:
+    tags: list[str] = []
+    if conv.groups > 1 and not depthwise:
+        tags.append(f"g{conv.groups}")
+    if conv.dilation > 1:
+        tags.append(f"d{conv.dilation}")
+    around: tuple[str | None, Activation | None] = (style.norm, style.activation)
+    if (conv.norm, conv.activation) == around:
+        pass
+    elif conv.norm is None and conv.activation is None:
+        tags.append("bare" if style.norm else "linear")
+    else:
+        if conv.norm is None and style.norm is not None:
+            tags.append("bare")
+            around = (None, None)
+        elif conv.norm is not None and conv.norm != style.norm:
+            tags.append(conv.norm)
+        if conv.activation != around[1]:
+            tags.append(conv.activation or "linear")
+    if conv.bias != (style.norm is None):
+        tags.append("bias" if conv.bias else "nobias")
+    return (*_pad(conv.padding), *map(name, tags))
+
+
+def _pad(padding: Sides | None) -> tuple[n.Name, ...]:
+    if padding is None:
+        return ()
+    height, width = padding
+    return (name(f"p{height}" if height == width else f"p{height}x{width}"),)
+
+
+def _lrn(layer: LocalResponseNorm) -> n.Call:
+    values: list[float] = [layer.alpha, layer.beta, layer.k]
+    usual: list[float] = [1e-4, 0.75, 1.0]
+    while values and values[-1] == usual[-1]:
+        values.pop()
+        usual.pop()
+    arguments = (number(layer.size), *map(number, values))
+    return n.Call("lrn", (*arguments, *((name("within"),) if layer.within else ())), _NOWHERE)
