@@ -11,6 +11,7 @@ from ctcdsl.check.geometry import check_network
 from ctcdsl.check.problems import Problems
 from ctcdsl.check.reader import NO_VALUES, PAPER_HEAD, read_networks
 from ctcdsl.ir import Network, Shape
+from ctcdsl.syntax.nodes import Let
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
 
@@ -18,10 +19,14 @@ __all__ = ["PAPER_HEAD", "CheckedNetwork", "Placed", "Report", "check_source", "
 
 
 class Report(NamedTuple):
-    """What checking a source gave: the networks without errors, and all that was found."""
+    """What checking a source gave: the networks without errors, and all that was found.
+
+    `parameters` are the names of the source's `let`s.
+    """
 
     networks: tuple[CheckedNetwork, ...]
     diagnostics: tuple[Diagnostic, ...]
+    parameters: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -54,7 +59,9 @@ def check_source(
         # wrong words and numbers on the other lines are.
         names = [d for d in problems.found[len(mistakes) :] if "CTC100" < d.code < "CTC200"]
         return Report((), tuple(sorted([*mistakes, *names], key=_position)))
-    return _check(networks, problems, input, None)
+    report = _check(networks, problems, input, None)
+    lets = (s.name.text for s in tree.statements if isinstance(s, Let))
+    return report._replace(parameters=tuple(lets))
 
 
 def recheck(network: Network, *, input: Shape | None = None, classes: int | None = None) -> Report:

@@ -30,7 +30,7 @@ from ctcdsl.ir import (
     SpatialPyramid,
 )
 from ctcdsl.ir.notation import word
-from ctcdsl.text import Label
+from ctcdsl.text import Label, Span
 
 Chain = tuple[Placed, ...]
 
@@ -189,14 +189,12 @@ class Placer:
                 hint = "give them the same strides, and paddings that keep their maps alike"
             else:
                 continue
-            where = branch.nodes[0].origin.to(branch.nodes[-1].origin)
-            also = kept[0].nodes[0].origin.to(kept[0].nodes[-1].origin)
             self._problems.error(
                 "CTC206",
                 message,
-                where,
+                _extent(branch, block),
                 f"leaves {output}",
-                also=(Label(also, f"leaves {first}"),),
+                also=(Label(_extent(kept[0], block), f"leaves {first}"),),
                 hint=hint,
             )
             return False
@@ -286,6 +284,13 @@ def _word(node: Node) -> str:
     if isinstance(node, Block):
         return node.call.name if node.call else "block"
     return word(node)
+
+
+def _extent(branch: Branch, block: Block) -> Span:
+    """Where a branch stands; its last layer where it ends in a `def` of its own."""
+    last = branch.nodes[-1].origin
+    whole = branch.nodes[0].origin.to(last)
+    return whole if block.origin.start < whole.start < last.end < block.origin.end else last
 
 
 def _after(chain: Chain, shape: Shape) -> Shape:

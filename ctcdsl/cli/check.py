@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from ctcdsl.cli.inputs import Named, check_files, input_shape, or_stdin
+from ctcdsl.cli.inputs import Named, Values, check_files, input_shape, or_stdin, values_option
 from ctcdsl.cli.report import show
 from ctcdsl.cost.report import conv_maps
 from ctcdsl.ir import Shape
@@ -18,6 +18,7 @@ from ctcdsl.text import Diagnostic
 @click.option(
     "--input", "shape", type=input_shape, metavar="CxHxW", help="Check for another input."
 )
+@values_option
 @click.option(
     "--format",
     "form",
@@ -26,13 +27,13 @@ from ctcdsl.text import Diagnostic
     show_default=True,
     help="How to print what was found; sarif and github are for code scanning.",
 )
-def command(files: tuple[str, ...], shape: Shape | None, form: str) -> int:
+def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: str) -> int:
     """Check specs: names, structure and every feature map.
 
     Prints each network's convolution maps, stages parted by a dot; mistakes, several in
     one run, with their place and what to do.
     """
-    networks, diagnostics, failed = check_files(or_stdin(files), input=shape)
+    networks, diagnostics, failed = check_files(or_stdin(files), input=shape, values=values)
     if form == "text":
         show(diagnostics, fold=("CTC901",))
         for file, checked in networks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ctcdsl.cli.inputs import checked_or_exit, input_shape, or_stdin, pick
+from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
 from ctcdsl.ir import Shape
 from ctcdsl.text.files import STDIN, write_whole
 
@@ -14,9 +14,15 @@ from ctcdsl.text.files import STDIN, write_whole
 @click.option("-o", "--output", metavar="FILE", help="Write here.  [default: standard output]")
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@values_option
 @click.option("--target", type=click.Choice(["pytorch"]), default="pytorch", show_default=True)
 def command(
-    spec: str | None, output: str | None, net: str | None, shape: Shape | None, target: str
+    spec: str | None,
+    output: str | None,
+    net: str | None,
+    shape: Shape | None,
+    values: Values,
+    target: str,
 ) -> None:
     """Generate a PyTorch module from a spec.
 
@@ -25,7 +31,7 @@ def command(
     from ctcdsl.codegen import generate
 
     (file,) = or_stdin([spec] if spec else [])
-    checked = pick(checked_or_exit([file], input=shape), net, file)
+    checked = pick(checked_or_exit([file], input=shape, values=values), net, file)
     text = generate(checked)
     if output is None or output == STDIN:
         click.echo(text, nl=False)

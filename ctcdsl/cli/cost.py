@@ -6,7 +6,7 @@ from textwrap import fill
 
 import click
 
-from ctcdsl.cli.inputs import Named, checked_or_exit, input_shape, or_stdin
+from ctcdsl.cli.inputs import Named, Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.cost import DEFINITION, NetworkCost, network_cost
 from ctcdsl.cost.report import Entry, as_json, layer_table, overview
@@ -27,6 +27,7 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
 @click.option(
     "--input", "shape", type=input_shape, metavar="CxHxW", help="Count for another input."
 )
+@values_option
 @click.option(
     "--format",
     "form",
@@ -36,14 +37,19 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     help="How to print the costs.",
 )
 def command(
-    files: tuple[str, ...], relative_to: str | None, layers: bool, shape: Shape | None, form: str
+    files: tuple[str, ...],
+    relative_to: str | None,
+    layers: bool,
+    shape: Shape | None,
+    values: Values,
+    form: str,
 ) -> None:
     """Tell what networks cost: MACs by the paper's Eqn. 1, parameters, feature maps.
 
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart.
     """
-    networks = checked_or_exit(or_stdin(files), input=shape)
+    networks = checked_or_exit(or_stdin(files), input=shape, values=values)
     costs = [network_cost(checked) for _, checked in networks]
     base = _base(costs, networks, relative_to)
     entries = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ctcdsl.cli.inputs import checked_or_exit, pick
+from ctcdsl.cli.inputs import Values, checked_or_exit, pick, values_option
 from ctcdsl.cli.workbench import (
     crop_of,
     device_named,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     help="1: the centre; 10: four corners and centre, and their flips.",
 )
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
+@values_option
 @click.option("--picture", metavar="FILE", help="Draw learning curve, views and predictions (PNG).")
 @click.option(
     "--device",
@@ -57,6 +58,7 @@ def command(
     data: str | None,
     views: str,
     net: str | None,
+    values: Values,
     picture: str | None,
     device: str,
     form: str,
@@ -75,7 +77,7 @@ def command(
     from ctcdsl.training.ten_view import evaluate
 
     where = device_named(device)
-    checked = pick(checked_or_exit([spec]), net, spec)
+    checked = pick(checked_or_exit([spec], values=values), net, spec)
     path = Path(checkpoint)
     saved = checkpoints.load(path)
     opened = open_data(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from math import isfinite, nan
 from typing import NamedTuple
 
 import click
@@ -33,6 +34,30 @@ def input_shape(text: str) -> Shape:
     return Shape(*numbers) if len(numbers) == 3 else Shape(3, numbers[0], numbers[0])
 
 
+def parameter(text: str) -> tuple[str, float]:
+    """Read the option `-D`: `w=64`."""
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value) if "." in value else int(value)
+    except ValueError:
+        number = nan
+    if not equals or not name.isidentifier() or not isfinite(number):
+        raise click.BadParameter(f"{text!r} gives no parameter a value: write w=64")
+    return name, number
+
+
+values_option = click.option(
+    "-D",
+    "values",
+    type=parameter,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Give a `let` of the spec another value; may be repeated.",
+)
+
+Values = tuple[tuple[str, float], ...]
+
+
 def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
     """The files named, or standard input when something is piped in."""
     if files:
@@ -43,7 +68,7 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_files(
-    files: Iterable[str], *, input: Shape | None = None
+    files: Iterable[str], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
     """Check every file; one that cannot be read does not keep the others from it.
 
@@ -52,21 +77,37 @@ def check_files(
     networks: list[Named] = []
     diagnostics: list[Diagnostic] = []
     failed = False
+    given = dict(values)
+    known: set[str] = set()
     for file in files:
         try:
-            report = check_source(read_source(file), input=input)
+            report = check_source(read_source(file), input=input, values=given)
         except UserError as error:
             report = Report((), error.diagnostics)
         networks += [Named(file, checked) for checked in report.networks]
         # Beside errors, notes only distract.
         diagnostics += report.errors if report.failed else report.diagnostics
         failed = failed or report.failed
+        known.update(report.parameters)
+    if not failed:
+        _refuse_unknown(given, known)
     return networks, diagnostics, failed
 
 
-def checked_or_exit(files: Iterable[str], *, input: Shape | None = None) -> list[Named]:
+def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a `-D` that no spec has a `let` for: a slip would otherwise change nothing."""
+    for name in given:
+        if name not in known:
+            meant = suggest(name, tuple(known))
+            hint = f"; did you mean `{meant}`?" if meant else ""
+            raise click.UsageError(f"-D {name}: no spec has a `let {name}`{hint}")
+
+
+def checked_or_exit(
+    files: Iterable[str], *, input: Shape | None = None, values: Values = ()
+) -> list[Named]:
     """The networks of files that are right; exits with 1 after showing what is wrong."""
-    networks, diagnostics, failed = check_files(files, input=input)
+    networks, diagnostics, failed = check_files(files, input=input, values=values)
     show(diagnostics, fold=("CTC901", "CTC902", "CTC903"))
     if failed:
         raise click.exceptions.Exit(1)

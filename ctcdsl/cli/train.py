@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ctcdsl.cli.inputs import checked_or_exit, input_shape, or_stdin, pick
+from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
 from ctcdsl.cli.recipe_options import recipe_options, with_options
 from ctcdsl.cli.workbench import (
     Data,
@@ -37,6 +37,7 @@ INTERRUPTED = 130
 @click.option("--resume", is_flag=True, help="Go on with the run from its last checkpoint.")
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@values_option
 @click.option(
     "--recipe",
     "recipe_name",
@@ -58,6 +59,7 @@ def command(
     resume: bool,
     net: str | None,
     shape: Shape | None,
+    values: Values,
     recipe_name: str | None,
     device: str,
     **given: Any,
@@ -72,7 +74,7 @@ def command(
     require_training()
     gc.enable()
     (file,) = or_stdin([spec] if spec else [])
-    checked = pick(checked_or_exit([file]), net, file)
+    checked = pick(checked_or_exit([file], values=values), net, file)
     recipe = with_options(_recipe(recipe_name, embedded=data is None), given)
     return _train(file, checked, data, run_folder, resume, shape, recipe, given, device)
 

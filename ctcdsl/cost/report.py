@@ -56,11 +56,21 @@ def overview(entries: Sequence[Entry], relative_to: str) -> Table:
 
 
 def conv_maps(checked: CheckedNetwork) -> str:
-    """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`."""
+    """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`.
+
+    In a stage of more than nine, equal neighbours are counted: `56×10`.
+    """
     return " · ".join(
-        " ".join(side(placed) for placed, _ in stage)
+        _sizes([side(placed) for placed, _ in stage])
         for _, stage in groupby(checked.convolutions(), key=lambda pair: pair[0].stage)
     )
+
+
+def _sizes(sides: list[str]) -> str:
+    if len(sides) < 10:
+        return " ".join(sides)
+    runs = [(text, sum(1 for _ in run)) for text, run in groupby(sides)]
+    return " ".join(text if count == 1 else f"{text}×{count}" for text, count in runs)
 
 
 def layer_table(cost: NetworkCost) -> Table:
@@ -79,9 +89,10 @@ def layer_table(cost: NetworkCost) -> Table:
         for layer in cost.layers
     ]
     convolutions = sum(layer.params for layer in cost.layers if layer.macs)
+    connected = sum(layer.params for layer in cost.layers if layer.macs_fc)
     rows += [
         ("convolutions", "", "", f"{cost.macs:,}", "100.0%", f"{convolutions:,}", ""),
-        ("fully connected", "", "", f"{cost.macs_fc:,}", "", f"{cost.params - convolutions:,}", ""),
+        ("fully connected", "", "", f"{cost.macs_fc:,}", "", f"{connected:,}", ""),
         ("all layers", "", "", "", "", f"{cost.params:,}", ""),
     ]
     return Table(
@@ -101,11 +112,13 @@ def describe(placed: Placed, style: Style) -> str:
     """A layer in the notation of the spec, with the padding it got."""
     layer = placed.layer
     if isinstance(layer, Block):
-        return f"{len(placed.branches)} branches" if layer.join is Join.CONCAT else "sum"
+        if layer.join is Join.CONCAT:
+            return f"{len(placed.branches)} branches"
+        return f"sum, {placed.activation}" if placed.activation else "sum"
     if isinstance(layer, Conv | Pool):
         layer = replace(layer, padding=placed.padding if any(placed.padding) else None)
-    elif isinstance(layer, Linear):
-        layer = replace(layer, features=placed.output.channels)
+    elif isinstance(layer, Linear) and layer.features is None:
+        return f"fc({placed.output.channels})"
     return row((layer,), style, placed.input.channels)
 
 

@@ -151,5 +151,6 @@ def _lrn(layer: LocalResponseNorm) -> n.Call:
     while values and values[-1] == usual[-1]:
         values.pop()
         usual.pop()
-    arguments = (number(layer.size), *map(number, values))
+    whole = (int(value) if value.is_integer() else value for value in values)
+    arguments = (number(layer.size), *map(number, whole))
     return n.Call("lrn", (*arguments, *((name("within"),) if layer.within else ())), _NOWHERE)

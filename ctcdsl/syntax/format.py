@@ -150,16 +150,18 @@ def _cell(cell: n.Cell, times: str) -> str:
 
 def _item(item: n.Item, times: str) -> str:
     text = _primary(item.primary, times)
+    # Behind a word or a number `x4` would be read as a part of it.
+    apart = isinstance(item.primary, n.Name | n.Number) and text[-1] not in "'′"
     for postfix in item.postfixes:
         if isinstance(postfix, n.Stride):
             value = postfix.value
             text += f"/{value if isinstance(value, int) else _argument(value)}"
+            apart = not isinstance(value, int)
         else:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
-            # Behind a word `x4` would be read as a part of it.
-            space = " " if isinstance(item.primary, n.Name) and text[-1:].isalnum() else ""
-            text += f"{space}{times}{amount}"
+            text += f"{' ' * apart}{times}{amount}"
+            apart = False
     return text
 
 

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands are run, its outputs and figures compared."""
+"""Documents tell the truth: their commands are run, outputs and figures compared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from ctcdsl.cost import network_cost
 from ctcdsl.cost.report import conv_maps
 
 README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+SPEC = re.compile(r"```ctc\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 ANYTHING = "…"
 
@@ -71,14 +74,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-BLOCKS = BLOCK.findall(README.read_text(encoding="utf-8"))
+def each(pattern: re.Pattern[str]) -> list[object]:
+    """Every place in a document that matches, with the document and a number."""
+    return [
+        pytest.param(path, found, id=f"{path.stem}-{index}")
+        for path in DOCUMENTS
+        for index, found in enumerate(pattern.findall(path.read_text(encoding="utf-8")))
+    ]
 
 
-@pytest.mark.parametrize("index", range(len(BLOCKS)))
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("path", "block"), each(BLOCK))
 def test_commands_print_what_is_shown(
-    index: int, folder: Path, request: pytest.FixtureRequest
+    path: Path, block: str, folder: Path, request: pytest.FixtureRequest
 ) -> None:
-    block = BLOCKS[index]
     update = request.config.getoption("--update-golden") and ANYTHING not in block
     shown = ""
     for example in examples(block):
@@ -89,8 +103,20 @@ def test_commands_print_what_is_shown(
         if not update:
             assert pattern(example.output).fullmatch(printed), f"{command}\n{printed}"
     if update:
-        text = README.read_text(encoding="utf-8")
-        README.write_text(text.replace(block, shown), encoding="utf-8")
+        rewrite(path, block, shown)
+
+
+@pytest.mark.parametrize(("path", "example"), each(SPEC))
+def test_specs_are_checked_as_shown(
+    path: Path, example: tuple[str, str], ctcdsl: Any, request: pytest.FixtureRequest
+) -> None:
+    spec, expected = example
+    result = ctcdsl("check", "-", stdin=spec)
+    said = result.out + result.err
+    if request.config.getoption("--update-golden"):
+        rewrite(path, f"{spec}```\n```text\n{expected}```", f"{spec}```\n```text\n{said}```")
+    else:
+        assert said == expected
 
 
 def test_the_table_of_models_is_computed() -> None:
