@@ -13,7 +13,7 @@ from ctcdsl.check import CheckedNetwork, Report, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text import Diagnostic, Source, UserError
 from ctcdsl.text.files import STDIN, read_source
 
 
@@ -68,7 +68,7 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_files(
-    files: Iterable[str], *, input: Shape | None = None, values: Values = ()
+    files: Iterable[str | Source], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
     """Check every file; one that cannot be read does not keep the others from it.
 
@@ -81,10 +81,12 @@ def check_files(
     known: set[str] = set()
     for file in files:
         try:
-            report = check_source(read_source(file), input=input, values=given)
+            source = file if isinstance(file, Source) else read_source(file)
+            report = check_source(source, input=input, values=given)
         except UserError as error:
             report = Report((), error.diagnostics)
-        networks += [Named(file, checked) for checked in report.networks]
+        name = file.name if isinstance(file, Source) else file
+        networks += [Named(name, checked) for checked in report.networks]
         # Beside errors, notes only distract.
         diagnostics += report.errors if report.failed else report.diagnostics
         failed = failed or report.failed
@@ -104,7 +106,7 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_or_exit(
-    files: Iterable[str], *, input: Shape | None = None, values: Values = ()
+    files: Iterable[str | Source], *, input: Shape | None = None, values: Values = ()
 ) -> list[Named]:
     """The networks of files that are right; exits with 1 after showing what is wrong."""
     networks, diagnostics, failed = check_files(files, input=input, values=values)

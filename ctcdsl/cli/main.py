@@ -23,10 +23,13 @@ EXIT_PIPE_CLOSED = 141
 COMMANDS = {
     "check": "Check specs: names, structure and every feature map.",
     "cost": "Tell what networks cost: MACs, parameters, maps.",
+    "rewrite": "Rewrite a network by passes, at constant cost.",
+    "passes": "List the passes of rewrite.",
     "fmt": "Write specs in canonical form.",
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",
     "eval": "Test a trained network with 10 views.",
+    "lsp": "Serve editors: diagnostics, hover, completion, formatting.",
     "explain": "Explain a diagnostic code.",
 }
 

@@ -38,7 +38,7 @@ def unparse(network: Network) -> str:
     lines: list[n.Line] = []
     channels = network.input.channels
     for label, nodes in _lines(network):
-        items, channels = _items(nodes, network.style, channels)
+        items, channels = items_of(nodes, network.style, channels)
         lines.append(n.Line(label, items, _NOWHERE))
     if not network.head.layers:
         none = n.Item(n.Name("none", _NOWHERE), (), False, _NOWHERE)
@@ -59,7 +59,7 @@ def row(nodes: Iterable[Node], style: Style, channels: int) -> str:
         style: The network's; tags are shown where a convolution differs from it.
         channels: Those that enter the chain; a convolution with as many groups is `dw`.
     """
-    return " ".join(format_items(_items(tuple(nodes), style, channels)[0]))
+    return " ".join(format_items(items_of(tuple(nodes), style, channels)[0]))
 
 
 def _header(word: str, *values: n.Name | n.Size) -> n.Header:
@@ -109,7 +109,7 @@ def holds_conv(node: Node) -> bool:
 # ---------------------------------------------------------------------- items
 
 
-def _items(
+def items_of(
     nodes: Sequence[Node], style: Style, channels: int, *, joining: bool = True
 ) -> tuple[tuple[n.Item, ...], int]:
     """The items of a chain which `channels` enter, and the channels that leave it.
@@ -176,7 +176,7 @@ def _written(
     branches: list[n.Branch] = []
     outputs: list[int] = []
     for branch in node.branches:
-        items, after = _items(branch.nodes, style, channels, joining=False)
+        items, after = items_of(branch.nodes, style, channels, joining=False)
         branches.append(n.Branch(items, branch.optional, _NOWHERE))
         outputs.append(after)
     concat = node.join == "concat"

@@ -48,6 +48,21 @@ CODES = MappingProxyType(
         "CTC306": "a table beside a network",
         "CTC307": "an optional branch where none can be left out",
         "CTC308": "branches that end in different activations",
+        # 4xx: rewrites
+        "CTC401": "an unknown pass",
+        "CTC402": "an option of a pass that is wrong",
+        "CTC403": "a stage that is not there",
+        "CTC404": "a layer that a pass does not understand",
+        "CTC405": "a rewrite with nothing to rewrite",
+        "CTC406": "a width that no complexity allows",
+        "CTC410": "a promise that a pass broke",
+        "CTC411": "a network that a pass left wrong",
+        "CTC412": "something frozen that a pass changed",
+        "CTC413": "a complexity outside of the interval",
+        # 5xx: plug-ins
+        "CTC501": "the language server without its packages",
+        "CTC502": "two passes of one name",
+        "CTC503": "a pass that cannot be loaded",
         # 6xx: data, training, files
         "CTC601": "a data directory that is none",
         "CTC602": "a class without images",

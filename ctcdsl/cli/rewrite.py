@@ -1,0 +1,128 @@
+"""`ctcdsl rewrite`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
+from ctcdsl.cli.report import show
+from ctcdsl.ir import Network
+from ctcdsl.passes import Contract, Interval, Step, require_within, run_passes
+from ctcdsl.passes.equation import as_json, report_line
+from ctcdsl.passes.registry import create, registered
+from ctcdsl.passes.respell import respell
+from ctcdsl.syntax.nodes import Header
+from ctcdsl.syntax.parser import parse
+from ctcdsl.text import Source
+from ctcdsl.text.files import STDIN, read_source, write_whole
+
+
+def interval(text: str) -> Interval:
+    """Read the option `--within`: `-7%,+3%`, or `5%` for either side."""
+    try:
+        parts = [float(part.strip().removesuffix("%")) / 100 for part in text.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) == 1:
+        parts = [-abs(parts[0]), abs(parts[0])]
+    if len(parts) != 2 or not -1 <= parts[0] <= parts[1] <= 100:
+        raise click.BadParameter(f"{text!r} is no interval: write -7%,+3%, or 5%")
+    return Interval(*parts)
+
+
+@click.command("rewrite")
+@click.argument("spec", required=False)
+@click.option(
+    "--pass",
+    "passes",
+    multiple=True,
+    required=True,
+    metavar="NAME[:k=v,…]",
+    help="A rewrite to apply; may be repeated. `ctcdsl passes` lists them.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write here.  [default: standard output]")
+@click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
+@click.option("--name", metavar="NAME", help="The new network's name.  [default: the old one]")
+@click.option(
+    "--within",
+    type=interval,
+    metavar="LOW,HIGH",
+    help="Fail where the chain moves the MACs further: -7%,+3%.",
+)
+@click.option(
+    "--freeze",
+    "frozen",
+    type=click.Choice([contract.value for contract in Contract]),
+    multiple=True,
+    help="What no pass may change; may be repeated.",
+)
+@click.option("--multiple", type=int, default=1, metavar="N", help="Freeze widths to multiples.")
+@values_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: the steps with their equations, and the spec, as data.",
+)
+def command(
+    spec: str | None,
+    passes: tuple[str, ...],
+    output: str | None,
+    net: str | None,
+    name: str | None,
+    within: Interval | None,
+    frozen: tuple[str, ...],
+    multiple: int,
+    values: Values,
+    form: str,
+) -> None:
+    """Rewrite a network by passes, and print its spec.
+
+    The complexity equation of each step goes to standard error: layers touched, before and
+    after, as in the paper's Section 4. Without SPEC, standard input is read, so that
+    rewrites pipe into each other.
+    """
+    known = registered()
+    chain = [create(text, known) for text in passes]
+    (file,) = or_stdin([spec] if spec else [])
+    source = read_source(file)
+    start = pick(checked_or_exit([source], values=values), net, file)
+    contracts = [Contract(contract) for contract in frozen]
+    steps = run_passes(start, chain, frozen=contracts, multiple=multiple)
+    end = steps[-1].after
+    if within is not None:
+        require_within(within, start, end)
+    after = end.network if name is None else _renamed(end.network, name)
+    text = respell(source, start.network, after, dict(values))
+    if form == "json":
+        import json
+
+        data = {"start": start.name, "steps": as_json(steps, start), "spec": text}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        _report(steps, start)
+        if output is None or output == STDIN:
+            click.echo(text, nl=False)
+    if output is not None and output != STDIN:
+        write_whole(output, text.encode())
+
+
+def _report(steps: list[Step], start: CheckedNetwork) -> None:
+    for step in steps:
+        click.echo(report_line(step, start), err=True)
+        for remark in step.remarks:
+            click.echo(f"  {remark}", err=True)
+    show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903"))
+
+
+def _renamed(network: Network, name: str) -> Network:
+    tree, mistakes = parse(Source("", f"net {name}"))
+    header = tree.statements[0] if len(tree.statements) == 1 and not mistakes else None
+    if not isinstance(header, Header) or header.values[0].span.text != name:
+        raise click.BadParameter(f"{name!r} is no name for a network", param_hint="--name")
+    return replace(network, name=name)

@@ -1,0 +1,77 @@
+"""What a pass is: a frozen dataclass whose fields are its options."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.ir import Network
+from ctcdsl.text import Diagnostic, Label, Span, UserError
+
+
+class Promise(StrEnum):
+    """What a pass keeps; the manager holds it to that after each run."""
+
+    COMPLEXITY = "complexity"
+    """The network's MACs, within `TOLERANCE` of one step."""
+    OUTPUTS = "outputs"
+    """What the network computes, given the weights that the pass carries over."""
+    INTERIOR = "interior"
+    """What the network computes, away from the borders of its maps."""
+    NOTHING = "nothing"
+    """Neither: a control, which changes the cost and says so."""
+
+
+TOLERANCE = (-0.15, 0.15)
+"""How far one pass that promises `complexity` may move a network's MACs.
+
+The paper's own replacements move them by -6% to +3%; widths are rounded, and small
+networks feel it more.
+"""
+
+
+class PassResult(NamedTuple):
+    """What a pass made of a network; `remarks` tell what it solved, chose or left alone."""
+
+    network: Network
+    changed: bool = True
+    remarks: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Pass(Protocol):
+    """A rewrite of a network.
+
+    A pass is a frozen dataclass; its fields are options on the command line,
+    `--pass NAME:field=value,…`, read by their types (int, float, str, bool, or one of
+    these or None). Its docstring shows a row before and after, which a test runs.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    section: ClassVar[str]
+    """The section of the paper, or the publication, that it comes from."""
+    preserves: ClassVar[Promise]
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network.
+
+        Raises:
+            UserError: CTC4xx where the network has what the pass does not understand.
+        """
+        ...
+
+
+def refuse(
+    code: str, message: str, span: Span | None, *, at: str = "", hint: str = ""
+) -> UserError:
+    """The error of a pass that does not apply, pointing at the place."""
+    return UserError(
+        Diagnostic(
+            code=code,
+            message=message,
+            labels=(Label(span, at),) if span is not None and span.source.text else (),
+            hints=(hint,) if hint else (),
+        )
+    )

@@ -1,0 +1,156 @@
+"""The paper's equation of a rewrite: the layers touched, before and after, with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.check.checked import Placed
+from ctcdsl.cost import network_cost
+from ctcdsl.ir import Conv, Pool
+from ctcdsl.passes.manager import Step
+from ctcdsl.passes.registry import spelled
+
+
+class Layer(NamedTuple):
+    """One factor of Eqn. 1 without its map: n_in, the filter, n_out, and the stride so far."""
+
+    entering: int
+    kernel: tuple[int, int]
+    filters: int
+    stride: int
+
+    @property
+    def complexity(self) -> int:
+        """n_in * s^2 * n_out."""
+        return self.entering * self.kernel[0] * self.kernel[1] * self.filters
+
+    def __str__(self) -> str:
+        height, width = self.kernel
+        size = f"{height}²" if height == width else f"{height}·{width}"
+        return f"{self.entering}·{size}·{self.filters}"
+
+
+class Equation(NamedTuple):
+    """The layers that a rewrite touched, before and after.
+
+    `ratio` is theirs, map sizes taken by their strides; None where it touched none.
+    """
+
+    before: tuple[Layer, ...]
+    after: tuple[Layer, ...]
+
+    @property
+    def ratio(self) -> float | None:
+        """Complexity after over before."""
+        base = self._stride
+        before, after = (_total(side, base) for side in (self.before, self.after))
+        return after / before if before else None
+
+    @property
+    def _stride(self) -> int:
+        return min((layer.stride for layer in (*self.before, *self.after)), default=1)
+
+    def __str__(self) -> str:
+        if not self.before and not self.after:
+            return "every convolution keeps its complexity"
+        sides = [_side(side, self._stride) or "0" for side in (self.before, self.after)]
+        ratio = self.ratio
+        sign = "=" if ratio == 1 else "≈" if ratio and 0.8 < ratio < 1.25 else "→"
+        shown = f"   (×{ratio:.3f})" if ratio else ""
+        return f"{sides[0]}  {sign}  {sides[1]}{shown}"
+
+
+def equation(before: CheckedNetwork, after: CheckedNetwork) -> Equation:
+    """Return the equation of a rewrite."""
+    old, new = _layers(before), _layers(after)
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    return Equation(tuple(old[start : len(old) - end]), tuple(new[start : len(new) - end]))
+
+
+def report_line(step: Step, start: CheckedNetwork) -> str:
+    """One line on a step: the pass, its equation, and the network's share of the start."""
+    share = network_cost(step.after).macs / network_cost(start).macs
+    text = str(equation(step.before, step.after))
+    network = f"network {share:.3f} of {start.name}"
+    text = f"{text[:-1]}; {network})" if text.endswith(")") else f"{text}   ({network})"
+    return f"{spelled(step.applied)}: {text}"
+
+
+def as_json(steps: Sequence[Step], start: CheckedNetwork) -> list[dict[str, Any]]:
+    """The steps of a chain as plain data."""
+    base = network_cost(start).macs
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        touched = equation(step.before, step.after)
+        macs = network_cost(step.after).macs
+        found.append(
+            {
+                "pass": spelled(step.applied),
+                "section": step.applied.section,
+                "preserves": str(step.applied.preserves),
+                "before": [_data(layer) for layer in touched.before],
+                "after": [_data(layer) for layer in touched.after],
+                "ratio": touched.ratio,
+                "macs": macs,
+                "relative": macs / base,
+                "remarks": list(step.remarks),
+                "notes": [note.message for note in step.notes],
+            }
+        )
+    return found
+
+
+def _data(layer: Layer) -> dict[str, Any]:
+    return {
+        "in": layer.entering,
+        "kernel": list(layer.kernel),
+        "out": layer.filters,
+        "stride": layer.stride,
+        "complexity": layer.complexity,
+    }
+
+
+def _layers(checked: CheckedNetwork) -> list[Layer]:
+    found: list[Layer] = []
+    _collect(checked.nodes, 1, found)
+    return found
+
+
+def _collect(nodes: Iterable[Placed], stride: int, into: list[Layer]) -> int:
+    """Add the convolutions of a chain; return the stride behind it."""
+    for placed in nodes:
+        layer = placed.layer
+        if placed.branches:
+            stride = max(_collect(branch, stride, into) for branch in placed.branches)
+        elif isinstance(layer, Conv | Pool):
+            stride *= layer.stride
+            if isinstance(layer, Conv):
+                entering = placed.input.channels // layer.groups
+                into.append(Layer(entering, layer.kernel, layer.filters, stride))
+    return stride
+
+
+def _total(layers: Iterable[Layer], base: int) -> float:
+    return sum(layer.complexity / (layer.stride / base) ** 2 for layer in layers)
+
+
+def _side(layers: Sequence[Layer], base: int) -> str:
+    """One side: equal neighbours counted, layers on smaller maps over their stride squared."""
+    parts: list[str] = []
+    for stride, run in groupby(layers, key=lambda layer: layer.stride):
+        terms: list[str] = []
+        for layer, equal in groupby(run):
+            count = sum(1 for _ in equal)
+            terms.append(f"({layer})×{count}" if count > 1 else str(layer))
+        text = " + ".join(terms)
+        smaller = stride // base
+        parts.append(f"({text})/{smaller}²" if smaller > 1 else text)
+    return " + ".join(parts)

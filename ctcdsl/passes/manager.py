@@ -1,0 +1,218 @@
+"""Runs passes one after another and holds each to its promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.cost import network_cost
+from ctcdsl.ir import Conv, Network, layers_of
+from ctcdsl.passes.base import TOLERANCE, Pass, Promise, refuse
+from ctcdsl.text import Diagnostic, Severity, UserError
+
+
+class Contract(StrEnum):
+    """What a user may freeze: a pass that changes it fails."""
+
+    STAGE_OUTPUTS = "stage-outputs"
+    FIRST_LAYER = "first-layer"
+    INPUT = "input"
+    HEAD = "head"
+
+
+class Step(NamedTuple):
+    """One pass of a chain, the network before and after it, and its remarks."""
+
+    applied: Pass
+    before: CheckedNetwork
+    after: CheckedNetwork
+    remarks: tuple[str, ...]
+    notes: tuple[Diagnostic, ...] = ()
+
+
+class Interval(NamedTuple):
+    """How far a chain may move a network's MACs, as shares: -0.07 to 0.03."""
+
+    low: float
+    high: float
+
+    def __contains__(self, change: object) -> bool:
+        return isinstance(change, float) and self.low <= change <= self.high
+
+    def __str__(self) -> str:
+        return f"{100 * self.low:+g}%,{100 * self.high:+g}%"
+
+
+def run_passes(
+    checked: CheckedNetwork,
+    passes: Iterable[Pass],
+    *,
+    frozen: Sequence[Contract] = (),
+    multiple: int = 1,
+) -> list[Step]:
+    """Apply passes in turn; each network is checked again before the next sees it.
+
+    Args:
+        checked: The network to begin with.
+        passes: What to apply.
+        frozen: What no pass may change.
+        multiple: What every width that a pass sets is a multiple of.
+
+    Raises:
+        UserError: CTC4xx where a pass does not apply; CTC410 where it broke its promise,
+            CTC411 where it left a network that does not check, CTC412 where it changed what
+            is frozen: the message names the pass.
+    """
+    steps: list[Step] = []
+    budget = network_cost(checked).macs
+    for applied in passes:
+        step = run_pass(checked, applied, budget=budget)
+        for contract in frozen:
+            _hold(contract, step)
+        if multiple > 1:
+            _hold_multiple(multiple, step)
+        steps.append(step)
+        checked = step.after
+    return steps
+
+
+def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step:
+    """Apply one pass, check what it made, and verify what it promised."""
+    if hasattr(applied, "budget"):
+        with_budget: Any = applied  # its field says that it wants one
+        applied = replace(with_budget, budget=budget)
+    result = applied.run(checked)
+    report = recheck(result.network)
+    if report.failed:
+        first = report.errors[0]
+        raise UserError(
+            Diagnostic(
+                code="CTC411",
+                message=f"behind `{applied.name}` the network is wrong: {first.message}",
+                labels=first.labels,
+                notes=(f"{first.code} of the network that the pass made",),
+                hints=first.hints,
+            )
+        )
+    notes = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
+    step = Step(applied, checked, report.networks[0], result.remarks, notes)
+    _verify(step)
+    return step
+
+
+def _verify(step: Step) -> None:
+    """Hold a pass to its promise: its MACs, or its shapes.
+
+    That outputs stay is verified with weights, in ctcdsl/passes/weights/.
+    """
+    before, after = step.before, step.after
+    promise = step.applied.preserves
+    if promise is Promise.COMPLEXITY:
+        ratio = network_cost(after).macs / network_cost(before).macs
+        low, high = TOLERANCE
+        if not low <= ratio - 1 <= high:
+            raise refuse(
+                "CTC410",
+                f"`{step.applied.name}` promises to keep the complexity, and would change it to"
+                f" ×{ratio:.3f}",
+                after.network.origin,
+                hint=f"one pass may move it by {100 * low:+.0f}% to {100 * high:+.0f}%; another"
+                " stage, depth or multiple comes nearer",
+            )
+    elif promise in (Promise.OUTPUTS, Promise.INTERIOR) and before.output != after.output:
+        raise refuse(
+            "CTC410",
+            f"`{step.applied.name}` promises to keep the outputs, and would leave {after.output}"
+            f" instead of {before.output}",
+            after.network.origin,
+        )
+
+
+def _hold(contract: Contract, step: Step) -> None:
+    before, after = step.before.network, step.after.network
+    held = {
+        Contract.STAGE_OUTPUTS: _stage_outputs(step.before) == _stage_outputs(step.after),
+        Contract.FIRST_LAYER: before.stages[0].nodes[0] == after.stages[0].nodes[0],
+        Contract.INPUT: before.input == after.input,
+        Contract.HEAD: before.head == after.head,
+    }[contract]
+    if not held:
+        raise refuse(
+            "CTC412",
+            f"`{step.applied.name}` changes the {contract.replace('-', ' ')}, which is frozen",
+            after.origin,
+        )
+
+
+def _stage_outputs(checked: CheckedNetwork) -> list[int]:
+    """The filters that leave each stage."""
+    stages = range(len(checked.network.stages))
+    return [checked.stage(index)[-1].output.channels for index in stages]
+
+
+def _hold_multiple(multiple: int, step: Step) -> None:
+    old = {conv.filters for conv in _convs(step.before.network)}
+    for conv in _convs(step.after.network):
+        if conv.filters % multiple and conv.filters not in old:
+            raise refuse(
+                "CTC412",
+                f"`{step.applied.name}` sets {conv.filters} filters, no multiple of {multiple}",
+                conv.origin,
+                hint=f"give it the option multiple={multiple}",
+            )
+
+
+def _convs(network: Network) -> list[Conv]:
+    return [
+        layer
+        for stage in network.stages
+        for layer in layers_of(stage.nodes)
+        if isinstance(layer, Conv)
+    ]
+
+
+def require_within(interval: Interval, start: CheckedNetwork, end: CheckedNetwork) -> None:
+    """Fail where a whole chain left the interval (CTC413)."""
+    before, after = network_cost(start).macs, network_cost(end).macs
+    change = after / before - 1
+    if change in interval:
+        return
+    raise refuse(
+        "CTC413",
+        f"the network costs {after:,} MACs, {100 * change:+.2f}% of {before:,}, outside of"
+        f" {interval}",
+        end.network.origin,
+        hint=_nearest(interval, before, end),
+    )
+
+
+def _nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
+    """Which one width would bring the network back: the smallest change that does."""
+    from ctcdsl.passes.budget import network_macs, refit, stage_macs
+    from ctcdsl.passes.site import site
+
+    total = network_macs(end)
+    found: list[tuple[int, str]] = []
+    for index, name in enumerate(end.network.stage_names, start=1):
+        for multiple in (32, 16, 8, 4, 1):
+            try:
+                where = site(end, str(index))
+                room = before * (1 + (interval.low + interval.high) / 2) - total
+                width, network = refit(end, where, room + stage_macs(end, where), multiple)
+            except UserError:
+                break
+            report = recheck(network)
+            if report.failed:
+                break
+            if network_macs(report.networks[0]) / before - 1 in interval:
+                moved = abs(where.convs[0].filters - width.rounded)
+                found.append((moved, f"width {width.rounded} in {name} would fit"))
+                break
+    if not found:
+        return "no one width brings it back: take a wider interval, or another pass"
+    best = min(found)[1]
+    stage = best.split(" in ")[1].split(" ")[0]
+    return f"{best}: `--pass repair:stage={stage}`, with a `multiple` that allows it"

@@ -1,0 +1,174 @@
+"""Which passes there are: built in and third parties', all by one entry point group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+from importlib.metadata import EntryPoint, entry_points
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from ctcdsl.passes.base import Pass, refuse
+from ctcdsl.syntax.words import suggest
+from ctcdsl.text import UserError
+
+GROUP = "ctcdsl.passes"
+_INTERNAL = "budget"  # a field that the manager sets
+
+
+class Entry(NamedTuple):
+    """A registered pass: its name, its class, and the package that brought it."""
+
+    name: str
+    kind: type[Pass]
+    package: str
+
+
+class Option(NamedTuple):
+    """An option of a pass; `default` is None where it must be given."""
+
+    name: str
+    type: str
+    default: str | None
+
+
+def registered() -> dict[str, Entry]:
+    """Every pass by name.
+
+    Raises:
+        UserError: CTC502 where two packages bring a pass of one name, CTC503 where one
+            cannot be loaded or is no pass.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.name in found and _package(found[point.name]) != _package(point):
+            raise _error(
+                "CTC502",
+                f"two passes are named `{point.name}`: one of {_package(found[point.name])}, one of"
+                f" {_package(point)}",
+                "uninstall one of the packages",
+            )
+        found[point.name] = point
+    return {name: Entry(name, _load(point), _package(point)) for name, point in found.items()}
+
+
+def _load(point: EntryPoint) -> type[Pass]:
+    try:
+        kind = point.load()
+    except Exception as error:  # whatever a third party's module raises
+        raise _error(
+            "CTC503",
+            f"the pass `{point.name}` of {_package(point)} cannot be loaded: {error}",
+            "install the package again, or uninstall it",
+        ) from error
+    missing = [
+        part
+        for part in ("name", "summary", "section", "preserves", "run")
+        if not hasattr(kind, part)
+    ]
+    if missing or getattr(kind, "name", None) != point.name or not isinstance(kind, type):
+        what = (
+            f"lacks {', '.join(missing)}"
+            if missing
+            else f"calls itself `{getattr(kind, 'name', '?')}`"
+        )
+        raise _error(
+            "CTC503",
+            f"the pass `{point.name}` of {_package(point)} {what}",
+            "`ctcdsl.passes.Pass` says what a pass is",
+        )
+    return kind
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.module.partition(".")[0]
+
+
+def options(kind: type[Pass]) -> list[Option]:
+    """The options of a pass, from its fields."""
+    hints = get_type_hints(kind)
+    return [
+        Option(
+            field.name,
+            " or ".join(t.__name__ for t in _types(hints[field.name])),
+            None if field.default is MISSING else str(field.default),
+        )
+        for field in fields(kind)  # type: ignore[arg-type]  # a pass is a dataclass
+        if field.name != _INTERNAL
+    ]
+
+
+def create(text: str, known: dict[str, Entry]) -> Pass:
+    """Make a pass of `NAME` or `NAME:key=value,…`.
+
+    Raises:
+        UserError: CTC401 for an unknown name, CTC402 for a wrong, a missing or an unknown
+            option.
+    """
+    name, _, rest = text.partition(":")
+    if name not in known:
+        meant = suggest(name, tuple(known))
+        hint = f"did you mean `{meant}`?" if meant else "`ctcdsl passes` lists them"
+        raise _error("CTC401", f"there is no pass `{name}`", hint)
+    kind = known[name].kind
+    given: dict[str, Any] = {}
+    takes = options(kind)
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if key not in [option.name for option in takes]:
+            meant = suggest(key, tuple(option.name for option in takes))
+            usage = f"did you mean `{meant}`?" if meant else f"it takes {_usage(takes)}"
+            raise _error("CTC402", f"`{name}` has no option `{key}`", usage)
+        if key in given or not equals:
+            what = f"gives `{key}` twice" if key in given else f"gives `{key}` no value"
+            raise _error("CTC402", f"`{text}` {what}", f"write `{name}:{key}=…`")
+        given[key] = _value(name, key, value, _types(get_type_hints(kind)[key]))
+    missing = [
+        option.name for option in takes if option.default is None and option.name not in given
+    ]
+    if missing:
+        raise _error(
+            "CTC402",
+            f"`{name}` needs {' and '.join(f'`{option}`' for option in missing)}",
+            f"it takes {_usage(takes)}",
+        )
+    return kind(**given)
+
+
+def spelled(step: Pass) -> str:
+    """A pass as the command line writes it: `depth-for-size:stage=3,to=2`."""
+    given = [
+        f"{field.name}={getattr(step, field.name)}"
+        for field in fields(step)  # type: ignore[arg-type]  # a pass is a dataclass
+        if field.name != _INTERNAL and getattr(step, field.name) != field.default
+    ]
+    return f"{step.name}:{','.join(given)}" if given else step.name
+
+
+def _usage(takes: Iterable[Option]) -> str:
+    return (
+        ", ".join(f"{option.name}={option.default or option.type}" for option in takes)
+        or "no options"
+    )
+
+
+def _types(hint: Any) -> list[type]:
+    """The types that a value may have: None is only a default."""
+    parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return [part for part in parts if part is not type(None)]
+
+
+def _value(name: str, key: str, text: str, types: list[type]) -> object:
+    for kind in types:
+        try:
+            if kind is bool:
+                return {"true": True, "false": False}[text]
+            return kind(text)
+        except (ValueError, KeyError):
+            continue
+    wanted = " or ".join("true or false" if t is bool else t.__name__ for t in types)
+    raise _error("CTC402", f"`{key}` of `{name}` is {wanted}, not `{text}`", "")
+
+
+def _error(code: str, message: str, hint: str) -> UserError:
+    return refuse(code, message, None, hint=hint)

@@ -1,0 +1,161 @@
+"""Where a pass works: a stage of the trunk, its run of plain convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.ir import Block, Conv, Network, Node, Stage
+from ctcdsl.passes.base import refuse
+from ctcdsl.syntax.words import suggest
+
+
+class Site(NamedTuple):
+    """A stage, by position from 0, whose convolutions stand in one run; the rest of it stays.
+
+    `channels` enter the run; `area` is the size of the maps that leave its layers, in
+    pixels, as the stage's last layer has it.
+    """
+
+    network: Network
+    position: int
+    before: tuple[Node, ...]
+    convs: tuple[Conv, ...]
+    behind: tuple[Node, ...]
+    channels: int
+    area: int
+
+    @property
+    def name(self) -> str:
+        """The stage as messages name it."""
+        return self.network.stage_names[self.position]
+
+    @property
+    def stage(self) -> Stage:
+        """The stage."""
+        return self.network.stages[self.position]
+
+    def with_convs(self, convs: Sequence[Conv]) -> Network:
+        """The network with other convolutions in this stage."""
+        nodes = (*self.before, *convs, *self.behind)
+        return with_stage(self.network, self.position, replace(self.stage, nodes=nodes))
+
+
+def with_stage(network: Network, index: int, *stages: Stage) -> Network:
+    """The network with one stage replaced by others."""
+    old = network.stages
+    return replace(network, stages=(*old[:index], *stages, *old[index + 1 :]))
+
+
+def stage_index(network: Network, stage: str) -> int:
+    """The index, from 0, of a stage given by number (from 1) or name.
+
+    Raises:
+        UserError: CTC403 where there is no such stage.
+    """
+    names = network.stage_names
+    if stage in names:
+        return names.index(stage)
+    if stage.isdecimal() and 1 <= int(stage) <= len(names):
+        return int(stage) - 1
+    meant = suggest(stage, names)
+    raise refuse(
+        "CTC403",
+        f"`{network.name}` has no stage {stage}",
+        network.origin,
+        hint=f"did you mean `{meant}`?"
+        if meant
+        else f"it has {len(names)}: {', '.join(names)}; numbers count from 1",
+    )
+
+
+def site(checked: CheckedNetwork, stage: str) -> Site:
+    """The run of plain convolutions of a stage.
+
+    Raises:
+        UserError: CTC403 without such a stage; CTC404 where it holds what the paper's
+            replacements do not speak of: blocks, groups, dilation, strides inside the run,
+            windows that are not square, layers between the convolutions.
+    """
+    network = checked.network
+    index = stage_index(network, stage)
+    nodes = network.stages[index].nodes
+    name = network.stage_names[index]
+    convs = [k for k, node in enumerate(nodes) if isinstance(node, Conv)]
+    for node in nodes:
+        if isinstance(node, Block):
+            raise refuse(
+                "CTC404",
+                f"{name} holds a block, and rows of layers are rewritten",
+                node.origin,
+                hint="choose a stage of plain layers",
+            )
+    if not convs:
+        raise refuse("CTC404", f"{name} has no convolution", nodes[0].origin)
+    first, last = convs[0], convs[-1]
+    run: list[Conv] = []
+    for k, node in enumerate(nodes[first : last + 1], start=first):
+        if not isinstance(node, Conv):
+            raise refuse(
+                "CTC404",
+                f"{name} has `{node.origin.text}` between its convolutions",
+                node.origin,
+                hint="stages of convolutions alone, behind a pool, are rewritten",
+            )
+        _require_plain(node, is_first=k == first)
+        run.append(node)
+    placed = [p for p in checked.stage(index) if isinstance(p.layer, Conv)]
+    output = placed[-1].output
+    return Site(
+        network,
+        index,
+        nodes[:first],
+        tuple(run),
+        nodes[last + 1 :],
+        placed[0].input.channels,
+        output.height * output.width,
+    )
+
+
+def _require_plain(conv: Conv, *, is_first: bool) -> None:
+    what = ""
+    if conv.groups > 1:
+        what = f"has {conv.groups} groups"
+    elif conv.dilation > 1:
+        what = f"has dilation {conv.dilation}"
+    elif conv.kernel[0] != conv.kernel[1]:
+        what = "is not square"
+    elif conv.stride > 1 and not is_first:
+        what = f"has stride {conv.stride} inside its stage"
+    elif conv.padding is not None:
+        what = "has a padding of its own, which would be lost"
+    if what:
+        raise refuse(
+            "CTC404",
+            f"`{conv.origin.text}` {what}",
+            conv.origin,
+            hint="plain convolutions, padded by the rule, are rewritten",
+        )
+
+
+def plain(conv: Conv, *, kernel: int, filters: int, stride: int = 1) -> Conv:
+    """A convolution like another, of another size and width."""
+    return replace(conv, kernel=(kernel, kernel), filters=filters, stride=stride, padding=None)
+
+
+def trunk(network: Network) -> list[tuple[int, int, Node]]:
+    """Every node of the trunk with its stage and its index in the stage."""
+    return [
+        (s, k, node) for s, stage in enumerate(network.stages) for k, node in enumerate(stage.nodes)
+    ]
+
+
+def with_nodes(network: Network, nodes: Sequence[Node]) -> Network:
+    """The network with other nodes in the places of its own, in the order of `trunk`."""
+    rest = iter(nodes)
+    stages = tuple(
+        replace(stage, nodes=tuple(next(rest) for _ in stage.nodes)) for stage in network.stages
+    )
+    return replace(network, stages=stages)

@@ -1,0 +1,64 @@
+"""A width in closed form: the positive root of the paper's complexity equation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import sqrt
+from typing import NamedTuple
+
+
+class Term(NamedTuple):
+    """n_in * s^2 * n_out, scaled; a width of None is the unknown one."""
+
+    entering: int | None
+    size: int
+    filters: int | None
+    scale: float = 1.0
+
+    def at(self, width: float) -> float:
+        """The term's complexity where the unknown is `width`."""
+        entering = width if self.entering is None else self.entering
+        filters = width if self.filters is None else self.filters
+        return self.scale * entering * self.size**2 * filters
+
+
+class Width(NamedTuple):
+    """A solved width: exact, and rounded to a multiple."""
+
+    exact: float
+    rounded: int
+
+    def __str__(self) -> str:
+        if self.exact == self.rounded:
+            return f"width {self.rounded}"
+        return f"width {self.rounded}, from {self.exact:.1f}"
+
+
+def complexity(terms: Iterable[Term], width: float = 0) -> float:
+    """The sum of terms where the unknown is `width`."""
+    return sum(term.at(width) for term in terms)
+
+
+def solve_width(terms: Iterable[Term], budget: float, multiple: int) -> Width | None:
+    """Return the width at which the terms cost `budget`; None where no positive one does.
+
+    The terms are a quadratic a*w^2 + b*w + c in the unknown; the nearest multiple is
+    taken, at least one.
+    """
+    a = b = c = 0.0
+    for term in terms:
+        weight = term.scale * term.size**2
+        if term.entering is None and term.filters is None:
+            a += weight
+        elif term.entering is None:
+            assert term.filters is not None
+            b += weight * term.filters
+        elif term.filters is None:
+            b += weight * term.entering
+        else:
+            c += weight * term.entering * term.filters
+    room = budget - c
+    if room <= 0 or (a == 0 and b == 0):
+        return None
+    exact = room / b if a == 0 else (sqrt(b * b + 4 * a * room) - b) / (2 * a)
+    return Width(exact, max(multiple, round(exact / multiple) * multiple))
