@@ -54,9 +54,9 @@ def main() -> None:
     print("\n| text of (KB) | parse, ms | ms a KB |")
     print("|---:|---:|---:|")
     line = "(3,64)x2 2/2 (3,128)+(3,128) # a stage\n"
-    for count in (250, 1_000, 4_000, 16_000):
+    for count in (250, 1_000, 4_000, 12_500, 25_600):
         source = Source("text", line * count)
-        low, _ = milliseconds(partial(parse, source), 1)
+        low, _ = milliseconds(partial(parse, source), 3)
         size = len(source.text) / 1000
         print(f"| {size:.0f} | {low:.0f} | {low / size:.2f} |")
 

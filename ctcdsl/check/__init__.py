@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -57,7 +58,13 @@ def check_source(
     if mistakes:
         # Lines with syntax errors are missing: what follows from that is no news, but
         # wrong words and numbers on the other lines are.
-        names = [d for d in problems.found[len(mistakes) :] if "CTC100" < d.code < "CTC200"]
+        lost = set(re.findall(r"\b(?:let|def)[ \t]+(\w+)", source.text))
+        names = [
+            d
+            for d in problems.found[len(mistakes) :]
+            if "CTC100" < d.code < "CTC200"
+            and not (d.code in ("CTC101", "CTC112") and lost & set(_words(d)))
+        ]
         return Report((), tuple(sorted([*mistakes, *names], key=_position)))
     report = _check(networks, problems, input, None)
     lets = (s.name.text for s in tree.statements if isinstance(s, Let))
@@ -91,6 +98,10 @@ def _check(
         if result is not None:
             checked.append(result)
     return Report(tuple(checked), tuple(problems.found))
+
+
+def _words(diagnostic: Diagnostic) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", diagnostic.labels[0].span.text)
 
 
 def _position(diagnostic: Diagnostic) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctcdsl.check.expressions import Expressions, Scope
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import Sides
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import TAG_LETTERS, WORDS, suggest, words
@@ -15,6 +15,8 @@ from ctcdsl.text import Span
 
 MAX_TAG = 1_000_000
 
+_AMOUNTS = {"p": "the padding", "g": "the number of groups", "d": "the dilation"}
+_DIGITS = 18
 _LETTER_TAG = re.compile(r"([pgd])([0-9]+)(?:[x×]([0-9]+))?")
 
 
@@ -58,26 +60,24 @@ class Arguments:
         numbers: dict[str, Sides] = {}
         given: list[str] = []
         for argument in arguments:
-            text = argument.span.text
-            match = _LETTER_TAG.fullmatch(text) if isinstance(argument, n.Name) else None
+            text = argument.text if isinstance(argument, n.Name) else ""
+            match = _LETTER_TAG.fullmatch(text)
             if match is not None and match[1] in letters:
                 letter, first, second = match.groups()
-                height = min(int(first[:9]), MAX_TAG)
-                width = height if second is None else min(int(second[:9]), MAX_TAG)
+                what = _AMOUNTS[letter]
                 if letter in numbers:
-                    what = f"the {TAG_LETTERS[letter]} is given twice"
-                    self._problems.error("CTC104", what, argument.span)
+                    self._problems.error("CTC104", f"{what} is given twice", argument.span)
                 elif second is not None and letter != "p":
-                    what = f"{TAG_LETTERS[letter]} is one number, and `{text}` has two"
-                    self._problems.error("CTC104", what, argument.span)
-                elif letter != "p" and height == 0:
-                    what = f"{TAG_LETTERS[letter]} is at least 1"
-                    self._problems.error("CTC108", what, argument.span)
+                    message = f"{what} is one number, and `{text}` has two"
+                    self._problems.error("CTC104", message, argument.span)
                 else:
-                    numbers[letter] = (height, width)
-            elif isinstance(argument, n.Name) and text in options:
-                if text in given:
-                    self._problems.error("CTC104", f"`{text}` is given twice", argument.span)
+                    low = 0 if letter == "p" else 1
+                    sides = [int(side[:_DIGITS]) for side in (first, second) if side is not None]
+                    if all(self.number(k, low, MAX_TAG, what, argument.span) for k in sides):
+                        numbers[letter] = (sides[0], sides[-1])
+            elif text in options and text in given:
+                self._problems.error("CTC104", f"`{text}` is given twice", argument.span)
+            elif text in options:
                 given.append(text)
             else:
                 self._no_tag(argument, letters, options)
@@ -88,35 +88,32 @@ class Arguments:
             tuple(given),
         )
 
+    def one_of(self, tags: Tags, kinds: Sequence[str], what: str, span: Span) -> None:
+        """Report words among the tags that exclude each other: of `kinds` there is one."""
+        given = [f"`{word}`" for word in tags.words if word in kinds]
+        if len(given) > 1:
+            message = f"{' and '.join(given)} exclude each other"
+            self._problems.error("CTC104", message, span, hint=f"keep one {what}")
+
     def _no_tag(self, argument: n.Argument, letters: str, options: tuple[str, ...]) -> None:
-        text = argument.span.text
-        if not isinstance(argument, n.Name):
-            self._problems.error(
-                "CTC104",
-                f"`{text}` is no tag",
-                argument.span,
-                hint="behind the numbers stand tags such as `p1`, padding 1",
-            )
-            return
-        entry = WORDS.get(text)
-        if entry is not None:
-            where = ", ".join(f"`{option}`" for option in options)
-            self._problems.error(
-                "CTC104",
-                f"`{text}` is no tag of this layer",
-                argument.span,
-                hint=f"its tags are {where}" if where else f"it means: {entry.summary}",
-            )
-            return
-        meant = suggest(text, options)
-        letter_tags = ", ".join(f"`{letter}1` {TAG_LETTERS[letter]} 1" for letter in letters)
-        usual = f"a number follows a letter: {letter_tags}"
-        self._problems.error(
-            "CTC104",
-            f"unknown tag `{text}`",
-            argument.span,
-            hint=f"did you mean `{meant}`?" if meant else usual,
-        )
+        known = [f"`{letter}N` ({TAG_LETTERS[letter]} N)" for letter in letters]
+        known += [f"`{option}`" for option in options]
+        hint = f"behind its number{'s' * ('g' in letters)} stand {', '.join(known)}"
+        message = f"{quoted(argument.span)} is no tag of this layer"
+        text = argument.text if isinstance(argument, n.Name) else ""
+        if isinstance(argument, n.Number) and letters:
+            hint = "a stride stands behind the layer, `/2`; padding is a tag, `p1`"
+        letter_tag = _LETTER_TAG.fullmatch(text)
+        if letter_tag is not None:
+            message = f"`{text}`, {TAG_LETTERS[letter_tag[1]]}, is no tag of this layer"
+        elif text and text in TAG_LETTERS:
+            message = f"the tag `{text}` lacks its number"
+            hint = f"write `{text}1` for {TAG_LETTERS[text]} 1"
+        elif text and text not in WORDS:
+            message = f"unknown tag `{text}`"
+            meant = suggest(text, options)
+            hint = f"did you mean `{meant}`?" if meant else hint
+        self._problems.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
         self, argument: n.Argument, low: int, high: int, what: str, scope: Scope
@@ -128,10 +125,10 @@ class Arguments:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int):
-            text = argument.span.text
+            text = quoted(argument.span)
             is_worth = "" if isinstance(argument, n.Number) else f", which is {value:g}"
             self._problems.error(
-                "CTC108", f"{what} is a whole number, not `{text}`{is_worth}", argument.span
+                "CTC108", f"{what} is a whole number, not {text}{is_worth}", argument.span
             )
             return None
         return value if self.number(value, low, high, what, argument.span) else None
@@ -146,7 +143,7 @@ class Arguments:
             if len(argument.sides) != 2:
                 self._problems.error(
                     "CTC107",
-                    f"{what} is a side or height x width, not `{argument.span.text}`",
+                    f"{what} is a side or height x width, not {quoted(argument.span)}",
                     argument.span,
                     hint="write `3` or `1x7`",
                 )
@@ -171,14 +168,19 @@ class Arguments:
         """Refuse a word that is no layer, and suggest the one meant."""
         entry = WORDS.get(word)
         if entry is not None:
-            message = f"`{word}` is a {entry.kind} word, not a layer"
+            article = "an" if entry.kind[0] in "ao" else "a"
+            message = f"`{word}` is {article} {entry.kind} word, not a layer"
             self._problems.error("CTC101", message, span, hint=f"it means: {entry.summary}")
             return
-        layers = words("layer", "norm", "activation")
-        meant = suggest(word, definitions + layers)
-        self._problems.error(
-            "CTC101",
-            f"unknown layer `{word}`",
-            span,
-            hint=f"did you mean `{meant}`?" if meant else f"the layers are {', '.join(layers)}",
-        )
+        known = (*definitions, *words("layer", "norm", "activation"))
+        repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)
+        if repeated is not None and repeated[1] in known and repeated[3].isdecimal():
+            hint = f"before `x` a word needs a space: `{repeated[1]} x{repeated[3]}`"
+        elif repeated is not None and not repeated[1] and repeated[3].isdecimal():
+            hint = f"repetition is a small x: `x{repeated[3]}`"
+        else:
+            meant = suggest(word, known) or suggest(word, words("header"))
+            hint = f"did you mean `{meant}`?" if meant else f"the layers are {', '.join(known)}"
+            if word[:1] == "x" and not meant:
+                hint = f"repetition by a name is `x({word[1:]})`"
+        self._problems.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)

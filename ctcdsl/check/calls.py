@@ -135,8 +135,7 @@ class Words:
             return None
         width = self._arguments.integer(call.arguments[0], 1, MAX_WIDTH, what, scope)
         tags = self._arguments.tags(call.arguments[1:], options=("linear", *ACTIVATIONS))
-        if len(tags.words) > 1:
-            self._problems.error("CTC104", "one activation at most", call.span, hint="keep one")
+        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", call.span)
         if width is None:
             return None
         for word in tags.words:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ctcdsl.check.expressions import Expressions, Scope, names_in
+from ctcdsl.check.expressions import TAG, Expressions, Scope, names_in
 from ctcdsl.check.problems import Problems
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.words import WORDS
 from ctcdsl.text import Label, Severity
-
-_TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
 
 
 @dataclass(slots=True)
@@ -35,13 +33,15 @@ class DefinitionReader:
         self._problems = problems
         self._expressions = Expressions(problems)
         self._overrides = overrides
+        # The networks of a file share most of its `let`s.
+        self._worked_out: tuple[dict[str, n.Let], dict[str, float | None]] | None = None
 
     def add(self, definition: n.Let | n.Def, to: Definitions) -> None:
         """Take a definition, unless its name is taken."""
         name = definition.name
         names = [name, *(definition.parameters if isinstance(definition, n.Def) else ())]
         for other in names:
-            if other.text in WORDS or _TAG.fullmatch(other.text) or not other.text.isidentifier():
+            if other.text in WORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
                 self._reserved(other)
         if isinstance(definition, n.Def):
             self._parameters(definition)
@@ -57,10 +57,12 @@ class DefinitionReader:
 
     def values(self, of: Definitions) -> dict[str, float | None]:
         """What each `let` is worth, or its override; None for those with mistakes."""
-        values: dict[str, float | None] = {}
-        for name in of.lets:
-            self._resolve(name, of, values, [])
-        return values
+        if self._worked_out is None or self._worked_out[0] != of.lets:
+            values: dict[str, float | None] = {}
+            for name in of.lets:
+                self._resolve(name, of, values, [])
+            self._worked_out = dict(of.lets), values
+        return self._worked_out[1]
 
     def _resolve(
         self, name: str, of: Definitions, values: dict[str, float | None], path: list[str]
@@ -92,7 +94,7 @@ class DefinitionReader:
         entry = WORDS.get(name.text)
         if entry is not None:
             why = f"`{name.text}` is a word of the language: {entry.summary}"
-        elif _TAG.fullmatch(name.text):
+        elif TAG.fullmatch(name.text):
             why = f"`{name.text}` is a tag"
         else:
             why = f"`{name.text}` is no name: letters, digits and `_` make one"
@@ -110,17 +112,18 @@ class DefinitionReader:
 
 def warn_of_unused(statements: Iterable[n.Statement], problems: Problems) -> None:
     """Warn of definitions and parameters that nothing uses (CTC904)."""
-    mentions = [(statement, set(names_in(statement))) for statement in _without_heads(statements)]
+    statements = tuple(statements)
+    mentions = Counter(name for body in _without_heads(statements) for name in set(names_in(body)))
     for definition in statements:
         if not isinstance(definition, n.Let | n.Def):
             continue
         name = definition.name.text
         body = definition.value if isinstance(definition, n.Let) else definition.items
-        if not any(name in names for node, names in mentions if node is not body):
+        used = set(names_in(body))
+        if mentions[name] == (name in used):  # by itself at most
             word = "let" if isinstance(definition, n.Let) else "def"
             _unused(f"`{word} {name}` is never used", definition.name, problems)
         if isinstance(definition, n.Def):
-            used = set(names_in(definition.items))
             for parameter in definition.parameters:
                 if parameter.text not in used:
                     what = f"parameter `{parameter.text}` of `{name}` is never used"

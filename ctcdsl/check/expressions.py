@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import WORDS, suggest
 from ctcdsl.text import Span
@@ -14,6 +14,8 @@ from ctcdsl.text import Span
 LARGEST = 10**15
 """Values are cut here: whatever they stand for is refused long before."""
 
+TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
+"""A letter with its number, such as `p1`: never a name."""
 
 _SIGNS = {"+": 1, "-": -1, "−": -1}
 _TIMES = frozenset({"*", "×", "x"})
@@ -49,7 +51,7 @@ class Expressions:
         if isinstance(argument, n.Size):
             self._problems.error(
                 "CTC107",
-                f"`{argument.span.text}` is a size, and a number is expected",
+                f"{quoted(argument.span)} is a size, and a number is expected",
                 argument.span,
             )
             return None
@@ -71,7 +73,7 @@ class Expressions:
             elif token in _SIGNS:
                 total += sign * product
                 product, sign, expecting = 1, _SIGNS[token], True
-            elif token in _TIMES:
+            elif token in _TIMES and not expecting:
                 expecting = True
             elif token[0] == "/":
                 product = self._divided(product, self._term(token[1:], scope, span), span)
@@ -113,10 +115,12 @@ class Expressions:
             return value
         known = tuple(scope.values)
         meant = suggest(name, known)
-        if meant:
+        if name in WORDS:
+            hint = f"`{name}` is a word of the language: {WORDS[name].summary}"
+        elif TAG.fullmatch(name):
+            hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"
+        elif meant:
             hint = f"did you mean `{meant}`?"
-        elif name in WORDS:
-            hint = f"`{name}` is a {WORDS[name].kind} word: {WORDS[name].summary}"
         else:
             hint = f"give it a value: `let {name} = …`"
         self._problems.error("CTC112", f"`{name}` has no value here", span, hint=hint)
@@ -124,7 +128,7 @@ class Expressions:
 
     def _divided(self, value: float, divisor: float, span: Span) -> float:
         if divisor == 0:
-            self._problems.error("CTC108", f"`{span.text}` divides by zero", span)
+            self._problems.error("CTC108", f"{quoted(span)} divides by zero", span)
             raise _Wrong
         if isinstance(value, int) and isinstance(divisor, int) and value % divisor == 0:
             return value // divisor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ctcdsl.check.arguments import Arguments
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.check.styles import read_style
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax import nodes as n
@@ -77,7 +77,7 @@ class HeaderReader:
         if len(size.sides) != 3:
             self._problems.error(
                 "CTC107",
-                f"an input is channels x height x width, and `{size.span.text}` has"
+                f"an input is channels x height x width, and {quoted(size.span)} has"
                 f" {len(size.sides)} number{'s' * (len(size.sides) != 1)}",
                 size.span,
                 hint="write `input 3x224x224`",
@@ -93,7 +93,7 @@ class HeaderReader:
     def _side(self, size: n.Size, high: int, what: str) -> int | None:
         if len(size.sides) != 1:
             self._problems.error(
-                "CTC107", f"{what} is one number, not `{size.span.text}`", size.span
+                "CTC107", f"{what} is one number, not {quoted(size.span)}", size.span
             )
             return None
         side = size.sides[0]
@@ -106,7 +106,7 @@ class HeaderReader:
             if len(size.sides) > 2:
                 self._problems.error(
                     "CTC107",
-                    f"a map is one side or height x width, not `{size.span.text}`",
+                    f"a map is one side or height x width, not {quoted(size.span)}",
                     size.span,
                     hint="write `maps 36 18 6`",
                 )

@@ -10,7 +10,7 @@ from ctcdsl.check.arguments import Arguments
 from ctcdsl.check.calls import Words
 from ctcdsl.check.definitions import Definitions
 from ctcdsl.check.expressions import Scope
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.check.windows import MAX_KERNEL, Windows
 from ctcdsl.ir import (
     Block,
@@ -28,7 +28,7 @@ from ctcdsl.ir import (
 from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.text import Span
+from ctcdsl.text import Label, Severity, Span
 
 MAX_LAYERS = 10_000
 
@@ -54,22 +54,19 @@ class Items:
         self._opened = 0
         self._repeats = 0  # layers made by all repetitions, to stop what would never end
 
-    def nodes(self, items: Sequence[n.Item], channels: int) -> tuple[list[Node], int]:
-        """The nodes of a line which `channels` enter, and the channels that leave it."""
-        nodes, after = self._sequence(items, channels, Scope(self._values))
-        return nodes, after if after is not None else channels
+    def nodes(self, items: Sequence[n.Item], channels: int | None) -> tuple[list[Node], int | None]:
+        """The nodes of a line which `channels` enter, and the channels that leave it.
+
+        They are None, unknown, behind a mistake.
+        """
+        return self._sequence(items, channels, Scope(self._values, lost=channels is None))
 
     def _sequence(
         self, items: Sequence[n.Item], channels: int | None, scope: Scope
     ) -> tuple[list[Node], int | None]:
         """Read items in turn; the channels are None, unknown, behind a mistake."""
         nodes: list[Node] = []
-        if self._depth >= MAX_DEPTH:
-            self._problems.error(
-                "CTC004",
-                f"brackets and `def`s are nested more than {MAX_DEPTH} deep",
-                items[0].span,
-            )
+        if self._too_deep(items[0].span):
             return nodes, None
         self._depth += 1
         for item in items:
@@ -77,6 +74,14 @@ class Items:
             nodes += found
         self._depth -= 1
         return nodes, channels
+
+    def _too_deep(self, span: Span) -> bool:
+        """Whether `span` is nested too deep, reported if so."""
+        if self._depth < MAX_DEPTH:
+            return False
+        message = f"brackets, `def`s, `/s` and `xN` are nested more than {MAX_DEPTH} deep"
+        self._problems.error("CTC004", message, span)
+        return True
 
     # -------------------------------------------------------------- postfixes
 
@@ -87,8 +92,20 @@ class Items:
         if upto == 0:
             return self._primary(item, channels, scope)
         postfix = item.postfixes[upto - 1]
+        if self._too_deep(postfix.span):
+            return [], None
+        self._depth += 1
         if isinstance(postfix, n.Times):
-            return self._repeated(item, upto, postfix, channels, scope)
+            found = self._repeated(item, upto, postfix, channels, scope)
+        else:
+            found = self._strided(item, upto, postfix, channels, scope)
+        self._depth -= 1
+        return found
+
+    def _strided(
+        self, item: n.Item, upto: int, postfix: n.Stride, channels: int | None, scope: Scope
+    ) -> tuple[list[Node], int | None]:
+        """Read an item and give it a stride."""
         stride = self._stride(postfix, scope)
         if upto == 1 and _is_pool(item.primary):
             span = item.primary.span.to(postfix.span)
@@ -185,12 +202,13 @@ class Items:
         return [layer], None if channels is None else channels_after((layer,), channels)
 
     def _no_stride(self, primary: n.Number | n.Call) -> None:
-        text = primary.span.text
+        text = quoted(primary.span)
         if isinstance(primary, n.Number):
-            message = f"`{text}` alone is no layer: a pool is `k/s`, window size and stride"
+            message = f"{text} alone is no layer: a pool is `k/s`, window size and stride"
         else:
-            message = f"`{text}` has no stride"
-        self._problems.error("CTC102", message, primary.span, hint=f"write `{text}/2` for stride 2")
+            message = f"{text} has no stride"
+        hint = f"write `{text[1:-1]}/2` for stride 2"
+        self._problems.error("CTC102", message, primary.span, hint=hint)
 
     # ----------------------------------------------------- blocks, definitions
 
@@ -211,7 +229,7 @@ class Items:
                 if isinstance(layer, GlobalPool | SpatialPyramid | Linear):
                     self._problems.error(
                         "CTC301",
-                        f"`{layer.origin.text}` leaves a vector, and branches hold maps",
+                        f"{quoted(layer.origin)} leaves a vector, and branches hold maps",
                         layer.origin,
                         hint="the head comes last, outside of all brackets",
                     )
@@ -237,8 +255,14 @@ class Items:
             self._problems.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
             return [], None
         if self._opened > MAX_LAYERS:
-            message = f"definitions are opened more than {MAX_LAYERS:,} times"
-            self._problems.error("CTC108", message, self._defs[(self._path or [name])[0]].name.span)
+            outermost = self._defs[(self._path or [name])[0]].name
+            self._problems.add(
+                Severity.ERROR,
+                "CTC108",
+                f"`{outermost.text}` opens definitions more than {MAX_LAYERS:,} times",
+                outermost.span,
+                hint="each `def` that uses another one twice doubles the layers",
+            )
             return [], None
         if len(arguments) != len(parameters):
             wanted = ", ".join(parameter.text for parameter in parameters)
@@ -247,6 +271,7 @@ class Items:
                 "CTC102",
                 f"`{name}` takes {takes}{f' ({wanted})' * bool(wanted)}, not {len(arguments)}",
                 span,
+                also=(Label(definition.name.span, "defined here"),),
                 hint=f"write `{name}{f'({wanted})' * bool(wanted)}`",
             )
             return [], None

@@ -49,7 +49,7 @@ def lay_out(tree: n.File, name: str, values: Mapping[str, float]) -> Layout:
             definition_reader.add(statement, definitions)
     known = {**definition_reader.values(definitions), "classes": headers.classes}
     reader = Items(problems, headers.style, definitions, known)
-    channels = headers.input.channels
+    channels: int | None = headers.input.channels
     laid: list[LaidLine] = []
     for line in lines:
         items: list[tuple[n.Item, tuple[Node, ...]]] = []

@@ -10,7 +10,8 @@ _PAPER = {1: 0, 3: 1, 5: 2, 7: 0, 11: 0}
 class PaddingRule:
     """The padding of a chain's windows by a rule, one after another from the chain's start.
 
-    Under `pad paper` it matters how many 2x2 filters stand directly before one.
+    Under `pad paper` it matters how many 2x2 filters stand before one without another size
+    between them; 1x1 filters, which change no map, do not count.
     """
 
     def __init__(self, rule: PadRule) -> None:
@@ -22,7 +23,7 @@ class PaddingRule:
         if not isinstance(layer, Conv | Pool):
             return (0, 0)
         padding = layer.padding if layer.padding is not None else self._of(layer)
-        if isinstance(layer, Conv):
+        if isinstance(layer, Conv) and layer.kernel != (1, 1):
             self._twos = self._twos + 1 if layer.kernel == (2, 2) else 0
         return padding
 

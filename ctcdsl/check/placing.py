@@ -108,12 +108,13 @@ class Placer:
 
     def _divides(self, groups: int, channels: int, what: str, layer: Layer) -> None:
         if channels % groups:
-            near = [n for n in range(channels, 0, -1) if channels % n == 0 and n < groups][:1]
+            fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
+            more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
             self._problems.error(
                 "CTC207",
                 f"{groups} groups do not divide the {channels} {what}",
                 layer.origin,
-                hint=f"{near[0]} groups would" if near else "use more channels",
+                hint=f"{' or '.join(map(str, [fewer, *more]))} would",
             )
 
     # ----------------------------------------------------------------- blocks

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ctcdsl.text import Diagnostic, Label, Severity, Span
+
+_LONGEST = 60
+"""Longer pieces of a spec are quoted cut."""
+
+
+def quoted(span: Span) -> str:
+    """What the author wrote, as a message quotes it: on one line, and not too long."""
+    text = " ".join(re.sub(r"#[^\n]*|\\(?=[ \t]*\n)", " ", span.text).split())
+    return f"`{text[:_LONGEST]}…`" if len(text) > _LONGEST else f"`{text}`"
 
 
 class Problems:

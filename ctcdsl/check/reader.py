@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,26 +11,34 @@ from types import MappingProxyType
 from ctcdsl.check.definitions import DefinitionReader, Definitions, warn_of_unused
 from ctcdsl.check.headers import HeaderReader, Headers
 from ctcdsl.check.items import Items
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.check.stages import StageReader
 from ctcdsl.ir import Dropout, Head, Linear, Network, PadRule, SpatialPyramid, Style
 from ctcdsl.ir.unparse import holds_conv
 from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import words
 from ctcdsl.text import Label, Severity, Span
 
 PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
 """The head of every network of the paper (Sections 3.1 and 5)."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*['′]*([+−-]([A-Za-z_][A-Za-z0-9_]*['′]*|[0-9]+))*")
 
 NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A network while its lines are read."""
+    """A network while its lines are read; `wrong` where something above them is."""
 
     headers: Headers
     definitions: Definitions
     lines: list[n.Line] = field(default_factory=list)
+    wrong: bool = False
+
+    def another(self) -> _Draft:
+        """A draft for which the same headers and definitions hold."""
+        return _Draft(self.headers.copy(), self.definitions.copy(), wrong=self.wrong)
 
 
 def read_networks(
@@ -56,24 +65,28 @@ class _Reader:
         self._names: dict[str, Span] = {}
 
     def networks(self) -> list[Network]:
-        shared = Headers()  # what stands before the first `net` holds for every network
-        above = Definitions()  # and so do definitions
-        draft = _Draft(shared, above)
+        # What stands before the first `net` holds for every network.
+        shared = draft = _Draft(Headers(), Definitions())
         for statement in self._tree.statements:
             match statement:
                 case n.Header(word="net"):
-                    if draft.headers is not shared or draft.lines:
+                    if draft is not shared or draft.lines:
                         self._finish(draft)
-                    draft = _Draft(shared.copy(), above.copy())
+                    draft = shared.another()
                     self._headers.read(statement, draft.headers)
                 case n.Header(word) if draft.lines:
                     self._too_low("a header", word, statement.span)
                 case n.Header():
+                    before = self._problems.errors
                     self._headers.read(statement, draft.headers)
+                    draft.wrong = draft.wrong or self._problems.errors > before
                 case n.Let(name) | n.Def(name) if draft.lines:
                     self._too_low("a definition", name.text, name.span)
-                case n.Let() | n.Def():
                     self._definitions.add(statement, draft.definitions)
+                case n.Let() | n.Def():
+                    before = self._problems.errors
+                    self._definitions.add(statement, draft.definitions)
+                    draft.wrong = draft.wrong or self._problems.errors > before
                 case n.Line():
                     draft.lines.append(statement)
                 case n.Table():
@@ -88,7 +101,7 @@ class _Reader:
                             ),
                             hint="remove the `net` line or the layers above it",
                         )
-                        draft = _Draft(shared.copy(), above.copy())
+                        draft = shared.another()
                     else:
                         self._table(statement, draft)
         if draft.lines or draft.headers.name is not None:
@@ -143,11 +156,19 @@ class _Reader:
                     hint="its first cell is the network's name",
                 )
                 continue
-            own = draft.headers.copy()
-            own.name = name.span.text
-            own.seen = {**draft.headers.seen, "net": name.span}
-            line = n.Line(None, items, items[0].span.to(items[-1].span))
-            self._finish(_Draft(own, draft.definitions, [line]))
+            own = draft.another()
+            own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
+            if not _NAME.fullmatch(own.headers.name):
+                self._problems.error(
+                    "CTC304",
+                    f"{quoted(name.span)} is no name for a network",
+                    name.span,
+                    hint="the first cell of a row is a name, such as `A`, `B'` or `VGG16`",
+                )
+                continue
+            own.headers.seen = {**draft.headers.seen, "net": name.span}
+            own.lines.append(n.Line(None, items, items[0].span.to(items[-1].span)))
+            self._finish(own)
 
     # --------------------------------------------------------------- networks
 
@@ -167,7 +188,7 @@ class _Reader:
         values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
         items = Items(self._problems, headers.style, draft.definitions, values)
         stages, head = self._stages.read(draft.lines, items, headers.input.channels)
-        if self._problems.errors > before:
+        if self._problems.errors > before or draft.wrong:
             return
         if not any(holds_conv(node) for stage in stages for node in stage.nodes):
             self._problems.error(
@@ -214,5 +235,9 @@ class _Reader:
 
 
 def _file_stem(path: str) -> str:
-    """What a network without a name is called: its file's name, or `stdin`."""
-    return os.path.splitext(os.path.basename(path))[0].strip("<>") or "network"
+    """What a network without a name is called: its file's name as a name, or `stdin`."""
+    stem = os.path.splitext(os.path.basename(path))[0].strip("<>")
+    if _NAME.fullmatch(stem) and stem not in words("header"):
+        return stem
+    stem = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "network"
+    return f"net_{stem}" if stem[0].isdigit() or stem in words("header") else stem

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from keyword import iskeyword
 
 from ctcdsl.check.items import MAX_LAYERS, Items
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import (
     Activate,
     Dropout,
@@ -67,6 +67,7 @@ class StageReader:
         head: list[HeadLayer] | None = None
         head_name = "head"
         count = 0
+        entering: int | None = channels
         for line in lines:
             self._label(line, labels)
             if line.label == "head":
@@ -75,7 +76,7 @@ class StageReader:
                     continue
             trunk: list[Node] = []
             begun = head is not None and line.label != "head"
-            nodes, channels = items.nodes(line.items, channels)
+            nodes, entering = items.nodes(line.items, entering)
             count += sum(1 for _ in layers_of(nodes))
             for node in nodes:
                 if head is None and not isinstance(node, GlobalPool | SpatialPyramid | Linear):
@@ -110,7 +111,7 @@ class StageReader:
         if classifier is not None:
             self._problems.error(
                 "CTC301",
-                f"`{layer.origin.text}` stands behind the classifier",
+                f"{quoted(layer.origin)} stands behind the classifier",
                 layer.origin,
                 also=(Label(classifier.origin, "`fc` alone is the classifier, and comes last"),),
                 hint="write `fc(n)` for a hidden layer of n outputs",
@@ -120,7 +121,7 @@ class StageReader:
         """Report a node that needs a map but stands behind one that leaves a vector."""
         if _is_vector(head):
             message = (
-                f"`{node.origin.text}` needs a feature map, and `{head[-1].origin.text}` leaves"
+                f"{quoted(node.origin)} needs a feature map, and {quoted(head[-1].origin)} leaves"
                 " a vector"
             )
         else:

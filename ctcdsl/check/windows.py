@@ -94,23 +94,16 @@ class Windows:
             conv = replace(conv, norm=None, activation=None)
         if "linear" in tags.words:
             conv = replace(conv, activation=None)
-        kinds = {"norm": 0, "activation": 0, "bias": 0}
         for word in tags.words:
             if word in NORMS:
                 conv = replace(conv, norm="bn" if word == "bn" else "ln")
-                kinds["norm"] += 1
             elif word in ACTIVATIONS:
                 conv = replace(conv, activation=activation(word))
-                kinds["activation"] += 1
             elif word in ("bias", "nobias"):
                 conv = replace(conv, bias=word == "bias")
-                kinds["bias"] += 1
-            elif word == "linear":
-                kinds["activation"] += 1
-        for kind, count in kinds.items():
-            if count > 1:
-                what = f"the tags give this convolution {count} values for its {kind}"
-                self._problems.error("CTC104", what, conv.origin, hint="keep one")
+        self._arguments.one_of(tags, NORMS, "norm", conv.origin)
+        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin)
+        self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
         return conv
 
     # ------------------------------------------------------------------ pools

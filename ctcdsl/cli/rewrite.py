@@ -12,6 +12,7 @@ from ctcdsl.cli.report import show
 from ctcdsl.ir import Network
 from ctcdsl.passes import Contract, Interval, Step, require_within, run_passes
 from ctcdsl.passes.equation import as_json, report_line
+from ctcdsl.passes.family import Family, chain_family, find_family
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.passes.respell import respell
 from ctcdsl.syntax.nodes import Header
@@ -34,16 +35,20 @@ def interval(text: str) -> Interval:
 
 
 @click.command("rewrite")
-@click.argument("spec", required=False)
+@click.argument("specs", nargs=-1)
 @click.option(
     "--pass",
     "passes",
     multiple=True,
-    required=True,
     metavar="NAME[:k=v,…]",
     help="A rewrite to apply; may be repeated. `ctcdsl passes` lists them.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write here.  [default: standard output]")
+@click.option(
+    "--graph",
+    metavar="FILE",
+    help="Draw the chain as SVG; without --pass, which of several networks come from which.",
+)
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @click.option("--name", metavar="NAME", help="The new network's name.  [default: the old one]")
 @click.option(
@@ -70,9 +75,10 @@ def interval(text: str) -> Interval:
     help="json: the steps with their equations, and the spec, as data.",
 )
 def command(
-    spec: str | None,
+    specs: tuple[str, ...],
     passes: tuple[str, ...],
     output: str | None,
+    graph: str | None,
     net: str | None,
     name: str | None,
     within: Interval | None,
@@ -85,11 +91,19 @@ def command(
 
     The complexity equation of each step goes to standard error: layers touched, before and
     after, as in the paper's Section 4. Without SPEC, standard input is read, so that
-    rewrites pipe into each other.
+    rewrites pipe into each other. `rewrite --graph family.svg specs/*.ctc` draws which of
+    many networks are rewrites of which.
     """
+    if not passes and graph is not None:
+        _draw(find_family([named.checked for named in checked_or_exit(or_stdin(specs))]), graph)
+        return
+    if not passes:
+        raise click.UsageError("say what to do: `--pass NAME`; `ctcdsl passes` lists them")
+    if len(specs) > 1:
+        raise click.UsageError("one spec is rewritten at a time; `--graph` alone takes several")
     known = registered()
     chain = [create(text, known) for text in passes]
-    (file,) = or_stdin([spec] if spec else [])
+    (file,) = or_stdin(specs)
     source = read_source(file)
     start = pick(checked_or_exit([source], values=values), net, file)
     contracts = [Contract(contract) for contract in frozen]
@@ -99,6 +113,8 @@ def command(
         require_within(within, start, end)
     after = end.network if name is None else _renamed(end.network, name)
     text = respell(source, start.network, after, dict(values))
+    if graph is not None:
+        _draw(chain_family([start, *(step.after for step in steps)], chain), graph)
     if form == "json":
         import json
 
@@ -118,6 +134,14 @@ def _report(steps: list[Step], start: CheckedNetwork) -> None:
         for remark in step.remarks:
             click.echo(f"  {remark}", err=True)
     show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903"))
+
+
+def _draw(family: Family, file: str) -> None:
+    from ctcdsl.passes.drawing import draw
+
+    write_whole(file, draw(family).encode())
+    networks, rewrites = len(family.names), len(family.relations)
+    click.echo(f"{networks} networks and {rewrites} rewrites drawn in {file}", err=True)
 
 
 def _renamed(network: Network, name: str) -> Network:

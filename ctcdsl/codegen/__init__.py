@@ -1,5 +1,6 @@
 """Code from checked networks."""
 
-from ctcdsl.codegen.pytorch import class_name, generate
+from ctcdsl.codegen.names import class_name
+from ctcdsl.codegen.pytorch import generate
 
 __all__ = ["class_name", "generate"]

@@ -6,7 +6,8 @@ import linecache
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.check import CheckedNetwork
-from ctcdsl.codegen.pytorch import class_name, generate
+from ctcdsl.codegen.names import class_name
+from ctcdsl.codegen.pytorch import generate
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,6 +7,7 @@ from typing import Any, cast
 from lark import Token
 
 from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.lexing import MAX_DEPTH, TooDeep
 from ctcdsl.text import Source, Span
 
 _MAX_DIGITS = 18
@@ -113,22 +114,24 @@ class Builder:
         digits = token[1:]
         span = self._token_span(token)
         value = _integer(digits) if digits.isdecimal() else n.Expression((digits,), span)
-        return self._extended(item, n.Stride(value, span))
+        return self._extended(item, n.Stride(value, span), token)
 
     def repeated(self, children: list[Any]) -> n.Item:
         item, times, counts = children
         span = self._span(times, counts)
         for amount in _sides(counts):  # x4x2 repeats twice
-            item = self._extended(item, n.Times(amount, span))
+            item = self._extended(item, n.Times(amount, span), times)
         return cast("n.Item", item)
 
     def repeated_by(self, children: list[Any]) -> n.Item:
         item, times, _, argument, closing = children
         tokens = argument.tokens if isinstance(argument, n.Expression) else (argument.span.text,)
         count = n.Expression(tokens, argument.span)
-        return self._extended(item, n.Times(count, self._span(times, closing)))
+        return self._extended(item, n.Times(count, self._span(times, closing)), times)
 
-    def _extended(self, item: n.Item, postfix: n.Postfix) -> n.Item:
+    def _extended(self, item: n.Item, postfix: n.Postfix, token: Token) -> n.Item:
+        if len(item.postfixes) >= MAX_DEPTH:
+            raise TooDeep(token)
         primary = item.primary
         if (
             isinstance(postfix, n.Stride)

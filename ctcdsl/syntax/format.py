@@ -23,8 +23,6 @@ def format_file(tree: n.File, *, unicode: bool = False) -> str:
     for _, run in groupby(tree.statements, key=type):
         statements = list(run)
         width = _label_width(statements)
-        heads = [_head(s) for s in statements if isinstance(s, n.Def)]
-        equals = max(map(len, heads), default=0)
         for statement in statements:
             match statement:
                 case n.Header():
@@ -33,7 +31,7 @@ def format_file(tree: n.File, *, unicode: bool = False) -> str:
                 case n.Let(name, value):
                     text = [_behind(f"let {name.text} = {_argument(value)}", statement.trivia)]
                 case n.Def():
-                    head = f"{_head(statement).ljust(equals)} = "
+                    head = f"{_head(statement)} = "
                     text = _wrap(head, format_items(statement.items, times))
                     text[-1] = _behind(text[-1], statement.trivia)
                 case n.Line():

@@ -14,7 +14,7 @@ MAX_DEPTH = 64
 
 
 class TooDeep(Exception):
-    """Brackets are nested beyond `MAX_DEPTH` at `token`."""
+    """Nesting beyond `MAX_DEPTH` ends at `token`: that of brackets, `/s` or `xN`."""
 
     def __init__(self, token: Token) -> None:
         super().__init__(token)

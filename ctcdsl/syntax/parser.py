@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -44,7 +47,7 @@ class Parser:
 
     def parse(self, source: Source) -> tuple[File, list[Diagnostic]]:
         """Parse a source; with mistakes, the tree holds the lines that were right."""
-        with self._busy:
+        with self._busy, _collector_paused():
             return self._parse(source)
 
     def _parse(self, source: Source) -> tuple[File, list[Diagnostic]]:
@@ -54,20 +57,28 @@ class Parser:
         mistakes: list[Diagnostic] = []
 
         def recover(error: UnexpectedInput) -> bool:
-            if len(mistakes) >= MAX_MISTAKES:
-                return False
-            from ctcdsl.syntax.mistakes import unexpected_characters, unexpected_token
+            from ctcdsl.syntax.mistakes import begins_line, unexpected_characters, unexpected_token
 
             if self._lines.skipping:
                 return True
+            if len(mistakes) >= MAX_MISTAKES:
+                given_up = f"there are more than {MAX_MISTAKES} mistakes: below, nothing was read"
+                mistakes[-1] = mistakes[-1]._replace(notes=(given_up,))
+                return False
             if isinstance(error, UnexpectedCharacters):
                 mistakes.append(unexpected_characters(source, error))
             else:
                 assert isinstance(error, UnexpectedToken)
                 mistakes.append(unexpected_token(source, error, self._lines.brackets))
+            _back_to_line_start(error)
+            if isinstance(error, UnexpectedToken) and begins_line(source, error.token):
+                # An unclosed bracket above, most likely: this line may be right.
+                self._lines.begin()
+                if error.token.type in _choices(error):
+                    error.interactive_parser.feed_token(error.token)
+                    return True
             if not isinstance(error, UnexpectedToken) or error.token.type not in _LINE_ENDS:
                 self._lines.skip_line()
-            _back_to_line_start(error)
             return True
 
         try:
@@ -83,14 +94,35 @@ class Parser:
         return attach(tree, self._comments), mistakes
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python's cyclic collector from running meanwhile.
+
+    A tree of a million nodes holds no cycles, and looking for some over and over, while it
+    grows, would cost as much again as parsing.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _back_to_line_start(error: UnexpectedInput) -> None:
     """Unwind the parser to where a statement, or a table's row, may begin."""
     assert isinstance(error, UnexpectedCharacters | UnexpectedToken)
     state = error.interactive_parser.parser_state
-    table = state.parse_conf.states
-    while not ({"NET", "END"} & table[state.position].keys()):
+    while not ({"LET", "END"} & _choices(error)):
         state.state_stack.pop()
         state.value_stack.pop()
+
+
+def _choices(error: UnexpectedCharacters | UnexpectedToken) -> set[str]:
+    """The tokens that the parser could take now."""
+    state = error.interactive_parser.parser_state
+    return set(state.parse_conf.states[state.position])
 
 
 def _empty(source: Source) -> File:

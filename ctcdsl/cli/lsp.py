@@ -1,0 +1,39 @@
+"""`ctcdsl lsp`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib.util import find_spec
+
+import click
+
+from ctcdsl.text import Diagnostic, UserError
+
+
+@click.command("lsp")
+@click.option("--stdio", is_flag=True, help="Speak over standard input and output: always so.")
+def command(stdio: bool) -> int:
+    """Serve an editor: the language server, over standard input and output.
+
+    Diagnostics, hover with maps and costs, completion, formatting, definitions. Editors start
+    it themselves; docs/editors.md shows how to tell them. Needs the packages of the extra
+    `lsp`. Exits with 1 where the editor goes without saying so.
+    """
+    if find_spec("pygls") is None:
+        raise UserError(
+            Diagnostic(
+                code="CTC501",
+                message="the language server needs the package pygls, which is not installed",
+                hints=("pip install 'ctcdsl[lsp]'",),
+            )
+        )
+    from ctcdsl.editors.server import serve
+
+    gc.enable()  # a server runs for days
+    # The protocol alone may write to standard output: what else is printed goes to the log.
+    sys.stdout.flush()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as protocol:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        return int(not serve(sys.stdin.buffer, protocol))

@@ -1,0 +1,289 @@
+"""Blocks as classes: their parameters, and the call that makes each block."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ctcdsl.check import Placed
+from ctcdsl.check.checked import flat
+from ctcdsl.codegen.calls import Argument, Call, Number, Role, Written
+from ctcdsl.codegen.families import Family, Instance, families, height
+from ctcdsl.codegen.layers import Layers
+from ctcdsl.codegen.names import block_name, parameter_name
+from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Vector
+from ctcdsl.ir import Block, Join
+
+_ONE = Expression("1")
+_LAST = Role.PADDING
+
+
+class Condition(NamedTuple):
+    """Pairs that are equal exactly where the shape stays; or a parameter that says so."""
+
+    tests: tuple[tuple[Expression, Expression], ...] = ()
+    flag: str = ""
+
+    def text(self, names: Names, *, negated: bool = False) -> str:
+        """The condition, or its opposite, as code."""
+        if self.flag:
+            return f"not {self.flag}" if negated else self.flag
+        sign, word = ("!=", " or ") if negated else ("==", " and ")
+        return word.join(f"{names[a]} {sign} {names[b]}" for a, b in self.tests)
+
+
+class BranchCode(NamedTuple):
+    """A branch of a class, as calls and the expressions of their numbers.
+
+    Without calls it is the identity. Under a condition it is there only where the shape
+    stays; a projection, on the contrary, only where it does not.
+    """
+
+    attribute: str
+    calls: tuple[tuple[Call, tuple[Expression, ...]], ...]
+    condition: Condition | None = None
+
+    def without_maps(self) -> BranchCode:
+        """The branch without the comments of its calls."""
+        return self._replace(calls=tuple((replace(c, note=""), n) for c, n in self.calls))
+
+    def written(self, names: Names) -> list[Written]:
+        """The calls as text."""
+        return [call.written(names[e] for e in numbers) for call, numbers in self.calls]
+
+
+class Names(dict[Expression, str]):
+    """How expressions are written: by the name of a local variable where they have one."""
+
+    def __missing__(self, expression: Expression) -> str:
+        return str(expression)
+
+
+class BlockCode(NamedTuple):
+    """What the class of a family says.
+
+    `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
+    None where the instances have no such expression in common.
+    """
+
+    name: str
+    family: Family
+    parameters: tuple[Parameter, ...]
+    flags: dict[str, Sequence[bool]]
+    names: Names
+    branches: tuple[BranchCode, ...]
+    inputs: str | None
+    outputs: str | None
+    scale: str | None
+
+
+class Blocks:
+    """The blocks of a network.
+
+    `calls` makes each block, by its name; `classes` are in the order in which they are
+    first needed, inner ones before those that use them.
+    """
+
+    def __init__(self, nodes: Sequence[Placed], layers: Layers, network: str) -> None:
+        self.calls: dict[str, Call] = {}
+        self.classes: list[BlockCode] = []
+        blocks = [placed for placed in flat(nodes) if isinstance(placed.layer, Block)]
+        taken = {network}
+        for level in range(1, 1 + max(map(height, blocks), default=0)):
+            here = [placed for placed in blocks if height(placed) == level]
+            for family in families(here, layers, self.calls):
+                name = block_name(family.wanted_name, taken)
+                taken.add(name)
+                code = _FamilyWriter(family, taken).code(name)
+                self.classes.append(code)
+                for index, instance in enumerate(family.instances):
+                    self.calls[instance.placed.name] = _call(code, instance, index)
+        order = {placed.name: index for index, placed in enumerate(blocks)}
+        self.classes.sort(key=lambda code: order[code.family.first.placed.name])
+
+
+def _call(code: BlockCode, instance: Instance, index: int) -> Call:
+    """The call that makes an instance, the `index`th of its family."""
+    arguments: list[Argument] = []
+    for parameter in code.parameters:
+        value = parameter.values[index]
+        assert value is not None
+        keyword = parameter.name if parameter.keyword_only else ""
+        arguments.append(Argument(Number(value, parameter.role), keyword, parameter.default))
+    for flag, values in code.flags.items():
+        arguments.append(Argument(str(values[index]), flag))
+    channels, high, wide = instance.placed.output
+    return Call(code.name, tuple(arguments), f"{channels} x {high} x {wide}")
+
+
+class _FamilyWriter:
+    """Works out the class of one family."""
+
+    def __init__(self, family: Family, taken: set[str]) -> None:
+        self._family = family
+        self._taken = taken
+        placed = [instance.placed for instance in family.instances]
+        self._inputs: Vector = tuple(p.input.channels for p in placed)
+        self._outputs: Vector = tuple(p.output.channels for p in placed)
+        self._unifier = Unifier(self._inputs, self._outputs, _given(family))
+        self._flags: dict[str, Sequence[bool]] = {}
+
+    def code(self, name: str) -> BlockCode:
+        family, unifier = self._family, self._unifier
+        count = len(family.forms)
+        partial = [any(i.branches[k] is None for i in family.instances) for k in range(count)]
+        numbers: dict[int, tuple[tuple[Call, tuple[Expression, ...]], ...]] = {}
+        # What all instances have decides on the parameters.
+        for k in sorted(range(count), key=lambda k: partial[k]):
+            if family.forms[k] is not None:
+                numbers[k] = self._branch(k)
+        attributes = self._attributes(numbers)
+        branches: list[BranchCode] = []
+        for k in range(count):
+            projection = family.first.placed.shortcut and k == count - 1
+            if family.forms[k] is None:
+                if projection:
+                    branches.append(BranchCode("", ()))
+                continue
+            condition = None
+            if partial[k]:
+                there = [i.branches[k] is not None for i in family.instances]
+                stays = [not t for t in there] if projection else there
+                condition = self._condition(stays, attributes[k])
+            branches.append(BranchCode(attributes[k], numbers[k], condition))
+        parameters = unifier.parameters(self._taken)
+        if parameters:  # then maps differ, and comments would hold for one instance only
+            branches = [branch.without_maps() for branch in branches]
+        names = self._locals(branches, parameters)
+        return BlockCode(
+            name,
+            family,
+            tuple(parameters),
+            self._flags,
+            names,
+            tuple(branches),
+            *self._shapes(names),
+        )
+
+    def _branch(self, k: int) -> tuple[tuple[Call, tuple[Expression, ...]], ...]:
+        """The calls of a branch with the expressions of their numbers."""
+        chains = [instance.branches[k] for instance in self._family.instances]
+        example = next(chain for chain in chains if chain is not None)
+        result: list[tuple[Call, tuple[Expression, ...]]] = []
+        for at, call in enumerate(example):
+            alike = [None if chain is None else chain[at] for chain in chains]
+            rows = [None if c is None else c.numbers for c in alike]
+            found: dict[int, Expression] = {}
+            # Paddings follow from kernel and dilation, so they come last.
+            for j, number in sorted(enumerate(call.numbers), key=lambda n: n[1].role is _LAST):
+                values = tuple(None if row is None else row[j].value for row in rows)
+                found[j] = self._unifier.resolve(values, number.role)
+            result.append((call, tuple(found[j] for j in range(len(found)))))
+        return tuple(result)
+
+    def _attributes(self, numbers: Mapping[int, tuple[object, ...]]) -> dict[int, str]:
+        """What the branches are called: the residual and its shortcut, or by number."""
+        placed = self._family.first.placed
+        own = [k for k, calls in numbers.items() if calls]
+        if placed.shortcut:
+            return {0: "residual", 1: "shortcut"}
+        if len(own) == 1:
+            adds = self._family.first.block.join is Join.ADD
+            return dict.fromkeys(numbers, "residual" if adds else "branch")
+        return {k: f"branch{k + 1}" for k in numbers}
+
+    def _condition(self, stays: list[bool], attribute: str) -> Condition:
+        """A condition that holds exactly where `stays` says, in every instance."""
+        unifier = self._unifier
+        entering = unifier.find(self._inputs, Role.CHANNELS)
+        leaving = unifier.find(self._outputs, Role.CHANNELS)
+        tests: list[tuple[tuple[Expression, Expression], Vector, Vector]] = []
+        for parameter in unifier.of(Role.STRIDE):
+            ones = tuple(1 for _ in stays)
+            tests.append(((Expression("{}", (parameter,)), _ONE), parameter.values, ones))
+        if entering is not None and leaving is not None and entering != leaving:
+            pair = (entering, leaving) if entering.of else (leaving, entering)
+            tests.append((pair, self._inputs, self._outputs))
+        for chosen in (tests, tests[-1:], tests[:1]):
+            holds = [all(a[i] == b[i] for _, a, b in chosen) for i, _ in enumerate(stays)]
+            if chosen and holds == stays:
+                for pair, _, _ in chosen:
+                    unifier.use(*pair)
+                return Condition(tuple(pair for pair, _, _ in chosen))
+        name = "identity" if attribute == "shortcut" else f"with_{attribute}"
+        self._flags[name] = stays
+        return Condition(flag=name)
+
+    def _locals(self, branches: Sequence[BranchCode], parameters: Sequence[Parameter]) -> Names:
+        """Names for compound expressions that stand in several places."""
+        counts: Counter[Expression] = Counter()
+        for branch in branches:
+            for _, numbers in branch.calls:
+                counts.update(e for e in numbers if e.compound)
+        for condition in dict.fromkeys(b.condition for b in branches if b.condition):
+            counts.update(e for pair in condition.tests for e in pair if e.compound)
+        leaving = self._unifier.find(self._outputs, Role.CHANNELS)
+        several = [expression for expression, count in counts.items() if count > 1]
+        taken = {*self._taken, *(p.name for p in parameters)}
+        names = Names()
+        hidden = [e for e in several if e != leaving]
+        inner = "hidden" if self._family.first.block.join is Join.ADD else "width"
+        for expression in several:
+            word = "out_channels" if expression == leaving else inner
+            if expression != leaving and len(hidden) > 1:
+                word += str(hidden.index(expression) + 1)
+            names[expression] = parameter_name(word, taken)
+            taken.add(names[expression])
+        return names
+
+    def _shapes(self, names: Names) -> tuple[str | None, str | None, str | None]:
+        """The channels that enter and leave, and what divides the map's sides."""
+        maps = [(i.placed.input, i.placed.output) for i in self._family.instances]
+        quotients: list[int] = []
+        for before, after in maps:
+            down, across = before.height // after.height, before.width // after.width
+            exact = (after.height * down, after.width * across) == before[1:]
+            if down != across or not exact:
+                return None, None, None
+            quotients.append(down)
+        scale = self._known(tuple(quotients), Role.STRIDE, names)
+        inputs = self._known(self._inputs, Role.CHANNELS, names)
+        outputs = self._known(self._outputs, Role.CHANNELS, names)
+        if outputs is None and self._family.first.block.join is Join.CONCAT:
+            widths = [self._known(width, Role.CHANNELS, names) for width in self._widths()]
+            constant = sum(int(width) for width in widths if width and width.isdigit())
+            varying = [width for width in widths if width and not width.isdigit()]
+            if None not in widths:
+                outputs = " + ".join([*varying, *([str(constant)] if constant else [])])
+        return inputs, outputs, scale
+
+    def _known(self, values: Vector, role: Role, names: Names) -> str | None:
+        """How the class can say these values; None where it cannot."""
+        found = self._unifier.find(values, role)
+        return None if found is None or not self._unifier.uses(found) else names[found]
+
+    def _widths(self) -> list[Vector]:
+        """The channels that leave each branch."""
+        placed = [instance.placed for instance in self._family.instances]
+        rows = [
+            [(chain[-1].output if chain else p.input).channels for chain in p.branches]
+            for p in placed
+        ]
+        return [tuple(column) for column in zip(*rows, strict=True)]
+
+
+def _given(family: Family) -> dict[str, Vector]:
+    """The arguments of the family's `def`, those that are whole numbers everywhere."""
+    calls = [instance.block.call for instance in family.instances]
+    first = calls[0]
+    if first is None:
+        return {}
+    given: dict[str, Vector] = {}
+    for name, _ in first.arguments:
+        values = [dict(call.arguments).get(name) if call else None for call in calls]
+        whole = [int(v) for v in values if v is not None and v == int(v)]
+        if len(whole) == len(values):
+            given[name] = tuple(whole)
+    return given

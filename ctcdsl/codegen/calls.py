@@ -1,0 +1,228 @@
+"""Calls of generated code, `nn.Conv2d(3, 64, kernel_size=7)`, and how they are laid out.
+
+What is laid out here is as `ruff format` would leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
+
+WIDTH = 88
+"""The line length of ruff's and black's default style."""
+
+
+class Role(Enum):
+    """What a number of a call means: only like numbers are expressed by each other."""
+
+    CHANNELS = auto()
+    KERNEL = auto()
+    STRIDE = auto()
+    PADDING = auto()
+    DILATION = auto()
+    GROUPS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that may differ where the same code stands for another layer."""
+
+    value: int
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument; one that equals its default is not written."""
+
+    value: Number | tuple[Number, Number] | str
+    keyword: str = ""
+    default: str | None = None
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The numbers in it."""
+        if isinstance(self.value, Number):
+            return (self.value,)
+        return () if isinstance(self.value, str) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call, and the map it leaves as a comment."""
+
+    function: str
+    arguments: tuple[Argument, ...] = ()
+    note: str = field(default="", compare=False)
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The numbers in its arguments."""
+        return tuple(number for argument in self.arguments for number in argument.numbers)
+
+    @property
+    def form(self) -> tuple[object, ...]:
+        """The call without its numbers: equal for calls that differ in numbers alone."""
+        return (
+            self.function,
+            *(
+                (a.keyword, a.value if isinstance(a.value, str) else len(a.numbers))
+                for a in self.arguments
+            ),
+        )
+
+    def written(self, numbers: Iterable[str] | None = None) -> Written:
+        """The call as text, with other texts for its numbers where they are given."""
+        texts = iter(numbers) if numbers is not None else (str(n.value) for n in self.numbers)
+        arguments: list[str] = []
+        for argument in self.arguments:
+            match argument.value:
+                case str(text):
+                    pass
+                case Number():
+                    text = next(texts)
+                case _:
+                    text = f"({next(texts)}, {next(texts)})"
+            if text != argument.default:
+                arguments.append(f"{argument.keyword}={text}" if argument.keyword else text)
+        return Written(self.function, tuple(arguments), self.note)
+
+
+class Written(NamedTuple):
+    """A call as text."""
+
+    function: str
+    arguments: tuple[str, ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.function}({', '.join(self.arguments)})"
+
+
+def number(value: int, role: Role) -> Argument:
+    """A positional number."""
+    return Argument(Number(value, role))
+
+
+def option(keyword: str, value: int, role: Role, default: int | None = None) -> Argument:
+    """A number with its keyword."""
+    return Argument(Number(value, role), keyword, None if default is None else str(default))
+
+
+# --------------------------------------------------------------------- layout
+
+
+def sequence(calls: Sequence[Written], own: frozenset[str], indent: int) -> Iterator[str]:
+    """The lines between the brackets of `nn.Sequential(…)`.
+
+    Three equal calls in a row, or four that count up, become one line, where they make
+    one of the module's `own` classes.
+    """
+    at = 0
+    while at < len(calls):
+        call = calls[at]
+        count, written = 1, f"{call}"
+        if call.function in own:
+            count, written = _run(calls[at:])
+        line = f"{written},"
+        if count > 1 and indent + len(line) <= WIDTH:
+            yield from commented(line, calls[at + count - 1].note, indent)
+        else:
+            count = 1
+            yield from laid_out(call, indent, ",")
+        at += count
+
+
+def laid_out(call: Written, indent: int, end: str = "", start: str = "") -> list[str]:
+    """Lines of a call: one, with its comment, where it fits; else its arguments apart.
+
+    Args:
+        call: The call.
+        indent: Columns in front of its lines.
+        end: What stands behind it, and
+        start: before it on its first line.
+    """
+    line = f"{start}{call}{end}"
+    if indent + len(line) <= WIDTH:
+        return commented(line, call.note, indent)
+    body = f"    {', '.join(call.arguments)}"
+    if indent + len(body) <= WIDTH:
+        return [f"{start}{call.function}(", body, f"){end}"]
+    return [
+        f"{start}{call.function}(",
+        *(f"    {argument}," for argument in call.arguments),
+        f"){end}",
+    ]
+
+
+def commented(line: str, note: str, indent: int) -> list[str]:
+    """A line with its comment where that fits too."""
+    with_note = f"{line}  # {note}"
+    return [with_note if note and indent + len(with_note) <= WIDTH else line]
+
+
+def attribute(
+    name: str, calls: Sequence[Written], own: frozenset[str], *, indent: int = 8, lone: bool = False
+) -> list[str]:
+    """Lines of `self.name = …`: a chain, or one of the module's `own` classes alone.
+
+    With `lone` PyTorch's modules stand alone too.
+    """
+    if len(calls) == 1 and (lone or calls[0].function in own):
+        return laid_out(calls[0], indent, start=f"self.{name} = ")
+    lines = (f"    {line}" for line in sequence(calls, own, indent + 4))
+    return [f"self.{name} = nn.Sequential(", *lines, ")"]
+
+
+def signature(first: str, parameters: Sequence[str], result: str) -> list[str]:
+    """Lines of a method's `def`: one where it fits, else its parameters apart."""
+    line = f"{first}({', '.join(parameters)}) -> {result}:"
+    if 4 + len(line) <= WIDTH:
+        return [line]
+    body = f"    {', '.join(parameters)}"
+    if 4 + len(body) <= WIDTH:
+        return [f"{first}(", body, f") -> {result}:"]
+    return [f"{first}(", *(f"    {parameter}," for parameter in parameters), f") -> {result}:"]
+
+
+def _run(calls: Sequence[Written]) -> tuple[int, str]:
+    """How many calls from the first on are one line, and that line."""
+    first = calls[0]
+    equal = 1
+    while equal < len(calls) and calls[equal][:2] == first[:2]:
+        equal += 1
+    if equal >= 3:
+        return equal, f"*({first} for _ in range({equal}))"
+    if equal > 1 or len(calls) < 4:
+        return 1, ""
+    differing = _difference(first, calls[1])
+    if differing is None:
+        return 1, ""
+    at, step = differing
+    count = 2
+    while count < len(calls) and _difference(calls[count - 1], calls[count]) == differing:
+        count += 1
+    if count < 4 or step < 1:
+        return 1, ""
+    start = int(first.arguments[at])
+    arguments = [*first.arguments]
+    arguments[at] = "channels"
+    call = Written(first.function, tuple(arguments))
+    return count, f"*({call} for channels in range({start}, {start + count * step}, {step}))"
+
+
+def _difference(one: Written, other: Written) -> tuple[int, int] | None:
+    """The one argument in which two calls differ, a number, and by how much."""
+    if one.function != other.function or len(one.arguments) != len(other.arguments):
+        return None
+    differing = [
+        (at, a, b)
+        for at, (a, b) in enumerate(zip(one.arguments, other.arguments, strict=True))
+        if a != b
+    ]
+    if len(differing) != 1 or not all(text.isdigit() for text in differing[0][1:]):
+        return None
+    at, a, b = differing[0]
+    return at, int(b) - int(a)

@@ -1,0 +1,224 @@
+"""The text of block classes: docstring, `__init__` and `forward`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from textwrap import wrap
+
+from ctcdsl.codegen.blocks import BlockCode, BranchCode, Condition
+from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
+from ctcdsl.codegen.layers import activate, overwritable
+from ctcdsl.codegen.rows import broken
+from ctcdsl.ir import Activation, Join, Style
+from ctcdsl.ir.unparse import row
+
+_FUNCTIONS: dict[Activation, str] = {
+    "relu": "torch.relu({})",
+    "relu6": "nn.functional.relu6({})",
+    "gelu": "nn.functional.gelu({})",
+    "silu": "nn.functional.silu({})",
+    "hswish": "nn.functional.hardswish({})",
+    "sigmoid": "torch.sigmoid({})",
+    "tanh": "torch.tanh({})",
+    "leaky": "nn.functional.leaky_relu({}, 0.01)",
+}
+
+
+def block_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str]:
+    """The lines of a block's class.
+
+    Args:
+        code: The block.
+        style: The network's, for the docstring.
+        own: The classes of the module.
+    """
+    if len(code.branches) == 1:
+        return _chain_class(code, style, own)
+    lines = [f"class {code.name}(nn.Module):", *_indented(_docstring(code, style), 4), ""]
+    body = _init(code, own)
+    if body:
+        lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
+        lines += _indented(["super().__init__()", *body], 8)
+        lines.append("")
+    lines += _indented(["def forward(self, x: Tensor) -> Tensor:"], 4)
+    lines += _indented(_forward(code), 8)
+    return lines
+
+
+def _chain_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str]:
+    """A block of which one branch is left: nothing is added to it."""
+    calls = code.branches[0].written(code.names)
+    placed = code.family.first.placed
+    if placed.activation is not None:
+        free = False
+        for layer in placed.branches[0]:
+            free = overwritable(layer, free)
+        calls.append(activate(placed.activation, free).written())
+    return [
+        f"class {code.name}(nn.Sequential):",
+        *_indented(_docstring(code, style), 4),
+        "",
+        *_indented(signature("def __init__", _parameters(code), "None"), 4),
+        *_indented(_locals(code), 8),
+        "        super().__init__(",
+        *_indented(list(sequence(calls, own, 12)), 12),
+        "        )",
+    ]
+
+
+# ------------------------------------------------------------------ docstring
+
+
+def _docstring(code: BlockCode, style: Style) -> list[str]:
+    first = code.family.first
+    notation = row((first.block,), style, first.placed.input.channels)
+    like = ", as in" if code.parameters or code.flags else ":"
+    lines = [f"{_summary(code)}{like} `{notation}`."]
+    if 4 + len(f'"""{lines[0]}"""') > WIDTH:
+        lines = [f"{_summary(code)}{like}", ""]
+        lines += broken(notation, WIDTH - 4)
+    maps = _maps(code)
+    if maps is not None:
+        lines += ["", *wrap(maps, WIDTH - 4)]
+    if len(lines) == 1:
+        return [f'"""{lines[0]}"""']
+    return [f'"""{lines[0]}', *lines[1:], '"""']
+
+
+def _summary(code: BlockCode) -> str:
+    if code.family.first.block.join is Join.CONCAT:
+        return "Concatenates its branches"
+    if len(code.branches) == 1:
+        return "A block whose other branches do not fit its shape"
+    last = code.branches[-1]
+    if code.family.first.placed.shortcut:
+        if last.condition is not None:
+            return "Adds its input, projected where the shape changes"
+        return "Adds its input, projected" if last.calls else "Adds its input"
+    if len(code.branches) == 2 and not last.calls:
+        return f"Adds its input{' where the shape stays' * (last.condition is not None)}"
+    return "Adds its branches"
+
+
+def _maps(code: BlockCode) -> str | None:
+    """What the block does to shapes, where that can be said."""
+    if code.inputs is None or code.outputs is None or code.scale is None:
+        return None
+    high, wide = (side if code.scale == "1" else f"{side} / {code.scale}" for side in "HW")
+    if (code.inputs, code.scale) == (code.outputs, "1"):
+        return f"Keeps shapes (N, {code.inputs}, H, W)."
+    return f"Maps (N, {code.inputs}, H, W) to (N, {code.outputs}, {high}, {wide})."
+
+
+# ------------------------------------------------------------------- __init__
+
+
+def _parameters(code: BlockCode) -> list[str]:
+    parameters = ["self"]
+    starred = False
+    for parameter in code.parameters:
+        if parameter.keyword_only and not starred:
+            parameters.append("*")
+            starred = True
+        default = f" = {parameter.default}" if parameter.default is not None else ""
+        parameters.append(f"{parameter.name}: int{default}")
+    if code.flags and not starred:
+        parameters.append("*")
+    return [*parameters, *(f"{flag}: bool" for flag in code.flags)]
+
+
+def _init(code: BlockCode, own: frozenset[str]) -> list[str]:
+    lines = _locals(code)
+    for branch in code.branches:
+        if not branch.calls:
+            continue
+        calls = branch.written(code.names)
+        if branch.condition is None:
+            lines += attribute(branch.attribute, calls, own, lone=True)
+            continue
+        projection = branch.attribute == "shortcut"
+        kind, otherwise = (
+            ("nn.Module", "nn.Identity()") if projection else ("nn.Module | None", "None")
+        )
+        lines.append(f"self.{branch.attribute}: {kind} = {otherwise}")
+        lines.append(f"if {branch.condition.text(code.names, negated=projection)}:")
+        lines += _indented(attribute(branch.attribute, calls, own, indent=12, lone=True), 4)
+    for name, condition in _uses(code).items():
+        lines.append(f"self.{name} = {condition.text(code.names)}")
+    return lines
+
+
+def _locals(code: BlockCode) -> list[str]:
+    return [f"{name} = {expression}" for expression, name in code.names.items()]
+
+
+def _uses(code: BlockCode) -> dict[str, Condition]:
+    """The conditions of branches that are the identity: `use_shortcut`."""
+    conditions = [b.condition for b in code.branches if not b.calls and b.condition]
+    unique = list(dict.fromkeys(conditions))
+    if len(unique) == 1:
+        return {"use_shortcut": unique[0]}
+    return {f"use_shortcut{k}": condition for k, condition in enumerate(unique, start=1)}
+
+
+# -------------------------------------------------------------------- forward
+
+
+def _forward(code: BlockCode) -> list[str]:
+    block, placed = code.family.first.block, code.family.first.placed
+    if block.join is Join.CONCAT:
+        return _concatenation([_term(branch) for branch in code.branches])
+    names = {condition: name for name, condition in _uses(code).items()}
+    terms: list[tuple[str, str | None]] = []
+    for branch in code.branches:
+        guard: str | None = None
+        if branch.condition is not None and branch.attribute != "shortcut":
+            name = names.get(branch.condition)
+            guard = f"self.{branch.attribute} is not None" if branch.calls else f"self.{name}"
+        terms.append((_term(branch), guard))
+    return _addition(terms, _FUNCTIONS[placed.activation] if placed.activation else "{}")
+
+
+def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:
+    """The sum of terms, of which some have a guard; the first has none."""
+    if terms[1:] == [("x", None)] and terms[0][0] == "self.residual(x)" and function == "{}":
+        return ["residual: Tensor = self.residual(x)", "return x + residual"]
+    sure = [term for term, guard in terms if guard is None]
+    line = f"return {function.format(' + '.join(sure))}"
+    # A module's result is Any to mypy: a bare one gets its type from an assignment.
+    typed = function != "{}" or set(sure) == {"x"}
+    if len(sure) == len(terms) and typed and 8 + len(line) <= WIDTH:
+        return [line]
+    leading = [term for term, guard in takewhile(lambda pair: pair[1] is None, terms)]
+    lines = [f"out: Tensor = {' + '.join(leading)}"]
+    if 8 + len(lines[0]) > WIDTH:
+        lines = [f"out: Tensor = {leading[0]}", *(f"out = out + {term}" for term in leading[1:])]
+    rest = terms[len(leading) :]
+    if len(rest) == 1 and function == "{}" and rest[0][0] == "x":
+        return [*lines, f"return out + x if {rest[0][1]} else out"]
+    for term, guard in rest:
+        if guard is None:
+            lines.append(f"out = out + {term}")
+        else:
+            lines += [f"if {guard}:", f"    out = out + {term}"]
+    return [*lines, f"return {function.format('out')}"]
+
+
+def _concatenation(terms: Sequence[str]) -> list[str]:
+    inner = f"[{', '.join(terms)}]"
+    line = f"return torch.cat({inner}, dim=1)"
+    if 8 + len(line) <= WIDTH:
+        return [line]
+    if 12 + len(inner) + len(", dim=1") <= WIDTH:
+        return ["return torch.cat(", f"    {inner}, dim=1", ")"]
+    lines = (f"    {term}," for term in terms)
+    return ["branches = [", *lines, "]", "return torch.cat(branches, dim=1)"]
+
+
+def _term(branch: BranchCode) -> str:
+    return f"self.{branch.attribute}(x)" if branch.calls else "x"
+
+
+def _indented(lines: Sequence[str], columns: int) -> list[str]:
+    return [f"{' ' * columns}{line}" if line else "" for line in lines]

@@ -1,0 +1,128 @@
+"""The small classes that a module brings along: convolution with its norm, gates, pyramids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ctcdsl.check import CheckedNetwork, Placed
+from ctcdsl.codegen.calls import Argument, Call, Written, laid_out, signature
+from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
+from ctcdsl.codegen.templates import render
+from ctcdsl.ir import (
+    Activation,
+    Conv,
+    LocalResponseNorm,
+    Norm,
+    Normalise,
+    Scale,
+    SpatialPyramid,
+    SqueezeExcite,
+)
+
+_SPOKEN: dict[Norm | Activation, str] = {
+    "bn": "batch norm",
+    "ln": "layer norm",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "hswish": "Hardswish",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "leaky": "leaky ReLU",
+}
+
+
+def helper_classes(checked: CheckedNetwork, layers: Layers) -> dict[str, str]:
+    """The helper classes that a network's layers use, by name."""
+    placed = checked.layers
+    texts: dict[str, str] = {}
+    if any(_has_layer_norm_2d(p) for p in placed):
+        texts["LayerNorm2d"] = render("helpers/layer_norm_2d.py")
+    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in placed):
+        texts["LocalResponseNormWithin"] = render("helpers/local_response_norm_within.py")
+    uses: dict[str, list[Placed]] = {}
+    gates: dict[str, SqueezeExcite] = {}
+    for p in placed:
+        if isinstance(p.layer, Conv) and (name := layers.helper(p.layer)):
+            uses.setdefault(name, []).append(p)
+        elif isinstance(p.layer, SqueezeExcite):
+            gates.setdefault(gate_name(p.layer), p.layer)
+    for name, convs in uses.items():
+        texts[name] = _convolution(name, convs, layers)
+    for name, gate in gates.items():
+        activation = str(activate(gate.activation, True).written())
+        texts[name] = render("helpers/squeeze_excite.py", name=name, activation=activation)
+    if any(isinstance(p.layer, Scale) for p in placed):
+        texts["Scale"] = render("helpers/scale.py")
+    for p in placed:
+        if isinstance(p.layer, SpatialPyramid):
+            texts["SpatialPyramidPool"] = render(
+                "helpers/spatial_pyramid_pool.py", window=_window_type(p)
+            )
+    return texts
+
+
+def _convolution(name: str, uses: Sequence[Placed], layers: Layers) -> str:
+    """The class of a convolution with what goes with it, and the options that are used."""
+    conv = uses[0].layer
+    assert isinstance(conv, Conv)
+    calls = [layers.layer(p, p.layer)[0] for p in uses if isinstance(p.layer, Conv)]
+    options = list(_options(calls))
+    pairs = {a.keyword for call in calls for a in call.arguments if len(a.numbers) == 2}
+    parameters = ["self", "in_channels: int", "out_channels: int", "kernel_size: int"]
+    if "kernel_size" in pairs:
+        parameters[-1] += " | tuple[int, int]"
+    if options:
+        parameters.append("*")
+    for option in options:
+        kind = "bool" if option.keyword == "bias" else "int"
+        if option.keyword in pairs:
+            kind += " | tuple[int, int]"
+        parameters.append(f"{option.keyword}: {kind} = {option.default}")
+    passed = [f"{option.keyword}={option.keyword}" for option in options]
+    if conv.norm is not None and "bias=bias" not in passed:
+        passed.append("bias=False")
+    made = Written("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
+    around: list[Written] = []
+    if conv.norm is not None:
+        width = "in_channels" if conv.preactivation else "out_channels"
+        around.append(normalise(conv.norm, 0).written([width]))
+    if conv.activation is not None:
+        # Before a convolution only what a norm made is the activation's to overwrite.
+        in_place = not conv.preactivation or conv.norm is not None
+        around.append(activate(conv.activation, in_place).written())
+    chain = [*around, made] if conv.preactivation else [made, *around]
+    spoken = [_SPOKEN[part] for part in (conv.norm, conv.activation) if part]
+    ordered = [*spoken, "convolution"] if conv.preactivation else ["convolution", *spoken]
+    summary = ", ".join(ordered)
+    return render(
+        "helpers/convolution.py",
+        name=name,
+        summary=f"{summary[0].upper()}{summary[1:]}.",
+        signature=signature("def __init__", parameters, "None"),
+        lines=[line for call in chain for line in laid_out(call, 12, ",")],
+    )
+
+
+def _options(calls: Sequence[Call]) -> Iterator[Argument]:
+    """The optional arguments that some call gives, in order."""
+    for arguments in zip(*(call.arguments for call in calls), strict=True):
+        first = arguments[0]
+        if first.default is not None and any(_given(argument) for argument in arguments):
+            yield first
+
+
+def _given(argument: Argument) -> bool:
+    return bool(Call("", (argument,)).written().arguments)
+
+
+def _has_layer_norm_2d(placed: Placed) -> bool:
+    layer = placed.layer
+    return isinstance(layer, Conv | Normalise) and layer.norm == "ln" and not placed.vector
+
+
+def _window_type(placed: Placed) -> str:
+    if placed.input.height == placed.input.width:
+        return "tuple[int, int]"
+    return "tuple[tuple[int, int], tuple[int, int]]"

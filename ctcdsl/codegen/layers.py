@@ -1,0 +1,237 @@
+"""Layers as calls: which module of PyTorch, or of the generated text, each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ctcdsl.check import Placed
+from ctcdsl.codegen.calls import Argument, Call, Number, Role, number, option
+from ctcdsl.ir import (
+    Activate,
+    Activation,
+    Block,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Join,
+    Layer,
+    Linear,
+    LocalResponseNorm,
+    Norm,
+    Normalise,
+    Pool,
+    Scale,
+    Shape,
+    Shuffle,
+    Sides,
+    SpatialPyramid,
+    SqueezeExcite,
+    Style,
+    pyramid_window,
+)
+
+ACTIVATIONS: Mapping[Activation, tuple[str, str, bool]] = {
+    "relu": ("nn.ReLU", "", True),
+    "relu6": ("nn.ReLU6", "", True),
+    "gelu": ("nn.GELU", "", False),
+    "silu": ("nn.SiLU", "", True),
+    "hswish": ("nn.Hardswish", "", True),
+    "sigmoid": ("nn.Sigmoid", "", False),
+    "tanh": ("nn.Tanh", "", False),
+    "leaky": ("nn.LeakyReLU", "0.01", True),
+}
+"""Each activation's module, its argument, and whether it can work in place."""
+
+
+class Layers:
+    """Writes the layers of one network as calls.
+
+    Args:
+        style: The network's.
+        helped: Whether convolutions without a norm have a helper class too, where they
+            are in the network's style.
+    """
+
+    def __init__(self, style: Style, *, helped: bool) -> None:
+        self._style = style
+        self._helped = helped
+
+    def chain(
+        self,
+        chain: Sequence[Placed],
+        blocks: Mapping[str, Call],
+        *,
+        free: bool = False,
+        vector: bool = False,
+    ) -> list[Call]:
+        """The calls of a chain.
+
+        Args:
+            chain: Its layers and blocks.
+            blocks: The calls of its blocks, by name.
+            free: Whether its first layer may overwrite its input.
+            vector: Whether a vector enters it.
+        """
+        calls: list[Call] = []
+        for placed in chain:
+            if isinstance(placed.layer, Linear) and not vector:
+                calls.append(Call("nn.Flatten"))
+            if isinstance(placed.layer, Block):
+                calls.append(blocks[placed.name])
+            else:
+                calls += self.layer(placed, placed.layer, free)
+            free = overwritable(placed, free)
+            vector = placed.vector
+        return calls
+
+    def helper(self, conv: Conv) -> str | None:
+        """The name of the helper class that makes a convolution, if one does."""
+        if conv.norm is None:
+            around = (conv.norm, conv.activation, conv.preactivation)
+            if not self._helped or conv.activation is None or around != tuple(self._style):
+                return None
+        parts = "".join(part.capitalize() for part in (conv.norm, conv.activation) if part)
+        return f"{parts}Conv" if conv.preactivation else f"Conv{parts}"
+
+    def layer(self, placed: Placed, layer: Layer, free: bool = False) -> list[Call]:
+        """The calls of one layer; `free` where it may overwrite its input."""
+        entering = placed.input.channels
+        note = _map(placed.output)
+        match layer:
+            case Conv():
+                return self._conv(placed, layer, free)
+            case Pool():
+                reduction = "Max" if layer.reduction == "max" else "Avg"
+                ceil = Argument(str(layer.ceil), "ceil_mode", "False")
+                arguments = (
+                    sides("kernel_size", layer.kernel, Role.KERNEL),
+                    option("stride", layer.stride, Role.STRIDE),
+                    sides("padding", placed.padding, Role.PADDING, default="0"),
+                    ceil,
+                )
+                return [Call(f"nn.{reduction}Pool2d", arguments, note)]
+            case Normalise(norm=norm):
+                return [normalise(norm, entering, placed.vector)]
+            case Activate(activation=activation):
+                return [activate(activation, free)]
+            case LocalResponseNorm():
+                return [_local_response_norm(layer)]
+            case SqueezeExcite():
+                channels = number(entering, Role.CHANNELS)
+                return [Call(gate_name(layer), (channels, number(layer.width, Role.CHANNELS)))]
+            case Scale():
+                return [Call("Scale", (number(entering, Role.CHANNELS),))]
+            case Shuffle(groups=groups):
+                return [Call("nn.ChannelShuffle", (number(groups, Role.GROUPS),))]
+            case Identity():
+                return [Call("nn.Identity")]
+            case Dropout():
+                return [Call("nn.Dropout", (Argument(str(layer.probability), "p"),))]
+            case GlobalPool():
+                reduction = "Max" if layer.reduction == "max" else "Avg"
+                return [Call(f"nn.Adaptive{reduction}Pool2d", (Argument("1"),)), Call("nn.Flatten")]
+            case SpatialPyramid(levels=levels):
+                windows = tuple(Argument(_window(placed.input, level)) for level in levels)
+                return [Call("SpatialPyramidPool", windows, f"{placed.output.channels} features")]
+            case Linear(activation=activation):
+                features = (placed.input.numel, placed.output.channels)
+                linear = Call("nn.Linear", tuple(number(n, Role.CHANNELS) for n in features))
+                return [linear, *([activate(activation, True)] if activation else [])]
+
+    def _conv(self, placed: Placed, conv: Conv, free: bool) -> list[Call]:
+        helper = self.helper(conv)
+        usual = conv.norm is None
+        arguments = (
+            number(placed.input.channels, Role.CHANNELS),
+            number(conv.filters, Role.CHANNELS),
+            sides("kernel_size", conv.kernel, Role.KERNEL),
+            option("stride", conv.stride, Role.STRIDE, 1),
+            sides("padding", placed.padding, Role.PADDING, default="0"),
+            option("dilation", conv.dilation, Role.DILATION, 1),
+            option("groups", conv.groups, Role.GROUPS, 1),
+            Argument(str(conv.bias), "bias", str(usual)),
+        )
+        call = Call(helper or "nn.Conv2d", arguments, _map(placed.output))
+        if helper or conv.activation is None:
+            return [call]
+        if conv.preactivation:
+            return [activate(conv.activation, free), call]
+        return [call, activate(conv.activation, True)]
+
+
+def overwritable(placed: Placed, free: bool) -> bool:
+    """Whether an activation may overwrite what leaves a layer that was, or was not, `free` to.
+
+    It may not where another branch still needs it, nor where the layer needs its own
+    output for its gradient, as activations do.
+    """
+    layer = placed.layer
+    match layer:
+        case Conv():
+            return layer.preactivation or layer.activation is None
+        case Linear():
+            return layer.activation is None
+        case Activate():
+            return False
+        case Identity() | Dropout() | Shuffle():
+            return free
+        case Block(join=Join.ADD):
+            return len(placed.branches) > 1 and placed.activation is None
+        case _:
+            return True
+
+
+def activate(activation: Activation, in_place: bool) -> Call:
+    """An activation's call; in place where it can and may be."""
+    function, argument, can = ACTIVATIONS[activation]
+    arguments = (Argument(argument),) if argument else ()
+    if can and in_place:
+        arguments = (*arguments, Argument("True", "inplace"))
+    return Call(function, arguments)
+
+
+def normalise(norm: Norm, channels: int, vector: bool = False) -> Call:
+    """A norm's call, for maps or for vectors."""
+    entering = number(channels, Role.CHANNELS)
+    if norm == "bn":
+        return Call("nn.BatchNorm1d" if vector else "nn.BatchNorm2d", (entering,))
+    if vector:
+        return Call("nn.LayerNorm", (entering, Argument("1e-6", "eps")))
+    return Call("LayerNorm2d", (entering,))
+
+
+def _local_response_norm(layer: LocalResponseNorm) -> Call:
+    arguments = (
+        Argument(str(layer.size), "size"),
+        Argument(repr(layer.alpha), "alpha", "0.0001"),
+        Argument(repr(layer.beta), "beta", "0.75"),
+        Argument(repr(layer.k), "k", "1.0"),
+    )
+    return Call("LocalResponseNormWithin" if layer.within else "nn.LocalResponseNorm", arguments)
+
+
+def gate_name(layer: SqueezeExcite) -> str:
+    """The class of a squeeze-and-excitation layer: that of ReLU has the plain name."""
+    suffix = "" if layer.activation == "relu" else layer.activation.capitalize()
+    return f"SqueezeExcite{suffix}"
+
+
+def sides(keyword: str, values: Sides, role: Role, default: str | None = None) -> Argument:
+    """A window's side, or both where they differ."""
+    height, width = values
+    if height == width:
+        return Argument(Number(height, role), keyword, default)
+    return Argument((Number(height, role), Number(width, role)), keyword, default)
+
+
+def _map(shape: Shape) -> str:
+    return f"{shape.channels} x {shape.height} x {shape.width}"
+
+
+def _window(shape: Shape, bins: int) -> str:
+    """A pyramid level as (kernel size, stride)."""
+    vertical, horizontal = (pyramid_window(side, bins) for side in (shape.height, shape.width))
+    if shape.height == shape.width:
+        return str(vertical)
+    return str(((vertical[0], horizontal[0]), (vertical[1], horizontal[1])))

@@ -1,0 +1,212 @@
+"""Anti-unification: one code for many instances, with parameters where they differ.
+
+Each number of the code is a vector, a value for each instance. What is equal in all is a
+constant; what varies is a parameter, or follows from one: `4 * width`, `channels // 4`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ctcdsl.codegen.calls import Role
+from ctcdsl.codegen.names import parameter_name
+
+Vector = tuple[int | None, ...]
+"""A value for each instance; None where an instance lacks that part of the code."""
+
+_DEFAULTS = {Role.STRIDE: 1, Role.DILATION: 1, Role.GROUPS: 1, Role.PADDING: 0}
+_WORDS = {
+    Role.CHANNELS: "width",
+    Role.KERNEL: "kernel_size",
+    Role.STRIDE: "stride",
+    Role.PADDING: "padding",
+    Role.DILATION: "dilation",
+    Role.GROUPS: "groups",
+}
+_LARGEST_RATIO = 64
+
+
+@dataclass(eq=False, slots=True)
+class Parameter:
+    """A parameter of a class: its value in each instance, and what it is used as."""
+
+    values: Vector
+    roles: set[Role] = field(default_factory=set)
+    author: str = ""  # its name in the `def`
+    name: str = ""
+
+    @property
+    def role(self) -> Role:
+        """What it means where it is passed on."""
+        return next((role for role in Role if role in self.roles), Role.CHANNELS)
+
+    @property
+    def default(self) -> str | None:
+        """What it is where nothing is given; positional parameters have none."""
+        usual = _DEFAULTS.get(self.role)
+        return str(usual) if not self.author and usual in self.values else None
+
+    @property
+    def keyword_only(self) -> bool:
+        """Whether it needs its keyword: sizes and strides do, channels do not."""
+        return not self.author and Role.CHANNELS not in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A constant, a parameter, or what follows from parameters."""
+
+    form: str
+    of: tuple[Parameter, ...] = ()
+
+    def __str__(self) -> str:
+        return self.form.format(*(parameter.name for parameter in self.of))
+
+    @property
+    def compound(self) -> bool:
+        """Whether it is more than a constant or a parameter."""
+        return bool(self.of) and self.form != "{}"
+
+
+class Unifier:
+    """Finds the parameters of one class.
+
+    Args:
+        inputs: The channels that enter each instance.
+        outputs: The channels that leave it.
+        given: The arguments of the author's `def`, by name.
+    """
+
+    def __init__(self, inputs: Vector, outputs: Vector, given: Mapping[str, Vector]) -> None:
+        self._entering = Parameter(inputs, {Role.CHANNELS})
+        self._inputs, self._outputs = inputs, outputs
+        self._given = [
+            Parameter(values, author=name)
+            for name, values in given.items()
+            if len(set(values)) > 1 and values != inputs
+        ]
+        self._new: list[Parameter] = []
+        self._known: dict[Expression, Vector] = {}
+        self._used: set[Parameter] = set()
+
+    def resolve(self, values: Vector, role: Role) -> Expression:
+        """An expression with these values, of a new parameter if need be."""
+        present = {value for value in values if value is not None}
+        found: Expression | None = None
+        if None in values and role in (Role.CHANNELS, Role.STRIDE):
+            # Few instances have this part: what it follows from says more than a constant.
+            found = next(
+                (e for e, known in self._known.items() if e.of and _agree(values, known)), None
+            )
+        if found is None and len(present) == 1:
+            return Expression(str(present.pop()))
+        if found is None:
+            found = self.find(values, role)
+        if found is None:
+            filler = next(value for value in values if value is not None)
+            parameter = Parameter(tuple(filler if v is None else v for v in values), {role})
+            self._new.append(parameter)
+            found = Expression("{}", (parameter,))
+        for parameter in found.of:
+            self._used.add(parameter)
+            if not found.compound:
+                parameter.roles.add(role)
+        self._known.setdefault(found, values)
+        return found
+
+    def find(self, values: Vector, role: Role) -> Expression | None:
+        """An expression with these values without a new parameter; None if there is none."""
+        present = {value for value in values if value is not None}
+        if len(present) == 1:
+            return Expression(str(present.pop()))
+        return next(self._candidates(values, role), None)
+
+    def _candidates(self, values: Vector, role: Role) -> Iterator[Expression]:
+        parameters = [self._entering, *self._given, *self._new]
+        for parameter in parameters:
+            if _equal_may(role, parameter) and _agree(values, parameter.values):
+                yield Expression("{}", (parameter,))
+        for parameter in parameters:
+            halves = role is Role.PADDING and Role.KERNEL in parameter.roles
+            if halves and _follows(values, (parameter,), lambda kernel: kernel // 2):
+                yield Expression("{} // 2", (parameter,))
+        if role not in (Role.CHANNELS, Role.GROUPS):
+            return
+        widths = [p for p in parameters if Role.CHANNELS in p.roles or p.author]
+        for parameter in widths:
+            for ratio in range(2, _LARGEST_RATIO + 1):
+                if _follows(values, (parameter,), lambda width, k=ratio: k * width):
+                    yield Expression(f"{ratio} * {{}}", (parameter,))
+                if _follows(values, (parameter,), lambda width, k=ratio: _quotient(width, k)):
+                    yield Expression(f"{{}} // {ratio}", (parameter,))
+        for factor in self._given:
+            for width in widths:
+                if width is factor:
+                    continue
+                if _follows(values, (factor, width), lambda k, n: k * n):
+                    yield Expression("{} * {}", (factor, width))
+                if _follows(values, (width, factor), _quotient):
+                    yield Expression("{} // {}", (width, factor))
+
+    def of(self, role: Role) -> list[Parameter]:
+        """The parameters in use for a role."""
+        parameters = (self._entering, *self._given, *self._new)
+        return [p for p in parameters if p in self._used and role in p.roles]
+
+    def use(self, *expressions: Expression) -> None:
+        """Keep the parameters of expressions that `find` found."""
+        for expression in expressions:
+            self._used.update(expression.of)
+
+    def uses(self, expression: Expression) -> bool:
+        """Whether all of its parameters are in use."""
+        return self._used.issuperset(expression.of)
+
+    # ------------------------------------------------------------------ naming
+
+    def parameters(self, taken: Collection[str]) -> list[Parameter]:
+        """The parameters in use, named, those that need a keyword last."""
+        first = [p for p in (self._entering, *self._given) if p in self._used]
+        order = sorted([*first, *self._new], key=lambda p: p.keyword_only)
+        wanted = [p.author or self._word(p) for p in order]
+        totals = Counter(wanted)
+        counts: Counter[str] = Counter()
+        names: list[str] = []
+        for parameter, name in zip(order, wanted, strict=True):
+            counts[name] += 1
+            number = str(counts[name]) if totals[name] > 1 else ""
+            parameter.name = parameter_name(f"{name}{number}", {*taken, *names})
+            names.append(parameter.name)
+        return order
+
+    def _word(self, parameter: Parameter) -> str:
+        if parameter is self._entering:
+            return "channels" if self._inputs == self._outputs else "in_channels"
+        if parameter.role is Role.CHANNELS and parameter.values == self._outputs:
+            return "out_channels"
+        return _WORDS[parameter.role]
+
+
+def _agree(values: Vector, known: Vector) -> bool:
+    return all(a is None or a == b for a, b in zip(values, known, strict=True))
+
+
+def _equal_may(role: Role, parameter: Parameter) -> bool:
+    """Whether a number may be a parameter that happens to have its values."""
+    if parameter.author or role in parameter.roles:
+        return True
+    alike = {Role.GROUPS: Role.CHANNELS, Role.PADDING: Role.DILATION}
+    return alike.get(role) in parameter.roles
+
+
+def _follows(values: Vector, of: Sequence[Parameter], rule: Callable[..., int | None]) -> bool:
+    return all(
+        value is None or (None not in given and rule(*given) == value)
+        for value, given in zip(values, zip(*(p.values for p in of), strict=True), strict=True)
+    )
+
+
+def _quotient(width: int, divisor: int) -> int | None:
+    return width // divisor if divisor > 0 and width % divisor == 0 else None

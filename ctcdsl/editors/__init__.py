@@ -1,0 +1,1 @@
+"""What editors need: colours, and a language server."""

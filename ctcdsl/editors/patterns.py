@@ -1,0 +1,86 @@
+"""The tokens of a .ctc file as editors see them: one list for every highlighter.
+
+Highlighters colour broken text as well as whole text, so these patterns need less than the
+grammar does: each says what some characters are wherever they stand. Words come from the
+parser's own table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+
+NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+PRIMED = rf"{NAME}['′]*"
+"""A network's name may end in primes: J'."""
+GAP = r"[ \t]+"
+_APART = r"(?<![A-Za-z0-9_])"
+_ENDED = r"(?![A-Za-z0-9_])"
+
+
+class Pattern(NamedTuple):
+    """An expression, and what its groups are; a lone role is that of the whole match.
+
+    Between them the groups cover the match, so that no character is left without a role;
+    "" is the role of blanks.
+    """
+
+    roles: tuple[str, ...]
+    expression: str
+
+
+def word_role(word: str) -> str:
+    """The role of a reserved word: its kind, but `x` and `c` each have their own."""
+    return {"x": "times", "c": "channels"}.get(word, WORDS[word].kind)
+
+
+def _either(choices: Iterable[str]) -> str:
+    """One of some words; the longest first, or `relu` would hide `relu6`."""
+    return "|".join(sorted(map(re.escape, choices), key=lambda word: (-len(word), word)))
+
+
+def _whole(choices: Iterable[str]) -> str:
+    """One of some words, not as a part of a longer one."""
+    return f"{_APART}(?:{_either(choices)}){_ENDED}"
+
+
+KINDS = tuple(dict.fromkeys(word.kind for word in WORDS.values() if word.kind != "operator"))
+
+_HEADERS = _either(word for word in words("header") if word not in ("net", "let", "def"))
+_LETTERS = "".join(TAG_LETTERS)
+
+PATTERNS = (
+    Pattern(("comment",), r"#[^\n]*"),
+    Pattern(("continuation",), r"\\(?=[ \t]*$)"),
+    # Names where they are given: `net J'`, `let w = 96`, `def fire(s,e)`, `conv1: `.
+    Pattern(
+        ("header", "", "network"),
+        rf"{_APART}(net)({GAP})({PRIMED}(?:[ \t]*[-−+][ \t]*[A-Za-z0-9_]+['′]*)*)",
+    ),
+    Pattern(("header", "", "value"), rf"{_APART}(let)({GAP})({NAME})"),
+    Pattern(("header", "", "definition"), rf"{_APART}(def)({GAP})({NAME})"),
+    Pattern(("label", "punctuation"), rf"{_APART}({NAME})(:)"),
+    Pattern(("rule line",), r":?-{2,}:?"),
+    # `x4`, `x 4` and `x(n)` repeat; the `x` in `3x224x224` belongs to the number.
+    Pattern(("times",), r"[×*]|(?<![A-Za-z_])x(?=[ \t]*[0-9]|\()"),
+    Pattern(("size",), r"[0-9]+(?:[x×][0-9]+)+"),
+    Pattern(("number",), r"[0-9]*\.[0-9]+|[0-9]+"),
+    Pattern(("letter tag",), rf"{_APART}[{_LETTERS}][0-9]+(?:[x×][0-9]+)?{_ENDED}"),
+    # Styles before norms: `bn-relu-conv` is one word.
+    Pattern(("style",), _whole(words("style"))),
+    Pattern(("header",), f"{_APART}(?:{_HEADERS}|net|let|def){_ENDED}"),
+    *(Pattern((kind,), _whole(words(kind))) for kind in KINDS if kind not in ("header", "style")),
+    Pattern(("times",), rf"{_APART}x{_ENDED}"),
+    # `4c`: a number may stand before it.
+    Pattern(("channels",), rf"(?<![A-Za-z_])c{_ENDED}"),
+    Pattern(("call",), rf"{_APART}{NAME}(?=\()"),
+    Pattern(("name",), PRIMED),
+    Pattern(("stride",), r"/(?=[0-9A-Za-z_])"),
+    Pattern(("operator",), r"[-−+/?=]"),
+    Pattern(("bar",), r"\|"),
+    Pattern(("bracket",), r"[()\[\]{}]"),
+    Pattern(("punctuation",), r"[,:]"),
+)

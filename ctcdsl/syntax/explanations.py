@@ -1,0 +1,228 @@
+"""What to say about a token that cannot stand where it does: a sentence, and what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from lark import Token
+
+from ctcdsl.syntax.lexing import CLOSING, OPENING
+from ctcdsl.syntax.words import WORDS, suggest, words
+from ctcdsl.text import Source
+
+# What may stand in a place, as a message lists it: layers stand for all that begins one.
+_NAMES = {
+    "LPAR": "a layer",
+    "WORD": "a word",
+    "STYLE_NAME": "a style",
+    "INT": "a number",
+    "STRIDE": "`/s`",
+    "TIMES": "`xN`",
+    "_BAR": "`|`",
+    "RBRACE": "`}`",
+    "RSQB": "`]`",
+    "END": "`end`",
+    "EQUAL": "`=`",
+    "_NEWLINE": "the end of the line",
+}
+
+_HEADERS = {
+    "NET": "a name",
+    "INPUT": "a size",
+    "CLASSES": "a number",
+    "PAD": "a padding rule",
+    "MAPS": "a size",
+    "STYLE": "a style",
+    "LET": "a name",
+    "DEF": "a name",
+}
+_KEYWORDS = frozenset({*_HEADERS, "TABLE", "END"})
+STARTERS = _KEYWORDS | {"LABEL"}
+"""Tokens that only the start of a line can hold."""
+
+_LONGEST = 40
+"""Tokens longer than this are shown cut."""
+
+
+class Place(NamedTuple):
+    """Where the parser stopped.
+
+    `before` is the token on its stack, None where a whole construct stands there; `inner`
+    the innermost open bracket; `expected` the tokens that could go on.
+    """
+
+    source: Source
+    token: Token
+    before: Token | None
+    inner: Token | None
+    expected: set[str]
+
+    @property
+    def text(self) -> str:
+        """The token as messages show it."""
+        ends = {"_NEWLINE": "the end of the line", "$END": "the end of the file"}
+        cut = f"{self.token[:_LONGEST]}…" if len(self.token) > _LONGEST else str(self.token)
+        return ends.get(self.token.type, f"`{cut}`")
+
+    @property
+    def layers(self) -> bool:
+        """Whether a layer could stand here."""
+        return "LPAR" in self.expected
+
+
+def explain(place: Place) -> tuple[str, str]:
+    """A message, and a hint that may be empty."""
+    for look in (_by_what_stands_before, _by_token):
+        message, hint = look(place)
+        if message:
+            return message, hint
+    if place.inner is not None and OPENING[place.inner.type] == ")":
+        return _among_arguments(place)
+    hint = ""
+    if place.token.type in ("SIZE", "INT", "FLOAT", "WORD"):
+        hint = _header_meant(place)
+    return f"expected {_list(place)}, found {place.text}", hint
+
+
+def _by_what_stands_before(place: Place) -> tuple[str, str]:
+    before, token = place.before, place.token
+    if before is None:
+        return "", ""
+    found = place.text
+    match before.type:
+        case "LET" | "DEF" if token.type in _KEYWORDS or token == "x":
+            return f"{found} is a word of the language, and no name", "choose another name"
+        case kind if kind in _HEADERS:
+            example = WORDS[str(before)].example
+            return (
+                f"expected {_HEADERS[kind]} behind `{before}`, found {found}",
+                f"write `{example}`",
+            )
+        case "EQUAL" if not place.layers:
+            hint = "`let` names a number, `def` names layers" if token.type in OPENING else ""
+            return f"expected a number, a name or an expression, found {found}", hint
+        case "EQUAL" if token.type == "LABEL":
+            return f"{found} names a stage, and a `def` has none", "name the line that calls it"
+        case "QUESTION":
+            return f"expected {_list(place)}, found {found}", "a `?` ends its branch"
+        case "LBRACE" | "LSQB" | "_BAR" if token.type in ("_BAR", "RBRACE", "RSQB"):
+            if before.type != "_BAR" and token.type != "_BAR":
+                return f"`{before}{token}` holds no layers", "put layers inside, or remove it"
+            return (
+                "the branch is empty",
+                "`id` is the branch that changes nothing: `{ id | (3,64) }`",
+            )
+        case "TIMES" if token.type != "LPAR":
+            hint = "`(3,256)x3`, or an expression in parentheses: `x(n+1)`"
+            return f"expected a whole number behind `{before}`, found {found}", hint
+        case "STRIDE" if token.type in ("MINUS", "PRODUCT"):
+            return "a stride is a number or a name", "`let` gives the value of an expression a name"
+        case "WORD" if place.expected & {"EQUAL"}:
+            hint = "`let w = 96`, `def block(n) = …`"
+            touching = "parameters touch the name: `def block(n) = …`"
+            return f"expected `=`, found {found}", touching if token.type == "LPAR" else hint
+        case "WORD" if before == "x" and place.inner is None:
+            return "`x` repeats by a whole number", "`(3,256)x3`, or `x(n+1)`"
+    return "", ""
+
+
+def _by_token(place: Place) -> tuple[str, str]:
+    """The mistakes that have a name by the token alone."""
+    token, text = place.token, place.text
+    layers = place.layers
+    outside = place.inner is None
+    match token.type:
+        case "SLASH" if place.source.text[token.end_pos or 0 :][:1] in ("/", "*"):
+            return "a `/` must touch its number", "a comment begins with `#`"
+        case "SLASH":
+            return "a `/` must touch its number", "write `(7,64)/2`, `3/3`"
+        case "RULE":
+            return f"{text} cannot stand here", "a comment begins with `#`"
+        case "STRIDE" if layers:
+            return f"{text} strides what stands before it, and nothing does", "write `(7,64)/2`"
+        case "TIMES" if layers:
+            return f"{text} repeats what stands before it, and nothing does", "write `(3,256)x3`"
+        case "PLUS" if outside or layers:
+            return "a `+` stands between two layers", "`(3,64)x3 + (3,128)`"
+        case "MINUS" if outside:
+            return "a `-` cannot stand between layers", "a space or `+` joins them"
+        case "_COMMA" if outside:
+            return "a `,` belongs inside parentheses", "a space or `+` joins layers"
+        case "_BAR" if outside:
+            return (
+                "a `|` parts branches inside brackets, and cells of a table",
+                "write `{ a | b }`, or `table` above the rows and `end` below",
+            )
+        case "QUESTION":
+            return "a `?` ends a branch inside square brackets", "`[ (3,64) | id? ]`"
+        case "RPAR" | "RBRACE" | "RSQB" if outside:
+            return f"{text} closes nothing", f"is a `{CLOSING[token.type]}` missing before it?"
+        case "END" if outside:
+            return "`end` closes a table, and none is open here", ""
+        case "$END" if "END" in place.expected:
+            return "the table is never closed", "add a line `end`"
+        case kind if kind in _KEYWORDS and (outside or layers):
+            return f"{text} begins a line of its own", f"{text}: {WORDS[str(token)].summary}"
+        case "EQUAL":
+            return "`=` belongs to `let` and `def`", "`let w = 96`, `def block(n) = …`"
+        case "PRODUCT" if outside:
+            return f"{text} cannot stand here", "put a space between a number and a word"
+        case "STYLE_NAME" if layers or outside:
+            return f"{text} is a style, and no layer", f"write `style {token}` above the layers"
+        case "SIZE" if layers and not _header_meant(place):
+            return f"{text} is a size, and no layer", "write `(1x7,64)`, or `max(1x7)/2`"
+        case "LABEL":
+            return f"{text} names a stage, and a stage begins its line", "put it on its own line"
+    return "", ""
+
+
+def _among_arguments(place: Place) -> tuple[str, str]:
+    """In parentheses, where one of arguments or parameters is expected, or the next."""
+    hint = ""
+    if "WORD" not in place.expected:
+        what = "`,` or `)`"
+        if place.token.type not in (*CLOSING, "_COMMA"):
+            hint = "is a `)` missing before it?"
+    elif "INT" in place.expected:
+        what = "an argument"
+    else:
+        what, hint = "a parameter's name", "`def block(n) = …`"
+        if place.token.type in _KEYWORDS or place.token == "x":
+            hint = f"{place.text} is a word of the language: choose another"
+    return f"expected {what}, found {place.text}", hint
+
+
+def _header_meant(place: Place) -> str:
+    """A hint where the word before is nearly a header, or a header has one value too many."""
+    start = place.token.start_pos or 0
+    line = place.source.text[place.source.text.rfind("\n", 0, start) + 1 : start]
+    written = re.match(r"[ \t]*([A-Za-z]+)[ \t]", line)
+    if written is None:
+        return ""
+    if written[1] in words("header"):
+        return f"write `{WORDS[written[1]].example}`"
+    meant = suggest(written[1], words("header"))
+    return f"did you mean `{meant}`?" if meant and line.strip() == written[1] else ""
+
+
+def _list(place: Place) -> str:
+    expected = set(place.expected)
+    # The parser sums up what it could meet: in this place not every bracket is open.
+    closing = "" if place.inner is None else OPENING[place.inner.type]
+    for kind, bracket in (("RBRACE", "}"), ("RSQB", "]")):
+        if closing != bracket:
+            expected.discard(kind)
+    if closing not in ("}", "]"):
+        expected.discard("_BAR")
+    else:
+        expected.discard("_NEWLINE")
+    if "LPAR" in expected:
+        expected -= {"WORD", "INT"}
+    elif "MINUS" in expected and "INT" not in expected:
+        expected -= {"TIMES", "STRIDE"}
+        return "an operator or the end of the line"
+    names = [name for kind, name in _NAMES.items() if kind in expected]
+    if len(names) < 2:
+        return names[0] if names else "something else"
+    return f"{', '.join(names[:-1])} or {names[-1]}"
