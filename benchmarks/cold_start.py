@@ -3,9 +3,9 @@
     python benchmarks/cold_start.py [--runs 15]
 
 Each round runs every command once, so a machine that slows down slows all of them; the
-ratio to `import torch` is taken round by round. Peer tools are measured where installed
-(`pip install thop fvcore ptflops torchinfo`), each counting one network, model A, written
-out by `ctcdsl compile`.
+ratios to `import torch` and to `import lark, click` are taken round by round. Peer tools
+are measured where installed (`pip install thop fvcore ptflops torchinfo`), each counting
+one network, model A, written out by `ctcdsl compile`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     python = sys.executable
     tool = str(Path(python).with_name("ctcdsl"))
     specs = sorted(map(str, (ROOT / "specs").glob("*.ctc")))
+    every = sorted(map(str, (ROOT / "specs").rglob("*.ctc")))
     subprocess.run(
         [tool, "compile", str(ROOT / "specs/A.ctc"), "-o", str(folder / "model_a.py")],
         check=True,
@@ -71,6 +72,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "python -c 'import torch'": [python, "-c", "import torch"],
         "python -c 'import lark, click'": [python, "-c", "import lark, click"],
         f"ctcdsl cost specs/*.ctc ({len(specs)} files)": [tool, "cost", *specs],
+        f"ctcdsl cost specs/*.ctc specs/*/*.ctc ({len(every)} files)": [tool, "cost", *every],
     }
     setup = "import torch, model_a; model = model_a.A(); images = torch.zeros(1, 3, 224, 224); "
     for name, count in PEERS.items():
@@ -93,14 +95,18 @@ def main() -> None:
         for _ in range(rounds):
             for title, command in measured.items():
                 results[title].append(run(command, folder))
-    base = results["python -c 'import torch'"]
-    print(f"| command (median of {rounds}) | seconds | of `import torch` | peak MB |")
-    print("|---|---:|---:|---:|")
+    bases = [results["python -c 'import torch'"], results["python -c 'import lark, click'"]]
+    heads = ["seconds", "of `import torch`", "of `import lark, click`", "peak MB"]
+    print(f"| command (median of {rounds}) | {' | '.join(heads)} |")
+    print("|---|---:|---:|---:|---:|")
     for title, runs in results.items():
         seconds = statistics.median(r.seconds for r in runs)
-        ratio = statistics.median(r.seconds / b.seconds for r, b in zip(runs, base, strict=True))
+        torch, lark = (
+            statistics.median(r.seconds / b.seconds for r, b in zip(runs, base, strict=True))
+            for base in bases
+        )
         memory = statistics.median(r.megabytes for r in runs)
-        print(f"| `{title}` | {seconds:.3f} | {ratio:.3f} | {memory:.1f} |")
+        print(f"| `{title}` | {seconds:.3f} | {torch:.3f} | {lark:.2f} | {memory:.1f} |")
 
 
 if __name__ == "__main__":

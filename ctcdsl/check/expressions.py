@@ -115,7 +115,10 @@ class Expressions:
             return value
         known = tuple(scope.values)
         meant = suggest(name, known)
-        if name in WORDS:
+        repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
+        if repeated is not None and repeated[1] in known:
+            hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
+        elif name in WORDS:
             hint = f"`{name}` is a word of the language: {WORDS[name].summary}"
         elif TAG.fullmatch(name):
             hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"

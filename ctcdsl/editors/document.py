@@ -61,6 +61,8 @@ class Document:
     def networks(self) -> tuple[Costed, ...]:
         """The networks without errors."""
         networks = self.report.networks
+        if not networks:
+            return ()  # where lines are missing, the numbers would be wrong
         if not any(isinstance(statement, n.Def) for statement in self.tree.statements):
             return tuple(Costed(network_cost(network), {}) for network in networks)
         read = read_networks(with_calls(self.tree), Problems())
