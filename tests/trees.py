@@ -24,9 +24,9 @@ KEYWORDS = {word for word, entry in WORDS.items() if entry.kind == "header"} | {
 
 integers = st.integers(0, 10**6)
 words = st.one_of(
-    st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none"]),
-    st.from_regex(r"[a-wyzA-Z_][A-Za-z0-9_]{0,6}", fullmatch=True),
-).filter(lambda word: word not in KEYWORDS)
+    st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_x2"]),
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True),
+).filter(lambda word: word not in KEYWORDS and not re.match("x[0-9]", word))
 primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
 comments = st.from_regex(r"#[ -~×′]{0,12}", fullmatch=True).map(str.rstrip)
 
@@ -34,15 +34,35 @@ numbers = st.one_of(
     integers,
     integers.map(lambda value: -value - 1),
     st.integers(0, 9999).map(lambda value: value / 1000),
+    st.integers(-999, 999).map(lambda value: value / 10**8),  # written 0.00000999, never 9.99e-06
+    st.integers(1, 99).map(lambda value: value * 1e20),
 ).map(lambda value: n.Number(value, SPAN))
 names = primed.map(lambda text: n.Name(text, SPAN))
 sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
-products = st.tuples(st.integers(0, 99), st.sampled_from(["c", "n", "w"])).map(
-    lambda pair: n.Expression((f"{pair[0]}{pair[1]}",), SPAN)
+
+
+def _expression(
+    first: str, rest: list[tuple[str, str]], sign: str = ""
+) -> tuple[str, ...]:
+    """The tokens of an expression; an operator and its term are one token after `/`."""
+    tokens = [sign, first] if sign else [first]
+    for operator, term in rest:
+        tokens += [f"/{term}"] if operator == "/" else [operator, term]
+    return tuple(tokens)
+
+
+identifiers = words.filter(lambda word: not word.startswith("x"))
+terms = st.one_of(
+    st.integers(0, 9999).map(str),
+    st.integers(1, 999).map(lambda value: f"{value / 1000}"),
+    identifiers,
+    st.tuples(st.integers(0, 99), identifiers).map(lambda pair: f"{pair[0]}{pair[1]}"),
 )
-quotients = st.tuples(st.sampled_from(["c", "t"]), st.integers(1, 9)).map(
-    lambda pair: n.Expression((pair[0], f"/{pair[1]}"), SPAN)
-)
+divisors = st.one_of(st.integers(0, 99).map(str), identifiers)
+operations = st.one_of(
+    st.tuples(st.sampled_from(["+", "-", "−", "*", "×", "x"]), terms),
+    st.tuples(st.just("/"), divisors),
+).filter(lambda pair: pair[0] != "x")
 arguments = st.lists(st.one_of(numbers, names, sizes, products, quotients), max_size=4).map(tuple)
 
 convolutions = arguments.map(lambda given: n.Convolution(given, SPAN))

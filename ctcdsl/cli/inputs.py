@@ -13,7 +13,7 @@ from ctcdsl.check import CheckedNetwork, Report, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import Diagnostic, Source, UserError
+from ctcdsl.text import Diagnostic, Severity, Source, UserError
 from ctcdsl.text.files import STDIN, read_source
 
 
@@ -106,11 +106,19 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_or_exit(
-    files: Iterable[str | Source], *, input: Shape | None = None, values: Values = ()
+    files: Iterable[str | Source],
+    *,
+    input: Shape | None = None,
+    values: Values = (),
+    notes: bool = True,
 ) -> list[Named]:
-    """The networks of files that are right; exits with 1 after showing what is wrong."""
+    """The networks of files that are right; exits with 1 after showing what is wrong.
+
+    Without `notes` only errors and warnings are shown.
+    """
     networks, diagnostics, failed = check_files(files, input=input, values=values)
-    show(diagnostics, fold=("CTC901", "CTC902", "CTC903"))
+    shown = [d for d in diagnostics if notes or d.severity is not Severity.NOTE]
+    show(shown, fold=("CTC901", "CTC902", "CTC903"))
     if failed:
         raise click.exceptions.Exit(1)
     return networks

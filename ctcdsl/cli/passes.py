@@ -8,8 +8,10 @@ import click
 
 from ctcdsl.cli.tables import as_text
 from ctcdsl.cost.report import Table
-from ctcdsl.passes.registry import Entry, options, registered
+from ctcdsl.passes import Pass
+from ctcdsl.passes.registry import Entry, options, registered, usage
 from ctcdsl.syntax.words import suggest
+from ctcdsl.text import Diagnostic, UserError
 
 
 @click.command("passes")
@@ -23,30 +25,41 @@ from ctcdsl.syntax.words import suggest
     help="How to print the passes.",
 )
 def command(name: str | None, form: str) -> None:
-    """List the passes of `rewrite`, or tell about one: its options, a row before and after."""
+    """List the passes of `rewrite`, or tell about one: its options, a row before and after.
+
+    Options in brackets may be left out. A pass that cannot be loaded is reported, and does
+    not keep the others from being listed.
+    """
     known = registered()
     if name is not None and name not in known:
         meant = suggest(name, tuple(known))
         hint = f" Did you mean {meant!r}?" if meant else ""
         raise click.UsageError(f"There is no pass {name!r}.{hint} `ctcdsl passes` lists them.")
+    loaded: list[tuple[Entry, type[Pass]]] = []
+    broken: list[Diagnostic] = []
+    for entry in known.values() if name is None else [known[name]]:
+        try:
+            loaded.append((entry, entry.kind))
+        except UserError as error:
+            broken += error.diagnostics
     if form == "json":
         import json
 
-        chosen = known.values() if name is None else [known[name]]
-        click.echo(json.dumps([_data(entry) for entry in chosen], indent=2, ensure_ascii=False))
-    elif name is not None:
-        click.echo(_about(known[name]))
-    else:
+        click.echo(json.dumps([_data(*each) for each in loaded], indent=2, ensure_ascii=False))
+    elif name is None:
         titles = ("pass", "options", "keeps", "section", "from", "what it does")
-        rows = tuple(_row(entry) for entry in known.values())
+        rows = tuple(_row(*each) for each in loaded)
         click.echo(as_text(Table(titles, rows, frozenset(titles))))
+    elif loaded:
+        click.echo(_about(*loaded[0]))
+    if broken:
+        raise UserError(*broken)
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    kind = entry.kind
+def _row(entry: Entry, kind: type[Pass]) -> tuple[str, ...]:
     return (
         entry.name,
-        ", ".join(_usage(entry)),
+        usage(options(kind)),
         str(kind.preserves),
         kind.section,
         entry.package,
@@ -54,15 +67,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _usage(entry: Entry) -> list[str]:
-    return [
-        f"{option.name}=…" if option.default is None else f"{option.name}={option.default}"
-        for option in options(entry.kind)
-    ]
-
-
-def _about(entry: Entry) -> str:
-    kind = entry.kind
+def _about(entry: Entry, kind: type[Pass]) -> str:
     lines = [
         f"{entry.name}, of {entry.package}; section {kind.section}; keeps: {kind.preserves}",
         "",
@@ -70,15 +75,14 @@ def _about(entry: Entry) -> str:
         "",
         *(
             f"  {option.name}: {option.type}"
-            + ("" if option.default is None else f", {option.default} unless told")
+            + ("" if option.required else f", {option.default or 'none'} unless told")
             for option in options(kind)
         ),
     ]
     return "\n".join(lines).rstrip()
 
 
-def _data(entry: Entry) -> dict[str, object]:
-    kind = entry.kind
+def _data(entry: Entry, kind: type[Pass]) -> dict[str, object]:
     return {
         "name": entry.name,
         "summary": kind.summary,

@@ -95,7 +95,10 @@ def command(
     many networks are rewrites of which.
     """
     if not passes and graph is not None:
-        _draw(find_family([named.checked for named in checked_or_exit(or_stdin(specs))]), graph)
+        _draw(
+            find_family([named.checked for named in checked_or_exit(or_stdin(specs), notes=False)]),
+            graph,
+        )
         return
     if not passes:
         raise click.UsageError("say what to do: `--pass NAME`; `ctcdsl passes` lists them")
@@ -105,7 +108,7 @@ def command(
     chain = [create(text, known) for text in passes]
     (file,) = or_stdin(specs)
     source = read_source(file)
-    start = pick(checked_or_exit([source], values=values), net, file)
+    start = pick(checked_or_exit([source], values=values, notes=False), net, file)
     contracts = [Contract(contract) for contract in frozen]
     steps = run_passes(start, chain, frozen=contracts, multiple=multiple)
     end = steps[-1].after

@@ -164,7 +164,7 @@ class _FamilyWriter:
             self._flags,
             names,
             tuple(branches),
-            *self._shapes(names),
+            *self._shapes(),
         )
 
     def _branch(self, k: int) -> tuple[tuple[Call, tuple[Expression, ...]], ...]:
@@ -238,7 +238,7 @@ class _FamilyWriter:
             taken.add(names[expression])
         return names
 
-    def _shapes(self, names: Names) -> tuple[str | None, str | None, str | None]:
+    def _shapes(self) -> tuple[str | None, str | None, str | None]:
         """The channels that enter and leave, and what divides the map's sides."""
         maps = [(i.placed.input, i.placed.output) for i in self._family.instances]
         quotients: list[int] = []
@@ -248,21 +248,20 @@ class _FamilyWriter:
             if down != across or not exact:
                 return None, None, None
             quotients.append(down)
-        scale = self._known(tuple(quotients), Role.STRIDE, names)
-        inputs = self._known(self._inputs, Role.CHANNELS, names)
-        outputs = self._known(self._outputs, Role.CHANNELS, names)
-        if outputs is None and self._family.first.block.join is Join.CONCAT:
-            widths = [self._known(width, Role.CHANNELS, names) for width in self._widths()]
-            constant = sum(int(width) for width in widths if width and width.isdigit())
-            varying = [width for width in widths if width and not width.isdigit()]
-            if None not in widths:
-                outputs = " + ".join([*varying, *([str(constant)] if constant else [])])
-        return inputs, outputs, scale
+        scale = self._known(tuple(quotients), Role.STRIDE)
+        inputs = self._known(self._inputs, Role.CHANNELS)
+        outputs = self._known(self._outputs, Role.CHANNELS)
+        if self._family.first.block.join is Join.CONCAT:
+            widths = [self._known(width, Role.CHANNELS) for width in self._widths()]
+            plain = all(width is not None and not width.compound for width in widths)
+            if outputs is None or (outputs.compound and plain):
+                return _text(inputs), _sum(widths), _text(scale)
+        return _text(inputs), _text(outputs), _text(scale)
 
-    def _known(self, values: Vector, role: Role, names: Names) -> str | None:
+    def _known(self, values: Vector, role: Role) -> Expression | None:
         """How the class can say these values; None where it cannot."""
         found = self._unifier.find(values, role)
-        return None if found is None or not self._unifier.uses(found) else names[found]
+        return found if found is not None and self._unifier.uses(found) else None
 
     def _widths(self) -> list[Vector]:
         """The channels that leave each branch."""
@@ -272,6 +271,23 @@ class _FamilyWriter:
             for p in placed
         ]
         return [tuple(column) for column in zip(*rows, strict=True)]
+
+
+def _text(expression: Expression | None) -> str | None:
+    return None if expression is None else str(expression)
+
+
+def _sum(terms: Sequence[Expression | None]) -> str | None:
+    """The sum of terms, its constants added up; None where a term is not known."""
+    texts = [str(term) for term in terms if term is not None]
+    if len(texts) < len(terms):
+        return None
+    constant = sum(int(text) for text in texts if text.isdigit())
+    counts = Counter(text for text in texts if not text.isdigit())
+    parts: list[str] = []
+    for text, count in counts.items():
+        parts += [f"{count} * {text}"] if count > 1 and text.isidentifier() else [text] * count
+    return " + ".join([*parts, *([str(constant)] if constant else [])])
 
 
 def _given(family: Family) -> dict[str, Vector]:

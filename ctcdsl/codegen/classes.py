@@ -55,16 +55,13 @@ def _chain_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str
         for layer in placed.branches[0]:
             free = overwritable(layer, free)
         calls.append(activate(placed.activation, free).written())
-    return [
-        f"class {code.name}(nn.Sequential):",
-        *_indented(_docstring(code, style), 4),
-        "",
-        *_indented(signature("def __init__", _parameters(code), "None"), 4),
-        *_indented(_locals(code), 8),
-        "        super().__init__(",
-        *_indented(list(sequence(calls, own, 12)), 12),
-        "        )",
-    ]
+    lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
+    lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
+    lines += _indented(_locals(code), 8)
+    if not calls:
+        return [*lines, "        super().__init__()"]
+    inside = _indented(list(sequence(calls, own, 12)), 12)
+    return [*lines, "        super().__init__(", *inside, "        )"]
 
 
 # ------------------------------------------------------------------ docstring

@@ -1,5 +1,11 @@
 """What networks cost, before anything is trained."""
 
-from ctcdsl.cost.complexity import DEFINITION, LayerCost, NetworkCost, network_cost
+from ctcdsl.cost.complexity import (
+    DEFINITION,
+    LayerCost,
+    NetworkCost,
+    network_cost,
+    total_macs,
+)
 
-__all__ = ["DEFINITION", "LayerCost", "NetworkCost", "network_cost"]
+__all__ = ["DEFINITION", "LayerCost", "NetworkCost", "network_cost", "total_macs"]

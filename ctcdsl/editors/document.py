@@ -55,7 +55,10 @@ class Document:
     @cached_property
     def report(self) -> Report:
         """What checking the text gave."""
-        return check_source(self.source)
+        report = check_source(self.source)
+        if not report.failed:
+            self._before = None  # needed no more, and versions would pile up
+        return report
 
     @cached_property
     def networks(self) -> tuple[Costed, ...]:

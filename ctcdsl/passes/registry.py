@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from ctcdsl.passes.base import Pass, refuse
+from ctcdsl.passes.base import Pass, Promise, refuse
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import UserError
 
 GROUP = "ctcdsl.passes"
 _INTERNAL = "budget"  # a field that the manager sets
+_WANTED = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
 class Entry(NamedTuple):
-    """A registered pass: its name, its class, and the package that brought it."""
+    """A registered pass: its name, the package that brought it, and where it says it is."""
 
     name: str
-    kind: type[Pass]
     package: str
+    point: EntryPoint
+
+    @property
+    def kind(self) -> type[Pass]:
+        """Its class, loaded now: passes that nobody asks for cost nothing and break nothing.
+
+        Raises:
+            UserError: CTC503 where it cannot be loaded or is no pass.
+        """
+        return _load(self.point)
 
 
 class Option(NamedTuple):
-    """An option of a pass; `default` is None where it must be given."""
+    """An option of a pass; without a `default` it may be left out unless it is `required`."""
 
     name: str
     type: str
     default: str | None
+    required: bool
 
 
 def registered() -> dict[str, Entry]:
     """Every pass by name.
 
     Raises:
-        UserError: CTC502 where two packages bring a pass of one name, CTC503 where one
-            cannot be loaded or is no pass.
+        UserError: CTC502 where two packages bring a pass of one name.
     """
     found: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -49,35 +59,41 @@ def registered() -> dict[str, Entry]:
                 "uninstall one of the packages",
             )
         found[point.name] = point
-    return {name: Entry(name, _load(point), _package(point)) for name, point in found.items()}
+    return {name: Entry(name, _package(point), point) for name, point in found.items()}
 
 
 def _load(point: EntryPoint) -> type[Pass]:
+    what = f"the pass `{point.name}` of {_package(point)}"
     try:
         kind = point.load()
+        wrong = _wrong(kind, point.name)
+        if wrong is None:
+            options(kind)  # reads the types of its fields
     except Exception as error:  # whatever a third party's module raises
         raise _error(
             "CTC503",
-            f"the pass `{point.name}` of {_package(point)} cannot be loaded: {error}",
+            f"{what} cannot be loaded: {type(error).__name__}: {error}",
             "install the package again, or uninstall it",
         ) from error
-    missing = [
-        part
-        for part in ("name", "summary", "section", "preserves", "run")
-        if not hasattr(kind, part)
-    ]
-    if missing or getattr(kind, "name", None) != point.name or not isinstance(kind, type):
-        what = (
-            f"lacks {', '.join(missing)}"
-            if missing
-            else f"calls itself `{getattr(kind, 'name', '?')}`"
-        )
-        raise _error(
-            "CTC503",
-            f"the pass `{point.name}` of {_package(point)} {what}",
-            "`ctcdsl.passes.Pass` says what a pass is",
-        )
-    return kind
+    if wrong is not None:
+        raise _error("CTC503", f"{what} {wrong}", "`ctcdsl.passes.Pass` says what a pass is")
+    known: type[Pass] = kind
+    return known
+
+
+def _wrong(kind: object, name: str) -> str | None:
+    """What keeps an object from being a pass of that name."""
+    if not isinstance(kind, type) or not is_dataclass(kind):
+        return "is no dataclass"
+    parts = ("name", "summary", "section", "preserves", "run")
+    missing = [part for part in parts if not hasattr(kind, part)]
+    if missing:
+        return f"lacks {', '.join(missing)}"
+    if kind.name != name:  # type: ignore[attr-defined]  # seen just above
+        return f"calls itself `{kind.name}`"  # type: ignore[attr-defined]
+    if not isinstance(kind.preserves, Promise):  # type: ignore[attr-defined]
+        return "preserves what is no `Promise`"
+    return None
 
 
 def _package(point: EntryPoint) -> str:
@@ -91,7 +107,8 @@ def options(kind: type[Pass]) -> list[Option]:
         Option(
             field.name,
             " or ".join(t.__name__ for t in _types(hints[field.name])),
-            None if field.default is MISSING else str(field.default),
+            None if field.default in (MISSING, None) else str(field.default),
+            field.default is MISSING,
         )
         for field in fields(kind)  # type: ignore[arg-type]  # a pass is a dataclass
         if field.name != _INTERNAL
@@ -117,22 +134,23 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
         key, equals, value = part.partition("=")
         if key not in [option.name for option in takes]:
             meant = suggest(key, tuple(option.name for option in takes))
-            usage = f"did you mean `{meant}`?" if meant else f"it takes {_usage(takes)}"
-            raise _error("CTC402", f"`{name}` has no option `{key}`", usage)
+            hint = f"did you mean `{meant}`?" if meant else _takes(takes)
+            raise _error("CTC402", f"`{name}` has no option `{key}`", hint)
         if key in given or not equals:
             what = f"gives `{key}` twice" if key in given else f"gives `{key}` no value"
             raise _error("CTC402", f"`{text}` {what}", f"write `{name}:{key}=…`")
         given[key] = _value(name, key, value, _types(get_type_hints(kind)[key]))
-    missing = [
-        option.name for option in takes if option.default is None and option.name not in given
-    ]
+    missing = [option.name for option in takes if option.required and option.name not in given]
     if missing:
         raise _error(
             "CTC402",
             f"`{name}` needs {' and '.join(f'`{option}`' for option in missing)}",
-            f"it takes {_usage(takes)}",
+            _takes(takes),
         )
-    return kind(**given)
+    try:
+        return kind(**given)
+    except ValueError as error:  # from a `__post_init__`
+        raise _error("CTC402", f"`{text}`: {error}", _takes(takes)) from error
 
 
 def spelled(step: Pass) -> str:
@@ -145,11 +163,16 @@ def spelled(step: Pass) -> str:
     return f"{step.name}:{','.join(given)}" if given else step.name
 
 
-def _usage(takes: Iterable[Option]) -> str:
-    return (
-        ", ".join(f"{option.name}={option.default or option.type}" for option in takes)
-        or "no options"
+def usage(takes: Sequence[Option]) -> str:
+    """Options as help shows them: `stage=…, [multiple=32]`."""
+    shown = (f"{option.name}={option.default or '…'}" for option in takes)
+    return ", ".join(
+        text if option.required else f"[{text}]" for text, option in zip(shown, takes, strict=True)
     )
+
+
+def _takes(takes: Sequence[Option]) -> str:
+    return f"it takes {usage(takes) or 'no options'}"
 
 
 def _types(hint: Any) -> list[type]:
@@ -166,7 +189,7 @@ def _value(name: str, key: str, text: str, types: list[type]) -> object:
             return kind(text)
         except (ValueError, KeyError):
             continue
-    wanted = " or ".join("true or false" if t is bool else t.__name__ for t in types)
+    wanted = " or ".join(_WANTED.get(kind, kind.__name__) for kind in types)
     raise _error("CTC402", f"`{key}` of `{name}` is {wanted}, not `{text}`", "")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,20 @@ def test_calls_beyond_the_limit_are_left_alone() -> None:
     tree = with_calls(Document("a.ctc", text).tree)
     assert len(tree.statements) == 22 + MAX_COPIES
     assert calls_of(tree.span) == ()
+
+
+def test_versions_do_not_pile_up() -> None:
+    document = Document("a.ctc", "(7,64) gap fc")
+    for _ in range(3):
+        assert not document.report.failed
+        first = weakref.ref(document)
+        document = Document("a.ctc", "(7,64 gap fc", document)
+        assert document.report.failed
+        document = Document("a.ctc", "(7,64) gap fc", document)
+        assert document.last_good is first()
+    assert not document.report.failed
+    gc.collect()
+    assert first() is None
 
 
 def test_a_place_keeps_its_numbers_while_another_is_edited() -> None:
