@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 from ctcdsl.syntax import nodes as n
@@ -24,7 +26,7 @@ KEYWORDS = {word for word, entry in WORDS.items() if entry.kind == "header"} | {
 
 integers = st.integers(0, 10**6)
 words = st.one_of(
-    st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_x2"]),
+    st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_"]),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True),
 ).filter(lambda word: word not in KEYWORDS and not re.match("x[0-9]", word))
 primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
@@ -34,41 +36,54 @@ numbers = st.one_of(
     integers,
     integers.map(lambda value: -value - 1),
     st.integers(0, 9999).map(lambda value: value / 1000),
-    st.integers(-999, 999).map(lambda value: value / 10**8),  # written 0.00000999, never 9.99e-06
-    st.integers(1, 99).map(lambda value: value * 1e20),
+    st.integers(1, 999).map(lambda value: value / 10**8),  # 0.00000999, never 9.99e-06
+    st.integers(1, 99).map(lambda value: -value * 1e16),
 ).map(lambda value: n.Number(value, SPAN))
 names = primed.map(lambda text: n.Name(text, SPAN))
 sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
 
-
-def _expression(
-    first: str, rest: list[tuple[str, str]], sign: str = ""
-) -> tuple[str, ...]:
-    """The tokens of an expression; an operator and its term are one token after `/`."""
-    tokens = [sign, first] if sign else [first]
-    for operator, term in rest:
-        tokens += [f"/{term}"] if operator == "/" else [operator, term]
-    return tuple(tokens)
-
-
-identifiers = words.filter(lambda word: not word.startswith("x"))
+# Expressions are tokens: terms with `+`, `-`, `*` between them, a divisor with its `/`.
+# `bn-3` would be read as a style; no parameter has such a name.
+identifiers = words.filter(lambda word: word not in ("conv", "bn", "ln"))
 terms = st.one_of(
     st.integers(0, 9999).map(str),
     st.integers(1, 999).map(lambda value: f"{value / 1000}"),
     identifiers,
     st.tuples(st.integers(0, 99), identifiers).map(lambda pair: f"{pair[0]}{pair[1]}"),
+    st.just("classes"),
 )
-divisors = st.one_of(st.integers(0, 99).map(str), identifiers)
+signs = st.sampled_from(["", "", "-"])
 operations = st.one_of(
-    st.tuples(st.sampled_from(["+", "-", "−", "*", "×", "x"]), terms),
-    st.tuples(st.just("/"), divisors),
-).filter(lambda pair: pair[0] != "x")
-arguments = st.lists(st.one_of(numbers, names, sizes, products, quotients), max_size=4).map(tuple)
+    st.tuples(st.sampled_from(["+", "-", "*"]), signs, terms),
+    st.one_of(st.integers(0, 99).map(str), identifiers).map(lambda divisor: (f"/{divisor}",)),
+)
+tokens = st.builds(
+    lambda sign, term, more: tuple(filter(None, (sign, term, *(t for each in more for t in each)))),
+    signs,
+    terms,
+    st.lists(operations, max_size=3),
+)
+
+
+def _is_expression(of: tuple[str, ...]) -> bool:
+    """Whether these are more than a number or a name, which the parser keeps apart."""
+    if len(of) == 1:
+        return re.fullmatch(r"[0-9]+[A-Za-z_]\w*", of[0]) is not None
+    return of[0] != "-" or len(of) > 2 or re.fullmatch(r"[0-9.]+", of[1]) is None
+
+
+expressions = tokens.filter(_is_expression).map(lambda of: n.Expression(of, SPAN))
+argument = st.one_of(numbers, names, sizes, expressions)
+arguments = st.lists(argument, max_size=4).map(tuple)
 
 convolutions = arguments.map(lambda given: n.Convolution(given, SPAN))
 calls = st.builds(lambda word, given: n.Call(word, given, SPAN), words, arguments)
-strides = integers.map(lambda value: n.Stride(value, SPAN))
-times = integers.map(lambda value: n.Times(value, SPAN))
+strides = st.one_of(integers, words.map(lambda word: n.Expression((word,), SPAN))).map(
+    lambda value: n.Stride(value, SPAN)
+)
+times = st.one_of(integers, tokens.map(lambda of: n.Expression(of, SPAN))).map(
+    lambda value: n.Times(value, SPAN)
+)
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
 
@@ -90,6 +105,7 @@ def _is_repeated_number(item: n.Item) -> bool:
         isinstance(item.primary, n.Number)
         and bool(item.postfixes)
         and isinstance(item.postfixes[0], n.Times)
+        and isinstance(item.postfixes[0].amount, int)
     )
 
 
@@ -130,14 +146,34 @@ trivia = st.builds(
 )
 
 size = st.lists(integers, min_size=1, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
+net_names = st.sampled_from(["ResNet-50", "A+B'", "bn-inception", "VGG-16-bn", "conv-net-2"]).map(
+    lambda text: n.Name(text, SPAN)
+)
 headers = st.one_of(
-    st.builds(lambda name: ("net", (name,)), names),
+    st.builds(lambda name: ("net", (name,)), st.one_of(names, net_names)),
     st.builds(lambda value: ("input", (value,)), size),
     st.builds(lambda value: ("classes", (value,)), size),
     st.builds(lambda name: ("pad", (name,)), names),
     st.builds(lambda values: ("maps", tuple(values)), st.lists(size, min_size=1, max_size=3)),
-    st.sampled_from(["conv-relu", "bn-relu-conv"]).map(lambda s: ("style", (n.Name(s, SPAN),))),
+    st.sampled_from(["conv-relu", "bn-relu-conv", "relu-conv", "conv", "none"]).map(
+        lambda text: ("style", (n.Name(text, SPAN),))
+    ),
 ).flatmap(lambda pair: trivia.map(lambda around: n.Header(pair[0], pair[1], SPAN, around)))
+lets = st.builds(
+    lambda name, value, around: n.Let(name, value, SPAN, around), names, argument, trivia
+)
+definitions = st.one_of(
+    st.builds(lambda name, of, around: n.Def(name, (), of, SPAN, around), names, items, trivia),
+    st.builds(
+        lambda word, parameters, of, around: n.Def(
+            n.Name(word, SPAN), tuple(parameters), of, SPAN, around
+        ),
+        words,
+        st.lists(names, min_size=1, max_size=3),
+        items,
+        trivia,
+    ),
+)
 labels = st.one_of(st.none(), words)
 lines = st.builds(lambda label, of, around: n.Line(label, of, SPAN, around), labels, items, trivia)
 cells = st.one_of(items.map(lambda of: n.Cell(of, False, SPAN)), st.just(n.Cell((), True, SPAN)))
@@ -156,6 +192,6 @@ tables = st.builds(
 )
 files = st.builds(
     lambda statements, below: n.File(tuple(statements), below, SPAN),
-    st.lists(st.one_of(headers, lines, tables), min_size=1, max_size=4),
+    st.lists(st.one_of(headers, lets, definitions, lines, tables), min_size=1, max_size=4),
     above,
 )

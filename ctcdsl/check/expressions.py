@@ -17,8 +17,7 @@ LARGEST = 10**15
 TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
 """A letter with its number, such as `p1`: never a name."""
 
-_SIGNS = {"+": 1, "-": -1, "−": -1}
-_TIMES = frozenset({"*", "×", "x"})
+_SIGNS = {"+": 1, "-": -1}
 
 
 class Scope(NamedTuple):
@@ -73,7 +72,7 @@ class Expressions:
             elif token in _SIGNS:
                 total += sign * product
                 product, sign, expecting = 1, _SIGNS[token], True
-            elif token in _TIMES and not expecting:
+            elif token == "*":
                 expecting = True
             elif token[0] == "/":
                 product = self._divided(product, self._term(token[1:], scope, span), span)
@@ -92,7 +91,7 @@ class Expressions:
             raise _Wrong
         number: float = 1
         if factor:
-            number = float(factor) if "." in factor else int(factor[:18])
+            number = min(float(factor), LARGEST) if "." in factor else int(factor[:18])
         return number * self._name(name, scope, span) if name else number
 
     def _name(self, name: str, scope: Scope, span: Span) -> float:

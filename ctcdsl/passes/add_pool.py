@@ -9,8 +9,8 @@ from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Pool, Stage
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import Site, plain, site, with_stage
-from ctcdsl.passes.solved_width import MULTIPLE, terms_of
-from ctcdsl.passes.widths import Term, Width, complexity, solve_width
+from ctcdsl.passes.solved_width import MULTIPLE, terms_of, width_at
+from ctcdsl.passes.widths import Term, Width, complexity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +127,7 @@ def _width(
         Term(channels if k == 0 else None, size, filters if k == len(sizes) - 1 else None)
         for k, size in enumerate(sizes)
     ]
-    width = solve_width(terms, budget, multiple) if 1 <= multiple <= 10_000 else None
-    if width is None:
-        raise refuse("CTC406", "no width keeps the complexity", where.convs[-1].origin)
-    return width
+    return width_at(where, terms, budget, multiple)
 
 
 def _next_name(where: Site) -> str | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ctcdsl.check import CheckedNetwork
+from ctcdsl.cost import total_macs
 from ctcdsl.ir import Conv, Network
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import Site, plain, site
-from ctcdsl.passes.solved_width import MULTIPLE
-from ctcdsl.passes.widths import Term, Width, complexity, solve_width
+from ctcdsl.passes.solved_width import MULTIPLE, width_at
+from ctcdsl.passes.widths import Term, Width, complexity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Repair:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
         where = site(checked, self.stage)
         total = network_macs(checked)
-        budget = self.macs or self.budget or total
+        budget = self.macs if self.macs is not None else self.budget or total
         width, network = refit(
             checked, where, budget - total + stage_macs(checked, where), self.multiple
         )
@@ -89,9 +90,7 @@ class Repair:
 
 def network_macs(checked: CheckedNetwork) -> int:
     """The MACs of a network's convolutions."""
-    from ctcdsl.cost import network_cost
-
-    return network_cost(checked).macs
+    return total_macs(checked)
 
 
 def stage_macs(checked: CheckedNetwork, where: Site) -> float:
@@ -115,16 +114,7 @@ def refit(
             where.convs[0].origin,
             hint="choose a stage of two or more layers",
         )
-    if not 1 <= multiple <= 10_000:
-        raise refuse("CTC402", f"a multiple lies from 1 to 10,000, not {multiple}", None)
-    width = solve_width(_terms(checked, where), budget, multiple)
-    if width is None:
-        raise refuse(
-            "CTC406",
-            f"no width of {where.name} leaves the network at its budget",
-            where.convs[0].origin,
-            hint=f"{where.name} would have to cost {budget:,.0f} MACs",
-        )
+    width = width_at(where, _terms(checked, where), budget, multiple)
     return width, where.with_convs(widened(where, width))
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import PassResult, Promise, refuse
-from ctcdsl.passes.site import plain, site
+from ctcdsl.passes.site import alike, plain, site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,7 @@ class SizeForDepth:
         many = (self.to - 1) // (size - 1)
         groups = [where.convs[k : k + many] for k in range(0, len(where.convs), many)]
         for group in groups:
+            alike(group)
             if len(group) < many or len({conv.filters for conv in group}) > 1:
                 raise refuse(
                     "CTC405",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from traceback import extract_tb
 from typing import Any, NamedTuple
 
-from ctcdsl.check import CheckedNetwork, recheck
-from ctcdsl.cost import network_cost
+from ctcdsl.check import CheckedNetwork, Report, recheck
+from ctcdsl.cost import total_macs
 from ctcdsl.ir import Conv, Network, layers_of
-from ctcdsl.passes.base import TOLERANCE, Pass, Promise, refuse
+from ctcdsl.passes.base import TOLERANCE, Pass, PassResult, Promise, refuse
 from ctcdsl.text import Diagnostic, Severity, UserError
 
 
@@ -64,10 +65,10 @@ def run_passes(
     Raises:
         UserError: CTC4xx where a pass does not apply; CTC410 where it broke its promise,
             CTC411 where it left a network that does not check, CTC412 where it changed what
-            is frozen: the message names the pass.
+            is frozen, CTC504 where a third party's pass fails: the message names the pass.
     """
     steps: list[Step] = []
-    budget = network_cost(checked).macs
+    budget = total_macs(checked)
     for applied in passes:
         step = run_pass(checked, applied, budget=budget)
         for contract in frozen:
@@ -80,12 +81,15 @@ def run_passes(
 
 
 def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step:
-    """Apply one pass, check what it made, and verify what it promised."""
-    if hasattr(applied, "budget"):
-        with_budget: Any = applied  # its field says that it wants one
+    """Apply one pass, check what it made, and verify what it promised.
+
+    A pass with a field `budget` is given the MACs that the chain began with.
+    """
+    fields: dict[str, Any] = getattr(applied, "__dataclass_fields__", {})
+    if "budget" in fields:
+        with_budget: Any = applied
         applied = replace(with_budget, budget=budget)
-    result = applied.run(checked)
-    report = recheck(result.network)
+    result, report = _run(checked, applied)
     if report.failed:
         first = report.errors[0]
         raise UserError(
@@ -103,6 +107,34 @@ def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step
     return step
 
 
+def _run(checked: CheckedNetwork, applied: Pass) -> tuple[PassResult, Report]:
+    """Run a pass and check what it made; whatever fails in there is the pass's."""
+    try:
+        result = applied.run(checked)
+        if not isinstance(result, PassResult):
+            raise TypeError(f"it returns a {type(result).__name__}, and no PassResult")
+        return result, recheck(result.network)
+    except UserError:
+        raise
+    except Exception as error:
+        module = type(applied).__module__
+        if module.partition(".")[0] == "ctcdsl":
+            error.add_note(f"in the pass `{applied.name}`")
+            raise  # a bug of ours, and reported as one
+        raise UserError(_failure(applied, module, error)) from error
+
+
+def _failure(applied: Pass, module: str, error: Exception) -> Diagnostic:
+    frames = extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.name == "run" or frame is frames[-1]]
+    return Diagnostic(
+        code="CTC504",
+        message=f"the pass `{applied.name}` of {module} fails: {type(error).__name__}: {error}",
+        notes=tuple(f"{frame.filename}:{frame.lineno}, in {frame.name}" for frame in inside),
+        hints=("this is a bug of that package: report it there",),
+    )
+
+
 def _verify(step: Step) -> None:
     """Hold a pass to its promise: its MACs, or its shapes.
 
@@ -111,7 +143,7 @@ def _verify(step: Step) -> None:
     before, after = step.before, step.after
     promise = step.applied.preserves
     if promise is Promise.COMPLEXITY:
-        ratio = network_cost(after).macs / network_cost(before).macs
+        ratio = total_macs(after) / total_macs(before)
         low, high = TOLERANCE
         if not low <= ratio - 1 <= high:
             raise refuse(
@@ -176,43 +208,16 @@ def _convs(network: Network) -> list[Conv]:
 
 def require_within(interval: Interval, start: CheckedNetwork, end: CheckedNetwork) -> None:
     """Fail where a whole chain left the interval (CTC413)."""
-    before, after = network_cost(start).macs, network_cost(end).macs
+    before, after = total_macs(start), total_macs(end)
     change = after / before - 1
     if change in interval:
         return
+    from ctcdsl.passes.nearest import nearest
+
     raise refuse(
         "CTC413",
         f"the network costs {after:,} MACs, {100 * change:+.2f}% of {before:,}, outside of"
         f" {interval}",
         end.network.origin,
-        hint=_nearest(interval, before, end),
+        hint=nearest(interval, before, end),
     )
-
-
-def _nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
-    """Which one width would bring the network back: the smallest change that does."""
-    from ctcdsl.passes.budget import network_macs, refit, stage_macs
-    from ctcdsl.passes.site import site
-
-    total = network_macs(end)
-    found: list[tuple[int, str]] = []
-    for index, name in enumerate(end.network.stage_names, start=1):
-        for multiple in (32, 16, 8, 4, 1):
-            try:
-                where = site(end, str(index))
-                room = before * (1 + (interval.low + interval.high) / 2) - total
-                width, network = refit(end, where, room + stage_macs(end, where), multiple)
-            except UserError:
-                break
-            report = recheck(network)
-            if report.failed:
-                break
-            if network_macs(report.networks[0]) / before - 1 in interval:
-                moved = abs(where.convs[0].filters - width.rounded)
-                found.append((moved, f"width {width.rounded} in {name} would fit"))
-                break
-    if not found:
-        return "no one width brings it back: take a wider interval, or another pass"
-    best = min(found)[1]
-    stage = best.split(" in ")[1].split(" ")[0]
-    return f"{best}: `--pass repair:stage={stage}`, with a `multiple` that allows it"

@@ -10,6 +10,7 @@ from ctcdsl.check import check_source
 from ctcdsl.check.layout import LaidLine, Layout, lay_out
 from ctcdsl.ir import Conv, Network, Node, channels_after
 from ctcdsl.ir.unparse import items_of, unparse
+from ctcdsl.passes.base import refuse
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
@@ -23,32 +24,39 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     """Return the canonical text of `after`, which was rewritten from `before` in `source`.
 
     Headers, definitions, comments and the items that stand for unchanged layers stay the
-    author's. The text is read again before it is given out; where the author's form cannot
-    hold the network, as where a new stage falls into a named line, it is written anew.
+    author's; a `let` takes the value that it was given. The text is read again before it is
+    given out; where the author's form cannot hold the network, it is written anew.
+
+    Raises:
+        UserError: CTC411 where no text says the network: a pass of a third party's can make
+            one with two stages of a name.
     """
     tree, _ = parse(source)
     layout = lay_out(tree, before.name, values)
-    above = [_renamed(statement, after.name) for statement in layout.above]
-    if after.name != before.name and not any(_is_net(statement) for statement in above):
-        above = []  # a bare row cannot be named: it would be bare no more
-    if above or after.name == before.name:
-        for lines in (_lines(layout, after), _lines_anew(layout, after)):
-            text = format_file(n.File((*above, *lines), layout.below, tree.span))
-            report = check_source(Source(source.name, text))
-            if not report.failed and [_bare(c.network) for c in report.networks] == [_bare(after)]:
-                return text
-    return unparse(after)
+    anew, _ = parse(Source("", unparse(after)))
+    above = [_with_value(statement, values) for statement in layout.above]
+    if after.name != before.name:
+        above = _renamed(above, anew, after.name)
+    for lines, below in (_lines(layout, after), _lines_anew(layout, anew)):
+        text = format_file(n.File((*above, *lines), below, tree.span))
+        if _read(source.name, text) == _bare(after):
+            return text
+    text = unparse(after)
+    if _read(source.name, text) != _bare(after):
+        raise refuse(
+            "CTC411",
+            f"no text says what became of `{before.name}`",
+            before.origin,
+            hint="a pass made stages of one name, or layers that the language lacks",
+        )
+    return text
 
 
-def _lines_anew(layout: Layout, after: Network) -> list[n.Line]:
-    """Lines written from the network alone; those of a name keep its comments."""
-    tree, _ = parse(Source("", unparse(after)))
-    trivia = {laid.line.label: laid.line.trivia for laid in layout.lines}
-    return [
-        line._replace(trivia=trivia.pop(line.label, line.trivia))
-        for line in tree.statements
-        if isinstance(line, n.Line)
-    ]
+def _read(name: str, text: str) -> Network | None:
+    """The network of a text; None where it has errors, or several networks."""
+    report = check_source(Source(name, text))
+    networks = report.networks
+    return None if report.failed or len(networks) != 1 else _bare(networks[0].network)
 
 
 def _bare(network: Network) -> Network:
@@ -56,52 +64,133 @@ def _bare(network: Network) -> Network:
     return replace(network, head=replace(network.head, implied=False))
 
 
-def _is_net(statement: n.Header | n.Let | n.Def) -> bool:
-    return isinstance(statement, n.Header) and statement.word == "net"
+Above = n.Header | n.Let | n.Def
 
 
-def _renamed(statement: n.Header | n.Let | n.Def, name: str) -> n.Header | n.Let | n.Def:
-    if isinstance(statement, n.Header) and statement.word == "net":
-        return statement._replace(values=(n.Name(name, statement.span),))
+def _with_value(statement: Above, values: Mapping[str, float]) -> Above:
+    if isinstance(statement, n.Let) and statement.name.text in values:
+        value = n.Number(values[statement.name.text], statement.span)
+        return statement._replace(value=value)
     return statement
 
 
-class _Piece(NamedTuple):
-    """A part of a line: an item of the author's with its nodes, or new nodes without one."""
+def _renamed(above: Sequence[Above], anew: n.File, name: str) -> list[Above]:
+    """What stands above the layers, with another name for the network.
 
-    line: int
+    A bare row gets every header, since with a name it is bare no more.
+    """
+    if any(_is_net(statement) for statement in above):
+        return [
+            statement._replace(values=(n.Name(name, statement.span),))
+            if isinstance(statement, n.Header) and statement.word == "net"
+            else statement
+            for statement in above
+        ]
+    given = {statement.word for statement in above if isinstance(statement, n.Header)}
+    missing = [s for s in anew.statements if isinstance(s, n.Header) and s.word not in given]
+    return [*missing, *above]
+
+
+def _is_net(statement: Above) -> bool:
+    return isinstance(statement, n.Header) and statement.word == "net"
+
+
+# ---------------------------------------------------------------------- lines
+
+
+class _Piece(NamedTuple):
+    """A part of a line: an item of the author's with its nodes, or new nodes without one.
+
+    `line` is the index of the author's line, or the name of a stage that is new.
+    """
+
+    line: int | str
     item: n.Item | None
     nodes: tuple[Node, ...]
 
 
-def _lines(layout: Layout, after: Network) -> list[n.Line]:
+_Lines = tuple[list[n.Line], tuple[str, ...]]
+"""Lines, and the comments below them."""
+
+
+def _lines(layout: Layout, after: Network) -> _Lines:
     """The author's lines with the items that changed replaced."""
-    written = [] if after.head.implied else list(after.head.layers)
-    nodes = [node for stage in after.stages for node in stage.nodes] + written
-    pieces = _respelled(_aligned(layout.lines, nodes))
     channels = after.input.channels
-    items: list[list[n.Item]] = [[] for _ in layout.lines]
-    for piece in pieces:
-        line = items[piece.line]
+    items: dict[int | str, list[n.Item]] = {}
+    for piece in _respelled(_aligned(layout.lines, _homes(layout, after))):
+        line = items.setdefault(piece.line, [])
         if piece.item is not None:
             line.append(piece.item._replace(joined=piece.item.joined and bool(line)))
             channels = channels_after(piece.nodes, channels)
         else:
             new, channels = items_of(piece.nodes, after.style, channels)
             line += new
-    return [
-        laid.line._replace(items=tuple(own))
-        for laid, own in zip(layout.lines, items, strict=True)
-        if own
-    ]
+    lines: list[n.Line] = []
+    kept: list[int | None] = []  # of each new line, the author's that it was
+    for key, own in items.items():
+        old = layout.lines[key].line if isinstance(key, int) else None
+        label = old.label if old is not None else str(key)
+        lines.append(n.Line(label, tuple(own), layout.lines[0].line.span))
+        kept.append(key if isinstance(key, int) else None)
+    return _with_comments(layout, lines, kept)
 
 
-def _aligned(lines: Sequence[LaidLine], nodes: Sequence[Node]) -> list[_Piece]:
+def _lines_anew(layout: Layout, anew: n.File) -> _Lines:
+    """Lines written from the network alone."""
+    lines = [line for line in anew.statements if isinstance(line, n.Line)]
+    labels = [laid.line.label for laid in layout.lines]
+    kept = [labels.index(line.label) if line.label in labels else None for line in lines]
+    return _with_comments(layout, lines, kept)
+
+
+def _with_comments(layout: Layout, lines: Sequence[n.Line], kept: Sequence[int | None]) -> _Lines:
+    """Give lines the author's comments: those of a line that is gone go to the next."""
+    done: list[n.Line] = []
+    next_one = 0
+    for line, own in zip(lines, kept, strict=True):
+        if own is None or own < next_one:
+            done.append(line)
+            continue
+        gone = _comments(layout.lines[next_one:own])
+        trivia = layout.lines[own].line.trivia
+        done.append(line._replace(trivia=trivia._replace(above=(*gone, *trivia.above))))
+        next_one = own + 1
+    return done, (*_comments(layout.lines[next_one:]), *layout.below)
+
+
+def _comments(lines: Sequence[LaidLine]) -> list[str]:
+    """The comments of lines, each as a line of its own."""
+    found: list[str] = []
+    for laid in lines:
+        above, behind = laid.line.trivia
+        found += [*above, *([behind] if behind else [])]
+    return found
+
+
+def _homes(layout: Layout, after: Network) -> list[tuple[Node, int | str | None]]:
+    """The nodes that are written, each with its line where its stage or head has a name."""
+    lines = {laid.line.label: k for k, laid in enumerate(layout.lines) if laid.line.label}
+    homes: list[tuple[Node, int | str | None]] = []
+    for stage in after.stages:
+        home = None if stage.name is None else lines.get(stage.name, stage.name)
+        homes += [(node, home) for node in stage.nodes]
+    if not after.head.implied:
+        homes += [(layer, lines.get(after.head.name)) for layer in after.head.layers]
+    return homes
+
+
+# ------------------------------------------------------------------ alignment
+
+
+def _aligned(
+    lines: Sequence[LaidLine], homes: Sequence[tuple[Node, int | str | None]]
+) -> list[_Piece]:
     """The author's items that still hold, in the order of the new nodes, and what is new.
 
-    A longest alignment of items with nodes; new nodes go into the line of the items that
-    they replace.
+    A longest alignment of items with nodes; new nodes that have no line of their own go into
+    that of the items that they replace.
     """
+    nodes = [node for node, _ in homes]
     old = [(k, item, own) for k, laid in enumerate(lines) for item, own in laid.items]
     if len(old) * len(nodes) > _MAX_CELLS:
         return [_Piece(0, None, tuple(nodes))]
@@ -117,18 +206,19 @@ def _aligned(lines: Sequence[LaidLine], nodes: Sequence[Node]) -> list[_Piece]:
     pieces: list[_Piece] = []
     i = j = line = 0
     while i < len(old) or j < len(nodes):
+        home = homes[j][1] if j < len(nodes) else None
         if i < len(old):
             line, item, own = old[i]
             if _stands(own, nodes, j) and (
                 best[i][j] == best[i + 1][j + len(own)] + max(len(own), 1)
             ):
-                pieces.append(_Piece(line, item, own))
+                pieces.append(_Piece(line if home is None or not own else home, item, own))
                 i, j = i + 1, j + len(own)
                 continue
             if best[i][j] == best[i + 1][j]:
                 i += 1
                 continue
-        pieces.append(_Piece(line, None, (nodes[j],)))
+        pieces.append(_Piece(line if home is None else home, None, (nodes[j],)))
         j += 1
     return pieces
 
@@ -138,9 +228,15 @@ def _stands(own: tuple[Node, ...], nodes: Sequence[Node], at: int) -> bool:
 
 
 def _respelled(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Join new nodes, and the plain convolutions beside them, so that equal ones fold to xN."""
+    """Join new nodes, and the plain convolutions beside them, so that equal ones fold to xN.
+
+    What the author wrote with a parameter or a definition stays.
+    """
     changed = [piece.item is None for piece in pieces]
-    plain = [all(isinstance(node, Conv) for node in piece.nodes) for piece in pieces]
+    plain = [
+        all(isinstance(node, Conv) for node in piece.nodes) and _is_numbers(piece.item)
+        for piece in pieces
+    ]
     for order in (range(1, len(pieces)), range(len(pieces) - 2, -1, -1)):
         for k in order:
             near = k - 1 if order.step > 0 else k + 1
@@ -153,3 +249,17 @@ def _respelled(pieces: Sequence[_Piece]) -> list[_Piece]:
         else:
             joined.append(_Piece(piece.line, None if new else piece.item, piece.nodes))
     return joined
+
+
+def _is_numbers(item: n.Item | None) -> bool:
+    """Whether an item says all in numbers, so that writing it anew loses nothing."""
+    if item is None:
+        return True
+    primary = item.primary
+    amounts = (p.amount if isinstance(p, n.Times) else p.value for p in item.postfixes)
+    return (
+        isinstance(primary, n.Convolution)
+        and all(isinstance(argument, n.Number | n.Size) for argument in primary.arguments[:2])
+        and all(isinstance(argument, n.Number | n.Name) for argument in primary.arguments[2:])
+        and all(isinstance(amount, int) for amount in amounts)
+    )

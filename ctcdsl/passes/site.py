@@ -140,6 +140,21 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
         )
 
 
+def alike(convs: Sequence[Conv]) -> None:
+    """Refuse (CTC404) where convolutions differ in more than size, filters and stride.
+
+    Of those that become one, or a row of one width, the tags would be a guess.
+    """
+    for conv in convs[1:]:
+        if plain(conv, kernel=1, filters=1) != plain(convs[0], kernel=1, filters=1):
+            raise refuse(
+                "CTC404",
+                f"`{conv.origin.text}` has other tags than `{convs[0].origin.text}`",
+                conv.origin,
+                hint="layers of one norm and one activation are rewritten together",
+            )
+
+
 def plain(conv: Conv, *, kernel: int, filters: int, stride: int = 1) -> Conv:
     """A convolution like another, of another size and width."""
     return replace(conv, kernel=(kernel, kernel), filters=filters, stride=stride, padding=None)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.check import CheckedNetwork
+from ctcdsl.check.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import PassResult, Promise, refuse
-from ctcdsl.passes.site import Site, plain, site
-from ctcdsl.passes.widths import Term, complexity, solve_width
+from ctcdsl.passes.site import Site, alike, plain, site
+from ctcdsl.passes.widths import Term, Width, complexity, solve_width
 
 MULTIPLE = 32
 """Widths are rounded to multiples of this, unless told."""
+
+MAX_MULTIPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class DepthForWidth:
         """Rewrite a network; CTC405 where the stage mixes filter sizes, CTC406 without a width."""
         where = site(checked, self.stage)
         size = one_size(where)
+        alike(where.convs[:-1])
         if not 2 <= self.depth <= 1_000:
             raise refuse(
                 "CTC405",
@@ -74,6 +78,7 @@ class WidthForSize:
         """Rewrite a network; CTC405 where nothing changes, CTC406 without a width."""
         where = site(checked, self.stage)
         size = one_size(where)
+        alike(where.convs[:-1])
         if not 1 <= self.to <= 100 or self.to == size or len(where.convs) < 2:
             alone = len(where.convs) < 2
             what = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
@@ -114,6 +119,33 @@ def unknown(where: Site, *, size: int, depth: int) -> list[Term]:
     return [Term(where.channels, size, None), *inner, Term(None, size, filters)]
 
 
+def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -> Width:
+    """The width at which layers of a stage cost `budget`; CTC406 where there is none.
+
+    CTC402 for a multiple out of range.
+    """
+    if not 1 <= multiple <= MAX_MULTIPLE:
+        raise refuse("CTC402", f"a multiple lies from 1 to {MAX_MULTIPLE:,}, not {multiple}", None)
+    width = solve_width(terms, budget, multiple)
+    if width is None or width.rounded > MAX_WIDTH:
+        why = (
+            f"the layers whose filters stay cost more than the {budget:,.0f} that there are"
+            if width is None
+            else f"it would be {width.exact:,.0f}, and {MAX_WIDTH:,} is the most"
+        )
+        raise refuse(
+            "CTC406",
+            f"no width of {where.name} keeps the complexity with {len(terms)} layers of"
+            f" {_sizes(terms)}: {why}",
+            where.convs[0].origin,
+        )
+    return width
+
+
+def _sizes(terms: Iterable[Term]) -> str:
+    return " and ".join(f"{size}x{size}" for size in sorted({term.size for term in terms}))
+
+
 def solved(
     where: Site, *, size: int, depth: int, multiple: int, budget: float | None = None
 ) -> PassResult:
@@ -121,16 +153,8 @@ def solved(
 
     Without a budget the stage keeps its complexity. CTC406 where no width does.
     """
-    if not 1 <= multiple <= 10_000:
-        raise refuse("CTC402", f"a multiple lies from 1 to 10,000, not {multiple}", None)
     budget = complexity(terms_of(where.channels, where.convs)) if budget is None else budget
-    width = solve_width(unknown(where, size=size, depth=depth), budget, multiple)
-    if width is None:
-        raise refuse(
-            "CTC406",
-            f"no width of {depth} layers of {size}x{size} costs what {where.name} may cost",
-            where.convs[0].origin,
-        )
+    width = width_at(where, unknown(where, size=size, depth=depth), budget, multiple)
     first, last = where.convs[0], where.convs[-1]
     inner: Conv = plain(first, kernel=size, filters=width.rounded)
     convs = [

@@ -29,7 +29,7 @@ class Width(NamedTuple):
     rounded: int
 
     def __str__(self) -> str:
-        if self.exact == self.rounded:
+        if abs(self.exact - self.rounded) < 0.05:
             return f"width {self.rounded}"
         return f"width {self.rounded}, from {self.exact:.1f}"
 

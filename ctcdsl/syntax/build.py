@@ -7,6 +7,7 @@ from typing import Any, cast
 from lark import Token
 
 from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.format import decimal
 from ctcdsl.syntax.lexing import MAX_DEPTH, TooDeep
 from ctcdsl.text import Source, Span
 
@@ -18,8 +19,28 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS - 1
 
 
+def _real(digits: str) -> float:
+    return min(float(digits), 10.0**_MAX_DIGITS)
+
+
 def _sides(text: str) -> tuple[int, ...]:
-    return tuple(map(_integer, text.replace("×", "x").split("x")))
+    return tuple(_integer(side.strip()) for side in text.replace("×", "x").split("x"))
+
+
+_OPERATORS = {"TIMES": "*", "MINUS": "-"}
+"""However the author wrote them, expressions hold these."""
+
+
+def _tokens(argument: n.Argument) -> tuple[str, ...]:
+    match argument:
+        case n.Expression(tokens):
+            return tokens
+        case n.Number(value):
+            return (decimal(value),) if value >= 0 else ("-", decimal(-value))
+        case n.Name(text):
+            return (text,)
+        case n.Size(sides):
+            return ("x".join(map(str, sides)),)
 
 
 class Builder:
@@ -125,8 +146,7 @@ class Builder:
 
     def repeated_by(self, children: list[Any]) -> n.Item:
         item, times, _, argument, closing = children
-        tokens = argument.tokens if isinstance(argument, n.Expression) else (argument.span.text,)
-        count = n.Expression(tokens, argument.span)
+        count = n.Expression(_tokens(argument), argument.span)
         return self._extended(item, n.Times(count, self._span(times, closing)), times)
 
     def _extended(self, item: n.Item, postfix: n.Postfix, token: Token) -> n.Item:
@@ -177,15 +197,17 @@ class Builder:
                 case "SIZE":
                     return n.Size(_sides(first), span)
                 case "FLOAT":
-                    return n.Number(float(first), span)
+                    return n.Number(_real(first), span)
                 case _:
                     return n.Expression((str(first),), span)
         span = self._span(first, tokens[-1])
         kinds = [token.type for token in tokens]
         if kinds in (["MINUS", "INT"], ["MINUS", "FLOAT"]):
-            value = float(tokens[1]) if kinds[1] == "FLOAT" else _integer(tokens[1])
+            value = _real(tokens[1]) if kinds[1] == "FLOAT" else _integer(tokens[1])
             return n.Number(-value, span)
-        return n.Expression(tuple(str(token) for token in tokens), span)
+        return n.Expression(
+            tuple(_OPERATORS.get(token.type) or str(token) for token in tokens), span
+        )
 
     # ---------------------------------------------------------------- tables
 

@@ -51,7 +51,8 @@ def decimal(value: float) -> str:
         return text
     from decimal import Decimal  # a rare number pays for loading it
 
-    return f"{Decimal(text):f}"
+    digits = f"{Decimal(text):f}"
+    return digits if "." in digits else f"{digits}.0"
 
 
 def format_items(items: Iterable[n.Item], times: str = "x") -> list[str]:
@@ -195,7 +196,7 @@ def _argument(argument: n.Argument) -> str:
         case n.Size(sides):
             return "x".join(map(str, sides))
         case n.Expression(tokens):
-            return "".join(tokens)
+            return "".join(tokens).replace("--", "- -")  # `--` is a table's rule
 
 
 def _value(value: n.Name | n.Size) -> str:

@@ -63,6 +63,7 @@ CODES = MappingProxyType(
         "CTC501": "the language server without its packages",
         "CTC502": "two passes of one name",
         "CTC503": "a pass that cannot be loaded",
+        "CTC504": "a pass that fails",
         # 6xx: data, training, files
         "CTC601": "a data directory that is none",
         "CTC602": "a class without images",
