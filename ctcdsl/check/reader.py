@@ -195,8 +195,9 @@ class _Reader:
                 "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
             )
             return
-        # A bare row, without any header, is the paper's.
-        pad = headers.pad or (PadRule.SAME if headers.seen else PadRule.PAPER)
+        # A bare row, without a header or a definition, is the paper's.
+        bare = not (headers.seen or draft.definitions.lets or draft.definitions.defs)
+        pad = headers.pad or (PadRule.PAPER if bare else PadRule.SAME)
         self._networks.append(
             Network(
                 name=name,

@@ -18,7 +18,8 @@ class AddPool:
     """Add a pool to the last stage and move its last layers behind it, made wider.
 
     The last layer keeps its filters; the others get the width that keeps the complexity
-    on maps that are `pool` times smaller.
+    on maps that are `pool` times smaller. The way back, remove-pool, is exact where the
+    moved layers had one width, a multiple of `multiple`, and the new width needs no rounding.
 
     add-pool
 
@@ -71,6 +72,8 @@ class AddPool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovePool:
     """Move the last stage's layers before its pool, made narrower: the way back of add-pool.
+
+    It is undone by add-pool, told how many `layers` to move, under the same conditions.
 
     remove-pool
 
@@ -131,10 +134,15 @@ def _width(
 
 
 def _next_name(where: Site) -> str | None:
-    """A name for the stage behind a named one: `conv3` is followed by `conv3_pooled`."""
-    if where.stage.name is None:
+    """A name for the stage behind a named one: `conv3` is followed by `conv3_pooled`.
+
+    Behind one without a name it has none, unless its number is another stage's name.
+    """
+    taken = (*where.network.stage_names, where.network.head.name)
+    name = f"stage{where.position + 2}"
+    if where.stage.name is None and name not in taken:
         return None
-    name = f"{where.stage.name}_pooled"
-    while name in where.network.stage_names:
+    name = f"{where.stage.name or name}_pooled"
+    while name in taken:
         name += "_"
     return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,15 +10,13 @@ from ctcdsl.ir import Conv, Dropout, LocalResponseNorm, Node, Pool
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import stage_index, trunk, with_nodes
 
-Exchange = Callable[[Pool, Node], tuple[Pool, Conv] | None]
-"""A pool and the node behind it to those that replace them; None where they do not fit."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelaySubsample:
     """Let pools filter with stride 1, and the next convolution subsample in their place.
 
-    All pools with a convolution behind them, or those of one stage.
+    All pools with a convolution of stride 1 behind them, or those of one stage. The way
+    back, undelay-subsample, is exact where no pool was delayed before.
 
     delay-subsample
 
@@ -36,12 +33,15 @@ class DelaySubsample:
 
     def run(self, checked: CheckedNetwork) -> PassResult:
         """Rewrite a network; CTC405 where no pool can give its stride."""
-        return _move(checked, self.stage, _delayed, "a pool with a stride")
+        return _move(checked, self.stage, delaying=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndelaySubsample:
     """Give pools of stride 1 the stride of the convolution behind them: the way back.
+
+    It is undone by delay-subsample where every other pool already was of stride 1, or has
+    no convolution of stride 1 behind it.
 
     undelay-subsample
 
@@ -58,9 +58,7 @@ class UndelaySubsample:
 
     def run(self, checked: CheckedNetwork) -> PassResult:
         """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
-        return _move(
-            checked, self.stage, _undelayed, "a pool of stride 1 before a strided convolution"
-        )
+        return _move(checked, self.stage, delaying=False)
 
 
 def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node] | None:
@@ -75,39 +73,34 @@ def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node]
     return None
 
 
-def _move(checked: CheckedNetwork, stage: str | None, pair: Exchange, what: str) -> PassResult:
+def _move(checked: CheckedNetwork, stage: str | None, *, delaying: bool) -> PassResult:
     network = checked.network
     only = None if stage is None else stage_index(network, stage)
     nodes = trunk(network)
     new = [node for _, _, node in nodes]
     remarks: list[str] = []
-    moved = 0
     for at, (index, _, node) in enumerate(nodes):
         if not isinstance(node, Pool) or (only is not None and index != only):
             continue
-        found = behind_pool(nodes, at)
-        if found is None:
+        if (node.stride > 1) is not delaying:
             continue
-        k, target = found
-        exchange = pair(node, target)
-        if exchange is not None:
-            new[at], new[k] = exchange
-            moved += 1
-        elif not isinstance(target, Conv):
-            remarks.append(f"`{node.origin.text}` stays: behind it stands no plain convolution")
-    if not moved:
+        found = behind_pool(nodes, at)
+        if found is None or not isinstance(found[1], Conv):
+            remarks.append(f"`{node.origin.text}` stays: no plain convolution stands behind it")
+            continue
+        k, target = found[0], found[1]
+        if (target.stride == 1) is not delaying:
+            strides = f"a stride of {target.stride}" if delaying else "no stride"
+            remarks.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")
+            continue
+        new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)
+    if new == [node for _, _, node in nodes]:
+        what, which = ("with a stride", "of stride 1")[:: 1 if delaying else -1]
         place = f"`{network.name}`" if only is None else network.stage_names[only]
-        raise refuse("CTC405", f"{place} has not {what}", network.origin)
+        raise refuse(
+            "CTC405",
+            f"{place} has no pool {what} before a convolution {which}",
+            network.origin if only is None else network.stages[only].nodes[0].origin,
+            hint="; ".join(remarks),
+        )
     return PassResult(with_nodes(network, new), True, tuple(remarks))
-
-
-def _delayed(pool: Pool, target: Node) -> tuple[Pool, Conv] | None:
-    if pool.stride == 1 or not isinstance(target, Conv) or target.stride != 1:
-        return None
-    return replace(pool, stride=1), replace(target, stride=pool.stride)
-
-
-def _undelayed(pool: Pool, target: Node) -> tuple[Pool, Conv] | None:
-    if pool.stride != 1 or not isinstance(target, Conv) or target.stride == 1:
-        return None
-    return replace(pool, stride=target.stride), replace(target, stride=1)

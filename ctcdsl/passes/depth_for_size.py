@@ -15,7 +15,8 @@ from ctcdsl.passes.site import alike, plain, site
 class DepthForSize:
     """Replace each larger filter of a stage by a cascade of smaller ones of its width.
 
-    The cascade sees what the filter saw: 3 is 2+2, 5 is 3+3 or 2+2+2+2.
+    The cascade sees what the filter saw: 3 is 2+2, 5 is 3+3 or 2+2+2+2. The way back is
+    size-for-depth, exact where all filters of the stage were of the one size it makes.
 
     depth-for-size:stage=2,to=2
 
@@ -62,6 +63,8 @@ class DepthForSize:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeForDepth:
     """Merge cascades of small filters into larger ones: the way back of depth-for-size.
+
+    It is undone by depth-for-size with the old filter size, always.
 
     size-for-depth:stage=2,to=5
 

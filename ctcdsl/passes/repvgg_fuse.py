@@ -153,9 +153,7 @@ def _fused(block: Placed) -> Conv | None:
 
 def _fits(kernel: Sides, padding: Sides, large: Sides, pad: Sides) -> bool:
     """Whether a filter, its map's corner laid on that of a larger one, lies inside it."""
-    return all(
-        0 <= pad[axis] - padding[axis] <= large[axis] - kernel[axis] for axis in range(2)
-    )
+    return all(0 <= pad[axis] - padding[axis] <= large[axis] - kernel[axis] for axis in range(2))
 
 
 def _restyled(network: Network) -> Network:

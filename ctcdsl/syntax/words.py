@@ -84,9 +84,14 @@ def words(*kinds: str) -> tuple[str, ...]:
 
 
 def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
-    """The candidate that `wrong` was probably meant to be, or None."""
+    """The candidate that `wrong` was probably meant to be, or None.
+
+    Letters that changed places (`gpa` for `gap`) come before letters that differ.
+    """
     from difflib import get_close_matches  # only a mistake pays for loading it
 
+    wrong = wrong.lower()
     by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[close[0]] if close else None
+    close = get_close_matches(wrong, by_lower, n=4, cutoff=0.6)
+    swapped = [candidate for candidate in close if sorted(candidate) == sorted(wrong)]
+    return by_lower[(swapped or close)[0]] if close else None
