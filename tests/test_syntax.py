@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,76 @@ def test_long_lines_are_continued() -> None:
     assert bare(tree_of(formatted)) == bare(tree_of(f"stem: {text}"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ " + " | ".join(f"(1,{k}) (3,{k})" for k in range(20)) + " }",
+        "[ " + " ".join(f"(3,{k})" for k in range(40)) + " | id? ]x3/2 (3,64)",
+        "def block(n) = { " + " | ".join(["[ (1,n) (3,n) | id? ]"] * 9) + " }\nblock(4)",
+        "table\n  model | s\n  A | " + " ".join(["(3,64)"] * 40) + "\nend",
+    ],
+)
+def test_long_brackets_are_continued_without_a_backslash_inside(text: str) -> None:
+    formatted = format_file(tree_of(text))
+    assert format_file(tree_of(formatted)) == formatted
+    assert bare(tree_of(formatted)) == bare(tree_of(text))
+    if not text.startswith("table"):  # a row of a table is one line
+        assert max(map(len, formatted.splitlines())) <= 100
+
+
+def test_words_and_numbers_are_kept_apart_from_what_follows() -> None:
+    tree = tree_of("a x2 a/s x2 a/2 x2 relu' x2 (3,64)/s x(n) (3,64)x2x(n) 3 x(n)")
+    text = "a x2 a/s x2 a/2x2 relu'x2 (3,64)/s x(n) (3,64)x2x(n) 3 x(n)\n"
+    assert format_file(tree) == text
+    assert bare(tree_of(text)) == bare(tree)
+
+
+def test_expressions_are_written_so_that_they_are_read_again() -> None:
+    text = "(n x 3,a - -b) (1 x 7,2×c) x(-1)".replace(") x(", ")x(")
+    assert format_file(tree_of(text)) == "(n*3,a- -b) (1x7,2*c)x(-1)\n"
+    assert format_file(tree_of("drop(0.00001) lrn(100000000000000000000.0)")) == (
+        "drop(0.00001) lrn(1000000000000000000.0)\n"
+    )
+
+
+def test_a_line_with_a_mistake_hides_no_other() -> None:
+    text = "net my net\n(3,64) gapp\ndef f = [ (3,4)\ndef g = (3,m)\ng f\n"
+    codes = [diagnostic.code for diagnostic in check(text).diagnostics]
+    assert codes == ["CTC002", "CTC101", "CTC003", "CTC112"]
+
+
+def test_parsing_takes_as_long_for_every_line() -> None:
+    """Calls are counted, not seconds: so many more for each further line."""
+
+    def calls(lines: int) -> int:
+        source = Source("", "(3,64)x2 2/2 { (3,n) | id }  # a comment\n" * lines)
+        count = 0
+
+        def counted(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(counted)
+        try:
+            parse(source)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    calls(1)
+    first, second, third = calls(100), calls(200), calls(300)
+    assert third - second == second - first
+
+
+def test_the_collector_runs_again_after_parsing() -> None:
+    for before in (gc.enable, gc.disable):
+        before()
+        enabled = gc.isenabled()
+        parse(Source("", "(3,64) ("))
+        assert gc.isenabled() == enabled
+    gc.enable()
+
+
 def test_pasted_spaces_and_line_breaks_in_brackets() -> None:
     pasted = "(7,\u00a064)/2\u20093/3 (5,\n 128)"
     assert bare(tree_of(pasted)) == bare(tree_of("(7,64)/2 3/3 (5,128)"))
@@ -119,6 +191,19 @@ def test_the_grammar_is_lalr_without_conflicts_or_unused_rules(
 
 
 def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
-    for bracket, close in ("{}", "[]", "()"):
-        (error,) = check(bracket * 10_000 + "(3,4)" + close * 10_000).diagnostics
-        assert error.code in ("CTC004", "CTC002")
+    for opening, close in (("{", "}"), ("[", "]"), ("(", ")"), ("f(", ")"), ("(3,4)x(", ")")):
+        for before in ("", "def f = ", "let a = ", "table\n m | s\n A | ", "head: ", "(3,"):
+            text = before + opening * 10_000 + "(3,4)"
+            for nested in (text, text + close * 10_000):
+                report = check(nested)
+                assert report.failed
+                assert {error.code for error in report.errors} <= {"CTC004", "CTC002", "CTC003"}
+
+
+def test_endless_postfixes_and_definitions_are_errors() -> None:
+    for text in (
+        "(3,4)" + "x1" * 10_000,
+        "[ " * 40 + "(3,4) " + "]x1 " * 40,
+        "def a0 = (3,4)\n" + "".join(f"def a{k} = a{k - 1} x1\n" for k in range(1, 200)) + "a199",
+    ):
+        assert "CTC004" in {error.code for error in check(text).errors}

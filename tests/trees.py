@@ -52,17 +52,20 @@ terms = st.one_of(
     st.tuples(st.integers(0, 99), identifiers).map(lambda pair: f"{pair[0]}{pair[1]}"),
     st.just("classes"),
 )
-signs = st.sampled_from(["", "", "-"])
-operations = st.one_of(
-    st.tuples(st.sampled_from(["+", "-", "*"]), signs, terms),
-    st.one_of(st.integers(0, 99).map(str), identifiers).map(lambda divisor: (f"/{divisor}",)),
-)
-tokens = st.builds(
-    lambda sign, term, more: tuple(filter(None, (sign, term, *(t for each in more for t in each)))),
-    signs,
-    terms,
-    st.lists(operations, max_size=3),
-)
+divisors = st.one_of(st.integers(0, 99).map(str), identifiers)
+
+
+@st.composite
+def tokens(draw: st.DrawFn) -> tuple[str, ...]:
+    """The tokens of an expression, a lone number or name among them."""
+    signs = st.sampled_from([(), (), ("-",)])
+    of = [*draw(signs), draw(terms)]
+    for operator in draw(st.lists(st.sampled_from("+-*/"), max_size=3)):
+        if operator == "/":
+            of.append(f"/{draw(divisors)}")
+        else:
+            of += [operator, *draw(signs), draw(terms)]
+    return tuple(of) if of != ["-", "0"] else ("0",)
 
 
 def _is_expression(of: tuple[str, ...]) -> bool:
@@ -72,7 +75,7 @@ def _is_expression(of: tuple[str, ...]) -> bool:
     return of[0] != "-" or len(of) > 2 or re.fullmatch(r"[0-9.]+", of[1]) is None
 
 
-expressions = tokens.filter(_is_expression).map(lambda of: n.Expression(of, SPAN))
+expressions = tokens().filter(_is_expression).map(lambda of: n.Expression(of, SPAN))
 argument = st.one_of(numbers, names, sizes, expressions)
 arguments = st.lists(argument, max_size=4).map(tuple)
 
@@ -81,7 +84,7 @@ calls = st.builds(lambda word, given: n.Call(word, given, SPAN), words, argument
 strides = st.one_of(integers, words.map(lambda word: n.Expression((word,), SPAN))).map(
     lambda value: n.Stride(value, SPAN)
 )
-times = st.one_of(integers, tokens.map(lambda of: n.Expression(of, SPAN))).map(
+times = st.one_of(integers, tokens().map(lambda of: n.Expression(of, SPAN))).map(
     lambda value: n.Times(value, SPAN)
 )
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)

@@ -166,6 +166,8 @@ class Arguments:
 
     def unknown(self, word: str, span: Span, definitions: tuple[str, ...] = ()) -> None:
         """Refuse a word that is no layer, and suggest the one meant."""
+        if self._problems.told("CTC101", span):
+            return
         entry = WORDS.get(word)
         if entry is not None:
             article = "an" if entry.kind[0] in "ao" else "a"

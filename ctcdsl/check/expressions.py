@@ -112,6 +112,8 @@ class Expressions:
             if value is None:
                 raise _Wrong
             return value
+        if self._problems.told("CTC112", span):
+            raise _Wrong
         known = tuple(scope.values)
         meant = suggest(name, known)
         repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)

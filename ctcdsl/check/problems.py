@@ -25,6 +25,7 @@ class Problems:
         self.found: list[Diagnostic] = []
         self.errors = 0
         self._seen: set[tuple[str, str, int, int]] = set()
+        self._places: set[tuple[str, int, int]] = set()
         self._calls: list[Span] = []
 
     def error(
@@ -59,6 +60,7 @@ class Problems:
         if key in self._seen:
             return
         self._seen.add(key)
+        self._places.add((code, span.start, span.end))
         self.found.append(
             Diagnostic(
                 code=code,
@@ -68,6 +70,12 @@ class Problems:
                 severity=severity,
             )
         )
+
+    def told(self, code: str, span: Span) -> bool:
+        """Whether such an error of a place is known: then it is counted, and to be said no more."""
+        known = (code, span.start, span.end) in self._places
+        self.errors += known
+        return known
 
     @contextmanager
     def called_at(self, span: Span) -> Iterator[None]:

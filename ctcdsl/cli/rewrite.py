@@ -64,7 +64,13 @@ def interval(text: str) -> Interval:
     multiple=True,
     help="What no pass may change; may be repeated.",
 )
-@click.option("--multiple", type=int, default=1, metavar="N", help="Freeze widths to multiples.")
+@click.option(
+    "--multiple",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Fail where a pass sets a width that is no multiple of N.",
+)
 @values_option
 @click.option(
     "--format",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.codegen.calls import Argument, Call, Written, laid_out, signature
 from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
-from ctcdsl.codegen.templates import render
+from ctcdsl.codegen.render import render
 from ctcdsl.ir import (
     Activation,
     Conv,

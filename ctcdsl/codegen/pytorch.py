@@ -19,8 +19,8 @@ from ctcdsl.codegen.classes import block_class
 from ctcdsl.codegen.helpers import helper_classes
 from ctcdsl.codegen.layers import Layers, overwritable
 from ctcdsl.codegen.names import attribute_name, class_name
+from ctcdsl.codegen.render import render
 from ctcdsl.codegen.rows import broken
-from ctcdsl.codegen.templates import render
 from ctcdsl.cost import network_cost
 from ctcdsl.ir import Conv, Normalise
 from ctcdsl.ir.unparse import digest, row

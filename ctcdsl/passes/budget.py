@@ -23,7 +23,7 @@ class Transfer:
     transfer:source=3,target=2,share=0.25,multiple=8
 
         (7,64)/2 3/3 (3,64)x3+(3,128) 2/2 (3,256)x3
-        (7,64)/2 3/3 (3,104)x3+(3,128) 2/2 (3,208)x2+(3,256)
+        (7,64)/2 3/3 (3,88)x3+(3,128) 2/2 (3,208)x2+(3,256)
     """
 
     name: ClassVar[str] = "transfer"

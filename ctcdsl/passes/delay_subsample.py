@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv, Dropout, LocalResponseNorm, Node, Pool
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import stage_index, trunk, with_nodes
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,12 @@ class DelaySubsample:
         """Rewrite a network; CTC405 where no pool can give its stride."""
         return _move(checked, self.stage, delaying=True)
 
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The same weights; what the network computes with them is another thing."""
+        from ctcdsl.passes.weights import unchanged
+
+        return unchanged(self.name, before, after, weights)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndelaySubsample:
@@ -59,6 +68,12 @@ class UndelaySubsample:
     def run(self, checked: CheckedNetwork) -> PassResult:
         """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
         return _move(checked, self.stage, delaying=False)
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The same weights; what the network computes with them is another thing."""
+        from ctcdsl.passes.weights import unchanged
+
+        return unchanged(self.name, before, after, weights)
 
 
 def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node] | None:

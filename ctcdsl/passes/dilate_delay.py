@@ -112,8 +112,6 @@ def _taker(trunk: list[Placed], at: int) -> int | str:
         return "its last window, a part of one, exists only at its stride"
     for k in range(at + 1, len(trunk)):
         match trunk[k].layer:
-            case Conv(preactivation=True, norm=norm) if norm == "ln":
-                return k  # a layer norm looks at one pixel, too
             case Conv():
                 return k
             case LocalResponseNorm(within=False) | Normalise() | Activate():

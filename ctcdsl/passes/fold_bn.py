@@ -103,11 +103,10 @@ def _remarks(network: Network) -> tuple[str, ...]:
     alone = [layer for layer in [*layers, *network.head.layers] if _is_batch_norm(layer)]
     remarks: list[str] = []
     if before:
-        remarks.append(f"{len(before)} batch norms stay: they stand before their convolutions")
+        remarks.append(f"norms that stay, before their convolutions: {len(before)}")
     if alone:
         remarks.append(
-            f"{len(alone)} `bn` of their own stay: right before them stands no convolution"
-            " without an activation"
+            f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
         )
     return tuple(remarks)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ctcdsl.check import CheckedNetwork, recheck
-from ctcdsl.ir import Conv, Network, Pool, Sides
+from ctcdsl.check.padding import PaddingRule
+from ctcdsl.ir import Block, Conv, Network, Pool, Sides
 from ctcdsl.passes.site import with_stage
 
 Place = tuple[int, int]
@@ -28,15 +29,27 @@ def pinned(network: Network, paddings: Mapping[Place, Sides]) -> Network:
 
     A layer that a rewrite inserts or merges moves the alternation of 2x2 filters and, under
     `maps`, what the solver chooses: the layers that it does not speak of keep what they had.
-    Where rule and solver find nothing, every padding is written out.
     """
-    while not (report := recheck(network)).failed:
-        found = paddings_of(report.networks[0])
-        wrong = {place: sides for place, sides in paddings.items() if found[place] != sides}
-        if not wrong:
-            return network
-        network = _written(network, wrong)
-    return _written(network, paddings)
+    for places in (set[Place](), _unruled(network), set(paddings)):
+        network = _written(network, {place: paddings[place] for place in places})
+        while not (report := recheck(network)).failed:
+            found = paddings_of(report.networks[0])
+            wrong = {place: sides for place, sides in paddings.items() if found[place] != sides}
+            if not wrong:
+                return network
+            network = _written(network, wrong)
+    return network  # with every padding written out; the manager reports what is wrong
+
+
+def _unruled(network: Network) -> set[Place]:
+    """The windows that the network's rule has no padding for."""
+    found: set[Place] = set()
+    for index, stage in enumerate(network.stages):
+        rule = PaddingRule(network.pad)
+        for k, node in enumerate(stage.nodes):
+            if not isinstance(node, Block) and rule.next(node) is None:
+                found.add((index, k))
+    return found
 
 
 def _written(network: Network, paddings: Mapping[Place, Sides]) -> Network:

@@ -68,8 +68,8 @@ class RepVggFuse:
                 hint="a branch is a convolution or the identity, and batch norms behind it",
             )
         new = _restyled(pinned(replace(network, stages=tuple(stages)), paddings))
-        stay = (f"{left} blocks stay: they are no sum of linear branches",) if left else ()
-        return PassResult(new, True, (f"{fused} blocks fused", *stay))
+        stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
+        return PassResult(new, True, (f"blocks fused: {fused}", *stay))
 
     def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
         """The weights of the fused network: branches folded, padded and added."""

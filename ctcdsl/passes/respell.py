@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.check import check_source
+from ctcdsl.check.expressions import names_in
 from ctcdsl.check.layout import LaidLine, Layout, lay_out
 from ctcdsl.ir import Conv, Network, Node, channels_after
 from ctcdsl.ir.unparse import items_of, unparse
@@ -32,6 +33,8 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
             one with two stages of a name.
     """
     tree, _ = parse(source)
+    if after.style != before.style:  # the author's rows are read in the new style from here on
+        tree = _restyled(tree, str(after.style))
     layout = lay_out(tree, before.name, values)
     anew, _ = parse(Source("", unparse(after)))
     above = [_with_value(statement, values) for statement in layout.above]
@@ -40,7 +43,8 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     for lines, below in (_lines(layout, after), _lines_anew(layout, anew)):
         text = format_file(n.File((*above, *lines), below, tree.span))
         if _read(source.name, text) == _bare(after):
-            return text
+            kept = _without_idle(above, layout.lines, lines)
+            return format_file(n.File((*kept, *lines), below, tree.span))
     text = unparse(after)
     if _read(source.name, text) != _bare(after):
         raise refuse(
@@ -89,6 +93,34 @@ def _renamed(above: Sequence[Above], anew: n.File, name: str) -> list[Above]:
     given = {statement.word for statement in above if isinstance(statement, n.Header)}
     missing = [s for s in anew.statements if isinstance(s, n.Header) and s.word not in given]
     return [*missing, *above]
+
+
+def _restyled(tree: n.File, style: str) -> n.File:
+    statements = (
+        statement._replace(values=(n.Name(style, statement.values[0].span),))
+        if isinstance(statement, n.Header) and statement.word == "style"
+        else statement
+        for statement in tree.statements
+    )
+    return tree._replace(statements=tuple(statements))
+
+
+def _without_idle(
+    above: Sequence[Above], old: Sequence[LaidLine], new: Sequence[n.Line]
+) -> list[Above]:
+    """What stands above the layers, less the definitions whose last use a pass rewrote."""
+    kept = list(above)
+    for definition in reversed(above):
+        if not isinstance(definition, n.Def):
+            continue
+        others = [s.items for s in kept if isinstance(s, n.Def) and s is not definition]
+        now = {name for part in (*others, *new) for name in names_in(part)}
+        then = {name for laid in old for name in names_in(laid.line)}
+        name = definition.name.text
+        calling = {s.name.text for s in above if isinstance(s, n.Def) and name in names_in(s.items)}
+        if name not in now and (name in then or calling - {name}):
+            kept.remove(definition)
+    return kept
 
 
 def _is_net(statement: Above) -> bool:
@@ -208,14 +240,16 @@ def _aligned(
     while i < len(old) or j < len(nodes):
         home = homes[j][1] if j < len(nodes) else None
         if i < len(old):
-            line, item, own = old[i]
+            at, item, own = old[i]
             if _stands(own, nodes, j) and (
                 best[i][j] == best[i + 1][j + len(own)] + max(len(own), 1)
             ):
+                line = at
                 pieces.append(_Piece(line if home is None or not own else home, item, own))
                 i, j = i + 1, j + len(own)
                 continue
             if best[i][j] == best[i + 1][j]:
+                line = at
                 i += 1
                 continue
         pieces.append(_Piece(line if home is None else home, None, (nodes[j],)))

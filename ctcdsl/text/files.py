@@ -83,15 +83,15 @@ def write_whole(
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-        _sync_folder(folder or os.curdir)
+        sync_folder(folder or os.curdir)
     except OSError as error:
-        raise UserError(_unwritable(target, error)) from error
+        raise UserError(unwritable(target, error)) from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     """Make a rename durable, where the system lets folders be synchronised."""
     with contextlib.suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -113,7 +113,8 @@ _WRITE_HINTS = {
 }
 
 
-def _unwritable(path: str, error: OSError) -> Diagnostic:
+def unwritable(path: str, error: OSError) -> Diagnostic:
+    """CTC608 for a file that could not be written."""
     hint = _WRITE_HINTS.get(error.errno or 0, "make room there, or write elsewhere")
     return Diagnostic(
         code="CTC608",

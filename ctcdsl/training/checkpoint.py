@@ -1,57 +1,72 @@
-"""Checkpoints: written whole or not at all, and refused where they do not belong."""
+"""Checkpoints: all that training needs to go on from a step as if it had never stopped."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
-from zipfile import BadZipFile, ZipFile
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from ctcdsl import __version__
-from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
+from ctcdsl.text.folders import write_folder
+from ctcdsl.training import manifest as manifests
 from ctcdsl.training.colour import Statistics
-from ctcdsl.training.data import difference
+from ctcdsl.training.identity import ModelIdentity, require_same_identity
+from ctcdsl.training.log import Row
+from ctcdsl.training.manifest import STATE, WEIGHTS, Manifest, unusable
 from ctcdsl.training.recipe import Recipe
 
-FILE = "checkpoint.pt"
-_FORMAT = 1
+Warn = Callable[[Diagnostic], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which network weights belong to, and which classes its outputs mean."""
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far training is: a place in the sequence of steps, and the sums of the epoch begun."""
 
-    name: str
-    spec: str
-    """The canonical text of the network."""
-    digest: str
-    """SHA-256 of `spec` in UTF-8, hexadecimal."""
-    input: tuple[int, int, int]
-    """Channels, height, width."""
-    classes: tuple[str, ...]
+    epoch: int = 0
+    """Epochs that are trained and tested."""
+    step: int = 0
+    """Steps of the next epoch that are done; all of them where only its test is left."""
+    loss: float = 0.0
+    """Sum of the losses of the images those steps have seen."""
+    mistaken: int = 0
+    """How many of these were mistaken."""
+    images: int = 0
+    """How many they were."""
+    seconds: float = 0.0
+    """How long the steps took."""
+    waited: float = 0.0
+    """How much of that was waiting for images."""
+    rows: list[Row] = field(default_factory=list)
+    """The log of the epochs that are done."""
 
-    @classmethod
-    def of(
-        cls, *, name: str, spec: str, input: tuple[int, int, int], classes: tuple[str, ...]
-    ) -> Self:
-        """The identity with the digest of `spec`."""
-        return cls(name, spec, hashlib.sha256(spec.encode()).hexdigest(), input, classes)
+    @property
+    def place(self) -> tuple[int, int]:
+        """Epochs done and steps of the next: what orders checkpoints."""
+        return self.epoch, self.step
+
+    def __str__(self) -> str:
+        if self.step:
+            return f"epoch {self.epoch + 1}, step {self.step}"
+        return f"epoch {self.epoch}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Checkpoint:
-    """Training at the end of an epoch (0: before the first one)."""
+    """Training between two steps."""
 
     identity: ModelIdentity
     recipe: Recipe
     statistics: Statistics
-    epoch: int
+    progress: Progress
     model: dict[str, Any]
     """The model's state_dict."""
     optimizer: dict[str, Any]
@@ -60,115 +75,119 @@ class Checkpoint:
     """States of torch's generators: the CPU's, then every GPU's."""
     version: str = __version__
     """The ctcdsl that wrote it."""
+    path: Path = Path()
+    """The folder it was read from."""
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run it belongs to."""
+        return manifests.run_of(self.path)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The log of the epochs that are trained and tested."""
+        return tuple(self.progress.rows)
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`; until that is done, what was there stays.
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `folder`, which must not exist yet; whole or not at all.
 
     Raises `UserError` CTC608 where it cannot be written.
     """
-    content = {
-        "format": _FORMAT,
-        "version": checkpoint.version,
-        "identity": asdict(checkpoint.identity),
-        "recipe": checkpoint.recipe.as_dict(),
-        "statistics": asdict(checkpoint.statistics),
-        "epoch": checkpoint.epoch,
-        "model": checkpoint.model,
-        "optimizer": checkpoint.optimizer,
-        "rng": checkpoint.rng,
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in checkpoint.model.items()
     }
+    state = io.BytesIO()
+    torch.save(
+        {
+            "identity": asdict(checkpoint.identity),
+            "recipe": checkpoint.recipe.as_dict(),
+            "statistics": asdict(checkpoint.statistics),
+            "progress": asdict(checkpoint.progress),
+            "optimizer": checkpoint.optimizer,
+            "rng": checkpoint.rng,
+        },
+        state,
+    )
+    files = {
+        WEIGHTS: bytes(save_tensors(weights, metadata={"format": "pt"})),
+        STATE: state.getvalue(),
+    }
+    progress = checkpoint.progress
+    manifest = Manifest(
+        format=manifests.FORMAT,
+        version=checkpoint.version,
+        network=checkpoint.identity.name,
+        epoch=progress.epoch,
+        step=progress.step,
+        test_top1_error=(
+            progress.rows[-1].test_top1_error if progress.rows and not progress.step else None
+        ),
+        files=manifests.digested(files),
+    )
+    write_folder(folder, {**files, manifests.MANIFEST: manifest.as_bytes()})
 
-    def write(file: IO[bytes]) -> None:
-        try:
-            torch.save(content, file)
-        except RuntimeError as error:
-            # torch's zip writer hides what the file's write() raised behind an error of its own
-            raise error.__context__ or error from None
 
-    write_whole(path, write)
+def load(path: Path, warn: Warn | None = None) -> Checkpoint:
+    """The checkpoint at `path`, its tensors on the CPU. Runs no code from the files.
 
+    `path` is a checkpoint's folder (or ``RUN/checkpoints/best``), or a run's: then the newest
+    checkpoint that is whole is taken, and `warn` hears of newer ones that are not.
 
-def load(path: Path) -> Checkpoint:
-    """The checkpoint at `path`, its tensors on the CPU. Runs no code from the file.
-
-    Raises `UserError` CTC610 where it is missing, damaged, or no checkpoint of ctcdsl.
+    Raises `UserError` CTC610 where there is none, or it is damaged, or no checkpoint of ctcdsl.
     """
+    if manifests.is_checkpoint(path):
+        return _read(path)
+    run = manifests.run_of(path)
+    numbers = manifests.numbers(run)
+    if not numbers:
+        raise _none(path)
+    damaged: list[Diagnostic] = []
+    for number in reversed(numbers):
+        folder = run / manifests.FOLDER / manifests.folder_name(number)
+        try:
+            found = _read(folder)
+        except UserError as error:
+            damaged += error.diagnostics
+            continue
+        for each in damaged if warn else ():
+            warn(_passed_over(each, found))
+        return found
+    raise UserError(*damaged)
+
+
+def _read(folder: Path) -> Checkpoint:
+    manifest, contents = manifests.verified(folder)
+    path = folder / STATE
     try:
-        with ZipFile(path) as archive:  # torch reads over a bit that flipped; the checksums tell
-            if archive.testzip() is not None:
-                raise BadZipFile
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise _unusable(path, "there is no checkpoint", "train first, without --resume") from None
-    except IsADirectoryError:
-        raise _unusable(path, "this is a directory", f"name the {FILE} in it") from None
-    except PermissionError:
-        raise _unusable(path, "no permission to read the checkpoint", "make it readable") from None
+        state = torch.load(io.BytesIO(contents[STATE]), map_location="cpu", weights_only=True)
+        rows = [Row(**row) for row in state["progress"].pop("rows")]
+        found = Checkpoint(
+            identity=ModelIdentity(**state["identity"]),
+            recipe=Recipe.from_dict(state["recipe"]),
+            statistics=Statistics(**state["statistics"]),
+            progress=Progress(**state["progress"], rows=rows),
+            model=load_tensors(contents[WEIGHTS]),
+            optimizer=state["optimizer"],
+            rng=state["rng"],
+            version=manifest.version,
+            path=folder,
+        )
     except MemoryError:
         raise
-    except Exception:  # arbitrary bytes: zip, pickle and torch each have errors of their own
-        message = "this is no checkpoint, or it is damaged"
-        raise _unusable(path, message, "take another copy, or train anew") from None
-    try:
-        if not isinstance(content, dict):
-            raise TypeError
-        if content["format"] != _FORMAT:
-            raise _unusable(
-                path,
-                f"the checkpoint has format {content['format']}, this ctcdsl reads {_FORMAT}",
-                f"use ctcdsl {content['version']}, which wrote it",
-            )
-        return Checkpoint(
-            identity=ModelIdentity(**content["identity"]),
-            recipe=Recipe.from_dict(content["recipe"]),
-            statistics=Statistics(**content["statistics"]),
-            epoch=content["epoch"],
-            model=content["model"],
-            optimizer=content["optimizer"],
-            rng=content["rng"],
-            version=content["version"],
-        )
-    except (KeyError, TypeError):
-        message = "this is a file of torch, but no checkpoint of ctcdsl"
-        raise _unusable(path, message, f"name the {FILE} of a run") from None
+    except (Exception, SafetensorError):  # zip, pickle and torch each have errors of their own
+        raise unusable(
+            path, "this is no checkpoint of ctcdsl", "name the folder of a run of `ctcdsl train`"
+        ) from None
+    if found.progress.place != (manifest.epoch, manifest.step):
+        message = "the manifest is of another checkpoint"
+        raise unusable(folder, message, "take another checkpoint")
+    return found
 
 
 def require_identity(checkpoint: Checkpoint, expected: ModelIdentity, path: Path) -> None:
-    """Raise `UserError` unless `checkpoint` is of the `expected` network and classes.
-
-    CTC606: another spec, with both names and digests and the first line that differs.
-    CTC607: other classes, with both counts and the first names that differ.
-    """
-    found = checkpoint.identity
-    problems = []
-    if found.digest != expected.digest:
-        problems.append(
-            Diagnostic(
-                code="CTC606",
-                message=(
-                    f"the checkpoint is of another spec: {_short(found)}, not {_short(expected)}"
-                ),
-                path=str(path),
-                notes=(_first_difference(found.spec, expected.spec),),
-                hints=("take the spec it was trained with, or another run folder",),
-            )
-        )
-    if found.classes != expected.classes:
-        problems.append(
-            Diagnostic(
-                code="CTC607",
-                message=(
-                    f"the checkpoint knows {_count(found)}, the data has {_count(expected)}"
-                    + (", and not the same ones" * (len(found.classes) == len(expected.classes)))
-                ),
-                path=str(path),
-                notes=difference(found.classes, expected.classes, "the checkpoint", "the data"),
-                hints=("take the data it was trained on, or train anew on this data",),
-            )
-        )
-    if problems:
-        raise UserError(*problems)
+    """Raise `UserError` CTC606, CTC607 unless it is of the `expected` network and classes."""
+    require_same_identity(checkpoint.identity, expected, path)
 
 
 def restore_model(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
@@ -177,7 +196,7 @@ def restore_model(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
         model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]]
-        raise _unusable(
+        raise unusable(
             path,
             f"the checkpoint's weights do not fit the module of {checkpoint.identity.name}",
             f"use ctcdsl {checkpoint.version}, which wrote it",
@@ -198,28 +217,18 @@ def restore_rng(checkpoint: Checkpoint) -> None:
         torch.cuda.set_rng_state_all(accelerators)
 
 
-def _short(identity: ModelIdentity) -> str:
-    return f"{identity.name} ({identity.digest[:12]})"
+def _none(path: Path) -> UserError:
+    if (old := path / "checkpoint.pt").is_file() or (path.is_file() and path.suffix == ".pt"):
+        message = "this is a checkpoint of ctcdsl 0.1, one file, or of another program"
+        return unusable(old if path.is_dir() else path, message, "train anew: name a run's folder")
+    if path.exists() and not path.is_dir():
+        return unusable(path, "this is a file, not the folder of a run", "name the run's folder")
+    return unusable(path, "there is no checkpoint", "train first, without --resume")
 
 
-def _count(identity: ModelIdentity) -> str:
-    count = len(identity.classes)
-    return f"{count} class{'es' * (count != 1)}"
-
-
-def _first_difference(found: str, expected: str) -> str:
-    pairs = zip_longest(found.splitlines(), expected.splitlines())
-    for number, (theirs, ours) in enumerate(pairs, start=1):
-        if theirs != ours:
-            return f"line {number}: checkpoint {_line(theirs)}, spec {_line(ours)}"
-    return "the lines are the same, their ends differ"
-
-
-def _line(text: str | None) -> str:
-    return "ends before it" if text is None else f"`{text}`"
-
-
-def _unusable(path: Path, message: str, hint: str, *notes: str) -> UserError:
-    return UserError(
-        Diagnostic(code="CTC610", message=message, path=str(path), notes=notes, hints=(hint,))
+def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:
+    return damaged._replace(
+        code="CTC905",
+        severity=Severity.WARNING,
+        hints=(f"taken instead: {found.path}, {found.progress}",),
     )

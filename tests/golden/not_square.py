@@ -52,9 +52,7 @@ class Wide(nn.Module):
         )
         self.head = nn.Sequential(
             SpatialPyramidPool(
-                ((5, 9), (5, 8)),
-                ((8, 13), (7, 12)),
-                ((15, 25), (15, 25)),
+                ((5, 9), (5, 8)), ((8, 13), (7, 12)), ((15, 25), (15, 25))
             ),
             nn.Linear(112, 1000),
         )

@@ -1,0 +1,72 @@
+"""Channels copied: what a wider layer and the layers behind it hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ctcdsl.check import Placed
+from ctcdsl.ir import Conv, Linear, Normalise, Scale, SpatialPyramid
+from ctcdsl.passes.weights.naming import Tensors, Weights
+
+
+def replicated(conv: Placed, width: int, behind: Sequence[Placed], weights: Weights) -> Weights:
+    """The weights of a network in which a convolution has `width` filters.
+
+    Filter j is a copy of filter j modulo the old number, so every old one has nearly equally
+    many copies. The last layer `behind`, the one that sums over the channels, divides.
+    """
+    assert isinstance(conv.layer, Conv)
+    source = torch.arange(width) % conv.layer.filters
+    found = {**weights}
+    norm = not conv.layer.preactivation
+    found[conv.name] = _copied(weights[conv.name], source, own=True, norm=norm)
+    for placed in behind[:-1]:
+        source = _features(placed, source)
+        if isinstance(placed.layer, Normalise | Scale):
+            found[placed.name] = _copied(weights[placed.name], source, own=True, norm=True)
+    last = behind[-1]
+    tensors = weights[last.name]
+    if isinstance(last.layer, Linear):
+        source = _flattened(source, (1,), last.input.height * last.input.width)
+    else:
+        assert isinstance(last.layer, Conv)
+        tensors = _copied(tensors, source, own=False, norm=last.layer.preactivation)
+    shares = torch.bincount(source)[source].double()
+    weight = tensors["weight"]
+    shares = shares.view(1, -1, *[1] * (weight.dim() - 2))
+    found[last.name] = {**tensors, "weight": weight[:, source] / shares}
+    return found
+
+
+def _copied(tensors: Tensors, source: Tensor, *, own: bool, norm: bool) -> Tensors:
+    """A layer's tensors with their entries of `source`: its own, those of its norm, or both."""
+    found: Tensors = {}
+    for role, tensor in tensors.items():
+        copies = norm if role.startswith("norm.") else own
+        found[role] = tensor[source] if copies and tensor.dim() else tensor
+    return found
+
+
+def _features(placed: Placed, source: Tensor) -> Tensor:
+    """Which old feature each new one copies, behind a layer."""
+    if isinstance(placed.layer, SpatialPyramid):
+        return _flattened(source, placed.layer.levels)
+    return source
+
+
+def _flattened(source: Tensor, levels: Sequence[int], bins: int | None = None) -> Tensor:
+    """Features of maps made one vector, level after level, in each channel after channel.
+
+    A level is a map of `level` x `level` bins, or of `bins` where they are given.
+    """
+    old = int(source.max()) + 1
+    parts: list[Tensor] = []
+    start = 0
+    for level in levels:
+        count = level * level if bins is None else bins
+        parts.append((start + source[:, None] * count + torch.arange(count)).flatten())
+        start += old * count
+    return torch.cat(parts)

@@ -1,0 +1,89 @@
+"""Arithmetic on the filters of convolutions: folding, embedding, adding, the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ctcdsl.check import Placed
+from ctcdsl.ir import Conv, Sides
+from ctcdsl.passes.weights.naming import Tensors
+
+EPSILON = 1e-5
+"""What a generated batch norm adds to the variance: PyTorch's default."""
+
+
+def folded(tensors: Tensors, own: bool, behind: Sequence[Tensors]) -> Tensors:
+    """A convolution with batch norms in its filters and its bias.
+
+    Args:
+        tensors: The convolution's.
+        own: Whether its own norm is folded.
+        behind: Those of norms of their own that stand right behind it.
+    """
+    if not own and not behind:
+        return tensors
+    rest = {
+        role: tensor
+        for role, tensor in tensors.items()
+        if not (role.startswith("norm.") and own) and role not in ("weight", "bias")
+    }
+    weight = tensors["weight"]
+    bias = tensors.get("bias", weight.new_zeros(len(weight)))
+    for norm in ([tensors] if own else []) + list(behind):
+        factor = norm["norm.weight"] / torch.sqrt(norm["norm.variance"] + EPSILON)
+        weight = weight * factor[:, None, None, None]
+        bias = (bias - norm["norm.mean"]) * factor + norm["norm.bias"]
+    return {**rest, "weight": weight, "bias": bias}
+
+
+def one_to_one(channels: int, groups: int) -> Tensors:
+    """A 1x1 convolution that is the identity."""
+    inner = channels // groups
+    weight = torch.zeros(channels, inner, 1, 1, dtype=torch.float64)
+    each = torch.arange(channels)
+    weight[each, each % inner] = 1
+    return {"weight": weight}
+
+
+def embedded(tensors: Tensors, kernel: Sides, offset: Sides) -> Tensors:
+    """A convolution whose filters stand in larger ones, zero around them."""
+    weight = tensors["weight"]
+    (top, left), (high, wide) = offset, weight.shape[2:]
+    large = weight.new_zeros(*weight.shape[:2], *kernel)
+    large[:, :, top : top + high, left : left + wide] = weight
+    return {**tensors, "weight": large}
+
+
+def added(terms: Sequence[Tensors], *, bias: bool) -> Tensors:
+    """The sum of convolutions of one shape."""
+    weight = torch.stack([term["weight"] for term in terms]).sum(dim=0)
+    if not bias:
+        return {"weight": weight}
+    biases: list[Tensor] = [term["bias"] for term in terms if "bias" in term]
+    return {"weight": weight, "bias": torch.stack(biases).sum(dim=0)}
+
+
+def identity(placed: Placed) -> Tensors:
+    """A convolution of stride 1 that leaves its map as it is, its norm set to undo itself.
+
+    Its filters look at the pixel that its padding puts under them: that of even size needs
+    a larger padding on one side than it has on the other, or loses the map's last row.
+    """
+    conv, channels = placed.layer, placed.input.channels
+    assert isinstance(conv, Conv)
+    tensors = embedded(one_to_one(channels, conv.groups), conv.kernel, placed.padding)
+    each = torch.zeros(channels, dtype=torch.float64)
+    if conv.bias:
+        tensors["bias"] = each
+    if conv.norm == "bn":
+        tensors |= {
+            "norm.weight": each + 1,
+            "norm.bias": each,
+            "norm.mean": each,
+            "norm.variance": each + (1 - EPSILON),
+            "norm.batches": torch.tensor(0),
+        }
+    return tensors

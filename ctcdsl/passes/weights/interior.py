@@ -1,0 +1,106 @@
+"""The interior of a network's last map: what no padding reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ctcdsl.check import CheckedNetwork, Placed, recheck
+from ctcdsl.ir import (
+    Conv,
+    GlobalPool,
+    Head,
+    LocalResponseNorm,
+    Network,
+    Pool,
+    Shape,
+    SqueezeExcite,
+)
+from ctcdsl.passes.weights.naming import Weights
+from ctcdsl.passes.weights.trial import difference, outputs, random_images
+
+Clean = tuple[tuple[int, int], tuple[int, int]]
+"""First and last row, first and last column that depend on no padding; empty where last < first."""
+
+_GROWTHS = 4
+
+
+def interior_difference(
+    before: CheckedNetwork, after: CheckedNetwork, old: Weights, new: Weights
+) -> float | None:
+    """How far the last maps of two trunks differ where neither has seen a padding.
+
+    The head, which looks at whole maps, is left out. Where the input is so small that paddings
+    reach everything, a larger one is taken; None where that does not help, or where the maps
+    differ in shape.
+    """
+    shape = before.network.input
+    for _ in range(_GROWTHS):
+        trunks = [_trunk(network, shape) for network in (before.network, after.network)]
+        if trunks[0] is None or trunks[1] is None or trunks[0].output != trunks[1].output:
+            return None
+        rows, columns = _common(_clean(trunks[0]), _clean(trunks[1]))
+        if rows[0] <= rows[1] and columns[0] <= columns[1]:
+            images = random_images(shape)
+            maps = [
+                outputs(trunk, weights, images)[
+                    :, :, rows[0] : rows[1] + 1, columns[0] : columns[1] + 1
+                ]
+                for trunk, weights in zip(trunks, (old, new), strict=True)
+                if trunk is not None
+            ]
+            return difference(*maps)
+        shape = shape._replace(height=2 * shape.height, width=2 * shape.width)
+    return None
+
+
+def _trunk(network: Network, shape: Shape) -> CheckedNetwork | None:
+    """A network without its head, at some input."""
+    bare = replace(network, head=Head(layers=()), input=shape)
+    if shape != network.input:
+        bare = replace(bare, maps=())
+    report = recheck(bare)
+    return None if report.failed else report.networks[0]
+
+
+def _clean(checked: CheckedNetwork) -> Clean:
+    shape = checked.network.input
+    return _through(checked.nodes, ((0, shape.height - 1), (0, shape.width - 1)))
+
+
+def _through(chain: Sequence[Placed], clean: Clean) -> Clean:
+    """What is clean behind a chain of which `clean` enters."""
+    for placed in chain:
+        layer = placed.layer
+        if placed.branches:
+            after = [_through(branch, clean) for branch in placed.branches]
+            clean = after[0]
+            for other in after[1:]:
+                clean = _common(clean, other)
+        elif isinstance(layer, Conv | Pool):
+            dilation = layer.dilation if isinstance(layer, Conv) else 1
+            rows, columns = (
+                _slid(clean[axis], layer.kernel[axis], layer.stride, pad, dilation)
+                for axis, pad in enumerate(placed.padding)
+            )
+            clean = (rows, columns)
+        elif isinstance(layer, LocalResponseNorm) and layer.within:
+            rows, columns = (_slid(side, layer.size, 1, layer.size // 2, 1) for side in clean)
+            clean = (rows, columns)
+        elif isinstance(layer, SqueezeExcite | GlobalPool):
+            return ((0, -1), (0, -1))  # looks at the whole map
+    return clean
+
+
+def _slid(
+    clean: tuple[int, int], kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[int, int]:
+    """Which windows see clean pixels alone: window o begins at pixel stride*o - padding."""
+    first, last = clean
+    reach = dilation * (kernel - 1)
+    return -(-(first + padding) // stride), (last + padding - reach) // stride
+
+
+def _common(one: Clean, other: Clean) -> Clean:
+    rows, columns = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(one, other, strict=True))
+    return rows, columns

@@ -1,0 +1,84 @@
+"""Images that cannot be read while training: the next one takes their place, up to a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.augment import Picture
+from ctcdsl.training.data import ImageSet, picture
+
+_NAMED = 5  # images that the error names: enough to see what they have in common
+
+Told = Callable[[str, str], object]
+"""Hears the name of an image that was replaced, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in place of an image, mostly itself."""
+
+    index: int
+    picture: Picture | None
+    """None where none of the images tried can be read."""
+    failures: tuple[tuple[int, Diagnostic], ...]
+    """The images before it that cannot be read, and why."""
+
+
+def find(images: ImageSet, index: int, tries: int) -> Found:
+    """The first of `tries` images from `index` on that can be read, the last followed by the first.
+
+    So what replaces an image depends on its index alone, and not on who reads or on what was
+    read before. Raises `UserError` CTC604 at once: permission is nothing to be worked around.
+    """
+    failures: list[tuple[int, Diagnostic]] = []
+    for step in range(min(tries, len(images))):
+        at = (index + step) % len(images)
+        try:
+            return Found(at, picture(images, at), tuple(failures))
+        except UserError as error:
+            if any(diagnostic.code != "CTC603" for diagnostic in error.diagnostics):
+                raise
+            failures.append((at, error.diagnostics[0]))
+    return Found(index, None, tuple(failures))
+
+
+class Ledger:
+    """The images of a set that could not be read; `told` hears of each of them once.
+
+    `share` is the part of the set's images that will be read and `limit` the part of those that
+    may be replaced.
+    """
+
+    def __init__(self, images: ImageSet, *, share: int, limit: float, told: Told) -> None:
+        self._images, self._share, self._limit, self._told = images, share, limit, told
+        self._found: dict[int, Diagnostic] = {}
+        self.tries = int(limit * share) + 1
+        """How many images in a row are worth trying: with so many bad ones the run stops."""
+
+    def enter(self, failures: Iterable[tuple[int, Diagnostic]], *, hopeless: bool = False) -> None:
+        """Count failures. Raises `UserError` CTC631 above the limit, or where it is `hopeless`."""
+        for index, diagnostic in failures:
+            if index not in self._found:
+                self._found[index] = diagnostic
+                self._told(self._images.name(index), diagnostic.message)
+        if hopeless or len(self._found) >= self.tries:
+            raise UserError(self._too_many())
+
+    def _too_many(self) -> Diagnostic:
+        bad = len(self._found)
+        named = list(self._found.values())[:_NAMED]
+        more = (f"and {bad - _NAMED} more",) * (bad > _NAMED)
+        return Diagnostic(
+            code="CTC631",
+            message=(
+                f"{bad} image{'s' * (bad > 1)} of {self._share} cannot be read, "
+                f"more than the {100 * self._limit:g} % that may be replaced"
+            ),
+            notes=(*(f"{each.path}: {each.message}" for each in named), *more),
+            hints=(
+                "`ctcdsl data check` finds them all: replace them or take them out",
+                "--max-corrupt sets another limit",
+            ),
+        )
