@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Callable
@@ -130,17 +131,11 @@ def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
 
 def signatures(text: str) -> list[str]:
     """The classes of blocks with their parameters, such as `Ir(in_channels, n, *, stride=1)`."""
-    import ast
-
     found: list[str] = []
     for node in ast.parse(generate(one(f"input 4x32x32\n{text}\nhead: none"))).body[:-1]:
         if isinstance(node, ast.ClassDef) and "Conv" not in node.name:
-            (init,) = [
-                item
-                for item in node.body
-                if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-            ] or [None]
-            arguments = "self" if init is None else ast.unparse(init.args)
+            inits = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+            arguments = next((ast.unparse(i.args) for i in inits if i.name == "__init__"), "self")
             short = arguments.replace(": int", "").replace(" = ", "=").removeprefix("self")
             found.append(f"{node.name}({short.removeprefix(', ')})")
     return found

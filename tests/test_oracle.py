@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from conftest import SPECS as PAPER
 from conftest import check, load, one
 from ctcdsl.check import CheckedNetwork, Placed, check_source
 from ctcdsl.codegen.load import build_module
@@ -75,6 +76,8 @@ BLOCKS = {
     "branches come and go": "def rep = [ (3,8) | (1,8) | bn? ]\nrep x2 rep/2",
     "widths of branches that are left out": "def f(n) = [ (3,8) | (1,n)? | (1,n) (3,12)? ]\n"
     "f(4) f(8) f(8)/2 f(3)",
+    "a branch where the stride is 1": "style bn-relu-conv\ndef b(n) = [ (3,4) (1,c) | (1,n)? ]\n"
+    "(3,4) b(4) (3,8) b(4)/2 b(8)",
     "a block in a block": "style conv-bn-relu\n[ [ (3,8) ] { (1,4) | (3,8) } (1,8) ]x2 "
     "[ [ (3,16) ] { (1,8) | (3,16) } (1,8) ]/2 { { id | (3,4) } | [ (3,8) ]x2 }",
     "activations alone": "(3,8) [ relu | (3,8,linear)? ] [ (3,8) | relu | relu? ]"
@@ -85,7 +88,8 @@ BLOCKS = {
     "a global maximum": "(3,8) gmp relu fc",
     "every word": "style conv-ln-gelu\n(3x5,8) se(4) se(2,silu) scale shuffle(4) bn ln "
     "lrn(3,within) lrn(3,0.001,0.5,2) (3,8,g4,d2) (5,dw,bn,silu,bias) (1x7,8,bare) "
-    "(3,8,leaky,nobias) max(3x1)/1 avg(1x3,p0)/2 relu sigmoid tanh hswish relu6 leaky silu gelu id drop(0.3)",
+    "(3,8,leaky,nobias) max(3x1)/1 avg(1x3,p0)/2 relu sigmoid tanh hswish relu6"
+    " leaky silu gelu id drop(0.3)",
     "kernels as parameters": "def mb(k,t,n) = [ (1,t*c) (k,dw) se(c/4) (1,n,linear) | id? ]\n"
     "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
@@ -174,7 +178,7 @@ def assert_as_predicted(checked: CheckedNetwork, module: nn.Module) -> None:
     before = images.clone()
     with torch.inference_mode():
         scores = module(images)
-    assert torch.equal(images, before), "the images were overwritten"
+    assert images.is_meta or torch.equal(images, before), "the images were overwritten"
     at = 0
     for layer in cost.layers:
         placed = layer.placed
@@ -226,18 +230,24 @@ def small(path: Path) -> CheckedNetwork:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
     checked = load(path)
-    module = build_module(checked).eval()
-    # Exported first: hooks would be traced with the module.
-    exported = torch.export.export(module, (torch.zeros(1, *checked.network.input),))
-    outputs = [node.meta["val"] for node in exported.graph.nodes if node.op == "call_function"]
-    assert tuple(outputs[-1].shape) == (1, checked.network.classes)
-    assert_as_predicted(checked, module)
+    with torch.device("meta"):  # shapes alone: many have weights by the hundred million
+        module = build_module(checked).eval()
+        images = torch.zeros(1, *checked.network.input)
+        # Exported first: hooks would be traced with the module.
+        exported = torch.export.export(module, (images,))
+        outputs = [node.meta["val"] for node in exported.graph.nodes if node.op == "call_function"]
+        assert tuple(outputs[-1].shape) == (1, checked.network.classes)
+        assert_as_predicted(checked, module)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_the_networks_of_the_repository_train(path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path not in PAPER[:-1]], ids=lambda path: path.stem
+)
+def test_the_networks_of_the_repository_run_and_train(path: Path) -> None:
     checked = small(path)
-    assert_trains(checked, build_module(checked))
+    module = build_module(checked).eval()
+    assert_as_predicted(checked, module)
+    assert_trains(checked, module)
 
 
 @pytest.mark.parametrize("text", SMALL)
@@ -283,7 +293,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=75)
 @given(
     row=rows,
     height=st.integers(9, 40),
@@ -358,7 +368,7 @@ def chains(depth: int) -> st.SearchStrategy[str]:
     return st.lists(parts, min_size=1, max_size=3).map(" ".join)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     style=st.sampled_from(
         [

@@ -119,8 +119,8 @@ def test_long_brackets_are_continued_without_a_backslash_inside(text: str) -> No
 
 
 def test_words_and_numbers_are_kept_apart_from_what_follows() -> None:
-    tree = tree_of("a x2 a/s x2 a/2 x2 relu' x2 (3,64)/s x(n) (3,64)x2x(n) 3 x(n)")
-    text = "a x2 a/s x2 a/2x2 relu'x2 (3,64)/s x(n) (3,64)x2x(n) 3 x(n)\n"
+    tree = tree_of("a x2 a/s x2 a/2 x2 relu' x2 (3,64)/s x(n) (3,64)x2x(n) 3 *2 3/2x2")
+    text = "a x2 a/s x2 a/2x2 relu'x2 (3,64)/s x(n) (3,64)x2x(n) 3 *2 3/2x2\n"
     assert format_file(tree) == text
     assert bare(tree_of(text)) == bare(tree)
 

@@ -102,16 +102,6 @@ def _is_plain_pool(item: n.Item) -> bool:
     )
 
 
-def _is_repeated_number(item: n.Item) -> bool:
-    """`3x2`: one size, and no layer either way."""
-    return (
-        isinstance(item.primary, n.Number)
-        and bool(item.postfixes)
-        and isinstance(item.postfixes[0], n.Times)
-        and isinstance(item.postfixes[0].amount, int)
-    )
-
-
 def sequences(primaries: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[tuple[n.Item, ...]]:
     """Items one after another, some joined by `+`."""
     item = st.builds(
@@ -119,7 +109,7 @@ def sequences(primaries: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[tupl
         primaries,
         postfixes,
         st.booleans(),
-    ).filter(lambda item: not _is_plain_pool(item) and not _is_repeated_number(item))
+    ).filter(lambda item: not _is_plain_pool(item))
     return st.lists(item, min_size=1, max_size=4).map(
         lambda items: (n.Item(items[0].primary, items[0].postfixes, False, SPAN), *items[1:])
     )

@@ -71,13 +71,27 @@ def check_source(
     return report._replace(parameters=tuple(lets))
 
 
-def recheck(network: Network, *, input: Shape | None = None, classes: int | None = None) -> Report:
-    """Check a network again, with another input or number of classes."""
-    return _check([network], Problems(), input, classes)
+def recheck(
+    network: Network,
+    *,
+    input: Shape | None = None,
+    classes: int | None = None,
+    like: CheckedNetwork | None = None,
+) -> Report:
+    """Check a network again, with another input or number of classes.
+
+    The result is the same with a network that it was rewritten from as `like`, and comes
+    sooner: stages that the two share are not placed again.
+    """
+    return _check([network], Problems(), input, classes, like)
 
 
 def _check(
-    networks: Iterable[Network], problems: Problems, input: Shape | None, classes: int | None
+    networks: Iterable[Network],
+    problems: Problems,
+    input: Shape | None,
+    classes: int | None,
+    like: CheckedNetwork | None = None,
 ) -> Report:
     checked: list[CheckedNetwork] = []
     for network in networks:
@@ -94,7 +108,7 @@ def _check(
                 )
         if classes is not None:
             changed = replace(changed, classes=classes)
-        result = check_network(changed, problems)
+        result = check_network(changed, problems, like)
         if result is not None:
             checked.append(result)
     return Report(tuple(checked), tuple(problems.found))

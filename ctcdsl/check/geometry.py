@@ -11,12 +11,17 @@ from ctcdsl.ir import Block, Network, PadRule, Sides
 from ctcdsl.text import Severity
 
 
-def check_network(network: Network, problems: Problems) -> CheckedNetwork | None:
-    """Place every layer of a network; None where an error was found."""
+def check_network(
+    network: Network, problems: Problems, like: CheckedNetwork | None = None
+) -> CheckedNetwork | None:
+    """Place every layer of a network; None where an error was found.
+
+    What it shares with `like` is taken from there.
+    """
     paddings = _for_maps(network, problems) if network.maps else {}
     if paddings is None:
         return None
-    nodes = Placer(network, problems, paddings).place()
+    nodes = Placer(network, problems, paddings, like).place()
     return None if nodes is None else CheckedNetwork(network, nodes)
 
 

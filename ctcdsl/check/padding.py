@@ -55,7 +55,9 @@ def slide(shape: Shape, layer: Layer, padding: Sides) -> Shape:
     else:
         return shape
     stride = layer.stride
-    high, wide = (dilation * (side - 1) + 1 for side in layer.kernel)
+    high, wide = layer.kernel
+    if dilation != 1:
+        high, wide = dilation * (high - 1) + 1, dilation * (wide - 1) + 1
     height = width = window_count(shape.height, high, stride, padding[0], ceil=ceil)
     if shape.width != shape.height or wide != high or padding[0] != padding[1]:
         width = window_count(shape.width, wide, stride, padding[1], ceil=ceil)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ctcdsl.check.advice import no_rule, too_large
-from ctcdsl.check.checked import Placed
+from ctcdsl.check.checked import CheckedNetwork, Placed
 from ctcdsl.check.padding import PaddingRule, slide
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import (
@@ -38,15 +39,25 @@ Chain = tuple[Placed, ...]
 class Placer:
     """Places the nodes of one network and reports those that have no place.
 
-    `paddings` replaces the rule's for some layers of the trunk, by (stage, index).
+    `paddings` replaces the rule's for some layers of the trunk, by (stage, index). A stage
+    that is one of `like`, sees the same map and is padded as there is not placed again.
     """
 
     def __init__(
-        self, network: Network, problems: Problems, paddings: Mapping[tuple[int, int], Sides]
+        self,
+        network: Network,
+        problems: Problems,
+        paddings: Mapping[tuple[int, int], Sides],
+        like: CheckedNetwork | None = None,
     ) -> None:
         self._network = network
         self._problems = problems
         self._paddings = paddings
+        self._like: dict[int | None, list[Placed]] = {}
+        self._old = like.network if like is not None else network
+        if like is not None and (self._old.pad, self._old.style) == (network.pad, network.style):
+            for placed in like.nodes:
+                self._like.setdefault(placed.stage, []).append(placed)
 
     def place(self) -> Chain | None:
         """Place trunk and head; None where an error was found."""
@@ -57,7 +68,7 @@ class Placer:
         for index, (name, stage) in enumerate(
             zip(network.stage_names, network.stages, strict=True)
         ):
-            chain = self._chain(name, index, stage.nodes, shape)
+            chain = self._kept(index, shape) or self._chain(name, index, stage.nodes, shape)
             if chain is None:
                 return None
             nodes += chain
@@ -65,6 +76,20 @@ class Placer:
         if self._problems.errors > before or not self._head(shape, nodes):
             return None
         return tuple(nodes)
+
+    def _kept(self, index: int, shape: Shape) -> Sequence[Placed] | None:
+        """A stage as it was placed in another network; None where it is another, or elsewhere."""
+        chain = self._like.get(index)
+        stage = self._network.stages[index]
+        if not chain or self._old.stages[index] is not stage or chain[0].input != shape:
+            return None
+        rule = PaddingRule(self._network.pad)
+        for k, (node, placed) in enumerate(zip(stage.nodes, chain, strict=True)):
+            if not isinstance(node, Block):
+                padding = rule.next(node)
+                if self._paddings.get((index, k), padding) != placed.padding:
+                    return None
+        return chain
 
     # ----------------------------------------------------------------- chains
 
@@ -234,6 +259,11 @@ class Placer:
 
     def _head(self, shape: Shape, nodes: list[Placed]) -> bool:
         head = self._network.head
+        kept = self._like.get(None)
+        same = self._old.head is head and self._old.classes == self._network.classes
+        if kept and same and kept[0].input == shape:
+            nodes += kept
+            return True
         vector = False
         for name, layer in zip(names(head.name, head.layers), head.layers, strict=True):
             output = self._head_output(layer, shape)
@@ -270,7 +300,12 @@ class Placer:
 
 def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
     """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
-    words = [_word(node) for node in nodes]
+    return list(_numbered(prefix, tuple(_word(node) for node in nodes)))
+
+
+@lru_cache(maxsize=4096)
+def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Names made of words; kept, since rewrites place chains of the same words anew."""
     totals = Counter(words)
     counts: Counter[str] = Counter()
     result: list[str] = []
@@ -278,7 +313,7 @@ def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
         counts[name] += 1
         number = str(counts[name]) if totals[name] > 1 else ""
         result.append(f"{prefix}.{name}{number}")
-    return result
+    return tuple(result)
 
 
 def _word(node: Node) -> str:

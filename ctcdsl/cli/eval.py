@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
+from ctcdsl.check import CheckedNetwork
 from ctcdsl.cli.inputs import Values, checked_or_exit, pick, values_option
+from ctcdsl.cli.report import show
 from ctcdsl.cli.workbench import (
     crop_of,
     device_named,
@@ -18,9 +23,14 @@ from ctcdsl.cli.workbench import (
     require_training,
 )
 from ctcdsl.ir import Shape
+from ctcdsl.text import UserError
+from ctcdsl.text.files import unwritable
 
 if TYPE_CHECKING:
-    from ctcdsl.training.ten_view import Scores, Views
+    from ctcdsl.training.checkpoint import Checkpoint
+    from ctcdsl.training.data import ImageSet
+    from ctcdsl.training.scores import Scores
+    from ctcdsl.training.views import Views
 
 
 @click.command("eval")
@@ -29,14 +39,29 @@ if TYPE_CHECKING:
 @click.option("--data", metavar="DIR", help="Folder with test/CLASS/ images.")
 @click.option(
     "--views",
-    type=click.Choice(["1", "10"]),
+    type=click.Choice(["1", "10", "dense"]),
     default="10",
     show_default=True,
-    help="1: the centre; 10: four corners and centre, and their flips.",
+    help="1: the centre; 10: four corners and centre, and their flips; dense: every place.",
 )
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @values_option
 @click.option("--picture", metavar="FILE", help="Draw learning curve, views and predictions (PNG).")
+@click.option("--report", metavar="FILE", help="Write a page of the worst errors (HTML).")
+@click.option(
+    "--worst",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="How many errors the page shows.",
+)
+@click.option(
+    "--prefix",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    show_default=True,
+    help="Compute layers that the 10 views share once an image, where it changes no bit.",
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -60,17 +85,63 @@ def command(
     net: str | None,
     values: Values,
     picture: str | None,
+    report: str | None,
+    worst: int,
+    prefix: str,
     device: str,
     form: str,
 ) -> None:
     """Test a trained network by the paper's 10 views.
 
-    The four corners and the centre are cut from each image, and each is flipped; the softmax
-    outputs of the views are averaged. Prints top-1 and top-5 error and each class's error.
-    Without --data, the photographs that come with ctcdsl are used.
+    CHECKPOINT is the folder of a run, whose newest checkpoint is taken, or of a checkpoint. The
+    four corners and the centre are cut from each image, and each is flipped; the softmax
+    outputs of the views are averaged. Prints top-1 and top-5 error, each class's error and
+    which classes are confused; as JSON all of it. Without --data, the photographs that
+    come with ctcdsl are used.
     """
     require_training()
+    for file in (picture, report):
+        if file is not None:
+            _require_place(file)
     gc.enable()
+    from ctcdsl.training.interrupt import interruptible
+
+    with interruptible():
+        try:
+            found, network, images, saved = _tested(
+                spec,
+                checkpoint,
+                data=data,
+                views=cast("Views", views if views == "dense" else int(views)),
+                net=net,
+                values=values,
+                prefix=prefix == "auto",
+                device=device,
+            )
+            _say(network.name, saved.identity.classes, found, form)
+            if picture is not None:
+                _draw(picture, found, network, images, saved)
+            if report is not None:
+                _write_page(report, found, network, images, saved, worst)
+        except KeyboardInterrupt as stop:
+            traceback.clear_frames(stop.__traceback__)  # ends threads before signals count again
+            raise
+
+
+def _tested(
+    spec: str,
+    checkpoint: str,
+    *,
+    data: str | None,
+    views: Views,
+    net: str | None,
+    values: Values,
+    prefix: bool,
+    device: str,
+) -> tuple[Scores, CheckedNetwork, ImageSet, Checkpoint]:
+    """Load everything, and test."""
+    import torch
+
     from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
     from ctcdsl.training import checkpoint as checkpoints
@@ -79,74 +150,109 @@ def command(
     where = device_named(device)
     checked = pick(checked_or_exit([spec], values=values), net, spec)
     path = Path(checkpoint)
-    saved = checkpoints.load(path)
+    saved = checkpoints.load(path, warn=lambda diagnostic: show([diagnostic]))
     opened = open_data(data)
+    images = opened.splits.test
     network = fitted(
         checked,
         input=Shape(*saved.identity.input),
         classes=len(saved.identity.classes),
         embedded=opened.embedded,
     )
-    checkpoints.require_identity(saved, identity(network, opened.splits.test.classes), path)
+    checkpoints.require_identity(saved, identity(network, images.classes), path)
     module = build_module(network)
     checkpoints.restore_model(module, saved, path)
+    # torch's stubs know no overload with both
+    module.to(device=where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with Display() as display:
         scores = evaluate(
-            module.to(where),
-            opened.splits.test,
+            module,
+            images,
             crop=crop_of(network),
-            views=cast("Views", int(views)),
+            views=views,
             recipe=saved.recipe,
             statistics=saved.statistics,
             reporter=display,
             device=where,
+            network=network if prefix or views == "dense" else None,
         )
+    if scores.note:
+        click.echo(f"note: {scores.note}", err=True)
+    return scores, network, images, saved
+
+
+def _say(name: str, classes: tuple[str, ...], scores: Scores, form: str) -> None:
+    from ctcdsl.cli.scores import as_json, as_text
+
     if form == "json":
         import json
 
-        click.echo(json.dumps(_as_json(network.name, saved.identity.classes, scores), indent=2))
+        click.echo(json.dumps(as_json(name, classes, scores), indent=2))
     else:
-        _print(network.name, saved.identity.classes, scores)
-    if picture is not None:
-        from ctcdsl.training import log
-        from ctcdsl.training.picture import draw_run
-
-        crop = crop_of(network)
-        draw_run(
-            Path(picture),
-            title=f"{network.name}: {scores.views} views,"
-            f" top-1 error {100 * scores.top1_error:.1f}%",
-            rows=log.read(path.parent),
-            scores=scores,
-            images=opened.splits.test,
-            crop=crop,
-            shorter=saved.recipe.resize_for(crop),
-        )
-        click.echo(f"picture written to {picture}", err=True)
+        for line in as_text(name, classes, scores):
+            click.echo(line)
 
 
-def _print(name: str, classes: tuple[str, ...], scores: Scores) -> None:
-    plural = "s" if scores.views > 1 else ""
-    click.echo(
-        f"{name}: {scores.images} images, {scores.views} view{plural}:"
-        f" top-1 error {100 * scores.top1_error:.2f}%,"
-        f" top-{scores.k} error {100 * scores.top5_error:.2f}%"
-        f" (chance {100 * (1 - 1 / len(classes)):.1f}% and"
-        f" {100 * (1 - scores.k / len(classes)):.1f}%)"
+def _title(network: CheckedNetwork, scores: Scores) -> str:
+    from ctcdsl.training.views import counted
+
+    return f"{network.name}: {counted(scores.views)}, top-1 error {100 * scores.top1_error:.1f}%"
+
+
+def _draw(
+    file: str, scores: Scores, network: CheckedNetwork, images: ImageSet, saved: Checkpoint
+) -> None:
+    from ctcdsl.training.picture import draw_run
+
+    crop = crop_of(network)
+    draw_run(
+        Path(file),
+        title=_title(network, scores),
+        rows=saved.rows,
+        scores=scores,
+        images=images,
+        crop=crop,
+        shorter=saved.recipe.resize_for(crop),
     )
-    width = max(map(len, classes))
-    for label, error in zip(classes, scores.class_errors, strict=True):
-        shown = "no images" if error is None else f"{100 * error:5.1f}%"
-        click.echo(f"  {label.ljust(width)}  {shown}")
+    click.echo(f"picture written to {file}", err=True)
 
 
-def _as_json(name: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
-    return {
-        "name": name,
-        "images": scores.images,
-        "views": scores.views,
-        "loss": scores.loss,
-        "top1_error": scores.top1_error,
-        f"top{scores.k}_error": scores.top5_error,
-        "class_errors": dict(zip(classes, scores.class_errors, strict=True)),
-    }
+def _write_page(
+    file: str,
+    scores: Scores,
+    network: CheckedNetwork,
+    images: ImageSet,
+    saved: Checkpoint,
+    worst: int,
+) -> None:
+    from ctcdsl.training.worst import write_page
+
+    write_page(
+        Path(file),
+        title=_title(network, scores),
+        scores=scores,
+        images=images,
+        facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],
+        most=worst,
+    )
+    click.echo(f"page of errors written to {file}", err=True)
+
+
+def _require_place(file: str) -> None:
+    """Refuse a file that could not be written, before a test that may take hours.
+
+    Raises:
+        UserError: CTC608 where its folder is missing, or a folder stands in its place.
+    """
+    folder = os.path.dirname(file) or os.curdir
+    number = 0
+    if os.path.isdir(file):
+        number = errno.EISDIR
+    elif not os.path.exists(folder):
+        number = errno.ENOENT
+    elif not os.path.isdir(folder):
+        number = errno.ENOTDIR
+    elif not os.access(folder, os.W_OK):
+        number = errno.EACCES
+    if number:
+        raise UserError(unwritable(file, OSError(number, os.strerror(number))))

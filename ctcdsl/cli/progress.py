@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from ctcdsl.text import Diagnostic
+from ctcdsl.text.render import render
 from ctcdsl.training.log import Row
 from ctcdsl.training.report import Plan, Step
 
@@ -63,8 +65,7 @@ class Display:
         self._line(
             f"{plan.training_images} training images, {plan.test_images} test images,"
             f" {plan.classes} classes; {count(plan.epochs, 'epoch')} of"
-            f" {count(plan.steps, 'step')} on {plan.device}"
-            + (f", from epoch {plan.first_epoch}" if plan.first_epoch > 1 else "")
+            f" {count(plan.steps, 'step')} on {plan.device}" + _from(plan)
         )
 
     def stepped(self, step: Step) -> None:
@@ -78,6 +79,18 @@ class Display:
             f"  {_duration(step.seconds_left)} left",
         )
 
+    def working(self, title: str, done: int, total: int) -> None:
+        """Show how far another piece of work on images is."""
+        self._show(title, done, total, f"{done}/{total} images")
+
+    def left_out(self, name: str, reason: str) -> None:
+        """Warn of an image that a pack goes without."""
+        self._line(f"warning: {name} is left out: {reason}")
+
+    def replaced(self, name: str, reason: str) -> None:
+        """Warn of an image that cannot be read."""
+        self._line(f"warning: {name} is left out, the next image takes its place: {reason}")
+
     def testing(self, done: int, total: int) -> None:
         """Show how far the test is."""
         self._show("testing", done, total, f"{done}/{total} images")
@@ -90,6 +103,10 @@ class Display:
             f"  {row.images_per_second:.0f} img/s  data wait {100 * row.data_wait:.0f}%"
             f"  {_duration(row.seconds)}"
         )
+
+    def warned(self, warning: Diagnostic) -> None:
+        """Print a warning."""
+        self._line(render(warning))
 
     def _show(self, title: str, done: int, total: int, said: str) -> None:
         if not self._console.is_terminal:
@@ -108,6 +125,15 @@ class Display:
 def count(number: int, word: str) -> str:
     """Return `1 epoch`, `2 epochs`."""
     return f"{number} {word}{'s' * (number != 1)}"
+
+
+def _from(plan: Plan) -> str:
+    """Where a resumed run goes on."""
+    if plan.first_step > plan.steps:
+        return f", from the test after epoch {plan.first_epoch}"
+    if plan.first_step > 1:
+        return f", from epoch {plan.first_epoch}, step {plan.first_step}"
+    return f", from epoch {plan.first_epoch}" if plan.first_epoch > 1 else ""
 
 
 def _duration(seconds: float) -> str:

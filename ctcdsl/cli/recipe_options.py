@@ -23,6 +23,7 @@ class _Option(NamedTuple):
 
 _OPTIONS = (
     _Option("batch", int, "Images in a mini-batch."),
+    _Option("accumulate", int, "Parts of a mini-batch computed one after the other."),
     _Option("schedule", str, "Learning rates: EPOCHS:RATE,EPOCHS:RATE,…; the last lasts."),
     _Option("epochs", int, "Epochs in all.  [default: as many as the schedule has]"),
     _Option("momentum", float, "Momentum."),
@@ -38,7 +39,8 @@ _OPTIONS = (
     _Option("precision", click.Choice(["float32", "bf16"]), "Of the layers; weights are float32."),
     _Option("statistics_sample", int, "Images on which mean and colour axes are measured."),
     _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
-    _Option("workers", int, "Processes that decode images; 0: this one."),
+    _Option("workers", int, "Threads that read images ahead; 0: none, the training thread reads."),
+    _Option("max_corrupt", float, "Share of unreadable images above which training stops."),
 )
 
 

@@ -7,6 +7,14 @@ from dataclasses import replace
 import click
 
 from ctcdsl.check import CheckedNetwork
+from ctcdsl.cli.carry import (
+    Cargo,
+    carry,
+    require_cargo,
+    require_places,
+    with_cargo,
+    write_both,
+)
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Network
@@ -71,6 +79,12 @@ def interval(text: str) -> Interval:
     metavar="N",
     help="Fail where a pass sets a width that is no multiple of N.",
 )
+@click.option(
+    "--weights",
+    metavar="FILE",
+    help="Carry these weights of the network along, and measure how exact each pass is.",
+)
+@click.option("--weights-out", metavar="FILE", help="Write the new network's weights here.")
 @values_option
 @click.option(
     "--format",
@@ -90,6 +104,8 @@ def command(
     within: Interval | None,
     frozen: tuple[str, ...],
     multiple: int,
+    weights: str | None,
+    weights_out: str | None,
     values: Values,
     form: str,
 ) -> None:
@@ -112,6 +128,9 @@ def command(
         raise click.UsageError("one spec is rewritten at a time; `--graph` alone takes several")
     known = registered()
     chain = [create(text, known) for text in passes]
+    require_places(weights, weights_out, output)
+    if weights is not None:
+        require_cargo(chain)
     (file,) = or_stdin(specs)
     source = read_source(file)
     start = pick(checked_or_exit([source], values=values, notes=False), net, file)
@@ -122,26 +141,34 @@ def command(
         require_within(within, start, end)
     after = end.network if name is None else _renamed(end.network, name)
     text = respell(source, start.network, after, dict(values))
+    cargo = None if weights is None else carry(weights, start, steps, text)
     if graph is not None:
         _draw(chain_family([start, *(step.after for step in steps)], chain), graph)
+    to_file = output is not None and output != STDIN
+    if cargo is not None and weights_out is not None:
+        write_both(output if to_file else None, text, weights_out, cargo)
+    elif output is not None and to_file:
+        write_whole(output, text.encode())
     if form == "json":
         import json
 
         data = {"start": start.name, "steps": as_json(steps, start), "spec": text}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(with_cargo(data, cargo), indent=2, ensure_ascii=False))
     else:
-        _report(steps, start)
-        if output is None or output == STDIN:
+        _report(steps, start, cargo)
+        if not to_file:
             click.echo(text, nl=False)
-    if output is not None and output != STDIN:
-        write_whole(output, text.encode())
 
 
-def _report(steps: list[Step], start: CheckedNetwork) -> None:
-    for step in steps:
+def _report(steps: list[Step], start: CheckedNetwork, cargo: Cargo | None) -> None:
+    for index, step in enumerate(steps):
         click.echo(report_line(step, start), err=True)
         for remark in step.remarks:
             click.echo(f"  {remark}", err=True)
+        if cargo is not None:
+            click.echo(f"  {cargo.measured[index]}", err=True)
+    if cargo is not None:
+        click.echo(cargo.summary, err=True)
     show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903"))
 
 

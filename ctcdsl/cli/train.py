@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
-import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
-from ctcdsl.cli.recipe_options import recipe_options, with_options
+from ctcdsl.cli.inputs import Values, input_shape, values_option
+from ctcdsl.cli.order import Order, asked, repeated
+from ctcdsl.cli.recipe_options import recipe_options
 from ctcdsl.cli.workbench import (
     Data,
     crop_of,
@@ -21,13 +22,24 @@ from ctcdsl.cli.workbench import (
     require_training,
 )
 from ctcdsl.ir import Shape
-from ctcdsl.text.files import write_whole
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.training.cadence import Every
 
 if TYPE_CHECKING:
     from ctcdsl.check import CheckedNetwork
+    from ctcdsl.training.report import Reporter
+    from ctcdsl.training.session import Keeping
 
 INTERRUPTED = 130
+
+
+def _every(text: str) -> Every:
+    """Read the option `--checkpoint-every`."""
+    try:
+        return Every.parse(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no time and no number of steps: write 10min, 600s, or 500"
+        ) from None
 
 
 @click.command("train")
@@ -35,6 +47,25 @@ INTERRUPTED = 130
 @click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and test/CLASS/ images.")
 @click.option("--run", "run_folder", metavar="DIR", help="Results go here.  [runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on with the run from its last checkpoint.")
+@click.option("--auto-resume", is_flag=True, help="Go on if there is a checkpoint, else begin.")
+@click.option("--repeat", metavar="RUN", help="Do a run again: its spec, recipe, data and seed.")
+@click.option(
+    "--checkpoint-every",
+    "every",
+    type=_every,
+    default="10min",
+    show_default=True,
+    metavar="TIME|STEPS",
+    help="Save inside an epoch, too; at its end always.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Checkpoints that stay, besides the best.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
 @values_option
@@ -57,6 +88,11 @@ def command(
     data: str | None,
     run_folder: str | None,
     resume: bool,
+    auto_resume: bool,
+    repeat: str | None,
+    every: Every,
+    keep: int,
+    tensorboard: bool,
     net: str | None,
     shape: Shape | None,
     values: Values,
@@ -68,80 +104,88 @@ def command(
 
     Without --data, the photographs that come with ctcdsl are used ("which photograph is this
     patch from?"), by a recipe for small data and at a small input, so that a laptop finishes
-    in minutes. The run's folder gets the spec, the module, a log a line an epoch (CSV and
-    JSON lines) and a checkpoint after each epoch.
+    in minutes. The run's folder gets the spec, the module, how the run was started, a log a
+    line an epoch (CSV and JSON lines) and checkpoints, from which --resume goes on.
     """
     require_training()
     gc.enable()
-    (file,) = or_stdin([spec] if spec else [])
-    checked = pick(checked_or_exit([file], values=values), net, file)
-    recipe = with_options(_recipe(recipe_name, embedded=data is None), given)
-    return _train(file, checked, data, run_folder, resume, shape, recipe, given, device)
+    if repeat is not None:
+        order = repeated(Path(repeat), run=run_folder, data=data, device=device)
+    else:
+        order = asked(
+            spec,
+            net=net,
+            values=values,
+            data=data,
+            run=run_folder,
+            recipe_name=recipe_name,
+            options=given,
+            input=shape,
+            device=device,
+            resume=resume,
+            auto_resume=auto_resume,
+        )
+    return _train(order, every, keep, tensorboard)
 
 
-def _recipe(name: str | None, *, embedded: bool) -> Recipe:
-    chosen = name or ("small" if embedded else "paper")
-    return Recipe.small() if chosen == "small" else Recipe.paper()
-
-
-def _train(
-    file: str,
-    checked: CheckedNetwork,
-    folder: str | None,
-    run_folder: str | None,
-    resume: bool,
-    shape: Shape | None,
-    recipe: Recipe,
-    given: dict[str, Any],
-    device_name: str,
-) -> int:
+def _train(order: Order, every: Every, keep: int, tensorboard: bool) -> int:
     from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
-    from ctcdsl.training import checkpoint
+    from ctcdsl.cost.memory import footprint
     from ctcdsl.training.interrupt import Interrupted
     from ctcdsl.training.loop import train
 
-    device = device_named(device_name)
-    run = Path(run_folder) if run_folder else Path("runs") / _file_name(checked.name)
-    data = open_data(folder)
-    if resume:
-        saved = checkpoint.load(run / checkpoint.FILE)
-        recipe = with_options(saved.recipe, given)
-        shape = shape or Shape(*saved.identity.input)
-    network = fitted(checked, input=shape, classes=len(data.classes), embedded=data.embedded)
-    _introduce(checked, network, data, run)
+    device = device_named(order.device)
+    data = open_data(order.data)
+    network = fitted(
+        order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
+    )
+    _introduce(order, network, data)
+    keeping = _keeping(order, network, data, every, keep, device.type)
     try:
-        with Display() as display:
+        with ExitStack() as open_reporters:
+            display: Reporter = open_reporters.enter_context(Display())
+            if tensorboard:
+                display = _with_events(display, order.run, open_reporters)
             outcome = train(
                 build_module(network),
                 data.splits.train,
                 data.splits.test,
-                recipe,
+                order.recipe,
                 crop=crop_of(network),
-                run=run,
+                run=order.run,
                 identity=identity(network, data.classes),
                 reporter=display,
-                resume=resume,
+                resume=order.resume,
                 device=device,
+                keeping=keeping,
+                footprint=footprint(network, 2 if order.recipe.precision == "bf16" else 4),
             )
     except Interrupted as stopped:
-        if stopped.last_epoch is not None:
-            _write_sources(run, network)
         click.echo(str(stopped), err=True)
         return INTERRUPTED
-    _write_sources(run, network)
     last = outcome.rows[-1]
     chance = 1 - 1 / len(data.classes)
     click.echo(
         f"{network.name}: top-1 error {100 * last.test_top1_error:.1f}% after {last.epoch}"
         f" epoch{'s' * (last.epoch > 1)}"
-        f" (chance {100 * chance:.1f}%), one view; the checkpoint is {outcome.checkpoint}"
+        f" (chance {100 * chance:.1f}%), one view; the run is {order.run}"
     )
-    click.echo(f"test it with 10 views: ctcdsl eval {file} {outcome.checkpoint}", err=True)
+    click.echo(f"test it with 10 views: ctcdsl eval {order.file} {order.run}", err=True)
     return 0
 
 
-def _introduce(before: CheckedNetwork, network: CheckedNetwork, data: Data, run: Path) -> None:
+def _with_events(display: Reporter, run: Path, opened: ExitStack) -> Reporter:
+    from ctcdsl.training.report import Several
+    from ctcdsl.training.tensorboard import TensorBoard
+
+    events = TensorBoard(run)
+    opened.callback(events.close)
+    return Several(display, events)
+
+
+def _introduce(order: Order, network: CheckedNetwork, data: Data) -> None:
+    before = order.checked
     if data.embedded:
         click.echo(
             "note: the embedded photographs: a class is a photograph, to be recognised from a"
@@ -160,19 +204,45 @@ def _introduce(before: CheckedNetwork, network: CheckedNetwork, data: Data, run:
             f" {before.network.classes}",
             err=True,
         )
-    click.echo(f"{network.name} goes to {run}", err=True)
+    click.echo(f"{network.name} goes to {order.run}", err=True)
 
 
-def _write_sources(run: Path, network: CheckedNetwork) -> None:
-    """Put spec and module beside the weights they belong to."""
+def _keeping(
+    order: Order, network: CheckedNetwork, data: Data, every: Every, keep: int, device: str
+) -> Keeping:
+    """The run's files: spec and module beside the weights they belong to, and how it began."""
+    import torch
+
     from ctcdsl.codegen import generate
     from ctcdsl.ir.unparse import unparse
+    from ctcdsl.training import record as records
+    from ctcdsl.training.session import Keeping
 
-    write_whole(run / "spec.ctc", unparse(network.network).encode())
-    write_whole(run / "model.py", generate(network).encode())
-
-
-def _file_name(name: str) -> str:
-    """A folder's name for a network: `J'` is `J_prime`."""
-    plain = re.sub("['′]", "_prime", name)
-    return re.sub(r"[^A-Za-z0-9_+-]+", "_", plain).strip("_") or "network"
+    images = records.Images.of(data.splits.train, data.splits.test)
+    if order.repeats is not None:
+        records.require_same_images(order.repeats, images, order.run)
+        if device == "cpu":  # sums are rounded by how they are split
+            torch.set_num_threads(order.repeats.threads)
+        for difference in records.differences(order.repeats):
+            click.echo(f"note: {difference}; the last bits may differ", err=True)
+    if order.resume and (order.run / records.RECORD).exists():
+        record = records.read(order.run).continued(order.recipe)
+    else:
+        record = records.Record(
+            network=network.name,
+            data=str(Path(order.data).resolve()) if order.data else None,
+            images=images,
+            recipe=order.recipe.as_dict(),
+            device=device,
+            sessions=(records.this_session(),),
+        )
+    return Keeping(
+        every=every,
+        last=keep,
+        files={
+            records.GIVEN: order.given,
+            records.SPEC: unparse(network.network),
+            records.MODULE: generate(network),
+            records.RECORD: record.text(),
+        },
+    )

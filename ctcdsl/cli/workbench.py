@@ -17,8 +17,8 @@ from ctcdsl.text import Diagnostic, UserError
 if TYPE_CHECKING:
     import torch
 
-    from ctcdsl.training.checkpoint import ModelIdentity
-    from ctcdsl.training.data import Splits
+    from ctcdsl.training.identity import ModelIdentity
+    from ctcdsl.training.sources import Splits
 
 EMBEDDED_SIDE = 80
 """The side of the crops that the embedded photographs are trained with, where it is enough."""
@@ -45,7 +45,7 @@ def require_training() -> None:
     """
     from importlib.util import find_spec
 
-    for package in ("torch", "numpy", "PIL", "rich", "matplotlib"):
+    for package in ("torch", "numpy", "PIL", "safetensors", "rich", "matplotlib"):
         if find_spec(package) is None:
             raise UserError(
                 Diagnostic(
@@ -58,7 +58,7 @@ def require_training() -> None:
 
 def open_data(folder: str | None) -> Data:
     """Open an image folder, or the embedded photographs where none is named."""
-    from ctcdsl.training.data import Splits, open_splits
+    from ctcdsl.training.sources import Splits, open_splits
 
     if folder is not None:
         splits = open_splits(Path(folder))
@@ -97,7 +97,7 @@ def fitted(
 
 def identity(checked: CheckedNetwork, classes: tuple[str, ...]) -> ModelIdentity:
     """Return what a checkpoint remembers of its network."""
-    from ctcdsl.training.checkpoint import ModelIdentity
+    from ctcdsl.training.identity import ModelIdentity
 
     network = checked.network
     channels, height, width = network.input

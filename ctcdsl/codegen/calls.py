@@ -20,9 +20,9 @@ class Role(Enum):
     CHANNELS = auto()
     KERNEL = auto()
     STRIDE = auto()
-    PADDING = auto()
     DILATION = auto()
     GROUPS = auto()
+    PADDING = auto()
 
 
 @dataclass(frozen=True, slots=True)

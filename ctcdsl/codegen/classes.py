@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from textwrap import wrap
 
-from ctcdsl.codegen.blocks import BlockCode, BranchCode, Condition
+from ctcdsl.codegen.block_code import BlockCode, BranchCode, Condition
 from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
 from ctcdsl.codegen.layers import activate, overwritable
 from ctcdsl.codegen.rows import broken

@@ -115,7 +115,11 @@ def _kind(instance: Instance) -> tuple[object, ...]:
         block.join,
         placed.activation,
         placed.shortcut,
-        tuple(branch.optional for branch in block.branches),
+        # Of a branch that was left out nothing but the author's layers is known.
+        tuple(
+            tuple(type(node) for node in branch.nodes) if branch.optional else None
+            for branch in block.branches
+        ),
     )
 
 

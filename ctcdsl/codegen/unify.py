@@ -95,7 +95,7 @@ class Unifier:
         """An expression with these values, of a new parameter if need be."""
         present = {value for value in values if value is not None}
         found: Expression | None = None
-        if None in values and role in (Role.CHANNELS, Role.STRIDE):
+        if None in values and (role is Role.CHANNELS or (role is Role.STRIDE and present != {1})):
             # Few instances have this part: what it follows from says more than a constant.
             found = next(
                 (e for e, known in self._known.items() if e.of and _agree(values, known)), None

@@ -1,6 +1,6 @@
 """Rewrites: the paper's layer replacements and others, applied by name and held to promises."""
 
-from ctcdsl.passes.base import Pass, PassResult, Promise
+from ctcdsl.passes.base import Pass, PassResult, Promise, refuse
 from ctcdsl.passes.manager import Contract, Interval, Step, require_within, run_pass, run_passes
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "PassResult",
     "Promise",
     "Step",
+    "refuse",
     "require_within",
     "run_pass",
     "run_passes",

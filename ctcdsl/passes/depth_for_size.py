@@ -49,7 +49,7 @@ class DepthForSize:
                     hint=f"`to` may be {_sizes(size)}",
                 )
             first = plain(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
-            rest = plain(conv, kernel=self.to, filters=conv.filters)
+            rest = plain(first, kernel=self.to, filters=conv.filters) if conv.stride > 1 else first
             convs += [first, *[rest] * ((size - 1) // (self.to - 1) - 1)]
         if len(convs) == len(where.convs):
             raise refuse(

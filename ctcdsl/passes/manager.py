@@ -113,7 +113,7 @@ def _run(checked: CheckedNetwork, applied: Pass) -> tuple[PassResult, Report]:
         result = applied.run(checked)
         if not isinstance(result, PassResult):
             raise TypeError(f"it returns a {type(result).__name__}, and no PassResult")
-        return result, recheck(result.network)
+        return result, recheck(result.network, like=checked)
     except UserError:
         raise
     except Exception as error:

@@ -50,7 +50,8 @@ def registered() -> dict[str, Entry]:
         UserError: CTC502 where two packages bring a pass of one name.
     """
     found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    points = entry_points(group=GROUP)
+    for point in sorted(points, key=lambda point: (point.name, _package(point))):
         if point.name in found and _package(found[point.name]) != _package(point):
             raise _error(
                 "CTC502",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import is_
 from typing import NamedTuple
 
 from ctcdsl.check import CheckedNetwork
@@ -168,9 +169,14 @@ def trunk(network: Network) -> list[tuple[int, int, Node]]:
 
 
 def with_nodes(network: Network, nodes: Sequence[Node]) -> Network:
-    """The network with other nodes in the places of its own, in the order of `trunk`."""
+    """The network with other nodes in the places of its own, in the order of `trunk`.
+
+    Stages in which nothing changes stay the very same: they need not be placed again.
+    """
     rest = iter(nodes)
-    stages = tuple(
-        replace(stage, nodes=tuple(next(rest) for _ in stage.nodes)) for stage in network.stages
-    )
-    return replace(network, stages=stages)
+    stages: list[Stage] = []
+    for stage in network.stages:
+        new = tuple(next(rest) for _ in stage.nodes)
+        kept = all(map(is_, new, stage.nodes))
+        stages.append(stage if kept else replace(stage, nodes=new))
+    return replace(network, stages=tuple(stages))

@@ -159,7 +159,9 @@ def _item(item: n.Item, times: str) -> str:
         else:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
-            text += f"{' ' * apart}{times}{amount}"
+            # `3 x2` would be one size.
+            sign = "*" if isinstance(item.primary, n.Number) and apart else times
+            text += f"{' ' * apart}{sign}{amount}"
             apart = False
     return text
 

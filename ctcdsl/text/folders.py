@@ -7,8 +7,8 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from ctcdsl.text.files import sync_folder, unwritable
 from ctcdsl.text.diagnostic import UserError
+from ctcdsl.text.files import sync_folder, unwritable
 
 _TEMPORARY, _REMOVED = ".tmp", ".gone"
 

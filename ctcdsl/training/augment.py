@@ -1,7 +1,7 @@
 """Which part of an image the network sees: the order of an epoch, crops, mirrors, the ten views.
 
-Random choices are functions of (seed, epoch, index) alone, so neither the number of worker
-processes nor a resumed run changes them.
+Random choices are functions of (seed, epoch, index) alone, so neither the number of threads
+that read images nor a resumed run changes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.uint8]  # (height, width, RGB)
+Picture = Image.Image | Pixels  # decoded: by Pillow, or as raw packs hold it
 Crop = tuple[int, int]  # (height, width)
 
 # First words of the random streams. numpy pads short seeds with zeros, so a stream needs a word
@@ -58,32 +59,43 @@ def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
     return max(round(width * scale), shorter), max(round(height * scale), shorter)
 
 
-def scaled(image: Image.Image, shorter: int) -> Pixels:
-    """The whole of `image`, scaled so that its shorter side is `shorter`; antialiased."""
-    width, height = scaled_size(*image.size, shorter)
-    return _cut(image, (width, height), 0, 0, (height, width))
+def scaled(picture: Picture, shorter: int) -> Pixels:
+    """The whole of `picture`, scaled so that its shorter side is `shorter`; antialiased."""
+    width, height = scaled_size(*size_of(picture), shorter)
+    return _cut(picture, (width, height), 0, 0, (height, width))
+
+
+def size_of(picture: Picture) -> tuple[int, int]:
+    """Its width and height."""
+    if isinstance(picture, Image.Image):
+        return picture.size
+    return picture.shape[1], picture.shape[0]
 
 
 def training_view(
-    image: Image.Image, choice: Draw, *, crop: Crop, shorter: int, flip: float, anywhere: bool
+    picture: Picture, choice: Draw, *, crop: Crop, shorter: int, anywhere: bool
 ) -> Pixels:
-    """A crop of the scaled image, mirrored or not, as `choice` says (Section 5).
+    """A crop of the scaled picture as `choice` says (Section 5), not mirrored yet.
 
     `anywhere` false takes the centre. `shorter` is not below the crop's sides.
     """
-    width, height = scaled_size(*image.size, shorter)
+    width, height = scaled_size(*size_of(picture), shorter)
     free_height, free_width = height - crop[0], width - crop[1]
     if anywhere:
         top, left = int(choice.top * (free_height + 1)), int(choice.left * (free_width + 1))
     else:
         top, left = free_height // 2, free_width // 2
-    view = _cut(image, (width, height), top, left, crop)
-    return view[:, ::-1] if choice.mirror < flip else view
+    return _cut(picture, (width, height), top, left, crop)
 
 
-def _cut(image: Image.Image, size: tuple[int, int], top: int, left: int, crop: Crop) -> Pixels:
-    """The `crop` at (top, left) of `image` scaled to `size`, without computing the rest of it."""
+def _cut(picture: Picture, size: tuple[int, int], top: int, left: int, crop: Crop) -> Pixels:
+    """The `crop` at (top, left) of `picture` scaled to `size`, without computing the rest of it."""
     height, width = crop
+    if size == size_of(picture):  # nothing to scale; the resampling below would give the same
+        if isinstance(picture, Image.Image):
+            return np.array(picture.crop((left, top, left + width, top + height)))
+        return picture[top : top + height, left : left + width]
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     across, down = image.width / size[0], image.height / size[1]
     box = (
         left * across,

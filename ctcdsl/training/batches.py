@@ -8,19 +8,19 @@ the recipe's `workers`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Crop, Draw, draw, order, scaled, training_view
+from ctcdsl.training.augment import Crop, Draw, Picture, Pixels, draw, order, scaled, training_view
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
 from ctcdsl.training.data import ImageSet, picture
 from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.threads import Work, done_ahead
+from ctcdsl.training.threads import done_ahead
 
 AHEAD = 4
 """Batches that may be in memory besides the one in use."""
@@ -52,17 +52,16 @@ class Batch(NamedTuple):
     """int64 (images,)."""
     draws: Tensor
     """float32 (images, 3): standard normal numbers for the colour altering; zeros in a test."""
-    mirrored: Tensor | None = None
-    """bool (images,): which images the network is to see mirrored; None: no one."""
+    mirrored: Tensor
+    """bool (images,): which images the network is to see mirrored; none in a test."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on `device`; from pinned memory without waiting for it."""
-        moved = (each if each is None else each.to(device, non_blocking=True) for each in self)
-        return Batch(*moved)  # type: ignore[arg-type]  # only the last may be None, and stays so
+        return Batch(*(each.to(device, non_blocking=True) for each in self))
 
     def part(self, start: int, stop: int) -> Batch:
         """Images `start` up to but not `stop`, of a batch with one view an image."""
-        return Batch(*(each if each is None else each[start:stop] for each in self))  # type: ignore[arg-type]
+        return Batch(*(each[start:stop] for each in self))
 
 
 class Wholes(NamedTuple):
@@ -100,19 +99,14 @@ def training_batches(
     name and the reason. Raises `UserError`: CTC631 where that happens to more than the recipe's
     `max_corrupt` of the images, CTC604 where one may not be read.
     """
-    indices = order(recipe.seed, epoch, len(images))
-    groups = [share.of(indices[at : at + recipe.batch]) for at in _starts(indices, recipe.batch)]
-    ledger = Ledger(
-        images, share=sum(map(len, groups)), limit=recipe.max_corrupt, told=replaced
-    )
-    shorter = recipe.resize_for(crop)
-
-    def filling(group: list[int]) -> _Training:
-        return _Training(images, recipe, crop, shorter, epoch, group, ledger.tries, pin)
-
-    for work in _ahead((filling(group) for group in groups[first_step:]), recipe):
-        for found in work.found:
-            ledger.enter(found.failures, hopeless=found.picture is None)
+    views = _Views(images, recipe, crop, recipe.resize_for(crop), epoch)
+    everything = _groups(order(recipe.seed, epoch, len(images)), recipe.batch)
+    mine = [share.of(group) for group in everything]
+    ledger = Ledger(images, share=sum(map(len, mine)), limit=recipe.max_corrupt, told=replaced)
+    works = (_Training(views, group, tries=ledger.tries, pin=pin) for group in mine[first_step:])
+    for work in done_ahead(works, threads=recipe.workers, depth=AHEAD):
+        for found, _ in work.read:
+            ledger.enter(found)
         yield work.batch()
 
 
@@ -134,7 +128,12 @@ def test_batches(
         pixels = torch.cat([cut(image) for image in wholes.images])
         if pin:
             pixels = pixels.pin_memory()
-        yield Batch(pixels, wholes.labels, torch.zeros(len(wholes.labels), 3))
+        yield Batch(
+            pixels,
+            wholes.labels,
+            torch.zeros(len(wholes.labels), 3),
+            torch.zeros(len(wholes.labels), dtype=torch.bool),
+        )
 
 
 def whole_batches(
@@ -151,65 +150,111 @@ def whole_batches(
     A `share` is every world-th image of the set. Raises `UserError` where an image cannot be
     read, with all such images of the batch.
     """
-    indices = share.of(range(len(images)))
+    groups = _groups(share.of(range(len(images))), batch)
     shorter = recipe.resize_for(crop)
-    groups = (indices[at : at + batch] for at in _starts(indices, batch))
-    for work in _ahead((_Whole(images, shorter, group, pin) for group in groups), recipe):
-        if work.failures:
-            raise UserError(*(each for _, each in sorted(work.failures)))
+    works = (_Wholes(images, group, shorter=shorter, pin=pin) for group in groups)
+    for work in done_ahead(works, threads=recipe.workers, depth=AHEAD):
         yield work.wholes()
+
+
+class _Read(NamedTuple):
+    """What a slot of a training batch was filled with."""
+
+    found: Found
+    choice: Draw
 
 
 class _Training:
     """A batch for training, on its way."""
 
-    def __init__(
-        self,
-        images: ImageSet,
-        recipe: Recipe,
-        crop: Crop,
-        shorter: int,
-        epoch: int,
-        group: list[int],
-        tries: int,
-        pin: bool,
-    ) -> None:
-        self._images, self._recipe, self._crop, self._shorter = images, recipe, crop, shorter
-        self._tries, self._pin = tries, pin
-        self._group, self._epoch = group, epoch
+    def __init__(self, views: _Views, group: list[int], *, tries: int, pin: bool) -> None:
+        self._views, self._group, self._tries = views, group, tries
         # Rows of pixels lie as decoders give them, and as channels-last networks take them.
-        self._pixels = torch.empty((len(group), *crop, 3), dtype=torch.uint8, pin_memory=pin)
+        shape = (len(group), *views.crop, 3)
+        self._pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
         self._rows = self._pixels.numpy()
-        self._draws: list[Draw | None] = [None] * len(group)
-        self._found: list[Found | None] = [None] * len(group)
+        self._read: dict[int, _Read] = {}
 
     @property
     def parts(self) -> list[Callable[[], object]]:
+        """A call for each slot."""
         return [partial(self._fill, slot) for slot in range(len(self._group))]
 
     def _fill(self, slot: int) -> None:
-        """Read and cut the image of a slot: numpy and Pillow alone, torch would start threads."""
-        index = self._group[slot]
-        choice = draw(self._recipe.seed, self._epoch, index)
-        found = find(self._images, index, self._tries)
-        if found.picture is not None:
-            self._rows[slot] = training_view(
-                found.picture,
-                choice,
-                crop=self._crop,
-                shorter=self._shorter,
-                anywhere=self._recipe.random_crop,
-            )
-            found = found.without_pixels()
-        self._draws[slot], self._found[slot] = choice, found
+        views, index = self._views, self._group[slot]
+        choice = draw(views.recipe.seed, views.epoch, index)
+        picture, found = find(views.images, index, self._tries)
+        if picture is not None:
+            self._rows[slot] = views.of(picture, choice)
+        self._read[slot] = _Read(found, choice)
 
     @property
-    def found(self) -> list[Found]:
-        return [found for found in self._found if found is not None]
+    def read(self) -> list[_Read]:
+        """What the slots were filled with, in their order."""
+        return [self._read[slot] for slot in range(len(self._group))]
 
     def batch(self) -> Batch:
-        draws = [choice for choice in self._draws if choice is not None]
-        labels = torch.tensor([self._images.label(found.index) for found in self.found], dtype=torch.int64)
-        colours = torch.tensor([choice.colour for choice in draws]).reshape(-1, 3)
-        mirrored = torch.tensor([choice.mirror < self._recipe.flip for choice in draws], dtype=torch.bool)
-        return Batch(self._pixels.permute(0, 3, 1, 2), labels, colours, mirrored)
+        """The batch, all of whose slots are filled."""
+        choices = [choice for _, choice in self.read]
+        flip = self._views.recipe.flip
+        labels = [self._views.images.label(found.index) for found, _ in self.read]
+        return Batch(
+            self._pixels.permute(0, 3, 1, 2),
+            torch.tensor(labels, dtype=torch.int64),
+            torch.tensor([choice.colour for choice in choices]).reshape(-1, 3),
+            torch.tensor([choice.mirror < flip for choice in choices], dtype=torch.bool),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """How images are seen in an epoch of training."""
+
+    images: ImageSet
+    recipe: Recipe
+    crop: Crop
+    shorter: int
+    epoch: int
+
+    def of(self, picture: Picture, choice: Draw) -> Pixels:
+        anywhere = self.recipe.random_crop
+        return training_view(
+            picture, choice, crop=self.crop, shorter=self.shorter, anywhere=anywhere
+        )
+
+
+class _Wholes:
+    """A batch of whole images, on its way."""
+
+    def __init__(self, images: ImageSet, group: list[int], *, shorter: int, pin: bool) -> None:
+        self._images, self._group, self._shorter, self._pin = images, group, shorter, pin
+        self._scaled: dict[int, Tensor] = {}
+        self._failures: dict[int, tuple[Diagnostic, ...]] = {}
+
+    @property
+    def parts(self) -> list[Callable[[], object]]:
+        """A call for each slot."""
+        return [partial(self._fill, slot) for slot in range(len(self._group))]
+
+    def _fill(self, slot: int) -> None:
+        try:
+            pixels = scaled(picture(self._images, self._group[slot]), self._shorter)
+        except UserError as error:
+            self._failures[slot] = error.diagnostics
+            return
+        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        self._scaled[slot] = image.pin_memory() if self._pin else image
+
+    def wholes(self) -> Wholes:
+        """The images; `UserError` for all of them that cannot be read."""
+        slots = range(len(self._group))
+        if self._failures:
+            raise UserError(*(each for slot in slots for each in self._failures.get(slot, ())))
+        return Wholes(
+            tuple(self._scaled[slot] for slot in slots),
+            torch.tensor([self._images.label(index) for index in self._group], dtype=torch.int64),
+        )
+
+
+def _groups(indices: Sequence[int], size: int) -> list[list[int]]:
+    return [list(indices[start : start + size]) for start in range(0, len(indices), size)]

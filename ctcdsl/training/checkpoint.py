@@ -94,9 +94,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
     Raises `UserError` CTC608 where it cannot be written.
     """
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in checkpoint.model.items()
-    }
+    weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.model.items()}
     state = io.BytesIO()
     torch.save(
         {
@@ -150,8 +148,9 @@ def load(path: Path, warn: Warn | None = None) -> Checkpoint:
         except UserError as error:
             damaged += error.diagnostics
             continue
-        for each in damaged if warn else ():
-            warn(_passed_over(each, found))
+        if warn is not None:
+            for each in damaged:
+                warn(_passed_over(each, found))
         return found
     raise UserError(*damaged)
 
@@ -219,7 +218,7 @@ def restore_rng(checkpoint: Checkpoint) -> None:
 
 def _none(path: Path) -> UserError:
     if (old := path / "checkpoint.pt").is_file() or (path.is_file() and path.suffix == ".pt"):
-        message = "this is a checkpoint of ctcdsl 0.1, one file, or of another program"
+        message = "this is a checkpoint of an older ctcdsl, in one file, or none of ctcdsl"
         return unusable(old if path.is_dir() else path, message, "train anew: name a run's folder")
     if path.exists() and not path.is_dir():
         return unusable(path, "this is a file, not the folder of a run", "name the run's folder")
@@ -228,7 +227,7 @@ def _none(path: Path) -> UserError:
 
 def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:
     return damaged._replace(
-        code="CTC905",
+        code="CTC911",
         severity=Severity.WARNING,
         hints=(f"taken instead: {found.path}, {found.progress}",),
     )

@@ -9,9 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training.corrupt import find
 from ctcdsl.training.data import ImageSet
 
 Triple = tuple[float, float, float]
+
+_TRIES = 100  # unreadable images in a row: training would not begin with such data
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,16 @@ def measure(
 ) -> Statistics:
     """The statistics of `sample` images spread evenly over the set, all of them if it has fewer.
 
-    Every image counts the same whatever its size. `progress` is told (done, total) images.
-    Raises `UserError` where an image cannot be read.
+    Every image counts the same whatever its size. `progress` is told (done, total) images. For an
+    image that cannot be read the next one counts, as in training (see `corrupt`).
+    Raises `UserError` CTC603 where many in a row cannot be read.
     """
     count = min(sample, len(images))
     first, second = np.zeros(3), np.zeros((3, 3))
     for done in range(count):
-        image = images.image(done * len(images) // count)
+        image, found = find(images, done * len(images) // count, _TRIES)
+        if image is None:
+            raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
         pixels = np.asarray(image, dtype=np.float64).reshape(-1, 3)
         first += pixels.mean(axis=0)
         second += pixels.T @ pixels / len(pixels)
@@ -56,17 +63,34 @@ def measure(
 
 
 def network_input(
-    pixels: Tensor, statistics: Statistics, divisor: float, shift: Tensor | None = None
+    pixels: Tensor,
+    statistics: Statistics,
+    divisor: float,
+    shift: Tensor | None = None,
+    mirrored: Tensor | None = None,
 ) -> Tensor:
     """Float32 (N, 3, H, W), channels last, of uint8 `pixels` (N, 3, H, W): see `Recipe`.
 
-    `shift`, in grey levels, is added to red, green and blue of each image: (N, 3).
+    `shift`, in grey levels, is added to red, green and blue of each image: (N, 3). Images that
+    are `mirrored`, bool (N,), have left and right exchanged.
     """
+    if mirrored is not None:
+        pixels = mirror(pixels, mirrored)
     offset = torch.tensor(statistics.mean, device=pixels.device).neg().expand(len(pixels), 3)
     if shift is not None:
         offset = offset + shift
     values = pixels.to(torch.float32, memory_format=torch.channels_last)
     return values.add_(offset[:, :, None, None]).div_(divisor)
+
+
+def mirror(pixels: Tensor, mirrored: Tensor) -> Tensor:
+    """`pixels` (N, 3, H, W) with left and right exchanged in the images that are `mirrored`."""
+    if pixels.device.type == "cpu":  # several times as fast there as choosing pixel by pixel
+        seen = pixels.clone()
+        for number in mirrored.nonzero()[:, 0].tolist():
+            seen[number] = pixels[number].flip(-1)
+        return seen
+    return torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
 
 
 def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:

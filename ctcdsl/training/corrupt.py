@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
@@ -17,16 +17,16 @@ Told = Callable[[str, str], object]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found in place of an image, mostly itself."""
+    """Where the pixels for an image came from, mostly itself."""
 
     index: int
-    picture: Picture | None
-    """None where none of the images tried can be read."""
     failures: tuple[tuple[int, Diagnostic], ...]
     """The images before it that cannot be read, and why."""
+    hopeless: bool = False
+    """None of the images tried can be read."""
 
 
-def find(images: ImageSet, index: int, tries: int) -> Found:
+def find(images: ImageSet, index: int, tries: int) -> tuple[Picture | None, Found]:
     """The first of `tries` images from `index` on that can be read, the last followed by the first.
 
     So what replaces an image depends on its index alone, and not on who reads or on what was
@@ -36,12 +36,12 @@ def find(images: ImageSet, index: int, tries: int) -> Found:
     for step in range(min(tries, len(images))):
         at = (index + step) % len(images)
         try:
-            return Found(at, picture(images, at), tuple(failures))
+            return picture(images, at), Found(at, tuple(failures))
         except UserError as error:
             if any(diagnostic.code != "CTC603" for diagnostic in error.diagnostics):
                 raise
             failures.append((at, error.diagnostics[0]))
-    return Found(index, None, tuple(failures))
+    return None, Found(index, tuple(failures), hopeless=True)
 
 
 class Ledger:
@@ -53,22 +53,22 @@ class Ledger:
 
     def __init__(self, images: ImageSet, *, share: int, limit: float, told: Told) -> None:
         self._images, self._share, self._limit, self._told = images, share, limit, told
-        self._found: dict[int, Diagnostic] = {}
+        self._bad: dict[int, Diagnostic] = {}
         self.tries = int(limit * share) + 1
         """How many images in a row are worth trying: with so many bad ones the run stops."""
 
-    def enter(self, failures: Iterable[tuple[int, Diagnostic]], *, hopeless: bool = False) -> None:
-        """Count failures. Raises `UserError` CTC631 above the limit, or where it is `hopeless`."""
-        for index, diagnostic in failures:
-            if index not in self._found:
-                self._found[index] = diagnostic
+    def enter(self, found: Found) -> None:
+        """Count what could not be read. Raises `UserError` CTC631 above the limit."""
+        for index, diagnostic in found.failures:
+            if index not in self._bad:
+                self._bad[index] = diagnostic
                 self._told(self._images.name(index), diagnostic.message)
-        if hopeless or len(self._found) >= self.tries:
+        if found.hopeless or len(self._bad) >= self.tries:
             raise UserError(self._too_many())
 
     def _too_many(self) -> Diagnostic:
-        bad = len(self._found)
-        named = list(self._found.values())[:_NAMED]
+        bad = len(self._bad)
+        named = list(self._bad.values())[:_NAMED]
         more = (f"and {bad - _NAMED} more",) * (bad > _NAMED)
         return Diagnostic(
             code="CTC631",

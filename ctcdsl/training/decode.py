@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +14,22 @@ from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 
+_PILLOW = re.compile(r"PIL\.")
+
 
 def decode(path: Path) -> Image.Image:
     """The RGB image in the file at `path`, upright; of an animation the first frame.
 
-    Raises `UserError` CTC603 for a file that is missing, damaged, truncated or no image,
-    CTC604 for one that may not be read.
+    Raises `UserError` as `read` and `decode_content`.
     """
+    return decode_content(read(path), str(path))
+
+
+def read(path: Path) -> bytes:
+    """The file at `path`. Raises `UserError` CTC603, and CTC604 where it may not be read."""
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # odd EXIF entries and the like: the pixels are there
-            image = Image.open(file)
-            image.load()  # Pillow raises here where the file ends too early
-            return _rgb(ImageOps.exif_transpose(image))
+        with path.open("rb") as file:
+            return file.read()
     except PermissionError:
         raise UserError(
             Diagnostic(
@@ -34,19 +39,66 @@ def decode(path: Path) -> Image.Image:
                 hints=("make the file readable for you",),
             )
         ) from None
+    except OSError as error:
+        raise unreadable(str(path), _reason(error)) from None
+
+
+def decode_content(content: bytes, name: str) -> Image.Image:
+    """The RGB image in the `content` of a file, upright; of an animation the first frame.
+
+    Raises `UserError` CTC603, with `name`, where it is damaged, truncated or no image.
+    """
+    return rgb(open_content(content, name), name)
+
+
+def open_content(content: bytes, name: str) -> Image.Image:
+    """What Pillow makes of the `content` of a file: its format, mode and size, no pixels yet.
+
+    Raises `UserError` CTC603.
+    """
+    _silence_pillow()
+    try:
+        return Image.open(BytesIO(content))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise unreadable(name, _reason(error)) from None
+
+
+def rgb(image: Image.Image, name: str) -> Image.Image:
+    """The pixels of an opened image as 8-bit RGB, upright. Raises `UserError` CTC603."""
+    _silence_pillow()
+    try:
+        image.load()  # Pillow raises here where the file ends too early
+        return _rgb(ImageOps.exif_transpose(image))
     except MemoryError:
         raise
     except Exception as error:
         # Decoders meet arbitrary bytes: besides OSError Pillow lets SyntaxError, ValueError,
         # struct.error, zlib.error and its own "bomb" error out, and each means a bad file.
-        raise UserError(
-            Diagnostic(
-                code="CTC603",
-                message=f"cannot read the image: {_reason(error)}",
-                path=str(path),
-                hints=("replace the file, or take it out of the data",),
-            )
-        ) from None
+        raise unreadable(name, _reason(error)) from None
+
+
+def unreadable(name: str, reason: str) -> UserError:
+    """The error CTC603 for an image."""
+    return UserError(
+        Diagnostic(
+            code="CTC603",
+            message=f"cannot read the image: {reason}",
+            path=name,
+            hints=("replace the file, or take it out of the data",),
+        )
+    )
+
+
+def _silence_pillow() -> None:
+    """Pass over Pillow's warnings of odd EXIF entries and the like: the pixels are there.
+
+    By a filter that stays, since `warnings.catch_warnings` is not for threads: what one thread
+    puts back, another has just set.
+    """
+    if not any(module == _PILLOW for _, _, _, module, _ in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

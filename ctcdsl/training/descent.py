@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, colour_shift, network_input
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.ten_view import autocast
+
+
+class Learned(NamedTuple):
+    """What a step found before it changed the weights."""
+
+    loss: float
+    """Mean cross entropy of the batch, in nats."""
+    mistaken: int
+    """How many of its images were mistaken."""
+    logits: Tensor
+    """Of the last part."""
 
 
 class Descent:
@@ -40,25 +52,38 @@ class Descent:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def step(self, batch: Batch, statistics: Statistics) -> tuple[float, int]:
-        """Learn from `batch`: its mean cross entropy, and how many of its images were mistaken.
+    def step(self, batch: Batch, statistics: Statistics) -> Learned:
+        """Learn from `batch`, in as many parts as the recipe says.
 
-        A loss that is not finite changes no weight.
+        Each part counts by its images, so the gradient is that of the whole batch but for
+        rounding. Only batch norms see the parts, which they normalise each by itself, and dropout
+        draws other masks. A loss that is not finite changes no weight.
         """
-        labels = batch.labels.to(self._device, non_blocking=True)
-        draws = batch.draws.to(self._device, non_blocking=True)
+        batch = batch.to(self._device)
+        images = len(batch.labels)
+        size = max(1, -(-images // self._recipe.accumulate))
+        total, mistaken = 0.0, 0
+        self.optimizer.zero_grad()
+        for start in range(0, images, size):
+            part = batch.part(start, start + size)
+            loss, logits = self._loss(part, statistics)
+            share = loss * (len(part.labels) / images)
+            torch.autograd.backward(share)
+            total += share.item()
+            mistaken += int((logits.argmax(dim=1) != part.labels).sum().item())
+        if math.isfinite(total):
+            self.optimizer.step()
+        return Learned(total, mistaken, logits)
+
+    def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
+        """Mean cross entropy and logits."""
         inputs = network_input(
-            batch.pixels.to(self._device, non_blocking=True),
+            part.pixels,
             statistics,
             self._recipe.pixel_divisor,
-            colour_shift(draws, statistics, self._recipe.colour_sigma),
+            colour_shift(part.draws, statistics, self._recipe.colour_sigma),
+            part.mirrored,
         )
         with autocast(self._recipe, self._device):
             logits = self._model(inputs)
-        loss = functional.cross_entropy(logits.float(), labels)
-        value = loss.item()
-        if math.isfinite(value):
-            self.optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            self.optimizer.step()
-        return value, int((logits.argmax(dim=1) != labels).sum().item())
+        return functional.cross_entropy(logits.float(), part.labels), logits.detach()

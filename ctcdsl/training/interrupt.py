@@ -17,47 +17,79 @@ _SAME_SECONDS = 1.0
 class Interrupted(Exception):
     """Training was stopped from outside; `run` is whole and can be gone on with.
 
-    `last_epoch` is the epoch of the last checkpoint (0: the initial weights), None where training
-    had not begun.
+    `saved` says where the last checkpoint stands, "epoch 3, step 20"; None where training had
+    not begun.
     """
 
-    def __init__(self, run: Path, last_epoch: int | None) -> None:
+    def __init__(self, run: Path, saved: str | None) -> None:
         self.run = run
-        self.last_epoch = last_epoch
-        if last_epoch is None:
+        self.saved = saved
+        if saved is None:
             text = "interrupted before training began"
         else:
-            text = (
-                f"interrupted; the last whole checkpoint is of epoch {last_epoch}, in {run}: "
-                "--resume goes on from there"
-            )
+            text = f"interrupted; saved at {saved}, in {run}: --resume goes on from there"
         super().__init__(text)
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Within this, SIGTERM raises KeyboardInterrupt as Ctrl-C does (in the main thread).
+class Stop:
+    """Turns SIGTERM and Ctrl-C into one `KeyboardInterrupt` at a place where that does no harm.
 
-    Of signals within a second the first one counts: a terminal and a supervisor such as
-    ``timeout`` may both pass one Ctrl-C on, and the second must not break the way out.
+    While images are waited for or tested, that is at once. What is `held` together, a step and
+    the counting of it, is finished first: a weight half updated could not be saved. Whoever loses
+    patience and signals again gets out at once, without what was not saved.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-    last = -math.inf
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal last
-        before, last = last, time.monotonic()
-        if last - before > _SAME_SECONDS:
+    def __init__(self) -> None:
+        self.broken = False
+        """Something held was broken off: the state is that of no step, and is not to be saved."""
+        self._held = 0
+        self._came = self._pending = False
+        self._last = -math.inf
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within this, a first signal waits for the end."""
+        self._held += 1
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
+        finally:
+            self._held -= 1
+        if self._pending:
+            self._pending = False
             raise KeyboardInterrupt
 
+    def signalled(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal.
+
+        Of signals within a second the first one counts: a terminal and a supervisor such as
+        ``timeout`` may both pass one Ctrl-C on, and the second must not break the way out.
+        """
+        before, self._last = self._last, time.monotonic()
+        if self._last - before <= _SAME_SECONDS:
+            return
+        first, self._came = not self._came, True
+        if self._held and first:
+            self._pending = True
+            return
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[Stop]:
+    """Within this, signals stop training as `Stop` says (in the main thread)."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may set handlers
+        return
     handled = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored: nohup
         handled.append(signal.SIGINT)
-    before = {number: signal.signal(number, interrupt) for number in handled}
+    before = {number: signal.signal(number, stop.signalled) for number in handled}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, a test and a checkpoint after each."""
+"""The training loop: epochs of steps, a test after each, checkpoints in between."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training import checkpoint as checkpoints
-from ctcdsl.training import log, preflight
+from ctcdsl.cost.memory import Footprint
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training import log, preflight, trouble
 from ctcdsl.training.augment import Crop
 from ctcdsl.training.batches import steps, training_batches
-from ctcdsl.training.checkpoint import Checkpoint, ModelIdentity
-from ctcdsl.training.colour import Statistics, measure
+from ctcdsl.training.checkpoint import Progress
+from ctcdsl.training.colour import Statistics
 from ctcdsl.training.data import ImageSet, require_same_classes
-from ctcdsl.training.descent import Descent
-from ctcdsl.training.initialise import initialise, set_dropout
+from ctcdsl.training.descent import Descent, Learned
+from ctcdsl.training.identity import ModelIdentity
+from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.interrupt import Interrupted, interruptible
 from ctcdsl.training.pace import Pace
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.report import Plan, Reporter, Step
+from ctcdsl.training.session import Keeping, Session
 from ctcdsl.training.ten_view import Scores, evaluate
 
 
@@ -33,6 +35,7 @@ class Outcome:
 
     run: Path
     checkpoint: Path
+    """The folder of the last one."""
     rows: tuple[log.Row, ...]
     """The log from the first epoch on."""
     statistics: Statistics
@@ -57,21 +60,24 @@ def train(
     resume: bool = False,
     device: torch.device | None = None,
     statistics: Statistics | None = None,
+    keeping: Keeping | None = None,
+    footprint: Footprint | None = None,
 ) -> Outcome:
-    """Train `model` by `recipe` on (height, width) crops; log and checkpoint go to `run`.
+    """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
     `model` maps float32 (N, 3, h, w) to logits (N, classes). It ends up on `device`
     (`default_device` unless given), channels last; its weights are drawn anew. `statistics` are
     measured on the training set unless given. The initial weights are saved before the first
     step, so that a folder which cannot be written shows at once. With `resume` everything comes
-    from the run's checkpoint, and the run ends as if it had never stopped.
+    from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
+    `footprint` lets a lack of memory name the batch that would fit.
 
-    Raises `UserError`: CTC603, CTC604 an image cannot be read; CTC605 the recipe does not fit the
+    Raises `UserError`: CTC604, CTC631 images cannot be read; CTC605 the recipe does not fit the
     crop; CTC606, CTC607, CTC610 the run's checkpoint does not fit (see `checkpoint`); CTC608 `run`
     cannot be written; CTC609 a loss is not finite; CTC611 the sets differ in their classes;
     CTC612 the network does not fit the data; CTC613 resumed with another recipe; CTC614 `run`
-    holds an earlier training.
-    Raises `Interrupted` on Ctrl-C and SIGTERM.
+    holds an earlier training; CTC621 another process trains it; CTC622 out of memory.
+    Raises `Interrupted` on Ctrl-C and SIGTERM, when the run is saved.
     """
     device = device or default_device()
     recipe.resize_for(crop)
@@ -81,208 +87,189 @@ def train(
     preflight.require_fit(model, train_set, identity, crop, device)
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
-    session = _Session(
-        model=model,
-        descent=Descent(model, recipe, device),
-        train_set=train_set,
-        test_set=test_set,
-        recipe=recipe,
-        crop=crop,
-        run=run,
-        identity=identity,
-        reporter=reporter,
-        device=device,
-    )
-    with interruptible():
-        try:
-            trained = session.restore() if resume else session.begin(statistics)
-            return session.finish(trained)
-        except KeyboardInterrupt as stop:
-            traceback.clear_frames(stop.__traceback__)  # ends workers before signals count again
-            raise Interrupted(run, session.saved_epoch) from None
+    with interruptible() as stop:
+        session = Session(
+            model=model,
+            descent=Descent(model, recipe, device),
+            recipe=recipe,
+            run=run,
+            identity=identity,
+            reporter=reporter,
+            keeping=keeping or Keeping(),
+            stop=stop,
+        )
+        loop = _Loop(session, train_set, test_set, crop, device, footprint)
+        with session:
+            try:
+                if resume:
+                    session.restore()
+                else:
+                    session.begin(train_set, statistics)
+                return loop.finish()
+            except KeyboardInterrupt as caught:
+                traceback.clear_frames(caught.__traceback__)  # ends workers before saving
+                session.save_and_leave()
+                where = session.saved.where if session.saved else None
+                raise Interrupted(run, where) from None
 
 
-@dataclass(slots=True, kw_only=True)
-class _Trained:
-    """How far training is."""
+@dataclass(slots=True)
+class _Loop:
+    """What is done to the state of a run."""
 
-    epoch: int
-    rows: list[log.Row]
-    statistics: Statistics
-
-
-@dataclass(slots=True, kw_only=True)
-class _Session:
-    """One call of `train`."""
-
-    model: nn.Module
-    descent: Descent
+    session: Session
     train_set: ImageSet
     test_set: ImageSet
-    recipe: Recipe
     crop: Crop
-    run: Path
-    identity: ModelIdentity
-    reporter: Reporter
     device: torch.device
-    saved_epoch: int | None = None
+    footprint: Footprint | None
 
-    @property
-    def path(self) -> Path:
-        return self.run / checkpoints.FILE
-
-    def begin(self, statistics: Statistics | None) -> _Trained:
-        """Draw the initial weights, measure the colours, save."""
-        preflight.claim(self.run)
-        torch.manual_seed(self.recipe.seed)
-        initialise(self.model, self.recipe)
-        if statistics is None:
-            sample = self.recipe.statistics_sample
-            statistics = measure(self.train_set, sample, self.reporter.measuring)
-        trained = _Trained(epoch=0, rows=[], statistics=statistics)
-        self._save(trained)
-        return trained
-
-    def restore(self) -> _Trained:
-        """Take everything from the run's checkpoint; forget what was logged after it."""
-        saved = checkpoints.load(self.path)
-        checkpoints.require_identity(saved, self.identity, self.path)
-        preflight.require_same_recipe(saved.recipe, self.recipe, self.path)
-        checkpoints.restore_model(self.model, saved, self.path)
-        self.descent.optimizer.load_state_dict(saved.optimizer)
-        checkpoints.restore_rng(saved)
-        rows = [row for row in log.read(self.run) if row.epoch <= saved.epoch]
-        log.write(self.run, rows)
-        self.saved_epoch = saved.epoch
-        return _Trained(epoch=saved.epoch, rows=rows, statistics=saved.statistics)
-
-    def finish(self, trained: _Trained) -> Outcome:
-        """Train, test, log and save all epochs that are left."""
-        epochs = self.recipe.last_epoch
-        self.reporter.started(
+    def finish(self) -> Outcome:
+        """Train, test, log and save all that is left."""
+        session, recipe = self.session, self.session.recipe
+        session.reporter.started(
             Plan(
-                epochs=epochs,
-                first_epoch=trained.epoch + 1,
+                epochs=recipe.last_epoch,
+                first_epoch=session.progress.epoch + 1,
+                first_step=session.progress.step + 1,
                 steps=self._steps,
                 training_images=len(self.train_set),
                 test_images=len(self.test_set),
-                classes=len(self.identity.classes),
+                classes=len(session.identity.classes),
                 device=str(self.device),
             )
         )
         pace = Pace()
-        for epoch in range(trained.epoch + 1, epochs + 1):
-            loss, error = self._train_epoch(epoch, trained.statistics, pace)
-            scores = self._test(epoch, trained.statistics)
-            row = log.Row(
-                epoch=epoch,
-                steps=epoch * self._steps,
-                images=epoch * len(self.train_set),
-                learning_rate=self.recipe.schedule.rate(epoch),
-                train_loss=loss,
-                train_top1_error=error,
-                test_loss=scores.loss,
-                test_top1_error=scores.top1_error,
-                test_top5_error=scores.top5_error,
-                images_per_second=pace.epoch_images_per_second,
-                data_wait=pace.epoch_data_wait,
-                seconds=pace.end_test(),
-            )
-            trained.epoch = epoch
-            trained.rows.append(row)
-            log.write(self.run, trained.rows)  # first: a row too many is dropped on resuming
-            self._save(trained)
-            self.reporter.epoch_ended(row)
+        while session.progress.epoch < recipe.last_epoch:
+            progress = session.progress
+            pace.begin_epoch(progress.images, progress.seconds, progress.waited)
+            self._train_epoch(pace)
+            scores = self._test()
+            row = self._row(scores, pace)
+            with session.stop.held():
+                session.progress = Progress(epoch=row.epoch, rows=[*progress.rows, row])
+                log.write(session.run, session.progress.rows)
+                session.save()
+            session.reporter.epoch_ended(row)
         return Outcome(
-            run=self.run,
-            checkpoint=self.path,
-            rows=tuple(trained.rows),
-            statistics=trained.statistics,
+            run=session.run,
+            checkpoint=session.last_saved.path,
+            rows=tuple(session.progress.rows),
+            statistics=session.statistics,
         )
 
     @property
     def _steps(self) -> int:
-        return steps(len(self.train_set), self.recipe.batch)
+        return steps(len(self.train_set), self.session.recipe.batch)
 
-    def _train_epoch(self, epoch: int, statistics: Statistics, pace: Pace) -> tuple[float, float]:
-        """The epoch's mean loss and top-1 error on the training images as they were shown."""
-        rate = self.recipe.schedule.rate(epoch)
-        self.descent.set_rate(rate)
-        self.model.train()
-        total_loss, wrong = 0.0, 0
-        pin = self.device.type == "cuda"
-        pace.begin_epoch()
+    def _train_epoch(self, pace: Pace) -> None:
+        """The steps that are left of an epoch."""
+        session, progress = self.session, self.session.progress
+        session.model.train()
         batches = training_batches(
-            self.train_set, self.recipe, crop=self.crop, epoch=epoch, pin=pin
-        )
-        for step, batch in enumerate(batches, start=1):
-            pace.got_batch()
-            images = len(batch.labels)
-            loss, wrong_now = self.descent.step(batch, statistics)
-            if not math.isfinite(loss):
-                raise self._diverged(loss, f"training, epoch {epoch}, step {step}")
-            total_loss += loss * images
-            wrong += wrong_now
-            pace.end_step(images)
-            left = self.recipe.last_epoch - epoch
-            self.reporter.stepped(
-                Step(
-                    epoch=epoch,
-                    epochs=self.recipe.last_epoch,
-                    step=step,
-                    steps=self._steps,
-                    learning_rate=rate,
-                    loss=loss,
-                    images_per_second=pace.images_per_second,
-                    data_wait=pace.data_wait,
-                    seconds_left=pace.seconds_left(
-                        left * self._steps + self._steps - step, left + 1, len(self.test_set)
-                    ),
-                )
-            )
-        return total_loss / len(self.train_set), wrong / len(self.train_set)
-
-    def _test(self, epoch: int, statistics: Statistics) -> Scores:
-        """The centre-view test after `epoch`."""
-        scores = evaluate(
-            self.model,
-            self.test_set,
+            self.train_set,
+            session.recipe,
             crop=self.crop,
-            views=1,
-            recipe=self.recipe,
-            statistics=statistics,
-            reporter=self.reporter,
-            device=self.device,
+            epoch=progress.epoch + 1,
+            first_step=progress.step,
+            pin=self.device.type == "cuda",
+            replaced=session.reporter.replaced,
         )
-        if not math.isfinite(scores.loss):  # the last step broke the weights: do not save them
-            raise self._diverged(scores.loss, f"the test after epoch {epoch}")
-        return scores
+        for batch in batches:
+            pace.got_batch()
+            rate = self._rate()
+            with session.stop.held():
+                session.descent.set_rate(rate)
+                with trouble.memory_explained(self._out_of_memory):
+                    learned = session.descent.step(batch, session.statistics)
+                if not math.isfinite(learned.loss):
+                    where = f"training, epoch {progress.epoch + 1}, step {progress.step + 1}"
+                    raise self._diverged(learned.loss, where)
+                images = len(batch.labels)
+                pace.end_step(images)
+                progress.step += 1
+                progress.images += images
+                progress.loss += learned.loss * images
+                progress.mistaken += learned.mistaken
+                progress.seconds, progress.waited = pace.epoch_seconds, pace.epoch_waited
+                if progress.step < self._steps:  # else the checkpoint after the test is near
+                    session.save_if_due()
+            self._report(learned, rate, pace)
 
-    def _diverged(self, loss: float, where: str) -> UserError:
-        return UserError(
-            Diagnostic(
-                code="CTC609",
-                message=f"the loss is {loss} in {where}",
-                path=str(self.run),
-                notes=(f"the last checkpoint is of epoch {self.saved_epoch}: {self.path}",),
-                hints=(
-                    "lower the learning rate (a tenth, say), or train a first epoch at a low one",
-                    *("use precision float32",) * (self.recipe.precision != "float32"),
+    def _rate(self) -> float:
+        """The learning rate of the next step: a function of the images seen so far."""
+        progress, images = self.session.progress, len(self.train_set)
+        seen = progress.epoch * images + progress.images
+        return self.session.recipe.schedule.rate_after(seen, images)
+
+    def _report(self, learned: Learned, rate: float, pace: Pace) -> None:
+        session, progress = self.session, self.session.progress
+        epochs, epoch = session.recipe.last_epoch, progress.epoch + 1
+        left = epochs - epoch
+        done = progress.epoch * self._steps + progress.step
+        if done == min(trouble.LEARNS_BY, epochs * self._steps):
+            warning = trouble.does_not_start(learned.loss, learned.logits, session.recipe)
+            if warning is not None:
+                session.reporter.warned(warning)
+        session.reporter.stepped(
+            Step(
+                epoch=epoch,
+                epochs=epochs,
+                step=progress.step,
+                steps=self._steps,
+                learning_rate=rate,
+                loss=learned.loss,
+                images_per_second=pace.images_per_second,
+                data_wait=pace.data_wait,
+                seconds_left=pace.seconds_left(
+                    left * self._steps + self._steps - progress.step, left + 1, len(self.test_set)
                 ),
             )
         )
 
-    def _save(self, trained: _Trained) -> None:
-        checkpoints.save(
-            self.path,
-            Checkpoint(
-                identity=self.identity,
-                recipe=self.recipe,
-                statistics=trained.statistics,
-                epoch=trained.epoch,
-                model=self.model.state_dict(),
-                optimizer=self.descent.optimizer.state_dict(),
-                rng=checkpoints.rng_states(),
-            ),
+    def _test(self) -> Scores:
+        """The centre-view test after an epoch. Interrupted, it is done again from its start."""
+        session = self.session
+        with trouble.memory_explained(self._out_of_memory):
+            scores = evaluate(
+                session.model,
+                self.test_set,
+                crop=self.crop,
+                views=1,
+                recipe=session.recipe,
+                statistics=session.statistics,
+                reporter=session.reporter,
+                device=self.device,
+            )
+        if not math.isfinite(scores.loss):  # the last step broke the weights: do not save them
+            raise self._diverged(scores.loss, f"the test after epoch {session.progress.epoch + 1}")
+        return scores
+
+    def _row(self, scores: Scores, pace: Pace) -> log.Row:
+        progress, images = self.session.progress, len(self.train_set)
+        epoch = progress.epoch + 1
+        return log.Row(
+            epoch=epoch,
+            steps=epoch * self._steps,
+            images=epoch * images,
+            learning_rate=self.session.recipe.schedule.rate(epoch),
+            train_loss=progress.loss / images,
+            train_top1_error=progress.mistaken / images,
+            test_loss=scores.loss,
+            test_top1_error=scores.top1_error,
+            test_top5_error=scores.top5_error,
+            images_per_second=pace.epoch_images_per_second,
+            data_wait=pace.epoch_data_wait,
+            seconds=pace.end_test(),
         )
-        self.saved_epoch = trained.epoch
+
+    def _diverged(self, loss: float, where: str) -> UserError:
+        session = self.session
+        what = f"the loss is {loss} in {where}"
+        return trouble.diverged(what, session.recipe, session.last_saved)
+
+    def _out_of_memory(self) -> UserError:
+        session = self.session
+        return trouble.out_of_memory(
+            session.recipe, self.footprint, self.device, session.last_saved
+        )

@@ -79,7 +79,7 @@ def run_of(path: Path) -> Path:
     path = path.resolve() if path.is_symlink() else path
     if is_checkpoint(path):
         path = path.parent
-    return path.parent if path.name == FOLDER else path
+    return path.parent if path.name == FOLDER and not (path / FOLDER).is_dir() else path
 
 
 def read(folder: Path) -> Manifest:

@@ -19,10 +19,11 @@ class Pace:
         self._test_seconds: float | None = None
         self.begin_epoch()
 
-    def begin_epoch(self) -> None:
-        """Start the clock of an epoch and of its first step."""
-        self._epoch_images, self._epoch_seconds, self._epoch_wait = 0, 0.0, 0.0
-        self._began = self._epoch_began = self._clock()
+    def begin_epoch(self, images: int = 0, seconds: float = 0.0, waited: float = 0.0) -> None:
+        """Start the clock of an epoch and of its next step; what was done before it is given."""
+        self._epoch_images, self._epoch_seconds, self._epoch_wait = images, seconds, waited
+        self._began = self._clock()
+        self._epoch_began = self._began - seconds
         self._waited = 0.0
 
     def got_batch(self) -> None:
@@ -46,6 +47,16 @@ class Pace:
         now = self._clock()
         self._test_seconds = now - self._began
         return now - self._epoch_began
+
+    @property
+    def epoch_seconds(self) -> float:
+        """How long the training steps of this epoch took."""
+        return self._epoch_seconds
+
+    @property
+    def epoch_waited(self) -> float:
+        """How much of that was waiting for images."""
+        return self._epoch_wait
 
     @property
     def images_per_second(self) -> float:

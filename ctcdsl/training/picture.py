@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ctcdsl.text.files import write_whole
 from ctcdsl.training.augment import Crop, scaled
-from ctcdsl.training.data import ImageSet
+from ctcdsl.training.data import ImageSet, picture
 from ctcdsl.training.log import Row
-from ctcdsl.training.ten_view import VIEW_NAMES, Scores, centre_view, views
+from ctcdsl.training.scores import Scores
+from ctcdsl.training.views import VIEW_NAMES, centre_view, counted, views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,7 +145,7 @@ def _draw_predictions(
     """Test images by index with the class each was taken for; a wrong one is crossed out."""
     _title(
         figure,
-        f"Predictions ({scores.views} view{'s' * (scores.views > 1)}): {len(shown)} of "
+        f"Predictions ({counted(scores.views)}): {len(shown)} of "
         f"{scores.images} test images, evenly spaced; over all of them top-1 error "
         f"{100 * scores.top1_error:.1f} %, top-{scores.k} error {100 * scores.top5_error:.1f} %",
     )
@@ -174,7 +175,7 @@ def _draw_predictions(
 
 
 def _whole(images: ImageSet, index: int, shorter: int) -> Tensor:
-    return torch.from_numpy(scaled(images.image(index), shorter)).permute(2, 0, 1)
+    return torch.from_numpy(scaled(picture(images, index), shorter)).permute(2, 0, 1)
 
 
 def _show(axes: Axes, view: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -9,13 +10,14 @@ from torch import nn
 
 from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
 from ctcdsl.training import log
+from ctcdsl.training import manifest as manifests
 from ctcdsl.training.augment import Crop
-from ctcdsl.training.checkpoint import ModelIdentity
 from ctcdsl.training.data import ImageSet
+from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.recipe import Recipe
 
 # What a resumed run may change: it alters how far or how fast, not what was trained so far.
-_MAY_CHANGE = frozenset({"epochs", "schedule", "workers"})
+_MAY_CHANGE = frozenset({"accumulate", "epochs", "max_corrupt", "schedule", "workers"})
 
 
 def require_fit(
@@ -58,16 +60,27 @@ def claim(run: Path) -> None:
                 hints=("give permission there, or choose another folder",),
             )
         ) from None
-    rows = log.read(run)
-    if rows:
+    if (held := _held(run)) is not None:
         raise UserError(
             Diagnostic(
                 code="CTC614",
-                message=f"the folder holds a run of {len(rows)} epoch{'s' * (len(rows) > 1)}",
+                message=f"the folder holds a run of {held}",
                 path=str(run),
                 hints=("go on with it by --resume, or choose another folder",),
             )
         )
+
+
+def _held(run: Path) -> str | None:
+    """How far an earlier training in `run` is; None where it did nothing that could be lost."""
+    if rows := log.read(run):
+        return f"{len(rows)} epoch{'s' * (len(rows) > 1)}"
+    for number in reversed(manifests.numbers(run)):
+        with suppress(UserError):  # a damaged one holds nothing
+            saved = manifests.read(run / manifests.FOLDER / manifests.folder_name(number))
+            if (saved.epoch, saved.step) > (0, 0):
+                return f"{saved.epoch} epochs and {saved.step} steps"
+    return None
 
 
 def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:

@@ -73,6 +73,13 @@ class Schedule:
                 return rate
         return self.steps[-1][1]
 
+    def rate_after(self, images: int, of_epoch: int) -> float:
+        """The learning rate after so many images in all, where an epoch has `of_epoch`.
+
+        Images are what counts: they do not depend on the batch, the number of devices or a resume.
+        """
+        return self.rate(images // of_epoch + 1)
+
     def __str__(self) -> str:
         return ",".join(f"{epochs}:{rate!r}" for epochs, rate in self.steps)
 
@@ -99,6 +106,8 @@ class Recipe:
 
     batch: int = 128
     """Images in a mini-batch."""
+    accumulate: int = 1
+    """Parts in which a batch goes through the network, its gradient being summed over them."""
     schedule: Schedule = Schedule(((10, 0.01), (60, 0.001), (5, 0.0001)))
     """The learning rate."""
     epochs: int | None = None
@@ -130,7 +139,9 @@ class Recipe:
     seed: int = 0
     """Fixes initial weights, order, crops, flips, colours and dropout."""
     workers: int = 0
-    """Processes that decode images; 0: the training process itself."""
+    """Threads that read images; 0: the training thread itself. The result is the same."""
+    max_corrupt: float = 0.01
+    """Share of the training images that may be unreadable and replaced; above it training stops."""
 
     def __post_init__(self) -> None:
         problems = tuple(self._problems())
@@ -183,6 +194,7 @@ class Recipe:
     def _problems(self) -> Iterator[Diagnostic]:
         for name, least in (
             ("batch", 1),
+            ("accumulate", 1),
             ("epochs", 1),
             ("resize", 1),
             ("statistics_sample", 1),
@@ -195,6 +207,7 @@ class Recipe:
             ("momentum", 0.0, 1.0, "[)"),
             ("dropout", 0.0, 1.0, "[)"),
             ("flip", 0.0, 1.0, "[]"),
+            ("max_corrupt", 0.0, 1.0, "[]"),
             ("weight_decay", 0.0, math.inf, "[)"),
             ("colour_sigma", 0.0, math.inf, "[)"),
             ("pixel_divisor", 0.0, math.inf, "()"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ctcdsl.text.diagnostic import Diagnostic
 from ctcdsl.training.log import Row
 
 
@@ -15,6 +16,8 @@ class Plan:
     epochs: int
     first_epoch: int
     """1, or the epoch after the checkpoint's in a resumed run."""
+    first_step: int
+    """1, or the step after the checkpoint's."""
     steps: int
     """Steps in an epoch."""
     training_images: int
@@ -54,11 +57,17 @@ class Reporter(Protocol):
     def stepped(self, step: Step) -> None:
         """A step is done."""
 
+    def replaced(self, name: str, reason: str) -> None:
+        """A training image cannot be read, and the next one took its place."""
+
     def testing(self, done: int, total: int) -> None:
         """So many test images are done."""
 
     def epoch_ended(self, row: Row) -> None:
         """An epoch is trained, tested, logged and saved."""
+
+    def warned(self, warning: Diagnostic) -> None:
+        """Training goes on, but there is something to be known."""
 
 
 class Silent:
@@ -73,8 +82,56 @@ class Silent:
     def stepped(self, step: Step) -> None:
         """Nothing."""
 
+    def replaced(self, name: str, reason: str) -> None:
+        """Nothing."""
+
     def testing(self, done: int, total: int) -> None:
         """Nothing."""
 
     def epoch_ended(self, row: Row) -> None:
         """Nothing."""
+
+    def warned(self, warning: Diagnostic) -> None:
+        """Nothing."""
+
+
+class Several:
+    """A `Reporter` that tells others, in their order."""
+
+    def __init__(self, *others: Reporter) -> None:
+        self._others = others
+
+    def measuring(self, done: int, total: int) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.measuring(done, total)
+
+    def started(self, plan: Plan) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.started(plan)
+
+    def stepped(self, step: Step) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.stepped(step)
+
+    def replaced(self, name: str, reason: str) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.replaced(name, reason)
+
+    def testing(self, done: int, total: int) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.testing(done, total)
+
+    def epoch_ended(self, row: Row) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.epoch_ended(row)
+
+    def warned(self, warning: Diagnostic) -> None:
+        """Hand it on."""
+        for each in self._others:
+            each.warned(warning)

@@ -1,73 +1,49 @@
-"""The test: one or ten views an image, top-1 and top-5 errors.
-
-Section 5: "During testing, the 10 views are those cropped from the center or the four corners,
-with their flipped versions."
-"""
+"""The test: one view, ten, or all of them, of each image; their softmax outputs averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ctcdsl.check import CheckedNetwork
 from ctcdsl.training.augment import Crop
-from ctcdsl.training.batches import Cut, test_batches
+from ctcdsl.training.batches import WHOLE, Share, whole_batches
 from ctcdsl.training.colour import Statistics, network_input
+from ctcdsl.training.crops import Crops
 from ctcdsl.training.data import ImageSet
+from ctcdsl.training.dense import Dense
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.report import Reporter
+from ctcdsl.training.scores import Scores, merged
+from ctcdsl.training.views import VIEW_NAMES, Views, centre_place, centre_view, five_places, views
 
-Views = Literal[1, 10]
+__all__ = [
+    "VIEW_NAMES",
+    "Scores",
+    "Views",
+    "autocast",
+    "centre_view",
+    "evaluate",
+    "merged",
+    "views",
+]
 
-VIEW_NAMES = (
-    *("top left", "top right", "bottom left", "bottom right", "centre"),
-    *("top left, flipped", "top right, flipped", "bottom left, flipped"),
-    *("bottom right, flipped", "centre, flipped"),
-)
-"""The views in the order of `views`; a flipped view is the mirror image of that crop."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Scores:
-    """What a test found. Errors are shares of the images, 0 to 1."""
-
-    images: int
-    views: int
-    loss: float
-    """Mean of -log p(label) in nats, p being the softmax averaged over the views."""
-    top1_error: float
-    top5_error: float
-    """Share of images whose label is not among the `k` likeliest classes."""
-    k: int
-    """5, or the number of classes where that is smaller (then `top5_error` is always 0)."""
-    class_errors: tuple[float | None, ...]
-    """Top-1 error of each class; None for a class without images."""
-    labels: Tensor
-    """int64 (images,)."""
-    top: Tensor
-    """int64 (images, k): the likeliest classes of each image, likeliest first."""
-    probabilities: Tensor
-    """float32 (images, k): their probabilities."""
+_DENSE = 4
+"""An image and its mirror image whole are about as large as so many crops."""
 
 
-def views(image: Tensor, crop: Crop) -> Tensor:
-    """The ten views (10, 3, h, w) of `image` (3, H, W), in the order of `VIEW_NAMES`."""
-    (height, width), (all_height, all_width) = crop, image.shape[1:]
-    bottom, right = all_height - height, all_width - width
-    corners = ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2))
-    five = torch.stack([image[:, top : top + height, left : left + width] for top, left in corners])
-    return torch.cat([five, five.flip(-1)])
+class Way(Protocol):
+    """A way to test images: `Crops` or `Dense`."""
 
+    note: str
 
-def centre_view(image: Tensor, crop: Crop) -> Tensor:
-    """The centre view alone, (1, 3, h, w): the fifth of `views`."""
-    top, left = (image.shape[1] - crop[0]) // 2, (image.shape[2] - crop[1]) // 2
-    return image[None, :, top : top + crop[0], left : left + crop[1]]
+    def probabilities(self, images: Sequence[Tensor]) -> Tensor:
+        """Float32 (images, classes) of uint8 images (3, H, W) on the device."""
 
 
 def evaluate(
@@ -80,33 +56,63 @@ def evaluate(
     statistics: Statistics,
     reporter: Reporter,
     device: torch.device,
+    network: CheckedNetwork | None = None,
+    share: Share = WHOLE,
 ) -> Scores:
-    """Test `model`, already on `device`, on all `images`.
+    """Test `model`, already on `device`, on `images`, or on this process's `share` of them.
 
-    An image is scaled as in training and cut into its views; their softmax outputs are averaged,
-    as AlexNet's were. The recipe gives scale, batch (views, not images), divisor, precision and
-    workers. The model is in evaluation mode meanwhile and as before afterwards.
+    An image is scaled as in training and goes to the device whole, where its views are cut; their
+    softmax outputs are averaged, as AlexNet's were. The recipe gives scale, batch (views, not
+    images), divisor, precision and workers. The model is in evaluation mode meanwhile and
+    as before afterwards.
 
-    Raises `UserError` where an image cannot be read.
+    With `network`, from which `model` was generated, the views share its first layers where that
+    saves work and changes no bit (see `ctcdsl.cost.prefix`); dense views need it. What a
+    share found is put together by `scores.merged`, or by adding `Scores.counts`.
+
+    Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.
     """
-    labels, probabilities = [], []
-    cut: Cut = partial(_TEN_OR_ONE[views], crop=crop)
-    per_batch = max(1, recipe.batch // views)
+    input = partial(network_input, statistics=statistics, divisor=recipe.pixel_divisor)
+    way: Way
+    if views == "dense":
+        if network is None:
+            raise ValueError("dense views need the network")
+        way = Dense(model=model, network=network, input=input, at_once=recipe.batch)
+    else:
+        places, mirrored = (centre_place, False) if views == 1 else (five_places, True)
+        way = Crops(
+            model=model,
+            crop=crop,
+            places=places,
+            mirrored=mirrored,
+            input=input,
+            network=network if mirrored else None,  # one view shares with none
+        )
+    together = max(1, recipe.batch // (_DENSE if views == "dense" else views))
+    mine = share.of(range(len(images)))
+    found: list[_Found] = []
     done = 0
     with _evaluating(model), torch.inference_mode():
-        for batch in test_batches(
-            images, recipe, crop=crop, cut=cut, batch=per_batch, pin=device.type == "cuda"
+        for batch in whole_batches(
+            images, recipe, crop=crop, batch=together, share=share, pin=device.type == "cuda"
         ):
-            pixels = batch.pixels.to(device, non_blocking=True)
-            inputs = network_input(pixels, statistics, recipe.pixel_divisor)
+            pixels = [image.to(device, non_blocking=True) for image in batch.images]
             with autocast(recipe, device):
-                logits = model(inputs)
-            of_views = logits.float().softmax(dim=1).unflatten(0, (-1, views))
-            probabilities.append(of_views.mean(dim=1).cpu())
-            labels.append(batch.labels)
+                probabilities = way.probabilities(pixels)
+            found.append(_Found(probabilities, batch.labels))
             done += len(batch.labels)
-            reporter.testing(done, len(images))
-        return _scores(torch.cat(probabilities), torch.cat(labels), views)
+            reporter.testing(done, len(mine))
+    classes = found[0].classes if found else len(images.classes)
+    return Scores(
+        views=views,
+        classes=classes,
+        indices=torch.tensor(mine, dtype=torch.int64),
+        labels=_joined([each.labels for each in found], torch.int64),
+        top=_joined([each.top for each in found], torch.int64, min(5, classes)),
+        probabilities=_joined([each.likely for each in found], torch.float32, min(5, classes)),
+        of_labels=_joined([each.of_labels for each in found], torch.float32),
+        note=way.note,
+    )
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
@@ -114,7 +120,20 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
 
 
-_TEN_OR_ONE = {1: centre_view, 10: views}
+class _Found:
+    """What is kept of the probabilities of a batch: all classes of all images would be too much."""
+
+    def __init__(self, probabilities: Tensor, labels: Tensor) -> None:
+        probabilities = probabilities.cpu()
+        self.classes = probabilities.shape[1]
+        self.labels = labels
+        self.likely, self.top = probabilities.topk(min(5, self.classes), dim=1)
+        self.of_labels = probabilities.gather(1, labels[:, None])[:, 0]
+
+
+def _joined(parts: Sequence[Tensor], dtype: torch.dtype, *width: int) -> Tensor:
+    # a share without images has no part that could be joined
+    return torch.cat([torch.empty((0, *width), dtype=dtype), *parts])
 
 
 @contextmanager
@@ -125,32 +144,3 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-
-
-def _scores(probabilities: Tensor, labels: Tensor, views: int) -> Scores:
-    """The scores of averaged probabilities (images, classes)."""
-    images, classes = probabilities.shape
-    k = min(5, classes)
-    likeliest = probabilities.topk(k, dim=1)
-    hits = likeliest.indices == labels[:, None]
-    wrong = (~hits[:, 0]).double()
-    per_class = torch.bincount(labels, minlength=classes)
-    wrong_per_class = torch.bincount(labels, weights=wrong, minlength=classes)
-    # an underflowing probability must not make the loss infinite, a broken one must show
-    smallest = torch.finfo(probabilities.dtype).tiny
-    of_labels = probabilities.gather(1, labels[:, None]).clamp(min=smallest)
-    return Scores(
-        images=images,
-        views=views,
-        loss=-of_labels.double().log().mean().item(),
-        top1_error=wrong.mean().item(),
-        top5_error=1.0 - hits.any(dim=1).double().mean().item(),
-        k=k,
-        class_errors=tuple(
-            errors / count if count else None
-            for errors, count in zip(wrong_per_class.tolist(), per_class.tolist(), strict=True)
-        ),
-        labels=labels,
-        top=likeliest.indices,
-        probabilities=likeliest.values,
-    )

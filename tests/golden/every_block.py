@@ -214,28 +214,17 @@ class ConvBnBlock(nn.Module):
         return torch.relu(out)
 
 
-class Sum(nn.Module):
-    """Adds its branches, as in `[ (3,64) | id? ]`.
+class Chain(nn.Sequential):
+    """A block whose other branches do not fit its shape, as in `[ (3,64) | id? ]`.
 
-    Maps (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride).
+    Maps (N, in_channels, H, W) to (N, 64, H / stride, W / stride).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
-        super().__init__()
-        self.branch1 = ConvBn(
-            in_channels, out_channels, kernel_size=3, stride=stride, padding=1
+    def __init__(self, in_channels: int, *, stride: int = 1) -> None:
+        super().__init__(
+            ConvBn(in_channels, 64, kernel_size=3, stride=stride, padding=1),
+            nn.ReLU(inplace=True),
         )
-        self.branch2: nn.Module | None = None
-        if stride == 1 and in_channels == out_channels:
-            self.branch2 = ConvBn(
-                in_channels, in_channels, kernel_size=1, stride=stride
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.branch1(x)
-        if self.branch2 is not None:
-            out = out + self.branch2(x)
-        return torch.relu(out)
 
 
 class Residual(nn.Module):
@@ -384,6 +373,26 @@ class Concat3(nn.Module):
         return torch.cat(branches, dim=1)
 
 
+class Sum(nn.Module):
+    """Adds its branches, as in `[ (3,8) | (1,3)? ]`.
+
+    Maps (N, in_channels, H, W) to (N, 8, H, W).
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.branch1 = ConvBn(in_channels, 8, kernel_size=3, padding=1)
+        self.branch2: nn.Module | None = None
+        if in_channels == 8:
+            self.branch2 = ConvBn(in_channels, in_channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.branch1(x)
+        if self.branch2 is not None:
+            out = out + self.branch2(x)
+        return torch.relu(out)
+
+
 class Residual2(nn.Module):
     """Adds its branches: `[ id | (1,8)? ]`.
 
@@ -406,15 +415,15 @@ class Residual3(nn.Module):
     Maps (N, in_channels, H, W) to (N, 12, H, W).
     """
 
-    def __init__(self, in_channels: int, *, padding: int, groups: int) -> None:
+    def __init__(self, in_channels: int, *, dilation: int, groups: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
             ConvBnRelu(
                 in_channels,
                 in_channels,
                 kernel_size=3,
-                padding=padding,
-                dilation=padding,
+                padding=dilation,
+                dilation=dilation,
                 groups=groups,
             ),
             ConvBn(in_channels, 12, kernel_size=3, padding=1),
@@ -445,8 +454,8 @@ class EveryBlock(nn.Module):
             ConvBnBlock(9, 16),  # 16 x 64 x 64
             ConvBnBlock(16, 16),  # 16 x 64 x 64
             ConvBnBlock(16, 20, stride=2),  # 20 x 32 x 32
-            Sum(20, 64),  # 64 x 32 x 32
-            Sum(64, 64, stride=2),  # 64 x 16 x 16
+            Chain(20),  # 64 x 32 x 32
+            Chain(64, stride=2),  # 64 x 16 x 16
         )
         self.nested = nn.Sequential(
             TensorBlock(64),  # 64 x 16 x 16
@@ -460,13 +469,13 @@ class EveryBlock(nn.Module):
         )
         self.wide = Concat3()  # 344 x 16 x 16
         self.flags = nn.Sequential(
-            Sum(344, 8),  # 8 x 16 x 16
-            Sum(8, 8),  # 8 x 16 x 16
+            Sum(344),  # 8 x 16 x 16
+            Sum(8),  # 8 x 16 x 16
             Residual2(),  # 8 x 16 x 16
         )
         self.dilated = nn.Sequential(
-            Residual3(8, padding=2, groups=2),  # 12 x 16 x 16
-            Residual3(12, padding=3, groups=4),  # 12 x 16 x 16
+            Residual3(8, dilation=2, groups=2),  # 12 x 16 x 16
+            Residual3(12, dilation=3, groups=4),  # 12 x 16 x 16
         )
         self.norms = nn.Sequential(
             LocalResponseNormWithin(size=3),

@@ -69,9 +69,11 @@ def test_a_layer_beside_a_definition_changes() -> None:
 
 
 def test_a_definition_is_opened_only_where_its_layers_change() -> None:
+    """What nothing uses any more goes with it."""
     assert changes(NAMED, "nin:stage=wide") == [
+        "- def pair(n) = (3,n) (3,n)",
         "- wide: pair(2w) (5,128)",
-        "+ wide: (3,128)+(1,128)+(3,128)+(1,128) (5,128)",
+        "+ wide: (3,128)+(1,128)+(3,128)+(1,128)+(5,128)",
     ]
 
 

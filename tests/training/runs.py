@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ctcdsl.training import log
-from ctcdsl.training.checkpoint import FILE, load
+from ctcdsl.training.checkpoint import load
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.loop import Outcome, train
 from ctcdsl.training.recipe import Recipe
@@ -53,7 +53,7 @@ def without_times(rows: tuple[log.Row, ...]) -> list[dict[str, Any]]:
 
 
 def same_weights(first: Path, second: Path) -> bool:
-    one, other = load(first / FILE), load(second / FILE)
+    one, other = load(first), load(second)
     momenta = [
         [state["momentum_buffer"] for state in each.optimizer["state"].values()]
         for each in (one, other)

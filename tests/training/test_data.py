@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctcdsl.training.data import ImageFolder, open_folder, open_splits, require_same_classes
+from ctcdsl.training.data import require_same_classes
 from ctcdsl.training.decode import SUFFIXES, decode
+from ctcdsl.training.folders import ImageFolder
+from ctcdsl.training.sources import open_parts, open_splits
 from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
 
@@ -153,10 +155,9 @@ def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
     write_folder(tmp_path / "train", 3)
     write_folder(tmp_path / "val", 2)
     write_folder(tmp_path / "test", 1)
-    assert len(open_folder(tmp_path, "train")) == 9
-    assert len(open_folder(tmp_path, "test")) == 6, (
-        "val/ goes before test/, which may be unlabelled"
-    )
+    parts = open_parts(tmp_path)
+    assert len(parts["train"]) == 9
+    assert len(parts["test"]) == 6, "val/ goes before test/, which may be unlabelled"
     splits = open_splits(tmp_path)
     assert (len(splits.train), len(splits.test), splits.note) == (9, 6, "")
 
@@ -164,14 +165,14 @@ def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
 def test_a_folder_with_one_split_only_says_which_is_missing(tmp_path: Path) -> None:
     write_folder(tmp_path / "train", 1)
     with refused("CTC601") as found:
-        open_folder(tmp_path, "test")
+        open_splits(tmp_path)
     assert "train/" in found[0].message
     assert "val/" in said(found[0])
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     write_folder(tmp_path, 10, ["bus", "train"])
-    assert open_folder(tmp_path, "train").classes == ("bus", "train")
+    assert open_parts(tmp_path)["all"].classes == ("bus", "train")
     assert open_splits(tmp_path).train.classes == ("bus", "train")
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ctcdsl.training import log
-from ctcdsl.training.checkpoint import FILE, load
+from ctcdsl.training.checkpoint import load
 from ctcdsl.training.colour import measure
 from ctcdsl.training.recipe import Schedule
 from runs import TEST, TRAIN, run_training, same_weights
@@ -87,7 +87,7 @@ def test_the_rate_follows_the_schedule(tmp_path: Path) -> None:
     run_training(tmp_path / "one", tiny_recipe(epochs=1))
     steps = Schedule(((1, 0.02), (1, 1e-30)))
     run_training(tmp_path / "two", tiny_recipe(schedule=steps))
-    one, two = (load(tmp_path / name / FILE).model for name in ("one", "two"))
+    one, two = (load(tmp_path / name).model for name in ("one", "two"))
     assert all(torch.equal(one[key], two[key]) for key in one), "1e-30 moves nothing"
 
 
@@ -100,7 +100,7 @@ def test_a_model_in_evaluation_mode_is_trained_with_dropout(tmp_path: Path) -> N
 def test_given_statistics_are_not_measured_again(tmp_path: Path) -> None:
     recorder, given = Recorder(), measure(TEST, 5)
     outcome = run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, statistics=given)
-    assert outcome.statistics == load(tmp_path / FILE).statistics == given
+    assert outcome.statistics == load(tmp_path).statistics == given
     assert not recorder.measured
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.checkpoint import ModelIdentity
+from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.log import Row
 from ctcdsl.training.recipe import Recipe, Schedule
 from ctcdsl.training.report import Plan, Step
@@ -96,6 +96,8 @@ class Recorder:
     rows: list[Row] = field(default_factory=list)
     measured: list[tuple[int, int]] = field(default_factory=list)
     tested: list[tuple[int, int]] = field(default_factory=list)
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
 
     def measuring(self, done: int, total: int) -> None:
         self.measured.append((done, total))
@@ -108,11 +110,17 @@ class Recorder:
         if self.on_step is not None:
             self.on_step(step)
 
+    def replaced(self, name: str, reason: str) -> None:
+        self.bad.append((name, reason))
+
     def testing(self, done: int, total: int) -> None:
         self.tested.append((done, total))
 
     def epoch_ended(self, row: Row) -> None:
         self.rows.append(row)
+
+    def warned(self, warning: Diagnostic) -> None:
+        self.warnings.append(warning)
 
 
 @contextmanager

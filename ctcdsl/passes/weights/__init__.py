@@ -4,12 +4,13 @@ The one part of the passes that loads torch; it is imported where weights are at
 """
 
 from ctcdsl.passes.weights.exactness import Exactness, verify_outputs
-from ctcdsl.passes.weights.journey import CarriesWeights, carry_through, require_carriers
+from ctcdsl.passes.weights.journey import CarriesWeights, Journey, carry_through, require_carriers
 from ctcdsl.passes.weights.naming import Tensors, Weights, bearing, joined, split, unchanged
 
 __all__ = [
     "CarriesWeights",
     "Exactness",
+    "Journey",
     "Tensors",
     "Weights",
     "bearing",

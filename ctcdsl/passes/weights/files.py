@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ctcdsl.passes.weights.naming import Weights
 from ctcdsl.text import Diagnostic, UserError
 
 
@@ -40,11 +41,14 @@ def precision(tensors: Mapping[str, Tensor]) -> torch.dtype:
     return counts.most_common(1)[0][0] if counts else torch.float32
 
 
-def rounded(tensors: Mapping[str, Tensor], precision: torch.dtype) -> dict[str, Tensor]:
-    """Tensors of real numbers in another precision; counters stay."""
+def rounded(weights: Weights, precision: torch.dtype) -> Weights:
+    """Weights in another precision; what counts stays."""
     return {
-        name: tensor.to(precision) if tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
+        layer: {
+            role: tensor.to(precision) if tensor.is_floating_point() else tensor
+            for role, tensor in tensors.items()
+        }
+        for layer, tensors in weights.items()
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
 
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.passes.base import Pass, Promise, refuse
@@ -37,7 +39,16 @@ def carried(step: Step, weights: Weights) -> Weights:
     return _carrier(step.applied).carry(step.before, step.after, weights)
 
 
-def carry_through(steps: Sequence[Step], weights: Weights) -> tuple[Weights, list[Exactness]]:
+class Journey(NamedTuple):
+    """Weights behind a chain, how exact each step was, and what the last network computes."""
+
+    weights: Weights
+    measured: tuple[Exactness, ...]
+    images: Tensor
+    result: Tensor
+
+
+def carry_through(steps: Sequence[Step], weights: Weights) -> Journey:
     """Carry weights through a chain, and measure each step.
 
     Raises:
@@ -51,7 +62,7 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> tuple[Weights, lis
         following = outputs(step.after, new, images)
         measured.append(verify_outputs(step, weights, new, results=(result, following)))
         weights, result = new, following
-    return weights, measured
+    return Journey(weights, tuple(measured), images, result)
 
 
 def _carrier(applied: Pass) -> CarriesWeights:

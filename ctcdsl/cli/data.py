@@ -1,0 +1,187 @@
+"""`ctcdsl data`: look at images before training, and pack them to be read fast."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ctcdsl.cli.workbench import require_training
+
+if TYPE_CHECKING:
+    from ctcdsl.training.survey import Part, Survey
+
+_SHOWN = 5  # names in the text; JSON has all of them
+
+_workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=lambda: os.cpu_count() or 1,
+    show_default="one a core",
+    help="Threads that decode.",
+)
+
+
+@click.group("data")
+def command() -> None:
+    """Check images, or pack them to be read fast."""
+    require_training()
+    gc.enable()
+
+
+@command.command("pack")
+@click.argument("folder", metavar="DIR")
+@click.argument("out", metavar="OUT")
+@click.option(
+    "--shorter",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Scale shorter sides down to this; smaller images stay as they are.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Of the JPEG images in the pack.",
+)
+@click.option("--raw", is_flag=True, help="Pixels instead of JPEG: ten times as large and fast.")
+@click.option(
+    "--max-corrupt",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Share of unreadable images, which are left out, above which packing stops.",
+)
+@_workers_option
+def pack_command(
+    folder: str,
+    out: str,
+    shorter: int,
+    quality: int,
+    raw: bool,
+    max_corrupt: float,
+    workers: int,
+) -> int:
+    """Write all images of DIR, scaled, to the one file OUT, which --data takes.
+
+    DIR is what --data takes: class folders, with train/ and test/ or without, or tar shards.
+    Interrupted, the same command goes on where it was; OUT appears when it is whole.
+    """
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.training.packing import Form, pack
+    from ctcdsl.training.sources import open_parts
+
+    form = Form(encoding="raw" if raw else "jpeg", shorter=shorter, quality=quality)
+    parts = open_parts(Path(folder))
+    try:
+        with Display() as display:
+            packed = pack(
+                parts,
+                Path(out),
+                form,
+                workers=workers,
+                max_corrupt=max_corrupt,
+                replaced=display.left_out,
+                progress=lambda done, total: display.working("packing", done, total),
+            )
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command goes on from {out}.part", err=True)
+        raise
+    click.echo(
+        f"{out}: {packed.images} images, {packed.size / 1e6:,.1f} MB"
+        + (f", {packed.left_out} left out" if packed.left_out else "")
+        + (f", {packed.resumed} of them from before" if packed.resumed else "")
+    )
+    return 0
+
+
+@command.command("check")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--crop",
+    type=click.IntRange(min=1),
+    default=224,
+    show_default=True,
+    help="Images whose shorter side is below this are tiny.",
+)
+@_workers_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print what was found.",
+)
+def check_command(folder: str, crop: int, workers: int, form: str) -> int:
+    """Decode every image of DIR; count classes, name what is corrupt or odd.
+
+    DIR is what --data takes, packs included. Only corrupt images are an error (exit code 1): grey,
+    CMYK and small ones are trained on, and a wrong suffix does not matter, but you may not have
+    meant them.
+    """
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.training.sources import open_parts
+    from ctcdsl.training.survey import survey
+
+    with Display() as display:
+        found = survey(
+            open_parts(Path(folder)),
+            crop=crop,
+            workers=workers,
+            progress=lambda done, total: display.working("checking", done, total),
+        )
+    click.echo(_as_json(found) if form == "json" else _as_text(found, crop))
+    return 1 if found.corrupt else 0
+
+
+def _as_json(found: Survey) -> str:
+    parts = {split: dataclasses.asdict(part) for split, part in found.parts.items()}
+    values = {"parts": parts, "duplicates": found.duplicates, "duplicates_across": found.across}
+    return json.dumps(values, indent=2)
+
+
+def _as_text(found: Survey, crop: int) -> str:
+    lines = []
+    for split, part in found.parts.items():
+        counts = part.per_class.values()
+        lines.append(
+            f"{split}: {part.images} images in {len(part.per_class)} classes,"
+            f" {min(counts)} to {max(counts)} a class"
+        )
+        lines += _oddities(part, crop)
+    if found.duplicates:
+        lines.append(
+            f"duplicates: {len(found.duplicates)} images are there more than once,"
+            f" {found.across} of them in several splits or classes"
+        )
+        lines += _some([" = ".join(group) for group in found.duplicates])
+    return "\n".join(lines)
+
+
+def _oddities(part: Part, crop: int) -> list[str]:
+    groups = (
+        ("corrupt", [f"{name}: {why}" for name, why in part.corrupt]),
+        ("greyscale", part.greyscale),
+        ("CMYK", part.cmyk),
+        (f"smaller than {crop}", [f"{name}: {w}x{h}" for name, w, h in part.tiny]),
+        ("other format than the name says", [f"{name}: {kind}" for name, kind in part.mislabelled]),
+    )
+    lines = []
+    for title, names in groups:
+        if names:
+            lines.append(f"  {title}: {len(names)}")
+            lines += _some(names)
+    return lines
+
+
+def _some(names: list[str]) -> list[str]:
+    more = len(names) - _SHOWN
+    return [f"    {name}" for name in names[:_SHOWN]] + [f"    and {more} more"] * (more > 0)

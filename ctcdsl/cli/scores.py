@@ -1,0 +1,91 @@
+"""What a test found, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ctcdsl.training.confusion import Confused
+    from ctcdsl.training.scores import Scores
+
+_MATRIX = 20
+"""Classes up to which the whole confusion matrix fits on a terminal."""
+_PAIRS = 15
+_TAKEN_FOR = 3
+
+
+def as_text(name: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str]:
+    """Lines: the errors, each class, which are confused, and the matrix where it is small."""
+    from ctcdsl.training.confusion import confusion, most_confused
+    from ctcdsl.training.views import counted
+
+    entries = confusion(scores)
+    counts = scores.counts
+    yield (
+        f"{name}: {scores.images} images, {counted(scores.views)}:"
+        f" top-1 error {100 * counts.top1_error:.2f}%,"
+        f" top-{scores.k} error {100 * counts.top5_error:.2f}%"
+        f" (chance {100 * (1 - 1 / len(classes)):.1f}% and"
+        f" {100 * (1 - scores.k / len(classes)):.1f}%)"
+    )
+    width = max(5, *map(len, classes))
+    yield f"  {'class'.ljust(width)}   error  images  taken for"
+    each = zip(classes, counts.images.tolist(), counts.class_errors, strict=True)
+    taken: dict[int, list[Confused]] = {}
+    for entry in most_confused(entries, len(entries)):
+        taken.setdefault(entry.label, []).append(entry)
+    for label, (title, images, error) in enumerate(each):
+        shown = "      -" if error is None else f"{100 * error:6.1f}%"
+        others = taken.get(label, [])
+        words = [f"{classes[to]} {number}" for _, to, number in others[:_TAKEN_FOR]]
+        words += ["…"] * (len(others) > _TAKEN_FOR)
+        yield f"  {title.ljust(width)} {shown}  {images:6}  {', '.join(words)}".rstrip()
+    if pairs := most_confused(entries, _PAIRS):
+        yield ""
+        yield "most confused"
+        wide = max(len(classes[label]) for label, _, _ in pairs)
+        to = max(len(classes[predicted]) for _, predicted, _ in pairs)
+        for label, predicted, number in pairs:
+            yield f"  {classes[label].ljust(wide)} → {classes[predicted].ljust(to)}  {number:4}"
+    if 2 < len(classes) <= _MATRIX:
+        yield ""
+        yield from _matrix(classes, entries)
+
+
+def as_json(name: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
+    """All of it; of the confusion matrix the entries that are not 0."""
+    from ctcdsl.training.confusion import confusion
+
+    counts = scores.counts
+    return {
+        "name": name,
+        "images": scores.images,
+        "views": scores.views,
+        "loss": counts.loss,
+        "top1_error": counts.top1_error,
+        f"top{scores.k}_error": counts.top5_error,
+        "wrong": counts.total - int(counts.hits.sum()),
+        f"wrong_top{scores.k}": counts.total - int(counts.near.sum()),
+        "class_errors": dict(zip(classes, counts.class_errors, strict=True)),
+        "class_images": dict(zip(classes, counts.images.tolist(), strict=True)),
+        "confusion": [
+            {"class": classes[label], "taken_for": classes[predicted], "images": number}
+            for label, predicted, number in confusion(scores)
+        ],
+    }
+
+
+def _matrix(classes: tuple[str, ...], entries: tuple[Confused, ...]) -> Iterator[str]:
+    """A row a class; columns have numbers, since the names would not fit."""
+    from ctcdsl.training.confusion import matrix
+
+    rows = matrix(entries, len(classes))
+    cell = max(3, *(len(str(number)) + 1 for row in rows for number in row))
+    width = max(map(len, classes))
+    yield "confusion: a row for each class, a column for each class it was taken for"
+    numbers = "".join(str(number).rjust(cell) for number in range(1, len(classes) + 1))
+    yield f"     {' ' * width}{numbers}"
+    for number, (title, row) in enumerate(zip(classes, rows, strict=True), start=1):
+        cells = "".join((str(images) if images else "·").rjust(cell) for images in row)
+        yield f"  {number:2} {title.ljust(width)}{cells}"

@@ -1,0 +1,70 @@
+"""What the class of a block says, before it is text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ctcdsl.codegen.calls import Call, Written
+from ctcdsl.codegen.families import Family
+from ctcdsl.codegen.unify import Expression, Parameter
+
+
+class Condition(NamedTuple):
+    """Pairs that are equal exactly where the shape stays; or a parameter that says so."""
+
+    tests: tuple[tuple[Expression, Expression], ...] = ()
+    flag: str = ""
+
+    def text(self, names: Names, *, negated: bool = False) -> str:
+        """The condition, or its opposite, as code."""
+        if self.flag:
+            return f"not {self.flag}" if negated else self.flag
+        sign, word = ("!=", " or ") if negated else ("==", " and ")
+        return word.join(f"{names[a]} {sign} {names[b]}" for a, b in self.tests)
+
+
+class BranchCode(NamedTuple):
+    """A branch of a class, as calls and the expressions of their numbers.
+
+    Without calls it is the identity. Under a condition it is there only where the shape
+    stays; a projection, on the contrary, only where it does not.
+    """
+
+    attribute: str
+    calls: tuple[tuple[Call, tuple[Expression, ...]], ...]
+    condition: Condition | None = None
+
+    def without_maps(self) -> BranchCode:
+        """The branch without the comments of its calls."""
+        return self._replace(calls=tuple((replace(c, note=""), n) for c, n in self.calls))
+
+    def written(self, names: Names) -> list[Written]:
+        """The calls as text."""
+        return [call.written(names[e] for e in numbers) for call, numbers in self.calls]
+
+
+class Names(dict[Expression, str]):
+    """How expressions are written: by the name of a local variable where they have one."""
+
+    def __missing__(self, expression: Expression) -> str:
+        return str(expression)
+
+
+class BlockCode(NamedTuple):
+    """What the class of a family says.
+
+    `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
+    None where the instances have no such expression in common.
+    """
+
+    name: str
+    family: Family
+    parameters: tuple[Parameter, ...]
+    flags: dict[str, Sequence[bool]]
+    names: Names
+    branches: tuple[BranchCode, ...]
+    inputs: str | None
+    outputs: str | None
+    scale: str | None

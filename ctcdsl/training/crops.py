@@ -1,0 +1,205 @@
+"""Views of whole images through a network, with what they share computed once.
+
+Whole uint8 images are on the device; views are cut, mirrored and, where that gives the same bits,
+taken from maps that were computed for all of them together (see `ctcdsl.cost.prefix`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.cost.prefix import Offset, Prefix, shared_prefix, unshared
+from ctcdsl.ir import Shape
+from ctcdsl.training.augment import Crop
+from ctcdsl.training.split import Split, run
+
+Places = Callable[[int, int, Crop], tuple[Offset, ...]]
+"""The offsets of the views in an image of a height and a width."""
+Input = Callable[[Tensor], Tensor]
+"""What a network takes, float32, of uint8 images (N, 3, H, W): `network_input`."""
+
+
+class Group(NamedTuple):
+    """The images of a batch that have one size, and their numbers in the batch."""
+
+    numbers: list[int]
+    images: Tensor
+    """What the network takes, (images, 3, H, W)."""
+
+
+def by_size(images: Sequence[Tensor], input: Input) -> Iterator[Group]:
+    """The images (3, H, W) of a batch, those of equal size together, as the network takes them."""
+    sizes: dict[torch.Size, list[int]] = {}
+    for number, image in enumerate(images):
+        sizes.setdefault(image.shape, []).append(number)
+    for numbers in sizes.values():
+        yield Group(numbers, input(torch.stack([images[number] for number in numbers])))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Crops:
+    """Crop-sized views of each image, averaged."""
+
+    model: nn.Module
+    crop: Crop
+    places: Places
+    mirrored: bool
+    """Whether the mirror image of each view is a view too, behind those that are not."""
+    input: Input
+    network: CheckedNetwork | None
+    """The network of `model`, where its first layers may be shared."""
+    note: str = ""
+    """Why nothing is shared that could be; empty otherwise."""
+    _split: Split | None = None
+    _plans: dict[tuple[int, int], Prefix] = field(default_factory=dict)
+    _compared: set[tuple[int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.network is not None:
+            self._split = Split.of(self.model, self.network)
+            if self._split is None:
+                self._give_up("the module is not built as its network is")
+
+    def probabilities(self, images: Sequence[Tensor]) -> Tensor:
+        """Float32 (images, classes) of uint8 images (3, H, W): softmax, averaged over the views.
+
+        Images keep their order and their batch, whatever their sizes: so the numbers are those of
+        a batch of views cut one by one.
+        """
+        groups = list(by_size(images, self.input))
+        logits = self._logits(groups, len(images))
+        of_views = logits.float().softmax(dim=1).view(len(images), -1, logits.shape[1])
+        return of_views.mean(dim=1)
+
+    def _logits(self, groups: Sequence[Group], images: int) -> Tensor:
+        plans = [self._plan(group) for group in groups]
+        layers = max(plan.layers for plan in plans)
+        if layers:
+            split = self._split
+            assert split is not None
+            maps = self._maps(groups, plans, images, layers)
+            if self._same(groups, maps, split.ends[layers]):
+                return run((*split.trunk[split.ends[layers] :], *split.head), maps)
+        plain = [self._unshared(group) for group in groups]
+        logits: Tensor = self.model(self._maps(groups, plain, images, 0))
+        return logits
+
+    # ---------------------------------------------------------------- sharing
+
+    def _plan(self, group: Group) -> Prefix:
+        """How the views of the images in `group` share."""
+        if self._split is None or self.network is None:
+            return self._unshared(group)
+        height, width = group.images.shape[2:]
+        if (height, width) not in self._plans:
+            places = self.places(height, width, self.crop)
+            self._plans[height, width] = shared_prefix(self.network, places)
+        return self._plans[height, width]
+
+    def _unshared(self, group: Group) -> Prefix:
+        _, channels, height, width = group.images.shape
+        return unshared(Shape(channels, *self.crop), self.places(height, width, self.crop))
+
+    def _maps(
+        self, groups: Sequence[Group], plans: Sequence[Prefix], images: int, layers: int
+    ) -> Tensor:
+        """The maps of all views behind so many layers, (images x views, …), channels last."""
+        whole: Tensor | None = None
+        for group, plan in zip(groups, plans, strict=True):
+            maps = self._cut(group.images, plan)
+            if layers > plan.layers:  # images of another size share more
+                assert self._split is not None
+                ends = self._split.ends
+                maps = run(self._split.trunk[ends[plan.layers] : ends[layers]], maps)
+            if len(groups) == 1:
+                return maps
+            if whole is None:
+                views = len(maps) // len(group.numbers)
+                whole = _channels_last((images * views, *maps.shape[1:]), maps)
+            rows = _by_image(whole, images)
+            rows[group.numbers] = _by_image(maps, len(group.numbers))
+        assert whole is not None
+        return whole
+
+    def _cut(self, images: Tensor, plan: Prefix) -> Tensor:
+        """The maps of the views of images of one size, behind the layers that `plan` shares."""
+        shared = self._split.trunk[: self._split.ends[plan.layers]] if self._split else ()
+        places = sum(len(region.slices) for region in plan.regions)
+        views = places * (1 + self.mirrored)
+        _, height, width = plan.map
+        result: Tensor | None = None
+        for region in plan.regions:
+            top, left = region.top, region.left
+            part = images[:, :, top : top + region.height, left : left + region.width]
+            ways = [(0, part, region.slices)]
+            if self.mirrored:
+                ways.append((places, part.flip(-1), plan.mirrored(region)))
+            for first, seen, slices in ways:
+                # without layers the maps are the images: nothing writes into them
+                maps = run(shared, seen.contiguous(memory_format=torch.channels_last))
+                if result is None:
+                    result = _channels_last((len(images) * views, *plan.map), maps)
+                for view, down, right in slices:
+                    piece = maps[:, :, down : down + height, right : right + width]
+                    result[first + view :: views].copy_(piece)
+        assert result is not None
+        return result
+
+    def _same(self, groups: Sequence[Group], maps: Tensor, end: int) -> bool:
+        """Whether `maps`, behind `end` submodules, are the bits that views cut one by one give.
+
+        Looked at once for each image size, on its first image; and once whether the parts
+        of the module give what the module gives. Another choice of algorithm for another map
+        size could round differently, and the kind of a device is not known beforehand.
+        """
+        split = self._split
+        assert split is not None
+        rows = _by_image(maps, sum(len(group.numbers) for group in groups))
+        for group in groups:
+            size = (group.images.shape[2], group.images.shape[3])
+            if size in self._compared:
+                continue
+            one = Group([0], group.images[:1])
+            cut = self._cut(one.images, self._unshared(one))
+            expected = run(split.trunk[:end], cut)
+            found = rows[group.numbers[0]]
+            if not _equal(found, expected):
+                self._give_up(f"for images of {size[1]}x{size[0]} it would change the last bits")
+                return False
+            if not self._compared:
+                # what leaves a layer may be overwritten by the next one, so a copy goes on
+                rest = run((*split.trunk[end:], *split.head), expected.clone())
+                if not _equal(rest, self.model(self._cut(one.images, self._unshared(one)))):
+                    self._give_up("the module computes something else than its parts")
+                    return False
+            self._compared.add(size)
+        return True
+
+    def _give_up(self, reason: str) -> None:
+        self._split = None
+        self.note = f"the views share no layers: {reason}"
+
+
+def _by_image(maps: Tensor, images: int) -> Tensor:
+    """The same values as (images, views, …)."""
+    return maps.view(images, -1, *maps.shape[1:])
+
+
+def _channels_last(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bits, NaN among them."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    bits = {2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
+    return torch.equal(one.contiguous().view(bits), other.contiguous().view(bits))

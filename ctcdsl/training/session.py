@@ -1,0 +1,151 @@
+"""The state of a run: begun, saved, restored. What happens to it is `loop`'s work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import nn
+
+from ctcdsl.text.files import write_whole
+from ctcdsl.training import checkpoint as checkpoints
+from ctcdsl.training import log, preflight, trouble
+from ctcdsl.training.cadence import TEN_MINUTES, Cadence, Every
+from ctcdsl.training.checkpoint import Checkpoint, Progress
+from ctcdsl.training.colour import Statistics, measure
+from ctcdsl.training.data import ImageSet
+from ctcdsl.training.descent import Descent
+from ctcdsl.training.identity import ModelIdentity
+from ctcdsl.training.initialise import initialise
+from ctcdsl.training.interrupt import Stop
+from ctcdsl.training.lock import locked
+from ctcdsl.training.recipe import Recipe
+from ctcdsl.training.report import Reporter
+from ctcdsl.training.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What a run writes besides its log, and how often."""
+
+    every: Every = TEN_MINUTES
+    """When to save inside an epoch; at its end a checkpoint is always written."""
+    last: int = 3
+    """How many checkpoints stay, besides the best."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Texts for the run's folder: its spec, its module, how it was started."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One call of `train`: the network, how it is trained, and how far it is."""
+
+    model: nn.Module
+    descent: Descent
+    recipe: Recipe
+    run: Path
+    identity: ModelIdentity
+    reporter: Reporter
+    keeping: Keeping
+    stop: Stop
+    statistics: Statistics = field(init=False)
+    progress: Progress = field(default_factory=Progress)
+    saved: trouble.Saved | None = None
+    _saved_place: tuple[int, int] | None = None
+    _locks: ExitStack = field(default_factory=ExitStack)
+    _cadence: Cadence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cadence = Cadence(self.keeping.every)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._locks.close()
+
+    @property
+    def shelf(self) -> Shelf:
+        """The run's checkpoints."""
+        return Shelf(self.run, self.keeping.last)
+
+    @property
+    def last_saved(self) -> trouble.Saved:
+        """The last checkpoint of a run that has begun."""
+        assert self.saved is not None
+        return self.saved
+
+    def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
+        """Draw the initial weights, measure the colours, save."""
+        preflight.claim(self.run)
+        self._locks.enter_context(locked(self.run))
+        self.shelf.sweep()
+        self.shelf.clear()
+        self._write_files()
+        torch.manual_seed(self.recipe.seed)
+        initialise(self.model, self.recipe)
+        sample = self.recipe.statistics_sample
+        self.statistics = statistics or measure(images, sample, self.reporter.measuring)
+        self.save()
+
+    def restore(self) -> None:
+        """Take everything from the run's newest whole checkpoint, the log included."""
+        saved = checkpoints.load(self.run, self.reporter.warned)
+        checkpoints.require_identity(saved, self.identity, saved.path)
+        preflight.require_same_recipe(saved.recipe, self.recipe, saved.path)
+        self._locks.enter_context(locked(self.run))
+        checkpoints.restore_model(self.model, saved, saved.path)
+        self.descent.optimizer.load_state_dict(saved.optimizer)
+        checkpoints.restore_rng(saved)
+        self.statistics, self.progress = saved.statistics, saved.progress
+        self._note_saved(saved.path)
+        self.shelf.sweep()
+        self._write_files()
+        log.write(self.run, self.progress.rows)
+
+    def save(self) -> None:
+        """Write a checkpoint, unless there is one of this very step.
+
+        Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
+        number, which is nothing to go on from. Then the checkpoints before it stay.
+        """
+        if self._saved_place == self.progress.place:
+            return
+        if not trouble.all_finite(self.model):
+            where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+            what = f"a weight is not finite after {where}"
+            raise trouble.diverged(what, self.recipe, self.last_saved)
+        checkpoint = Checkpoint(
+            identity=self.identity,
+            recipe=self.recipe,
+            statistics=self.statistics,
+            progress=self.progress,
+            model=self.model.state_dict(),
+            optimizer=self.descent.optimizer.state_dict(),
+            rng=checkpoints.rng_states(),
+        )
+        self._note_saved(self.shelf.add(checkpoint))
+
+    def save_if_due(self) -> None:
+        """Save after a step where it is time to."""
+        if self._cadence.due():
+            self.save()
+
+    def save_and_leave(self) -> None:
+        """Save where training was interrupted, if it had begun and is between two steps."""
+        if self.saved is not None and not self.stop.broken:
+            with self.stop.held():
+                self.save()
+
+    def _note_saved(self, path: Path) -> None:
+        self.saved = trouble.Saved(str(self.progress), path)
+        self._saved_place = self.progress.place
+        self._cadence.saved()
+
+    def _write_files(self) -> None:
+        for name, text in self.keeping.files.items():
+            write_whole(self.run / name, text.encode())

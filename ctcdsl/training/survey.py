@@ -1,0 +1,164 @@
+"""A look at every image of a set: which are corrupt, odd, or there twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training.data import Stored
+from ctcdsl.training.decode import open_content, rgb
+from ctcdsl.training.packs import PackedImages
+from ctcdsl.training.threads import done_ahead
+
+_GROUP = 64
+_AHEAD = 4
+
+# What Pillow calls the formats that suffixes stand for; MPO is JPEG with more pictures behind it.
+_FORMATS: Final[dict[str, frozenset[str]]] = {
+    ".jpg": frozenset({"JPEG", "MPO"}),
+    ".jpeg": frozenset({"JPEG", "MPO"}),
+    ".png": frozenset({"PNG"}),
+    ".webp": frozenset({"WEBP"}),
+    ".bmp": frozenset({"BMP"}),
+    ".gif": frozenset({"GIF"}),
+    ".tif": frozenset({"TIFF"}),
+    ".tiff": frozenset({"TIFF"}),
+    ".ppm": frozenset({"PPM"}),
+}
+_GREY: Final = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
+
+
+@dataclass(slots=True)
+class Part:
+    """What was found in one split."""
+
+    images: int
+    per_class: dict[str, int]
+    corrupt: list[tuple[str, str]] = field(default_factory=list)
+    """Names and reasons."""
+    greyscale: list[str] = field(default_factory=list)
+    cmyk: list[str] = field(default_factory=list)
+    tiny: list[tuple[str, int, int]] = field(default_factory=list)
+    """Names, widths and heights of images whose shorter side is below the crop."""
+    mislabelled: list[tuple[str, str]] = field(default_factory=list)
+    """Names, and the format that the content is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found in all splits."""
+
+    parts: dict[str, Part]
+    duplicates: tuple[tuple[str, ...], ...]
+    """Groups of images with equal content, as SPLIT/NAME."""
+    across: int
+    """How many of the groups have images of several splits or classes."""
+
+    @property
+    def corrupt(self) -> int:
+        """The number of images that cannot be read."""
+        return sum(len(part.corrupt) for part in self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One image, looked at."""
+
+    failure: str = ""
+    digest: bytes = b""
+    format: str = ""
+    mode: str = ""
+    size: tuple[int, int] = (0, 0)
+
+
+def survey(
+    parts: Mapping[str, Stored],
+    *,
+    crop: int,
+    workers: int,
+    progress: Callable[[int, int], object],
+) -> Survey:
+    """Decode every image of `parts`; `progress` hears images done and images in all."""
+    places = [(split, at) for split, images in parts.items() for at in range(len(images))]
+    found = {split: Part(len(images), _per_class(images)) for split, images in parts.items()}
+    by_digest: dict[bytes, list[tuple[str, int]]] = {}
+    works = (
+        _Group(parts, places[start : start + _GROUP]) for start in range(0, len(places), _GROUP)
+    )
+    done = 0
+    for work in done_ahead(works, threads=workers, depth=_AHEAD):
+        for (split, at), look in zip(work.places, work.looks, strict=True):
+            _enter(found[split], parts[split].name(at), look, crop)
+            if look.digest:
+                by_digest.setdefault(look.digest, []).append((split, at))
+        done += len(work.places)
+        progress(done, len(places))
+    groups = [group for group in by_digest.values() if len(group) > 1]
+    return Survey(
+        found,
+        tuple(tuple(f"{split}/{parts[split].name(at)}" for split, at in group) for group in groups),
+        sum(len({(split, parts[split].label(at)) for split, at in group}) > 1 for group in groups),
+    )
+
+
+class _Group:
+    """Some images on their way to be looked at."""
+
+    def __init__(self, parts: Mapping[str, Stored], places: list[tuple[str, int]]) -> None:
+        self.places, self._parts = places, parts
+        self._looks: dict[int, _Look] = {}
+
+    @property
+    def parts(self) -> list[Callable[[], object]]:
+        """A call for each image."""
+        return [partial(self._look, slot) for slot in range(len(self.places))]
+
+    def _look(self, slot: int) -> None:
+        split, at = self.places[slot]
+        self._looks[slot] = _look(self._parts[split], at)
+
+    @property
+    def looks(self) -> list[_Look]:
+        """What was seen, in the order of the places."""
+        return [self._looks[slot] for slot in range(len(self.places))]
+
+
+def _look(images: Stored, at: int) -> _Look:
+    name = images.name(at)
+    try:
+        content = images.content(at)
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        if isinstance(images, PackedImages) and images.encoding == "raw":
+            return _Look(digest=digest, mode="RGB", size=images.size(at))
+        opened = open_content(content, name)
+        kind, mode = opened.format or "", opened.mode
+        size = rgb(opened, name).size
+    except UserError as error:
+        return _Look(failure=error.diagnostics[0].message)
+    return _Look(digest=digest, format=kind, mode=mode, size=size)
+
+
+def _enter(part: Part, name: str, look: _Look, crop: int) -> None:
+    if look.failure:
+        part.corrupt.append((name, look.failure))
+        return
+    suffix = os.path.splitext(name)[1].lower()
+    if look.mode in _GREY:
+        part.greyscale.append(name)
+    elif look.mode == "CMYK":
+        part.cmyk.append(name)
+    if min(look.size) < crop:
+        part.tiny.append((name, *look.size))
+    if look.format and suffix in _FORMATS and look.format not in _FORMATS[suffix]:
+        part.mislabelled.append((name, look.format))
+
+
+def _per_class(images: Stored) -> dict[str, int]:
+    counts = Counter(images.label(at) for at in range(len(images)))
+    return {name: counts[label] for label, name in enumerate(images.classes)}

@@ -1,0 +1,59 @@
+"""A pass of a third party's: convolutions into bottlenecks of the same complexity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.ir import Conv
+from ctcdsl.passes import PassResult, Promise, refuse
+from ctcdsl.passes.site import plain, site
+from ctcdsl.passes.solved_width import width_at
+from ctcdsl.passes.widths import Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottleneck:
+    """Replace each filter of a stage by a 1x1, one of its size, and a 1x1 again.
+
+    The last keeps the layer's filters; the first two get the width that keeps the layer's
+    complexity.
+
+    bottleneck:stage=3
+
+        (7,64)/2 3/3 (5,128) 2/2 (3,256)x2
+        (7,64)/2 3/3 (5,128) 2/2 (1,160)+(3,160)+(1,256)+(1,224)+(3,224)+(1,256)
+    """
+
+    name: ClassVar[str] = "bottleneck"
+    summary: ClassVar[str] = "each filter into 1x1, itself, 1x1, at the same complexity"
+    section: ClassVar[str] = "He et al. 2016, Figure 5"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str
+    multiple: int = 32
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no filter of the stage is larger than 1x1."""
+        where = site(checked, self.stage)
+        convs: list[Conv] = []
+        remarks: list[str] = []
+        entering = where.channels
+        for conv in where.convs:
+            size, filters = conv.kernel[0], conv.filters
+            if size == 1:
+                convs.append(conv)
+            else:
+                terms = [Term(entering, 1, None), Term(None, size, None), Term(None, 1, filters)]
+                width = width_at(where, terms, entering * size**2 * filters, self.multiple)
+                convs += [
+                    plain(conv, kernel=1, filters=width.rounded),
+                    plain(conv, kernel=size, filters=width.rounded, stride=conv.stride),
+                    plain(conv, kernel=1, filters=filters),
+                ]
+                remarks.append(f"`{conv.origin.text}`: {width}")
+            entering = filters
+        if not remarks:
+            raise refuse("CTC405", f"{where.name} has 1x1 filters alone", where.convs[0].origin)
+        return PassResult(where.with_convs(convs), remarks=tuple(dict.fromkeys(remarks)))
