@@ -28,6 +28,7 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/warm_check.py
+	$(BIN)/python benchmarks/rewrites.py
 	$(BIN)/python benchmarks/written_out.py
 
 $(READY): pyproject.toml constraints.txt

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def train(place: Path, *more: str | Path) -> list[str | Path]:
 
 def evaluate(place: Path, *more: str | Path) -> list[str | Path]:
     return [
-        *("eval", place / "tiny.ctc", place / "run" / "checkpoint.pt"),
+        *("eval", place / "tiny.ctc", place / "run"),
         *("--data", place / "data", "--device", "cpu"),
         *more,
     ]
@@ -80,7 +81,11 @@ def test_train_then_eval(ctcdsl: Any, place: Path) -> None:
     assert "Tiny: top-1 error" in trained.out and "after 2 epochs (chance 50.0%)" in trained.out
     assert "12 training images, 12 test images, 2 classes" in trained.err
     files = {path.name for path in (place / "run").iterdir()}
-    assert files == {"checkpoint.pt", "log.csv", "log.jsonl", "model.py", "spec.ctc"}
+    assert files == {
+        *("checkpoints", "log.csv", "log.jsonl"),
+        *("run.json", "model.py", "spec.ctc", "given.ctc", ".lock"),
+    }
+    assert (place / "run" / "given.ctc").read_text() == SPEC
     rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert len((place / "run" / "log.csv").read_text().splitlines()) == 3
@@ -120,7 +125,7 @@ def test_embedded_photographs_are_the_default(ctcdsl: Any, place: Path) -> None:
     )
     assert result.code == 0, result.err
     assert "embedded photographs" in result.err and "11 classes" in result.err
-    tested = ctcdsl("eval", place / "tiny.ctc", place / "run" / "checkpoint.pt", "--views", "1")
+    tested = ctcdsl("eval", place / "tiny.ctc", place / "run", "--views", "1")
     assert tested.code == 0 and "coffee" in tested.out
 
 
@@ -163,7 +168,7 @@ def test_corrupt_and_truncated_images(ctcdsl: Any, place: Path) -> None:
     for bytes_left in (whole[: len(whole) // 2], b"not a JPEG"):
         image.write_bytes(bytes_left)
         result = ctcdsl(*train(place, "--run", place / f"run{len(bytes_left)}"))
-        assert result.code == 1 and "CTC603" in result.err
+        assert result.code == 1 and "CTC631" in result.err
         assert str(image) in result.err
 
 
@@ -182,9 +187,10 @@ def test_a_checkpoint_that_does_not_fit(ctcdsl: Any, place: Path) -> None:
         result = ctcdsl(*evaluate(place), "--data", place / name)
         assert result.code == 1 and "CTC607" in result.err
 
-    checkpoint = place / "run" / "checkpoint.pt"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    for path in (checkpoint, place / "none.pt", spec):
+    newest = max((place / "run" / "checkpoints").glob("0*"))
+    weights = newest / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for path in (newest, place / "none", spec):
         result = ctcdsl("eval", spec, path, "--data", place / "data")
         assert result.code == 1 and "CTC610" in result.err
 
@@ -193,7 +199,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ctcdsl(*train(place)).code == 0
-    before = (place / "run" / "checkpoint.pt").read_bytes()
+    before = sorted((place / "run" / "checkpoints").iterdir())
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -201,8 +207,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     monkeypatch.setattr(os, "fsync", full)
     result = ctcdsl(*train(place, "--resume", "--epochs", "3"))
     assert result.code == 1 and "CTC608" in result.err and "space" in result.err
-    assert (place / "run" / "checkpoint.pt").read_bytes() == before
-    assert not [path for path in (place / "run").iterdir() if path.name.endswith(".tmp")]
+    assert sorted((place / "run" / "checkpoints").iterdir()) == before
+    assert not list((place / "run").rglob("*.tmp"))
 
 
 def test_a_run_folder_that_cannot_be_made(ctcdsl: Any, place: Path) -> None:
@@ -248,9 +254,115 @@ def test_an_interrupt_leaves_a_run_to_resume(
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert "interrupted; the last whole checkpoint is of epoch" in errors
+    assert "interrupted; saved at epoch" in errors
     assert "--resume" in errors
-    assert not [path for path in (place / "run").iterdir() if path.name.endswith(".tmp")]
+    assert not list((place / "run").rglob("*.tmp"))
     epochs = len(log.read_text().splitlines())
     resumed = ctcdsl(*train(place, "--resume", "--epochs", str(epochs + 1)))
     assert resumed.code == 0, resumed.err
+
+
+def weights(run: Path) -> dict[str, Any]:
+    from ctcdsl.training.checkpoint import load
+
+    return load(run).model
+
+
+def same(first: Path, second: Path) -> bool:
+    import torch
+
+    one, other = weights(first), weights(second)
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_run_is_repeated_from_its_folder_alone(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place, "--seed", "7", "--input", "20")).code == 0
+    (place / "tiny.ctc").unlink()
+    again = ctcdsl("train", "--repeat", place / "run")
+    assert again.code == 0, again.err
+    assert same(place / "run", place / "run_repeated")
+    for name in ("spec.ctc", "model.py"):
+        assert (place / "run" / name).read_text() == (place / "run_repeated" / name).read_text()
+    record = json.loads((place / "run" / "run.json").read_text())
+    assert record["recipe"]["seed"] == 7 and record["images"]["training"] == 12
+    [session] = record["sessions"]
+    assert session["versions"]["torch"] and session["environment"]["threads"] >= 1
+
+    occupied = ctcdsl("train", "--repeat", place / "run")
+    assert occupied.code == 1 and "CTC614" in occupied.err
+    other = ctcdsl("train", "--repeat", place / "run", "--seed", "8")
+    assert other.code == 2 and "leave out --seed" in other.err
+
+
+def test_what_cannot_be_repeated(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    moved = (place / "data").rename(place / "moved")
+    gone = ctcdsl("train", "--repeat", place / "run", "--run", place / "new")
+    assert gone.code == 1 and "CTC601" in gone.err
+    found = ctcdsl("train", "--repeat", place / "run", "--run", place / "new", "--data", moved)
+    assert found.code == 0 and same(place / "run", place / "new"), found.err
+    (moved / "train" / "red" / "0.jpg").unlink()
+    fewer = ctcdsl("train", "--repeat", place / "run", "--run", place / "newer", "--data", moved)
+    assert fewer.code == 1 and "CTC623" in fewer.err and "now 11" in fewer.err
+    (place / "run" / "run.json").write_text("{}")
+    for folder in (place / "run", place / "nowhere"):
+        result = ctcdsl("train", "--repeat", folder)
+        assert result.code == 1 and "CTC623" in result.err, result.err
+
+
+def test_each_resume_is_on_record(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    assert ctcdsl(*train(place, "--auto-resume", "--epochs", "3")).code == 0
+    record = json.loads((place / "run" / "run.json").read_text())
+    assert len(record["sessions"]) == 2 and record["recipe"]["epochs"] == 3
+    fresh = ctcdsl(*train(place, "--run", place / "fresh"), "--auto-resume")
+    assert fresh.code == 0, fresh.err
+
+
+@pytest.mark.parametrize("text", ["0", "soon", "-5s"])
+def test_how_often_is_a_time_or_steps(ctcdsl: Any, place: Path, text: str) -> None:
+    result = ctcdsl(*train(place), "--checkpoint-every", text)
+    assert result.code == 2 and "10min" in result.err
+
+
+def test_a_damaged_checkpoint_is_warned_of(ctcdsl: Any, place: Path) -> None:
+    assert ctcdsl(*train(place)).code == 0
+    newest = max((place / "run" / "checkpoints").glob("0*"))
+    (newest / "state.pt").write_bytes(b"")
+    result = ctcdsl(*train(place, "--resume"))
+    assert result.code == 0, result.err
+    assert "warning[CTC911]" in result.err and str(newest / "state.pt") in result.err
+
+
+def test_tensorboard_is_an_extra(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[Any, ...]] = []
+
+    class SummaryWriter:
+        def __init__(self, log_dir: str, purge_step: int | None) -> None:
+            written.append(("opened", log_dir, purge_step))
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def flush(self) -> None:
+            pass
+
+        def close(self) -> None:
+            written.append(("closed",))
+
+    name = "torch.utils.tensorboard"
+    monkeypatch.setitem(sys.modules, name, None)
+    result = ctcdsl(*train(place), "--tensorboard")
+    assert result.code == 1 and "CTC615" in result.err and "ctcdsl[tensorboard]" in result.err
+    assert not (place / "run").exists()
+
+    module = types.ModuleType(name)
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, name, module)
+    assert ctcdsl(*train(place), "--tensorboard").code == 0
+    assert written[0] == ("opened", str(place / "run" / "tensorboard"), None)
+    assert [entry[2] for entry in written if entry[0] == "step/loss"] == [1, 2, 3, 4]
+    assert [entry[2] for entry in written if entry[0] == "test/loss"] == [2, 4]
+    assert written[-1] == ("closed",)
+    assert ctcdsl(*train(place), "--resume", "--epochs", "3", "--tensorboard").code == 0
+    assert ("opened", str(place / "run" / "tensorboard"), 5) in written

@@ -29,21 +29,17 @@ class PaddingRule:
 
     def _of(self, layer: Window) -> Sides | None:
         height, width = layer.kernel
-        dilation = layer.dilation if isinstance(layer, Conv) else 1
-        match self._rule:
-            case PadRule.VALID:
+        if self._rule is PadRule.PAPER:
+            if isinstance(layer, Pool):
                 return (0, 0)
-            case PadRule.SAME:
-                if height == width == layer.stride:
-                    return (0, 0)
-                return (dilation * (height - 1) // 2, dilation * (width - 1) // 2)
-            case PadRule.PAPER:
-                if isinstance(layer, Pool):
-                    return (0, 0)
-                if height != width or dilation != 1:
-                    return None
-                padding = self._twos % 2 if height == 2 else _PAPER.get(height)
-                return None if padding is None else (padding, padding)
+            if height != width or layer.dilation != 1:
+                return None
+            padding = self._twos % 2 if height == 2 else _PAPER.get(height)
+            return None if padding is None else (padding, padding)
+        if self._rule is PadRule.VALID or height == width == layer.stride:
+            return (0, 0)
+        dilation = layer.dilation if isinstance(layer, Conv) else 1
+        return (dilation * (height - 1) // 2, dilation * (width - 1) // 2)
 
 
 def slide(shape: Shape, layer: Layer, padding: Sides) -> Shape:

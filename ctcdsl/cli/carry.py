@@ -124,19 +124,14 @@ def write_both(spec: str | None, text: str, weights: str, cargo: Cargo) -> None:
 
 
 def _tensors(file: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or those of a run's checkpoint."""
+    """The tensors of a safetensors file, or those of a run's newest checkpoint."""
+    if os.path.isdir(file):
+        from ctcdsl.training.checkpoint import load
+
+        return load(Path(file)).model
     from ctcdsl.passes.weights.files import read_tensors
 
-    try:
-        with open(file, "rb") as opened:
-            is_zip = opened.read(2) == b"PK"
-    except OSError:
-        is_zip = False
-    if not is_zip:
-        return read_tensors(file)
-    from ctcdsl.training.checkpoint import load
-
-    return dict(load(Path(file)).model)
+    return read_tensors(file)
 
 
 def require_places(weights: str | None, weights_out: str | None, output: str | None) -> None:

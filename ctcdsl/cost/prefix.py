@@ -7,6 +7,10 @@ their map. With a stride only views whose offsets leave the same remainder can s
 
 For J' on 256x256 images the first convolution and the first pool (stride 2) are shared by all
 five places, at 0, 16 and 32.
+
+Only layers whose every output has the same bits wherever it lies in a map are shared. GELU, and the
+power in local response norms, are not among them: processors compute most of a map by vector
+instructions and its ends one by one, and the two round differently.
 """
 
 from __future__ import annotations
@@ -20,11 +24,11 @@ from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.check.padding import slide
 from ctcdsl.ir import (
     Activate,
+    Activation,
     Block,
     Conv,
     Dropout,
     Identity,
-    LocalResponseNorm,
     Normalise,
     Pool,
     Scale,
@@ -35,6 +39,9 @@ from ctcdsl.ir import (
 
 Offset = tuple[int, int]
 """Top and left of a view in its image."""
+
+_EXACT: frozenset[Activation | None] = frozenset({None, "relu", "relu6", "leaky", "hswish"})
+"""Sums, products and comparisons alone: these do not round differently at the ends of a map."""
 
 
 class Slice(NamedTuple):
@@ -122,19 +129,22 @@ def unshared(input: Shape, offsets: Sequence[Offset], *, work: int = 0) -> Prefi
 
 
 def shareable(checked: CheckedNetwork) -> tuple[Placed, ...]:
-    """The leading layers of the trunk that see no border: no padding, no pooling of whole maps."""
+    """The leading layers of the trunk that give the same bits for a view as for its image.
+
+    They see no border, so they neither pad nor pool whole maps, and they are exact (see above).
+    """
     count = 0
     for placed in checked.nodes:
-        if placed.stage is None or not _sees_no_border(placed):
+        if placed.stage is None or not _same_anywhere(placed):
             break
         count += 1
     return checked.nodes[:count]
 
 
-def _sees_no_border(placed: Placed) -> bool:
+def _same_anywhere(placed: Placed) -> bool:
     match placed.layer:
-        case Conv():
-            return placed.padding == (0, 0)
+        case Conv(activation=activation):
+            return placed.padding == (0, 0) and activation in _EXACT
         case Pool(ceil=ceil, kernel=kernel, stride=stride):
             # a last window that reaches over the border sees less than it would in the image
             ends = [
@@ -144,9 +154,9 @@ def _sees_no_border(placed: Placed) -> bool:
                 )
             ]
             return placed.padding == (0, 0) and (not ceil or all(ends))
-        case LocalResponseNorm(within=within):
-            return not within
-        case Normalise() | Activate() | Scale() | Shuffle() | Identity() | Dropout():
+        case Activate(activation=activation):
+            return activation in _EXACT
+        case Normalise() | Scale() | Shuffle() | Identity() | Dropout():
             return True
         case _:
             return False  # blocks pad inside, or add maps that would have to be aligned

@@ -43,7 +43,8 @@ class FoldBatchNorm:
             style = style._replace(norm=None)
         new = replace(network, stages=stages, style=style)
         kept = _remarks(new)
-        if new == network:
+        own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in checked.layers)
+        if not own and stages == network.stages:  # a style alone is no norm
             raise refuse(
                 "CTC405",
                 f"`{network.name}` has no batch norm behind a convolution",
@@ -78,11 +79,16 @@ def _folded(nodes: Sequence[Node]) -> tuple[Node, ...]:
         elif isinstance(node, Block):
             branches = (replace(branch, nodes=_folded(branch.nodes)) for branch in node.branches)
             found.append(replace(node, branches=tuple(branches)))
-        elif isinstance(node, Conv) and node.norm == "bn" and not node.preactivation:
+        elif isinstance(node, Conv) and _folds(node):
             found.append(replace(node, norm=None, bias=True))
         else:
             found.append(node)
     return tuple(found)
+
+
+def _folds(conv: Conv) -> bool:
+    """Whether a convolution has a batch norm, and behind it."""
+    return conv.norm == "bn" and not conv.preactivation
 
 
 def _is_batch_norm(node: Layer | Block) -> bool:

@@ -62,7 +62,8 @@ def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
 def scaled(picture: Picture, shorter: int) -> Pixels:
     """The whole of `picture`, scaled so that its shorter side is `shorter`; antialiased."""
     width, height = scaled_size(*size_of(picture), shorter)
-    return _cut(picture, (width, height), 0, 0, (height, width))
+    whole = _cut(picture, (width, height), 0, 0, (height, width))
+    return whole if whole.base is None else whole.copy()
 
 
 def size_of(picture: Picture) -> tuple[int, int]:
@@ -77,7 +78,8 @@ def training_view(
 ) -> Pixels:
     """A crop of the scaled picture as `choice` says (Section 5), not mirrored yet.
 
-    `anywhere` false takes the centre. `shorter` is not below the crop's sides.
+    `anywhere` false takes the centre. `shorter` is not below the crop's sides. Of raw pixels that
+    need no scaling it is a part, not a copy.
     """
     width, height = scaled_size(*size_of(picture), shorter)
     free_height, free_width = height - crop[0], width - crop[1]

@@ -32,7 +32,7 @@ class Every:
         if unit in _UNITS:
             every = cls(seconds=float(number) * _UNITS[unit])
         else:
-            every = cls(steps=int(number))
+            every = cls(steps=int(number) if number.isdecimal() else 0)
         if not (every.seconds or every.steps):
             raise ValueError(text)
         return every

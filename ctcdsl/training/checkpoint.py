@@ -166,7 +166,7 @@ def _read(folder: Path) -> Checkpoint:
             recipe=Recipe.from_dict(state["recipe"]),
             statistics=Statistics(**state["statistics"]),
             progress=Progress(**state["progress"], rows=rows),
-            model=load_tensors(contents[WEIGHTS]),
+            model=dict(sorted(load_tensors(contents[WEIGHTS]).items())),
             optimizer=state["optimizer"],
             rng=state["rng"],
             version=manifest.version,

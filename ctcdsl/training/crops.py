@@ -25,12 +25,26 @@ Input = Callable[[Tensor], Tensor]
 """What a network takes, float32, of uint8 images (N, 3, H, W): `network_input`."""
 
 
+class _Kind(NamedTuple):
+    """What the choice of an algorithm may depend on."""
+
+    images: int
+    height: int
+    width: int
+
+
 class Group(NamedTuple):
     """The images of a batch that have one size, and their numbers in the batch."""
 
     numbers: list[int]
     images: Tensor
     """What the network takes, (images, 3, H, W)."""
+
+    @property
+    def kind(self) -> _Kind:
+        """How many images of which size they are."""
+        images, _, height, width = self.images.shape
+        return _Kind(images, height, width)
 
 
 def by_size(images: Sequence[Tensor], input: Input) -> Iterator[Group]:
@@ -54,17 +68,33 @@ class Crops:
     input: Input
     network: CheckedNetwork | None
     """The network of `model`, where its first layers may be shared."""
-    note: str = ""
-    """Why nothing is shared that could be; empty otherwise."""
     _split: Split | None = None
+    _reason: str = ""
+    """Why nothing is shared at all."""
     _plans: dict[tuple[int, int], Prefix] = field(default_factory=dict)
-    _compared: set[tuple[int, int]] = field(default_factory=set)
+    _same_bits: dict[_Kind, bool] = field(default_factory=dict)
+    """Whether sharing changes no bit, for the kinds of groups that were compared."""
 
     def __post_init__(self) -> None:
         if self.network is not None:
             self._split = Split.of(self.model, self.network)
             if self._split is None:
-                self._give_up("the module is not built as its network is")
+                self._reason = "the module is not built as its network is"
+
+    @property
+    def note(self) -> str:
+        """Why something is not shared that could be; empty otherwise."""
+        if self._reason:
+            return f"the views share no layers: {self._reason}"
+        sizes = {(kind.height, kind.width) for kind, same in self._same_bits.items() if not same}
+        if not sizes:
+            return ""
+        height, width = min(sizes)
+        others = f" and {len(sizes) - 1} other sizes" if len(sizes) > 1 else ""
+        return (
+            f"the views of some images of {height}x{width}{others} share no layers:"
+            " it would change the last bits"
+        )
 
     def probabilities(self, images: Sequence[Tensor]) -> Tensor:
         """Float32 (images, classes) of uint8 images (3, H, W): softmax, averaged over the views.
@@ -80,27 +110,25 @@ class Crops:
     def _logits(self, groups: Sequence[Group], images: int) -> Tensor:
         plans = [self._plan(group) for group in groups]
         layers = max(plan.layers for plan in plans)
-        if layers:
-            split = self._split
-            assert split is not None
+        if layers and self._split is not None:
+            end = self._split.ends[layers]
             maps = self._maps(groups, plans, images, layers)
-            if self._same(groups, maps, split.ends[layers]):
-                return run((*split.trunk[split.ends[layers] :], *split.head), maps)
-        plain = [self._unshared(group) for group in groups]
-        logits: Tensor = self.model(self._maps(groups, plain, images, 0))
+            if self._compare(groups, plans, maps, end):
+                return run((*self._split.trunk[end:], *self._split.head), maps)
+            return self._logits(groups, images)  # now with what was found out
+        logits: Tensor = self.model(self._maps(groups, plans, images, 0))
         return logits
 
     # ---------------------------------------------------------------- sharing
 
     def _plan(self, group: Group) -> Prefix:
         """How the views of the images in `group` share."""
-        if self._split is None or self.network is None:
+        kind = group.kind
+        if self._split is None or self.network is None or not self._same_bits.get(kind, True):
             return self._unshared(group)
-        height, width = group.images.shape[2:]
-        if (height, width) not in self._plans:
-            places = self.places(height, width, self.crop)
-            self._plans[height, width] = shared_prefix(self.network, places)
-        return self._plans[height, width]
+        if (size := (kind.height, kind.width)) not in self._plans:
+            self._plans[size] = shared_prefix(self.network, self.places(*size, self.crop))
+        return self._plans[size]
 
     def _unshared(self, group: Group) -> Prefix:
         _, channels, height, width = group.images.shape
@@ -151,39 +179,35 @@ class Crops:
         assert result is not None
         return result
 
-    def _same(self, groups: Sequence[Group], maps: Tensor, end: int) -> bool:
+    def _compare(
+        self, groups: Sequence[Group], plans: Sequence[Prefix], maps: Tensor, end: int
+    ) -> bool:
         """Whether `maps`, behind `end` submodules, are the bits that views cut one by one give.
 
-        Looked at once for each image size, on its first image; and once whether the parts
-        of the module give what the module gives. Another choice of algorithm for another map
-        size could round differently, and the kind of a device is not known beforehand.
+        Looked at once for each number and size of images, on the first of them, and once for
+        whether the parts of the module give what the module gives. Libraries choose their
+        algorithms by the shape of their input, and another one may round otherwise.
         """
         split = self._split
         assert split is not None
+        first = not self._same_bits
         rows = _by_image(maps, sum(len(group.numbers) for group in groups))
-        for group in groups:
-            size = (group.images.shape[2], group.images.shape[3])
-            if size in self._compared:
+        fine = True
+        for group, plan in zip(groups, plans, strict=True):
+            if group.kind in self._same_bits or not plan.layers:
                 continue
             one = Group([0], group.images[:1])
-            cut = self._cut(one.images, self._unshared(one))
-            expected = run(split.trunk[:end], cut)
-            found = rows[group.numbers[0]]
-            if not _equal(found, expected):
-                self._give_up(f"for images of {size[1]}x{size[0]} it would change the last bits")
-                return False
-            if not self._compared:
-                # what leaves a layer may be overwritten by the next one, so a copy goes on
-                rest = run((*split.trunk[end:], *split.head), expected.clone())
+            expected = run(split.trunk[:end], self._cut(one.images, self._unshared(one)))
+            same = _equal(rows[group.numbers[0]], expected)
+            self._same_bits[group.kind] = same
+            fine = fine and same
+            if first:
+                first = False
+                rest = run((*split.trunk[end:], *split.head), expected)  # may overwrite `expected`
                 if not _equal(rest, self.model(self._cut(one.images, self._unshared(one)))):
-                    self._give_up("the module computes something else than its parts")
+                    self._split, self._reason = None, "the module is more than its layers"
                     return False
-            self._compared.add(size)
-        return True
-
-    def _give_up(self, reason: str) -> None:
-        self._split = None
-        self.note = f"the views share no layers: {reason}"
+        return fine
 
 
 def _by_image(maps: Tensor, images: int) -> Tensor:

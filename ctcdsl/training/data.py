@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from PIL import Image
 
@@ -32,7 +32,6 @@ class ImageSet(Protocol):
         """What messages call image `index`."""
 
 
-@runtime_checkable
 class Stored(ImageSet, Protocol):
     """Images that lie somewhere as files do."""
 
@@ -40,17 +39,10 @@ class Stored(ImageSet, Protocol):
         """The file of image `index` as it is. Raises `UserError` where it cannot be read."""
 
 
-@runtime_checkable
-class Raw(Protocol):
-    """Images whose pixels need no decoding, or less than Pillow's."""
-
-    def picture(self, index: int) -> Picture:
-        """Image `index`, as RGB. Raises `UserError` where it cannot be read."""
-
-
 def picture(images: ImageSet, index: int) -> Picture:
-    """Image `index` of the set in the form that costs least."""
-    return images.picture(index) if isinstance(images, Raw) else images.image(index)
+    """Image `index` in the form that costs least: a set may have a `picture` beside its `image`."""
+    read: Callable[[int], Picture] = getattr(images, "picture", images.image)
+    return read(index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from PIL import Image
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.augment import Picture
-from ctcdsl.training.decode import decode_content, unreadable
+from ctcdsl.training.decode import decode_content, jpeg_pixels, unreadable
 
 Encoding = Literal["jpeg", "raw"]
 
@@ -72,12 +72,18 @@ class PackedImages:
         return Image.frombytes("RGB", self.size(index), content)
 
     def picture(self, index: int) -> Picture:
-        """The same; pixels that need no decoding as they are in memory, and not verified.
+        """The same as an array where that costs less.
 
-        A CRC of all of an image would take longer than reading the crop that is wanted.
+        Raw pixels are as they are in memory, and not verified: a CRC of all of an image would
+        take longer than reading the crop that is wanted. JPEG is decoded by simplejpeg where that
+        is installed, which need not look for orientation and colours here.
         """
         if self.encoding == "jpeg":
-            return self.image(index)
+            content = self.content(index)
+            pixels = jpeg_pixels(content)
+            if pixels is not None and pixels.shape[1::-1] == self.size(index):
+                return pixels
+            return decode_content(content, self._place(index))
         width, height = self.size(index)
         start = int(self.rows["offset"][index])
         pixels = np.frombuffer(self.file.memory, np.uint8, 3 * width * height, start)

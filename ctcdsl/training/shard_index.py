@@ -95,10 +95,14 @@ def _samples(shard: Path) -> Iterator[tuple[str, int, int, str]]:
                     continue
                 if member.offset_data + member.size > length:
                     raise _bad(shard, "it ends too early")
-                if suffix == _LABEL and (file := tar.extractfile(member)) is not None:
-                    labels[key] = file.read().decode("utf-8", errors="replace").strip()
+                if suffix == _LABEL and (label := tar.extractfile(member)) is not None:
+                    labels[key] = label.read().decode("utf-8", errors="replace").strip()
                 elif suffix.lower() in SUFFIXES:
                     images.append((name, member.offset_data, member.size))
+            with shard.open("rb") as file:
+                file.seek(tar.offset)
+                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                    raise _bad(shard, "it ends too early")  # tarfile passes over that
     except PermissionError:
         raise UserError(
             Diagnostic(
@@ -113,10 +117,10 @@ def _samples(shard: Path) -> Iterator[tuple[str, int, int, str]]:
     if not images:
         raise _bad(shard, "it holds no images")
     for name, offset, size in images:
-        label = labels.get(os.path.splitext(name)[0], os.path.basename(os.path.dirname(name)))
-        if not label:
+        known = labels.get(os.path.splitext(name)[0], os.path.basename(os.path.dirname(name)))
+        if not known:
             raise _bad(shard, f"{name} has no class: neither a {_LABEL} file nor a folder")
-        yield name, offset, size, label
+        yield name, offset, size, known
 
 
 def _bad(shard: Path, why: str) -> UserError:

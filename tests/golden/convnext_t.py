@@ -64,8 +64,8 @@ class Block(nn.Module):
 class ConvNeXtT(nn.Module):
     """ConvNeXt-T: a convolutional network, 3x224x224 images to 1000 classes.
 
-    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws with
-    deviation 0.01, `init="he"` with sqrt(2 / fan-in); norms start as the identity.
+    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws
+    with deviation 0.01, `init="he"` with sqrt(2 / fan-in); norms start as the identity.
     """
 
     def __init__(self, *, init: str = "gaussian") -> None:

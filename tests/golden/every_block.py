@@ -440,7 +440,8 @@ class EveryBlock(nn.Module):
     """every-block: a convolutional network, 3x64x64 images to 10 classes.
 
     Weights start from a zero-mean Gaussian, biases at zero: `init="he"` draws with
-    deviation sqrt(2 / fan-in), `init="gaussian"` with 0.01; norms start as the identity.
+    deviation sqrt(2 / fan-in), `init="gaussian"` with 0.01; norms start as the
+    identity.
     """
 
     def __init__(self, *, init: str = "he") -> None:

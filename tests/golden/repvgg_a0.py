@@ -67,7 +67,8 @@ class RepVGGA0(nn.Module):
     """RepVGG-A0: a convolutional network, 3x224x224 images to 1000 classes.
 
     Weights start from a zero-mean Gaussian, biases at zero: `init="he"` draws with
-    deviation sqrt(2 / fan-in), `init="gaussian"` with 0.01; norms start as the identity.
+    deviation sqrt(2 / fan-in), `init="gaussian"` with 0.01; norms start as the
+    identity.
     """
 
     def __init__(self, *, init: str = "he") -> None:

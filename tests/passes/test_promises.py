@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.ir import Conv, Network, Stage
+from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.ir import Conv, Network, PadRule, Shape, Stage
 from ctcdsl.passes import Contract, Interval, Pass, PassResult, Promise, run_pass, run_passes
 from ctcdsl.passes.controls import RepeatLast
 from ctcdsl.text import Diagnostic, UserError
@@ -154,6 +154,26 @@ def test_what_is_frozen_names_the_pass() -> None:
     assert found.code == "CTC412"
     assert found.message == "`grows` changes the input, which is frozen"
     assert len(run_passes(A, [RepeatLast(times=1)], frozen=tuple(Contract))) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(A.network, classes=7),
+        replace(A.network, pad=PadRule.SAME),
+        replace(A.network, maps=((35, 35), (18, 18))),
+        replace(A.network, maps=((36, 36), (18, 18))),
+        replace(A.network, input=Shape(3, 200, 224)),
+        replace(A.network, input=Shape(4, 224, 224)),
+        replace(A.network, stages=A.network.stages[:2]),
+        replace(A.network, stages=A.network.stages[1:]),
+        replace(A.network, stages=A.network.stages[::-1]),
+        replace(A.network, stages=A.network.stages * 2),
+        replace(A.network, head=replace(A.network.head, layers=())),
+    ],
+)
+def test_what_two_networks_share_is_checked_as_ever(changed: Network) -> None:
+    assert recheck(changed, like=A) == recheck(changed)
 
 
 def test_intervals() -> None:

@@ -145,3 +145,20 @@ def test_options_that_make_no_sense_together(spec: Path, ctcdsl: Any) -> None:
     options = ["--weights", "w", "--weights-out", "x", "-o", "x"]
     result = ctcdsl("rewrite", str(spec), "--pass", "fold-bn", *options)
     assert result.code == 2 and "name one file" in result.err
+
+
+def test_the_newest_checkpoint_of_a_run(spec: Path, ctcdsl: Any, monkeypatch: Any) -> None:
+    from ctcdsl.training import checkpoint
+
+    read: list[Path] = []
+
+    class Found:
+        model = state(spec)
+
+        def __init__(self, path: Path) -> None:
+            read.append(path)
+
+    monkeypatch.setattr(checkpoint, "load", Found)
+    result = ctcdsl("rewrite", str(spec), "--pass", "fold-bn", "--weights", str(spec.parent))
+    assert result.code == 0 and read == [spec.parent]
+    assert "outputs kept" in result.err

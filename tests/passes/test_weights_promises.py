@@ -136,6 +136,15 @@ class Inside:
         return self.deepen.carry(before, after, weights)
 
 
+def test_outputs_that_are_no_numbers_cannot_be_compared() -> None:
+    step = run_pass(one(small("(3,8) 2/2 (3,8)")), DelaySubsample())
+    weights = random_weights(step.before)
+    weights["head.fc"]["bias"] += float("nan")
+    assert verify_outputs(step, weights).difference is None
+    with pytest.raises(UserError, match="outputs cannot be compared"):
+        verify_outputs(step._replace(applied=LiesAboutOutputs()), weights)
+
+
 def test_tensors_of_which_the_shape_changes_are_refused() -> None:
     spec = small("(3,8) max(3,p0,ceil)/2 (3,8)\nhead: drop(0.1) fc", side=66)
     step = run_pass(one(spec), DelaySubsample())

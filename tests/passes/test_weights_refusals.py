@@ -14,6 +14,7 @@ from rewriting import after
     ("spec", "applied", "code", "place"),
     [
         (small("(3,8)"), "fold-bn", "CTC405", None),
+        (small("(3,8,bare)", style="conv-bn-relu"), "fold-bn", "CTC405", None),
         (small("(3,8)", style="bn-relu-conv"), "fold-bn", "CTC405", None),
         (small("(3,8) bn", style="conv-ln-relu"), "fold-bn", "CTC405", None),
         (small("(3,8) { (3,8) | (1,8) }"), "repvgg-fuse", "CTC405", None),

@@ -70,7 +70,7 @@ def test_pixels_of_a_raw_pack_are_cut_as_a_decoded_image_is(size: tuple[int, int
             training_view(each, choice, crop=(20, 18), shorter=shorter, anywhere=True)
             for each in (image, raw)
         ]
-        assert np.array_equal(*cuts)
+        assert np.array_equal(cuts[0], cuts[1])
         assert np.array_equal(scaled(image, shorter), scaled(raw, shorter))
 
 

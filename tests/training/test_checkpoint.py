@@ -1,31 +1,51 @@
 import errno
+import json
 import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import FileIO
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 import torch
 
 from ctcdsl.text.files import write_whole
 from ctcdsl.training.checkpoint import (
-    FILE,
     Checkpoint,
+    Progress,
     load,
     require_identity,
     restore_model,
     restore_rng,
     rng_states,
-    save,
+    write,
 )
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.descent import Descent
+from ctcdsl.training.log import Row
+from ctcdsl.training.manifest import digested, read
+from ctcdsl.training.shelf import Shelf
 from tiny import identity, refused, said, tiny_net, tiny_recipe
 
 STATISTICS = Statistics((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+
+ROW = Row(
+    epoch=1,
+    steps=4,
+    images=27,
+    learning_rate=0.1,
+    train_loss=1 / 3,
+    train_top1_error=0.5,
+    test_loss=2 / 3,
+    test_top1_error=0.25,
+    test_top5_error=0.0,
+    images_per_second=100.0,
+    data_wait=0.1,
+    seconds=3.0,
+)
 
 
 def checkpoint(epoch: int = 4, classes: tuple[str, ...] = ("a", "b", "c")) -> Checkpoint:
@@ -34,7 +54,7 @@ def checkpoint(epoch: int = 4, classes: tuple[str, ...] = ("a", "b", "c")) -> Ch
         identity=identity(classes),
         recipe=recipe,
         statistics=STATISTICS,
-        epoch=epoch,
+        progress=Progress(epoch=epoch, step=2, loss=0.1, rows=[ROW]),
         model=model.state_dict(),
         optimizer=Descent(model, recipe, torch.device("cpu")).optimizer.state_dict(),
         rng=rng_states(),
@@ -42,21 +62,27 @@ def checkpoint(epoch: int = 4, classes: tuple[str, ...] = ("a", "b", "c")) -> Ch
 
 
 def _files(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     saved = checkpoint()
-    save(tmp_path / FILE, saved)
-    found = load(tmp_path / FILE)
-    for name in ("identity", "recipe", "statistics", "epoch", "version"):
+    write(tmp_path / "1", saved)
+    found = load(tmp_path / "1")
+    for name in ("identity", "recipe", "statistics", "progress", "version"):
         assert getattr(found, name) == getattr(saved, name), name
-    assert found.model.keys() == saved.model.keys()
+    assert set(found.model) == set(saved.model)
     assert all(torch.equal(found.model[key], saved.model[key]) for key in saved.model)
     torch.rand(3)
     restore_rng(found)
     assert torch.equal(torch.get_rng_state(), saved.rng[0])
-    assert _files(tmp_path) == [FILE], "no temporary file stays"
+    assert _files(tmp_path) == ["1"], "no temporary folder stays"
+    assert _files(tmp_path / "1") == ["manifest.json", "state.pt", "weights.safetensors"]
+    manifest = json.loads((tmp_path / "1" / "manifest.json").read_text())
+    assert (manifest["epoch"], manifest["step"], manifest["test_top1_error"]) == (4, 2, None)
+    for name, of in manifest["files"].items():
+        content = (tmp_path / "1" / name).read_bytes()
+        assert (len(content), sha256(content).hexdigest()) == (of["bytes"], of["sha256"])
 
 
 def test_the_identity_knows_its_spec() -> None:
@@ -117,37 +143,64 @@ def _missing(path: Path) -> None:
     pass
 
 
-def _directory(path: Path) -> None:
+def _empty_folder(path: Path) -> None:
     path.mkdir()
 
 
-def _empty(path: Path) -> None:
+def _empty_file(path: Path) -> None:
     path.touch()
 
 
-def _text(path: Path) -> None:
-    path.write_text("epoch 4\n" * 100)
+def _older(path: Path) -> None:
+    path.mkdir()
+    torch.save({"format": 1}, path / "checkpoint.pt")
+
+
+def _no_manifest(path: Path) -> None:
+    write(path, checkpoint())
+    (path / "manifest.json").unlink()
+
+
+def _no_state(path: Path) -> None:
+    write(path, checkpoint())
+    (path / "state.pt").unlink()
 
 
 def _truncated(path: Path) -> None:
-    save(path, checkpoint())
-    path.write_bytes(path.read_bytes()[:-1000])
+    write(path, checkpoint())
+    weights = path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
 
 
 def _flipped(path: Path) -> None:
-    save(path, checkpoint())
-    data = bytearray(path.read_bytes())
-    place = data.index(load(path).model["0.weight"].numpy().tobytes())
-    data[place + 10] ^= 1
-    path.write_bytes(data)
+    write(path, checkpoint())
+    weights = path / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-50] ^= 1
+    weights.write_bytes(data)
+
+
+def _with_state(path: Path, content: object) -> None:
+    """A folder whose manifest agrees with a state that is none."""
+    write(path, checkpoint())
+    torch.save(content, path / "state.pt")
+    _sign(path)
+
+
+def _sign(path: Path) -> None:
+    names = ("weights.safetensors", "state.pt")
+    manifest = read(path)
+    contents = {name: (path / name).read_bytes() for name in names}
+    signed = replace(manifest, files=digested(contents))
+    (path / "manifest.json").write_bytes(signed.as_bytes())
 
 
 def _foreign(path: Path) -> None:
-    torch.save({"state_dict": tiny_net().state_dict()}, path)
+    _with_state(path, {"state_dict": tiny_net().state_dict()})
 
 
 def _tensor(path: Path) -> None:
-    torch.save(torch.zeros(3), path)
+    _with_state(path, torch.zeros(3))
 
 
 class _Trap:
@@ -156,34 +209,42 @@ class _Trap:
 
 
 def _malicious(path: Path) -> None:
-    torch.save({"format": 1, "model": _Trap()}, path)
+    _with_state(path, {"progress": _Trap()})
+
+
+def _of_another(path: Path) -> None:
+    write(path, checkpoint())
+    other = path.with_name("other")
+    write(other, checkpoint(epoch=5))
+    (path / "state.pt").write_bytes((other / "state.pt").read_bytes())
+    _sign(path)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        *(_missing, _directory, _empty, _text, _truncated, _flipped),
-        *(_foreign, _tensor, _malicious),
+        *(_missing, _empty_folder, _empty_file, _older, _no_manifest, _no_state, _truncated),
+        *(_flipped, _foreign, _tensor, _malicious, _of_another),
     ],
 )
 def test_what_is_no_checkpoint_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make(tmp_path / FILE)
+    make(tmp_path / "1")
     with refused("CTC610") as problems:
-        load(tmp_path / FILE)
-    assert str(tmp_path / FILE) in said(problems[0])
+        load(tmp_path / "1")
+    assert str(tmp_path / "1") in said(problems[0])
     assert "weights_only" not in said(problems[0]), "torch's advice to load it all the same"
     assert not (tmp_path / "trapped").exists(), "code from the file ran"
 
 
 def test_a_later_format_names_the_version_that_reads_it(tmp_path: Path) -> None:
-    save(tmp_path / FILE, checkpoint())
-    content = torch.load(tmp_path / FILE, weights_only=True)
-    torch.save({**content, "format": 2, "version": "9.1"}, tmp_path / FILE)
+    write(tmp_path / "1", checkpoint())
+    later = replace(read(tmp_path / "1"), format=3, version="9.1")
+    (tmp_path / "1" / "manifest.json").write_bytes(later.as_bytes())
     with refused("CTC610") as problems:
-        load(tmp_path / FILE)
+        load(tmp_path / "1")
     assert "9.1" in said(problems[0])
 
 
@@ -199,14 +260,14 @@ def _full_disk(limit: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    save(tmp_path / FILE, checkpoint(epoch=1))
+    shelf = Shelf(tmp_path, keep=1)
+    shelf.add(checkpoint(epoch=1))
     with _full_disk(2000), refused("CTC608") as problems:
-        save(tmp_path / FILE, checkpoint(epoch=2))
+        shelf.add(checkpoint(epoch=2))
     assert "too large" in problems[0].message, "the system's own words"
-    assert str(tmp_path / FILE) in said(problems[0])
-    assert "untouched" in said(problems[0])
-    assert load(tmp_path / FILE).epoch == 1
-    assert _files(tmp_path) == [FILE]
+    assert "000002/weights.safetensors" in said(problems[0])
+    assert load(tmp_path).progress.epoch == 1
+    assert _files(tmp_path / "checkpoints") == ["000001"]
 
 
 def _no_space(*arguments: object) -> None:
@@ -231,38 +292,41 @@ def test_a_write_that_fails_leaves_what_was_there(
     assert _files(tmp_path) == ["log.csv"]
 
 
-def test_ctrl_c_while_writing_leaves_what_was_there(tmp_path: Path) -> None:
-    save(tmp_path / FILE, checkpoint(epoch=1))
+@pytest.mark.parametrize("call", ["fsync", "rename", "makedirs"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    shelf = Shelf(tmp_path, keep=1)
+    shelf.add(checkpoint(epoch=1))
 
-    def interrupted(file: IO[bytes]) -> None:
-        file.write(b"half")
-        raise KeyboardInterrupt
+    def fail(*arguments: object, **others: object) -> None:
+        raise OSError(code, os.strerror(code))
 
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(tmp_path / FILE, interrupted)
-    assert load(tmp_path / FILE).epoch == 1
-    assert _files(tmp_path) == [FILE]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with refused("CTC608") as problems:
+            shelf.add(checkpoint(epoch=2))
+    assert os.strerror(code).lower() in problems[0].message
+    assert load(tmp_path).progress.epoch == 1
+    assert _files(tmp_path / "checkpoints") == ["000001"]
 
 
-def test_ctrl_c_inside_torchs_writer_is_still_ctrl_c(
+def test_ctrl_c_while_writing_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctcdsl.text.files.open", _Breaking, raising=False)
-    with pytest.raises(KeyboardInterrupt):
-        save(tmp_path / FILE, checkpoint())
-    assert _files(tmp_path) == []
+    shelf = Shelf(tmp_path, keep=1)
+    shelf.add(checkpoint(epoch=1))
 
+    def interrupted(descriptor: int) -> None:
+        raise KeyboardInterrupt
 
-class _Breaking(FileIO):
-    """A file whose third write is interrupted."""
-
-    writes = 0
-
-    def write(self, data: Any) -> int:
-        self.writes += 1
-        if self.writes == 3:
-            raise KeyboardInterrupt
-        return super().write(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shelf.add(checkpoint(epoch=2))
+    assert load(tmp_path).progress.epoch == 1
+    assert _files(tmp_path / "checkpoints") == ["000001"]
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
     velocity = torch.zeros_like(weights)
     for rate in (0.3, 0.3, 0.03):
         descent.set_rate(rate)
-        descent.step(Batch(pixels, labels, torch.randn(2, 3)), statistics)
+        descent.step(Batch(pixels, labels, torch.randn(2, 3), torch.tensor([True, False])), statistics)
         error = (inputs @ weights.T).softmax(1) - torch.eye(2)
         velocity = 0.5 * velocity + error.T @ inputs / 2 + 0.1 * weights
         weights = weights - rate * velocity
@@ -76,6 +76,6 @@ def test_a_loss_that_is_not_finite_changes_no_weight() -> None:
     descent = Descent(model, tiny_recipe(), CPU)
     before = [each.detach().clone() for each in model.parameters()]
     pixels, labels = torch.zeros(2, 3, 12, 12, dtype=torch.uint8), torch.tensor([0, 1])
-    loss, _ = descent.step(Batch(pixels, labels, torch.full((2, 3), torch.inf)), measure(TRAIN, 3))
-    assert not np.isfinite(loss)
+    batch = Batch(pixels, labels, torch.full((2, 3), torch.inf), torch.tensor([True, False]))
+    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3)).loss)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))

@@ -31,9 +31,11 @@ def test_training_learns_and_keeps_its_books(tmp_path: Path) -> None:
     assert rows[-1].images == 8 * 27
     assert [row.learning_rate for row in rows] == [0.02] * 6 + [0.002] * 2
     assert recorder.rows == list(rows) == list(log.read(outcome.run))
-    assert sorted(path.name for path in outcome.run.iterdir()) == [FILE, log.CSV, log.JSONL]
+    names = sorted(path.name for path in outcome.run.iterdir())
+    assert names == [".lock", "checkpoints", log.CSV, log.JSONL]
     saved = load(outcome.checkpoint)
-    assert (saved.epoch, saved.recipe, saved.identity) == (8, recipe, identity())
+    assert saved.rows == rows
+    assert (saved.progress.epoch, saved.recipe, saved.identity) == (8, recipe, identity())
     assert saved.statistics == outcome.statistics == measure(TRAIN, 1000)
 
 
@@ -116,3 +118,27 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     run_training(tmp_path / "alone", tiny_recipe(epochs=1))
     run_training(tmp_path / "helped", tiny_recipe(epochs=1, workers=1))
     assert same_weights(tmp_path / "alone", tmp_path / "helped")
+
+
+def test_the_rate_is_a_function_of_images_seen() -> None:
+    schedule = Schedule(((1, 0.1), (2, 0.01)))
+    assert [schedule.rate_after(seen, 27) for seen in (0, 26, 27, 80, 81, 999)] == [
+        *(0.1, 0.1, 0.01, 0.01, 0.01, 0.01)
+    ]
+
+
+def test_accumulating_keeps_the_batch(tmp_path: Path) -> None:
+    model = tiny_net(dropout=0.0)
+    whole = run_training(tmp_path / "whole", tiny_recipe(epochs=2), model=model)
+    for parts in (2, 3, 7, 100):
+        run = tmp_path / str(parts)
+        recipe = tiny_recipe(epochs=2, accumulate=parts)
+        found = run_training(run, recipe, model=tiny_net(dropout=0.0))
+        assert found.rows[-1].train_loss == pytest.approx(whole.rows[-1].train_loss, rel=1e-5)
+        one, other = load(tmp_path / "whole").model, load(run).model
+        assert all(torch.allclose(one[key], other[key], atol=1e-6) for key in one), parts
+
+
+def test_a_run_may_go_on_in_smaller_parts(tmp_path: Path) -> None:
+    run_training(tmp_path, tiny_recipe(epochs=1))
+    assert len(run_training(tmp_path, tiny_recipe(epochs=2, accumulate=2), resume=True).rows) == 2

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from ctcdsl.text.diagnostic import InternalError
 from ctcdsl.training import log
-from ctcdsl.training.checkpoint import load
+from ctcdsl.training.checkpoint import Checkpoint, load
 from ctcdsl.training.decode import decode
+from ctcdsl.training.shelf import Shelf
 from runs import run_training
 from tiny import Blots, Recorder, identity, refused, said, tiny_net, tiny_recipe
 
@@ -35,10 +36,10 @@ def test_a_loss_that_is_not_finite_stops_training(tmp_path: Path) -> None:
     with refused("CTC609") as found:
         run_training(tmp_path, model=NanAt(batch=4 + 3))
     text = said(found[0])
-    for word in ("nan", "epoch 2, step 3", "checkpoint is of epoch 1", "learning rate"):
+    for word in ("nan", "epoch 2, step 3", "last checkpoint is of epoch 1", "learning rate"):
         assert word in text
     saved = load(tmp_path)
-    assert saved.epoch == 1
+    assert saved.progress.epoch == 1
     assert all(value.isfinite().all() for value in saved.model.values())
 
 
@@ -47,28 +48,34 @@ def test_weights_that_break_in_the_last_step_are_not_saved(tmp_path: Path) -> No
     with refused("CTC609") as found:
         run_training(tmp_path, recipe)
     assert "test after epoch 1" in found[0].message
-    assert load(tmp_path).epoch == 0
+    assert load(tmp_path).progress.epoch == 0
 
 
 def test_a_disk_that_fills_up_in_training_leaves_the_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace_file, calls = os.replace, []
+    write = Shelf.add
 
-    def full(temporary: str, target: str) -> None:
-        calls.append(target)
-        if len(calls) == 7:  # initial checkpoint, then two logs and a checkpoint an epoch
-            raise OSError(28, "No space left on device")
-        replace_file(temporary, target)
+    def full(shelf: Shelf, checkpoint: Checkpoint) -> Path:
+        if checkpoint.progress.epoch == 2:
+            monkeypatch.setattr(os, "fsync", _no_space)
+        return write(shelf, checkpoint)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
+        patch.setattr(Shelf, "add", full)
         with refused("CTC608") as found:
             run_training(tmp_path)
-    assert FILE in said(found[0])
-    assert load(tmp_path).epoch == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, log.CSV, log.JSONL]
+    monkeypatch.undo()
+    assert "checkpoints/000003/" in said(found[0])
+    assert load(tmp_path).progress.epoch == 1
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
+        *("000001", "000002", "best")
+    ]
     assert len(run_training(tmp_path, resume=True).rows) == 3
+
+
+def _no_space(descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path: Path) -> None:
@@ -81,11 +88,14 @@ def test_a_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path: P
 
 def test_a_trained_run_is_not_trained_over(tmp_path: Path) -> None:
     run_training(tmp_path)
-    before = (tmp_path).read_bytes()
+    before = load(tmp_path)
     with refused("CTC614") as found:
         run_training(tmp_path)
     assert "--resume" in said(found[0])
-    assert (tmp_path).read_bytes() == before
+    (tmp_path / log.JSONL).unlink()
+    with refused("CTC614"):
+        run_training(tmp_path)
+    assert load(tmp_path).path == before.path
 
 
 def test_resuming_needs_the_same_recipe_spec_and_classes(tmp_path: Path) -> None:
@@ -135,10 +145,12 @@ def test_a_bad_image_ends_training_with_its_name(tmp_path: Path) -> None:
     assert "bad.jpg" in said(found[0])
 
 
-def test_a_damaged_log_is_said(tmp_path: Path) -> None:
-    run_training(tmp_path)
+def test_a_damaged_log_is_said_and_mended(tmp_path: Path) -> None:
+    before = run_training(tmp_path).rows
     path = tmp_path / log.JSONL
     path.write_text(path.read_text() + '{"epoch": 4}\n')
     with refused("CTC610") as found:
-        run_training(tmp_path, resume=True)
+        log.read(tmp_path)
     assert "line 4" in found[0].message
+    run_training(tmp_path, resume=True)
+    assert log.read(tmp_path) == before, "a checkpoint holds the log, too"

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.colour import Statistics, measure
-from ctcdsl.training.ten_view import VIEW_NAMES, Scores, Views, centre_view, evaluate, views
+from ctcdsl.training.scores import Scores
+from ctcdsl.training.ten_view import evaluate
+from ctcdsl.training.views import VIEW_NAMES, Views, centre_view, views
 from tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 CPU = torch.device("cpu")

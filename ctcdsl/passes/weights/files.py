@@ -53,5 +53,5 @@ def rounded(weights: Weights, precision: torch.dtype) -> Weights:
 
 
 def _unreadable(path: str, message: str) -> UserError:
-    hint = "give a .safetensors file, or the checkpoint.pt of `ctcdsl train`"
+    hint = "give a .safetensors file, or the folder of a run of `ctcdsl train`"
     return UserError(Diagnostic(code="CTC409", message=message, path=path, hints=(hint,)))

@@ -202,7 +202,7 @@ def _misfit(
         code="CTC408",
         message=f"the weights are not those of `{checked.name}`: they {what}",
         notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
-        hints=("take the spec that the weights were trained with; `ctcdsl compile` names them",),
+        hints=("take the spec they were trained with: in the folder of a run that is spec.ctc",),
     )
 
 

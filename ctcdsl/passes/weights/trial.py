@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
 
 import torch
 from torch import Tensor
@@ -52,8 +52,12 @@ def outputs(checked: CheckedNetwork, weights: Weights, images: Tensor) -> Tensor
 
 
 def difference(before: Tensor, after: Tensor) -> float | None:
-    """The largest difference over the largest value; None between tensors of other shapes."""
+    """The largest difference over the largest value; None where it is no number.
+
+    That is so between tensors of different shapes, and where weights are so large, or no
+    numbers themselves, that outputs are not finite.
+    """
     if before.shape != after.shape:
         return None
-    largest = float((before - after).abs().max())
-    return largest / (float(before.abs().max()) or 1.0)
+    found = float((before - after).abs().max()) / (float(before.abs().max()) or 1.0)
+    return found if isfinite(found) else None

@@ -142,6 +142,18 @@ def test_pluses_and_times_are_canonical() -> None:
     )
 
 
+def test_comments_in_any_script_and_primes_are_kept() -> None:
+    spec = "net J′  # größer — 畳み込み\npad paper\n(7,64)/2 3/3 (2,128)×2 # × 2"
+    new = text(spec, "size-for-depth:stage=2,to=3")
+    assert new == "net J′  # größer — 畳み込み\npad paper\n(7,64)/2 3/3 (3,128)  # × 2\n"
+
+
+def test_a_line_that_grows_long_is_continued() -> None:
+    new = text("# long\n(7,64)/2 3/3 (3,128)x2 2/2 (2,256)x6  # nin", "nin")
+    assert len(new.splitlines()) == 3 and new.splitlines()[1].endswith(" \\")
+    assert new.endswith("(2,256)+(1,256)  # nin\n")
+
+
 # ------------------------------------------------------------------- parameters
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from ctcdsl.text import UserError
 from rewriting import paper, step
 
@@ -108,6 +109,17 @@ def test_passes_that_do_not_apply(row: str, applied: str, code: str, place: str)
 def test_a_stage_is_suggested() -> None:
     with pytest.raises(UserError, match="no stage conv4"):
         step(paper("conv1: (7,64)/2 3/3\nconv2: (5,128)"), "depth-for-size:stage=conv4,to=3")
+
+
+PAGES = sorted((ROOT / "ctcdsl" / "explain").glob("CTC4*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_pages_show_what_they_explain(page: Path, ctcdsl: Any) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    examples = [line[11:] for line in lines if line.startswith("    ctcdsl rewrite specs/")]
+    for example in examples:
+        assert f"error[{page.stem}]" in ctcdsl(*example.split()).err
 
 
 # ---------------------------------------------------------------------- within

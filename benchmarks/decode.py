@@ -1,0 +1,178 @@
+"""Images a second from a folder to batches: the usual way, from files, and from packs.
+
+python benchmarks/decode.py FOLDER [--seconds 2] [--rounds 3]
+
+FOLDER holds images, at any depth; they are read from memory after the first round, since this
+measures decoding and not the disk. Every way scales the shorter side to 256 and cuts 224 x 224.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ctcdsl.training import decode
+from ctcdsl.training.augment import scaled_size
+from ctcdsl.training.batches import training_batches
+from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
+from ctcdsl.training.data import ImageSet
+from ctcdsl.training.decode import SUFFIXES
+from ctcdsl.training.folders import ImageFolder
+from ctcdsl.training.packing import Form, pack
+from ctcdsl.training.packs import Encoding, open_pack
+from ctcdsl.training.recipe import Recipe
+
+BATCH, CROP, SHORTER = 50, 224, 256
+simplejpeg = decode.simplejpeg
+Epochs = Callable[[int], Iterable[int]]
+"""The sizes of an epoch's batches."""
+
+
+class Usual(Dataset[tuple[Tensor, int]]):
+    """What torchvision's transforms do: decode, resize all, crop, flip, to float, normalise."""
+
+    def __init__(self, folder: ImageFolder) -> None:
+        self._folder = folder
+        self._mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+        self._deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+
+    def __len__(self) -> int:
+        return len(self._folder)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        with Image.open(self._folder.root / self._folder.files[index]) as file:
+            image = file.convert("RGB")
+        image = image.resize(scaled_size(*image.size, SHORTER), Image.Resampling.BILINEAR)
+        left = int(torch.randint(image.width - CROP + 1, ()))
+        top = int(torch.randint(image.height - CROP + 1, ()))
+        image = image.crop((left, top, left + CROP, top + CROP))
+        if torch.rand(()) < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        values = pixels.to(torch.float32).div(255)
+        return values.sub_(self._mean).div_(self._deviation), self._folder.label(index)
+
+
+def usual(folder: ImageFolder, workers: int) -> Epochs:
+    loader = DataLoader(
+        Usual(folder), BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+    )
+
+    def epoch(number: int) -> Iterator[int]:
+        for values, _ in loader:
+            yield len(values)
+
+    return epoch
+
+
+def ours(
+    images: ImageSet, workers: int, colours: Statistics | None = None, *, fast: bool = False
+) -> Epochs:
+    """Batches of uint8 as they go to a device; with `colours` also what the device does, here.
+
+    `fast` decodes packs by simplejpeg, where it is installed.
+    """
+    recipe = Recipe(batch=BATCH, workers=workers, resize=SHORTER)
+
+    def epoch(number: int) -> Iterator[int]:
+        decode.simplejpeg = simplejpeg if fast else None
+        for batch in training_batches(images, recipe, crop=(CROP, CROP), epoch=number):
+            if colours is not None:
+                shift = colour_shift(batch.draws, colours, recipe.colour_sigma)
+                network_input(batch.pixels, colours, recipe.pixel_divisor, shift, batch.mirrored)
+            yield len(batch.labels)
+
+    return epoch
+
+
+def rate(epochs: Epochs, seconds: float, clock: Callable[[], float]) -> float:
+    """Images a second over whole epochs, at least `seconds` of them."""
+    images, number, began = 0, 1, clock()
+    while clock() - began < seconds:
+        images += sum(epochs(number))
+        number += 1
+    return images / (clock() - began)
+
+
+def every_image(root: Path) -> ImageFolder:
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = tuple(str(path.relative_to(root)) for path in paths)
+    return ImageFolder(root, ("all",), files, (0,) * len(files))
+
+
+def packed(folder: ImageFolder, out: Path, encoding: Encoding) -> ImageSet:
+    form = Form(encoding=encoding, shorter=SHORTER)
+    nothing: Callable[..., None] = lambda *each: None  # noqa: E731
+    parts = {"all": folder}
+    pack(parts, out, form, workers=2, max_corrupt=0.0, replaced=nothing, progress=nothing)
+    return open_pack(out)["all"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = every_image(given.folder)
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as name:
+        jpeg = packed(folder, Path(name) / "jpeg", "jpeg")
+        raw = packed(folder, Path(name) / "raw", "raw")
+        sizes = {each: os.path.getsize(Path(name) / each) / 1e3 for each in ("jpeg", "raw")}
+        colours = measure(folder, 50)
+        print(
+            f"{len(folder)} images; KB each: "
+            + ", ".join(f"{kind} pack {size / len(folder):.0f}" for kind, size in sizes.items())
+        )
+        rates: dict[tuple[str, int], list[float]] = {}
+        for _ in range(given.rounds):
+            for count in (1, 2):
+                os.sched_setaffinity(0, cores[:count])
+                workers = 0 if count == 1 else count
+                decode.simplejpeg = simplejpeg
+                ways = {
+                    "usual: Pillow, float on the CPU, DataLoader": usual(folder, workers),
+                    "ctcdsl, JPEG files": ours(folder, workers),
+                    "ctcdsl, JPEG pack": ours(jpeg, workers),
+                    **{
+                        f"ctcdsl, JPEG pack by simplejpeg {version}": ours(jpeg, workers, fast=True)
+                        for name, version in decode.decoders().items()
+                        if name == "simplejpeg"
+                    },
+                    "ctcdsl, raw pack": ours(raw, workers),
+                    "ctcdsl, JPEG files, to network input": ours(folder, workers, colours),
+                    "ctcdsl, JPEG pack, to network input": ours(jpeg, workers, colours),
+                    "ctcdsl, raw pack, to network input": ours(raw, workers, colours),
+                }
+                # One core by its own time, which others on the machine do not change; two by the
+                # clock on the wall, since the usual way's workers are processes.
+                clock = time.process_time if count == 1 else time.perf_counter
+                for way, epochs in ways.items():
+                    rates.setdefault((way, count), []).append(rate(epochs, given.seconds, clock))
+    print("\n| images a second (median) | one core | ratio | two cores | ratio |")
+    print("|---|---:|---:|---:|---:|")
+    ways_in_order = list(dict.fromkeys(way for way, _ in rates))
+    for way in ways_in_order:
+        cells = []
+        for count in (1, 2):
+            mine, base = rates[way, count], rates[ways_in_order[0], count]
+            ratio = statistics.median(map(float.__truediv__, mine, base))
+            cells += [f"{statistics.median(mine):,.0f}", f"{ratio:.1f}"]
+        print(f"| {way} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`ctcdsl data`: what it finds in images, and packs that training takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tiny import blot, write_folder
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A data set with one of everything."""
+    root = tmp_path / "data"
+    write_folder(root / "train", 3, size=(40, 30))
+    write_folder(root / "val", 1, size=(30, 41))
+    train = root / "train"
+    (train / "amber" / "0.jpg").write_bytes((train / "amber" / "0.jpg").read_bytes()[:300])
+    blot(0, (40, 30), 7).convert("L").save(train / "amber" / "grey.jpg")
+    blot(0, (40, 30), 8).convert("CMYK").save(train / "blue" / "ink.jpg")
+    blot(0, (40, 12), 9).save(train / "blue" / "flat.png")
+    blot(0, (40, 30), 10).save(train / "cyan" / "called.jpg", "PNG")
+    shutil.copy(train / "cyan" / "1.jpg", train / "cyan" / "again.jpg")
+    shutil.copy(train / "cyan" / "2.jpg", root / "val" / "amber" / "leaked.jpg")
+    return root
+
+
+def test_check_names_what_is_odd(ctcdsl: Any, odd: Path) -> None:
+    result = ctcdsl("data", "check", str(odd), "--crop", "20", "--format", "json")
+    assert result.code == 1
+    found = json.loads(result.out)
+    train, test = found["parts"]["train"], found["parts"]["test"]
+    assert (train["images"], test["images"]) == (14, 4)
+    assert train["per_class"] == {"amber": 4, "blue": 5, "cyan": 5}
+    assert test["per_class"] == {"amber": 2, "blue": 1, "cyan": 1}
+    [[name, reason]] = train["corrupt"]
+    assert name == "amber/0.jpg"
+    assert "cannot read the image" in reason
+    assert train["greyscale"] == ["amber/grey.jpg"]
+    assert train["cmyk"] == ["blue/ink.jpg"]
+    assert train["tiny"] == [["blue/flat.png", 40, 12]]
+    assert train["mislabelled"] == [["cyan/called.jpg", "PNG"]]
+    assert not any(test[kind] for kind in ("corrupt", "greyscale", "cmyk", "tiny", "mislabelled"))
+    assert sorted(map(sorted, found["duplicates"])) == [
+        ["test/amber/leaked.jpg", "train/cyan/2.jpg"],
+        ["train/cyan/1.jpg", "train/cyan/again.jpg"],
+    ]
+    assert found["duplicates_across"] == 1
+
+
+def test_check_in_words(ctcdsl: Any, odd: Path) -> None:
+    shown = [
+        ctcdsl("data", "check", str(odd), "--crop", "20", "--workers", str(workers))
+        for workers in (0, 3)
+    ]
+    assert shown[0].out == shown[1].out
+    text = shown[0].out
+    for line in (
+        "train: 14 images in 3 classes, 4 to 5 a class",
+        "  corrupt: 1",
+        "  greyscale: 1",
+        "    amber/grey.jpg",
+        "  CMYK: 1",
+        "  smaller than 20: 1",
+        "    blue/flat.png: 40x12",
+        "  other format than the name says: 1",
+        "    cyan/called.jpg: PNG",
+        "test: 4 images in 3 classes, 1 to 2 a class",
+        "duplicates: 2 images are there more than once, 1 of them in several splits or classes",
+    ):
+        assert line in text.splitlines(), text
+    (odd / "train" / "amber" / "0.jpg").unlink()
+    result = ctcdsl("data", "check", str(odd))
+    assert result.code == 0, "odd is not wrong"
+    assert "    and 8 more" in result.out.splitlines(), "all 13 images are smaller than 224"
+
+
+@pytest.mark.parametrize("raw", [(), ("--raw",)])
+def test_a_pack_is_checked_too(ctcdsl: Any, tmp_path: Path, raw: tuple[str, ...]) -> None:
+    write_folder(tmp_path / "data", 5)
+    pack = tmp_path / "pack"
+    result = ctcdsl("data", "pack", str(tmp_path / "data"), str(pack), "--shorter", "12", *raw)
+    assert result.code == 0, result.err
+    assert result.out.startswith(f"{pack}: 15 images")
+    assert ctcdsl("data", "check", str(pack), "--crop", "12").code == 0
+    content = bytearray(pack.read_bytes())
+    content[100] ^= 0x55
+    pack.write_bytes(content)
+    result = ctcdsl("data", "check", str(pack), "--crop", "12")
+    assert result.code == 1
+    assert "amber/0.jpg: cannot read the image: its bytes in the pack are damaged" in result.out
+    result = ctcdsl("data", "pack", str(tmp_path / "data"), str(pack))
+    assert result.code == 1 and "CTC634" in result.err
+
+
+def test_packing_says_what_it_leaves_out(ctcdsl: Any, odd: Path, tmp_path: Path) -> None:
+    result = ctcdsl("data", "pack", str(odd), str(tmp_path / "pack"))
+    assert result.code == 1 and "CTC631" in result.err
+    result = ctcdsl("data", "pack", str(odd), str(tmp_path / "pack"), "--max-corrupt", "0.1")
+    assert result.code == 0
+    assert "warning: amber/0.jpg is left out" in result.err
+    assert "17 images" in result.out and "1 left out" in result.out
+
+
+def test_what_is_no_data_is_refused(ctcdsl: Any, tmp_path: Path) -> None:
+    for arguments in (("check", tmp_path), ("pack", tmp_path, tmp_path / "out")):
+        result = ctcdsl("data", *map(str, arguments))
+        assert result.code == 1 and "CTC601" in result.err
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    assert "CTC601" in ctcdsl("data", "check", str(tmp_path / "a.png")).err
