@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
 
 from ctcdsl.check.advice import no_rule, too_large
 from ctcdsl.check.checked import CheckedNetwork, Placed
+from ctcdsl.check.joins import Chain, after, agree, end_activation, shortcut, without_end
+from ctcdsl.check.naming import names
 from ctcdsl.check.padding import PaddingRule, slide
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import (
-    Activate,
-    Activation,
     Block,
     Branch,
     Conv,
@@ -30,10 +27,6 @@ from ctcdsl.ir import (
     Sides,
     SpatialPyramid,
 )
-from ctcdsl.ir.notation import word
-from ctcdsl.text import Label, Span
-
-Chain = tuple[Placed, ...]
 
 
 class Placer:
@@ -147,32 +140,31 @@ class Placer:
     def _block(self, name: str, stage: int, block: Block, shape: Shape) -> Placed | None:
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
-        activation = self._end_activation(block) if adds else None
+        activation = end_activation(block, self._problems) if adds else None
         chains: list[Chain] = []
         kept: list[Branch] = []
         fine = True
         for index, branch in enumerate(block.branches, start=1):
             prefix = f"{name}.branch{index}" if several else name
-            nodes = _without_end(branch.nodes, activation)
+            nodes = without_end(branch.nodes, activation)
             chain = self._chain(prefix, stage, nodes, shape, inner=True)
             if chain is None:
                 fine = False
-            elif (
-                not branch.optional or not fine or _after(chain, shape) == _after(chains[0], shape)
-            ):
+            elif not branch.optional or not fine or after(chain, shape) == after(chains[0], shape):
                 chains.append(chain)
                 kept.append(branch)
-        if not fine or not self._agree(block, kept, chains, shape):
+        if not fine or not agree(block, kept, chains, shape, self._problems):
             return None
-        shortcut = adds and not several
-        if shortcut:
-            chain = self._shortcut(name, stage, block, chains[0], shape)
+        alone = adds and not several
+        if alone:
+            style = self._network.style
+            chain = shortcut(name, stage, block, chains[0], shape, style, self._problems)
             if chain is None:
                 return None
             chains.append(chain)
-        output = _after(chains[0], shape)
+        output = after(chains[0], shape)
         if not adds:
-            channels = sum(_after(chain, shape).channels for chain in chains)
+            channels = sum(after(chain, shape).channels for chain in chains)
             output = output._replace(channels=channels)
         return Placed(
             name,
@@ -181,79 +173,9 @@ class Placer:
             shape,
             output,
             branches=tuple(chains),
-            shortcut=shortcut,
+            shortcut=alone,
             activation=activation,
         )
-
-    def _end_activation(self, block: Block) -> Activation | None:
-        """What acts after the addition: the activation that the branches end in."""
-        ends = [(branch, _end(branch.nodes)) for branch in block.branches]
-        given = [(branch, end) for branch, end in ends if end is not None]
-        for branch, end in given[1:]:
-            if end != given[0][1]:
-                self._problems.error(
-                    "CTC308",
-                    f"branches that are added end in {given[0][1]} and in {end}",
-                    branch.nodes[-1].origin,
-                    also=(Label(given[0][0].nodes[-1].origin, given[0][1] or ""),),
-                    hint="one activation acts after the addition: end the others `linear`",
-                )
-        return given[0][1] if given else None
-
-    def _agree(
-        self, block: Block, kept: Sequence[Branch], chains: Sequence[Chain], shape: Shape
-    ) -> bool:
-        """Whether the branches have the shapes that their join needs."""
-        first = _after(chains[0], shape)
-        for branch, chain in zip(kept[1:], chains[1:], strict=True):
-            output = _after(chain, shape)
-            if block.join is Join.ADD and output != first:
-                message = f"branches that are added leave {first} and {output}"
-                hint = "give them the same filters and strides; `?` leaves a branch out"
-            elif output[1:] != first[1:]:
-                message = f"branches leave maps of {_side(first)} and {_side(output)}"
-                hint = "give them the same strides, and paddings that keep their maps alike"
-            else:
-                continue
-            self._problems.error(
-                "CTC206",
-                message,
-                _extent(branch, block),
-                f"leaves {output}",
-                also=(Label(_extent(kept[0], block), f"leaves {first}"),),
-                hint=hint,
-            )
-            return False
-        return True
-
-    def _shortcut(
-        self, name: str, stage: int, block: Block, chain: Chain, shape: Shape
-    ) -> Chain | None:
-        """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
-        wanted = _after(chain, shape)
-        if wanted == shape:
-            return ()
-        style = self._network.style
-        projection = Conv(
-            filters=wanted.channels,
-            kernel=(1, 1),
-            stride=_stride(chain),
-            norm=None if style.preactivation else style.norm,
-            activation=None,
-            bias=style.norm is None,
-            origin=block.origin,
-        )
-        output = slide(shape, projection, (0, 0))
-        if output != wanted:
-            self._problems.error(
-                "CTC208",
-                f"no shortcut leads from {shape} to {wanted}: a 1x1 projection with stride"
-                f" {projection.stride} leaves {output}",
-                block.origin,
-                hint="pad the block's layers so that only strides change the map",
-            )
-            return None
-        return (Placed(f"{name}.shortcut", stage, projection, shape, output),)
 
     # ------------------------------------------------------------------- head
 
@@ -296,68 +218,3 @@ class Placer:
                 return Shape(shape.channels * sum(level * level for level in levels), 1, 1)
             case _:
                 return shape
-
-
-def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
-    """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
-    return list(_numbered(prefix, tuple(_word(node) for node in nodes)))
-
-
-@lru_cache(maxsize=4096)
-def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Names made of words; kept, since rewrites place chains of the same words anew."""
-    totals = Counter(words)
-    counts: Counter[str] = Counter()
-    result: list[str] = []
-    for name in words:
-        counts[name] += 1
-        number = str(counts[name]) if totals[name] > 1 else ""
-        result.append(f"{prefix}.{name}{number}")
-    return tuple(result)
-
-
-def _word(node: Node) -> str:
-    if isinstance(node, Block):
-        return node.call.name if node.call else "block"
-    return word(node)
-
-
-def _extent(branch: Branch, block: Block) -> Span:
-    """Where a branch stands; its last layer where it ends in a `def` of its own."""
-    last = branch.nodes[-1].origin
-    whole = branch.nodes[0].origin.to(last)
-    return whole if block.origin.start < whole.start < last.end < block.origin.end else last
-
-
-def _after(chain: Chain, shape: Shape) -> Shape:
-    return chain[-1].output if chain else shape
-
-
-def _side(shape: Shape) -> str:
-    return f"{shape.height}x{shape.width}"
-
-
-def _stride(chain: Chain) -> int:
-    """The stride of a chain as a whole."""
-    stride = 1
-    for placed in chain:
-        if isinstance(placed.layer, Conv | Pool):
-            stride *= placed.layer.stride
-        elif placed.branches:
-            stride *= _stride(placed.branches[0])
-    return stride
-
-
-def _end(nodes: Sequence[Node]) -> Activation | None:
-    last = nodes[-1]
-    if isinstance(last, Conv):
-        return None if last.preactivation else last.activation
-    return last.activation if isinstance(last, Activate) else None
-
-
-def _without_end(nodes: tuple[Node, ...], activation: Activation | None) -> tuple[Node, ...]:
-    """A branch whose end gives its activation up to the addition."""
-    if activation is None or _end(nodes) != activation:
-        return nodes
-    last = nodes[-1]
-    return (*nodes[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))

@@ -1,0 +1,34 @@
+"""Names of layers in their places: `stage2.conv1`, `conv2_x.block1.conv3`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ctcdsl.ir import Block, Node
+from ctcdsl.ir.notation import word
+
+
+def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
+    """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
+    return list(_numbered(prefix, tuple(_word(node) for node in nodes)))
+
+
+@lru_cache(maxsize=4096)
+def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Names made of words; kept, since rewrites place chains of the same words anew."""
+    totals = Counter(words)
+    counts: Counter[str] = Counter()
+    result: list[str] = []
+    for name in words:
+        counts[name] += 1
+        number = str(counts[name]) if totals[name] > 1 else ""
+        result.append(f"{prefix}.{name}{number}")
+    return tuple(result)
+
+
+def _word(node: Node) -> str:
+    if isinstance(node, Block):
+        return node.call.name if node.call else "block"
+    return word(node)
