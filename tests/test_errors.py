@@ -53,9 +53,11 @@ def test_a_message_is_given_once() -> None:
 
 
 def test_every_code_of_the_language_is_triggered() -> None:
-    """CTC005 is of files and CTC111 of options, tested in test_cli.py; CTC903 needs `--input`."""
+    """CTC005 is of files and CTC111 of options, tested in test_cli.py; CTC903 needs `--input`;
+    CTC91x are the training's.
+    """
     elsewhere = {"CTC005", "CTC111", "CTC903"}
-    language = {code for code in CODES if code < "CTC400" or code > "CTC900"} - elsewhere
+    language = {c for c in CODES if c < "CTC400" or "CTC900" < c < "CTC910"} - elsewhere
     text = "".join(path.read_text(encoding="utf-8") for path in ERRORS.rglob("*.stderr"))
     assert language == {code for code in language if f"[{code}]" in text}
 

@@ -1,8 +1,8 @@
 """Batches of uint8 pixels, read ahead by threads.
 
-The seam for faster loading: all that the loop and the test ask is `training_batches`,
-`test_batches` and `whole_batches`, and what they yield depends on their arguments alone, not on
-the recipe's `workers`.
+The seam for faster loading: all that the loop and the test ask is `training_batches` and
+`whole_batches`, and what they yield depends on their arguments alone, not on the recipe's
+`workers`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from ctcdsl.training.threads import done_ahead
 AHEAD = 4
 """Batches that may be in memory besides the one in use."""
 
-Cut = Callable[[Tensor], Tensor]
-"""Views (V, 3, h, w) of a scaled image (3, H, W)."""
-
 
 class Share(NamedTuple):
     """The part of the images that one of several processes works on."""
@@ -44,23 +41,23 @@ WHOLE = Share()
 
 
 class Batch(NamedTuple):
-    """Views of some images and their labels."""
+    """Training views of some images and their labels."""
 
     pixels: Tensor
-    """uint8 (images x views, 3, h, w), the views of an image next to each other; channels last."""
+    """uint8 (images, 3, h, w), channels last."""
     labels: Tensor
     """int64 (images,)."""
     draws: Tensor
-    """float32 (images, 3): standard normal numbers for the colour altering; zeros in a test."""
+    """float32 (images, 3): standard normal numbers for the colour altering."""
     mirrored: Tensor
-    """bool (images,): which images the network is to see mirrored; none in a test."""
+    """bool (images,): which images the network is to see mirrored."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on `device`; from pinned memory without waiting for it."""
         return Batch(*(each.to(device, non_blocking=True) for each in self))
 
     def part(self, start: int, stop: int) -> Batch:
-        """Images `start` up to but not `stop`, of a batch with one view an image."""
+        """Images `start` up to but not `stop`."""
         return Batch(*(each[start:stop] for each in self))
 
 
@@ -108,32 +105,6 @@ def training_batches(
         for found, _ in work.read:
             ledger.enter(found)
         yield work.batch()
-
-
-def test_batches(
-    images: ImageSet,
-    recipe: Recipe,
-    *,
-    crop: Crop,
-    cut: Cut,
-    batch: int,
-    share: Share = WHOLE,
-    pin: bool = False,
-) -> Iterator[Batch]:
-    """The images in their own order, `batch` of them at a time, each cut into views by `cut`.
-
-    Raises `UserError` where an image cannot be read.
-    """
-    for wholes in whole_batches(images, recipe, crop=crop, batch=batch, share=share):
-        pixels = torch.cat([cut(image) for image in wholes.images])
-        if pin:
-            pixels = pixels.pin_memory()
-        yield Batch(
-            pixels,
-            wholes.labels,
-            torch.zeros(len(wholes.labels), 3),
-            torch.zeros(len(wholes.labels), dtype=torch.bool),
-        )
 
 
 def whole_batches(

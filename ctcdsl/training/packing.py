@@ -1,18 +1,12 @@
 """Making a pack: whole in the end, and gone on with after whatever stopped it.
 
-Images go to ``OUT.part``, and once they are surely on the disk their rows go to
-``OUT.part.rows``. So what the rows speak of is there, a killed packing goes on after the last
-row, and OUT itself appears at once, when all is done.
+Images go to ``OUT.part`` (see `unfinished`), and OUT itself appears at once, when all is done.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,21 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import sync_folder, unwritable
+from ctcdsl.text.files import unwritable
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.corrupt import Found, Ledger, Told
 from ctcdsl.training.data import Stored
 from ctcdsl.training.decode import open_content, rgb
-from ctcdsl.training.packs import FORMAT, HEADER, MAGIC, ROW, Encoding, index_bytes
+from ctcdsl.training.packs import FORMAT, Encoding, index_bytes
 from ctcdsl.training.threads import done_ahead
+from ctcdsl.training.unfinished import Item, Unfinished, refused
 
 _GROUP = 64  # images that are written together
 _AHEAD = 4  # groups in memory
-_SYNC = 64 << 20  # bytes between synchronisations: what a kill may cost
 _ORIENTATION = 0x0112
 
 
@@ -83,10 +76,10 @@ def pack(
     packs there, or ``out.part`` is of other images or another form.
     """
     if out.exists():
-        raise _refused(out, "there is something of that name", "remove it, or choose another name")
+        raise refused(out, "there is something of that name", "remove it, or choose another name")
     identity = _identity(parts, form)
     try:
-        with _Unfinished(out, identity) as unfinished:
+        with Unfinished(out, identity) as unfinished:
             resumed = len(unfinished.rows)
             ledgers = {
                 split: Ledger(images, share=len(images), limit=max_corrupt, told=replaced)
@@ -103,23 +96,15 @@ def pack(
             )
             done = resumed
             for work in done_ahead(works, threads=workers, depth=_AHEAD):
-                for (split, at), item in zip(work.places, work.items, strict=True):
-                    if item.failure is not None:
-                        ledgers[split].enter(Found(at, ((at, item.failure),)))
+                for (split, at), (item, failure) in zip(work.places, work.made, strict=True):
+                    if failure is not None:
+                        ledgers[split].enter(Found(at, ((at, failure),)))
                     unfinished.add(item)
                 done += len(work.places)
                 progress(done, len(every))
             return _finish(unfinished, parts, form, resumed)
     except OSError as error:
         raise UserError(unwritable(str(out), error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    content: bytes
-    size: tuple[int, int]
-    label: int
-    failure: Diagnostic | None = None
 
 
 class _Group:
@@ -130,7 +115,7 @@ class _Group:
     ) -> None:
         self.places = places
         self._parts, self._form = parts, form
-        self._items: dict[int, _Item] = {}
+        self._made: dict[int, tuple[Item, Diagnostic | None]] = {}
 
     @property
     def parts(self) -> list[Callable[[], object]]:
@@ -146,14 +131,14 @@ class _Group:
         except UserError as error:
             if error.diagnostics[0].code != "CTC603":
                 raise
-            self._items[slot] = _Item(b"", (0, 0), label, error.diagnostics[0])
+            self._made[slot] = Item(b"", (0, 0), label), error.diagnostics[0]
         else:
-            self._items[slot] = _Item(content, size, label)
+            self._made[slot] = Item(content, size, label), None
 
     @property
-    def items(self) -> Iterator[_Item]:
-        """The images in their order."""
-        return (self._items[slot] for slot in range(len(self.places)))
+    def made(self) -> Iterator[tuple[Item, Diagnostic | None]]:
+        """The images in their order, and why one is left out."""
+        return (self._made[slot] for slot in range(len(self.places)))
 
 
 def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int]]:
@@ -176,98 +161,8 @@ def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int
     return file.getvalue(), image.size
 
 
-class _Unfinished:
-    """``OUT.part`` and its rows, open for one process."""
-
-    def __init__(self, out: Path, identity: str) -> None:
-        self.out = out
-        self.part, self.journal = Path(f"{out}.part"), Path(f"{out}.part.rows")
-        self._identity = identity
-        self.rows: NDArray[Any] = np.empty(0, ROW)
-        self._new: list[tuple[int, ...]] = []
-        self._synced = self._end = HEADER.size
-
-    def __enter__(self) -> _Unfinished:
-        self._data = os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            self._log = os.open(self.journal, os.O_RDWR | os.O_CREAT, 0o666)
-            self._take_up()
-        except BaseException:
-            os.close(self._data)
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(OSError):  # a full disk was said already
-            self.sync()
-        os.close(self._data)
-        os.close(self._log)
-
-    def _take_up(self) -> None:
-        """Find out how far an earlier process came, and cut off what is not surely whole."""
-        try:
-            fcntl.flock(self._data, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refused(
-                self.out, "another process is packing there", "wait for it, or end it"
-            ) from None
-        head = f"{self._identity}\n".encode()
-        self._head = len(head)
-        log = os.pread(self._log, os.fstat(self._log).st_size, 0)
-        if log[: len(head)] not in (b"", head):
-            raise _refused(
-                self.part,
-                "it was begun with other images or options",
-                f"go on with those, or remove {self.part} and {self.journal}",
-            )
-        if not log:
-            os.pwrite(self._log, head, 0)
-            os.ftruncate(self._data, 0)
-            os.pwrite(self._data, HEADER.pack(MAGIC, 0, 0, b""), 0)
-        count = max(len(log) - len(head), 0) // ROW.itemsize
-        rows = np.frombuffer(log, ROW, count, len(head)) if count else self.rows
-        whole = rows["offset"] + rows["length"] <= os.fstat(self._data).st_size
-        self.rows = rows[: int(np.argmin(whole)) if not whole.all() else count]
-        if len(self.rows):
-            self._end = int(self.rows["offset"][-1]) + int(self.rows["length"][-1])
-        self._synced = self._end
-        os.ftruncate(self._log, len(head) + len(self.rows) * ROW.itemsize)
-        os.ftruncate(self._data, self._end)
-
-    def add(self, item: _Item) -> None:
-        """Write an image after the others; an empty one is left out in the end."""
-        write_at(self._data, item.content, self._end)
-        width, height = item.size
-        crc = zlib.crc32(item.content)
-        self._new.append((self._end, len(item.content), height, width, item.label, crc))
-        self._end += len(item.content)
-        if self._end - self._synced >= _SYNC:
-            self.sync()
-
-    def sync(self) -> None:
-        """Bring all images to the disk, and then their rows."""
-        os.fsync(self._data)
-        rows = np.array(self._new, ROW)
-        write_at(self._log, rows.tobytes(), self._head + self.rows.nbytes)
-        os.fsync(self._log)
-        self.rows = np.concatenate([self.rows, rows])
-        self._new, self._synced = [], self._end
-
-    def finish(self, index: bytes) -> int:
-        """Add the index, then the header, then take the name OUT. Returns the size."""
-        write_at(self._data, index, self._end)
-        os.fsync(self._data)
-        digest = hashlib.sha256(index).digest()
-        os.pwrite(self._data, HEADER.pack(MAGIC, self._end, len(index), digest), 0)
-        os.fsync(self._data)
-        os.rename(self.part, self.out)
-        sync_folder(str(self.out.parent))
-        self.journal.unlink(missing_ok=True)
-        return self._end + len(index)
-
-
 def _finish(
-    unfinished: _Unfinished, parts: Mapping[str, Stored], form: Form, resumed: int
+    unfinished: Unfinished, parts: Mapping[str, Stored], form: Form, resumed: int
 ) -> Packed:
     unfinished.sync()
     kept = unfinished.rows["length"] > 0
@@ -300,16 +195,3 @@ def _failed(at: int, name: str) -> Found:
     hint = ("replace the file, or take it out of the data",)
     diagnostic = Diagnostic("CTC603", "could not be read before", path=name, hints=hint)
     return Found(at, ((at, diagnostic),))
-
-
-def _refused(path: Path, why: str, hint: str) -> UserError:
-    message = f"cannot pack into this: {why}"
-    return UserError(Diagnostic(code="CTC634", message=message, path=str(path), hints=(hint,)))
-
-
-def write_at(file: int, content: bytes, start: int) -> None:
-    """Write all of `content` from byte `start` on: a system call may take a part of it."""
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(file, view, start)
-        view, start = view[written:], start + written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def network_of(row: str, head: str) -> CheckedNetwork:
     return one(f"net N\ninput 3x32x28\nclasses 6\npad valid\n{row}\nhead: {head}\n")
 
 
-def built(network: CheckedNetwork) -> nn.Module:
+def built(network: CheckedNetwork) -> Any:
     torch.manual_seed(1)
     module = build_module(network)
     module.initialise("he")

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.training import packing
+from ctcdsl.training import packing, unfinished
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.batches import training_batches
 from ctcdsl.training.data import Stored, Subset
@@ -196,7 +196,7 @@ class Stopping:
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "_GROUP", 2)
-    monkeypatch.setattr(packing, "_SYNC", 1000)
+    monkeypatch.setattr(unfinished, "_SYNC", 1000)
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -244,8 +244,8 @@ def test_killed_at_any_time_a_packing_can_be_gone_on_with(tmp_path: Path) -> Non
     parts, out = open_parts(folder), tmp_path / "out"
     made(parts, tmp_path / "whole")
     program = (  # without torch, which takes seconds to load
-        "from pathlib import Path; from ctcdsl.training import packing, sources;"
-        "packing._GROUP = 4; packing._SYNC = 2000; no = lambda *each: None;"
+        "from pathlib import Path; from ctcdsl.training import packing, sources, unfinished;"
+        "packing._GROUP = 4; unfinished._SYNC = 2000; no = lambda *each: None;"
         f"parts = sources.open_parts(Path({str(folder)!r})); print('begun', flush=True);"
         f"packing.pack(parts, Path({str(out)!r}), packing.Form(shorter=14), workers=0,"
         "max_corrupt=0.0, replaced=no, progress=no)"
@@ -279,7 +279,7 @@ def test_what_is_there_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
     with refused("CTC634") as found:
         made(parts, out, RAW)
     assert "other images or options" in found[0].message
-    with packing._Unfinished(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
+    with unfinished.Unfinished(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
         made(parts, out)
     assert "another process" in found[0].message
     made(parts, out)

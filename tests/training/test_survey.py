@@ -113,3 +113,20 @@ def test_what_is_no_data_is_refused(ctcdsl: Any, tmp_path: Path) -> None:
         assert result.code == 1 and "CTC601" in result.err
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     assert "CTC601" in ctcdsl("data", "check", str(tmp_path / "a.png")).err
+
+
+def test_a_pack_is_trained_and_tested_on(ctcdsl: Any, tmp_path: Path) -> None:
+    (tmp_path / "tiny.ctc").write_text("net T\ninput 3x12x12\n(3,4)/2\nhead: gap fc\n")
+    write_folder(tmp_path / "data", 10)
+    (tmp_path / "data" / "cyan" / "7.jpg").write_bytes(b"nothing")
+    pack, run, spec = (str(tmp_path / name) for name in ("pack", "run", "tiny.ctc"))
+    numbers = ["--batch", "8", "--schedule", "1:0.01", "--device", "cpu", "--workers", "2"]
+    options = [*numbers, "--max-corrupt", "0.1"]
+    data = str(tmp_path / "data")
+    result = ctcdsl("train", spec, "--data", data, "--run", f"{run}1", *options)
+    assert result.code == 0, result.err
+    assert "warning: cyan/7.jpg is left out, the next image takes its place" in result.err
+    assert ctcdsl("data", "pack", data, pack, "--max-corrupt", "0.1").code == 0
+    result = ctcdsl("train", spec, "--data", pack, "--run", run, *options)
+    assert result.code == 0, result.err
+    assert "26 training images, 3 test images" in result.err

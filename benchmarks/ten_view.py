@@ -1,0 +1,104 @@
+"""The 10-view test of a network: views cut on the host, on the device, and with a shared prefix.
+
+    python benchmarks/ten_view.py [--spec specs/J_prime.ctc] [--images 4] [--rounds 5]
+
+Milliseconds an image of 256x256, from uint8 images in memory to probabilities. The ways are run in
+turn, so that a busy machine slows all of them, and medians are shown. All must give the same bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ctcdsl.check import CheckedNetwork, check_source
+from ctcdsl.codegen.load import build_module
+from ctcdsl.cost.prefix import shared_prefix
+from ctcdsl.text.files import read_source
+from ctcdsl.training.colour import Statistics, network_input
+from ctcdsl.training.crops import Crops
+from ctcdsl.training.views import five_places, views
+
+AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+INPUT = partial(network_input, statistics=Statistics((120.0,) * 3, (1.0,) * 3, AXES), divisor=58.0)
+Way = Callable[[list[Tensor]], Tensor]
+
+
+def on_the_host(module: nn.Module, crop: tuple[int, int], images: list[Tensor]) -> Tensor:
+    """As ctcdsl 0.1 did it, and most code does: ten views an image, all of them copied."""
+    logits: Tensor = module(INPUT(torch.cat([views(image, crop) for image in images])))
+    return logits.softmax(dim=1).view(len(images), 10, -1).mean(dim=1)
+
+
+def ways(module: nn.Module, network: CheckedNetwork) -> dict[str, Way]:
+    """Each way by its name."""
+    input = network.network.input
+    crop = (input.height, input.width)
+    common = {"model": module, "crop": crop, "places": five_places, "mirrored": True}
+    plain = Crops(**common, input=INPUT, network=None)  # type: ignore[arg-type]
+    shared = Crops(**common, input=INPUT, network=network)  # type: ignore[arg-type]
+    return {
+        "views cut on the host": partial(on_the_host, module, crop),
+        "whole images, `--prefix off`": plain.probabilities,
+        "whole images, shared prefix": shared.probabilities,
+    }
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description="10 views with and without a shared prefix.")
+    parser.add_argument("--spec", default="specs/J_prime.ctc")
+    parser.add_argument("--images", type=int, default=4, help="in a batch")
+    parser.add_argument("--size", default="256x256")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    height, width = map(int, options.size.split("x"))
+    (network,) = check_source(read_source(options.spec)).networks
+    module = build_module(network).eval()
+    module.initialise("he")  # type: ignore[operator]
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (options.images, height, width, 3), dtype=np.uint8)
+    images = [torch.from_numpy(each).permute(2, 0, 1) for each in pixels]
+    _, high, wide = network.network.input
+    prefix = shared_prefix(network, five_places(height, width, (high, wide)))
+    print(
+        f"{network.name}: {prefix.layers} layers shared in {len(prefix.regions)} region(s),"
+        f" {prefix.work / max(1, prefix.work_apart):.2f} of their work;"
+        f" {torch.get_num_threads()} threads\n"
+    )
+    print(f"| {options.images} images of {width}x{height} | weights | ms an image | of the first |")
+    print("|---|---|---:|---:|")
+    for layout, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last")):
+        module.to(memory_format=layout)  # type: ignore[call-overload]
+        measured = measure(ways(module, network), images, options.rounds)
+        first = next(iter(measured.values()))
+        for way, ms in measured.items():
+            print(f"| {way} | {name} | {ms:.0f} | {ms / first:.2f} |")
+
+
+def measure(ways: dict[str, Way], images: list[Tensor], rounds: int) -> dict[str, float]:
+    """Median milliseconds an image of each way; one round more is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    found: list[Tensor] = []
+    with torch.inference_mode():
+        for number in range(rounds + 1):
+            for name, way in ways.items():
+                start = perf_counter()
+                result = way(images)
+                if number:
+                    times[name].append(1e3 * (perf_counter() - start) / len(images))
+                else:
+                    found.append(result)
+    assert all(torch.equal(found[0], each) for each in found), "the bits differ"
+    return {name: median(each) for name, each in times.items()}
+
+
+if __name__ == "__main__":
+    main()
