@@ -14,6 +14,10 @@ from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import spelled
 
 
+_MOST = 12
+"""Terms of an equation that still read as one."""
+
+
 class Layer(NamedTuple):
     """One factor of Eqn. 1 without its map: n_in, the filter, n_out, and the stride so far."""
 
@@ -143,7 +147,12 @@ def _total(layers: Iterable[Layer], base: int) -> float:
 
 
 def _side(layers: Sequence[Layer], base: int) -> str:
-    """One side: equal neighbours counted, layers on smaller maps over their stride squared."""
+    """One side: equal neighbours counted, layers on smaller maps over their stride squared.
+
+    Of a side of more than `_MOST` different terms, the number of layers and their sum.
+    """
+    if sum(1 for _ in groupby(layers)) > _MOST:
+        return f"{len(layers)} layers of {_total(layers, base):,.0f}"
     parts: list[str] = []
     for stride, run in groupby(layers, key=lambda layer: layer.stride):
         terms: list[str] = []
