@@ -2,8 +2,9 @@
 
     python benchmarks/ten_view.py [--spec specs/J_prime.ctc] [--images 4] [--rounds 5]
 
-Milliseconds an image of 256x256, from uint8 images in memory to probabilities. The ways are run in
-turn, so that a busy machine slows all of them, and medians are shown. All must give the same bits.
+Milliseconds an image of 256x256, from uint8 images in memory to probabilities, by the clock and of
+the processors. The ways are run in turn, so that a busy machine slows all of them, and medians are
+shown. All must give the same bits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import torch
@@ -58,7 +59,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4, help="in a batch")
     parser.add_argument("--size", default="256x256")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     height, width = map(int, options.size.split("x"))
     (network,) = check_source(read_source(options.spec)).networks
     module = build_module(network).eval()
@@ -73,31 +76,43 @@ def main() -> None:
         f" {prefix.work / max(1, prefix.work_apart):.2f} of their work;"
         f" {torch.get_num_threads()} threads\n"
     )
-    print(f"| {options.images} images of {width}x{height} | weights | ms an image | of the first |")
-    print("|---|---|---:|---:|")
+    print(
+        f"| {options.images} images of {width}x{height} | weights | ms an image | CPU ms | of the first |"
+    )
+    print("|---|---|---:|---:|---:|")
     for layout, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last")):
         module.to(memory_format=layout)  # type: ignore[call-overload]
         measured = measure(ways(module, network), images, options.rounds)
-        first = next(iter(measured.values()))
-        for way, ms in measured.items():
-            print(f"| {way} | {name} | {ms:.0f} | {ms / first:.2f} |")
+        _, first = next(iter(measured.values()))
+        for way, (ms, cpu) in measured.items():
+            print(f"| {way} | {name} | {ms:.0f} | {cpu:.0f} | {cpu / first:.2f} |")
 
 
-def measure(ways: dict[str, Way], images: list[Tensor], rounds: int) -> dict[str, float]:
-    """Median milliseconds an image of each way; one round more is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+def measure(
+    ways: dict[str, Way], images: list[Tensor], rounds: int
+) -> dict[str, tuple[float, float]]:
+    """Median milliseconds an image of each way, of the clock and of the processors.
+
+    One round more is not counted.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     found: list[Tensor] = []
     with torch.inference_mode():
         for number in range(rounds + 1):
             for name, way in ways.items():
-                start = perf_counter()
+                start, cpu = perf_counter(), process_time()
                 result = way(images)
+                spent = (perf_counter() - start, process_time() - cpu)
                 if number:
-                    times[name].append(1e3 * (perf_counter() - start) / len(images))
+                    times[name].append(spent)
                 else:
                     found.append(result)
     assert all(torch.equal(found[0], each) for each in found), "the bits differ"
-    return {name: median(each) for name, each in times.items()}
+    scale = 1e3 / len(images)
+    return {
+        name: (scale * median(clock for clock, _ in each), scale * median(cpu for _, cpu in each))
+        for name, each in times.items()
+    }
 
 
 if __name__ == "__main__":

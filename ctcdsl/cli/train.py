@@ -219,14 +219,17 @@ def _keeping(
     from ctcdsl.training.session import Keeping
 
     images = records.Images.of(data.splits.train, data.splits.test)
-    if order.repeats is not None:
-        records.require_same_images(order.repeats, images, order.run)
+    earlier = order.repeats
+    if earlier is not None:
+        records.require_same_images(earlier, images, order.run)
         if device == "cpu":  # sums are rounded by how they are split
-            torch.set_num_threads(order.repeats.threads)
-        for difference in records.differences(order.repeats):
-            click.echo(f"note: {difference}; the last bits may differ", err=True)
-    if order.resume and (order.run / records.RECORD).exists():
-        record = records.read(order.run).continued(order.recipe)
+            torch.set_num_threads(earlier.threads)
+    elif order.resume and (order.run / records.RECORD).exists():
+        earlier = records.read(order.run)
+    for difference in records.differences(earlier) if earlier else ():
+        click.echo(f"note: {difference}; the last bits may differ", err=True)
+    if order.resume and earlier is not None:
+        record = earlier.continued(order.recipe)
     else:
         record = records.Record(
             network=network.name,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from typing import NamedTuple
 
@@ -104,7 +105,7 @@ def shared_prefix(checked: CheckedNetwork, offsets: Sequence[Offset]) -> Prefix:
         if isinstance(placed.layer, Conv | Pool):
             stride *= placed.layer.stride
         shared = layers[:count]
-        boxes = _merged(shared, input, stride, [_Box.of(offset, input) for offset in offsets])
+        boxes = _merged(shared, input, stride, offsets)
         work = sum(_work(shared, box.shape(input)) for box in boxes)
         work += views * sum(alone[count:])
         if work < best.work:
@@ -120,11 +121,10 @@ def shared_prefix(checked: CheckedNetwork, offsets: Sequence[Offset]) -> Prefix:
 
 
 def unshared(input: Shape, offsets: Sequence[Offset], *, work: int = 0) -> Prefix:
-    """Views of the size of `input` that share no layer."""
-    regions = tuple(
-        Region(top, left, input.height, input.width, (Slice(view, 0, 0),))
-        for view, (top, left) in enumerate(offsets)
-    )
+    """Views of the size of `input` that share no layer: slices of the image itself."""
+    boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
+    whole = reduce(_Box.with_, boxes)
+    regions = (whole.region(offsets, 1),)
     return Prefix(layers=0, stride=1, map=input, regions=regions, work=work, work_apart=work)
 
 
@@ -172,11 +172,11 @@ class _Box(NamedTuple):
     left: int
     bottom: int
     right: int
-    views: tuple[int, ...] = ()
+    views: tuple[int, ...]
 
     @classmethod
-    def of(cls, offset: Offset, input: Shape) -> _Box:
-        return cls(*offset, offset[0] + input.height, offset[1] + input.width)
+    def of(cls, view: int, offset: Offset, input: Shape) -> _Box:
+        return cls(*offset, offset[0] + input.height, offset[1] + input.width, (view,))
 
     def shape(self, input: Shape) -> Shape:
         return Shape(input.channels, self.bottom - self.top, self.right - self.left)
@@ -201,10 +201,10 @@ class _Box(NamedTuple):
 
 
 def _merged(
-    layers: Sequence[Placed], input: Shape, stride: int, views: Sequence[_Box]
+    layers: Sequence[Placed], input: Shape, stride: int, offsets: Sequence[Offset]
 ) -> list[_Box]:
     """Rectangles of views that share; merged as long as that saves work, the most first."""
-    boxes = [box._replace(views=(view,)) for view, box in enumerate(views)]
+    boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
     while True:
         best, saved = None, 0
         for one, other in combinations(boxes, 2):

@@ -169,8 +169,9 @@ class Crops:
             if self.mirrored:
                 ways.append((places, part.flip(-1), plan.mirrored(region)))
             for first, seen, slices in ways:
-                # without layers the maps are the images: nothing writes into them
-                maps = run(shared, seen.contiguous(memory_format=torch.channels_last))
+                if shared:
+                    seen = seen.contiguous(memory_format=torch.channels_last)
+                maps = run(shared, seen)
                 if result is None:
                     result = _channels_last((len(images) * views, *plan.map), maps)
                 for view, down, right in slices:

@@ -139,6 +139,9 @@ class _Loop:
                 device=str(self.device),
             )
         )
+        warning = trouble.may_not_fit(recipe, self.footprint, self.device)
+        if warning is not None:
+            session.reporter.warned(warning)
         pace = Pace()
         while session.progress.epoch < recipe.last_epoch:
             progress = session.progress

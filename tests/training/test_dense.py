@@ -31,7 +31,7 @@ def network_of(row: str, head: str) -> CheckedNetwork:
 def built(network: CheckedNetwork) -> Any:
     torch.manual_seed(1)
     module = build_module(network)
-    module.initialise("he")
+    module.initialise("he")  # type: ignore[operator]
     return module.eval()
 
 

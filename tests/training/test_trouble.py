@@ -112,6 +112,20 @@ def test_out_of_memory_names_the_batch_that_fits(
     assert len(run_training(tmp_path, recipe, model=model, resume=True).rows) == 3, "as it says"
 
 
+def test_too_little_memory_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
+    recorder, cost = Recorder(), Footprint(fixed=1000, kept=2000, per_image=2600)
+    run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, footprint=cost)
+    [warning] = recorder.warnings
+    assert (warning.code, warning.severity) == ("CTC622", Severity.WARNING)
+    assert "--accumulate 3" in said(warning)
+    recorder, parts = Recorder(), tiny_recipe(epochs=2, accumulate=3)
+    run_training(tmp_path, parts, reporter=recorder, footprint=cost, resume=True)
+    assert not recorder.warnings
+
+
 def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         run_training(tmp_path, model=Greedy(3, RuntimeError("a bug")))
