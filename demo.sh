@@ -42,8 +42,8 @@ show ctcdsl train specs/A.ctc --run "$out/A"
 quiet ctcdsl train specs/A.ctc --run "$out/A"
 
 say '5. Test it with 10 views, and draw the run'
-show ctcdsl eval specs/A.ctc "$out/A/checkpoint.pt" --picture "$out/run.png"
-quiet ctcdsl eval specs/A.ctc "$out/A/checkpoint.pt" --picture "$out/run.png"
+show ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png"
+quiet ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png"
 
 say 'What to try next'
 cat <<NEXT

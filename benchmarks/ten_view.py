@@ -76,9 +76,8 @@ def main() -> None:
         f" {prefix.work / max(1, prefix.work_apart):.2f} of their work;"
         f" {torch.get_num_threads()} threads\n"
     )
-    print(
-        f"| {options.images} images of {width}x{height} | weights | ms an image | CPU ms | of the first |"
-    )
+    what = f"{options.images} images of {width}x{height}"
+    print(f"| {what} | weights | ms an image | CPU ms | of the first |")
     print("|---|---|---:|---:|---:|")
     for layout, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last")):
         module.to(memory_format=layout)  # type: ignore[call-overload]

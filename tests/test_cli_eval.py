@@ -91,7 +91,7 @@ def test_a_page_of_errors_and_a_picture(evaluate: Any, tmp_path: Path) -> None:
     assert found.code == 0, found.err
     assert f"page of errors written to {page}" in found.err
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("<!doctype html>") and "by dense views" in text
+    assert text.startswith("<!doctype html>") and "errors by dense views" in text
     assert text.count("<figure>") <= 2
     with Image.open(picture) as image:
         assert image.width > 800

@@ -193,21 +193,17 @@ def _say(name: str, classes: tuple[str, ...], scores: Scores, form: str) -> None
             click.echo(line)
 
 
-def _title(network: CheckedNetwork, scores: Scores) -> str:
-    from ctcdsl.training.views import counted
-
-    return f"{network.name}: {counted(scores.views)}, top-1 error {100 * scores.top1_error:.1f}%"
-
-
 def _draw(
     file: str, scores: Scores, network: CheckedNetwork, images: ImageSet, saved: Checkpoint
 ) -> None:
     from ctcdsl.training.picture import draw_run
+    from ctcdsl.training.views import counted
 
     crop = crop_of(network)
     draw_run(
         Path(file),
-        title=_title(network, scores),
+        title=f"{network.name}: {counted(scores.views)},"
+        f" top-1 error {100 * scores.top1_error:.1f}%",
         rows=saved.rows,
         scores=scores,
         images=images,
@@ -229,7 +225,7 @@ def _write_page(
 
     write_page(
         Path(file),
-        title=_title(network, scores),
+        title=network.name,
         scores=scores,
         images=images,
         facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def as_json(name: str, classes: tuple[str, ...], scores: Scores) -> dict[str, An
         "name": name,
         "images": scores.images,
         "views": scores.views,
-        "loss": counts.loss,
+        "loss": None if isnan(counts.loss) else counts.loss,
         "top1_error": counts.top1_error,
         f"top{scores.k}_error": counts.top5_error,
         "wrong": counts.total - int(counts.hits.sum()),

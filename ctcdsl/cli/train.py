@@ -11,6 +11,7 @@ import click
 
 from ctcdsl.cli.inputs import Values, input_shape, values_option
 from ctcdsl.cli.order import Order, asked, repeated
+from ctcdsl.cli.processes import Aside, together
 from ctcdsl.cli.recipe_options import recipe_options
 from ctcdsl.cli.workbench import (
     Data,
@@ -26,6 +27,7 @@ from ctcdsl.training.cadence import Every
 
 if TYPE_CHECKING:
     from ctcdsl.check import CheckedNetwork
+    from ctcdsl.training.distributed import Ranks
     from ctcdsl.training.report import Reporter
     from ctcdsl.training.session import Keeping
 
@@ -109,33 +111,34 @@ def command(
     """
     require_training()
     gc.enable()
-    if repeat is not None:
-        order = repeated(Path(repeat), run=run_folder, data=data, device=device)
-    else:
-        order = asked(
-            spec,
-            net=net,
-            values=values,
-            data=data,
-            run=run_folder,
-            recipe_name=recipe_name,
-            options=given,
-            input=shape,
-            device=device,
-            resume=resume,
-            auto_resume=auto_resume,
-        )
-    return _train(order, every, keep, tensorboard)
+    with together() as ranks:
+        if repeat is not None:
+            order = repeated(Path(repeat), run=run_folder, data=data, device=device)
+        else:
+            order = asked(
+                spec,
+                net=net,
+                values=values,
+                data=data,
+                run=run_folder,
+                recipe_name=recipe_name,
+                options=given,
+                input=shape,
+                device=device,
+                resume=resume,
+                auto_resume=auto_resume,
+            )
+        return _train(order, every, keep, tensorboard, ranks)
 
 
-def _train(order: Order, every: Every, keep: int, tensorboard: bool) -> int:
+def _train(order: Order, every: Every, keep: int, tensorboard: bool, ranks: Ranks) -> int:
     from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
     from ctcdsl.cost.memory import footprint
     from ctcdsl.training.interrupt import Interrupted
     from ctcdsl.training.loop import train
 
-    device = device_named(order.device)
+    device = ranks.device(device_named(order.device))
     data = open_data(order.data)
     network = fitted(
         order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
@@ -144,8 +147,8 @@ def _train(order: Order, every: Every, keep: int, tensorboard: bool) -> int:
     keeping = _keeping(order, network, data, every, keep, device.type)
     try:
         with ExitStack() as open_reporters:
-            display: Reporter = open_reporters.enter_context(Display())
-            if tensorboard:
+            display: Reporter = open_reporters.enter_context(Display()) if ranks.leads else Aside()
+            if tensorboard and ranks.leads:
                 display = _with_events(display, order.run, open_reporters)
             outcome = train(
                 build_module(network),
@@ -160,6 +163,7 @@ def _train(order: Order, every: Every, keep: int, tensorboard: bool) -> int:
                 device=device,
                 keeping=keeping,
                 footprint=footprint(network, 2 if order.recipe.precision == "bf16" else 4),
+                ranks=ranks,
             )
     except Interrupted as stopped:
         click.echo(str(stopped), err=True)

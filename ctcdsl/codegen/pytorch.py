@@ -107,8 +107,6 @@ def _weights(checked: CheckedNetwork) -> list[str]:
     normed = any(
         isinstance(p.layer, Conv | Normalise) and p.layer.norm is not None for p in checked.layers
     )
-    if not normed and checked.series:
-        return wrap(f"{text}.", WIDTH - 3)  # one column over; every module so far has it
     return wrap(f"{text}{'; norms start as the identity' * normed}.", WIDTH - 4)
 
 

@@ -92,6 +92,11 @@ CODES = MappingProxyType(
         "CTC632": "a tar shard that cannot be used",
         "CTC633": "a pack that cannot be used",
         "CTC634": "a pack that cannot be made there",
+        "CTC651": "networks of one name compared",
+        "CTC652": "a folder that holds another comparison",
+        "CTC661": "processes that do not come together",
+        "CTC662": "another process of a training is gone",
+        "CTC663": "processes that were not started alike",
         # 9xx: notes
         "CTC901": "the paper's head, taken because none is named",
         "CTC902": "a padding changed so that `maps` holds",

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, colour_shift, network_input
+from ctcdsl.training.distributed import ALONE, Ranks
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.ten_view import autocast
 
@@ -23,7 +24,9 @@ class Learned(NamedTuple):
     mistaken: int
     """How many of its images were mistaken."""
     logits: Tensor
-    """Of the last part."""
+    """Of the last part; of several processes, this one's."""
+    stop: bool = False
+    """Whether a process wants all to stop after this step."""
 
 
 class Descent:
@@ -33,10 +36,12 @@ class Descent:
     and not what it applies to.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE
+    ) -> None:
         weights = [each for each in model.parameters() if each.ndim > 1]
         others = [each for each in model.parameters() if each.ndim <= 1]
-        self._model, self._recipe, self._device = model, recipe, device
+        self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
         self.optimizer = torch.optim.SGD(
             [
                 {"params": weights, "weight_decay": recipe.weight_decay},
@@ -52,28 +57,43 @@ class Descent:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def step(self, batch: Batch, statistics: Statistics) -> Learned:
+    def step(
+        self,
+        batch: Batch,
+        statistics: Statistics,
+        *,
+        whole: int | None = None,
+        stop: bool = False,
+    ) -> Learned:
         """Learn from `batch`, in as many parts as the recipe says.
 
         Each part counts by its images, so the gradient is that of the whole batch but for
         rounding. Only batch norms see the parts, which they normalise each by itself, and dropout
         draws other masks. A loss that is not finite changes no weight.
+
+        Of several processes each brings its share, perhaps empty, of a batch of `whole` images,
+        and whether it wants to `stop`; all learn the same from all of it.
         """
         batch = batch.to(self._device)
         images = len(batch.labels)
         size = max(1, -(-images // self._recipe.accumulate))
+        whole = images if whole is None else whole
         total, mistaken = 0.0, 0
+        logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         for start in range(0, images, size):
             part = batch.part(start, start + size)
             loss, logits = self._loss(part, statistics)
-            share = loss * (len(part.labels) / images)
+            share = loss * (len(part.labels) / whole)
             torch.autograd.backward(share)
             total += share.item()
             mistaken += int((logits.argmax(dim=1) != part.labels).sum().item())
+        total, errors, stops = self._ranks.add_gradients(
+            self._model.parameters(), [total, mistaken, stop]
+        )
         if math.isfinite(total):
             self.optimizer.step()
-        return Learned(total, mistaken, logits)
+        return Learned(total, int(errors), logits, stops > 0)
 
     def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
         """Mean cross entropy and logits."""

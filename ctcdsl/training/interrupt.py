@@ -25,7 +25,7 @@ class Interrupted(Exception):
         self.run = run
         self.saved = saved
         if saved is None:
-            text = "interrupted before training began"
+            text = "interrupted before the first step; nothing was changed"
         else:
             text = f"interrupted; saved at {saved}, in {run}: --resume goes on from there"
         super().__init__(text)
@@ -42,9 +42,16 @@ class Stop:
     def __init__(self) -> None:
         self.broken = False
         """Something held was broken off: the state is that of no step, and is not to be saved."""
+        self.deferred = False
+        """A first signal only sets `asked`: several processes agree when to stop."""
         self._held = 0
         self._came = self._pending = False
         self._last = -math.inf
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal waits to be obeyed."""
+        return self._pending
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -57,7 +64,7 @@ class Stop:
             raise
         finally:
             self._held -= 1
-        if self._pending:
+        if self._pending and not self.deferred:
             self._pending = False
             raise KeyboardInterrupt
 
@@ -71,7 +78,7 @@ class Stop:
         if self._last - before <= _SAME_SECONDS:
             return
         first, self._came = not self._came, True
-        if self._held and first:
+        if (self._held or self.deferred) and first:
             self._pending = True
             return
         raise KeyboardInterrupt

@@ -19,14 +19,16 @@ from ctcdsl.training.checkpoint import Progress
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.data import ImageSet, require_same_classes
 from ctcdsl.training.descent import Descent, Learned
+from ctcdsl.training.distributed import ALONE, AllStop, Gone, Ranks
+from ctcdsl.training.exam import Exam
 from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.interrupt import Interrupted, interruptible
 from ctcdsl.training.pace import Pace
 from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.report import Plan, Reporter, Step
+from ctcdsl.training.report import Follower, Plan, Reporter, Step
+from ctcdsl.training.scores import Counts
 from ctcdsl.training.session import Keeping, Session
-from ctcdsl.training.ten_view import Scores, evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ def train(
     statistics: Statistics | None = None,
     keeping: Keeping | None = None,
     footprint: Footprint | None = None,
+    ranks: Ranks = ALONE,
 ) -> Outcome:
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
@@ -72,11 +75,16 @@ def train(
     from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
     `footprint` lets a lack of memory name the batch that would fit.
 
+    Each of several processes calls this with the same arguments and with its own `ranks` and
+    `device`. The one that leads writes and reports; of the others `reporter` hears of images that
+    cannot be read. The sequence of batches is the same for any number of processes.
+
     Raises `UserError`: CTC604, CTC631 images cannot be read; CTC605 the recipe does not fit the
     crop; CTC606, CTC607, CTC610 the run's checkpoint does not fit (see `checkpoint`); CTC608 `run`
     cannot be written; CTC609 a loss is not finite; CTC611 the sets differ in their classes;
     CTC612 the network does not fit the data; CTC613 resumed with another recipe; CTC614 `run`
-    holds an earlier training; CTC621 another process trains it; CTC622 out of memory.
+    holds an earlier training; CTC621 another process trains it; CTC622 out of memory; CTC662
+    another process is gone; CTC663 it was started otherwise.
     Raises `Interrupted` on Ctrl-C and SIGTERM, when the run is saved.
     """
     device = device or default_device()
@@ -87,28 +95,38 @@ def train(
     preflight.require_fit(model, train_set, identity, crop, device)
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
+    if not ranks.leads:
+        reporter = Follower(reporter)
+    ranks.require_same(
+        f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
+    )
     with interruptible() as stop:
         session = Session(
             model=model,
-            descent=Descent(model, recipe, device),
+            descent=Descent(model, recipe, device, ranks),
             recipe=recipe,
             run=run,
             identity=identity,
             reporter=reporter,
             keeping=keeping or Keeping(),
             stop=stop,
+            ranks=ranks,
         )
         loop = _Loop(session, train_set, test_set, crop, device, footprint)
         with session:
             try:
-                if resume:
-                    session.restore()
-                else:
-                    session.begin(train_set, statistics)
+                session.enter(train_set, statistics, resume)
                 return loop.finish()
+            except Gone:
+                if not stop.asked:  # else all were asked, and one was faster
+                    raise
+                where = session.saved.where if session.saved else None
+                raise Interrupted(run, where) from None
             except KeyboardInterrupt as caught:
                 traceback.clear_frames(caught.__traceback__)  # ends workers before saving
                 session.save_and_leave()
+                if isinstance(caught, AllStop):
+                    ranks.wait()  # whoever left before the leader has saved might end it
                 where = session.saved.where if session.saved else None
                 raise Interrupted(run, where) from None
 
@@ -147,11 +165,11 @@ class _Loop:
             progress = session.progress
             pace.begin_epoch(progress.images, progress.seconds, progress.waited)
             self._train_epoch(pace)
-            scores = self._test()
-            row = self._row(scores, pace)
+            row = self._row(self._test(), pace)
             with session.stop.held():
                 session.progress = Progress(epoch=row.epoch, rows=[*progress.rows, row])
-                log.write(session.run, session.progress.rows)
+                if session.ranks.leads:
+                    log.write(session.run, session.progress.rows)
                 session.save()
             session.reporter.epoch_ended(row)
         return Outcome(
@@ -175,6 +193,7 @@ class _Loop:
             crop=self.crop,
             epoch=progress.epoch + 1,
             first_step=progress.step,
+            share=session.ranks.share,
             pin=self.device.type == "cuda",
             replaced=session.reporter.replaced,
         )
@@ -183,12 +202,15 @@ class _Loop:
             rate = self._rate()
             with session.stop.held():
                 session.descent.set_rate(rate)
+                images = self._images(progress.step)
+                session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
                 with trouble.memory_explained(self._out_of_memory):
-                    learned = session.descent.step(batch, session.statistics)
+                    learned = session.descent.step(
+                        batch, session.statistics, whole=images, stop=session.stop.asked
+                    )
                 if not math.isfinite(learned.loss):
                     where = f"training, epoch {progress.epoch + 1}, step {progress.step + 1}"
                     raise self._diverged(learned.loss, where)
-                images = len(batch.labels)
                 pace.end_step(images)
                 progress.step += 1
                 progress.images += images
@@ -197,7 +219,14 @@ class _Loop:
                 progress.seconds, progress.waited = pace.epoch_seconds, pace.epoch_waited
                 if progress.step < self._steps:  # else the checkpoint after the test is near
                     session.save_if_due()
+            if learned.stop:
+                raise AllStop
             self._report(learned, rate, pace)
+
+    def _images(self, step: int) -> int:
+        """The images of a step (from 0), of all processes together."""
+        batch = self.session.recipe.batch
+        return min(batch, len(self.train_set) - step * batch)
 
     def _rate(self) -> float:
         """The learning rate of the next step: a function of the images seen so far."""
@@ -230,25 +259,26 @@ class _Loop:
             )
         )
 
-    def _test(self) -> Scores:
+    def _test(self) -> Counts:
         """The centre-view test after an epoch. Interrupted, it is done again from its start."""
         session = self.session
+        exam = Exam(
+            images=self.test_set,
+            crop=self.crop,
+            recipe=session.recipe,
+            statistics=session.statistics,
+            device=self.device,
+            ranks=session.ranks,
+            stop=session.stop,
+            reporter=session.reporter,
+        )
         with trouble.memory_explained(self._out_of_memory):
-            scores = evaluate(
-                session.model,
-                self.test_set,
-                crop=self.crop,
-                views=1,
-                recipe=session.recipe,
-                statistics=session.statistics,
-                reporter=session.reporter,
-                device=self.device,
-            )
-        if not math.isfinite(scores.loss):  # the last step broke the weights: do not save them
-            raise self._diverged(scores.loss, f"the test after epoch {session.progress.epoch + 1}")
-        return scores
+            found = exam.of(session.model)
+        if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
+            raise self._diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")
+        return found
 
-    def _row(self, scores: Scores, pace: Pace) -> log.Row:
+    def _row(self, scores: Counts, pace: Pace) -> log.Row:
         progress, images = self.session.progress, len(self.train_set)
         epoch = progress.epoch + 1
         return log.Row(

@@ -117,7 +117,10 @@ def differences(record: Record) -> tuple[str, ...]:
     now, before = this_session(), record.sessions[0]
     return tuple(
         f"{name}: {before[group].get(name)} then, {value} now"
-        for group, names in (("versions", _PACKAGES), ("environment", ("processor", "gpus", "threads")))
+        for group, names in (
+            ("versions", _PACKAGES),
+            ("environment", ("processor", "gpus", "threads")),
+        )
         for name, value in now[group].items()
         if name in names and before[group].get(name) != value
     )

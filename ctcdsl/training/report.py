@@ -95,6 +95,17 @@ class Silent:
         """Nothing."""
 
 
+class Follower(Silent):
+    """A `Reporter` for all but the first of several processes: what they alone know is said."""
+
+    def __init__(self, other: Reporter) -> None:
+        self._other = other
+
+    def replaced(self, name: str, reason: str) -> None:
+        """Hand it on: each process reads images of its own."""
+        self._other.replaced(name, reason)
+
+
 class Several:
     """A `Reporter` that tells others, in their order."""
 

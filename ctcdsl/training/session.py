@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from ctcdsl.training.checkpoint import Checkpoint, Progress
 from ctcdsl.training.colour import Statistics, measure
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.descent import Descent
+from ctcdsl.training.distributed import ALONE, Ranks
 from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.initialise import initialise
 from ctcdsl.training.interrupt import Stop
@@ -40,6 +41,17 @@ class Keeping:
     """Texts for the run's folder: its spec, its module, how it was started."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What one process tells the others of a run."""
+
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    statistics: Statistics
+    progress: Progress
+    saved: trouble.Saved
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """One call of `train`: the network, how it is trained, and how far it is."""
@@ -52,6 +64,7 @@ class Session:
     reporter: Reporter
     keeping: Keeping
     stop: Stop
+    ranks: Ranks = ALONE
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
     saved: trouble.Saved | None = None
@@ -79,6 +92,40 @@ class Session:
         assert self.saved is not None
         return self.saved
 
+    def enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
+        """Begin, or go on from the newest checkpoint.
+
+        Of several processes the leader does so, and hands what it has on to the others.
+        """
+        if not self.ranks.several:
+            self._enter(images, statistics, resume)
+            return
+        self.stop.deferred = not self.ranks.leads
+        state: _State | None = None
+        if self.ranks.leads:
+            self._enter(images, statistics, resume)
+            state = _State(
+                model=self.model.state_dict(),
+                optimizer=self.descent.optimizer.state_dict(),
+                statistics=self.statistics,
+                progress=self.progress,
+                saved=self.last_saved,
+            )
+            self.stop.deferred = True
+        state = self.ranks.from_leader(state)
+        assert state is not None
+        if not self.ranks.leads:
+            self.model.load_state_dict(state.model)
+            self.descent.optimizer.load_state_dict(state.optimizer)
+            self.statistics, self.progress = state.statistics, state.progress
+            self._note_saved(state.saved.path)
+
+    def _enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
+        if resume:
+            self.restore()
+        else:
+            self.begin(images, statistics)
+
     def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
         """Draw the initial weights, measure the colours, save."""
         preflight.claim(self.run)
@@ -98,22 +145,22 @@ class Session:
         checkpoints.require_identity(saved, self.identity, saved.path)
         preflight.require_same_recipe(saved.recipe, self.recipe, saved.path)
         self._locks.enter_context(locked(self.run))
+        self.statistics, self.progress = saved.statistics, saved.progress
+        self._note_saved(saved.path)  # from here on an interrupt can say what there is
         checkpoints.restore_model(self.model, saved, saved.path)
         self.descent.optimizer.load_state_dict(saved.optimizer)
         checkpoints.restore_rng(saved)
-        self.statistics, self.progress = saved.statistics, saved.progress
-        self._note_saved(saved.path)
         self.shelf.sweep()
         self._write_files()
         log.write(self.run, self.progress.rows)
 
     def save(self) -> None:
-        """Write a checkpoint, unless there is one of this very step.
+        """Write a checkpoint, unless there is one of this very step; only the leader does.
 
         Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
         number, which is nothing to go on from. Then the checkpoints before it stay.
         """
-        if self._saved_place == self.progress.place:
+        if not self.ranks.leads or self._saved_place == self.progress.place:
             return
         if not trouble.all_finite(self.model):
             where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"

@@ -40,7 +40,9 @@ _DENSE = 4
 class Way(Protocol):
     """A way to test images: `Crops` or `Dense`."""
 
-    note: str
+    @property
+    def note(self) -> str:
+        """What the user should know of how it was computed."""
 
     def probabilities(self, images: Sequence[Tensor]) -> Tensor:
         """Float32 (images, classes) of uint8 images (3, H, W) on the device."""

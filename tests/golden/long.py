@@ -16,8 +16,8 @@ from torch import Tensor, nn
 class LongLongLongLongLongLongLongLongLongLongLongLong(nn.Module):
     """LongLongLongLongLongLongLongLongLongLongLongLong: a convolutional network, 3x32x32 images to 999999 classes.
 
-    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws with
-    deviation 0.01, `init="he"` with sqrt(2 / fan-in).
+    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws
+    with deviation 0.01, `init="he"` with sqrt(2 / fan-in).
     """
 
     def __init__(self, *, init: str = "gaussian") -> None:

@@ -33,8 +33,8 @@ class SpatialPyramidPool(nn.Module):
 class Wide(nn.Module):
     """Wide: a convolutional network, 3x96x160 images to 1000 classes.
 
-    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws with
-    deviation 0.01, `init="he"` with sqrt(2 / fan-in).
+    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws
+    with deviation 0.01, `init="he"` with sqrt(2 / fan-in).
     """
 
     def __init__(self, *, init: str = "gaussian") -> None:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 class Trunk(nn.Module):
     """Trunk: a convolutional network, 1x32x32 images to maps 8x16x16.
 
-    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws with
-    deviation 0.01, `init="he"` with sqrt(2 / fan-in).
+    Weights start from a zero-mean Gaussian, biases at zero: `init="gaussian"` draws
+    with deviation 0.01, `init="he"` with sqrt(2 / fan-in).
     """
 
     def __init__(self, *, init: str = "gaussian") -> None:

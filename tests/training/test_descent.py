@@ -64,7 +64,9 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
     velocity = torch.zeros_like(weights)
     for rate in (0.3, 0.3, 0.03):
         descent.set_rate(rate)
-        descent.step(Batch(pixels, labels, torch.randn(2, 3), torch.tensor([True, False])), statistics)
+        descent.step(
+            Batch(pixels, labels, torch.randn(2, 3), torch.tensor([True, False])), statistics
+        )
         error = (inputs @ weights.T).softmax(1) - torch.eye(2)
         velocity = 0.5 * velocity + error.T @ inputs / 2 + 0.1 * weights
         weights = weights - rate * velocity

@@ -112,9 +112,7 @@ def test_out_of_memory_names_the_batch_that_fits(
     assert len(run_training(tmp_path, recipe, model=model, resume=True).rows) == 3, "as it says"
 
 
-def test_too_little_memory_is_warned_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
     recorder, cost = Recorder(), Footprint(fixed=1000, kept=2000, per_image=2600)
     run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, footprint=cost)

@@ -114,7 +114,8 @@ def test_the_right_class_is_shown_even_where_it_is_not_among_the_likeliest() -> 
 
 def test_what_is_on_the_page(tmp_path: Path) -> None:
     found = page(tmp_path / "page.html")
-    assert "3 of 6 images wrong by dense views: top-1 error 50.0 %" in found.text
+    assert "A & B: errors by dense views" in found.text
+    assert "3 of 6 images are wrong: top-1 error 50.0 %" in found.text
     assert len(found.all("figure")) == len(found.all("img")) == 3
     assert found.all("html") == [{"lang": "en"}]
     assert NAMES[0] in found.text and "salt & pepper" in found.text
@@ -162,7 +163,7 @@ def test_without_errors(tmp_path: Path) -> None:
         of_labels=found.probabilities[:, 0],
     )
     shown = page(tmp_path / "page.html", right)
-    assert "There are none." in shown.text and "0 of 6 images wrong by 1 view" in shown.text
+    assert "There are none." in shown.text and "0 of 6 images are wrong" in shown.text
     assert shown.all("figure") == []
 
 

@@ -1,0 +1,242 @@
+"""`ctcdsl compare`."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ctcdsl.cli.contestants import contestants
+from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, values_option
+from ctcdsl.cli.recipe_options import recipe_options, with_options
+from ctcdsl.cli.tables import as_markdown, as_text
+from ctcdsl.cli.workbench import device_named, open_data, require_training
+from ctcdsl.ir import Shape
+from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.files import read_source, unwritable
+from ctcdsl.text.render import render
+from ctcdsl.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ctcdsl.training.comparison import Comparison
+    from ctcdsl.training.standings import Standing
+    from ctcdsl.training.trials import Contestant, Result, State, Trial
+
+FAILED, INTERRUPTED = 1, 130
+_WRITERS = {"text": as_text, "markdown": as_markdown}
+
+
+@click.command("compare")
+@click.argument("specs", nargs=-1)
+@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and test/CLASS/ images.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Trainings of each network: with --seed and those after it.",
+)
+@click.option(
+    "--run",
+    "folder",
+    metavar="DIR",
+    default="compare",
+    show_default=True,
+    help="The runs go here, to NETWORK/seedN.",
+)
+@click.option(
+    "--views",
+    type=click.Choice(["1", "10"]),
+    default="10",
+    show_default=True,
+    help="1: the centre; 10: four corners and centre, and their flips.",
+)
+@click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@values_option
+@click.option("--plot", metavar="FILE", help="Draw errors and learning curves (PNG).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*_WRITERS, "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the table.",
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(["paper", "small"]),
+    help="Where the numbers start from.  [paper; small without --data]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
+)
+@recipe_options
+def command(
+    specs: tuple[str, ...],
+    data: str | None,
+    seeds: int,
+    folder: str,
+    views: str,
+    shape: Shape | None,
+    values: Values,
+    plot: str | None,
+    form: str,
+    recipe_name: str | None,
+    device: str,
+    **given: Any,
+) -> int:
+    """Train networks by one recipe, with several seeds each, and compare them.
+
+    Prints a table like the paper's: depth, complexity, error with its spread over the seeds,
+    time. What is trained is not trained again, and what was begun is gone on with: interrupted,
+    the same command goes on. A network that fails (its loss is not finite, or it finds no memory)
+    is reported and does not stop the others; the exit code is 1 then. Without --data, the
+    photographs that come with ctcdsl are used.
+    """
+    require_training()
+    if plot is not None:
+        _require_place(plot)
+    gc.enable()
+    from ctcdsl.training.comparison import Comparison
+
+    small = (recipe_name or ("paper" if data else "small")) == "small"
+    recipe = with_options(Recipe.small() if small else Recipe.paper(), given)
+    sources = [read_source(file) for file in or_stdin(specs)]
+    where = device_named(device)
+    named = checked_or_exit(sources, values=values)
+    opened = open_data(data)
+    comparison = Comparison(
+        contestants=contestants(named, sources, opened, shape),
+        recipe=recipe,
+        seeds=seeds,
+        folder=Path(folder),
+        data=data,
+        train_set=opened.splits.train,
+        test_set=opened.splits.test,
+        views=10 if views == "10" else 1,
+        device=where,
+    )
+    comparison.require_fit()
+    return _compare(comparison, plot, form)
+
+
+def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
+    from ctcdsl.cli.progress import count as counted
+    from ctcdsl.training.interrupt import Interrupted
+    from ctcdsl.training.standings import standings
+    from ctcdsl.training.trials import State
+
+    states = comparison.survey()
+    count = {state: sum(each is state for each in states.values()) for state in State}
+    click.echo(
+        f"{counted(len(comparison.contestants), 'network')}, {counted(comparison.seeds, 'seed')}:"
+        f" {counted(len(states), 'run')} in {comparison.folder},"
+        f" {count[State.FINISHED]} finished, {count[State.STARTED]} begun",
+        err=True,
+    )
+    results: dict[Contestant, list[Result]] = {each: [] for each in comparison.contestants}
+    for number, (trial, state) in enumerate(states.items(), start=1):
+        heading = f"{trial.contestant.name}, seed {trial.recipe.seed} ({number} of {len(states)})"
+        try:
+            result = _carry_out(comparison, trial, state, heading)
+        except Interrupted as stopped:
+            saved = f"{heading} is saved at {stopped.saved}" if stopped.saved else "nothing is lost"
+            click.echo(f"interrupted; {saved}: the same command goes on", err=True)
+            return INTERRUPTED
+        if result.failure is not None:
+            click.echo(render(result.failure), err=True)
+        results[trial.contestant].append(result)
+    found = standings(comparison.contestants, results.__getitem__)
+    _say(comparison, found, form)
+    if plot is not None:
+        _draw(Path(plot), comparison, found)
+    return FAILED if any(r.failure for each in found for r in each.results) else 0
+
+
+def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str) -> Result:
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.training import record as records
+    from ctcdsl.training.interrupt import Interrupted, interruptible
+    from ctcdsl.training.trials import State
+
+    if state is not State.FINISHED:
+        goes_on = ", goes on" if state is State.STARTED else ""
+        click.echo(f"{heading}{goes_on}", err=True)
+        if state is State.STARTED:
+            for difference in records.differences(records.read(trial.run)):
+                click.echo(f"note: {difference}; the last bits may differ", err=True)
+        with Display() as display:
+            failure = comparison.train(trial, state, display)
+        if failure is not None:
+            return failure
+    with interruptible(), Display() as display:
+        try:
+            return comparison.tested(trial, display)
+        except KeyboardInterrupt as stop:
+            traceback.clear_frames(stop.__traceback__)  # ends threads before signals count again
+            raise Interrupted(trial.run, "its last epoch, before its test") from None
+
+
+def _say(comparison: Comparison, found: tuple[Standing, ...], form: str) -> None:
+    from ctcdsl.training.standings import as_json, caption, table
+
+    k = min(5, len(comparison.test_set.classes))
+    if form == "json":
+        import json
+
+        text = json.dumps(as_json(comparison, found, k), indent=2, ensure_ascii=False)
+        click.echo(text)
+        return
+    from textwrap import fill
+
+    click.echo(_WRITERS[form](table(found, k)))
+    click.echo(fill(caption(comparison), 100))
+    failures = [(each, result) for each in found for result in each.results if result.failure]
+    if failures:
+        click.echo("")
+    for each, result in failures:
+        assert result.failure is not None
+        start = "- " if form == "markdown" else ""
+        click.echo(
+            f"{start}{each.contestant.name}, seed {result.seed}, failed: {_short(result.failure)}"
+        )
+
+
+def _short(failure: Diagnostic) -> str:
+    return f"{failure.message} [{failure.code}]"
+
+
+def _draw(path: Path, comparison: Comparison, found: tuple[Standing, ...]) -> None:
+    from ctcdsl.cli.progress import count
+    from ctcdsl.training.comparison_plot import draw_comparison
+
+    seeds = count(comparison.seeds, "seed")
+    bars = "; bars and bands: ± a standard deviation" if comparison.seeds > 1 else ""
+    views = "10 views" if comparison.views == 10 else "centre view"
+    title = f"{count(len(found), 'network')}, {seeds}{bars}"
+    draw_comparison(path, found, title=title, views=views)
+    click.echo(f"plot written to {path}", err=True)
+
+
+def _require_place(file: str) -> None:
+    """Refuse a plot that could not be written, before a training that may take days.
+
+    Raises:
+        UserError: CTC608 where its folder is missing, or a folder stands in its place.
+    """
+    folder = os.path.dirname(file) or os.curdir
+    number = errno.EISDIR if os.path.isdir(file) else 0
+    if not os.path.isdir(folder):
+        number = errno.ENOENT
+    if number:
+        raise UserError(unwritable(file, OSError(number, os.strerror(number))))

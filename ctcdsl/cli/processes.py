@@ -1,0 +1,57 @@
+"""One of several processes that torchrun started speaks; the others say what only they know."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+import click
+
+from ctcdsl.cli.main import EXIT_ERRORS
+from ctcdsl.text import UserError
+from ctcdsl.training.report import Silent
+
+if TYPE_CHECKING:
+    from ctcdsl.training.distributed import Ranks
+
+
+@contextmanager
+def together() -> Iterator[Ranks]:
+    """Join the other processes, if torchrun has started any; all but the leader are silent.
+
+    An error that all of them meet is shown once, since the others only end by it.
+    """
+    from ctcdsl.training.distributed import joined
+
+    with joined() as ranks:
+        if not ranks.several:
+            yield ranks
+            return
+        try:
+            with ExitStack() as stack:
+                if not ranks.leads:
+                    nowhere = stack.enter_context(open(os.devnull, "w"))
+                    stack.enter_context(redirect_stdout(nowhere))
+                    stack.enter_context(redirect_stderr(nowhere))
+                yield ranks
+        except UserError as error:
+            new = [
+                each
+                for each in error.diagnostics
+                if ranks.first_to_say(f"{each.code} {each.path} {each.message}")
+            ]
+            if not new:
+                raise click.exceptions.Exit(EXIT_ERRORS) from None
+            raise UserError(*new) from error
+
+
+class Aside(Silent):
+    """A `Reporter` for a process that does not lead, which says what the leader cannot know."""
+
+    def replaced(self, name: str, reason: str) -> None:
+        """Warn of an image that cannot be read, whatever else is silenced."""
+        text = f"warning: {name} is left out, the next image takes its place: {reason}"
+        click.echo(text, file=sys.__stderr__)

@@ -1,0 +1,282 @@
+"""Training by several processes, which torchrun starts: joining, adding up, stopping together.
+
+All that touches `torch.distributed` is here. The loop talks to `Ranks`, which for a process alone
+does nothing.
+
+The gradient is added up by hand, in one all-reduce a step, not by `DistributedDataParallel`. That
+averages over processes, so parts of different sizes would count alike; it needs a forward and a
+backward pass of every process, which a part without images has not; and it renames the weights.
+By hand the loss and the wish to stop travel with the gradient, so every process knows both after
+the same step. The price is that nothing is sent while the backward pass still computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.batches import WHOLE, Share
+
+T = TypeVar("T")
+
+TIMEOUT = timedelta(minutes=10)
+"""Longer than one process may let the others wait: compiling, or writing a checkpoint."""
+
+_ASK_EVERY = 0.5  # seconds: a question to another machine
+
+
+class AllStop(KeyboardInterrupt):
+    """Every process has agreed to stop after the same step."""
+
+
+class Gone(UserError):
+    """CTC662: another process has ended."""
+
+
+class Ranks:
+    """The processes that train together: here one, for which all this is nothing."""
+
+    share: Share = WHOLE
+    """The part of every batch, and of the test, that is this process's."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and shows what there is to write and show."""
+        return self.share.rank == 0
+
+    @property
+    def several(self) -> bool:
+        """Whether there are others."""
+        return self.share.world > 1
+
+    def device(self, device: torch.device) -> torch.device:
+        """The device of this process, where the run computes on `device`."""
+        return device
+
+    def seed_step(self, seed: int, epoch: int, step: int) -> None:
+        """Prepare the random numbers of a step. One process goes on where its last step ended."""
+
+    def add_gradients(
+        self, parameters: Iterable[nn.Parameter], numbers: list[float]
+    ) -> list[float]:
+        """Give every process the sum of all gradients; returns the sums of `numbers`.
+
+        A parameter without a gradient counts as zero.
+        """
+        return numbers
+
+    def add_counts(self, counts: Tensor) -> Tensor:
+        """The sum of int64 `counts`, which are on the CPU."""
+        return counts
+
+    def from_leader(self, value: T) -> T:
+        """The leader's `value`."""
+        return value
+
+    def require_same(self, what: str) -> None:
+        """Raise `UserError` CTC663 unless `what` is the same everywhere."""
+
+    def copy_buffers(self, model: nn.Module) -> None:
+        """Give every process the leader's buffers, the running statistics of batch norms."""
+
+    def should_leave(self, asked: bool) -> bool:
+        """Whether any process was `asked` to stop: for work whose steps differ in number."""
+        return asked
+
+    def wait(self) -> None:
+        """Until all have come so far."""
+
+    def first_to_say(self, text: str) -> bool:
+        """Whether no other process has said `text` yet."""
+        return True
+
+
+ALONE = Ranks()
+
+
+class _Group(Ranks):
+    """One of several processes."""
+
+    def __init__(self, share: Share, local: int, store: Store) -> None:
+        self.share = share
+        self._local, self._store = local, store
+        self._sum: _Sum | None = None
+        self._ask_again = 0.0
+
+    def device(self, device: torch.device) -> torch.device:
+        if device.type != "cuda":
+            return device
+        if self._local >= torch.cuda.device_count():
+            raise UserError(
+                Diagnostic(
+                    code="CTC616",
+                    message=f"process {self._local + 1} of this machine has no GPU: there are"
+                    f" {torch.cuda.device_count()}",
+                    hints=("start as many processes as there are GPUs: --nproc-per-node gpu",),
+                )
+            )
+        own = torch.device("cuda", self._local)
+        torch.cuda.set_device(own)
+        return own
+
+    def seed_step(self, seed: int, epoch: int, step: int) -> None:
+        """Fix them by seed, epoch, step and rank: one checkpoint serves all processes."""
+        text = f"{seed} {epoch} {step} {self.share.rank}".encode()
+        torch.manual_seed(int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()))
+
+    def add_gradients(
+        self, parameters: Iterable[nn.Parameter], numbers: list[float]
+    ) -> list[float]:
+        if self._sum is None:
+            self._sum = _Sum([each for each in parameters if each.requires_grad], len(numbers))
+        self._sum.fill(numbers)
+        with _together():
+            dist.all_reduce(self._sum.flat)
+        return self._sum.spread()
+
+    def add_counts(self, counts: Tensor) -> Tensor:
+        counts = counts.clone()
+        with _together():
+            dist.all_reduce(counts)
+        return counts
+
+    def from_leader(self, value: T) -> T:
+        held = [value if self.leads else None]
+        with _together():
+            dist.broadcast_object_list(held, src=0, device=torch.device("cpu"))
+        assert held[0] is not None
+        return held[0]
+
+    def require_same(self, what: str) -> None:
+        theirs = self.from_leader(what)
+        different = self.add_counts(torch.tensor([int(what != theirs)]))
+        if different.item():
+            raise UserError(_differently())
+
+    def copy_buffers(self, model: nn.Module) -> None:
+        with _together():
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
+
+    def should_leave(self, asked: bool) -> bool:
+        if not asked and time.monotonic() < self._ask_again:
+            return False
+        self._ask_again = time.monotonic() + _ASK_EVERY
+        with _together():
+            if asked:
+                self._store.set("ctcdsl/leave", "")
+            return asked or bool(self._store.check(["ctcdsl/leave"]))
+
+    def wait(self) -> None:
+        with _together():  # not barrier(), which would need to be told the GPU
+            dist.all_reduce(torch.zeros(1))
+
+    def first_to_say(self, text: str) -> bool:
+        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        try:
+            return self._store.add(f"ctcdsl/said/{digest}", 1) == 1
+        except RuntimeError:  # whoever kept the store is gone
+            return True
+
+
+class _Sum:
+    """All gradients and a few numbers, one after another in one tensor: one message a step."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], numbers: int) -> None:
+        sizes = [each.numel() for each in parameters]
+        self._parameters = parameters
+        self.flat = torch.zeros(sum(sizes) + numbers, device=parameters[0].device)
+        self._numbers = self.flat[sum(sizes) :]
+        # Views that lie like the parameters (channels last), as the optimizer wants gradients.
+        starts = [sum(sizes[:number]) for number in range(len(sizes))]
+        self._views = [
+            self.flat.as_strided(each.size(), each.stride(), start)
+            for each, start in zip(parameters, starts, strict=True)
+        ]
+
+    def fill(self, numbers: list[float]) -> None:
+        """Put this process's gradients and numbers in."""
+        for view, each in zip(self._views, self._parameters, strict=True):
+            if each.grad is None:
+                view.zero_()
+            else:
+                view.copy_(each.grad)
+        self._numbers.copy_(torch.tensor(numbers))
+
+    def spread(self) -> list[float]:
+        """Make what is in it the parameters' gradients; returns the numbers."""
+        for view, each in zip(self._views, self._parameters, strict=True):
+            each.grad = view
+        numbers: list[float] = self._numbers.tolist()
+        return numbers
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """Join the processes that torchrun has started; without torchrun, this process is alone.
+
+    GPUs talk by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they do not come
+    together.
+    """
+    environment = os.environ
+    world = int(environment.get("WORLD_SIZE", "1")) if "RANK" in environment else 1
+    if world == 1:
+        yield ALONE
+        return
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        store, rank, world = next(iter(rendezvous("env://", timeout=TIMEOUT)))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            Diagnostic(
+                code="CTC661",
+                message="the processes of the training do not come together",
+                notes=(str(error).splitlines()[0],),
+                hints=("start them with torchrun, with the same rendezvous on every machine",),
+            )
+        ) from error
+    try:
+        yield _Group(Share(rank, world), int(environment.get("LOCAL_RANK", rank)), store)
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Turns what torch says where another process is gone into CTC662."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise Gone(
+            Diagnostic(
+                code="CTC662",
+                message="another process of the training is gone",
+                notes=(str(error).splitlines()[0],),
+                hints=("what it said tells why; --resume goes on from the last checkpoint",),
+            )
+        ) from error
+
+
+def _differently() -> Diagnostic:
+    return Diagnostic(
+        code="CTC663",
+        message="the processes of the training were not started alike",
+        notes=("spec, recipe, data, or what lies in the run's folder differ",),
+        hints=(
+            "give every machine the same command, the same data, and a folder for the run that"
+            " all machines share",
+        ),
+    )
