@@ -30,6 +30,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/warm_check.py
 	$(BIN)/python benchmarks/rewrites.py
 	$(BIN)/python benchmarks/written_out.py
+	$(BIN)/python benchmarks/ten_view.py
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv with $(PYTHON): PyTorch makes this a few minutes."

@@ -42,12 +42,14 @@ show ctcdsl train specs/A.ctc --run "$out/A"
 quiet ctcdsl train specs/A.ctc --run "$out/A"
 
 say '5. Test it with 10 views, and draw the run'
-show ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png"
-quiet ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png"
+test_it=(ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png" --report "$out/errors.html")
+show "${test_it[*]}"
+quiet "${test_it[@]}"
 
 say 'What to try next'
 cat <<NEXT
-  Look at $out/run.png (learning curve, the ten views, predictions) and $out/model.py.
+  Look at $out/run.png (learning curve, the ten views, predictions), $out/errors.html and $out/model.py.
+  Rewrite it at its cost:    ctcdsl rewrite specs/A.ctc --pass depth-for-size:stage=3,to=2
   Write a row of your own:   echo '(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6' | ctcdsl cost -
   See where the time goes:   ctcdsl cost specs/J_prime.ctc --layers
   Train on your own images:  ctcdsl train specs/E.ctc --data DIR     (DIR/train/CLASS/*.jpg, DIR/test/CLASS/*.jpg)

@@ -13,7 +13,6 @@ from ctcdsl.ir import Conv, Pool
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import spelled
 
-
 _MOST = 12
 """Terms of an equation that still read as one."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -63,7 +64,7 @@ class Descent:
         statistics: Statistics,
         *,
         whole: int | None = None,
-        stop: bool = False,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Learned:
         """Learn from `batch`, in as many parts as the recipe says.
 
@@ -72,7 +73,7 @@ class Descent:
         draws other masks. A loss that is not finite changes no weight.
 
         Of several processes each brings its share, perhaps empty, of a batch of `whole` images,
-        and whether it wants to `stop`; all learn the same from all of it.
+        and `stop` tells whether it wants to; all learn the same from all of it.
         """
         batch = batch.to(self._device)
         images = len(batch.labels)
@@ -89,7 +90,7 @@ class Descent:
             total += share.item()
             mistaken += int((logits.argmax(dim=1) != part.labels).sum().item())
         total, errors, stops = self._ranks.add_gradients(
-            self._model.parameters(), [total, mistaken, stop]
+            self._model.parameters(), [total, mistaken, stop()]
         )
         if math.isfinite(total):
             self.optimizer.step()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -244,7 +245,7 @@ def joined() -> Iterator[Ranks]:
             Diagnostic(
                 code="CTC661",
                 message="the processes of the training do not come together",
-                notes=(str(error).splitlines()[0],),
+                notes=(_first_words(error),),
                 hints=("start them with torchrun, with the same rendezvous on every machine",),
             )
         ) from error
@@ -264,10 +265,16 @@ def _together() -> Iterator[None]:
             Diagnostic(
                 code="CTC662",
                 message="another process of the training is gone",
-                notes=(str(error).splitlines()[0],),
+                notes=(_first_words(error),),
                 hints=("what it said tells why; --resume goes on from the last checkpoint",),
             )
         ) from error
+
+
+def _first_words(error: Exception) -> str:
+    """What torch says, without the place in its source and the advice that follows."""
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    return re.sub(r"^\[[^]]*\]\s*", "", line).partition(". ")[0]
 
 
 def _differently() -> Diagnostic:

@@ -206,7 +206,7 @@ class _Loop:
                 session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
                 with trouble.memory_explained(self._out_of_memory):
                     learned = session.descent.step(
-                        batch, session.statistics, whole=images, stop=session.stop.asked
+                        batch, session.statistics, whole=images, stop=lambda: session.stop.asked
                     )
                 if not math.isfinite(learned.loss):
                     where = f"training, epoch {progress.epoch + 1}, step {progress.step + 1}"

@@ -1,0 +1,169 @@
+"""Two processes train as one, stop together, and go on as if they had never stopped."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training import log
+from ctcdsl.training.cadence import Every
+from ctcdsl.training.checkpoint import load, restore_model
+from ctcdsl.training.distributed import ALONE, joined
+from ctcdsl.training.session import Keeping
+from ctcdsl.training.ten_view import evaluate
+from ranks import KILL, TERM, normed_net, plain_net, train_by
+from runs import CPU, TEST, run_training, same_weights, without_times
+from tiny import Blots, Recorder, tiny_recipe
+
+RECIPE = tiny_recipe(workers=1)
+EACH_STEP = Keeping(every=Every(steps=1))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run by two processes that nothing interrupts."""
+    run = tmp_path_factory.mktemp("ranks") / "whole"
+    assert train_by(run, RECIPE) == [0, 0]
+    return run
+
+
+def as_whole(run: Path, whole: Path) -> None:
+    assert same_weights(whole, run)
+    assert without_times(log.read(run)) == without_times(log.read(whole))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_processes_learn_what_one_learns(tmp_path: Path, accumulate: int) -> None:
+    """Batches of 7 are 4 and 3 images; the last one is a single image, of the first process."""
+    images = Blots(each=5)
+    recipe = tiny_recipe(epochs=3, accumulate=accumulate)
+    one = run_training(tmp_path / "one", recipe, model=plain_net(), train_set=images)
+    assert train_by(tmp_path / "two", recipe, net=plain_net, train_set=images) == [0, 0]
+    first, second = load(tmp_path / "one").model, load(tmp_path / "two").model
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-6)
+    for row, other in zip(one.rows, log.read(tmp_path / "two"), strict=True):
+        assert other.train_loss == pytest.approx(row.train_loss, rel=1e-4)
+        assert other.test_loss == pytest.approx(row.test_loss, rel=1e-4)
+        assert (other.train_top1_error, other.test_top1_error, other.test_top5_error) == (
+            row.train_top1_error,
+            row.test_top1_error,
+            row.test_top5_error,
+        )
+
+
+def test_more_processes_than_images_in_a_batch_or_in_the_test(tmp_path: Path) -> None:
+    few = Blots(each=1)
+    recipe = tiny_recipe(epochs=1, batch=2)
+    one = run_training(tmp_path / "one", recipe, model=plain_net(), train_set=few, test_set=few)
+    codes = train_by(tmp_path / "four", recipe, world=4, net=plain_net, train_set=few, test_set=few)
+    assert codes == [0, 0, 0, 0]
+    [row] = log.read(tmp_path / "four")
+    assert row.train_loss == pytest.approx(one.rows[0].train_loss, rel=1e-4)
+    assert row.test_top1_error == one.rows[0].test_top1_error
+
+
+def test_the_test_is_that_of_the_saved_weights(whole: Path) -> None:
+    saved, model = load(whole), normed_net()
+    restore_model(model, saved, saved.path)
+    scores = evaluate(
+        model,
+        TEST,
+        crop=(12, 12),
+        views=1,
+        recipe=saved.recipe,
+        statistics=saved.statistics,
+        reporter=Recorder(),
+        device=CPU,
+    )
+    row = saved.rows[-1]
+    assert (row.test_top1_error, row.test_top5_error) == (scores.top1_error, scores.top5_error)
+    assert row.test_loss == pytest.approx(scores.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_is_killed_the_other_ends_and_both_go_on(
+    tmp_path: Path, whole: Path, rank: int
+) -> None:
+    run, began = tmp_path / "run", time.monotonic()
+    codes = train_by(run, RECIPE, event=(rank, True, 6, KILL), keeping=EACH_STEP)
+    assert time.monotonic() - began < 20
+    assert codes[rank] == -KILL
+    assert codes[1 - rank] == 1
+    assert (tmp_path / f"said{1 - rank}").read_text() == "CTC662"
+    assert load(run).progress.place == (1, 1)
+    assert train_by(run, RECIPE, resume=True) == [0, 0]
+    as_whole(run, whole)
+
+
+def test_killed_in_the_test(tmp_path: Path, whole: Path) -> None:
+    run = tmp_path / "run"
+    assert train_by(run, RECIPE, event=(1, False, 3, KILL)) == [1, -KILL]
+    assert train_by(run, RECIPE, resume=True) == [0, 0]
+    as_whole(run, whole)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(("training", "at", "place"), [(True, 6, (1, 2)), (False, 3, (1, 4))])
+def test_asked_to_stop_both_stop_at_one_step(
+    tmp_path: Path, whole: Path, rank: int, training: bool, at: int, place: tuple[int, int]
+) -> None:
+    """Only one of them gets the signal, in a step and in a test."""
+    run = tmp_path / "run"
+    event = (rank, training, at, TERM)
+    codes = train_by(run, RECIPE, event=event)
+    assert codes == [130, 130]
+    assert load(run).progress.place == place
+    assert train_by(run, RECIPE, resume=True) == [0, 0]
+    as_whole(run, whole)
+
+
+def test_another_number_of_processes_goes_on(tmp_path: Path) -> None:
+    whole = run_training(tmp_path / "whole", model=plain_net())
+    run = tmp_path / "run"
+    for world, at in ((2, 3), (3, 4)):
+        event = (0, True, at, TERM)
+        codes = train_by(
+            run, tiny_recipe(), world=world, net=plain_net, event=event, resume=run.exists()
+        )
+        assert codes == [130] * world
+    assert load(run).progress.place == (1, 3)
+    rows = run_training(run, model=plain_net(), resume=True).rows
+    for name, value in load(tmp_path / "whole").model.items():
+        torch.testing.assert_close(load(run).model[name], value, rtol=1e-4, atol=1e-6)
+    for row, other in zip(whole.rows, rows, strict=True):
+        assert other.test_loss == pytest.approx(row.test_loss, rel=1e-4)
+
+
+@dataclass(frozen=True)
+class Holed(Blots):
+    """The seventh image is none."""
+
+    def image(self, index: int) -> Image.Image:
+        if index == 7:
+            raise UserError(Diagnostic(code="CTC603", message="no image", hints=("mend it",)))
+        return super().image(index)
+
+
+def test_an_error_of_one_ends_both(tmp_path: Path) -> None:
+    codes = train_by(tmp_path / "run", RECIPE, test_set=Holed(each=4, seed=1000))
+    assert codes == [1, 1]
+    assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == ["CTC662", "CTC603"]
+
+
+def test_they_must_be_started_alike(tmp_path: Path) -> None:
+    others = ({}, {"recipe": tiny_recipe(seed=6)})
+    assert train_by(tmp_path / "run", RECIPE, of_rank=others) == [1, 1]
+    assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == ["CTC663", "CTC663"]
+
+
+def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with joined() as ranks:
+        assert ranks is ALONE and ranks.leads and not ranks.several
