@@ -1,6 +1,15 @@
-"""`python -m ctcdsl`, which is how `torchrun -m ctcdsl` starts it."""
+"""`python -m ctcdsl`, which is how `torchrun -m -- ctcdsl` starts it."""
 
-from ctcdsl.cli.main import main
+import os
+import sys
+
+from ctcdsl.cli.main import main, run
 
 if __name__ == "__main__":
-    main()
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        main()
+    # Under torchrun threads of torch outlive the group, and may crash while Python is taken down.
+    code = run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

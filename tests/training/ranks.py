@@ -76,7 +76,7 @@ def _train(
     world: int,
     port: int,
     run: Path,
-    recipe: Recipe,
+    own: Recipe,
     net: Callable[[], nn.Module],
     event: Event | None,
     **others: Any,
@@ -94,7 +94,7 @@ def _train(
         _arrange(model, event)
     try:
         with joined() as ranks:
-            run_training(run, others.pop("recipe", recipe), model=model, ranks=ranks, **others)
+            run_training(run, others.pop("recipe", own), model=model, ranks=ranks, **others)
     except Interrupted:
         os._exit(130)
     except UserError as error:
