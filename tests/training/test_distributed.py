@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,10 @@ from ctcdsl.training.session import Keeping
 from ctcdsl.training.ten_view import evaluate
 from ranks import KILL, TERM, normed_net, plain_net, train_by
 from runs import CPU, TEST, run_training, same_weights, without_times
-from tiny import Blots, Recorder, tiny_recipe
+from tiny import Blots, Recorder, tiny_recipe, write_folder
+
+ROOT = Path(__file__).parents[2]
+SPEC = "net Tiny\ninput 3x16x16\n(3,8)/2 2/2 (3,16)\nhead: gap drop(0.5) fc\n"
 
 RECIPE = tiny_recipe(workers=1)
 EACH_STEP = Keeping(every=Every(steps=1))
@@ -154,9 +160,39 @@ def test_an_error_of_one_ends_both(tmp_path: Path) -> None:
 
 
 def test_they_must_be_started_alike(tmp_path: Path) -> None:
-    others = ({}, {"recipe": tiny_recipe(seed=6)})
+    others: tuple[dict[str, object], ...] = ({}, {"recipe": tiny_recipe(seed=6)})
     assert train_by(tmp_path / "run", RECIPE, of_rank=others) == [1, 1]
     assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == ["CTC663", "CTC663"]
+
+
+def test_torchrun_starts_them_again(tmp_path: Path) -> None:
+    """One of the processes is killed: torchrun ends the other, and both go on."""
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    for split in ("train", "test"):
+        write_folder(tmp_path / "data" / split)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", "--max-restarts", "1", "-m", "--"),
+            *("ctcdsl", "train", str(tmp_path / "tiny.ctc"), "--data", str(tmp_path / "data")),
+            *("--run", str(tmp_path / "run"), "--auto-resume", "--device", "cpu"),
+            *("--recipe", "small", "--batch", "3", "--schedule", "150:0.001"),
+        ],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )
+    begun, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 60
+    while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[-1]), KILL)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert len(log.read(tmp_path / "run")) == 150
+    assert "from epoch" in errors, "it went on"
+    assert out.count("top-1 error") == 1, "one process speaks"
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
