@@ -122,7 +122,7 @@ def device_named(name: str) -> torch.device:
     """
     import torch
 
-    from ctcdsl.training.loop import default_device
+    from ctcdsl.training.devices import default_device
 
     if name == "auto":
         return default_device()

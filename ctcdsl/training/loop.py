@@ -19,6 +19,7 @@ from ctcdsl.training.checkpoint import Progress
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.data import ImageSet, require_same_classes
 from ctcdsl.training.descent import Descent, Learned
+from ctcdsl.training.devices import default_device
 from ctcdsl.training.distributed import ALONE, AllStop, Gone, Ranks
 from ctcdsl.training.exam import Exam
 from ctcdsl.training.identity import ModelIdentity
@@ -42,11 +43,6 @@ class Outcome:
     """The log from the first epoch on."""
     statistics: Statistics
     """What `evaluate` needs beside the recipe."""
-
-
-def default_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def train(
@@ -302,7 +298,5 @@ class _Loop:
         return trouble.diverged(what, session.recipe, session.last_saved)
 
     def _out_of_memory(self) -> UserError:
-        session = self.session
-        return trouble.out_of_memory(
-            session.recipe, self.footprint, self.device, session.last_saved
-        )
+        saved = self.session.last_saved
+        return trouble.out_of_memory(self.session.recipe, self.footprint, self.device, saved)
