@@ -293,10 +293,9 @@ class _Loop:
         )
 
     def _diverged(self, loss: float, where: str) -> UserError:
-        session = self.session
-        what = f"the loss is {loss} in {where}"
-        return trouble.diverged(what, session.recipe, session.last_saved)
+        recipe, saved = self.session.recipe, self.session.last_saved
+        return trouble.diverged(f"the loss is {loss} in {where}", recipe, saved)
 
     def _out_of_memory(self) -> UserError:
-        saved = self.session.last_saved
-        return trouble.out_of_memory(self.session.recipe, self.footprint, self.device, saved)
+        recipe, saved = self.session.recipe, self.session.last_saved
+        return trouble.out_of_memory(recipe, self.footprint, self.device, saved)

@@ -325,7 +325,6 @@ def test_a_pack_without_splits_holds_some_out(tmp_path: Path) -> None:
 
 
 def test_simplejpeg_gives_what_pillow_gives(folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("simplejpeg")
     blot(0, (30, 20), 0).convert("L").save(folder / "train" / "blue" / "grey.jpg")
     parts = open_parts(folder)
     for shorter in (14, 99):
