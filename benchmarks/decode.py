@@ -113,11 +113,14 @@ def every_image(root: Path) -> ImageFolder:
     return ImageFolder(root, ("all",), files, (0,) * len(files))
 
 
+def _nothing(*_: object) -> None:
+    """Takes what is told on the way."""
+
+
 def packed(folder: ImageFolder, out: Path, encoding: Encoding) -> ImageSet:
     form = Form(encoding=encoding, shorter=SHORTER)
-    nothing: Callable[..., None] = lambda *each: None  # noqa: E731
     parts = {"all": folder}
-    pack(parts, out, form, workers=2, max_corrupt=0.0, replaced=nothing, progress=nothing)
+    pack(parts, out, form, workers=2, max_corrupt=0.0, replaced=_nothing, progress=_nothing)
     return open_pack(out)["all"]
 
 
