@@ -42,9 +42,8 @@ def ways(module: nn.Module, network: CheckedNetwork) -> dict[str, Way]:
     """Each way by its name."""
     input = network.network.input
     crop = (input.height, input.width)
-    common = {"model": module, "crop": crop, "places": five_places, "mirrored": True}
-    plain = Crops(**common, input=INPUT, network=None)  # type: ignore[arg-type]
-    shared = Crops(**common, input=INPUT, network=network)  # type: ignore[arg-type]
+    crops = partial(Crops, model=module, crop=crop, places=five_places, mirrored=True, input=INPUT)
+    plain, shared = crops(network=None), crops(network=network)
     return {
         "views cut on the host": partial(on_the_host, module, crop),
         "whole images, `--prefix off`": plain.probabilities,
@@ -65,7 +64,7 @@ def main() -> None:
     height, width = map(int, options.size.split("x"))
     (network,) = check_source(read_source(options.spec)).networks
     module = build_module(network).eval()
-    module.initialise("he")  # type: ignore[operator]
+    module.initialise("he")  # type: ignore[operator]  # of every generated module
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (options.images, height, width, 3), dtype=np.uint8)
     images = [torch.from_numpy(each).permute(2, 0, 1) for each in pixels]
@@ -80,7 +79,7 @@ def main() -> None:
     print(f"| {what} | weights | ms an image | CPU ms | of the first |")
     print("|---|---|---:|---:|---:|")
     for layout, name in ((torch.contiguous_format, "NCHW"), (torch.channels_last, "channels last")):
-        module.to(memory_format=layout)  # type: ignore[call-overload]
+        module.to(memory_format=layout)  # type: ignore[call-overload]  # torch's stubs lack it
         measured = measure(ways(module, network), images, options.rounds)
         _, first = next(iter(measured.values()))
         for way, (ms, cpu) in measured.items():

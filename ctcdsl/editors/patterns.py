@@ -32,11 +32,6 @@ class Pattern(NamedTuple):
     expression: str
 
 
-def word_role(word: str) -> str:
-    """The role of a reserved word: its kind, but `x` and `c` each have their own."""
-    return {"x": "times", "c": "channels"}.get(word, WORDS[word].kind)
-
-
 def _either(choices: Iterable[str]) -> str:
     """One of some words; the longest first, or `relu` would hide `relu6`."""
     return "|".join(sorted(map(re.escape, choices), key=lambda word: (-len(word), word)))

@@ -92,7 +92,7 @@ def _wrong(kind: object, name: str) -> str | None:
         return f"lacks {', '.join(missing)}"
     if kind.name != name:  # type: ignore[attr-defined]  # seen just above
         return f"calls itself `{kind.name}`"  # type: ignore[attr-defined]
-    if not isinstance(kind.preserves, Promise):  # type: ignore[attr-defined]
+    if not isinstance(kind.preserves, Promise):  # type: ignore[attr-defined]  # the same
         return "preserves what is no `Promise`"
     return None
 

@@ -15,7 +15,6 @@ from pygments.token import Error, Whitespace
 
 from conftest import ROOT
 from ctcdsl.editors.highlight import TOKENS, CtcLexer
-from ctcdsl.editors.patterns import word_role
 from ctcdsl.editors.textmate import SCOPES, scope, written
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
@@ -118,8 +117,9 @@ def test_the_words_are_the_parsers() -> None:
 @pytest.mark.parametrize("word", WORDS)
 def test_every_word_has_the_colour_of_its_kind(word: str) -> None:
     text = {"x": "(3,64) x 4", "c": "(1,4c)"}.get(word, f"gap {word} gap")
-    assert Piece(word, scope(word_role(word))) in Engine().pieces_of(text)
-    assert (TOKENS[word_role(word)], word) in list(CtcLexer().get_tokens(text))
+    role = {"x": "times", "c": "channels"}.get(word, WORDS[word].kind)
+    assert Piece(word, scope(role)) in Engine().pieces_of(text)
+    assert (TOKENS[role], word) in list(CtcLexer().get_tokens(text))
 
 
 @pytest.mark.parametrize("letter", TAG_LETTERS)
