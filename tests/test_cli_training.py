@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -232,6 +233,20 @@ def test_a_gpu_that_is_not_there(ctcdsl: Any, place: Path, monkeypatch: pytest.M
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     result = ctcdsl(*train(place), "--device", "cuda")
     assert result.code == 1 and "CTC616" in result.err
+
+
+def test_tuning_shows_what_it_tried_and_the_run_keeps_it(ctcdsl: Any, place: Path) -> None:
+    result = ctcdsl(*train(place, "--tune", "--compile", "off"))
+    assert result.code == 0, result.err
+    for words in ("trying float32, not compiled", "trying bf16, not compiled", "images/s", "ratio"):
+        assert words in result.err
+    taken = re.search(r"taken: (float32|bf16), not compiled", result.err)
+    assert taken is not None
+    recipe = json.loads((place / "run" / "run.json").read_text())["recipe"]
+    assert (recipe["precision"], recipe["compile"]) == (taken[1], "off")
+    resumed = ctcdsl(*train(place, "--tune", "--resume", "--epochs", "3"))
+    assert resumed.code == 0 and "trying" not in resumed.err
+    assert f"the run keeps its own: {taken[1]}, not compiled" in resumed.err
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

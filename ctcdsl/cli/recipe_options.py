@@ -37,6 +37,9 @@ _OPTIONS = (
     _Option("initialisation", click.Choice(["gaussian", "he"]), "Initial weights."),
     _Option("sigma", float, "Deviation of the gaussian initialisation."),
     _Option("precision", click.Choice(["float32", "bf16"]), "Of the layers; weights are float32."),
+    _Option(
+        "compile", click.Choice(["off", "on", "graphs"]), "By torch.compile; with CUDA graphs."
+    ),
     _Option("statistics_sample", int, "Images on which mean and colour axes are measured."),
     _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
     _Option("workers", int, "Threads that read images ahead; 0: none, the training thread reads."),

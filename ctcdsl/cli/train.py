@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ctcdsl.cli.inputs import Values, input_shape, values_option
 from ctcdsl.cli.order import Order, asked, repeated
 from ctcdsl.cli.processes import Aside, together
 from ctcdsl.cli.recipe_options import recipe_options
+from ctcdsl.cli.tuned import Given, named, tuned_training
 from ctcdsl.cli.workbench import (
     Data,
     crop_of,
@@ -26,6 +28,9 @@ from ctcdsl.ir import Shape
 from ctcdsl.training.cadence import Every
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from ctcdsl.check import CheckedNetwork
     from ctcdsl.training.distributed import Ranks
     from ctcdsl.training.report import Reporter
@@ -67,6 +72,7 @@ def _every(text: str) -> Every:
     show_default=True,
     help="Checkpoints that stay, besides the best.",
 )
+@click.option("--tune", is_flag=True, help="Try precisions and --compile; take the fastest.")
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
 @click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
@@ -94,6 +100,7 @@ def command(
     repeat: str | None,
     every: Every,
     keep: int,
+    tune: bool,
     tensorboard: bool,
     net: str | None,
     shape: Shape | None,
@@ -128,10 +135,18 @@ def command(
                 resume=resume,
                 auto_resume=auto_resume,
             )
-        return _train(order, every, keep, tensorboard, ranks)
+        fixed = Given(given["precision"], given["compile"]) if tune else None
+        return _train(order, every, keep, tensorboard, fixed, ranks)
 
 
-def _train(order: Order, every: Every, keep: int, tensorboard: bool, ranks: Ranks) -> int:
+def _train(
+    order: Order,
+    every: Every,
+    keep: int,
+    tensorboard: bool,
+    tune: Given | None,
+    ranks: Ranks,
+) -> int:
     from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
     from ctcdsl.cost.memory import footprint
@@ -144,6 +159,9 @@ def _train(order: Order, every: Every, keep: int, tensorboard: bool, ranks: Rank
         order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
     _introduce(order, network, data)
+    model = build_module(network)
+    if tune is not None:
+        order = _tuned(order, model, network, device, tune, ranks)
     keeping = _keeping(order, network, data, every, keep, device.type)
     try:
         with ExitStack() as open_reporters:
@@ -151,7 +169,7 @@ def _train(order: Order, every: Every, keep: int, tensorboard: bool, ranks: Rank
             if tensorboard and ranks.leads:
                 display = _with_events(display, order.run, open_reporters)
             outcome = train(
-                build_module(network),
+                model,
                 data.splits.train,
                 data.splits.test,
                 order.recipe,
@@ -177,6 +195,24 @@ def _train(order: Order, every: Every, keep: int, tensorboard: bool, ranks: Rank
     )
     click.echo(f"test it with 10 views: ctcdsl eval {order.file} {order.run}", err=True)
     return 0
+
+
+def _tuned(
+    order: Order,
+    model: nn.Module,
+    network: CheckedNetwork,
+    device: torch.device,
+    given: Given,
+    ranks: Ranks,
+) -> Order:
+    """The order in the way that was found to be fastest; a run that goes on keeps its own."""
+    from ctcdsl.training.tuning import Way
+
+    if order.resume:
+        way = named(Way.as_in(order.recipe))
+        click.echo(f"note: --tune is for runs that begin; the run keeps its own: {way}", err=True)
+        return order
+    return replace(order, recipe=tuned_training(model, network, order.recipe, device, ranks, given))
 
 
 def _with_events(display: Reporter, run: Path, opened: ExitStack) -> Reporter:

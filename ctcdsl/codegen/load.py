@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.check import CheckedNetwork
@@ -11,6 +14,8 @@ from ctcdsl.codegen.pytorch import generate
 
 if TYPE_CHECKING:
     from torch import nn
+
+_PACKAGE = "ctcdsl.generated."
 
 
 def build_module(checked: CheckedNetwork) -> nn.Module:
@@ -22,7 +27,23 @@ def build_module(checked: CheckedNetwork) -> nn.Module:
     source = generate(checked)
     file = f"<generated from {checked.name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = {"__name__": f"ctcdsl.generated.{class_name(checked.name)}"}
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    namespace: dict[str, Any] = {
+        "__name__": f"ctcdsl.generated.{class_name(checked.name)}_{digest}"
+    }
     exec(compile(source, file, "exec"), namespace)
     module: nn.Module = namespace[class_name(checked.name)]()
     return module
+
+
+def make_importable(module: nn.Module) -> None:
+    """Let the classes of built modules in `module` be found by import, as torch.compile does.
+
+    Others stay out of `sys.modules`, which would keep each of them for good.
+    """
+    for kind in {type(each) for each in module.modules()}:
+        name = kind.__module__
+        if name.startswith(_PACKAGE) and name not in sys.modules:
+            found = ModuleType(name)
+            found.__dict__.update(kind.forward.__globals__)
+            sys.modules[name] = found

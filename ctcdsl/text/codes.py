@@ -84,6 +84,7 @@ CODES = MappingProxyType(
         "CTC614": "a folder that holds a run",
         "CTC615": "training without its packages",
         "CTC616": "a GPU that is not there",
+        "CTC617": "a network that torch.compile cannot compile here",
         "CTC621": "a run that another process trains",
         "CTC622": "a batch that does not fit into memory",
         "CTC623": "a run that cannot be repeated",

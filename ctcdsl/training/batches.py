@@ -56,6 +56,11 @@ class Batch(NamedTuple):
         """The batch on `device`; from pinned memory without waiting for it."""
         return Batch(*(each.to(device, non_blocking=True) for each in self))
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of it."""
+        return tuple(self)
+
     def part(self, start: int, stop: int) -> Batch:
         """Images `start` up to but not `stop`."""
         return Batch(*(each[start:stop] for each in self))
@@ -67,7 +72,17 @@ class Wholes(NamedTuple):
     images: tuple[Tensor, ...]
     """uint8 (3, H, W) each, channels last; H and W differ from image to image."""
     labels: Tensor
-    """int64 (images,)."""
+    """int64 (images,); they stay on the CPU."""
+
+    def to(self, device: torch.device) -> Wholes:
+        """The images on `device`; from pinned memory without waiting for them."""
+        images = tuple(each.to(device, non_blocking=True) for each in self.images)
+        return Wholes(images, self.labels)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The images."""
+        return self.images
 
 
 def steps(images: int, batch: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,7 +78,7 @@ def network_input(
     """
     if mirrored is not None:
         pixels = mirror(pixels, mirrored)
-    offset = torch.tensor(statistics.mean, device=pixels.device).neg().expand(len(pixels), 3)
+    offset = _on(pixels.device, statistics).mean.neg().expand(len(pixels), 3)
     if shift is not None:
         offset = offset + shift
     values = pixels.to(torch.float32, memory_format=torch.channels_last)
@@ -100,9 +102,24 @@ def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:
     scales by the eigenvalues, which depends on the unit of the pixels; its library, which this
     paper used too, by their square roots, and so do we.
     """
-    axes = torch.tensor(statistics.axes, device=draws.device)
-    deviations = torch.tensor(statistics.deviations, device=draws.device)
-    return (draws * sigma * deviations) @ axes
+    there = _on(draws.device, statistics)
+    return (draws * sigma * there.deviations) @ there.axes
+
+
+class _OnDevice(NamedTuple):
+    """`Statistics` as tensors."""
+
+    mean: Tensor
+    deviations: Tensor
+    axes: Tensor
+
+
+@lru_cache(maxsize=8)
+def _on(device: torch.device, statistics: Statistics) -> _OnDevice:
+    # Kept, because to bring numbers to a GPU is to wait for all that it was given before.
+    with torch.inference_mode(False):
+        numbers = (statistics.mean, statistics.deviations, statistics.axes)
+        return _OnDevice(*(torch.tensor(each, device=device) for each in numbers))
 
 
 def _triple(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Triple:

@@ -17,6 +17,8 @@ from ctcdsl.check import CheckedNetwork
 from ctcdsl.cost.prefix import Offset, Prefix, shared_prefix, unshared
 from ctcdsl.ir import Shape
 from ctcdsl.training.augment import Crop
+from ctcdsl.training.compiled import Forward, compiling_explained, forward_of
+from ctcdsl.training.recipe import Compile
 from ctcdsl.training.split import Split, run
 
 Places = Callable[[int, int, Crop], tuple[Offset, ...]]
@@ -68,12 +70,16 @@ class Crops:
     input: Input
     network: CheckedNetwork | None
     """The network of `model`, where its first layers may be shared."""
+    compile: Compile = "off"
+    """How the layers that are not shared are computed. Shared ones see whole images, and would be
+    compiled for each size of them."""
     _split: Split | None = None
     _reason: str = ""
     """Why nothing is shared at all."""
     _plans: dict[tuple[int, int], Prefix] = field(default_factory=dict)
     _same_bits: dict[_Kind, bool] = field(default_factory=dict)
     """Whether sharing changes no bit, for the kinds of groups that were compared."""
+    _forwards: dict[int, Forward] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.network is not None:
@@ -114,10 +120,21 @@ class Crops:
             end = self._split.ends[layers]
             maps = self._maps(groups, plans, images, layers)
             if self._compare(groups, plans, maps, end):
-                return run((*self._split.trunk[end:], *self._split.head), maps)
+                return self._behind(end, maps)
             return self._logits(groups, images)  # now with what was found out
-        logits: Tensor = self.model(self._maps(groups, plans, images, 0))
-        return logits
+        return self._behind(0, self._maps(groups, plans, images, 0))
+
+    def _behind(self, end: int, maps: Tensor) -> Tensor:
+        """What the network makes of the `maps` behind `end` submodules of its trunk."""
+        if end not in self._forwards:
+            self._forwards[end] = forward_of(self._rest(end), self.compile)
+        with compiling_explained(self.compile):
+            return self._forwards[end](maps)
+
+    def _rest(self, end: int) -> nn.Module:
+        if end == 0 or self._split is None:
+            return self.model
+        return nn.Sequential(*self._split.trunk[end:], *self._split.head)
 
     # ---------------------------------------------------------------- sharing
 
@@ -204,7 +221,7 @@ class Crops:
             fine = fine and same
             if first:
                 first = False
-                rest = run((*split.trunk[end:], *split.head), expected)  # may overwrite `expected`
+                rest = self._rest(end)(expected)  # may overwrite `expected`
                 if not _equal(rest, self.model(self._cut(one.images, self._unshared(one)))):
                     self._split, self._reason = None, "the module is more than its layers"
                     return False

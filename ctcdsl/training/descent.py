@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,9 +11,11 @@ from torch.nn import functional
 
 from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, colour_shift, network_input
+from ctcdsl.training.compiled import compiling_explained, forward_of
 from ctcdsl.training.distributed import ALONE, Ranks
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.ten_view import autocast
+from ctcdsl.training.transfer import Reading
 
 
 class Learned(NamedTuple):
@@ -30,6 +31,18 @@ class Learned(NamedTuple):
     """Whether a process wants all to stop after this step."""
 
 
+class Taken:
+    """A step that was given to the device; perhaps it is not done yet."""
+
+    def __init__(self, numbers: Tensor, logits: Tensor) -> None:
+        self._numbers, self._logits = Reading(numbers), logits
+
+    def learned(self) -> Learned:
+        """What it found; waits until it is done."""
+        loss, mistaken, stops = self._numbers.tensor().tolist()
+        return Learned(loss, int(mistaken), self._logits, stops > 0)
+
+
 class Descent:
     """Gradient descent with momentum on the weights of `model`, which is on `device`.
 
@@ -43,6 +56,7 @@ class Descent:
         weights = [each for each in model.parameters() if each.ndim > 1]
         others = [each for each in model.parameters() if each.ndim <= 1]
         self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
+        self._forward = forward_of(model, recipe.compile)
         self.optimizer = torch.optim.SGD(
             [
                 {"params": weights, "weight_decay": recipe.weight_decay},
@@ -65,36 +79,37 @@ class Descent:
         *,
         whole: int | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> Learned:
-        """Learn from `batch`, in as many parts as the recipe says.
+    ) -> Taken:
+        """Learn from `batch`, on the device, in as many parts as the recipe says.
 
-        Each part counts by its images, so the gradient is that of the whole batch but for
-        rounding. Only batch norms see the parts, which they normalise each by itself, and dropout
-        draws other masks. A loss that is not finite changes no weight.
+        On a GPU this returns before the step is done, and nothing in it waits. Each part counts
+        by its images, so the gradient is that of the whole batch but for rounding. Only batch
+        norms see the parts, which they normalise each by itself, and dropout draws other masks.
+        A loss that is not finite changes no weight.
 
         Of several processes each brings its share, perhaps empty, of a batch of `whole` images,
         and `stop` tells whether it wants to; all learn the same from all of it.
         """
-        batch = batch.to(self._device)
         images = len(batch.labels)
         size = max(1, -(-images // self._recipe.accumulate))
         whole = images if whole is None else whole
-        total, mistaken = 0.0, 0
+        numbers = torch.zeros(3, dtype=torch.float64, device=self._device)
+        numbers[2].fill_(float(stop()))
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         for start in range(0, images, size):
             part = batch.part(start, start + size)
-            loss, logits = self._loss(part, statistics)
-            share = loss * (len(part.labels) / whole)
-            torch.autograd.backward(share)
-            total += share.item()
-            mistaken += int((logits.argmax(dim=1) != part.labels).sum().item())
-        total, errors, stops = self._ranks.add_gradients(
-            self._model.parameters(), [total, mistaken, stop()]
-        )
-        if math.isfinite(total):
-            self.optimizer.step()
-        return Learned(total, int(errors), logits, stops > 0)
+            with compiling_explained(self._recipe.compile):
+                loss, logits = self._loss(part, statistics)
+                share = loss * (len(part.labels) / whole)
+                torch.autograd.backward(share)
+            numbers[0] += share.detach()
+            numbers[1] += (logits.argmax(dim=1) != part.labels).sum()
+        numbers = self._ranks.add_gradients(self._model.parameters(), numbers)
+        # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
+        self.optimizer.found_inf = (~numbers[0].isfinite()).to(torch.float32)  # type: ignore[attr-defined]
+        self.optimizer.step()
+        return Taken(numbers, logits)
 
     def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
         """Mean cross entropy and logits."""
@@ -106,5 +121,7 @@ class Descent:
             part.mirrored,
         )
         with autocast(self._recipe, self._device):
-            logits = self._model(inputs)
-        return functional.cross_entropy(logits.float(), part.labels), logits.detach()
+            logits = self._forward(inputs)
+        # A copy, since the memory of a CUDA graph's output is that of the next step's, too.
+        seen = logits.detach().clone()
+        return functional.cross_entropy(logits.float(), part.labels), seen

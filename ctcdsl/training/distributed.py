@@ -1,7 +1,7 @@
-"""Training by several processes, which torchrun starts: joining, adding up, stopping together.
+"""Work by several processes, which torchrun starts: joining, adding up, stopping together.
 
-All that touches `torch.distributed` is here. The loop talks to `Ranks`, which for a process alone
-does nothing.
+All that touches `torch.distributed` is here. Training and testing talk to `Ranks`, which for a
+process alone does nothing.
 
 The gradient is added up by hand, in one all-reduce a step, not by `DistributedDataParallel`. That
 averages over processes, so parts of different sizes would count alike; it needs a forward and a
@@ -16,10 +16,11 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -29,6 +30,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.batches import WHOLE, Share
+from ctcdsl.training.gradients import FlatGradients
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class Gone(UserError):
 
 
 class Ranks:
-    """The processes that train together: here one, for which all this is nothing."""
+    """The processes that work together: here one, for which all this is nothing."""
 
     share: Share = WHOLE
     """The part of every batch, and of the test, that is this process's."""
@@ -69,12 +71,11 @@ class Ranks:
     def seed_step(self, seed: int, epoch: int, step: int) -> None:
         """Prepare the random numbers of a step. One process goes on where its last step ended."""
 
-    def add_gradients(
-        self, parameters: Iterable[nn.Parameter], numbers: list[float]
-    ) -> list[float]:
-        """Give every process the sum of all gradients; returns the sums of `numbers`.
+    def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
+        """Give every process the sum of all gradients; returns the sums of the `numbers`.
 
-        A parameter without a gradient counts as zero.
+        They are few, and on the device of the gradients, as their sums are. A parameter without
+        a gradient counts as zero.
         """
         return numbers
 
@@ -85,6 +86,21 @@ class Ranks:
     def from_leader(self, value: T) -> T:
         """The leader's `value`."""
         return value
+
+    def by_leader(self, work: Callable[[], T]) -> T:
+        """What `work` returns to the leader, which alone does it.
+
+        A `UserError` of it is raised on every process, and `AllStop` where it was interrupted.
+        """
+        return work()
+
+    def by_all(self, work: Callable[[], T]) -> list[T]:
+        """What `work` returns to each process, in their order; each calls this with its own part.
+
+        A `UserError` or `AllStop` of one is raised on every process; `should_leave` tells the
+        others, so that they need not finish first.
+        """
+        return [work()]
 
     def require_same(self, what: str) -> None:
         """Raise `UserError` CTC663 unless `what` is the same everywhere."""
@@ -113,7 +129,7 @@ class _Group(Ranks):
     def __init__(self, share: Share, local: int, store: Store) -> None:
         self.share = share
         self._local, self._store = local, store
-        self._sum: _Sum | None = None
+        self._sum: FlatGradients | None = None
         self._ask_again = 0.0
 
     def device(self, device: torch.device) -> torch.device:
@@ -137,11 +153,11 @@ class _Group(Ranks):
         text = f"{seed} {epoch} {step} {self.share.rank}".encode()
         torch.manual_seed(int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()))
 
-    def add_gradients(
-        self, parameters: Iterable[nn.Parameter], numbers: list[float]
-    ) -> list[float]:
+    def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
         if self._sum is None:
-            self._sum = _Sum([each for each in parameters if each.requires_grad], len(numbers))
+            self._sum = FlatGradients(
+                [each for each in parameters if each.requires_grad], len(numbers)
+            )
         self._sum.fill(numbers)
         with _together():
             dist.all_reduce(self._sum.flat)
@@ -159,6 +175,35 @@ class _Group(Ranks):
             dist.broadcast_object_list(held, src=0, device=torch.device("cpu"))
         assert held[0] is not None
         return held[0]
+
+    def by_leader(self, work: Callable[[], T]) -> T:
+        done = _Done[T]()
+        if self.leads:
+            try:
+                done = _Done(value=work())
+            except UserError as error:
+                done = _Done(errors=error.diagnostics)
+            except KeyboardInterrupt:
+                done = _Done(stopped=True)
+        return self.from_leader(done).get()
+
+    def by_all(self, work: Callable[[], T]) -> list[T]:
+        try:
+            done = _Done(value=work())
+        except Gone:
+            raise
+        except UserError as error:
+            done = _Done(errors=error.diagnostics)
+        except AllStop:  # a second signal is none: it gets out at once
+            done = _Done(stopped=True)
+        if done.errors or done.stopped:
+            self.should_leave(True)
+        of_all: list[_Done[T]] = [done] * self.share.world
+        with _together():
+            dist.all_gather_object(of_all, done)
+        for each in of_all:  # an error says more than that others left because of it
+            each.raise_errors()
+        return [each.get() for each in of_all]
 
     def require_same(self, what: str) -> None:
         theirs = self.from_leader(what)
@@ -192,36 +237,24 @@ class _Group(Ranks):
             return True
 
 
-class _Sum:
-    """All gradients and a few numbers, one after another in one tensor: one message a step."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done(Generic[T]):
+    """How a piece of work ended, in a form that can be sent to other processes."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], numbers: int) -> None:
-        sizes = [each.numel() for each in parameters]
-        self._parameters = parameters
-        self.flat = torch.zeros(sum(sizes) + numbers, device=parameters[0].device)
-        self._numbers = self.flat[sum(sizes) :]
-        # Views that lie like the parameters (channels last), as the optimizer wants gradients.
-        starts = [sum(sizes[:number]) for number in range(len(sizes))]
-        self._views = [
-            self.flat.as_strided(each.size(), each.stride(), start)
-            for each, start in zip(parameters, starts, strict=True)
-        ]
+    value: T | None = None
+    errors: tuple[Diagnostic, ...] = ()
+    stopped: bool = False
 
-    def fill(self, numbers: list[float]) -> None:
-        """Put this process's gradients and numbers in."""
-        for view, each in zip(self._views, self._parameters, strict=True):
-            if each.grad is None:
-                view.zero_()
-            else:
-                view.copy_(each.grad)
-        self._numbers.copy_(torch.tensor(numbers))
+    def raise_errors(self) -> None:
+        if self.errors:
+            raise UserError(*self.errors)
 
-    def spread(self) -> list[float]:
-        """Make what is in it the parameters' gradients; returns the numbers."""
-        for view, each in zip(self._views, self._parameters, strict=True):
-            each.grad = view
-        numbers: list[float] = self._numbers.tolist()
-        return numbers
+    def get(self) -> T:
+        """What it returned. Raises `UserError` or `AllStop` where it did not."""
+        self.raise_errors()
+        if self.stopped:
+            raise AllStop
+        return cast("T", self.value)
 
 
 @contextmanager
@@ -246,7 +279,7 @@ def joined() -> Iterator[Ranks]:
         raise UserError(
             Diagnostic(
                 code="CTC661",
-                message="the processes of the training do not come together",
+                message="the processes do not come together",
                 notes=(_first_words(error),),
                 hints=("start them with torchrun, with the same rendezvous on every machine",),
             )
@@ -266,9 +299,9 @@ def _together() -> Iterator[None]:
         raise Gone(
             Diagnostic(
                 code="CTC662",
-                message="another process of the training is gone",
+                message="another process is gone",
                 notes=(_first_words(error),),
-                hints=("what it said tells why; --resume goes on from the last checkpoint",),
+                hints=("what it said tells why; a training goes on from its last checkpoint by --resume",),
             )
         ) from error
 
@@ -282,7 +315,7 @@ def _first_words(error: Exception) -> str:
 def _differently() -> Diagnostic:
     return Diagnostic(
         code="CTC663",
-        message="the processes of the training were not started alike",
+        message="the processes were not started alike",
         notes=("spec, recipe, data, or what lies in the run's folder differ",),
         hints=(
             "give every machine the same command, the same data, and a folder for the run that"

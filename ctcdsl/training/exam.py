@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ctcdsl.training.augment import Crop
 from ctcdsl.training.colour import Statistics
@@ -37,42 +38,33 @@ class Exam:
         Raises `AllStop` where a process was asked to stop meanwhile, on every process.
         """
         self.ranks.copy_buffers(model)
-        try:
-            found, left = self._counted(model), 0
-        except _Left:
-            found, left = torch.zeros(3 * len(self.images.classes) + 2, dtype=torch.int64), 1
-        total = self.ranks.add_counts(torch.cat([found, torch.tensor([left])]))
-        if total[-1]:
-            raise AllStop
-        return Counts.unpacked(total[:-1])
+        parts = self.ranks.by_all(lambda: self._counted(model))
+        return reduce(Counts.__add__, parts)
 
-    def _counted(self, model: nn.Module) -> Tensor:
+    def _counted(self, model: nn.Module) -> Counts:
+        watch = Watch(self.reporter, len(self.images), self.ranks, self.stop)
         return evaluate(
             model,
             self.images,
             crop=self.crop,
             views=1,
-            recipe=self.recipe,
+            recipe=replace(self.recipe, compile="off"),  # short, and of batches of its own
             statistics=self.statistics,
-            reporter=_Watch(self) if self.ranks.several else self.reporter,
+            reporter=watch if self.ranks.several else self.reporter,
             device=self.device,
             share=self.ranks.share,
-        ).counts.packed()
+        ).counts
 
 
-class _Left(Exception):
-    """The test is given up by this process."""
+class Watch(Silent):
+    """Hands on how far a test by all processes is; raises `AllStop` where one was asked to stop."""
 
-
-class _Watch(Silent):
-    """Hands on how far the test is, and leaves it where a process was asked to stop."""
-
-    def __init__(self, exam: Exam) -> None:
-        self._exam = exam
+    def __init__(self, reporter: Reporter, images: int, ranks: Ranks, stop: Stop) -> None:
+        self._reporter, self._images, self._ranks, self._stop = reporter, images, ranks, stop
 
     def testing(self, done: int, total: int) -> None:
-        exam = self._exam
-        if exam.ranks.should_leave(exam.stop.asked):
-            raise _Left
-        images = len(exam.images)
-        exam.reporter.testing(min(done * exam.ranks.share.world, images), images)
+        """So many images of this process's share are done."""
+        if self._ranks.should_leave(self._stop.asked):
+            raise AllStop
+        images = self._images
+        self._reporter.testing(min(done * self._ranks.share.world, images), images)

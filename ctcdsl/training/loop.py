@@ -11,25 +11,23 @@ import torch
 from torch import nn
 
 from ctcdsl.cost.memory import Footprint
-from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import log, preflight, trouble
 from ctcdsl.training.augment import Crop
-from ctcdsl.training.batches import steps, training_batches
 from ctcdsl.training.checkpoint import Progress
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.data import ImageSet, require_same_classes
-from ctcdsl.training.descent import Descent, Learned
+from ctcdsl.training.descent import Descent
 from ctcdsl.training.devices import default_device
 from ctcdsl.training.distributed import ALONE, AllStop, Gone, Ranks
 from ctcdsl.training.exam import Exam
 from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.interrupt import Interrupted, interruptible
-from ctcdsl.training.pace import Pace
 from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.report import Follower, Plan, Reporter, Step
+from ctcdsl.training.report import Follower, Plan, Reporter
 from ctcdsl.training.scores import Counts
 from ctcdsl.training.session import Keeping, Session
+from ctcdsl.training.steps import Steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,15 @@ def train(
             stop=stop,
             ranks=ranks,
         )
-        loop = _Loop(session, train_set, test_set, crop, device, footprint)
+        steps = Steps(
+            session=session,
+            images=train_set,
+            test_images=len(test_set),
+            crop=crop,
+            device=device,
+            footprint=footprint,
+        )
+        loop = _Loop(session, steps, test_set, crop, device, footprint)
         with session:
             try:
                 session.enter(train_set, statistics, resume)
@@ -132,7 +138,7 @@ class _Loop:
     """What is done to the state of a run."""
 
     session: Session
-    train_set: ImageSet
+    steps: Steps
     test_set: ImageSet
     crop: Crop
     device: torch.device
@@ -146,8 +152,8 @@ class _Loop:
                 epochs=recipe.last_epoch,
                 first_epoch=session.progress.epoch + 1,
                 first_step=session.progress.step + 1,
-                steps=self._steps,
-                training_images=len(self.train_set),
+                steps=self.steps.in_epoch,
+                training_images=len(self.steps.images),
                 test_images=len(self.test_set),
                 classes=len(session.identity.classes),
                 device=str(self.device),
@@ -156,14 +162,11 @@ class _Loop:
         warning = trouble.may_not_fit(recipe, self.footprint, self.device)
         if warning is not None:
             session.reporter.warned(warning)
-        pace = Pace()
         while session.progress.epoch < recipe.last_epoch:
-            progress = session.progress
-            pace.begin_epoch(progress.images, progress.seconds, progress.waited)
-            self._train_epoch(pace)
-            row = self._row(self._test(), pace)
+            self.steps.finish_epoch()
+            row = self._row(self._test())
             with session.stop.held():
-                session.progress = Progress(epoch=row.epoch, rows=[*progress.rows, row])
+                session.progress = Progress(epoch=row.epoch, rows=[*session.progress.rows, row])
                 if session.ranks.leads:
                     log.write(session.run, session.progress.rows)
                 session.save()
@@ -173,86 +176,6 @@ class _Loop:
             checkpoint=session.last_saved.path,
             rows=tuple(session.progress.rows),
             statistics=session.statistics,
-        )
-
-    @property
-    def _steps(self) -> int:
-        return steps(len(self.train_set), self.session.recipe.batch)
-
-    def _train_epoch(self, pace: Pace) -> None:
-        """The steps that are left of an epoch."""
-        session, progress = self.session, self.session.progress
-        session.model.train()
-        batches = training_batches(
-            self.train_set,
-            session.recipe,
-            crop=self.crop,
-            epoch=progress.epoch + 1,
-            first_step=progress.step,
-            share=session.ranks.share,
-            pin=self.device.type == "cuda",
-            replaced=session.reporter.replaced,
-        )
-        for batch in batches:
-            pace.got_batch()
-            rate = self._rate()
-            with session.stop.held():
-                session.descent.set_rate(rate)
-                images = self._images(progress.step)
-                session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
-                with trouble.memory_explained(self._out_of_memory):
-                    learned = session.descent.step(
-                        batch, session.statistics, whole=images, stop=lambda: session.stop.asked
-                    )
-                if not math.isfinite(learned.loss):
-                    where = f"training, epoch {progress.epoch + 1}, step {progress.step + 1}"
-                    raise self._diverged(learned.loss, where)
-                pace.end_step(images)
-                progress.step += 1
-                progress.images += images
-                progress.loss += learned.loss * images
-                progress.mistaken += learned.mistaken
-                progress.seconds, progress.waited = pace.epoch_seconds, pace.epoch_waited
-                if progress.step < self._steps:  # else the checkpoint after the test is near
-                    session.save_if_due()
-            if learned.stop:
-                raise AllStop
-            self._report(learned, rate, pace)
-
-    def _images(self, step: int) -> int:
-        """The images of a step (from 0), of all processes together."""
-        batch = self.session.recipe.batch
-        return min(batch, len(self.train_set) - step * batch)
-
-    def _rate(self) -> float:
-        """The learning rate of the next step: a function of the images seen so far."""
-        progress, images = self.session.progress, len(self.train_set)
-        seen = progress.epoch * images + progress.images
-        return self.session.recipe.schedule.rate_after(seen, images)
-
-    def _report(self, learned: Learned, rate: float, pace: Pace) -> None:
-        session, progress = self.session, self.session.progress
-        epochs, epoch = session.recipe.last_epoch, progress.epoch + 1
-        left = epochs - epoch
-        done = progress.epoch * self._steps + progress.step
-        if done == min(trouble.LEARNS_BY, epochs * self._steps):
-            warning = trouble.does_not_start(learned.loss, learned.logits, session.recipe)
-            if warning is not None:
-                session.reporter.warned(warning)
-        session.reporter.stepped(
-            Step(
-                epoch=epoch,
-                epochs=epochs,
-                step=progress.step,
-                steps=self._steps,
-                learning_rate=rate,
-                loss=learned.loss,
-                images_per_second=pace.images_per_second,
-                data_wait=pace.data_wait,
-                seconds_left=pace.seconds_left(
-                    left * self._steps + self._steps - progress.step, left + 1, len(self.test_set)
-                ),
-            )
         )
 
     def _test(self) -> Counts:
@@ -268,18 +191,18 @@ class _Loop:
             stop=session.stop,
             reporter=session.reporter,
         )
-        with trouble.memory_explained(self._out_of_memory):
+        with trouble.memory_explained(lambda: session.out_of_memory(self.footprint, self.device)):
             found = exam.of(session.model)
         if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
-            raise self._diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")
+            raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")
         return found
 
-    def _row(self, scores: Counts, pace: Pace) -> log.Row:
-        progress, images = self.session.progress, len(self.train_set)
+    def _row(self, scores: Counts) -> log.Row:
+        progress, pace, images = self.session.progress, self.steps.pace, len(self.steps.images)
         epoch = progress.epoch + 1
         return log.Row(
             epoch=epoch,
-            steps=epoch * self._steps,
+            steps=epoch * self.steps.in_epoch,
             images=epoch * images,
             learning_rate=self.session.recipe.schedule.rate(epoch),
             train_loss=progress.loss / images,
@@ -291,11 +214,3 @@ class _Loop:
             data_wait=pace.epoch_data_wait,
             seconds=pace.end_test(),
         )
-
-    def _diverged(self, loss: float, where: str) -> UserError:
-        recipe, saved = self.session.recipe, self.session.last_saved
-        return trouble.diverged(f"the loss is {loss} in {where}", recipe, saved)
-
-    def _out_of_memory(self) -> UserError:
-        recipe, saved = self.session.recipe, self.session.last_saved
-        return trouble.out_of_memory(recipe, self.footprint, self.device, saved)

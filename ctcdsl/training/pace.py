@@ -22,13 +22,17 @@ class Pace:
     def begin_epoch(self, images: int = 0, seconds: float = 0.0, waited: float = 0.0) -> None:
         """Start the clock of an epoch and of its next step; what was done before it is given."""
         self._epoch_images, self._epoch_seconds, self._epoch_wait = images, seconds, waited
-        self._began = self._clock()
+        self._began = self._asked = self._clock()
         self._epoch_began = self._began - seconds
         self._waited = 0.0
 
+    def asks_batch(self) -> None:
+        """The next step's images are asked for."""
+        self._asked = self._clock()
+
     def got_batch(self) -> None:
-        """The step's images are here: what passed since the last step was waiting."""
-        self._waited = self._clock() - self._began
+        """The step's images are here: what passed since they were asked for was waiting."""
+        self._waited = self._clock() - self._asked
 
     def end_step(self, images: int) -> None:
         """The step is done, on so many images."""
@@ -40,7 +44,7 @@ class Pace:
         self._epoch_images += images
         self._epoch_seconds += seconds
         self._epoch_wait += self._waited
-        self._began = now
+        self._began = self._asked = now
 
     def end_test(self) -> float:
         """The test after the epoch is done. Returns the seconds of epoch and test."""

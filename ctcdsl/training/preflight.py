@@ -17,7 +17,7 @@ from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.recipe import Recipe
 
 # What a resumed run may change: it alters how far or how fast, not what was trained so far.
-_MAY_CHANGE = frozenset({"accumulate", "epochs", "max_corrupt", "schedule", "workers"})
+_MAY_CHANGE = frozenset({"accumulate", "compile", "epochs", "max_corrupt", "schedule", "workers"})
 
 
 def require_fit(

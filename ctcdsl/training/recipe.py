@@ -15,6 +15,7 @@ from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 Initialisation = Literal["he", "gaussian"]
 Precision = Literal["float32", "bf16"]
+Compile = Literal["off", "on", "graphs"]
 
 PAPER_CROP, PAPER_RESIZE = 224, 256  # Section 5: crops of 224 from a shorter side of 256
 
@@ -134,6 +135,9 @@ class Recipe:
     """Rate of every dropout layer; None: as the network says (0.5 in the paper)."""
     precision: Precision = "float32"
     """``bf16`` computes the layers under autocast, on weights kept in float32."""
+    compile: Compile = "off"
+    """``on`` computes the layers through torch.compile, ``graphs`` with CUDA graphs, too. The
+    numbers are the same but for rounding."""
     statistics_sample: int = 1000
     """Training images that the channel mean and the colour axes are measured on, at most."""
     seed: int = 0
@@ -221,6 +225,7 @@ class Recipe:
         for name, words in (
             ("initialisation", get_args(Initialisation)),
             ("precision", get_args(Precision)),
+            ("compile", get_args(Compile)),
         ):
             word = getattr(self, name)
             if word not in words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from ctcdsl.cost.memory import Footprint
+from ctcdsl.text.diagnostic import UserError
 from ctcdsl.text.files import write_whole
 from ctcdsl.training import checkpoint as checkpoints
 from ctcdsl.training import log, preflight, trouble
@@ -68,6 +70,8 @@ class Session:
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
     saved: trouble.Saved | None = None
+    settle: Callable[[], None] = lambda: None
+    """Makes the sums of `progress` those of all its steps; called before it is saved."""
     _saved_place: tuple[int, int] | None = None
     _locks: ExitStack = field(default_factory=ExitStack)
     _cadence: Cadence = field(init=False)
@@ -95,36 +99,31 @@ class Session:
     def enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
         """Begin, or go on from the newest checkpoint.
 
-        Of several processes the leader does so, and hands what it has on to the others.
+        Of several processes the leader does so, and hands what it has on to the others, or the
+        error that keeps it from that.
         """
-        if not self.ranks.several:
-            self._enter(images, statistics, resume)
-            return
         self.stop.deferred = not self.ranks.leads
-        state: _State | None = None
-        if self.ranks.leads:
-            self._enter(images, statistics, resume)
-            state = _State(
-                model=self.model.state_dict(),
-                optimizer=self.descent.optimizer.state_dict(),
-                statistics=self.statistics,
-                progress=self.progress,
-                saved=self.last_saved,
-            )
-            self.stop.deferred = True
-        state = self.ranks.from_leader(state)
-        assert state is not None
+        state = self.ranks.by_leader(lambda: self._enter(images, statistics, resume))
+        self.stop.deferred = self.ranks.several
         if not self.ranks.leads:
             self.model.load_state_dict(state.model)
             self.descent.optimizer.load_state_dict(state.optimizer)
             self.statistics, self.progress = state.statistics, state.progress
             self._note_saved(state.saved.path)
 
-    def _enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
+    def _enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> _State:
         if resume:
             self.restore()
         else:
             self.begin(images, statistics)
+        self.stop.deferred = self.ranks.several  # what is handed on must not be interrupted
+        return _State(
+            model=self.model.state_dict(),
+            optimizer=self.descent.optimizer.state_dict(),
+            statistics=self.statistics,
+            progress=self.progress,
+            saved=self.last_saved,
+        )
 
     def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
         """Draw the initial weights, measure the colours, save."""
@@ -160,6 +159,7 @@ class Session:
         Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
         number, which is nothing to go on from. Then the checkpoints before it stay.
         """
+        self.settle()
         if not self.ranks.leads or self._saved_place == self.progress.place:
             return
         if not trouble.all_finite(self.model):
@@ -187,6 +187,14 @@ class Session:
         if self.saved is not None and not self.stop.broken:
             with self.stop.held():
                 self.save()
+
+    def diverged(self, loss: float, where: str) -> UserError:
+        """CTC609 for a `loss` that is not finite."""
+        return trouble.diverged(f"the loss is {loss} in {where}", self.recipe, self.last_saved)
+
+    def out_of_memory(self, footprint: Footprint | None, device: torch.device) -> UserError:
+        """CTC622 for a lack of memory on `device`."""
+        return trouble.out_of_memory(self.recipe, footprint, device, self.last_saved)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = trouble.Saved(str(self.progress), path)

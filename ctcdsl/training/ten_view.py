@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +21,7 @@ from ctcdsl.training.dense import Dense
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.report import Reporter
 from ctcdsl.training.scores import Scores, merged
+from ctcdsl.training.transfer import Reading, lag, on_device
 from ctcdsl.training.views import VIEW_NAMES, Views, centre_place, centre_view, five_places, views
 
 __all__ = [
@@ -89,21 +91,25 @@ def evaluate(
             mirrored=mirrored,
             input=input,
             network=network if mirrored else None,  # one view shares with none
+            compile=recipe.compile,
         )
     together = max(1, recipe.batch // (_DENSE if views == "dense" else views))
     mine = share.of(range(len(images)))
+    batches = whole_batches(
+        images, recipe, crop=crop, batch=together, share=share, pin=device.type == "cuda"
+    )
+    given: deque[tuple[Reading, Tensor]] = deque()
     found: list[_Found] = []
     done = 0
     with _evaluating(model), torch.inference_mode():
-        for batch in whole_batches(
-            images, recipe, crop=crop, batch=together, share=share, pin=device.type == "cuda"
-        ):
-            pixels = [image.to(device, non_blocking=True) for image in batch.images]
+        for batch in on_device(batches, device):
             with autocast(recipe, device):
-                probabilities = way.probabilities(pixels)
-            found.append(_Found(probabilities, batch.labels))
+                given.append((Reading(way.probabilities(batch.images)), batch.labels))
+            if len(given) > lag(device):
+                found.append(_Found(*given.popleft()))
             done += len(batch.labels)
             reporter.testing(done, len(mine))
+        found += [_Found(*each) for each in given]
     classes = found[0].classes if found else len(images.classes)
     return Scores(
         views=views,
@@ -125,8 +131,8 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
 class _Found:
     """What is kept of the probabilities of a batch: all classes of all images would be too much."""
 
-    def __init__(self, probabilities: Tensor, labels: Tensor) -> None:
-        probabilities = probabilities.cpu()
+    def __init__(self, reading: Reading, labels: Tensor) -> None:
+        probabilities = reading.tensor()
         self.classes = probabilities.shape[1]
         self.labels = labels
         self.likely, self.top = probabilities.topk(min(5, self.classes), dim=1)

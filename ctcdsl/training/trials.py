@@ -16,7 +16,7 @@ from ctcdsl.training.augment import Crop
 from ctcdsl.training.identity import ModelIdentity, require_same_identity
 from ctcdsl.training.recipe import Recipe
 
-_HOW = frozenset({"accumulate", "max_corrupt", "workers"})
+_HOW = frozenset({"accumulate", "compile", "max_corrupt", "workers"})
 """Of a recipe what says how it is carried out: it may differ between a run and its going on."""
 
 

@@ -79,5 +79,5 @@ def test_a_loss_that_is_not_finite_changes_no_weight() -> None:
     before = [each.detach().clone() for each in model.parameters()]
     pixels, labels = torch.zeros(2, 3, 12, 12, dtype=torch.uint8), torch.tensor([0, 1])
     batch = Batch(pixels, labels, torch.full((2, 3), torch.inf), torch.tensor([True, False]))
-    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3)).loss)
+    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3)).learned().loss)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))

@@ -1,0 +1,136 @@
+"""`--tune`: the fastest way to compute, found by trying, and what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.cli.tables import as_text
+from ctcdsl.cli.workbench import crop_of
+from ctcdsl.cost.report import Table
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ctcdsl.training.distributed import Ranks
+    from ctcdsl.training.recipe import Compile, Precision, Recipe
+    from ctcdsl.training.tuning import Tried, Way
+
+
+class Given(NamedTuple):
+    """What the user has decided, which is not varied."""
+
+    precision: Precision | None = None
+    compile: Compile | None = None
+    prefix: bool = True
+    """Whether the views of a test may share their first layers."""
+
+
+def tuned_training(
+    model: nn.Module,
+    network: CheckedNetwork,
+    recipe: Recipe,
+    device: torch.device,
+    ranks: Ranks,
+    given: Given,
+) -> Recipe:
+    """`recipe` in the way that trains `network` fastest; the leader decides for all processes."""
+    from ctcdsl.training.tuning import tried_training
+
+    click.echo(f"how to train {network.name} fastest on {device}:", err=True)
+    tried = tried_training(
+        model,
+        recipe,
+        crop_of(network),
+        network.network.classes,
+        device,
+        _ways(device, given, prefixes=(False,)),
+        world=ranks.share.world,
+        told=_trying,
+    )
+    _show(tried, views=False)
+    way = _taken(tried)
+    return ranks.from_leader(way.of(recipe) if way else recipe)
+
+
+def tuned_testing(
+    model: nn.Module,
+    network: CheckedNetwork,
+    recipe: Recipe,
+    device: torch.device,
+    ranks: Ranks,
+    given: Given,
+) -> tuple[Recipe, bool]:
+    """`recipe` in the way that tests `network` fastest by ten views; whether the views share."""
+    from ctcdsl.training.tuning import tried_testing
+
+    click.echo(f"how to test {network.name} fastest by 10 views on {device}:", err=True)
+    tried = tried_testing(
+        model,
+        network,
+        recipe,
+        crop_of(network),
+        device,
+        _ways(device, given, prefixes=(True, False) if given.prefix else (False,)),
+        told=_trying,
+    )
+    _show(tried, views=True)
+    way = _taken(tried)
+    return ranks.from_leader((way.of(recipe), way.prefix) if way else (recipe, given.prefix))
+
+
+def _ways(device: torch.device, given: Given, prefixes: Sequence[bool]) -> tuple[Way, ...]:
+    from ctcdsl.training.tuning import PRECISIONS, ways
+
+    return ways(
+        device,
+        precisions=(given.precision,) if given.precision else PRECISIONS,
+        compiles=(given.compile,) if given.compile else None,
+        prefixes=prefixes,
+    )
+
+
+def _trying(way: Way) -> None:
+    click.echo(f"  trying {named(way)}", err=True)
+
+
+def _show(tried: Sequence[Tried], *, views: bool) -> None:
+    names = ("precision", "compile", "views") if views else ("precision", "compile")
+    titles = (*names, "images/s", "ratio", "first run, s")
+    rows = tuple(_row(each, tried[0], len(names)) for each in tried)
+    click.echo(as_text(Table(titles, rows, frozenset(names))), err=True, nl=False)
+    for each in tried:
+        if each.failure:
+            click.echo(f"{named(each.way)}: {each.failure}", err=True)
+    click.echo(f"({tried[0].images} images at a time, the fastest of several runs)", err=True)
+
+
+def _row(tried: Tried, first: Tried, names: int) -> tuple[str, ...]:
+    way = tried.way
+    cells = (way.precision, way.compile, "shared" if way.prefix else "apart")[:names]
+    if tried.failure:
+        return (*cells, "failed", "", "")
+    ratio = f"{first.seconds / tried.seconds:.2f}" if first.seconds else ""
+    return (*cells, f"{tried.images_per_second:,.1f}", ratio, f"{tried.first:.1f}")
+
+
+def _taken(tried: Sequence[Tried]) -> Way | None:
+    from ctcdsl.training.tuning import fastest
+
+    best = fastest(tried)
+    if best is None:
+        click.echo("no way works; going on as asked", err=True)
+        return None
+    click.echo(f"taken: {named(best.way)}", err=True)
+    return best.way
+
+
+def named(way: Way) -> str:
+    """A way in words."""
+    compiled = {"off": "not compiled", "on": "compiled", "graphs": "compiled, CUDA graphs"}
+    shared = ["the views share their first layers"] if way.prefix else []
+    return ", ".join([str(way.precision), compiled[way.compile], *shared])
