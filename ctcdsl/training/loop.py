@@ -87,6 +87,8 @@ def train(
     # torch's stubs know no overload with both.
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     preflight.require_fit(model, train_set, identity, crop, device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
     if not ranks.leads:
@@ -159,7 +161,8 @@ class _Loop:
                 device=str(self.device),
             )
         )
-        warning = trouble.may_not_fit(recipe, self.footprint, self.device)
+        world = session.ranks.share.world
+        warning = trouble.may_not_fit(recipe, self.footprint, self.device, world)
         if warning is not None:
             session.reporter.warned(warning)
         while session.progress.epoch < recipe.last_epoch:

@@ -194,7 +194,8 @@ class Session:
 
     def out_of_memory(self, footprint: Footprint | None, device: torch.device) -> UserError:
         """CTC622 for a lack of memory on `device`."""
-        return trouble.out_of_memory(self.recipe, footprint, device, self.last_saved)
+        world = self.ranks.share.world
+        return trouble.out_of_memory(self.recipe, footprint, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = trouble.Saved(str(self.progress), path)

@@ -109,14 +109,16 @@ def memory_explained(explain: Callable[[], UserError]) -> Iterator[None]:
 
 
 def may_not_fit(
-    recipe: Recipe, footprint: Footprint | None, device: torch.device
+    recipe: Recipe, footprint: Footprint | None, device: torch.device, world: int = 1
 ) -> Diagnostic | None:
     """CTC622 as a warning where the CPU has too little memory by the cost model.
+
+    Of `world` processes each takes its share of a batch; one alone is looked at here.
 
     Linux grants memory it does not have and kills the process later, without a word. A GPU says
     at once what it lacks.
     """
-    part = -(-recipe.batch // recipe.accumulate)
+    part = _part(recipe, world)
     if footprint is None or device.type != "cpu":
         return None
     available, needed = memory_of(device), footprint.training(part)
@@ -127,16 +129,20 @@ def may_not_fit(
         code="CTC622",
         message=f"a batch of {part} takes about {in_bytes(needed)}, and the memory has"
         f" {in_bytes(available)}: the system may end training without a word",
-        hints=(f"--accumulate {-(-recipe.batch // largest)} computes it in parts",),
+        hints=(f"--accumulate {-(-recipe.batch // (world * largest))} computes it in parts",),
         severity=Severity.WARNING,
     )
 
 
 def out_of_memory(
-    recipe: Recipe, footprint: Footprint | None, device: torch.device, saved: Saved
+    recipe: Recipe,
+    footprint: Footprint | None,
+    device: torch.device,
+    saved: Saved,
+    world: int = 1,
 ) -> UserError:
-    """CTC622, with the largest batch that fits by the cost model."""
-    part = -(-recipe.batch // recipe.accumulate)
+    """CTC622, with the largest batch that fits by the cost model, in one of `world` processes."""
+    part = _part(recipe, world)
     notes, hints = [str(saved)], []
     available = memory_of(device)
     if footprint is not None:
@@ -151,14 +157,14 @@ def out_of_memory(
     else:
         largest = part // 2
     if largest >= 1:
-        parts = -(-recipe.batch // largest)
+        parts = -(-recipe.batch // (world * largest))
         if footprint is not None:
             notes.append(f"the largest batch that fits is {largest}")
         hints.append(
             f"--resume --accumulate {parts} goes on with the same batch of {recipe.batch}, in"
-            f" parts of {-(-recipe.batch // parts)}"
+            f" parts of {-(-recipe.batch // (world * parts))}"
         )
-        hints.append(f"or train anew with --batch {largest}")
+        hints.append(f"or train anew with --batch {world * largest}")
     else:
         hints.append("a single image does not fit: take a smaller input, or another device")
     return UserError(
@@ -170,6 +176,11 @@ def out_of_memory(
             hints=tuple(hints),
         )
     )
+
+
+def _part(recipe: Recipe, world: int) -> int:
+    """Images that go through the network of a process together."""
+    return -(-recipe.batch // (recipe.accumulate * world))
 
 
 def memory_of(device: torch.device) -> int:

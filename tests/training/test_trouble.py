@@ -124,6 +124,21 @@ def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.Monk
     assert not recorder.warnings
 
 
+def test_of_several_processes_each_needs_room_for_its_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
+    recipe, cost, device = Recipe(batch=12), Footprint(1000, 2000, 2600), torch.device("cpu")
+    assert trouble.may_not_fit(recipe, cost, device, world=4) is None
+    warning = trouble.may_not_fit(recipe, cost, device, world=2)
+    assert warning is not None
+    assert "a batch of 6" in said(warning) and "--accumulate 2 " in said(warning)
+    saved = trouble.Saved("epoch 0", Path("run/checkpoints/000001"))
+    text = said(trouble.out_of_memory(recipe, cost, device, saved, world=2).diagnostics[0])
+    for words in ("batch of 6 images", "batch that fits is 3", "parts of 3", "--batch 6"):
+        assert words in text, text
+
+
 def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         run_training(tmp_path, model=Greedy(3, RuntimeError("a bug")))
