@@ -42,7 +42,7 @@ _OPTIONS = (
     ),
     _Option("statistics_sample", int, "Images on which mean and colour axes are measured."),
     _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
-    _Option("workers", int, "Threads that read images ahead; 0: none, the training thread reads."),
+    _Option("workers", int, "Threads that read images.  [default: for a GPU the cores, else none]"),
     _Option("max_corrupt", float, "Share of unreadable images above which training stops."),
 )
 

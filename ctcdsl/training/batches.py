@@ -19,6 +19,7 @@ from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.augment import Crop, Draw, Picture, Pixels, draw, order, scaled, training_view
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
 from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.devices import reading_threads
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.threads import done_ahead
 
@@ -116,7 +117,8 @@ def training_batches(
     mine = [share.of(group) for group in everything]
     ledger = Ledger(images, share=sum(map(len, mine)), limit=recipe.max_corrupt, told=replaced)
     works = (_Training(views, group, tries=ledger.tries, pin=pin) for group in mine[first_step:])
-    for work in done_ahead(works, threads=recipe.workers, depth=AHEAD):
+    threads = reading_threads(recipe.workers, for_gpu=pin)
+    for work in done_ahead(works, threads=threads, depth=AHEAD):
         for found, _ in work.read:
             ledger.enter(found)
         yield work.batch()
@@ -139,7 +141,8 @@ def whole_batches(
     groups = _groups(share.of(range(len(images))), batch)
     shorter = recipe.resize_for(crop)
     works = (_Wholes(images, group, shorter=shorter, pin=pin) for group in groups)
-    for work in done_ahead(works, threads=recipe.workers, depth=AHEAD):
+    threads = reading_threads(recipe.workers, for_gpu=pin)
+    for work in done_ahead(works, threads=threads, depth=AHEAD):
         yield work.wholes()
 
 

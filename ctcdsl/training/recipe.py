@@ -142,8 +142,9 @@ class Recipe:
     """Training images that the channel mean and the colour axes are measured on, at most."""
     seed: int = 0
     """Fixes initial weights, order, crops, flips, colours and dropout."""
-    workers: int = 0
-    """Threads that read images; 0: the training thread itself. The result is the same."""
+    workers: int | None = None
+    """Threads that read images, 0: the training thread itself; None: see
+    `devices.reading_threads`. The result is the same."""
     max_corrupt: float = 0.01
     """Share of the training images that may be unreadable and replaced; above it training stops."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ctcdsl.training.batches import AHEAD, Batch, Share, steps, training_batches
 from ctcdsl.training.colour import mirror
 from ctcdsl.training.data import ImageSet, Subset
 from ctcdsl.training.decode import decode
+from ctcdsl.training.devices import reading_threads
 from ctcdsl.training.folders import ImageFolder
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.threads import NAME
@@ -260,3 +262,13 @@ def test_an_image_that_may_not_be_read_is_not_replaced(
         decode(folder.root / folder.files[0])
     with refused("CTC604"):
         next(training_batches(folder, tiny_recipe(max_corrupt=1.0), crop=CROP, epoch=1))
+
+
+def test_a_gpu_leaves_the_cores_to_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(12)), raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert reading_threads(None, for_gpu=False) == 0
+    assert reading_threads(None, for_gpu=True) == 12
+    assert reading_threads(3, for_gpu=True) == 3
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert reading_threads(None, for_gpu=True) == 3
