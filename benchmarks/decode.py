@@ -17,14 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from usual import Usual, loader
 
 from ctcdsl.training import decode
-from ctcdsl.training.augment import scaled_size
 from ctcdsl.training.batches import training_batches
 from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
 from ctcdsl.training.data import ImageSet
@@ -34,44 +30,18 @@ from ctcdsl.training.packing import Form, pack
 from ctcdsl.training.packs import Encoding, open_pack
 from ctcdsl.training.recipe import Recipe
 
-BATCH, CROP, SHORTER = 50, 224, 256
+BATCH, CROP, SHORTER, CLASSES = 50, 224, 256, 1000
 simplejpeg = vars(decode)["simplejpeg"]  # None where it is not installed
 Epochs = Callable[[int], Iterable[int]]
 """The sizes of an epoch's batches."""
 
 
-class Usual(Dataset[tuple[Tensor, int]]):
-    """What torchvision's transforms do: decode, resize all, crop, flip, to float, normalise."""
-
-    def __init__(self, folder: ImageFolder) -> None:
-        self._folder = folder
-        self._mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-        self._deviation = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-
-    def __len__(self) -> int:
-        return len(self._folder)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        with Image.open(self._folder.root / self._folder.files[index]) as file:
-            image = file.convert("RGB")
-        image = image.resize(scaled_size(*image.size, SHORTER), Image.Resampling.BILINEAR)
-        left = int(torch.randint(image.width - CROP + 1, ()))
-        top = int(torch.randint(image.height - CROP + 1, ()))
-        image = image.crop((left, top, left + CROP, top + CROP))
-        if torch.rand(()) < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        values = pixels.to(torch.float32).div(255)
-        return values.sub_(self._mean).div_(self._deviation), self._folder.label(index)
-
-
 def usual(folder: ImageFolder, workers: int) -> Epochs:
-    loader = DataLoader(
-        Usual(folder), BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
-    )
+    images = Usual(folder.root, folder, (CROP, CROP), SHORTER)
+    batches = loader(images, BATCH, workers, shuffle=True)
 
     def epoch(number: int) -> Iterator[int]:
-        for values, _ in loader:
+        for values, _ in batches:
             yield len(values)
 
     return epoch
@@ -110,7 +80,9 @@ def rate(epochs: Epochs, seconds: float, clock: Callable[[], float]) -> float:
 def every_image(root: Path) -> ImageFolder:
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     files = tuple(str(path.relative_to(root)) for path in paths)
-    return ImageFolder(root, ("all",), files, (0,) * len(files))
+    # Labels in turn: a network that had but one to learn would soon have gradients of zero.
+    labels = tuple(number % CLASSES for number in range(len(files)))
+    return ImageFolder(root, tuple(map(str, range(CLASSES))), files, labels)
 
 
 def _nothing(*_: object) -> None:

@@ -1,0 +1,86 @@
+"""A network, images and settings that several ways train or test with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import nn
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.codegen.load import build_module
+from ctcdsl.training.augment import Crop, Picture
+from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.initialise import initialise
+from ctcdsl.training.recipe import Recipe
+
+
+@dataclass(slots=True)
+class Repeated:
+    """Images again and again, as many as `length` says; it may be set anew between two passes."""
+
+    whole: ImageSet
+    length: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the images."""
+        return self.whole.classes
+
+    def __len__(self) -> int:
+        return self.length
+
+    def label(self, index: int) -> int:
+        """The label of image `index`."""
+        return self.whole.label(index % len(self.whole))
+
+    def image(self, index: int) -> Image.Image:
+        """Image `index`."""
+        return self.whole.image(index % len(self.whole))
+
+    def picture(self, index: int) -> Picture:
+        """The same, in the form that costs least."""
+        return picture(self.whole, index % len(self.whole))
+
+    def name(self, index: int) -> str:
+        """What the images call image `index`."""
+        return self.whole.name(index % len(self.whole))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is the same for all ways."""
+
+    network: CheckedNetwork
+    recipe: Recipe
+    at_once: int
+    """Images of a batch in a test; each is ten views."""
+    device: torch.device
+    root: Path
+    """The folder of the image files."""
+
+    @property
+    def crop(self) -> Crop:
+        """The height and width that the network sees."""
+        input = self.network.network.input
+        return input.height, input.width
+
+    @property
+    def shorter(self) -> int:
+        """The shorter side of the images that crops are cut from."""
+        return self.recipe.resize_for(self.crop)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return self.recipe.schedule.rate(1)
+
+    def model(self, layout: torch.memory_format) -> nn.Module:
+        """A module of the network on the device, its weights in this layout."""
+        model = build_module(self.network)
+        torch.manual_seed(self.recipe.seed)
+        initialise(model, self.recipe)
+        # torch's stubs know no overload with both.
+        return model.to(device=self.device, memory_format=layout)  # type: ignore[call-overload, no-any-return]
