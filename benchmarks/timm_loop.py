@@ -78,7 +78,7 @@ def _loader(timm: ModuleType, job: Job, images: ImageSet, batch: int, *, trainin
         is_training=training,
         color_jitter=None,
         interpolation="bilinear",
-        num_workers=job.recipe.workers,
+        num_workers=job.recipe.workers or 0,
         pin_memory=job.device.type == "cuda",
         device=job.device,
     )

@@ -101,7 +101,7 @@ def training(job: Job, images: ImageSet) -> Turn:
     batches = loader(
         Usual(job.root, images, job.crop, job.shorter),
         recipe.batch,
-        recipe.workers,
+        recipe.workers or 0,
         shuffle=True,
         pin=device.type == "cuda",
     )
@@ -131,7 +131,7 @@ def testing(job: Job, images: ImageSet) -> Turn:
     batches = loader(
         TenCrops(job.root, images, job.crop, job.shorter),
         job.at_once,
-        job.recipe.workers,
+        job.recipe.workers or 0,
         shuffle=False,
         pin=device.type == "cuda",
     )

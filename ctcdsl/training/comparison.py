@@ -22,7 +22,7 @@ from ctcdsl.ir.unparse import unparse
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.files import write_whole
 from ctcdsl.training import checkpoint as checkpoints
-from ctcdsl.training import log, manifest
+from ctcdsl.training import log, manifest, trouble
 from ctcdsl.training import record as records
 from ctcdsl.training.checkpoint import Checkpoint
 from ctcdsl.training.data import ImageSet
@@ -138,23 +138,23 @@ class Comparison:
                 footprint=footprint(checked, 2 if trial.recipe.precision == "bf16" else 4),
             )
         except UserError as error:
-            if not {each.code for each in error.diagnostics} <= _OF_ONE_RUN:
-                raise
-            rows: tuple[log.Row, ...] = ()
-            with suppress(UserError):
-                rows = log.read(trial.run)
-            failure = _advised(error.diagnostics[0])
-            return Result(seed=trial.recipe.seed, run=trial.run, rows=rows, failure=failure)
+            return _failed(trial, error)
         return None
 
     def tested(self, trial: Trial, reporter: Reporter) -> Result:
-        """The result of a trial that is trained; by 10 views it is tested unless it was before."""
+        """The result of a trial that is trained; by 10 views it is tested unless it was before.
+
+        A test that finds no memory is the network's own failure, too.
+        """
         saved = checkpoints.load(trial.run, reporter.warned)
         last = saved.rows[-1]
         errors: tuple[float, float] | None = last.test_top1_error, last.test_top5_error
         if self.views == 10:
             errors = _tested(saved)
-        top1, top5 = errors or self._test(trial, saved, reporter)
+        try:
+            top1, top5 = errors or self._test(trial, saved, reporter)
+        except UserError as error:
+            return _failed(trial, error)
         return Result(
             seed=trial.recipe.seed, run=trial.run, rows=saved.rows, top1_error=top1, top5_error=top5
         )
@@ -186,17 +186,18 @@ class Comparison:
         checkpoints.restore_model(module, saved, saved.path)
         # torch's stubs know no overload with both
         module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        counts = evaluate(
-            module,
-            self.test_set,
-            crop=trial.contestant.crop,
-            views=self.views,
-            recipe=saved.recipe,
-            statistics=saved.statistics,
-            reporter=reporter,
-            device=self.device,
-            network=checked,
-        ).counts
+        with trouble.memory_explained(lambda: self._no_memory(trial)):
+            counts = evaluate(
+                module,
+                self.test_set,
+                crop=trial.contestant.crop,
+                views=self.views,
+                recipe=saved.recipe,
+                statistics=saved.statistics,
+                reporter=reporter,
+                device=self.device,
+                network=checked,
+            ).counts
         found = {
             "weights": _digest(saved),
             "top1_error": counts.top1_error,
@@ -205,6 +206,11 @@ class Comparison:
         text = (json.dumps(found, indent=2) + "\n").encode()
         write_whole(trial.run / TEN_VIEWS, lambda file: file.write(text))
         return counts.top1_error, counts.top5_error
+
+    def _no_memory(self, trial: Trial) -> UserError:
+        batch, file = trial.recipe.batch, trial.contestant.file
+        hint = f"test it alone: ctcdsl eval {file} {trial.run} --batch {max(1, batch // 2)}"
+        return trouble.out_of_memory_in_test(batch, self.device, hint)
 
     def _namesakes(self) -> Iterator[Diagnostic]:
         first: dict[str, Contestant] = {}
@@ -218,6 +224,17 @@ class Comparison:
                     path=each.file,
                     hints=("give one of them another name: `net NAME` in its spec",),
                 )
+
+
+def _failed(trial: Trial, error: UserError) -> Result:
+    """A result without errors; any failure but the network's own is raised again."""
+    if not {each.code for each in error.diagnostics} <= _OF_ONE_RUN:
+        raise error
+    rows: tuple[log.Row, ...] = ()
+    with suppress(UserError):
+        rows = log.read(trial.run)
+    failure = _advised(error.diagnostics[0])
+    return Result(seed=trial.recipe.seed, run=trial.run, rows=rows, failure=failure)
 
 
 def _advised(failure: Diagnostic) -> Diagnostic:

@@ -178,6 +178,18 @@ def out_of_memory(
     )
 
 
+def out_of_memory_in_test(views: int, device: torch.device, *hints: str) -> UserError:
+    """CTC622 for a test of so many `views` at once."""
+    return UserError(
+        Diagnostic(
+            code="CTC622",
+            message=f"out of memory in the test, with {views} views at once on {device}",
+            notes=(f"{device} has {in_bytes(memory_of(device))}",),
+            hints=hints,
+        )
+    )
+
+
 def _part(recipe: Recipe, world: int) -> int:
     """Images that go through the network of a process together."""
     return -(-recipe.batch // (recipe.accumulate * world))

@@ -209,6 +209,26 @@ def test_one_that_fails_does_not_stop_the_others(
     assert code == 0 and "3 finished" in err and "failed" not in out
 
 
+def test_a_test_without_memory_fails_alone(
+    ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = vars(comparisons)["evaluate"]
+
+    def fails(model: Any, *arguments: Any, **others: Any) -> Any:
+        if type(model).__name__ == "Deep":
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
+        return true(model, *arguments, **others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(comparisons, "evaluate", fails)
+        code, out, err = ctcdsl(*compare())
+    assert code == 1
+    assert "Deep, seed 1, failed: out of memory in the test, with 7 views at once" in out
+    assert "Shallow, seed" not in out
+    assert "ctcdsl eval deep.ctc compare/Deep/seed1 --batch 3" in err
+    assert ctcdsl(*compare())[0] == 0, "nothing is trained again"
+
+
 def test_all_may_diverge(ctcdsl: Call, place: Path) -> None:
     broken = compare("--views", "1", "--schedule", "2:1e30", "--plot", "plot.png")
     code, out, err = ctcdsl(*broken)
