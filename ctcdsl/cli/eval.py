@@ -6,30 +6,20 @@ import errno
 import gc
 import os
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.cli.inputs import Values, checked_or_exit, pick, values_option
-from ctcdsl.cli.report import show
-from ctcdsl.cli.workbench import (
-    crop_of,
-    device_named,
-    fitted,
-    identity,
-    open_data,
-    require_training,
-)
-from ctcdsl.ir import Shape
+from ctcdsl.cli.inputs import Values, values_option
+from ctcdsl.cli.processes import together
+from ctcdsl.cli.tested import Tested, tested_by_all
+from ctcdsl.cli.workbench import crop_of, require_training
 from ctcdsl.text import UserError
 from ctcdsl.text.files import unwritable
 
 if TYPE_CHECKING:
-    from ctcdsl.training.checkpoint import Checkpoint
-    from ctcdsl.training.data import ImageSet
-    from ctcdsl.training.scores import Scores
     from ctcdsl.training.views import Views
 
 
@@ -97,18 +87,18 @@ def command(
     four corners and the centre are cut from each image, and each is flipped; the softmax
     outputs of the views are averaged. Prints top-1 and top-5 error, each class's error and
     which classes are confused; as JSON all of it. Without --data, the photographs that
-    come with ctcdsl are used.
+    come with ctcdsl are used. Processes that torchrun starts test a share each.
     """
     require_training()
-    for file in (picture, report):
-        if file is not None:
-            _require_place(file)
     gc.enable()
     from ctcdsl.training.interrupt import interruptible
 
-    with interruptible():
+    with together() as ranks, interruptible() as stop:
         try:
-            found, network, images, saved = _tested(
+            for file in (picture, report):
+                if file is not None:
+                    ranks.by_leader(partial(_require_place, file))
+            tested = tested_by_all(
                 spec,
                 checkpoint,
                 data=data,
@@ -117,73 +107,27 @@ def command(
                 values=values,
                 prefix=prefix == "auto",
                 device=device,
+                ranks=ranks,
+                stop=stop,
             )
-            _say(network.name, saved.identity.classes, found, form)
+            if not ranks.leads:
+                return
+            _say(tested, form)
             if picture is not None:
-                _draw(picture, found, network, images, saved)
+                _draw(picture, tested)
             if report is not None:
-                _write_page(report, found, network, images, saved, worst)
-        except KeyboardInterrupt as stop:
-            traceback.clear_frames(stop.__traceback__)  # ends threads before signals count again
+                _write_page(report, tested, worst)
+        except KeyboardInterrupt as caught:
+            traceback.clear_frames(caught.__traceback__)  # ends threads before signals count again
             raise
 
 
-def _tested(
-    spec: str,
-    checkpoint: str,
-    *,
-    data: str | None,
-    views: Views,
-    net: str | None,
-    values: Values,
-    prefix: bool,
-    device: str,
-) -> tuple[Scores, CheckedNetwork, ImageSet, Checkpoint]:
-    """Load everything, and test."""
-    import torch
-
-    from ctcdsl.cli.progress import Display
-    from ctcdsl.codegen.load import build_module
-    from ctcdsl.training import checkpoint as checkpoints
-    from ctcdsl.training.ten_view import evaluate
-
-    where = device_named(device)
-    checked = pick(checked_or_exit([spec], values=values), net, spec)
-    path = Path(checkpoint)
-    saved = checkpoints.load(path, warn=lambda diagnostic: show([diagnostic]))
-    opened = open_data(data)
-    images = opened.splits.test
-    network = fitted(
-        checked,
-        input=Shape(*saved.identity.input),
-        classes=len(saved.identity.classes),
-        embedded=opened.embedded,
-    )
-    checkpoints.require_identity(saved, identity(network, images.classes), path)
-    module = build_module(network)
-    checkpoints.restore_model(module, saved, path)
-    # torch's stubs know no overload with both
-    module.to(device=where, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with Display() as display:
-        scores = evaluate(
-            module,
-            images,
-            crop=crop_of(network),
-            views=views,
-            recipe=saved.recipe,
-            statistics=saved.statistics,
-            reporter=display,
-            device=where,
-            network=network if prefix or views == "dense" else None,
-        )
-    if scores.note:
-        click.echo(f"note: {scores.note}", err=True)
-    return scores, network, images, saved
-
-
-def _say(name: str, classes: tuple[str, ...], scores: Scores, form: str) -> None:
+def _say(tested: Tested, form: str) -> None:
     from ctcdsl.cli.scores import as_json, as_text
 
+    name, classes, scores = tested.network.name, tested.saved.identity.classes, tested.scores
+    if scores.note:
+        click.echo(f"note: {scores.note}", err=True)
     if form == "json":
         import json
 
@@ -193,41 +137,33 @@ def _say(name: str, classes: tuple[str, ...], scores: Scores, form: str) -> None
             click.echo(line)
 
 
-def _draw(
-    file: str, scores: Scores, network: CheckedNetwork, images: ImageSet, saved: Checkpoint
-) -> None:
+def _draw(file: str, tested: Tested) -> None:
     from ctcdsl.training.picture import draw_run
     from ctcdsl.training.views import counted
 
-    crop = crop_of(network)
+    scores, saved, crop = tested.scores, tested.saved, crop_of(tested.network)
     draw_run(
         Path(file),
-        title=f"{network.name}: {counted(scores.views)},"
+        title=f"{tested.network.name}: {counted(scores.views)},"
         f" top-1 error {100 * scores.top1_error:.1f}%",
         rows=saved.rows,
         scores=scores,
-        images=images,
+        images=tested.images,
         crop=crop,
         shorter=saved.recipe.resize_for(crop),
     )
     click.echo(f"picture written to {file}", err=True)
 
 
-def _write_page(
-    file: str,
-    scores: Scores,
-    network: CheckedNetwork,
-    images: ImageSet,
-    saved: Checkpoint,
-    worst: int,
-) -> None:
+def _write_page(file: str, tested: Tested, worst: int) -> None:
     from ctcdsl.training.worst import write_page
 
+    saved = tested.saved
     write_page(
         Path(file),
-        title=network.name,
-        scores=scores,
-        images=images,
+        title=tested.network.name,
+        scores=tested.scores,
+        images=tested.images,
         facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],
         most=worst,
     )

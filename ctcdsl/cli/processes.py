@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.cli.main import EXIT_ERRORS
+from ctcdsl.cli.main import EXIT_ERRORS, EXIT_INTERRUPTED
 from ctcdsl.text import UserError
 from ctcdsl.training.report import Silent
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def together() -> Iterator[Ranks]:
     """Join the other processes, if torchrun has started any; all but the leader are silent.
 
-    An error that all of them meet is shown once, since the others only end by it.
+    An error that all of them meet is shown once, since the others only end by it; an interrupt
+    is the leader's to tell.
     """
-    from ctcdsl.training.distributed import joined
+    from ctcdsl.training.distributed import AllStop, Gone, joined
 
     with joined() as ranks:
         if not ranks.several:
@@ -46,6 +47,16 @@ def together() -> Iterator[Ranks]:
             if not new:
                 raise click.exceptions.Exit(EXIT_ERRORS) from None
             raise UserError(*new) from error
+        except AllStop:
+            if ranks.leads:
+                click.echo("interrupted", err=True)
+            with suppress(Gone):
+                ranks.wait()  # torchrun ends the others when one has left
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt:
+            if ranks.leads:
+                raise
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
 class Aside(Silent):

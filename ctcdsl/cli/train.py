@@ -162,7 +162,7 @@ def _train(
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)
-    keeping = _keeping(order, network, data, every, keep, device.type)
+    keeping = _keeping(order, network, data, every, keep, device.type, ranks.share.world)
     try:
         with ExitStack() as open_reporters:
             display: Reporter = open_reporters.enter_context(Display()) if ranks.leads else Aside()
@@ -248,7 +248,13 @@ def _introduce(order: Order, network: CheckedNetwork, data: Data) -> None:
 
 
 def _keeping(
-    order: Order, network: CheckedNetwork, data: Data, every: Every, keep: int, device: str
+    order: Order,
+    network: CheckedNetwork,
+    data: Data,
+    every: Every,
+    keep: int,
+    device: str,
+    processes: int,
 ) -> Keeping:
     """The run's files: spec and module beside the weights they belong to, and how it began."""
     import torch
@@ -266,10 +272,10 @@ def _keeping(
             torch.set_num_threads(earlier.threads)
     elif order.resume and (order.run / records.RECORD).exists():
         earlier = records.read(order.run)
-    for difference in records.differences(earlier) if earlier else ():
+    for difference in records.differences(earlier, processes) if earlier else ():
         click.echo(f"note: {difference}; the last bits may differ", err=True)
     if order.resume and earlier is not None:
-        record = earlier.continued(order.recipe)
+        record = earlier.continued(order.recipe, processes)
     else:
         record = records.Record(
             network=network.name,
@@ -277,7 +283,7 @@ def _keeping(
             images=images,
             recipe=order.recipe.as_dict(),
             device=device,
-            sessions=(records.this_session(),),
+            sessions=(records.this_session(processes),),
         )
     return Keeping(
         every=every,

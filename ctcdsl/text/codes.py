@@ -96,7 +96,7 @@ CODES = MappingProxyType(
         "CTC651": "networks of one name compared",
         "CTC652": "a folder that holds another comparison",
         "CTC661": "processes that do not come together",
-        "CTC662": "another process of a training is gone",
+        "CTC662": "another process is gone",
         "CTC663": "processes that were not started alike",
         # 9xx: notes
         "CTC901": "the paper's head, taken because none is named",

@@ -94,7 +94,6 @@ class Descent:
         size = max(1, -(-images // self._recipe.accumulate))
         whole = images if whole is None else whole
         numbers = torch.zeros(3, dtype=torch.float64, device=self._device)
-        numbers[2].fill_(float(stop()))
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         for start in range(0, images, size):
@@ -105,6 +104,7 @@ class Descent:
                 torch.autograd.backward(share)
             numbers[0] += share.detach()
             numbers[1] += (logits.argmax(dim=1) != part.labels).sum()
+        numbers[2].fill_(float(stop()))
         numbers = self._ranks.add_gradients(self._model.parameters(), numbers)
         # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
         self.optimizer.found_inf = (~numbers[0].isfinite()).to(torch.float32)  # type: ignore[attr-defined]

@@ -1,13 +1,6 @@
 """Work by several processes, which torchrun starts: joining, adding up, stopping together.
 
-All that touches `torch.distributed` is here. Training and testing talk to `Ranks`, which for a
-process alone does nothing.
-
-The gradient is added up by hand, in one all-reduce a step, not by `DistributedDataParallel`. That
-averages over processes, so parts of different sizes would count alike; it needs a forward and a
-backward pass of every process, which a part without images has not; and it renames the weights.
-By hand the loss and the wish to stop travel with the gradient, so every process knows both after
-the same step. The price is that nothing is sent while the backward pass still computes.
+All that touches `torch.distributed` is here; `Ranks` does nothing for a process alone.
 """
 
 from __future__ import annotations
@@ -78,10 +71,6 @@ class Ranks:
         a gradient counts as zero.
         """
         return numbers
-
-    def add_counts(self, counts: Tensor) -> Tensor:
-        """The sum of int64 `counts`, which are on the CPU."""
-        return counts
 
     def from_leader(self, value: T) -> T:
         """The leader's `value`."""
@@ -155,19 +144,12 @@ class _Group(Ranks):
 
     def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
         if self._sum is None:
-            self._sum = FlatGradients(
-                [each for each in parameters if each.requires_grad], len(numbers)
-            )
+            some = [each for each in parameters if each.requires_grad]
+            self._sum = FlatGradients(some, len(numbers))
         self._sum.fill(numbers)
         with _together():
             dist.all_reduce(self._sum.flat)
         return self._sum.spread()
-
-    def add_counts(self, counts: Tensor) -> Tensor:
-        counts = counts.clone()
-        with _together():
-            dist.all_reduce(counts)
-        return counts
 
     def from_leader(self, value: T) -> T:
         held = [value if self.leads else None]
@@ -177,7 +159,7 @@ class _Group(Ranks):
         return held[0]
 
     def by_leader(self, work: Callable[[], T]) -> T:
-        done = _Done[T]()
+        done: _Done[T] = _Done()
         if self.leads:
             try:
                 done = _Done(value=work())
@@ -201,14 +183,11 @@ class _Group(Ranks):
         of_all: list[_Done[T]] = [done] * self.share.world
         with _together():
             dist.all_gather_object(of_all, done)
-        for each in of_all:  # an error says more than that others left because of it
-            each.raise_errors()
+        of_all.sort(key=lambda each: not each.errors)  # stable; others left because of an error
         return [each.get() for each in of_all]
 
     def require_same(self, what: str) -> None:
-        theirs = self.from_leader(what)
-        different = self.add_counts(torch.tensor([int(what != theirs)]))
-        if different.item():
+        if len(set(self.by_all(lambda: what))) > 1:
             raise UserError(_differently())
 
     def copy_buffers(self, model: nn.Module) -> None:
@@ -245,13 +224,10 @@ class _Done(Generic[T]):
     errors: tuple[Diagnostic, ...] = ()
     stopped: bool = False
 
-    def raise_errors(self) -> None:
-        if self.errors:
-            raise UserError(*self.errors)
-
     def get(self) -> T:
         """What it returned. Raises `UserError` or `AllStop` where it did not."""
-        self.raise_errors()
+        if self.errors:
+            raise UserError(*self.errors)
         if self.stopped:
             raise AllStop
         return cast("T", self.value)
@@ -301,7 +277,7 @@ def _together() -> Iterator[None]:
                 code="CTC662",
                 message="another process is gone",
                 notes=(_first_words(error),),
-                hints=("what it said tells why; a training goes on from its last checkpoint by --resume",),
+                hints=("what it said tells why; a training goes on by --resume",),
             )
         ) from error
 

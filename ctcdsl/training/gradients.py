@@ -1,4 +1,11 @@
-"""All gradients and a few numbers in one tensor, which several processes add up at once."""
+"""All gradients and a few numbers in one tensor, which several processes add up at once.
+
+The gradient is added up by hand, in one all-reduce a step, not by `DistributedDataParallel`. That
+averages over processes, so parts of different sizes would count alike; it needs a forward and a
+backward pass of every process, which a part without images has not; and it renames the weights.
+By hand the loss and the wish to stop travel with the gradient, so every process knows both after
+the same step. The price is that nothing is sent while the backward pass still computes.
+"""
 
 from __future__ import annotations
 

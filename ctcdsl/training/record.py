@@ -65,9 +65,10 @@ class Record:
         """The record as a file."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
-    def continued(self, recipe: Recipe) -> Self:
-        """The record of the run that this process goes on with."""
-        return replace(self, recipe=recipe.as_dict(), sessions=(*self.sessions, this_session()))
+    def continued(self, recipe: Recipe, processes: int = 1) -> Self:
+        """The record of the run that so many processes, this one among them, go on with."""
+        sessions = (*self.sessions, this_session(processes))
+        return replace(self, recipe=recipe.as_dict(), sessions=sessions)
 
     @property
     def threads(self) -> int:
@@ -112,22 +113,25 @@ def require_same_images(record: Record, images: Images, run: Path) -> None:
         )
 
 
-def differences(record: Record) -> tuple[str, ...]:
-    """What is not as it was when the run began, and may change the last bits of its numbers."""
-    now, before = this_session(), record.sessions[0]
+def differences(record: Record, processes: int = 1) -> tuple[str, ...]:
+    """What is not as it was when the run began, and may change the last bits of its numbers.
+
+    Of several processes dropout draws other masks. What the record does not know is no difference.
+    """
+    now, before = this_session(processes), record.sessions[0]
     return tuple(
-        f"{name}: {before[group].get(name)} then, {value} now"
+        f"{name}: {before[group][name]} then, {value} now"
         for group, names in (
             ("versions", _PACKAGES),
-            ("environment", ("processor", "gpus", "threads")),
+            ("environment", ("processor", "gpus", "threads", "processes")),
         )
         for name, value in now[group].items()
-        if name in names and before[group].get(name) != value
+        if name in names and before[group].get(name, value) != value
     )
 
 
-def this_session() -> dict[str, Any]:
-    """Command, versions and environment of this process."""
+def this_session(processes: int = 1) -> dict[str, Any]:
+    """Command, versions and environment of this process, one of so many."""
     return {
         "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": shlex.join(sys.argv),
@@ -144,6 +148,7 @@ def this_session() -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
+            "processes": processes,
             "gpus": [
                 torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
             ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -33,20 +32,13 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """The counts of both parts."""
-        return Counts.unpacked(self.packed() + other.packed())
-
-    def packed(self) -> Tensor:
-        """All of it as one int64 tensor, for one all-reduce by sum."""
-        rest = torch.tensor([self.nats, self.broken], dtype=torch.int64)
-        return torch.cat([self.images, self.hits, self.near, rest])
-
-    @classmethod
-    def unpacked(cls, packed: Tensor) -> Self:
-        """The counts whose `packed` is this, or a sum of such."""
-        packed = packed.cpu()
-        images, hits, near = packed[:-2].chunk(3)
-        nats, broken = packed[-2:].tolist()
-        return cls(images=images, hits=hits, near=near, nats=nats, broken=broken)
+        return Counts(
+            images=self.images + other.images,
+            hits=self.hits + other.hits,
+            near=self.near + other.near,
+            nats=self.nats + other.nats,
+            broken=self.broken + other.broken,
+        )
 
     @property
     def total(self) -> int:

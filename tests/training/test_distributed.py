@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +18,16 @@ from ctcdsl.training.checkpoint import load, restore_model
 from ctcdsl.training.distributed import ALONE, joined
 from ctcdsl.training.session import Keeping
 from ctcdsl.training.ten_view import evaluate
-from ranks import KILL, TERM, normed_net, plain_net, train_by
+from ranks import KILL, TERM, command_by, normed_net, plain_net, torchrun, train_by
 from runs import CPU, TEST, run_training, same_weights, without_times
 from tiny import Blots, Recorder, tiny_recipe, write_folder
 
-ROOT = Path(__file__).parents[2]
 SPEC = "net Tiny\ninput 3x16x16\n(3,8)/2 2/2 (3,16)\nhead: gap drop(0.5) fc\n"
 
 RECIPE = tiny_recipe(workers=1)
 EACH_STEP = Keeping(every=Every(steps=1))
+
+Places = tuple[tuple[int, int], ...]
 
 
 @pytest.fixture(scope="module")
@@ -112,16 +111,17 @@ def test_the_leader_is_killed_in_the_test(tmp_path: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rank", "training", "at", "place"), [(1, True, 6, (1, 2)), (0, False, 3, (1, 4))]
+    ("rank", "training", "at", "places"),
+    [(1, True, 6, ((1, 2), (1, 3))), (0, False, 3, ((1, 4),))],
 )
 def test_asked_to_stop_both_stop_at_one_step(
-    tmp_path: Path, whole: Path, rank: int, training: bool, at: int, place: tuple[int, int]
+    tmp_path: Path, whole: Path, rank: int, training: bool, at: int, places: Places
 ) -> None:
-    """Only one of them gets the signal, in a step and in a test."""
+    """Only one of them gets the signal: in a step, after which or the next they stop; in a test."""
     run = tmp_path / "run"
     codes = train_by(run, RECIPE, event=(rank, training, at, TERM))
     assert codes == [130, 130]
-    assert load(run).progress.place == place
+    assert load(run).progress.place in places
     assert train_by(run, RECIPE, resume=True) == [0, 0]
     as_whole(run, whole)
 
@@ -135,7 +135,7 @@ def test_another_number_of_processes_goes_on(tmp_path: Path) -> None:
             run, tiny_recipe(), world=world, net=plain_net, event=event, resume=run.exists()
         )
         assert codes == [130] * world
-    assert load(run).progress.place == (1, 3)
+    assert load(run).progress.place in ((1, 3), (1, 4)), "the step of the signal, or the next"
     rows = run_training(run, model=plain_net(), resume=True).rows
     for name, value in load(tmp_path / "whole").model.items():
         torch.testing.assert_close(load(run).model[name], value, rtol=1e-4, atol=1e-6)
@@ -153,10 +153,41 @@ class Holed(Blots):
         return super().image(index)
 
 
-def test_an_error_of_one_ends_both(tmp_path: Path) -> None:
+def test_an_error_of_one_in_the_test_ends_both(tmp_path: Path) -> None:
     codes = train_by(tmp_path / "run", RECIPE, test_set=Holed(each=4, seed=1000))
     assert codes == [1, 1]
-    assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == ["CTC662", "CTC603"]
+    assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == ["CTC603"] * 2
+
+
+def test_what_the_leader_refuses_all_refuse(tmp_path: Path, whole: Path) -> None:
+    """Not that it is gone: the others were told why."""
+    (tmp_path / "run").symlink_to(whole)
+    for resume, recipe, code in ((False, RECIPE, "CTC614"), (True, tiny_recipe(seed=6), "CTC613")):
+        assert train_by(tmp_path / "run", recipe, resume=resume) == [1, 1]
+        assert [(tmp_path / f"said{rank}").read_text() for rank in (0, 1)] == [code, code]
+
+
+def test_a_refusal_is_said_once(tmp_path: Path, whole: Path) -> None:
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    for split in ("train", "test"):
+        write_folder(tmp_path / "data" / split)
+    words = ("train", tmp_path / "tiny.ctc", "--data", tmp_path / "data", "--device", "cpu")
+    found = command_by(tmp_path, *[(*words, "--run", whole)] * 2)
+    assert found.codes == [1, 1]
+    assert found.err.count("error[") == found.err.count("error[CTC614]") == 1, found.err
+
+
+class TermWhileMeasuring(Recorder):
+    """Sends SIGTERM to its process."""
+
+    def measuring(self, done: int, total: int) -> None:
+        os.kill(os.getpid(), TERM)
+
+
+def test_the_leader_is_stopped_before_the_first_step(tmp_path: Path) -> None:
+    own: tuple[dict[str, object], ...] = ({"reporter": TermWhileMeasuring()}, {})
+    assert train_by(tmp_path / "run", RECIPE, of_rank=own) == [130, 130]
+    assert not list(tmp_path.glob("said*")), "an interrupt is no error"
 
 
 def test_they_must_be_started_alike(tmp_path: Path) -> None:
@@ -170,18 +201,11 @@ def test_torchrun_starts_them_again(tmp_path: Path) -> None:
     (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
     for split in ("train", "test"):
         write_folder(tmp_path / "data" / split)
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", "2", "--max-restarts", "1", "-m", "--"),
-            *("ctcdsl", "train", str(tmp_path / "tiny.ctc"), "--data", str(tmp_path / "data")),
-            *("--run", str(tmp_path / "run"), "--auto-resume", "--device", "cpu"),
-            *("--recipe", "small", "--batch", "3", "--schedule", "150:0.001"),
-        ],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    process = torchrun(
+        *("--max-restarts", "1", "-m", "--"),
+        *("ctcdsl", "train", str(tmp_path / "tiny.ctc"), "--data", str(tmp_path / "data")),
+        *("--run", str(tmp_path / "run"), "--auto-resume", "--device", "cpu"),
+        *("--recipe", "small", "--batch", "3", "--schedule", "25:0.001"),
     )
     begun, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 60
     while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
@@ -190,7 +214,7 @@ def test_torchrun_starts_them_again(tmp_path: Path) -> None:
     os.kill(int(children[-1]), KILL)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert len(log.read(tmp_path / "run")) == 150
+    assert len(log.read(tmp_path / "run")) == 25
     assert "from epoch" in errors, "it went on"
     assert out.count("top-1 error") == 1, "one process speaks"
 

@@ -1,0 +1,137 @@
+"""A saved network, tested by all processes together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.cli.inputs import Values, checked_or_exit, pick
+from ctcdsl.cli.processes import Aside
+from ctcdsl.cli.report import show
+from ctcdsl.cli.workbench import crop_of, device_named, fitted, identity, open_data
+from ctcdsl.ir import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+    from ctcdsl.training.checkpoint import Checkpoint
+    from ctcdsl.training.data import ImageSet
+    from ctcdsl.training.distributed import Ranks
+    from ctcdsl.training.interrupt import Stop
+    from ctcdsl.training.report import Reporter
+    from ctcdsl.training.scores import Scores
+    from ctcdsl.training.views import Views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """A test and what was tested."""
+
+    scores: Scores
+    network: CheckedNetwork
+    images: ImageSet
+    saved: Checkpoint
+    """Without the optimizer's state."""
+
+
+def tested_by_all(
+    spec: str,
+    checkpoint: str,
+    *,
+    data: str | None,
+    views: Views,
+    net: str | None,
+    values: Values,
+    prefix: bool,
+    device: str,
+    ranks: Ranks,
+    stop: Stop,
+) -> Tested:
+    """Load everything and test; every process gets the scores of the whole test.
+
+    The leader alone reads the checkpoint, so all test the same one, even of a run that goes on.
+
+    Raises:
+        UserError: CTC606, CTC607, CTC610 the checkpoint does not fit; CTC603, CTC604 an image
+            cannot be read; CTC641 dense views cannot be had; CTC662 another process is gone;
+            CTC663 it was started otherwise.
+        KeyboardInterrupt: a process was asked to stop; of several all leave.
+    """
+    from ctcdsl.training import checkpoint as checkpoints
+    from ctcdsl.training.distributed import Gone
+
+    def loaded() -> Checkpoint:
+        found = checkpoints.load(Path(checkpoint), warn=lambda diagnostic: show([diagnostic]))
+        return replace(found, optimizer={})  # a test needs none, and all processes get this
+
+    stop.deferred = ranks.several
+    try:
+        where = ranks.device(device_named(device))
+        checked = pick(checked_or_exit([spec], values=values), net, spec)
+        saved = ranks.by_leader(loaded)
+        opened = open_data(data)
+        images = opened.splits.test
+        network = fitted(
+            checked,
+            input=Shape(*saved.identity.input),
+            classes=len(saved.identity.classes),
+            embedded=opened.embedded,
+        )
+        own = identity(network, images.classes)
+        checkpoints.require_identity(saved, own, Path(checkpoint))
+        ranks.require_same(f"{own} {len(images)} {views} {prefix}")
+        scores = _scores(network, saved, images, views, prefix, where, ranks, stop)
+    except Gone:
+        if not stop.asked:  # else all were asked, and one was faster
+            raise
+        raise KeyboardInterrupt from None
+    stop.deferred = False
+    if stop.asked:
+        raise KeyboardInterrupt
+    return Tested(scores=scores, network=network, images=images, saved=saved)
+
+
+def _scores(
+    network: CheckedNetwork,
+    saved: Checkpoint,
+    images: ImageSet,
+    views: Views,
+    prefix: bool,
+    device: torch.device,
+    ranks: Ranks,
+    stop: Stop,
+) -> Scores:
+    """Those of all images, each process having tested its share of them."""
+    import torch
+
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.codegen.load import build_module
+    from ctcdsl.training import checkpoint as checkpoints
+    from ctcdsl.training.exam import Watch
+    from ctcdsl.training.scores import merged
+    from ctcdsl.training.ten_view import evaluate
+
+    module = build_module(network)
+    checkpoints.restore_model(module, saved, saved.path)
+    # torch's stubs know no overload with both
+    module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with ExitStack() as opened:
+        display: Reporter = opened.enter_context(Display()) if ranks.leads else Aside()
+        share_of_test = partial(
+            evaluate,
+            module,
+            images,
+            crop=crop_of(network),
+            views=views,
+            recipe=saved.recipe,
+            statistics=saved.statistics,
+            reporter=Watch(display, len(images), ranks, stop) if ranks.several else display,
+            device=device,
+            network=network if prefix or views == "dense" else None,
+            share=ranks.share,
+        )
+        return merged(ranks.by_all(share_of_test))
