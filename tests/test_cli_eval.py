@@ -85,6 +85,35 @@ def test_the_prefix_changes_nothing(evaluate: Any) -> None:
     assert on.out == off.out
 
 
+def test_it_is_computed_as_told(evaluate: Any) -> None:
+    plain = json.loads(evaluate("--format", "json").out)
+    found = evaluate("--precision", "bf16", "--batch", "20", "--workers", "2", "--format", "json")
+    assert found.code == 0, found.err
+    assert "note: computed in bf16; the run was trained in float32" in found.err
+    half = json.loads(found.out)
+    assert half["loss"] != plain["loss"]
+    assert half["loss"] == pytest.approx(plain["loss"], abs=0.02)
+
+
+def test_tuning_shows_what_it_tried_and_takes_one(evaluate: Any) -> None:
+    found = evaluate("--tune", "--compile", "off")
+    assert found.code == 0, found.err
+    for words in ("trying float32, not compiled, the views share", "views", "shared", "apart"):
+        assert words in found.err
+    assert "taken: " in found.err
+    assert "--tune is for the test by 10 views" in evaluate("--tune", "--views", "1").err
+
+
+def test_a_lack_of_memory_says_what_to_do(evaluate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(self: object, images: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
+
+    monkeypatch.setattr("ctcdsl.training.crops.Crops.probabilities", none_left)
+    found = evaluate()
+    assert found.code == 1 and "CTC622" in found.err
+    assert "with 8 views at once" in found.err and "--batch 4" in found.err
+
+
 def test_a_page_of_errors_and_a_picture(evaluate: Any, tmp_path: Path) -> None:
     page, picture = tmp_path / "page.html", tmp_path / "run.png"
     found = evaluate("--report", page, "--worst", "2", "--picture", picture, "--views", "dense")
@@ -112,6 +141,8 @@ def test_a_place_that_cannot_be_written_is_said_before_the_test(
 
 
 def test_options_that_make_no_sense(evaluate: Any) -> None:
+    nothing = evaluate("--batch", "0")
+    assert nothing.code == 1 and "CTC605" in nothing.err
     for wrong in (("--views", "5"), ("--worst", "0"), ("--prefix", "on")):
         assert evaluate(*wrong).code == 2
 

@@ -8,13 +8,13 @@ import os
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from ctcdsl.cli.inputs import Values, values_option
 from ctcdsl.cli.processes import together
-from ctcdsl.cli.tested import Tested, tested_by_all
+from ctcdsl.cli.tested import Manner, Tested, tested_by_all
 from ctcdsl.cli.workbench import crop_of, require_training
 from ctcdsl.text import UserError
 from ctcdsl.text.files import unwritable
@@ -53,6 +53,23 @@ if TYPE_CHECKING:
     help="Compute layers that the 10 views share once an image, where it changes no bit.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(["float32", "bf16"]),
+    help="Of the layers.  [default: as the run was trained]",
+)
+@click.option(
+    "--compile",
+    type=click.Choice(["off", "on", "graphs"]),
+    help="By torch.compile; with CUDA graphs.  [off]",
+)
+@click.option("--tune", is_flag=True, help="Try these three on 10 views; take the fastest.")
+@click.option("--batch", type=int, help="Views computed together.  [default: the run's batch]")
+@click.option(
+    "--workers",
+    type=int,
+    help="Threads that read images.  [for a GPU the cores, else none]",
+)
+@click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
@@ -80,6 +97,7 @@ def command(
     prefix: str,
     device: str,
     form: str,
+    **how: Any,
 ) -> None:
     """Test a trained network by the paper's 10 views.
 
@@ -105,7 +123,7 @@ def command(
                 views=cast("Views", views if views == "dense" else int(views)),
                 net=net,
                 values=values,
-                prefix=prefix == "auto",
+                manner=Manner(prefix=prefix == "auto", **how),
                 device=device,
                 ranks=ranks,
                 stop=stop,

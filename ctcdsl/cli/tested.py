@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.cli.inputs import Values, checked_or_exit, pick
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
+from ctcdsl.cli.tuned import Given, tuned_testing
 from ctcdsl.cli.workbench import crop_of, device_named, fitted, identity, open_data
 from ctcdsl.ir import Shape
 
 if TYPE_CHECKING:
     import torch
 
+    from ctcdsl.text import UserError
     from ctcdsl.training.checkpoint import Checkpoint
     from ctcdsl.training.data import ImageSet
     from ctcdsl.training.distributed import Ranks
     from ctcdsl.training.interrupt import Stop
+    from ctcdsl.training.recipe import Compile, Precision, Recipe
     from ctcdsl.training.report import Reporter
     from ctcdsl.training.scores import Scores
     from ctcdsl.training.views import Views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the test is carried out, where it is not as the run was trained.
+
+    But nothing is compiled, and `devices.reading_threads` is asked, where this says nothing.
+    """
+
+    precision: Precision | None = None
+    compile: Compile | None = None
+    batch: int | None = None
+    workers: int | None = None
+    prefix: bool = True
+    tune: bool = False
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """`recipe` carried out so. Raises `UserError` CTC605 for a number out of its range."""
+        return replace(
+            recipe,
+            precision=self.precision or recipe.precision,
+            compile=self.compile or "off",
+            batch=recipe.batch if self.batch is None else self.batch,
+            workers=self.workers,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +77,7 @@ def tested_by_all(
     views: Views,
     net: str | None,
     values: Values,
-    prefix: bool,
+    manner: Manner,
     device: str,
     ranks: Ranks,
     stop: Stop,
@@ -56,9 +87,10 @@ def tested_by_all(
     The leader alone reads the checkpoint, so all test the same one, even of a run that goes on.
 
     Raises:
-        UserError: CTC606, CTC607, CTC610 the checkpoint does not fit; CTC603, CTC604 an image
-            cannot be read; CTC641 dense views cannot be had; CTC662 another process is gone;
-            CTC663 it was started otherwise.
+        UserError: CTC605 `manner` has a number out of its range; CTC606, CTC607, CTC610 the
+            checkpoint does not fit; CTC603, CTC604 an image cannot be read; CTC617 torch.compile
+            fails; CTC622 out of memory; CTC641 dense views cannot be had; CTC662 another process
+            is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: a process was asked to stop; of several all leave.
     """
     from ctcdsl.training import checkpoint as checkpoints
@@ -83,8 +115,8 @@ def tested_by_all(
         )
         own = identity(network, images.classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
-        ranks.require_same(f"{own} {len(images)} {views} {prefix}")
-        scores = _scores(network, saved, images, views, prefix, where, ranks, stop)
+        ranks.require_same(f"{own} {len(images)} {views} {manner}")
+        scores = _scores(network, saved, images, views, manner, where, ranks, stop)
     except Gone:
         if not stop.asked:  # else all were asked, and one was faster
             raise
@@ -100,7 +132,7 @@ def _scores(
     saved: Checkpoint,
     images: ImageSet,
     views: Views,
-    prefix: bool,
+    manner: Manner,
     device: torch.device,
     ranks: Ranks,
     stop: Stop,
@@ -114,12 +146,19 @@ def _scores(
     from ctcdsl.training.exam import Watch
     from ctcdsl.training.scores import merged
     from ctcdsl.training.ten_view import evaluate
+    from ctcdsl.training.trouble import memory_explained
 
     module = build_module(network)
     checkpoints.restore_model(module, saved, saved.path)
     # torch's stubs know no overload with both
     module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with ExitStack() as opened:
+    recipe, prefix = manner.of(saved.recipe), manner.prefix
+    if manner.tune and views == 10:
+        given = Given(manner.precision, manner.compile, prefix)
+        recipe, prefix = tuned_testing(module, network, recipe, device, ranks, given)
+    for note in _notes(manner, views, recipe, saved.recipe):
+        click.echo(f"note: {note}", err=True)
+    with ExitStack() as opened, memory_explained(partial(_no_memory, recipe, device)):
         display: Reporter = opened.enter_context(Display()) if ranks.leads else Aside()
         share_of_test = partial(
             evaluate,
@@ -127,7 +166,7 @@ def _scores(
             images,
             crop=crop_of(network),
             views=views,
-            recipe=saved.recipe,
+            recipe=recipe,
             statistics=saved.statistics,
             reporter=Watch(display, len(images), ranks, stop) if ranks.several else display,
             device=device,
@@ -135,3 +174,20 @@ def _scores(
             share=ranks.share,
         )
         return merged(ranks.by_all(share_of_test))
+
+
+def _notes(manner: Manner, views: Views, recipe: Recipe, trained: Recipe) -> Iterator[str]:
+    """What of the manner is not as the user may think."""
+    if manner.tune and views != 10:
+        yield "--tune is for the test by 10 views; this one is computed as asked"
+    if recipe.compile != "off" and views == "dense":
+        yield "the dense test is not compiled: each size of image would be, for itself"
+    if recipe.precision != trained.precision:
+        yield f"computed in {recipe.precision}; the run was trained in {trained.precision}"
+
+
+def _no_memory(recipe: Recipe, device: torch.device) -> UserError:
+    from ctcdsl.training.trouble import out_of_memory_in_test
+
+    fewer = f"compute fewer together: --batch {max(1, recipe.batch // 2)}"
+    return out_of_memory_in_test(recipe.batch, device, fewer)

@@ -13,8 +13,8 @@ from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, colour_shift, network_input
 from ctcdsl.training.compiled import compiling_explained, forward_of
 from ctcdsl.training.distributed import ALONE, Ranks
+from ctcdsl.training.precision import autocast
 from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.ten_view import autocast
 from ctcdsl.training.transfer import Reading
 
 
@@ -120,7 +120,7 @@ class Descent:
             colour_shift(part.draws, statistics, self._recipe.colour_sigma),
             part.mirrored,
         )
-        with autocast(self._recipe, self._device):
+        with autocast(self._recipe.precision, self._device):
             logits = self._forward(inputs)
         # A copy, since the memory of a CUDA graph's output is that of the next step's, too.
         seen = logits.detach().clone()

@@ -18,6 +18,7 @@ from ctcdsl.training.colour import Statistics, network_input
 from ctcdsl.training.crops import Crops
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.dense import Dense
+from ctcdsl.training.precision import autocast, for_testing
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.report import Reporter
 from ctcdsl.training.scores import Scores, merged
@@ -28,7 +29,6 @@ __all__ = [
     "VIEW_NAMES",
     "Scores",
     "Views",
-    "autocast",
     "centre_view",
     "evaluate",
     "merged",
@@ -78,14 +78,15 @@ def evaluate(
     """
     input = partial(network_input, statistics=statistics, divisor=recipe.pixel_divisor)
     way: Way
+    computed = for_testing(model, recipe.precision)
     if views == "dense":
         if network is None:
             raise ValueError("dense views need the network")
-        way = Dense(model=model, network=network, input=input, at_once=recipe.batch)
+        way = Dense(model=computed, network=network, input=input, at_once=recipe.batch)
     else:
         places, mirrored = (centre_place, False) if views == 1 else (five_places, True)
         way = Crops(
-            model=model,
+            model=computed,
             crop=crop,
             places=places,
             mirrored=mirrored,
@@ -101,9 +102,9 @@ def evaluate(
     given: deque[tuple[Reading, Tensor]] = deque()
     found: list[_Found] = []
     done = 0
-    with _evaluating(model), torch.inference_mode():
+    with _evaluating(model), _evaluating(computed), torch.inference_mode():
         for batch in on_device(batches, device):
-            with autocast(recipe, device):
+            with autocast(recipe.precision, device):
                 given.append((Reading(way.probabilities(batch.images)), batch.labels))
             if len(given) > lag(device):
                 found.append(_Found(*given.popleft()))
@@ -121,11 +122,6 @@ def evaluate(
         of_labels=_joined([each.of_labels for each in found], torch.float32),
         note=way.note,
     )
-
-
-def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context in which the recipe's precision is computed."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
 
 
 class _Found:

@@ -26,8 +26,8 @@ from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, network_input
 from ctcdsl.training.crops import Crops
 from ctcdsl.training.descent import Descent
+from ctcdsl.training.precision import autocast, for_testing
 from ctcdsl.training.recipe import Compile, Precision, Recipe
-from ctcdsl.training.ten_view import autocast
 from ctcdsl.training.trouble import is_out_of_memory
 from ctcdsl.training.views import five_places
 
@@ -167,7 +167,7 @@ def tried_testing(
 
     def prepare(way: Way) -> Run:
         crops = Crops(
-            model=copied,
+            model=for_testing(copied, way.precision),
             crop=crop,
             places=five_places,
             mirrored=True,
@@ -177,7 +177,7 @@ def tried_testing(
         )
 
         def test() -> Tensor:
-            with torch.inference_mode(), autocast(way.of(recipe), device):
+            with torch.inference_mode(), autocast(way.precision, device):
                 return crops.probabilities(pixels).cpu()
 
         return test

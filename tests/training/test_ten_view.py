@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.colour import Statistics, measure
+from ctcdsl.training.precision import autocast, for_testing
 from ctcdsl.training.scores import Scores
 from ctcdsl.training.ten_view import evaluate
 from ctcdsl.training.views import VIEW_NAMES, Views, centre_view, views
@@ -173,3 +174,21 @@ def test_statistics_matter() -> None:
     )
     assert seen[0].shape == (10, 3, 12, 12)
     assert torch.count_nonzero(seen[0]) == 0
+
+
+def test_weights_are_rounded_once_and_alike() -> None:
+    """Autocast rounds the same weights for every batch: the bits must be the same."""
+    torch.manual_seed(0)
+    first = tiny_net()
+    assert isinstance(first, nn.Sequential)
+    model = nn.Sequential(first[:3], nn.BatchNorm2d(6), first[3:]).eval()
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    copied = for_testing(model, "bf16")
+    images = torch.randn(4, 3, 12, 12)
+    with torch.inference_mode(), autocast("bf16", CPU):
+        assert torch.equal(copied(images), model(images))
+    kinds = {name: each.dtype for name, each in copied.state_dict().items()}
+    assert kinds["0.0.weight"] == kinds["2.5.weight"] == torch.bfloat16
+    assert copied.state_dict()["1.weight"].data_ptr() == model.state_dict()["1.weight"].data_ptr()
+    assert all(torch.equal(before[name], each) for name, each in model.state_dict().items())
+    assert for_testing(model, "float32") is model
