@@ -45,6 +45,17 @@ def test_an_epoch_is_counted_by_itself() -> None:
     assert pace.epoch_data_wait == 0
 
 
+def test_saving_between_steps_is_no_waiting_for_images() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    step(pace, clock, 1.0, 1.0)
+    clock.now += 5  # saving
+    pace.asks_batch()
+    step(pace, clock, 1.0, 2.0)
+    assert pace.epoch_waited == pytest.approx(2)
+    assert pace.epoch_seconds == pytest.approx(10)
+
+
 def test_the_time_left_counts_steps_and_tests() -> None:
     clock = Clock()
     pace = Pace(clock)
