@@ -158,22 +158,25 @@ def _scores(
         recipe, prefix = tuned_testing(module, network, recipe, device, ranks, given)
     for note in _notes(manner, views, recipe, saved.recipe):
         click.echo(f"note: {note}", err=True)
-    with ExitStack() as opened, memory_explained(partial(_no_memory, recipe, device)):
+    with ExitStack() as opened:
         display: Reporter = opened.enter_context(Display()) if ranks.leads else Aside()
-        share_of_test = partial(
-            evaluate,
-            module,
-            images,
-            crop=crop_of(network),
-            views=views,
-            recipe=recipe,
-            statistics=saved.statistics,
-            reporter=Watch(display, len(images), ranks, stop) if ranks.several else display,
-            device=device,
-            network=network if prefix or views == "dense" else None,
-            share=ranks.share,
-        )
-        return merged(ranks.by_all(share_of_test))
+
+        def tested() -> Scores:
+            with memory_explained(partial(_no_memory, recipe, device)):
+                return evaluate(
+                    module,
+                    images,
+                    crop=crop_of(network),
+                    views=views,
+                    recipe=recipe,
+                    statistics=saved.statistics,
+                    reporter=Watch(display, len(images), ranks, stop) if ranks.several else display,
+                    device=device,
+                    network=network if prefix or views == "dense" else None,
+                    share=ranks.share,
+                )
+
+        return merged(ranks.by_all(tested))
 
 
 def _notes(manner: Manner, views: Views, recipe: Recipe, trained: Recipe) -> Iterator[str]:
