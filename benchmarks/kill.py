@@ -36,7 +36,7 @@ SPEC = "net Small\ninput 3x32x32\n(3,32)/2 3/2 (3,64) (3,64)\nhead: gap drop(0.2
 TIMES = ("images_per_second", "data_wait", "seconds")
 CHILD = """
 import signal, sys
-from ctcdsl.training import loop, shelf, log
+from ctcdsl.training import exam, log, shelf
 marker = open(sys.argv[1], "w")
 def mark(word):
     marker.seek(0); marker.truncate(); marker.write(word); marker.flush()
@@ -49,7 +49,7 @@ def marked(module, name, word):
         finally:
             mark("in training")
     setattr(module, name, call)
-marked(loop, "evaluate", "in a test")
+marked(exam, "evaluate", "in a test")
 marked(shelf.checkpoints, "write", "writing a checkpoint")
 marked(log, "write", "writing the log")
 mark("starting")
