@@ -1,12 +1,6 @@
-"""Which part of an image the network sees: the order of an epoch, crops, mirrors, the ten views.
-
-Random choices are functions of (seed, epoch, index) alone, so neither the number of threads
-that read images nor a resumed run changes them.
-"""
+"""The pixels of an image that the network sees: scaled, whole or cut."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,42 +9,12 @@ from PIL import Image
 Pixels = NDArray[np.uint8]  # (height, width, RGB)
 Picture = Image.Image | Pixels  # decoded: by Pillow, or as raw packs hold it
 Crop = tuple[int, int]  # (height, width)
-
-# First words of the random streams. numpy pads short seeds with zeros, so a stream needs a word
-# of its own: [seed, epoch] and [seed, epoch, 0] would be the same one.
-_ORDER, _VIEW = 1, 2
+Place = tuple[float, float]
+"""Where a crop lies in the free height and width, from 0 up to but not 1."""
 
 # Shrinking by 6 or more goes through a box average first: several times faster on photographs
 # of many megapixels, and Pillow's manual calls the result nearly indistinguishable.
 _REDUCING_GAP = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """The random choices for one image in one epoch."""
-
-    top: float
-    """Where the crop lies in the free height, from 0 up to but not 1."""
-    left: float
-    """The same in the free width."""
-    mirror: float
-    """Uniform in [0, 1): the image is mirrored where this is below the recipe's share."""
-    colour: tuple[float, float, float]
-    """Standard normal numbers, one for each principal axis of the colours."""
-
-
-def draw(seed: int, epoch: int, index: int) -> Draw:
-    """The choices for image `index` in `epoch`."""
-    random = np.random.default_rng([_VIEW, seed, epoch, index])
-    top, left, mirror = random.random(3).tolist()
-    first, second, third = random.standard_normal(3).tolist()
-    return Draw(top, left, mirror, (first, second, third))
-
-
-def order(seed: int, epoch: int, images: int) -> list[int]:
-    """The order in which `epoch` shows the images: a permutation of their indices."""
-    indices: list[int] = np.random.default_rng([_ORDER, seed, epoch]).permutation(images).tolist()
-    return indices
 
 
 def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
@@ -73,20 +37,18 @@ def size_of(picture: Picture) -> tuple[int, int]:
     return picture.shape[1], picture.shape[0]
 
 
-def training_view(
-    picture: Picture, choice: Draw, *, crop: Crop, shorter: int, anywhere: bool
-) -> Pixels:
-    """A crop of the scaled picture as `choice` says (Section 5), not mirrored yet.
+def training_view(picture: Picture, place: Place | None, *, crop: Crop, shorter: int) -> Pixels:
+    """A crop at `place` of the scaled picture (Section 5), not mirrored yet; None is the centre.
 
-    `anywhere` false takes the centre. `shorter` is not below the crop's sides. Of raw pixels that
-    need no scaling it is a part, not a copy.
+    `shorter` is not below the crop's sides. Of raw pixels that need no scaling it is a part, not
+    a copy.
     """
     width, height = scaled_size(*size_of(picture), shorter)
     free_height, free_width = height - crop[0], width - crop[1]
-    if anywhere:
-        top, left = int(choice.top * (free_height + 1)), int(choice.left * (free_width + 1))
-    else:
+    if place is None:
         top, left = free_height // 2, free_width // 2
+    else:
+        top, left = int(place[0] * (free_height + 1)), int(place[1] * (free_width + 1))
     return _cut(picture, (width, height), top, left, crop)
 
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Crop, Draw, Picture, Pixels, draw, order, scaled, training_view
+from ctcdsl.training.augment import Crop, Picture, Pixels, Place, scaled, training_view
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
 from ctcdsl.training.data import ImageSet, picture
 from ctcdsl.training.devices import reading_threads
+from ctcdsl.training.draws import Draws, draws, order
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.threads import done_ahead
 
@@ -119,7 +120,7 @@ def training_batches(
     works = (_Training(views, group, tries=ledger.tries, pin=pin) for group in mine[first_step:])
     threads = reading_threads(recipe.workers, for_gpu=pin)
     for work in done_ahead(works, threads=threads, depth=AHEAD):
-        for found, _ in work.read:
+        for found in work.found:
             ledger.enter(found)
         yield work.batch()
 
@@ -146,11 +147,22 @@ def whole_batches(
         yield work.wholes()
 
 
-class _Read(NamedTuple):
-    """What a slot of a training batch was filled with."""
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """How images are seen in an epoch of training."""
 
-    found: Found
-    choice: Draw
+    images: ImageSet
+    recipe: Recipe
+    crop: Crop
+    shorter: int
+    epoch: int
+
+    def draws(self, indices: Sequence[int]) -> Draws:
+        return draws(self.recipe.seed, self.epoch, indices)
+
+    def of(self, picture: Picture, place: Place) -> Pixels:
+        anywhere = place if self.recipe.random_crop else None
+        return training_view(picture, anywhere, crop=self.crop, shorter=self.shorter)
 
 
 class _Training:
@@ -162,7 +174,9 @@ class _Training:
         shape = (len(group), *views.crop, 3)
         self._pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
         self._rows = self._pixels.numpy()
-        self._read: dict[int, _Read] = {}
+        self._draws = views.draws(group)
+        self._places: list[Place] = self._draws.places.tolist()
+        self._found: dict[int, Found] = {}
 
     @property
     def parts(self) -> list[Callable[[], object]]:
@@ -170,45 +184,24 @@ class _Training:
         return [partial(self._fill, slot) for slot in range(len(self._group))]
 
     def _fill(self, slot: int) -> None:
-        views, index = self._views, self._group[slot]
-        choice = draw(views.recipe.seed, views.epoch, index)
-        picture, found = find(views.images, index, self._tries)
+        views = self._views
+        picture, self._found[slot] = find(views.images, self._group[slot], self._tries)
         if picture is not None:
-            self._rows[slot] = views.of(picture, choice)
-        self._read[slot] = _Read(found, choice)
+            self._rows[slot] = views.of(picture, self._places[slot])
 
     @property
-    def read(self) -> list[_Read]:
+    def found(self) -> list[Found]:
         """What the slots were filled with, in their order."""
-        return [self._read[slot] for slot in range(len(self._group))]
+        return [self._found[slot] for slot in range(len(self._group))]
 
     def batch(self) -> Batch:
         """The batch, all of whose slots are filled."""
-        choices = [choice for _, choice in self.read]
-        flip = self._views.recipe.flip
-        labels = [self._views.images.label(found.index) for found, _ in self.read]
+        labels = [self._views.images.label(found.index) for found in self.found]
         return Batch(
             self._pixels.permute(0, 3, 1, 2),
             torch.tensor(labels, dtype=torch.int64),
-            torch.tensor([choice.colour for choice in choices]).reshape(-1, 3),
-            torch.tensor([choice.mirror < flip for choice in choices], dtype=torch.bool),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Views:
-    """How images are seen in an epoch of training."""
-
-    images: ImageSet
-    recipe: Recipe
-    crop: Crop
-    shorter: int
-    epoch: int
-
-    def of(self, picture: Picture, choice: Draw) -> Pixels:
-        anywhere = self.recipe.random_crop
-        return training_view(
-            picture, choice, crop=self.crop, shorter=self.shorter, anywhere=anywhere
+            torch.from_numpy(self._draws.colour),
+            torch.from_numpy(self._draws.mirror < self._views.recipe.flip),
         )
 
 

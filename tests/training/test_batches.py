@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ctcdsl.training.augment import draw, order, scaled, scaled_size
+from ctcdsl.training.augment import scaled, scaled_size
 from ctcdsl.training.batches import AHEAD, Batch, Share, steps, training_batches, whole_batches
 from ctcdsl.training.colour import mirror
 from ctcdsl.training.data import ImageSet, Subset
 from ctcdsl.training.decode import decode
 from ctcdsl.training.devices import reading_threads
+from ctcdsl.training.draws import draws, order
 from ctcdsl.training.folders import ImageFolder
 from ctcdsl.training.recipe import Recipe
 from ctcdsl.training.threads import NAME
@@ -41,11 +42,11 @@ def _no_thread_stays() -> Iterator[None]:
 
 def reference(images: ImageSet, recipe: Recipe, index: int, epoch: int) -> NDArray[np.uint8]:
     """A view as the network is to see it, by the plainest calls: Pillow's resize and numpy."""
-    image, choice = images.image(index), draw(recipe.seed, epoch, index)
+    image, choice = images.image(index), draws(recipe.seed, epoch, [index])
+    ((down, right),) = choice.places
     shorter = recipe.resize_for(CROP)
     width, height = scaled_size(*image.size, shorter)
-    top = int(choice.top * (height - CROP[0] + 1))
-    left = int(choice.left * (width - CROP[1] + 1))
+    top, left = int(down * (height - CROP[0] + 1)), int(right * (width - CROP[1] + 1))
     across, down = image.width / width, image.height / height
     box = (
         left * across,
@@ -56,7 +57,7 @@ def reference(images: ImageSet, recipe: Recipe, index: int, epoch: int) -> NDArr
     view = np.array(
         image.resize((CROP[1], CROP[0]), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
     )
-    return view[:, ::-1] if choice.mirror < recipe.flip else view
+    return view[:, ::-1] if choice.mirror[0] < recipe.flip else view
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -75,7 +76,7 @@ def test_batches_are_what_the_draws_say(folder: ImageFolder, workers: int, resiz
         for slot, index in enumerate(indices[7 * step :][:7]):
             assert np.array_equal(seen[slot].permute(1, 2, 0), reference(folder, recipe, index, 4))
             assert batch.labels[slot] == folder.label(index)
-            assert batch.draws[slot].tolist() == pytest.approx(draw(5, 4, index).colour)
+            assert np.array_equal(batch.draws[slot], draws(5, 4, [index]).colour[0])
     assert 0 < sum(int(batch.mirrored.sum()) for batch in batches) < 18
     assert not _equal(batches, list(training_batches(folder, recipe, crop=CROP, epoch=5)))
 
@@ -210,9 +211,9 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
         if taken == index:
             assert torch.equal(pixels[slot], before[slot])
         else:
-            choice, image = draw(5, 1, index), scaled(folder.image(taken), 14)
-            top = int(choice.top * (image.shape[0] - 12 + 1))
-            left = int(choice.left * (image.shape[1] - 10 + 1))
+            (place,), image = draws(5, 1, [index]).places, scaled(folder.image(taken), 14)
+            top = int(place[0] * (image.shape[0] - 12 + 1))
+            left = int(place[1] * (image.shape[1] - 10 + 1))
             cut = image[top : top + 12, left : left + 10]
             assert np.abs(pixels[slot].permute(1, 2, 0).numpy().astype(int) - cut).max() <= 1
     assert sorted(name for name, _ in told) == ["blue/2.jpg", "cyan/4.jpg", "cyan/5.jpg"]

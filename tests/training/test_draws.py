@@ -1,0 +1,79 @@
+"""Random choices: functions of (seed, epoch, index), spread as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ctcdsl.training.draws import draws, order
+
+
+def numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
+    """(images, 6): all that is drawn."""
+    found = draws(seed, epoch, indices)
+    return np.column_stack([found.places, found.mirror, found.colour])
+
+
+def test_choices_depend_on_seed_epoch_and_index_alone() -> None:
+    everything = numbers(1, 2, range(100))
+    for some in ([3], [99, 0, 3], range(7, 80, 11)):
+        assert np.array_equal(numbers(1, 2, some), everything[list(some)])
+    keys = [(1, 2, 3), (2, 2, 3), (1, 3, 3), (1, 2, 4), (3, 2, 1), (0, 0, 0), (2**63, 2, 3)]
+    each = np.concatenate([numbers(seed, epoch, [index]) for seed, epoch, index in keys])
+    assert len(np.unique(each)) == each.size
+    assert numbers(1, 2, []).shape == (0, 6)
+
+
+def test_the_stream_is_that_of_splitmix64() -> None:
+    """Against the generator as published: a state that grows, and a mixing of it."""
+    state = int(np.random.SeedSequence([2, 7, 3]).generate_state(1, np.uint64)[0])
+    gamma, mask = 0x9E3779B97F4A7C15, 2**64 - 1
+    state = state * gamma & mask
+    expected = []
+    for _ in range(7 * 5 + 3):
+        value = state
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB & mask
+        expected.append(((value ^ (value >> 31)) >> 11) / 2**53)
+        state = (state + gamma) & mask
+    found = draws(7, 3, range(6))
+    assert [*found.places[5], found.mirror[5]] == expected[35:]
+    assert [*found.places[0], found.mirror[0]] == expected[:3]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        numbers(0, 1, range(200_000)),
+        numbers(3, 90, range(1_000_000, 1_200_000)),
+        np.concatenate([numbers(seed, 1, [5]) for seed in range(20_000)]),
+        np.concatenate([numbers(0, epoch, [0]) for epoch in range(20_000)]),
+    ],
+    ids=["images", "later images", "seeds", "epochs"],
+)
+def test_choices_are_spread_as_they_should(found: NDArray[np.float64]) -> None:
+    images = len(found)
+    uniform, normal = found[:, :3], found[:, 3:]
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
+    for values in uniform.T:
+        counts = np.histogram(values, 20, (0, 1))[0]
+        assert ((counts - images / 20) ** 2).sum() / (images / 20) < 50  # chi-squared, 19 degrees
+    for values in normal.T:
+        below = [(values < edge).mean() for edge in (-2, -1, 0, 1, 2)]
+        assert below == pytest.approx([0.0228, 0.1587, 0.5, 0.8413, 0.9772], abs=2 / images**0.5)
+    bound = 5 / images**0.5
+    assert np.abs(np.corrcoef(found.T) - np.eye(6)).max() < bound
+    following = np.corrcoef(found[:-1].T, found[1:].T)[:6, 6:]  # one image and the next
+    assert np.abs(following).max() < bound
+
+
+def test_every_epoch_shows_every_image_in_an_order_of_its_own() -> None:
+    first, second, other = order(0, 1, 50), order(0, 2, 50), order(1, 1, 50)
+    assert sorted(first) == list(range(50))
+    assert first == order(0, 1, 50)
+    assert first != second
+    assert first != other
