@@ -222,7 +222,8 @@ def _none(path: Path) -> UserError:
         return unusable(old if path.is_dir() else path, message, "train anew: name a run's folder")
     if path.exists() and not path.is_dir():
         return unusable(path, "this is a file, not the folder of a run", "name the run's folder")
-    return unusable(path, "there is no checkpoint", "train first, without --resume")
+    hint = "name the folder of a run; `ctcdsl train` without --resume begins one"
+    return unusable(path, "there is no checkpoint", hint)
 
 
 def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:
