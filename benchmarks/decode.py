@@ -52,7 +52,7 @@ def ours(
 ) -> Epochs:
     """Batches of uint8 as they go to a device; with `colours` also what the device does, here.
 
-    `fast` decodes packs by simplejpeg, where it is installed.
+    `fast` decodes by simplejpeg, where it is installed.
     """
     recipe = Recipe(batch=BATCH, workers=workers, resize=SHORTER)
 
@@ -109,6 +109,7 @@ def main() -> None:
         jpeg = packed(folder, Path(name) / "jpeg", "jpeg")
         raw = packed(folder, Path(name) / "raw", "raw")
         sizes = {each: os.path.getsize(Path(name) / each) / 1e3 for each in ("jpeg", "raw")}
+        stored = {"JPEG files": folder, "JPEG pack": jpeg, "raw pack": raw}
         colours = measure(folder, 50)
         print(
             f"{len(folder)} images; KB each: "
@@ -119,20 +120,18 @@ def main() -> None:
             for count in (1, 2):
                 os.sched_setaffinity(0, cores[:count])
                 workers = 0 if count == 1 else count
-                ways = {
-                    "usual: Pillow, float on the CPU, DataLoader": usual(folder, workers),
-                    "ctcdsl, JPEG files": ours(folder, workers),
-                    "ctcdsl, JPEG pack": ours(jpeg, workers),
-                    **(
-                        {"ctcdsl, JPEG pack by simplejpeg": ours(jpeg, workers, fast=True)}
-                        if simplejpeg
-                        else {}
-                    ),
-                    "ctcdsl, raw pack": ours(raw, workers),
-                    "ctcdsl, JPEG files, to network input": ours(folder, workers, colours),
-                    "ctcdsl, JPEG pack, to network input": ours(jpeg, workers, colours),
-                    "ctcdsl, raw pack, to network input": ours(raw, workers, colours),
+                ways: dict[str, Epochs] = {
+                    "usual: Pillow, float on the CPU, DataLoader": usual(folder, workers)
                 }
+                for name, images in stored.items():
+                    ways[f"ctcdsl, {name}"] = ours(images, workers)
+                    if simplejpeg and images is not raw:
+                        ways[f"ctcdsl, {name} by simplejpeg"] = ours(images, workers, fast=True)
+                for name, images in stored.items():
+                    fast = images is not raw
+                    ways[f"ctcdsl, {name}, to network input"] = ours(
+                        images, workers, colours, fast=fast
+                    )
                 # One core by its own time, which others on the machine do not change; two by the
                 # clock on the wall, since the usual way's workers are processes.
                 clock = time.process_time if count == 1 else time.perf_counter

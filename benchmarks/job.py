@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import nn
 
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.codegen.load import build_module
-from ctcdsl.training.augment import Crop, Picture
-from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.augment import Crop
+from ctcdsl.training.data import ImageSet, Pixels
 from ctcdsl.training.initialise import initialise
 from ctcdsl.training.recipe import Recipe
 
@@ -36,13 +35,9 @@ class Repeated:
         """The label of image `index`."""
         return self.whole.label(index % len(self.whole))
 
-    def image(self, index: int) -> Image.Image:
+    def pixels(self, index: int) -> Pixels:
         """Image `index`."""
-        return self.whole.image(index % len(self.whole))
-
-    def picture(self, index: int) -> Picture:
-        """The same, in the form that costs least."""
-        return picture(self.whole, index % len(self.whole))
+        return self.whole.pixels(index % len(self.whole))
 
     def name(self, index: int) -> str:
         """What the images call image `index`."""

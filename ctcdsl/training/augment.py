@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+import torch
+from torch.nn import functional
 
-Pixels = NDArray[np.uint8]  # (height, width, RGB)
-Picture = Image.Image | Pixels  # decoded: by Pillow, or as raw packs hold it
+from ctcdsl.training.data import Pixels
+
 Crop = tuple[int, int]  # (height, width)
 Place = tuple[float, float]
 """Where a crop lies in the free height and width, from 0 up to but not 1."""
-
-# Shrinking by 6 or more goes through a box average first: several times faster on photographs
-# of many megapixels, and Pillow's manual calls the result nearly indistinguishable.
-_REDUCING_GAP = 3.0
 
 
 def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
@@ -23,51 +18,34 @@ def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
     return max(round(width * scale), shorter), max(round(height * scale), shorter)
 
 
-def scaled(picture: Picture, shorter: int) -> Pixels:
-    """The whole of `picture`, scaled so that its shorter side is `shorter`; antialiased."""
-    width, height = scaled_size(*size_of(picture), shorter)
-    whole = _cut(picture, (width, height), 0, 0, (height, width))
-    return whole if whole.base is None else whole.copy()
+def scaled(pixels: Pixels, shorter: int) -> Pixels:
+    """The whole image, scaled so that its shorter side is `shorter`; bilinear, antialiased.
 
-
-def size_of(picture: Picture) -> tuple[int, int]:
-    """Its width and height."""
-    if isinstance(picture, Image.Image):
-        return picture.size
-    return picture.shape[1], picture.shape[0]
-
-
-def training_view(picture: Picture, place: Place | None, *, crop: Crop, shorter: int) -> Pixels:
-    """A crop at `place` of the scaled picture (Section 5), not mirrored yet; None is the centre.
-
-    `shorter` is not below the crop's sides. Of raw pixels that need no scaling it is a part, not
-    a copy.
+    The very array where there is nothing to scale.
     """
-    width, height = scaled_size(*size_of(picture), shorter)
-    free_height, free_width = height - crop[0], width - crop[1]
+    height, width = pixels.shape[:2]
+    size = scaled_size(width, height, shorter)
+    return pixels if size == (width, height) else _resized(pixels, size[1], size[0])
+
+
+def training_view(pixels: Pixels, place: Place | None, *, crop: Crop, shorter: int) -> Pixels:
+    """A crop at `place` of the scaled image (Section 5), not mirrored yet; None is the centre.
+
+    `shorter` is not below the crop's sides. A part of an array, not a copy.
+    """
+    whole = scaled(pixels, shorter)
+    free_height, free_width = whole.shape[0] - crop[0], whole.shape[1] - crop[1]
     if place is None:
         top, left = free_height // 2, free_width // 2
     else:
         top, left = int(place[0] * (free_height + 1)), int(place[1] * (free_width + 1))
-    return _cut(picture, (width, height), top, left, crop)
+    return whole[top : top + crop[0], left : left + crop[1]]
 
 
-def _cut(picture: Picture, size: tuple[int, int], top: int, left: int, crop: Crop) -> Pixels:
-    """The `crop` at (top, left) of `picture` scaled to `size`, without computing the rest of it."""
-    height, width = crop
-    if size == size_of(picture):  # nothing to scale; the resampling below would give the same
-        if isinstance(picture, Image.Image):
-            return np.array(picture.crop((left, top, left + width, top + height)))
-        return picture[top : top + height, left : left + width]
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    across, down = image.width / size[0], image.height / size[1]
-    box = (
-        left * across,
-        top * down,
-        min((left + width) * across, image.width),  # rounding must not leave the image
-        min((top + height) * down, image.height),
-    )
-    part = image.resize(
-        (width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=_REDUCING_GAP
-    )
-    return np.array(part)
+def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """By torch's kernels for bytes: Pillow's arithmetic, to within 1, in a fifth of its time."""
+    mine = pixels if pixels.flags.writeable else pixels.copy()  # torch warns of others
+    image = torch.from_numpy(mine)[None].permute(0, 3, 1, 2)  # in this order: channels last
+    found = functional.interpolate(image, (height, width), mode="bilinear", antialias=True)
+    resized: Pixels = found[0].permute(1, 2, 0).numpy()
+    return resized

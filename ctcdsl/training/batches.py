@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Crop, Picture, Pixels, Place, scaled, training_view
+from ctcdsl.training.augment import Crop, Place, scaled, training_view
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
-from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.data import ImageSet, Pixels
 from ctcdsl.training.devices import reading_threads
 from ctcdsl.training.draws import Draws, draws, order
 from ctcdsl.training.recipe import Recipe
@@ -160,9 +160,9 @@ class _Views:
     def draws(self, indices: Sequence[int]) -> Draws:
         return draws(self.recipe.seed, self.epoch, indices)
 
-    def of(self, picture: Picture, place: Place) -> Pixels:
+    def of(self, pixels: Pixels, place: Place) -> Pixels:
         anywhere = place if self.recipe.random_crop else None
-        return training_view(picture, anywhere, crop=self.crop, shorter=self.shorter)
+        return training_view(pixels, anywhere, crop=self.crop, shorter=self.shorter)
 
 
 class _Training:
@@ -185,9 +185,9 @@ class _Training:
 
     def _fill(self, slot: int) -> None:
         views = self._views
-        picture, self._found[slot] = find(views.images, self._group[slot], self._tries)
-        if picture is not None:
-            self._rows[slot] = views.of(picture, self._places[slot])
+        pixels, self._found[slot] = find(views.images, self._group[slot], self._tries)
+        if pixels is not None:
+            self._rows[slot] = views.of(pixels, self._places[slot])
 
     @property
     def found(self) -> list[Found]:
@@ -220,12 +220,13 @@ class _Wholes:
 
     def _fill(self, slot: int) -> None:
         try:
-            pixels = scaled(picture(self._images, self._group[slot]), self._shorter)
+            pixels = scaled(self._images.pixels(self._group[slot]), self._shorter)
         except UserError as error:
             self._failures[slot] = error.diagnostics
             return
-        image = torch.from_numpy(pixels).permute(2, 0, 1)
-        self._scaled[slot] = image.pin_memory() if self._pin else image
+        whole = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=self._pin)
+        whole.numpy()[:] = pixels  # which may be memory of a pack
+        self._scaled[slot] = whole.permute(2, 0, 1)
 
     def wholes(self) -> Wholes:
         """The images; `UserError` for all of them that cannot be read."""

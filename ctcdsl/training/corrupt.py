@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Picture
-from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.data import ImageSet, Pixels
 
 _NAMED = 5  # images that the error names: enough to see what they have in common
 
@@ -26,7 +25,7 @@ class Found:
     """None of the images tried can be read."""
 
 
-def find(images: ImageSet, index: int, tries: int) -> tuple[Picture | None, Found]:
+def find(images: ImageSet, index: int, tries: int) -> tuple[Pixels | None, Found]:
     """The first of `tries` images from `index` on that can be read, the last followed by the first.
 
     So what replaces an image depends on its index alone, and not on who reads or on what was
@@ -36,7 +35,7 @@ def find(images: ImageSet, index: int, tries: int) -> tuple[Picture | None, Foun
     for step in range(min(tries, len(images))):
         at = (index + step) % len(images)
         try:
-            return picture(images, at), Found(at, tuple(failures))
+            return images.pixels(at), Found(at, tuple(failures))
         except UserError as error:
             if any(diagnostic.code != "CTC603" for diagnostic in error.diagnostics):
                 raise

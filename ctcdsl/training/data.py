@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Picture
+
+Pixels = NDArray[np.uint8]
+"""(height, width, 3): red, green and blue."""
 
 
 class ImageSet(Protocol):
@@ -25,8 +28,11 @@ class ImageSet(Protocol):
     def label(self, index: int) -> int:
         """The label of image `index`."""
 
-    def image(self, index: int) -> Image.Image:
-        """Image `index`, mode RGB. Raises `UserError` where it cannot be read."""
+    def pixels(self, index: int) -> Pixels:
+        """Image `index`, perhaps in memory that must not be written to.
+
+        Raises `UserError` where it cannot be read.
+        """
 
     def name(self, index: int) -> str:
         """What messages call image `index`."""
@@ -37,12 +43,6 @@ class Stored(ImageSet, Protocol):
 
     def content(self, index: int) -> bytes:
         """The file of image `index` as it is. Raises `UserError` where it cannot be read."""
-
-
-def picture(images: ImageSet, index: int) -> Picture:
-    """Image `index` in the form that costs least: a set may have a `picture` beside its `image`."""
-    read: Callable[[int], Picture] = getattr(images, "picture", images.image)
-    return read(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,9 @@ class Subset:
         """The label of image `index` of this subset."""
         return self.whole.label(self.indices[index])
 
-    def image(self, index: int) -> Image.Image:
+    def pixels(self, index: int) -> Pixels:
         """Image `index` of this subset."""
-        return self.whole.image(self.indices[index])
-
-    def picture(self, index: int) -> Picture:
-        """The same, in the form that costs least."""
-        return picture(self.whole, self.indices[index])
+        return self.whole.pixels(self.indices[index])
 
     def name(self, index: int) -> str:
         """What the whole set calls image `index` of this subset."""

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Pixels
+from ctcdsl.training.data import Pixels
 
 try:
     import simplejpeg
@@ -20,11 +20,12 @@ except ImportError:
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 
+_ORIENTATION = 0x0112  # the EXIF tag
 _PILLOW = re.compile(r"PIL\.")
 
 
-def decode(path: Path) -> Image.Image:
-    """The RGB image in the file at `path`, upright; of an animation the first frame.
+def decode(path: Path) -> Pixels:
+    """The image in the file at `path`, upright; of an animation the first frame.
 
     Raises `UserError` as `read` and `decode_content`.
     """
@@ -49,12 +50,12 @@ def read(path: Path) -> bytes:
         raise unreadable(str(path), _reason(error)) from None
 
 
-def decode_content(content: bytes, name: str) -> Image.Image:
-    """The RGB image in the `content` of a file, upright; of an animation the first frame.
+def decode_content(content: bytes, name: str) -> Pixels:
+    """The image in the `content` of a file, upright; of an animation the first frame.
 
     Raises `UserError` CTC603, with `name`, where it is damaged, truncated or no image.
     """
-    return rgb(open_content(content, name), name)
+    return pixels_of(open_content(content, name), content, name)
 
 
 def open_content(content: bytes, name: str) -> Image.Image:
@@ -71,13 +72,21 @@ def open_content(content: bytes, name: str) -> Image.Image:
         raise unreadable(name, _reason(error)) from None
 
 
-def rgb(image: Image.Image, name: str) -> Image.Image:
-    """The pixels of an opened image as 8-bit RGB, upright. Raises `UserError` CTC603."""
+def is_plain_jpeg(opened: Image.Image) -> bool:
+    """Whether nothing but decoding is to be done: JPEG in colour or grey, upright."""
+    plain = opened.format == "JPEG" and opened.mode in ("RGB", "L")
+    return plain and opened.getexif().get(_ORIENTATION, 1) == 1
+
+
+def pixels_of(opened: Image.Image, content: bytes, name: str) -> Pixels:
+    """The pixels of an image that was opened of `content`. Raises `UserError` CTC603."""
     _silence_pillow()
     try:
-        image.load()  # Pillow raises here where the file ends too early
-        ImageOps.exif_transpose(image, in_place=True)  # else it copies an upright one, too
-        return _rgb(image)
+        if is_plain_jpeg(opened) and (pixels := _jpeg_pixels(content)) is not None:
+            return pixels
+        opened.load()  # Pillow raises here where the file ends too early
+        ImageOps.exif_transpose(opened, in_place=True)  # else it copies an upright one, too
+        return np.array(_rgb(opened))
     except MemoryError:
         raise
     except Exception as error:
@@ -86,7 +95,7 @@ def rgb(image: Image.Image, name: str) -> Image.Image:
         raise unreadable(name, _reason(error)) from None
 
 
-def jpeg_pixels(content: bytes) -> Pixels | None:
+def _jpeg_pixels(content: bytes) -> Pixels | None:
     """The RGB pixels of a JPEG, faster than Pillow's; None without simplejpeg, or where it balks.
 
     Both decode by libjpeg-turbo, whose versions may differ in the last bit of a pixel. Pillow 13.0

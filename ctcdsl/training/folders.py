@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Self
 
-from PIL import Image
-
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.decode import SUFFIXES, decode, read
 
 
@@ -52,8 +51,8 @@ class ImageFolder:
         """The label of image `index`."""
         return self.labels[index]
 
-    def image(self, index: int) -> Image.Image:
-        """Image `index`, mode RGB. Raises `UserError` CTC603 or CTC604 (see `decode`)."""
+    def pixels(self, index: int) -> Pixels:
+        """Image `index`. Raises `UserError` CTC603 or CTC604 (see `decode`)."""
         return decode(self.root / self.files[index])
 
     def content(self, index: int) -> bytes:

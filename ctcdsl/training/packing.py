@@ -22,14 +22,13 @@ from ctcdsl.text.files import unwritable
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.corrupt import Found, Ledger, Told
 from ctcdsl.training.data import Stored
-from ctcdsl.training.decode import open_content, rgb
+from ctcdsl.training.decode import is_plain_jpeg, open_content, pixels_of
 from ctcdsl.training.packs import FORMAT, Encoding, index_bytes
 from ctcdsl.training.threads import done_ahead
 from ctcdsl.training.unfinished import Item, Unfinished, refused
 
 _GROUP = 64  # images that are written together
 _AHEAD = 4  # groups in memory
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,18 +146,18 @@ def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int
     Raises `UserError` CTC603 where it cannot be read.
     """
     opened = open_content(content, name)
-    upright = opened.getexif().get(_ORIENTATION, 1) == 1
-    as_it_is = opened.format == "JPEG" and opened.mode in ("RGB", "L") and upright
-    image = rgb(opened, name)
-    if min(image.size) > form.shorter:
-        image, as_it_is = Image.fromarray(scaled(image, form.shorter)), False
+    as_it_is = is_plain_jpeg(opened)
+    pixels = pixels_of(opened, content, name)
+    if min(pixels.shape[:2]) > form.shorter:
+        pixels, as_it_is = scaled(pixels, form.shorter), False
+    height, width, _ = pixels.shape
     if form.encoding == "raw":
-        return image.tobytes(), image.size
+        return pixels.tobytes(), (width, height)
     if as_it_is:
-        return content, image.size
+        return content, (width, height)
     file = BytesIO()
-    image.save(file, "JPEG", quality=form.quality)
-    return file.getvalue(), image.size
+    Image.fromarray(pixels).save(file, "JPEG", quality=form.quality)
+    return file.getvalue(), (width, height)
 
 
 def _finish(

@@ -23,11 +23,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Picture
-from ctcdsl.training.decode import decode_content, jpeg_pixels, unreadable
+from ctcdsl.training.data import Pixels
+from ctcdsl.training.decode import decode_content, unreadable
 
 Encoding = Literal["jpeg", "raw"]
 
@@ -64,26 +63,14 @@ class PackedImages:
         """The label of image `index`."""
         return int(self.rows["label"][index])
 
-    def image(self, index: int) -> Image.Image:
-        """Image `index`, mode RGB. Raises `UserError` CTC603 where its bytes are damaged."""
-        content = self.content(index)
-        if self.encoding == "jpeg":
-            return decode_content(content, self._place(index))
-        return Image.frombytes("RGB", self.size(index), content)
-
-    def picture(self, index: int) -> Picture:
-        """The same as an array where that costs less.
+    def pixels(self, index: int) -> Pixels:
+        """Image `index`. Raises `UserError` CTC603 where its bytes are damaged.
 
         Raw pixels are as they are in memory, and not verified: a CRC of all of an image would
-        take longer than reading the crop that is wanted. JPEG is decoded by simplejpeg where that
-        is installed, which need not look for orientation and colours here.
+        take longer than reading the crop that is wanted.
         """
         if self.encoding == "jpeg":
-            content = self.content(index)
-            pixels = jpeg_pixels(content)
-            if pixels is not None and pixels.shape[1::-1] == self.size(index):
-                return pixels
-            return decode_content(content, self._place(index))
+            return decode_content(self.content(index), self._place(index))
         width, height = self.size(index)
         start = int(self.rows["offset"][index])
         pixels = np.frombuffer(self.file.memory, np.uint8, 3 * width * height, start)
@@ -136,7 +123,7 @@ def open_pack(path: Path) -> dict[str, PackedImages]:
     """The image sets in a pack: ``train`` and ``test``, one of them, or ``all``.
 
     Raises `UserError` CTC633 where the pack is unfinished, cut short or damaged. The index is
-    verified; an image is when it is read (see `PackedImages.picture`).
+    verified; an image is when it is read (see `PackedImages.pixels`).
     """
     try:
         file = _File(path)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ctcdsl.text.files import write_whole
 from ctcdsl.training.augment import Crop, scaled
-from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.data import ImageSet
 from ctcdsl.training.log import Row
 from ctcdsl.training.scores import Scores
 from ctcdsl.training.views import VIEW_NAMES, centre_view, counted, views
@@ -175,7 +175,7 @@ def _draw_predictions(
 
 
 def _whole(images: ImageSet, index: int, shorter: int) -> Tensor:
-    return torch.from_numpy(scaled(picture(images, index), shorter)).permute(2, 0, 1)
+    return torch.from_numpy(scaled(images.pixels(index), shorter).copy()).permute(2, 0, 1)
 
 
 def _show(axes: Axes, view: Tensor) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.decode import decode_content, unreadable
 from ctcdsl.training.shard_index import Index, index_of
 
@@ -34,8 +34,8 @@ class TarShards:
         """The label of image `index`."""
         return int(self.labels[index])
 
-    def image(self, index: int) -> Image.Image:
-        """Image `index`, mode RGB. Raises `UserError` CTC603 or CTC604."""
+    def pixels(self, index: int) -> Pixels:
+        """Image `index`. Raises `UserError` CTC603 or CTC604."""
         return decode_content(self.content(index), self._place(index))
 
     def content(self, index: int) -> bytes:

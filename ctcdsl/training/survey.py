@@ -12,7 +12,7 @@ from typing import Final
 
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.data import Stored
-from ctcdsl.training.decode import open_content, rgb
+from ctcdsl.training.decode import open_content, pixels_of
 from ctcdsl.training.packs import PackedImages
 from ctcdsl.training.threads import done_ahead
 
@@ -138,10 +138,10 @@ def _look(images: Stored, at: int) -> _Look:
             return _Look(digest=digest, mode="RGB", size=images.size(at))
         opened = open_content(content, name)
         kind, mode = opened.format or "", opened.mode
-        size = rgb(opened, name).size
+        height, width, _ = pixels_of(opened, content, name).shape
     except UserError as error:
         return _Look(failure=error.diagnostics[0].message)
-    return _Look(digest=digest, format=kind, mode=mode, size=size)
+    return _Look(digest=digest, format=kind, mode=mode, size=(width, height))
 
 
 def _enter(part: Part, name: str, look: _Look, crop: int) -> None:

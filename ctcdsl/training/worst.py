@@ -16,7 +16,7 @@ from PIL import Image
 
 from ctcdsl.text.files import write_whole
 from ctcdsl.training.confusion import confusion, most_confused
-from ctcdsl.training.data import ImageSet, picture
+from ctcdsl.training.data import ImageSet
 from ctcdsl.training.scores import Scores
 from ctcdsl.training.views import counted
 
@@ -137,8 +137,7 @@ def write_page(
 
 
 def _thumbnail(images: ImageSet, index: int) -> str:
-    found = picture(images, index)
-    image = found.copy() if isinstance(found, Image.Image) else Image.fromarray(found)
+    image = Image.fromarray(images.pixels(index))
     image.thumbnail(_THUMBNAIL)
     content = BytesIO()
     # small pictures are cheap, and JPEG would blur what little they show

@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 
-from ctcdsl.training.augment import scaled, scaled_size
+from ctcdsl.training.augment import scaled
 from ctcdsl.training.batches import AHEAD, Batch, Share, steps, training_batches, whole_batches
 from ctcdsl.training.colour import mirror
-from ctcdsl.training.data import ImageSet, Subset
+from ctcdsl.training.data import ImageSet, Pixels, Subset
 from ctcdsl.training.decode import decode
 from ctcdsl.training.devices import reading_threads
 from ctcdsl.training.draws import draws, order
@@ -40,23 +38,13 @@ def _no_thread_stays() -> Iterator[None]:
     assert not [each.name for each in threading.enumerate() if each.name.startswith(NAME)]
 
 
-def reference(images: ImageSet, recipe: Recipe, index: int, epoch: int) -> NDArray[np.uint8]:
-    """A view as the network is to see it, by the plainest calls: Pillow's resize and numpy."""
-    image, choice = images.image(index), draws(recipe.seed, epoch, [index])
+def reference(images: ImageSet, recipe: Recipe, index: int, epoch: int) -> Pixels:
+    """A view as the network is to see it, by the plainest calls."""
+    whole, choice = scaled(images.pixels(index), recipe.resize_for(CROP)), draws(5, epoch, [index])
     ((down, right),) = choice.places
-    shorter = recipe.resize_for(CROP)
-    width, height = scaled_size(*image.size, shorter)
-    top, left = int(down * (height - CROP[0] + 1)), int(right * (width - CROP[1] + 1))
-    across, down = image.width / width, image.height / height
-    box = (
-        left * across,
-        top * down,
-        min((left + CROP[1]) * across, image.width),
-        min((top + CROP[0]) * down, image.height),
-    )
-    view = np.array(
-        image.resize((CROP[1], CROP[0]), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
-    )
+    top = int(down * (whole.shape[0] - CROP[0] + 1))
+    left = int(right * (whole.shape[1] - CROP[1] + 1))
+    view = whole[top : top + CROP[0], left : left + CROP[1]]
     return view[:, ::-1] if choice.mirror[0] < recipe.flip else view
 
 
@@ -102,9 +90,9 @@ class Counting(Blots):
 
     asked: list[int]
 
-    def image(self, index: int) -> Image.Image:
+    def pixels(self, index: int) -> Pixels:
         self.asked.append(index)
-        return super().image(index)
+        return super().pixels(index)
 
 
 def counting() -> Counting:
@@ -148,7 +136,7 @@ def test_whole_images_in_their_order_and_in_shares(folder: ImageFolder, workers:
     assert [len(each.labels) for each in found] == [4, 4, 4, 4, 2]
     images = [image for each in found for image in each.images]
     for index, image in enumerate(images):
-        assert np.array_equal(image.permute(1, 2, 0), scaled(folder.image(index), 14))
+        assert np.array_equal(image.permute(1, 2, 0), scaled(folder.pixels(index), 14))
     second = list(whole_batches(folder, recipe, crop=CROP, batch=4, share=Share(1, 2)))
     shared = [image for each in second for image in each.images]
     assert all(torch.equal(*pair) for pair in zip(shared, images[1::2], strict=True))
@@ -211,11 +199,11 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
         if taken == index:
             assert torch.equal(pixels[slot], before[slot])
         else:
-            (place,), image = draws(5, 1, [index]).places, scaled(folder.image(taken), 14)
+            (place,), image = draws(5, 1, [index]).places, scaled(folder.pixels(taken), 14)
             top = int(place[0] * (image.shape[0] - 12 + 1))
             left = int(place[1] * (image.shape[1] - 10 + 1))
             cut = image[top : top + 12, left : left + 10]
-            assert np.abs(pixels[slot].permute(1, 2, 0).numpy().astype(int) - cut).max() <= 1
+            assert np.array_equal(pixels[slot].permute(1, 2, 0), cut)
     assert sorted(name for name, _ in told) == ["blue/2.jpg", "cyan/4.jpg", "cyan/5.jpg"]
     assert all("cannot read the image" in reason for _, reason in told)
     resumed = training_batches(folder, recipe, crop=CROP, epoch=1, first_step=1)

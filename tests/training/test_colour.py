@@ -15,7 +15,7 @@ STATISTICS = Statistics(
 def test_mean_and_axes_are_those_of_all_pixels() -> None:
     images = Blots(each=10)
     pixels = np.concatenate(
-        [np.asarray(images.image(index)).reshape(-1, 3) for index in range(len(images))]
+        [images.pixels(index).reshape(-1, 3) for index in range(len(images))]
     ).astype(np.float64)
     found = measure(images, sample=1000)
     assert np.allclose(found.mean, pixels.mean(axis=0))
@@ -29,7 +29,7 @@ def test_a_sample_is_spread_over_the_set() -> None:
     images, seen = Blots(each=10), []
     found = measure(images, 4, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    chosen = [np.asarray(images.image(index)) for index in (0, 7, 15, 22)]
+    chosen = [images.pixels(index) for index in (0, 7, 15, 22)]
     assert np.allclose(found.mean, np.mean(chosen, axis=(0, 1, 2)))
     assert found == measure(images, 4)
 
@@ -39,10 +39,10 @@ def test_every_image_counts_the_same() -> None:
         def __len__(self) -> int:
             return 2
 
-    big, small = Blots(size=(40, 40)).image(0), Blots(size=(4, 4)).image(1)
+    big, small = Blots(size=(40, 40)).pixels(0), Blots(size=(4, 4)).pixels(1)
     both = Two()
-    object.__setattr__(both, "image", lambda index: (big, small)[index])
-    expected = (np.asarray(big).mean(axis=(0, 1)) + np.asarray(small).mean(axis=(0, 1))) / 2
+    object.__setattr__(both, "pixels", lambda index: (big, small)[index])
+    expected = (big.mean(axis=(0, 1)) + small.mean(axis=(0, 1))) / 2
     assert np.allclose(measure(both, 2).mean, expected)
 
 

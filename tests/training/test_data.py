@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training import decode as decode_module
 from ctcdsl.training.data import require_same_classes
-from ctcdsl.training.decode import SUFFIXES, decode
+from ctcdsl.training.decode import SUFFIXES, decode, decode_content
 from ctcdsl.training.folders import ImageFolder
 from ctcdsl.training.sources import open_parts, open_splits
 from tiny import CLASSES, Blots, blot, refused, said, write_folder
@@ -30,7 +32,7 @@ def test_a_folder_is_sorted_by_class_and_name(tmp_path: Path) -> None:
         "b/2.PNG",
     ]
     assert [folder.label(index) for index in range(len(folder))] == [0, 0, 1, 1]
-    assert (folder.image(0).mode, folder.image(0).size) == ("RGB", (8, 6))
+    assert folder.pixels(0).shape == (6, 8, 3)
 
 
 def test_a_data_directory_must_hold_class_folders(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_a_truncated_file_is_refused_in_every_format(
 ) -> None:
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
     blot(0, (90, 70), 0).save(whole)
-    assert decode(whole).size == (90, 70)
+    assert decode(whole).shape == (70, 90, 3)
     data = whole.read_bytes()
     cut.write_bytes(data[: int(len(data) * share)])
     with refused("CTC603") as found:
@@ -117,7 +119,7 @@ def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
     folder = ImageFolder.scan(write_folder(tmp_path, 1))
     (tmp_path / "blue" / "0.jpg").unlink()
     with refused("CTC603") as found:
-        folder.image(1)
+        folder.pixels(1)
     assert "blue/0.jpg" in said(found[0])
 
 
@@ -127,28 +129,57 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGB", (9, 7), (255, 255, 255)).convert(mode)
     image.save(tmp_path / f"white{suffix}")
     decoded = decode(tmp_path / f"white{suffix}")
-    assert decoded.mode == "RGB"
-    assert np.asarray(decoded).min() >= 254
+    assert decoded.shape == (7, 9, 3)
+    assert decoded.min() >= 254
 
 
 def test_a_palette_with_transparency_becomes_rgb(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 10, 200, 30])
     image.save(tmp_path / "p.png", transparency=b"\xff\x80")
-    assert decode(tmp_path / "p.png").getpixel((0, 0)) == (10, 200, 30)
+    assert decode(tmp_path / "p.png")[0, 0].tolist() == [10, 200, 30]
 
 
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     levels = np.array([[0, 0x4000], [0x8000, 0xFFFF]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png")
-    assert np.asarray(decode(tmp_path / "deep.png"))[..., 0].tolist() == [[0, 64], [128, 255]]
+    assert decode(tmp_path / "deep.png")[..., 0].tolist() == [[0, 64], [128, 255]]
 
 
 def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees to show
     blot(0, (30, 20), 0).save(tmp_path / "turned.jpg", exif=exif)
-    assert decode(tmp_path / "turned.jpg").size == (20, 30)
+    assert decode(tmp_path / "turned.jpg").shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize("kind", ["whole", "turned", "grey", "ink", "cut", "damaged", "none"])
+def test_simplejpeg_gives_what_pillow_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    image, exif, data = blot(0, (90, 70), 0), Image.Exif(), BytesIO()
+    exif[0x0112] = 6 if kind == "turned" else 1
+    image = image.convert({"grey": "L", "ink": "CMYK"}.get(kind, "RGB"))
+    image.save(data, "JPEG", quality=90, exif=exif)
+    content = bytearray(data.getvalue())
+    if kind == "cut":
+        del content[len(content) // 2 :]
+    elif kind == "damaged":
+        content[len(content) // 2 : len(content) // 2 + 20] = b"\xff\xd9" * 10
+    elif kind == "none":
+        content[10:] = bytes(len(content) - 10)
+
+    def found() -> bytes | str:
+        try:
+            return decode_content(bytes(content), "a.jpg").tobytes()
+        except UserError as error:
+            return said(error.diagnostics[0])
+
+    assert vars(decode_module)["simplejpeg"] is not None
+    with_it = found()
+    monkeypatch.setattr(decode_module, "simplejpeg", None)
+    assert with_it == found()
+    assert isinstance(with_it, str) == (kind in ("cut", "none"))
 
 
 def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
@@ -188,7 +219,7 @@ def test_without_splits_every_tenth_image_is_held_out(tmp_path: Path) -> None:
     assert sorted(names[0] + names[1]) == sorted(ImageFolder.scan(tmp_path).files)
     assert [splits.test.label(index) for index in range(6)] == [0, 0, 1, 1, 2, 2]
     assert splits.test.classes == CLASSES
-    assert splits.test.image(2) == decode(tmp_path / names[1][2])
+    assert np.array_equal(splits.test.pixels(2), decode(tmp_path / names[1][2]))
     assert "6 in all" in splits.note
     assert open_splits(tmp_path) == splits
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training import log
 from ctcdsl.training.cadence import Every
 from ctcdsl.training.checkpoint import load, restore_model
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.distributed import ALONE, joined
 from ctcdsl.training.session import Keeping
 from ctcdsl.training.ten_view import evaluate
@@ -147,10 +147,10 @@ def test_another_number_of_processes_goes_on(tmp_path: Path) -> None:
 class Holed(Blots):
     """The seventh image is none."""
 
-    def image(self, index: int) -> Image.Image:
+    def pixels(self, index: int) -> Pixels:
         if index == 7:
             raise UserError(Diagnostic(code="CTC603", message="no image", hints=("mend it",)))
-        return super().image(index)
+        return super().pixels(index)
 
 
 def test_an_error_of_one_in_the_test_ends_both(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ctcdsl.text.diagnostic import InternalError
 from ctcdsl.training import log
 from ctcdsl.training.checkpoint import Checkpoint, load
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.decode import decode
 from ctcdsl.training.shelf import Shelf
 from runs import run_training
@@ -136,8 +136,8 @@ def test_a_network_that_does_not_fit_the_data_is_refused(tmp_path: Path) -> None
 
 def test_a_bad_image_ends_training_with_its_name(tmp_path: Path) -> None:
     class Damaged(Blots):
-        def image(self, index: int) -> Image.Image:
-            return decode(tmp_path / "bad.jpg") if index == 5 else super().image(index)
+        def pixels(self, index: int) -> Pixels:
+            return decode(tmp_path / "bad.jpg") if index == 5 else super().pixels(index)
 
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 nothing")
     with refused("CTC631") as found:

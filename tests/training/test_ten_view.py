@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.colour import Statistics, measure
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.precision import autocast, for_testing
 from ctcdsl.training.scores import Scores
 from ctcdsl.training.ten_view import evaluate
@@ -58,7 +59,7 @@ def test_scores_are_those_of_the_averaged_softmax(count: Views) -> None:
     model.eval()
     losses, wrong = [], []
     for index in range(len(images)):
-        whole = scaled(images.image(index), 14)
+        whole = scaled(images.pixels(index), 14)
         cuts = naive_views(whole, 12, 12)
         cuts = cuts if count == 10 else cuts[4:5]
         pixels = (np.stack(cuts).astype(np.float64) - np.array(statistics.mean)) / 58.0
@@ -151,8 +152,8 @@ def test_statistics_matter() -> None:
         def __len__(self) -> int:
             return 1
 
-        def image(self, index: int) -> Image.Image:
-            return image
+        def pixels(self, index: int) -> Pixels:
+            return np.array(image)
 
     seen: list[Tensor] = []
 

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.data import Pixels
 from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.log import Row
 from ctcdsl.training.recipe import Recipe, Schedule
@@ -39,8 +40,8 @@ class Blots:
     def label(self, index: int) -> int:
         return index % len(self.classes)
 
-    def image(self, index: int) -> Image.Image:
-        return blot(self.label(index), self.size, self.seed + index)
+    def pixels(self, index: int) -> Pixels:
+        return np.array(blot(self.label(index), self.size, self.seed + index))
 
     def name(self, index: int) -> str:
         return f"blot {index}"

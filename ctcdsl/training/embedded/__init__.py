@@ -25,7 +25,10 @@ from importlib.resources import files
 from math import inf
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
 from PIL import Image
+
+from ctcdsl.training.data import Pixels
 
 Split: TypeAlias = Literal["train", "test"]
 Box: TypeAlias = tuple[int, int, int, int]
@@ -76,9 +79,9 @@ class Patches:
         """Return the class of a patch, an index into `classes`."""
         return self.corners[index][0]
 
-    def image(self, index: int) -> Image.Image:
-        """Return the pixels of a patch: a new RGB image of size × size."""
-        return photograph(self.classes[self.label(index)]).crop(self.box(index))
+    def pixels(self, index: int) -> Pixels:
+        """Return the pixels of a patch, a new array: (size, size, 3)."""
+        return np.array(photograph(self.classes[self.label(index)]).crop(self.box(index)))
 
     def name(self, index: int) -> str:
         """Return the photograph and the top left pixel of a patch, such as `coffee@128,32`."""
