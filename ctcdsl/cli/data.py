@@ -51,7 +51,9 @@ def command() -> None:
     show_default=True,
     help="Of the JPEG images in the pack.",
 )
-@click.option("--raw", is_flag=True, help="Pixels instead of JPEG: seven times as large, ten times as fast.")
+@click.option(
+    "--raw", is_flag=True, help="Pixels instead of JPEG: seven times as large, ten times as fast."
+)
 @click.option(
     "--max-corrupt",
     type=click.FloatRange(0, 1),
