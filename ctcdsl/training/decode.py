@@ -65,7 +65,9 @@ def open_content(content: bytes, name: str) -> Image.Image:
     """
     _silence_pillow()
     try:
-        return Image.open(BytesIO(content))
+        image = Image.open(BytesIO(content))
+        image.getexif()  # kept there; damaged ones may raise anything
+        return image
     except MemoryError:
         raise
     except Exception as error:
