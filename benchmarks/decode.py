@@ -110,7 +110,7 @@ def main() -> None:
         raw = packed(folder, Path(name) / "raw", "raw")
         sizes = {each: os.path.getsize(Path(name) / each) / 1e3 for each in ("jpeg", "raw")}
         stored = {"JPEG files": folder, "JPEG pack": jpeg, "raw pack": raw}
-        colours = measure(folder, 50)
+        colours = measure(folder, 50, shorter=SHORTER)
         print(
             f"{len(folder)} images; KB each: "
             + ", ".join(f"{kind} pack {size / len(folder):.0f}" for kind, size in sizes.items())

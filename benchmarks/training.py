@@ -112,7 +112,7 @@ def stored(root: Path) -> Iterator[Sources]:
         jpeg = packed(folder, Path(name) / "jpeg", "jpeg")
         raw = packed(folder, Path(name) / "raw", "raw")
         files, packs = Repeated(folder, 0), (Repeated(jpeg, 0), Repeated(raw, 0))
-        yield Sources(files, *packs, measure(folder, 50))
+        yield Sources(files, *packs, measure(folder, 50, shorter=256))
 
 
 def ways(

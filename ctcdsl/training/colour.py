@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training.augment import scaled
 from ctcdsl.training.corrupt import find
 from ctcdsl.training.data import ImageSet
 
@@ -34,12 +35,17 @@ class Statistics:
 
 
 def measure(
-    images: ImageSet, sample: int, progress: Callable[[int, int], None] | None = None
+    images: ImageSet,
+    sample: int,
+    *,
+    shorter: int,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
     """The statistics of `sample` images spread evenly over the set, all of them if it has fewer.
 
-    Every image counts the same whatever its size. `progress` is told (done, total) images. For an
-    image that cannot be read the next one counts, as in training (see `corrupt`).
+    Images are scaled as in training, so those of a raw pack have the numbers of the files it was
+    made of; every one counts the same. `progress` is told (done, total) images. For an image that
+    cannot be read the next one counts, as in training (see `corrupt`).
     Raises `UserError` CTC603 where many in a row cannot be read.
     """
     count = min(sample, len(images))
@@ -48,7 +54,7 @@ def measure(
         image, found = find(images, done * len(images) // count, _TRIES)
         if image is None:
             raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
-        pixels = np.asarray(image, dtype=np.float64).reshape(-1, 3)
+        pixels = scaled(image, shorter).reshape(-1, 3).astype(np.float64)
         first += pixels.mean(axis=0)
         second += pixels.T @ pixels / len(pixels)
         if progress is not None:

@@ -134,8 +134,13 @@ class Session:
         self._write_files()
         torch.manual_seed(self.recipe.seed)
         initialise(self.model, self.recipe)
-        sample = self.recipe.statistics_sample
-        self.statistics = statistics or measure(images, sample, self.reporter.measuring)
+        _, height, width = self.identity.input
+        self.statistics = statistics or measure(
+            images,
+            self.recipe.statistics_sample,
+            shorter=self.recipe.resize_for((height, width)),
+            progress=self.reporter.measuring,
+        )
         self.save()
 
     def restore(self) -> None:

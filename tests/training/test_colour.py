@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from ctcdsl.training.augment import scaled
 from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
 from tiny import Blots
 
@@ -17,7 +18,7 @@ def test_mean_and_axes_are_those_of_all_pixels() -> None:
     pixels = np.concatenate(
         [images.pixels(index).reshape(-1, 3) for index in range(len(images))]
     ).astype(np.float64)
-    found = measure(images, sample=1000)
+    found = measure(images, 1000, shorter=16)
     assert np.allclose(found.mean, pixels.mean(axis=0))
     axes, covariance = np.array(found.axes), np.cov(pixels.T, bias=True)
     assert np.allclose(axes @ axes.T, np.eye(3))
@@ -27,11 +28,11 @@ def test_mean_and_axes_are_those_of_all_pixels() -> None:
 
 def test_a_sample_is_spread_over_the_set() -> None:
     images, seen = Blots(each=10), []
-    found = measure(images, 4, lambda done, total: seen.append((done, total)))
+    found = measure(images, 4, shorter=16, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     chosen = [images.pixels(index) for index in (0, 7, 15, 22)]
     assert np.allclose(found.mean, np.mean(chosen, axis=(0, 1, 2)))
-    assert found == measure(images, 4)
+    assert found == measure(images, 4, shorter=16)
 
 
 def test_every_image_counts_the_same() -> None:
@@ -39,11 +40,18 @@ def test_every_image_counts_the_same() -> None:
         def __len__(self) -> int:
             return 2
 
-    big, small = Blots(size=(40, 40)).pixels(0), Blots(size=(4, 4)).pixels(1)
+    big, small = Blots(size=(60, 16)).pixels(0), Blots(size=(16, 16)).pixels(1)
     both = Two()
     object.__setattr__(both, "pixels", lambda index: (big, small)[index])
     expected = (big.mean(axis=(0, 1)) + small.mean(axis=(0, 1))) / 2
-    assert np.allclose(measure(both, 2).mean, expected)
+    assert np.allclose(measure(both, 2, shorter=16).mean, expected)
+
+
+def test_images_are_scaled_as_in_training() -> None:
+    images = Blots(each=10)
+    found = measure(images, 30, shorter=7)
+    small = [scaled(images.pixels(index), 7) for index in range(30)]
+    assert np.allclose(found.mean, np.mean(small, axis=(0, 1, 2)))
 
 
 def test_the_network_sees_pixels_minus_mean_over_divisor() -> None:

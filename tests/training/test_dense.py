@@ -145,7 +145,7 @@ def test_evaluate_densely() -> None:
         crop=(12, 12),
         views="dense",
         recipe=recipe,
-        statistics=measure(images, 10),
+        statistics=measure(images, 10, shorter=16),
         device=torch.device("cpu"),
     )
     scores = test(network=network, reporter=recorder)

@@ -36,7 +36,7 @@ def test_training_learns_and_keeps_its_books(tmp_path: Path) -> None:
     saved = load(outcome.checkpoint)
     assert saved.rows == rows
     assert (saved.progress.epoch, saved.recipe, saved.identity) == (8, recipe, identity())
-    assert saved.statistics == outcome.statistics == measure(TRAIN, 1000)
+    assert saved.statistics == outcome.statistics == measure(TRAIN, 1000, shorter=14)
 
 
 def test_both_logs_say_the_same(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_model_in_evaluation_mode_is_trained_with_dropout(tmp_path: Path) -> N
 
 
 def test_given_statistics_are_not_measured_again(tmp_path: Path) -> None:
-    recorder, given = Recorder(), measure(TEST, 5)
+    recorder, given = Recorder(), measure(TEST, 5, shorter=14)
     outcome = run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, statistics=given)
     assert outcome.statistics == load(tmp_path).statistics == given
     assert not recorder.measured

@@ -45,7 +45,7 @@ def scores_on(images: Blots) -> Scores:
         crop=(12, 12),
         views=10,
         recipe=tiny_recipe(),
-        statistics=measure(images, 10),
+        statistics=measure(images, 10, shorter=16),
         reporter=Recorder(),
         device=torch.device("cpu"),
     )

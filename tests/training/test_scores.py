@@ -88,7 +88,7 @@ def test_shares_of_a_test_make_the_whole(world: int) -> None:
         crop=(12, 12),
         views=10,
         recipe=tiny_recipe(batch=20),
-        statistics=measure(images, 10),
+        statistics=measure(images, 10, shorter=16),
         device=torch.device("cpu"),
     )
     whole = test(reporter=Recorder())

@@ -55,7 +55,7 @@ def test_an_image_smaller_than_the_crop_is_scaled_up() -> None:
 def test_scores_are_those_of_the_averaged_softmax(count: Views) -> None:
     images, model = Blots(each=5), tiny_net()
     found = _evaluate(model, images, count)
-    statistics = measure(images, 100)
+    statistics = measure(images, 100, shorter=16)
     model.eval()
     losses, wrong = [], []
     for index in range(len(images)):
@@ -139,7 +139,7 @@ def _evaluate(
         crop=(12, 12),
         views=count,
         recipe=tiny_recipe(batch=20),
-        statistics=measure(images, 100),
+        statistics=measure(images, 100, shorter=16),
         reporter=recorder or Recorder(),
         device=CPU,
     )
