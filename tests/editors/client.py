@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -17,6 +19,14 @@ PATIENCE = 60.0
 
 PROGRAM = "import sys; from ctcdsl.cli.main import main; main(sys.argv[1:])"
 _CONVERTER = converters.get_converter()
+
+GOOGLENET = """\
+net Small
+def inc(a, r3,n3, p) = { (1,a) | (1,r3) (3,n3) | 3/1 (1,p) }
+stem: (7,64)/2 3/2
+i3:   inc(64,96,128,32) inc(128,128,192,64) 3/2
+head: gap fc
+"""
 
 
 class Client:
@@ -181,3 +191,27 @@ class Client:
     def hover(self, name: str, line: int, character: int) -> str:
         answer = self.ask("hover", name, line, character)
         return "" if answer is None else str(answer["contents"]["value"])
+
+
+@contextmanager
+def session(folder: Path) -> Iterator[Client]:
+    """One session that has begun, for tests that only ask; it must end well."""
+    client = Client(folder)
+    try:
+        client.start()
+        yield client
+        assert client.stop() == 0
+        assert client.stray == b""
+    finally:
+        client.close()
+
+
+def at(text: str, mark: str, *, inside: int = 0, last: bool = False) -> tuple[int, int]:
+    """The position of a mark in a text without wide characters before it."""
+    offset = text.rindex(mark) if last else text.index(mark)
+    before = text[: offset + inside]
+    return before.count("\n"), len(before) - before.rfind("\n") - 1
+
+
+def start(found: Any) -> tuple[int, int]:
+    return found["range"]["start"]["line"], found["range"]["start"]["character"]
