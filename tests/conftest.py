@@ -58,14 +58,14 @@ class Result:
 
 
 @pytest.fixture
-def ctcdsl(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
+def ctcdsl(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    def call(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
         if stdin is not None:
             data = stdin.encode() if isinstance(stdin, str) else stdin
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-        code = run(list(arguments))
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
+        code = run([str(each) for each in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err, err
         return Result(code, out, err)
 
     return call

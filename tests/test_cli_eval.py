@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ctcdsl.cli.main import run
-from test_cli_training import make_images
+from small import make_images
 
 SPEC = "net Tiny\ninput 3x16x16\npad valid\n(3,8)/2 2/2 (3,16,p1)\nhead: gap drop(0.1) fc\n"
 CLASSES = ("blue", "green", "red")
