@@ -202,7 +202,7 @@ def machine(job: Job, rounds: int) -> str:
         f"{name}, {len(os.sched_getaffinity(0))} cores; torch {torch.__version__} with"
         f" {torch.get_num_threads()} threads, {job.recipe.workers} workers; batches of"
         f" {job.recipe.batch} in training, {job.at_once} in tests; medians of {rounds} rounds;"
-        f" packs decoded by {'simplejpeg' if simplejpeg else 'Pillow'}."
+        f" ours decode by {'simplejpeg' if simplejpeg else 'Pillow'}."
     )
 
 
