@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from ctcdsl.training.data import Pixels
+from ctcdsl.training.data import ImageSet, Pixels
+from ctcdsl.training.decode import unreadable
 
 Crop = tuple[int, int]  # (height, width)
 Place = tuple[float, float]
 """Where a crop lies in the free height and width, from 0 up to but not 1."""
+
+_MOST_PIXELS = 1 << 25  # 256 x 131072: a thinner image is a line, and would fill the memory
 
 
 def scaled_size(width: int, height: int, shorter: int) -> tuple[int, int]:
@@ -28,12 +31,25 @@ def scaled(pixels: Pixels, shorter: int) -> Pixels:
     return pixels if size == (width, height) else _resized(pixels, size[1], size[0])
 
 
-def training_view(pixels: Pixels, place: Place | None, *, crop: Crop, shorter: int) -> Pixels:
-    """A crop at `place` of the scaled image (Section 5), not mirrored yet; None is the centre.
+def scaled_image(images: ImageSet, index: int, shorter: int) -> Pixels:
+    """Image `index` of the set, `scaled`.
 
-    `shorter` is not below the crop's sides. A part of an array, not a copy.
+    Raises `UserError` where it cannot be read, and CTC603 where it is too thin to be enlarged.
     """
-    whole = scaled(pixels, shorter)
+    pixels = images.pixels(index)
+    height, width = pixels.shape[:2]
+    wide, high = scaled_size(width, height, shorter)
+    if min(height, width) < shorter and wide * high > _MOST_PIXELS:
+        reason = f"it is {width}x{height}, and would be scaled to {wide}x{high}"
+        raise unreadable(images.name(index), reason)
+    return scaled(pixels, shorter)
+
+
+def training_view(whole: Pixels, place: Place | None, crop: Crop) -> Pixels:
+    """A crop at `place` of a scaled image (Section 5), not mirrored yet; None is the centre.
+
+    A part of the array, not a copy.
+    """
     free_height, free_width = whole.shape[0] - crop[0], whole.shape[1] - crop[1]
     if place is None:
         top, left = free_height // 2, free_width // 2

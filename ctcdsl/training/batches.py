@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.augment import Crop, Place, scaled, training_view
+from ctcdsl.training.augment import Crop, Place, scaled_image, training_view
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
 from ctcdsl.training.data import ImageSet, Pixels
 from ctcdsl.training.devices import reading_threads
@@ -160,9 +160,8 @@ class _Views:
     def draws(self, indices: Sequence[int]) -> Draws:
         return draws(self.recipe.seed, self.epoch, indices)
 
-    def of(self, pixels: Pixels, place: Place) -> Pixels:
-        anywhere = place if self.recipe.random_crop else None
-        return training_view(pixels, anywhere, crop=self.crop, shorter=self.shorter)
+    def of(self, whole: Pixels, place: Place) -> Pixels:
+        return training_view(whole, place if self.recipe.random_crop else None, self.crop)
 
 
 class _Training:
@@ -185,9 +184,10 @@ class _Training:
 
     def _fill(self, slot: int) -> None:
         views = self._views
-        pixels, self._found[slot] = find(views.images, self._group[slot], self._tries)
-        if pixels is not None:
-            self._rows[slot] = views.of(pixels, self._places[slot])
+        index = self._group[slot]
+        whole, self._found[slot] = find(views.images, index, self._tries, views.shorter)
+        if whole is not None:
+            self._rows[slot] = views.of(whole, self._places[slot])
 
     @property
     def found(self) -> list[Found]:
@@ -220,7 +220,7 @@ class _Wholes:
 
     def _fill(self, slot: int) -> None:
         try:
-            pixels = scaled(self._images.pixels(self._group[slot]), self._shorter)
+            pixels = scaled_image(self._images, self._group[slot], self._shorter)
         except UserError as error:
             self._failures[slot] = error.diagnostics
             return

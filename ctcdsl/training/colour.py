@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.augment import scaled
 from ctcdsl.training.corrupt import find
 from ctcdsl.training.data import ImageSet
 
@@ -51,10 +50,10 @@ def measure(
     count = min(sample, len(images))
     first, second = np.zeros(3), np.zeros((3, 3))
     for done in range(count):
-        image, found = find(images, done * len(images) // count, _TRIES)
+        image, found = find(images, done * len(images) // count, _TRIES, shorter)
         if image is None:
             raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
-        pixels = scaled(image, shorter).reshape(-1, 3).astype(np.float64)
+        pixels = image.reshape(-1, 3).astype(np.float64)
         first += pixels.mean(axis=0)
         second += pixels.T @ pixels / len(pixels)
         if progress is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.augment import scaled_image
 from ctcdsl.training.data import ImageSet, Pixels
 
 _NAMED = 5  # images that the error names: enough to see what they have in common
@@ -25,8 +26,10 @@ class Found:
     """None of the images tried can be read."""
 
 
-def find(images: ImageSet, index: int, tries: int) -> tuple[Pixels | None, Found]:
+def find(images: ImageSet, index: int, tries: int, shorter: int) -> tuple[Pixels | None, Found]:
     """The first of `tries` images from `index` on that can be read, the last followed by the first.
+
+    It is scaled to the `shorter` side.
 
     So what replaces an image depends on its index alone, and not on who reads or on what was
     read before. Raises `UserError` CTC604 at once: permission is nothing to be worked around.
@@ -35,7 +38,7 @@ def find(images: ImageSet, index: int, tries: int) -> tuple[Pixels | None, Found
     for step in range(min(tries, len(images))):
         at = (index + step) % len(images)
         try:
-            return images.pixels(at), Found(at, tuple(failures))
+            return scaled_image(images, at, shorter), Found(at, tuple(failures))
         except UserError as error:
             if any(diagnostic.code != "CTC603" for diagnostic in error.diagnostics):
                 raise

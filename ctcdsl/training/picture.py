@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.files import write_whole
-from ctcdsl.training.augment import Crop, scaled
+from ctcdsl.training.augment import Crop, scaled_image
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.log import Row
 from ctcdsl.training.scores import Scores
@@ -175,7 +175,7 @@ def _draw_predictions(
 
 
 def _whole(images: ImageSet, index: int, shorter: int) -> Tensor:
-    return torch.from_numpy(scaled(images.pixels(index), shorter).copy()).permute(2, 0, 1)
+    return torch.from_numpy(scaled_image(images, index, shorter).copy()).permute(2, 0, 1)
 
 
 def _show(axes: Axes, view: Tensor) -> None:

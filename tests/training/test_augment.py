@@ -35,9 +35,9 @@ def test_a_crop_is_part_of_the_scaled_image(size: tuple[int, int]) -> None:
     height, width, _ = whole.shape
     for place in ((0.0, 0.0), (0.999, 0.999), (0.4, 0.7)):
         top, left = int(place[0] * (height - 19)), int(place[1] * (width - 17))
-        view = training_view(pixels, place, crop=(20, 18), shorter=24)
+        view = training_view(whole, place, (20, 18))
         assert np.array_equal(view, whole[top : top + 20, left : left + 18])
-    centre = training_view(pixels, None, crop=(20, 17), shorter=24)
+    centre = training_view(whole, None, (20, 17))
     top, left = (height - 20) // 2, (width - 17) // 2
     assert np.array_equal(centre, whole[top : top + 20, left : left + 17])
 
@@ -55,6 +55,6 @@ def test_all_places_are_reached() -> None:
     pixels = np.dstack([gradient] * 3)
     found = set()
     for down, right in draws(0, 1, range(400)).places.tolist():
-        view = training_view(pixels, (down, right), crop=(21, 21), shorter=24)
+        view = training_view(pixels, (down, right), (21, 21))
         found.add(int(view[0, 0, 0]))
     assert found == {24 * y + x for y in range(4) for x in range(4)}

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.batches import AHEAD, Batch, Share, steps, training_batches, whole_batches
-from ctcdsl.training.colour import mirror
+from ctcdsl.training.colour import measure, mirror
 from ctcdsl.training.data import ImageSet, Pixels, Subset
 from ctcdsl.training.decode import decode
 from ctcdsl.training.devices import reading_threads
@@ -208,6 +209,23 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
     assert all("cannot read the image" in reason for _, reason in told)
     resumed = training_batches(folder, recipe, crop=CROP, epoch=1, first_step=1)
     assert _equal(list(resumed), found[1:])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_too_thin_to_be_enlarged_is_a_bad_one(folder: ImageFolder, workers: int) -> None:
+    recipe = tiny_recipe(workers=workers, max_corrupt=0.2)
+    Image.new("RGB", (1, 200_000)).save(folder.root / "blue" / "2.jpg", "PNG")
+    told: list[tuple[str, str]] = []
+    batches = training_batches(
+        folder, recipe, crop=CROP, epoch=1, replaced=lambda *each: told.append(each)
+    )
+    assert sum(len(batch.labels) for batch in batches) == 18
+    assert [name for name, _ in told] == ["blue/2.jpg"]
+    assert "it is 1x200000, and would be scaled to 14x2800000" in told[0][1]
+    assert measure(folder, 18, shorter=14)
+    with refused("CTC603") as found:
+        list(whole_batches(folder, recipe, crop=CROP, batch=4))
+    assert "blue/2.jpg" in said(found[0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
