@@ -162,7 +162,7 @@ def test_a_network_that_cannot_be_tested_densely(
     assert found.code == 1 and "CTC641" in found.err and "17x20" in found.err
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_within_seconds(
     trained: Path, tmp_path: Path, sent: signal.Signals
 ) -> None:

@@ -91,7 +91,7 @@ def test_tuning_shows_what_it_tried_and_the_run_keeps_it(ctcdsl: Any, place: Pat
     assert f"the run keeps its own: {taken[1]}, not compiled" in resumed.err
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_a_run_to_resume(
     ctcdsl: Any, place: Path, sent: signal.Signals
 ) -> None:

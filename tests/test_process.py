@@ -18,6 +18,13 @@ def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     )
 
 
+PROGRAM = f"{sys.executable} -m ctcdsl"
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+
 def test_light_commands_load_nothing_heavy() -> None:
     program = (
         "import sys; from ctcdsl.cli.main import run; run(sys.argv[1:]); "
@@ -41,6 +48,44 @@ def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -c '{program}' cost specs/*.ctc --layers | head -n 1"
     result = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert result.stdout.startswith("A  (input") and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cost specs/A.ctc",
+        "check specs/A.ctc",
+        "compile specs/A.ctc",
+        "fmt -",
+        "passes",
+        "explain CTC203",
+        "rewrite specs/E.ctc --pass add-pool",
+        "--help",
+        "--version",
+    ],
+)
+def test_a_full_disk_at_standard_output_is_an_error_of_the_user(command: str) -> None:
+    result = shell(f"{PROGRAM} {command} < specs/A.ctc > /dev/full")
+    assert result.returncode == 1 and "error[CTC608]" in result.stderr
+    assert "cannot write to standard output: no space left on device" in result.stderr
+    assert "Traceback" not in result.stderr and "a bug" not in result.stderr
+
+
+def test_standard_streams_that_are_closed() -> None:
+    result = shell(f"{PROGRAM} cost specs/A.ctc >&-")
+    assert result.returncode == 1 and "standard output: it is closed" in result.stderr
+    assert shell(f"{PROGRAM} check - <&-").returncode == 1
+    for messages in ("2>&-", "2>/dev/full"):
+        assert shell(f"{PROGRAM} cost specs/A.ctc {messages}").stdout.startswith("network")
+        assert shell(f"{PROGRAM} cost specs/none.ctc {messages}").returncode == 1
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    result = shell(f"cat {pipe} & {PROGRAM} compile specs/A.ctc -o {pipe}; wait")
+    assert result.returncode == 0 and "class A(nn.Module)" in result.stdout
+    assert pipe.is_fifo()
 
 
 def test_a_home_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:

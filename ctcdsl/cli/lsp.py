@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from importlib.util import find_spec
+from types import FrameType
+from typing import NoReturn
 
 import click
 
+from ctcdsl.cli.main import EXIT_INTERRUPTED
 from ctcdsl.text import Diagnostic, UserError
 
 
@@ -31,9 +35,17 @@ def command(stdio: bool) -> int:
         )
     from ctcdsl.editors.server import serve
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     gc.enable()  # a server runs for days
     # The protocol alone may write to standard output: what else is printed goes to the log.
     sys.stdout.flush()
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as protocol:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         return int(not serve(sys.stdin.buffer, protocol))
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End at once: a thread that waits for the editor's next message would not let Python end."""
+    click.echo("interrupted", err=True)
+    os._exit(EXIT_INTERRUPTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,6 +10,7 @@ from importlib import import_module
 import click
 
 from ctcdsl import __version__
+from ctcdsl.cli.streams import PipeClosed, guard
 from ctcdsl.text import UserError
 
 EXIT_ERRORS = 1
@@ -78,6 +78,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    guard()
     sys.exit(run(arguments))
 
 
@@ -102,9 +103,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has enough; nothing may be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except PipeClosed:
         return EXIT_PIPE_CLOSED
     except Exception as error:
         _report_bug(error)

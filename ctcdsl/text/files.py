@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from typing import IO
@@ -72,6 +73,9 @@ def write_whole(
         UserError: CTC608 where it cannot be written; what stood there is untouched.
     """
     target = os.fspath(path)
+    if _is_stream(target):
+        _write_stream(target, content)
+        return
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
@@ -89,6 +93,27 @@ def write_whole(
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _is_stream(path: str) -> bool:
+    """Whether `path` is a device or a pipe, or leads to one that is open: no file to replace."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    open_already = path in ("/dev/stdout", "/dev/stderr") or path.startswith(("/dev/fd/", "/proc/"))
+    return open_already or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_stream(path: str, content: bytes | Callable[[IO[bytes]], object]) -> None:
+    try:
+        with open(path, "wb") as file:
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                content(file)
+    except OSError as error:
+        raise UserError(unwritable(path, error)) from error
 
 
 def sync_folder(folder: str) -> None:
@@ -111,6 +136,16 @@ _WRITE_HINTS = {
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EISDIR: "that is a folder: name a file in it",
 }
+
+
+def unprintable(error: OSError) -> Diagnostic:
+    """CTC608 for standard output that could not be written."""
+    hint = "let it lead to a terminal, a pipe or a file"
+    return Diagnostic(
+        code="CTC608",
+        message=f"cannot write to standard output: {(error.strerror or str(error)).lower()}",
+        hints=(_WRITE_HINTS.get(error.errno or 0, hint),),
+    )
 
 
 def unwritable(path: str, error: OSError) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one way out, with the run left whole."""
+"""Ctrl-C, SIGTERM and SIGHUP: one way out, with the run left complete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Interrupted(Exception):
 
 
 class Stop:
-    """Turns SIGTERM and Ctrl-C into one `KeyboardInterrupt` at a place where that does no harm.
+    """Turns these signals into one `KeyboardInterrupt` at a place where that does no harm.
 
     While images are waited for or tested, that is at once. What is `held` together, a step and
     the counting of it, is finished first: a weight half updated could not be saved. Whoever loses
@@ -92,8 +92,12 @@ def interruptible() -> Iterator[Stop]:
         yield stop  # only the main thread may set handlers
         return
     handled = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored: nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         handled.append(signal.SIGINT)
+    # A terminal that is closed, a lost ssh; nohup ignores it. Windows has none.
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        handled.append(hangup)
     before = {number: signal.signal(number, stop.signalled) for number in handled}
     try:
         yield stop

@@ -79,7 +79,7 @@ def train(
     CTC612 the network does not fit the data; CTC613 resumed with another recipe; CTC614 `run`
     holds an earlier training; CTC621 another process trains it; CTC622 out of memory; CTC662
     another process is gone; CTC663 it was started otherwise.
-    Raises `Interrupted` on Ctrl-C and SIGTERM, when the run is saved.
+    Raises `Interrupted` on Ctrl-C, SIGTERM and SIGHUP, when the run is saved.
     """
     device = device or default_device()
     recipe.resize_for(crop)

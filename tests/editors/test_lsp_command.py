@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -21,3 +25,23 @@ def test_without_its_packages(ctcdsl: Any, monkeypatch: pytest.MonkeyPatch) -> N
 def test_help(ctcdsl: Any) -> None:
     result = ctcdsl("lsp", "--help")
     assert result.code == 0 and "language server" in result.out
+
+
+def test_ctrl_c_ends_it() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ctcdsl", "lsp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"Content-Length: 58\r\n\r\n")
+    request = b'{"jsonrpc":"2.0","id":1,"method":"shutdown","params":null}'
+    process.stdin.write(request)
+    process.stdin.flush()
+    process.stdout.readline()  # it answers: so it waits for the next message
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert errors.decode().endswith("interrupted\n") and b"Traceback" not in errors

@@ -134,7 +134,7 @@ def test_interrupted_before_anything_was_saved(tmp_path: Path) -> None:
     assert len(run_training(tmp_path, tiny_recipe(epochs=1)).rows) == 1, "it can begin again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_interrupts(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
