@@ -52,7 +52,7 @@ def test_the_errors_as_text(evaluate: Any) -> None:
     found = evaluate()
     assert found.code == 0, found.err
     first, title, *rest = found.out.splitlines()
-    assert first.startswith("Tiny: 15 images, 10 views: top-1 error ")
+    assert first.startswith("Tiny: 15 test images, 10 views: top-1 error ")
     assert title.split() == ["class", "error", "images", "taken", "for"]
     assert [line.split()[0] for line in rest[:3]] == list(CLASSES)
     assert [line.split()[2] for line in rest[:3]] == ["5"] * 3
@@ -195,3 +195,37 @@ def test_an_interrupt_leaves_within_seconds(
     assert process.returncode == 130, errors
     assert "Traceback" not in errors and errors.rstrip().endswith("interrupted")
     assert [path.name for path in tmp_path.iterdir()] == ["data"], "nothing half-written"
+
+
+def test_every_output_names_the_split(tmp_path: Path, ctcdsl: Any) -> None:
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    data = make_images(tmp_path / "data", CLASSES, count=4)
+    for name in CLASSES:
+        (data / "val" / name).mkdir(parents=True)
+        os.link(data / "test" / name / "0.jpg", data / "val" / name / "0.jpg")
+    options = ("--recipe", "small", "--batch", "8", "--schedule", "1:0.01", "--device", "cpu")
+    train = ("train", tmp_path / "tiny.ctc", "--data", data, "--run", tmp_path / "run", *options)
+    trained = ctcdsl(*map(str, train))
+    assert "12 training images, 3 val images, 3 classes" in trained.err
+    assert "  val loss " in trained.err
+    assert "one view of 3 val images" in trained.out
+    record = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert (record["images"]["test"], record["images"]["tested_on"]) == (3, "val")
+    cases: tuple[tuple[tuple[str, ...], str, int], ...] = (
+        ((), "test", 12),
+        (("--split", "val"), "val", 3),
+    )
+    for more, split, images in cases:
+        found = ctcdsl(*arguments(tmp_path, *more))
+        assert found.out.startswith(f"Tiny: {images} {split} images, 10 views: ")
+        found = ctcdsl(*arguments(tmp_path, *more, "--format", "json"))
+        assert json.loads(found.out)["split"] == split
+    page = tmp_path / "page.html"
+    assert ctcdsl(*arguments(tmp_path, "--split", "train", "--report", str(page))).code == 0
+    assert "of 12 train images" in page.read_text(encoding="utf-8")
+    found = ctcdsl(*arguments(tmp_path, "--split", "all"))
+    assert found.code == 2
+    (data / "val").rename(tmp_path / "elsewhere")
+    found = ctcdsl(*arguments(tmp_path, "--split", "val"))
+    assert found.code == 1
+    assert "CTC636" in found.err

@@ -40,7 +40,7 @@ def test_train_then_eval(ctcdsl: Any, place: Path) -> None:
 
     tested = ctcdsl(*evaluate(place))
     assert tested.code == 0, tested.err
-    assert "12 images, 10 views: top-1 error" in tested.out
+    assert "12 test images, 10 views: top-1 error" in tested.out
     assert "  blue  " in tested.out and "  red   " in tested.out
     as_json = ctcdsl(*evaluate(place, "--views", "1", "--format", "json"))
     report = json.loads(as_json.out)

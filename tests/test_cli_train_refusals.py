@@ -45,6 +45,8 @@ def test_data_that_is_none(ctcdsl: Any, place: Path) -> None:
     result = ctcdsl(*train(place))
     assert result.code == 1 and "CTC602" in result.err and "green" in result.err
     Image.new("RGB", (8, 8)).save(place / "data" / "train" / "green" / "a.png")
+    for name in ("blue", "red"):
+        (place / "data" / "test" / name).rename(place / "data" / "test" / f"{name}s")
     result = ctcdsl(*train(place))
     assert result.code == 1 and "CTC611" in result.err
     assert not (place / "run").exists()
@@ -70,10 +72,17 @@ def test_a_checkpoint_that_does_not_fit(ctcdsl: Any, place: Path) -> None:
     assert "(3,16)" in result.err and "(3,24)" in result.err
     spec.write_text(SPEC, encoding="utf-8")
 
-    for classes, name in ((("blue",), "fewer"), (("blue", "red", "x"), "more")):
-        make_images(place / name, classes)
-        result = ctcdsl(*evaluate(place), "--data", place / name)
-        assert result.code == 1 and "CTC607" in result.err
+    make_images(place / "others", ("cyan", "pink"))
+    result = ctcdsl(*evaluate(place), "--data", place / "others")
+    assert result.code == 1 and "CTC607" in result.err
+    cases = (
+        (("blue",), "note[CTC915]: 1 of 2 classes has no test images: red"),
+        (("blue", "red", "x"), "1 class is only in test, not in the run: x; its 6 images"),
+    )
+    for classes, said in cases:
+        make_images(place / str(len(classes)), classes)
+        result = ctcdsl(*evaluate(place), "--data", place / str(len(classes)))
+        assert result.code == 0 and said in result.err
 
     newest = max((place / "run" / "checkpoints").glob("0*"))
     weights = newest / "weights.safetensors"

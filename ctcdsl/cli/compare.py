@@ -33,7 +33,7 @@ _WRITERS = {"text": as_text, "markdown": as_markdown}
 
 @click.command("compare")
 @click.argument("specs", nargs=-1)
-@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and test/CLASS/ images.")
+@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and val/CLASS/ images.")
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
@@ -123,6 +123,7 @@ def command(
         data=data,
         train_set=opened.splits.train,
         test_set=opened.splits.test,
+        tested_on=opened.splits.tested_on,
         views=10 if views == "10" else 1,
         device=where,
     )
@@ -224,7 +225,7 @@ def _draw(path: Path, comparison: Comparison, found: tuple[Standing, ...]) -> No
     bars = "; bars and bands: ± a standard deviation" if comparison.seeds > 1 else ""
     views = "10 views" if comparison.views == 10 else "centre view"
     title = f"{count(len(found), 'network')}, {seeds}{bars}"
-    draw_comparison(path, found, title=title, views=views)
+    draw_comparison(path, found, title=title, split=comparison.tested_on, views=views)
     click.echo(f"plot written to {path}", err=True)
 
 

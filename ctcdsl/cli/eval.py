@@ -20,13 +20,19 @@ from ctcdsl.text import UserError
 from ctcdsl.text.files import unwritable
 
 if TYPE_CHECKING:
+    from ctcdsl.training.split_names import Split
     from ctcdsl.training.views import Views
 
 
 @click.command("eval")
 @click.argument("spec")
 @click.argument("checkpoint")
-@click.option("--data", metavar="DIR", help="Folder with test/CLASS/ images.")
+@click.option("--data", metavar="DIR", help="Images: a folder, tar shards or a pack.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    help="Which images of it.  [test, else val]",
+)
 @click.option(
     "--views",
     type=click.Choice(["1", "10", "dense"]),
@@ -88,6 +94,7 @@ def command(
     spec: str,
     checkpoint: str,
     data: str | None,
+    split: Split | None,
     views: str,
     net: str | None,
     values: Values,
@@ -105,7 +112,8 @@ def command(
     four corners and the centre are cut from each image, and each is flipped; the softmax
     outputs of the views are averaged. Prints top-1 and top-5 error, each class's error and
     which classes are confused; as JSON all of it. Without --data, the photographs that
-    come with ctcdsl are used. Processes that torchrun starts test a share each.
+    come with ctcdsl are used. Tested are the images of test, else of val;
+    --split takes others. Processes that torchrun starts test a share each.
     """
     require_training()
     gc.enable()
@@ -120,6 +128,7 @@ def command(
                 spec,
                 checkpoint,
                 data=data,
+                split=split,
                 views=cast("Views", views if views == "dense" else int(views)),
                 net=net,
                 values=values,
@@ -149,22 +158,25 @@ def _say(tested: Tested, form: str) -> None:
     if form == "json":
         import json
 
-        click.echo(json.dumps(as_json(name, classes, scores), indent=2))
+        click.echo(json.dumps(as_json(name, tested.split, classes, scores), indent=2))
     else:
-        for line in as_text(name, classes, scores):
+        for line in as_text(name, tested.split, classes, scores):
             click.echo(line)
 
 
 def _draw(file: str, tested: Tested) -> None:
     from ctcdsl.training.picture import draw_run
+    from ctcdsl.training.record import tested_on
     from ctcdsl.training.views import counted
 
     scores, saved, crop = tested.scores, tested.saved, crop_of(tested.network)
     draw_run(
         Path(file),
         title=f"{tested.network.name}: {counted(scores.views)},"
-        f" top-1 error {100 * scores.top1_error:.1f}%",
+        f" {tested.split} top-1 error {100 * scores.top1_error:.1f}%",
+        split=tested.split,
         rows=saved.rows,
+        rows_split=tested_on(saved.run),
         scores=scores,
         images=tested.images,
         crop=crop,
@@ -180,6 +192,7 @@ def _write_page(file: str, tested: Tested, worst: int) -> None:
     write_page(
         Path(file),
         title=tested.network.name,
+        split=tested.split,
         scores=tested.scores,
         images=tested.images,
         facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],

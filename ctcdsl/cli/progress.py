@@ -40,6 +40,7 @@ class Display:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._tested_on = "test"
         self._next_line = time.monotonic() + _PULSE
 
     def __enter__(self) -> Self:
@@ -62,8 +63,9 @@ class Display:
 
     def started(self, plan: Plan) -> None:
         """Say what will be done."""
+        self._tested_on = plan.tested_on
         self._line(
-            f"{plan.training_images} training images, {plan.test_images} test images,"
+            f"{plan.training_images} training images, {plan.test_images} {plan.tested_on} images,"
             f" {plan.classes} classes; {count(plan.epochs, 'epoch')} of"
             f" {count(plan.steps, 'step')} on {plan.device}" + _from(plan)
         )
@@ -99,7 +101,8 @@ class Display:
         """Print a line that stays."""
         self._line(
             f"epoch {row.epoch:3}  rate {row.learning_rate:g}  loss {row.train_loss:.3f}"
-            f"  test loss {row.test_loss:.3f}  top-1 error {100 * row.test_top1_error:.1f}%"
+            f"  {self._tested_on} loss {row.test_loss:.3f}"
+            f"  top-1 error {100 * row.test_top1_error:.1f}%"
             f"  {row.images_per_second:.0f} img/s  data wait {100 * row.data_wait:.0f}%"
             f"  {_duration(row.seconds)}"
         )

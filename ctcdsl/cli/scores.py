@@ -16,7 +16,7 @@ _PAIRS = 15
 _TAKEN_FOR = 3
 
 
-def as_text(name: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str]:
+def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str]:
     """Lines: the errors, each class, which are confused, and the matrix where it is small."""
     from ctcdsl.training.confusion import confusion, most_confused
     from ctcdsl.training.views import counted
@@ -24,7 +24,7 @@ def as_text(name: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str
     entries = confusion(scores)
     counts = scores.counts
     yield (
-        f"{name}: {scores.images} images, {counted(scores.views)}:"
+        f"{name}: {scores.images} {split} images, {counted(scores.views)}:"
         f" top-1 error {100 * counts.top1_error:.2f}%,"
         f" top-{scores.k} error {100 * counts.top5_error:.2f}%"
         f" (chance {100 * (1 - 1 / len(classes)):.1f}% and"
@@ -54,13 +54,14 @@ def as_text(name: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str
         yield from _matrix(classes, entries)
 
 
-def as_json(name: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
+def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
     """All of it; of the confusion matrix the entries that are not 0."""
     from ctcdsl.training.confusion import confusion
 
     counts = scores.counts
     return {
         "name": name,
+        "split": split,
         "images": scores.images,
         "views": scores.views,
         "loss": None if isnan(counts.loss) else counts.loss,

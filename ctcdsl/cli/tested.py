@@ -16,7 +16,7 @@ from ctcdsl.cli.inputs import Values, checked_or_exit, pick
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
 from ctcdsl.cli.tuned import Given, tuned_testing
-from ctcdsl.cli.workbench import crop_of, device_named, fitted, identity, open_data
+from ctcdsl.cli.workbench import crop_of, device_named, fitted, identity, open_tested
 from ctcdsl.ir import Shape
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ctcdsl.training.recipe import Compile, Precision, Recipe
     from ctcdsl.training.report import Reporter
     from ctcdsl.training.scores import Scores
+    from ctcdsl.training.split_names import Split
     from ctcdsl.training.views import Views
 
 
@@ -65,6 +66,8 @@ class Tested:
     scores: Scores
     network: CheckedNetwork
     images: ImageSet
+    split: Split
+    """Which of the splits the images are."""
     saved: Checkpoint
     """Without the optimizer's state."""
 
@@ -74,6 +77,7 @@ def tested_by_all(
     checkpoint: str,
     *,
     data: str | None,
+    split: Split | None,
     views: Views,
     net: str | None,
     values: Values,
@@ -88,9 +92,9 @@ def tested_by_all(
 
     Raises:
         UserError: CTC605 `manner` has a number out of its range; CTC606, CTC607, CTC610 the
-            checkpoint does not fit; CTC603, CTC604 an image cannot be read; CTC617 torch.compile
-            fails; CTC622 out of memory; CTC641 dense views cannot be had; CTC662 another process
-            is gone; CTC663 it was started otherwise.
+            checkpoint does not fit; CTC636 there is no such split; CTC603, CTC604 an image cannot
+            be read; CTC617 torch.compile fails; CTC622 out of memory; CTC641 dense
+            views cannot be had; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: a process was asked to stop; of several all leave.
     """
     from ctcdsl.training import checkpoint as checkpoints
@@ -105,17 +109,17 @@ def tested_by_all(
         where = ranks.device(device_named(device))
         checked = pick(checked_or_exit([spec], values=values), net, spec)
         saved = ranks.by_leader(loaded)
-        opened = open_data(data)
-        images = opened.splits.test
+        classes = saved.identity.classes
+        images, taken, _ = open_tested(data, split, classes)
         network = fitted(
             checked,
             input=Shape(*saved.identity.input),
-            classes=len(saved.identity.classes),
-            embedded=opened.embedded,
+            classes=len(classes),
+            embedded=data is None,
         )
-        own = identity(network, images.classes)
+        own = identity(network, classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
-        ranks.require_same(f"{own} {len(images)} {views} {manner}")
+        ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")
         scores = _scores(network, saved, images, views, manner, where, ranks, stop)
     except Gone:
         if not stop.asked:  # else all were asked, and one was faster
@@ -124,7 +128,7 @@ def tested_by_all(
     stop.deferred = False
     if stop.asked:
         raise KeyboardInterrupt
-    return Tested(scores=scores, network=network, images=images, saved=saved)
+    return Tested(scores=scores, network=network, images=images, split=taken, saved=saved)
 
 
 def _scores(

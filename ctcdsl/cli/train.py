@@ -51,7 +51,7 @@ def _every(text: str) -> Every:
 
 @click.command("train")
 @click.argument("spec", required=False)
-@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and test/CLASS/ images.")
+@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and val/CLASS/ images.")
 @click.option("--run", "run_folder", metavar="DIR", help="Results go here.  [runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on with the run from its last checkpoint.")
 @click.option("--auto-resume", is_flag=True, help="Go on if there is a checkpoint, else begin.")
@@ -182,16 +182,17 @@ def _train(
                 keeping=keeping,
                 footprint=footprint(network, 2 if order.recipe.precision == "bf16" else 4),
                 ranks=ranks,
+                tested_on=data.splits.tested_on,
             )
     except Interrupted as stopped:
         click.echo(str(stopped), err=True)
         return INTERRUPTED
-    last = outcome.rows[-1]
+    last, test = outcome.rows[-1], f"{len(data.splits.test)} {data.splits.tested_on} images"
     chance = 1 - 1 / len(data.classes)
     click.echo(
         f"{network.name}: top-1 error {100 * last.test_top1_error:.1f}% after {last.epoch}"
         f" epoch{'s' * (last.epoch > 1)}"
-        f" (chance {100 * chance:.1f}%), one view; the run is {order.run}"
+        f" (chance {100 * chance:.1f}%), one view of {test}; the run is {order.run}"
     )
     click.echo(f"test it with 10 views: ctcdsl eval {order.file} {order.run}", err=True)
     return 0
@@ -264,7 +265,7 @@ def _keeping(
     from ctcdsl.training import record as records
     from ctcdsl.training.session import Keeping
 
-    images = records.Images.of(data.splits.train, data.splits.test)
+    images = records.Images.of(data.splits.train, data.splits.test, data.splits.tested_on)
     earlier = order.repeats
     if earlier is not None:
         records.require_same_images(earlier, images, order.run)

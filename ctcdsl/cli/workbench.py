@@ -17,8 +17,9 @@ from ctcdsl.text import Diagnostic, UserError
 if TYPE_CHECKING:
     import torch
 
+    from ctcdsl.training.chosen_split import Chosen, Splits
     from ctcdsl.training.identity import ModelIdentity
-    from ctcdsl.training.sources import Splits
+    from ctcdsl.training.split_names import Split
 
 EMBEDDED_SIDE = 80
 """The side of the crops that the embedded photographs are trained with, where it is enough."""
@@ -57,17 +58,31 @@ def require_training() -> None:
 
 
 def open_data(folder: str | None) -> Data:
-    """Open an image folder, or the embedded photographs where none is named."""
-    from ctcdsl.training.sources import Splits, open_splits
+    """Open the images to train and test on, or the embedded photographs where none are named."""
+    from ctcdsl.training.chosen_split import Splits, open_splits
 
     if folder is not None:
         splits = open_splits(Path(folder))
-        if splits.note:
-            click.echo(f"note: {splits.note}", err=True)
+        show(splits.notes)
         return Data(splits, embedded=False)
     from ctcdsl.training.embedded import patches
 
     return Data(Splits(patches("train"), patches("test")), embedded=True)
+
+
+def open_tested(folder: str | None, split: Split | None, classes: tuple[str, ...]) -> Chosen:
+    """Open the images to evaluate a network for `classes` on: of `split`, else of test or val.
+
+    Raises:
+        UserError: CTC607 where none are of these classes; CTC636 where there is no such split.
+    """
+    from ctcdsl.training.chosen_split import embedded_split, open_split
+
+    if folder is None:
+        return embedded_split(split, classes)
+    chosen = open_split(Path(folder), split, classes)
+    show(chosen.notes)
+    return chosen
 
 
 def fitted(

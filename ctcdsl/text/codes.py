@@ -93,6 +93,8 @@ CODES = MappingProxyType(
         "CTC632": "a tar shard that cannot be used",
         "CTC633": "a pack that cannot be used",
         "CTC634": "a pack that cannot be made there",
+        "CTC636": "a split that is not there",
+        "CTC637": "two folders for one split",
         "CTC651": "networks of one name compared",
         "CTC652": "a folder that holds another comparison",
         "CTC661": "processes that do not come together",
@@ -105,5 +107,6 @@ CODES = MappingProxyType(
         "CTC904": "a definition that nothing uses",
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",
+        "CTC915": "classes and splits that are not all there",
     }
 )

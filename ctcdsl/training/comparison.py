@@ -54,6 +54,8 @@ class Comparison:
     """The path of the images; None for the embedded photographs."""
     train_set: ImageSet
     test_set: ImageSet
+    tested_on: str
+    """The split of `test_set`: of the curves and of the errors."""
     views: Literal[1, 10]
     device: torch.device
 
@@ -104,7 +106,7 @@ class Comparison:
         Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
         run (see `state_of`).
         """
-        images = records.Images.of(self.train_set, self.test_set)
+        images = records.Images.of(self.train_set, self.test_set, self.tested_on)
         states: dict[Trial, State] = {}
         problems: list[Diagnostic] = []
         for trial in self.trials():
@@ -136,6 +138,7 @@ class Comparison:
                 device=self.device,
                 keeping=Keeping(last=1, files=self._files(trial, state)),
                 footprint=footprint(checked, 2 if trial.recipe.precision == "bf16" else 4),
+                tested_on=self.tested_on,
             )
         except UserError as error:
             return _failed(trial, error)
@@ -168,7 +171,7 @@ class Comparison:
             record = records.Record(
                 network=checked.name,
                 data=str(Path(self.data).resolve()) if self.data else None,
-                images=records.Images.of(self.train_set, self.test_set),
+                images=records.Images.of(self.train_set, self.test_set, self.tested_on),
                 recipe=trial.recipe.as_dict(),
                 device=self.device.type,
                 sessions=(records.this_session(),),

@@ -22,11 +22,13 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES = ("solid", (0, (5, 2)), (0, (1, 1.5)))
 
 
-def draw_comparison(path: Path, found: Sequence[Standing], *, title: str, views: str) -> None:
+def draw_comparison(
+    path: Path, found: Sequence[Standing], *, title: str, split: str, views: str
+) -> None:
     """Write the picture as PNG; a network without a finished run has only its learning curve.
 
-    `views` is how the errors were tested, as the axis says it. Bars and bands are the standard
-    deviation over the seeds to both sides of their mean.
+    `split` and `views` are what the errors were tested on, as the axes say it. Bars and
+    bands are the standard deviation over the seeds to both sides of their mean.
 
     Raises `UserError` CTC608 where it cannot be written.
     """
@@ -37,8 +39,8 @@ def draw_comparison(path: Path, found: Sequence[Standing], *, title: str, views:
     heading = figure.suptitle(title, fontsize=14, weight="bold", color=_INK, x=0.012, ha="left")
     heading.set_parse_math(False)  # a "$" in a name is a dollar
     left, right = figure.subplots(1, 2)
-    _draw_errors(left, found, views)
-    _draw_curves(right, found)
+    _draw_errors(left, found, split, views)
+    _draw_curves(right, found, split)
     handles, labels = right.get_legend_handles_labels()
     legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     for text in legend.get_texts():
@@ -46,7 +48,7 @@ def draw_comparison(path: Path, found: Sequence[Standing], *, title: str, views:
     write_whole(path, lambda file: figure.savefig(file, format="png"))
 
 
-def _draw_errors(axes: Axes, found: Sequence[Standing], views: str) -> None:
+def _draw_errors(axes: Axes, found: Sequence[Standing], split: str, views: str) -> None:
     for index, each in enumerate(found):
         if each.top1 is None:
             continue
@@ -66,11 +68,11 @@ def _draw_errors(axes: Axes, found: Sequence[Standing], views: str) -> None:
     first = found[0].contestant.name
     _frame(axes, "Error against complexity")
     axes.set_xlabel(f"MACs relative to {first}", color=_INK, parse_math=False)
-    axes.set_ylabel(f"test top-1 error (%), {views}", color=_INK)
+    axes.set_ylabel(f"{split} top-1 error (%), {views}", color=_INK)
     axes.margins(0.12)
 
 
-def _draw_curves(axes: Axes, found: Sequence[Standing]) -> None:
+def _draw_curves(axes: Axes, found: Sequence[Standing], split: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for index, each in enumerate(found):
@@ -90,7 +92,7 @@ def _draw_curves(axes: Axes, found: Sequence[Standing]) -> None:
         )
     _frame(axes, "Learning")
     axes.set_xlabel("epoch", color=_INK)
-    axes.set_ylabel("test top-1 error (%), centre view", color=_INK)
+    axes.set_ylabel(f"{split} top-1 error (%), centre view", color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,20 +74,69 @@ class Subset:
         return self.whole.name(self.indices[index])
 
 
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """The images of another set whose classes are among `classes`, with the labels of those."""
+
+    whole: ImageSet
+    classes: tuple[str, ...]
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    """For each index."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def label(self, index: int) -> int:
+        """The label of image `index` of this set, an index into `classes`."""
+        return self.labels[index]
+
+    def pixels(self, index: int) -> Pixels:
+        """Image `index` of this set."""
+        return self.whole.pixels(self.indices[index])
+
+    def name(self, index: int) -> str:
+        """What the whole set calls image `index` of this set."""
+        return self.whole.name(self.indices[index])
+
+
+def relabelled(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
+    """The `images` of `classes`, by name: a label means the same in both sets then."""
+    if images.classes == classes:
+        return images
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = [numbers.get(name, -1) for name in images.classes]
+    found = [
+        (index, label)
+        for index in range(len(images))
+        if (label := labels[images.label(index)]) >= 0
+    ]
+    return Relabelled(
+        images, classes, tuple(index for index, _ in found), tuple(label for _, label in found)
+    )
+
+
+def images_per_class(images: ImageSet) -> dict[str, int]:
+    """How many images each class has, those without any too."""
+    counts = Counter(images.label(index) for index in range(len(images)))
+    return {name: counts[label] for label, name in enumerate(images.classes)}
+
+
 def require_same_classes(train: ImageSet, test: ImageSet) -> None:
     """Raise `UserError` CTC611 unless both sets have the same classes in the same order."""
-    if train.classes == test.classes:
-        return
-    raise UserError(
-        Diagnostic(
-            code="CTC611",
-            message=(
-                f"the training images have {len(train.classes)} classes, "
-                f"the test images {len(test.classes)}, and not the same ones"
-            ),
-            notes=difference(train.classes, test.classes, "training", "testing"),
-            hints=("both need the same class folders",),
+    if train.classes != test.classes:
+        message = (
+            f"the training images have {len(train.classes)} classes, "
+            f"the test images {len(test.classes)}, and not the same ones"
         )
+        raise other_classes(message, difference(train.classes, test.classes, "training", "testing"))
+
+
+def other_classes(message: str, notes: tuple[str, ...], path: str | None = None) -> UserError:
+    """CTC611 for two sets of images that cannot be used together."""
+    hint = "name class folders alike in all splits: train/cat/ and val/cat/"
+    return UserError(
+        Diagnostic(code="CTC611", message=message, path=path, notes=notes, hints=(hint,))
     )
 
 
@@ -99,6 +149,11 @@ def difference(
         known = set(those)
         only = [name for name in these if name not in known]
         if only:
-            more = f" and {len(only) - 3} more" if len(only) > 3 else ""
-            notes.append(f"only in {word}: {', '.join(only[:3])}{more}")
+            notes.append(f"only in {word}: {some(only)}")
     return tuple(notes) or ("the names are the same, their order differs",)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first three of some names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"

@@ -59,6 +59,7 @@ def train(
     keeping: Keeping | None = None,
     footprint: Footprint | None = None,
     ranks: Ranks = ALONE,
+    tested_on: str = "test",
 ) -> Outcome:
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
@@ -67,7 +68,8 @@ def train(
     measured on the training set unless given. The initial weights are saved before the first
     step, so that a folder which cannot be written shows at once. With `resume` everything comes
     from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
-    `footprint` lets a lack of memory name the batch that would fit.
+    `footprint` lets a lack of memory name the batch that would fit; `tested_on` is the
+    name of the split `test_set`.
 
     Each of several processes calls this with the same arguments and with its own `ranks` and
     `device`. The one that leads writes and reports; of the others `reporter` hears of images that
@@ -116,7 +118,7 @@ def train(
             device=device,
             footprint=footprint,
         )
-        loop = _Loop(session, steps, test_set, crop, device, footprint)
+        loop = _Loop(session, steps, test_set, tested_on, crop, device, footprint)
         with session:
             try:
                 session.enter(train_set, statistics, resume)
@@ -142,6 +144,7 @@ class _Loop:
     session: Session
     steps: Steps
     test_set: ImageSet
+    tested_on: str
     crop: Crop
     device: torch.device
     footprint: Footprint | None
@@ -157,6 +160,7 @@ class _Loop:
                 steps=self.steps.in_epoch,
                 training_images=len(self.steps.images),
                 test_images=len(self.test_set),
+                tested_on=self.tested_on,
                 classes=len(session.identity.classes),
                 device=str(self.device),
             )

@@ -37,7 +37,9 @@ def draw_run(
     path: Path,
     *,
     title: str,
+    split: str,
     rows: Sequence[Row],
+    rows_split: str,
     scores: Scores,
     images: ImageSet,
     crop: Crop,
@@ -45,7 +47,8 @@ def draw_run(
 ) -> None:
     """Write the picture of a run as PNG: learning curve, ten views, predictions.
 
-    `rows` is the run's log (without any the curve is left out); `scores` a test on `images`;
+    `rows` is the run's log (without any the curve is left out), whose tests are of `rows_split`;
+    `scores` a test on `images`, which are those of `split`;
     `shorter` the side an image is scaled to before `crop` is cut (`Recipe.resize_for`).
     Predictions are shown of images spread evenly over the set, not of chosen ones, so that about
     as many of them are wrong as the error says.
@@ -63,17 +66,17 @@ def draw_run(
     shown = [number * len(images) // count for number in range(count)]
     wholes = {index: _whole(images, index, shorter) for index in shown}
     liveliest = max(wholes, key=lambda index: float(wholes[index].float().std()))
-    _draw_curve(left.subplots(), rows, len(images.classes))
-    _draw_views(right, views(wholes[liveliest], crop), images.name(liveliest))
+    _draw_curve(left.subplots(), rows, rows_split, len(images.classes))
+    _draw_views(right, views(wholes[liveliest], crop), split, images.name(liveliest))
     centres = {index: centre_view(whole, crop)[0] for index, whole in wholes.items()}
-    _draw_predictions(bottom, scores, images.classes, centres)
+    _draw_predictions(bottom, scores, split, images.classes, centres)
     with warnings.catch_warnings():  # a class name may be in a script that the font lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         write_whole(path, lambda file: figure.savefig(file, format="png"))
 
 
-def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
-    """Train loss on the left scale, test error on the right one, chance, and the rate's steps."""
+def _draw_curve(axes: Axes, rows: Sequence[Row], split: str, classes: int) -> None:
+    """Train loss on the left scale, error of `split` on the right one, chance, the rate's steps."""
     from matplotlib.ticker import MaxNLocator
 
     if not rows:
@@ -112,7 +115,7 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
                 color=_QUIET,
             )
     axes.set_title(
-        f"Learning: test error {errors[-1]:.1f} % after {epochs[-1]} epochs (centre view)",
+        f"Learning: {split} error {errors[-1]:.1f} % after {epochs[-1]} epochs (centre view)",
         fontsize=11,
         loc="left",
         pad=18,  # room for the rates
@@ -120,7 +123,7 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
     )
     axes.set_xlabel("epoch", color=_INK)
     axes.set_ylabel("training loss (nats), solid", color=_LOSS)
-    percent.set_ylabel("test top-1 error (%), dashed", color=_ERROR)
+    percent.set_ylabel(f"{split} top-1 error (%), dashed", color=_ERROR)
     axes.set_ylim(bottom=0)
     percent.set_ylim(0, min(104.0, max(1.0, chance, *errors) * 1.12))
     axes.set_xlim(min(epochs) - 0.6, max(epochs) + 0.6)
@@ -130,23 +133,27 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], classes: int) -> None:
         each.tick_params(colors=_INK, labelsize=9)
 
 
-def _draw_views(figure: SubFigure, ten: Tensor, name: str) -> None:
+def _draw_views(figure: SubFigure, ten: Tensor, split: str, name: str) -> None:
     """The ten views of an image, the flipped ones below."""
     shown = name if len(name) <= 48 else "…" + name[-47:]
-    _title(figure, f"The ten views of one test image ({shown})")
+    _title(figure, f"The ten views of one {split} image ({shown})")
     for axes, view, place in zip(figure.subplots(2, 5).flat, ten, VIEW_NAMES, strict=True):
         _show(axes, view)
         axes.set_xlabel(place.replace(", ", ",\n"), fontsize=9, color=_INK)
 
 
 def _draw_predictions(
-    figure: SubFigure, scores: Scores, classes: Sequence[str], shown: Mapping[int, Tensor]
+    figure: SubFigure,
+    scores: Scores,
+    split: str,
+    classes: Sequence[str],
+    shown: Mapping[int, Tensor],
 ) -> None:
-    """Test images by index with the class each was taken for; a wrong one is crossed out."""
+    """Images of `split` by index with the class each was taken for; a wrong one is crossed out."""
     _title(
         figure,
         f"Predictions ({counted(scores.views)}): {len(shown)} of "
-        f"{scores.images} test images, evenly spaced; over all of them top-1 error "
+        f"{scores.images} {split} images, evenly spaced; over all of them top-1 error "
         f"{100 * scores.top1_error:.1f} %, top-{scores.k} error {100 * scores.top5_error:.1f} %",
     )
     cells = list(figure.subplots(_ROWS, _COLUMNS).flat)

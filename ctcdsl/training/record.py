@@ -37,15 +37,19 @@ class Images:
     test: int
     digest: str
     """SHA-256 of names and labels in their order: the same for the same files at another path."""
+    tested_on: str = "test"
+    """The split that the network was tested on after each epoch: val, or test without it."""
 
     @classmethod
-    def of(cls, train: ImageSet, test: ImageSet) -> Self:
-        """Those of both sets."""
+    def of(cls, train: ImageSet, test: ImageSet, tested_on: str = "test") -> Self:
+        """Those of both sets, of which the second is the split `tested_on`."""
         sums = hashlib.sha256()
         for images in (train, test):
             for index in range(len(images)):
                 sums.update(f"{images.label(index)} {images.name(index)}\n".encode())
-        return cls(training=len(train), test=len(test), digest=sums.hexdigest())
+        return cls(
+            training=len(train), test=len(test), digest=sums.hexdigest(), tested_on=tested_on
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,14 @@ def read(run: Path) -> Record:
     return record
 
 
+def tested_on(run: Path) -> str:
+    """The split that the run was tested on after each epoch, as far as its folder says."""
+    try:
+        return read(run).images.tested_on
+    except UserError:
+        return "test"
+
+
 def require_same_images(record: Record, images: Images, run: Path) -> None:
     """Raise `UserError` CTC623 unless the images are those of the run."""
     if images != record.images:
@@ -104,8 +116,8 @@ def require_same_images(record: Record, images: Images, run: Path) -> None:
                 message="the images are not those of the run",
                 path=str(run),
                 notes=(
-                    f"then {before.training} for training and {before.test} for testing,"
-                    f" now {now.training} and {now.test}"
+                    f"then {before.training} train and {before.test} {before.tested_on} images,"
+                    f" now {now.training} and {now.test} {now.tested_on}"
                     + ("; names or labels differ" * (before.training == now.training)),
                 ),
                 hints=("name the folder that has them with --data",),

@@ -22,6 +22,8 @@ class Plan:
     """Steps in an epoch."""
     training_images: int
     test_images: int
+    tested_on: str = "test"
+    """The split that the network is tested on after each epoch."""
     classes: int
     device: str
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.data import Pixels
 from ctcdsl.training.decode import decode_content, unreadable
 from ctcdsl.training.shard_index import Index, index_of
+from ctcdsl.training.split_names import split_of, split_of_shard
 
 _MOST_NUMBERS = 1_000_000  # a higher number is a name made of digits
 
@@ -72,48 +73,50 @@ class TarShards:
         return f"{self.shards[self.index.places[index][0]]}:{self.index.names[index]}"
 
 
-def find(root: Path, names: Sequence[str]) -> tuple[Path, ...]:
-    """The tar files of a split that has one of these names, sorted; of the first that has any.
+def find(root: Path) -> dict[str, tuple[Path, ...]]:
+    """The tar files of each split at `root`, sorted; ``all`` where no name says a split.
 
-    They are ``root/NAME/*.tar`` or ``root/NAME*.tar``, where no letter may follow the name. The
-    empty name means all in `root`, or `root` itself.
+    They are ``root/SPLIT/*.tar`` or ``root/SPLIT*.tar``, where no letter may follow the split's
+    name, or all in `root`, or `root` itself.
     """
-    if root.is_file() and root.suffix == ".tar":
-        return (root,) if "" in names else ()
-    for name in names:
-        for folder, start in ((root / name, ""), (root, name)):
-            found = [
-                path
-                for path in folder.glob("*.tar")
-                if path.name.startswith(start) and not path.name[len(start)].isalpha() * bool(start)
-            ]
-            if found:
-                return tuple(sorted(found))
-    return ()
+    if root.is_file():
+        return {"all": (root,)} if root.suffix.lower() == ".tar" else {}
+    found: dict[str, list[Path]] = {}
+    for entry in sorted(root.iterdir()) if root.is_dir() else ():
+        inner = [entry] if is_shard(entry) else []
+        split = split_of_shard(entry.name)
+        if not inner and (split := split_of(entry.name)) is not None:
+            with contextlib.suppress(OSError):
+                inner = sorted(filter(is_shard, entry.iterdir()))
+        if inner:
+            found.setdefault(split or "all", []).extend(inner)
+    if len(found) > 1:
+        found.pop("all", None)
+    return {split: tuple(paths) for split, paths in found.items()}
 
 
-def open_shards(root: Path, parts: Mapping[str, tuple[Path, ...]]) -> dict[str, TarShards]:
-    """The image sets in the shards of each split.
+def is_shard(path: Path) -> bool:
+    """Whether `path` is called as a tar file is."""
+    return path.suffix.lower() == ".tar" and not path.name.startswith(".") and path.is_file()
+
+
+def open_shards(root: Path, split: str, paths: tuple[Path, ...]) -> TarShards:
+    """The image set in the shards of a split.
 
     A sample is ``KEY.jpg`` (or another image) with its class in ``KEY.cls``, a number or a name,
-    or ``CLASS/KEY.jpg``. Numbers are labels as they are, over all splits; the classes are called
-    after them. The shards are gone through once, and what was found is kept in `root`, or in the
-    user's cache where that cannot be written, until a shard's size or time changes.
+    or ``CLASS/KEY.jpg``. Numbers are labels as they are; the classes are called after them. The
+    shards are gone through once, and what was found is kept in `root`, or in the user's cache
+    where that cannot be written, until a shard's size or time changes.
 
     Raises `UserError`: CTC604 a shard may not be read; CTC632 one is no tar file or has an image
     without a class.
     """
-    indices = {split: index_of(root, split, paths) for split, paths in parts.items()}
-    highest = max(map(_highest, indices.values()), default=-1)
-    numbered = all(_highest(index) >= 0 for index in indices.values()) and highest < _MOST_NUMBERS
-    sets = {}
-    for split, index in indices.items():
-        classes, labels = index.classes, index.codes
-        if numbered:
-            classes = tuple(map(str, range(highest + 1)))
-            labels = np.array([int(name) for name in index.classes], dtype=np.int64)[index.codes]
-        sets[split] = TarShards(parts[split], classes, index, labels)
-    return sets
+    index = index_of(root, split, paths)
+    highest = _highest(index)
+    if not 0 <= highest < _MOST_NUMBERS:
+        return TarShards(paths, index.classes, index, index.codes)
+    labels = np.array([int(name) for name in index.classes], dtype=np.int64)[index.codes]
+    return TarShards(paths, tuple(map(str, range(highest + 1))), index, labels)
 
 
 def _highest(index: Index) -> int:

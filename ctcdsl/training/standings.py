@@ -152,8 +152,9 @@ def caption(comparison: Comparison) -> str:
     seeds = f"seeds {first} to {first + count - 1}" if count > 1 else f"seed {first}"
     views = "10 views" if comparison.views == 10 else "the centre view"
     return (
-        f"Errors in percent by {views} on {len(comparison.test_set)} images after"
-        f" {comparison.recipe.last_epoch} epochs of {len(comparison.train_set)}; {seeds}: {spread}."
+        f"Errors in percent by {views} on {len(comparison.test_set)} {comparison.tested_on} images"
+        f" after {comparison.recipe.last_epoch} epochs of {len(comparison.train_set)} train images;"
+        f" {seeds}: {spread}."
         " An epoch's time is that of its training and of its test by one view."
     )
 
@@ -168,6 +169,7 @@ def as_json(comparison: Comparison, found: Sequence[Standing], k: int) -> dict[s
         "data": comparison.data,
         "training_images": len(comparison.train_set),
         "test_images": len(comparison.test_set),
+        "split": comparison.tested_on,
         "classes": len(comparison.test_set.classes),
         "device": str(comparison.device),
         "seeds": list(range(comparison.recipe.seed, comparison.recipe.seed + comparison.seeds)),

@@ -35,11 +35,11 @@ class TensorBoard(Silent):
             ) from None
         self._folder = run / FOLDER
         self._writer: Any = None
-        self._steps = 0
+        self._steps, self._tested_on = 0, "test"
 
     def started(self, plan: Plan) -> None:
         """Open the file of events."""
-        self._steps = plan.steps
+        self._steps, self._tested_on = plan.steps, plan.tested_on
         first = (plan.first_epoch - 1) * plan.steps + plan.first_step
         self._writer = self._module.SummaryWriter(
             log_dir=str(self._folder), purge_step=first if first > 1 else None
@@ -61,9 +61,9 @@ class TensorBoard(Silent):
         for name, value in (
             ("train/loss", row.train_loss),
             ("train/top-1 error", row.train_top1_error),
-            ("test/loss", row.test_loss),
-            ("test/top-1 error", row.test_top1_error),
-            ("test/top-5 error", row.test_top5_error),
+            (f"{self._tested_on}/loss", row.test_loss),
+            (f"{self._tested_on}/top-1 error", row.test_top1_error),
+            (f"{self._tested_on}/top-5 error", row.test_top5_error),
         ):
             self._writer.add_scalar(name, value, row.steps)
         self._writer.flush()

@@ -99,12 +99,13 @@ def write_page(
     path: Path,
     *,
     title: str,
+    split: str,
     scores: Scores,
     images: ImageSet,
     facts: Sequence[tuple[str, str]],
     most: int,
 ) -> None:
-    """Write the page of the `most` worst errors of a test on `images`, as HTML to `path`.
+    """Write the page of the `most` worst errors on `images`, those of `split`, as HTML to `path`.
 
     It needs no other file and no network, runs no script, and what comes from the data is text
     on it. `facts` are shown as they are, a name and a value each.
@@ -122,6 +123,7 @@ def write_page(
     found = mistakes(scores, images, most)
     page = _render(
         title=title,
+        split=split,
         views=counted(scores.views),
         images=scores.images,
         wrong=counts.total - int(counts.hits.sum()),

@@ -111,7 +111,7 @@ def test_text_and_markdown_say_the_same(
         for shown in (f"{network['macs']:,}", f"{mean:.1f} ± {deviation:.1f}"):
             assert shown in line and shown in table
     assert "standard deviation over the seeds" in text and "standard" in table
-    assert "the centre view on 15 images" in text.replace("\n", " ")
+    assert "the centre view on 15 test images" in text.replace("\n", " ")
     assert table.startswith("| network | depth |")
 
 

@@ -9,10 +9,11 @@ from PIL import Image
 
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import decode as decode_module
+from ctcdsl.training.chosen_split import open_splits
 from ctcdsl.training.data import require_same_classes
 from ctcdsl.training.decode import SUFFIXES, decode, decode_content
 from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.sources import open_parts, open_splits
+from ctcdsl.training.sources import open_parts
 from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
 
@@ -187,17 +188,21 @@ def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
     write_folder(tmp_path / "val", 2)
     write_folder(tmp_path / "test", 1)
     parts = open_parts(tmp_path)
-    assert len(parts["train"]) == 9
-    assert len(parts["test"]) == 6, "val/ goes before test/, which may be unlabelled"
+    assert {split: len(images) for split, images in parts.items()} == {
+        "train": 9,
+        "val": 6,
+        "test": 3,
+    }
     splits = open_splits(tmp_path)
-    assert (len(splits.train), len(splits.test), splits.note) == (9, 6, "")
+    assert (len(splits.train), len(splits.test), splits.tested_on) == (9, 6, "val")
+    assert splits.notes == ()
 
 
 def test_a_folder_with_one_split_only_says_which_is_missing(tmp_path: Path) -> None:
     write_folder(tmp_path / "train", 1)
     with refused("CTC601") as found:
         open_splits(tmp_path)
-    assert "train/" in found[0].message
+    assert "there are train images but no val or test images" in found[0].message
     assert "val/" in said(found[0])
 
 
@@ -220,7 +225,7 @@ def test_without_splits_every_tenth_image_is_held_out(tmp_path: Path) -> None:
     assert [splits.test.label(index) for index in range(6)] == [0, 0, 1, 1, 2, 2]
     assert splits.test.classes == CLASSES
     assert np.array_equal(splits.test.pixels(2), decode(tmp_path / names[1][2]))
-    assert "6 in all" in splits.note
+    assert "6 in all" in splits.notes[0].message
     assert open_splits(tmp_path) == splits
 
 
@@ -230,12 +235,12 @@ def test_too_few_images_to_hold_some_out(tmp_path: Path) -> None:
 
 
 def test_splits_with_other_classes_are_refused(tmp_path: Path) -> None:
-    write_folder(tmp_path / "train", 1, ["a", "b", "c"])
-    write_folder(tmp_path / "val", 1, ["b", "c", "d", "e"])
+    write_folder(tmp_path / "train", 1, ["a", "b"])
+    write_folder(tmp_path / "val", 1, ["c", "d"])
     with refused("CTC611") as found:
         open_splits(tmp_path)
-    assert "only in training: a" in found[0].notes
-    assert "only in testing: d, e" in found[0].notes
+    assert "only in train: a, b" in found[0].notes
+    assert "only in val: c, d" in found[0].notes
     with refused("CTC611") as found:
         require_same_classes(Blots(("x", "y")), Blots(("y", "x")))
     assert "order" in said(found[0])

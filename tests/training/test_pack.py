@@ -19,11 +19,12 @@ from PIL import Image
 from ctcdsl.training import packing, unfinished
 from ctcdsl.training.augment import scaled
 from ctcdsl.training.batches import training_batches
+from ctcdsl.training.chosen_split import open_splits
 from ctcdsl.training.data import Stored, Subset
 from ctcdsl.training.decode import decode
 from ctcdsl.training.packing import Form, Packed, pack
 from ctcdsl.training.packs import HEADER, PackedImages, is_pack, open_pack
-from ctcdsl.training.sources import open_parts, open_splits
+from ctcdsl.training.sources import open_parts
 from runs import run_training, same_weights
 from tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder
 
@@ -55,7 +56,7 @@ def test_splits_names_labels_and_classes_are_kept(folder: Path, tmp_path: Path, 
     assert packed.size == (tmp_path / "out").stat().st_size
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out"]
     found = open_parts(tmp_path / "out")
-    assert list(found) == ["train", "test"]
+    assert list(found) == ["train", "val"]
     for split, images in parts.items():
         other = found[split]
         assert (other.classes, len(other)) == (images.classes, len(images))
@@ -80,9 +81,9 @@ def test_a_jpeg_pack_holds_the_scaled_image_as_jpeg(folder: Path, tmp_path: Path
     parts = open_parts(folder)
     made(parts, tmp_path / "out", Form(encoding="jpeg", shorter=14, quality=90))
     for index in range(3):
-        whole = scaled(parts["test"].pixels(index), 14)
+        whole = scaled(parts["val"].pixels(index), 14)
         Image.fromarray(whole).save(tmp_path / "a.jpg", quality=90)
-        found = open_parts(tmp_path / "out")["test"].pixels(index)
+        found = open_parts(tmp_path / "out")["val"].pixels(index)
         assert np.array_equal(found, decode(tmp_path / "a.jpg"))
 
 
@@ -110,7 +111,7 @@ def test_a_raw_pack_of_what_training_scales_to_trains_as_the_files_do(
     recipe = tiny_recipe(epochs=2)
     assert recipe.resize_for((12, 12)) == RAW.shorter
     for run, sets in (("files", parts), ("pack", open_pack(tmp_path / "out"))):
-        run_training(tmp_path / run, recipe, train_set=sets["train"], test_set=sets["test"])
+        run_training(tmp_path / run, recipe, train_set=sets["train"], test_set=sets["val"])
     assert same_weights(tmp_path / "files", tmp_path / "pack")
 
 
@@ -240,7 +241,7 @@ def test_what_is_not_surely_whole_is_made_anew(folder: Path, tmp_path: Path, cut
     """Rows cut short, or rows of images that the disk has lost."""
     parts = open_parts(folder)
     made(parts, tmp_path / "whole")
-    stopping: Any = {**parts, "test": Stopping(parts["test"], 3)}
+    stopping: Any = {**parts, "val": Stopping(parts["val"], 3)}
     for suffix in (".part.rows", ".part"):
         out = tmp_path / f"out{suffix}"
         with pytest.raises(KeyboardInterrupt):

@@ -66,7 +66,9 @@ def drawn(
     draw_run(
         path,
         title="tiny",
+        split="test",
         rows=rows(epochs),
+        rows_split="val",
         scores=scores,
         images=images,
         crop=(12, 12),

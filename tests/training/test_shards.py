@@ -13,12 +13,13 @@ import torch
 
 from ctcdsl.training import shard_index
 from ctcdsl.training.batches import training_batches
+from ctcdsl.training.chosen_split import open_splits
 from ctcdsl.training.decode import decode
 from ctcdsl.training.folders import ImageFolder
 from ctcdsl.training.packing import Form, pack
 from ctcdsl.training.packs import open_pack
 from ctcdsl.training.shards import TarShards
-from ctcdsl.training.sources import open_parts, open_splits
+from ctcdsl.training.sources import open_parts
 from tiny import CLASSES, refused, said, tiny_recipe, write_folder
 
 
@@ -98,9 +99,10 @@ def test_classes_that_are_names(folder: ImageFolder, tmp_path: Path) -> None:
         members |= {"b.jpg": folder.content(1), "b.cls": other.encode()}
         write_tar(tmp_path / "tars" / f"{split}.tar", members)
     assert open_parts(tmp_path / "tars")["train"].classes == ("cat", "dog")
-    with refused("CTC611") as found:
-        open_splits(tmp_path / "tars")
-    assert "only in training: dog" in found[0].notes
+    splits = open_splits(tmp_path / "tars")
+    assert splits.test.classes == ("cat", "dog")
+    assert [splits.test.label(at) for at in range(len(splits.test))] == [0]
+    assert "only in val, not in train: eel" in splits.notes[0].message
 
 
 def test_the_index_is_kept_until_a_shard_changes(

@@ -34,7 +34,7 @@ def test_check_names_what_is_odd(ctcdsl: Any, odd: Path) -> None:
     result = ctcdsl("data", "check", str(odd), "--crop", "20", "--format", "json")
     assert result.code == 1
     found = json.loads(result.out)
-    train, test = found["parts"]["train"], found["parts"]["test"]
+    train, test = found["parts"]["train"], found["parts"]["val"]
     assert (train["images"], test["images"]) == (14, 4)
     assert train["per_class"] == {"amber": 4, "blue": 5, "cyan": 5}
     assert test["per_class"] == {"amber": 2, "blue": 1, "cyan": 1}
@@ -47,8 +47,8 @@ def test_check_names_what_is_odd(ctcdsl: Any, odd: Path) -> None:
     assert train["mislabelled"] == [["cyan/called.jpg", "PNG"]]
     assert not any(test[kind] for kind in ("corrupt", "greyscale", "cmyk", "tiny", "mislabelled"))
     assert sorted(map(sorted, found["duplicates"])) == [
-        ["test/amber/leaked.jpg", "train/cyan/2.jpg"],
         ["train/cyan/1.jpg", "train/cyan/again.jpg"],
+        ["train/cyan/2.jpg", "val/amber/leaked.jpg"],
     ]
     assert found["duplicates_across"] == 1
 
@@ -70,7 +70,7 @@ def test_check_in_words(ctcdsl: Any, odd: Path) -> None:
         "    blue/flat.png: 40x12",
         "  other format than the name says: 1",
         "    cyan/called.jpg: PNG",
-        "test: 4 images in 3 classes, 1 to 2 a class",
+        "val: 4 images in 3 classes, 1 to 2 a class",
         "duplicates: 2 images are there more than once, 1 of them in several splits or classes",
     ):
         assert line in text.splitlines(), text

@@ -77,6 +77,7 @@ def page(path: Path, found: Scores | None = None, most: int = 60, **others: obje
     write_page(
         path,
         title="A & B",
+        split="test",
         scores=found or scores(),
         images=images,
         facts=[("checkpoint", "runs/<A>")],
@@ -115,7 +116,7 @@ def test_the_right_class_is_shown_even_where_it_is_not_among_the_likeliest() -> 
 def test_what_is_on_the_page(tmp_path: Path) -> None:
     found = page(tmp_path / "page.html")
     assert "A & B: errors by dense views" in found.text
-    assert "3 of 6 images are wrong: top-1 error 50.0 %" in found.text
+    assert "3 of 6 test images are wrong: top-1 error 50.0 %" in found.text
     assert len(found.all("figure")) == len(found.all("img")) == 3
     assert found.all("html") == [{"lang": "en"}]
     assert NAMES[0] in found.text and "salt & pepper" in found.text
@@ -163,7 +164,7 @@ def test_without_errors(tmp_path: Path) -> None:
         of_labels=found.probabilities[:, 0],
     )
     shown = page(tmp_path / "page.html", right)
-    assert "There are none." in shown.text and "0 of 6 images are wrong" in shown.text
+    assert "There are none." in shown.text and "0 of 6 test images are wrong" in shown.text
     assert shown.all("figure") == []
 
 

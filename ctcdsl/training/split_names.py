@@ -1,0 +1,47 @@
+"""What the folders, shards and tar members of a split may be called."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+Split = Literal["train", "val", "test"]
+
+SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
+"""In the order in which they are reported and packed."""
+SPELLINGS: Final[dict[Split, tuple[str, ...]]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+_BY_NAME: Final[dict[str, Split]] = {
+    name: split for split, names in SPELLINGS.items() for name in names
+}
+_START: Final = re.compile(r"[a-z]+")
+_WORD: Final = re.compile(r"[a-z]+")
+
+
+def split_of(name: str) -> Split | None:
+    """The split that a folder called `name` holds, in any case; None where it says none."""
+    return _BY_NAME.get(name.lower())
+
+
+def split_of_shard(name: str) -> Split | None:
+    """The split of a shard: ``train.tar``, ``val-0001.tar``, ``Test_3.tar``."""
+    start = _START.match(name.lower())
+    return split_of(start.group()) if start else None
+
+
+def loosely_split_of(name: str) -> Split | None:
+    """The one split that a name has among its words: ``training_set``, ``seg-test``, ``val2017``.
+
+    None where it names none or several.
+    """
+    found = {split for word in _WORD.findall(name.lower()) if (split := split_of(word))}
+    return found.pop() if len(found) == 1 else None
+
+
+def spelled(split: Split) -> str:
+    """The names of a split's folder, for hints: ``val/, valid/, validation/ or dev/``."""
+    *others, last = (f"{name}/" for name in SPELLINGS[split])
+    return f"{', '.join(others)} or {last}"
