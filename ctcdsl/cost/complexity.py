@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from ctcdsl.check import CheckedNetwork, Placed
 from ctcdsl.check.checked import flat
+from ctcdsl.cost.receptive_field import IMAGE, Field, union
 from ctcdsl.ir import (
     Conv,
     Linear,
     Normalise,
-    Pool,
     Scale,
     SqueezeExcite,
     convolution_macs,
@@ -28,8 +28,9 @@ DEFINITION = (
 class LayerCost(NamedTuple):
     """The cost of one layer for one image.
 
-    `receptive_field` is the side, in pixels of the input, that one output value sees,
-    over this and all earlier layers, as if the image went on beyond its borders.
+    `receptive_field` is the height and width, in pixels of the input, of what one output
+    value depends on, over all branches that lead to it, as if the image went on beyond its
+    borders. Where positions differ, it is the largest.
     """
 
     placed: Placed
@@ -57,7 +58,7 @@ class NetworkCost(NamedTuple):
 def network_cost(checked: CheckedNetwork) -> NetworkCost:
     """Count a network."""
     layers: list[LayerCost] = []
-    _count(checked.nodes, _Seen((1, 1), (1, 1)), layers)
+    _count(checked.nodes, IMAGE, layers)
     return NetworkCost(
         checked=checked,
         layers=tuple(layers),
@@ -73,46 +74,18 @@ def total_macs(checked: CheckedNetwork) -> int:
     return sum(_macs(placed) for placed in flat(checked.nodes))
 
 
-class _Seen(NamedTuple):
-    """What a value has seen: its field in pixels, and the step between neighbours."""
-
-    field: tuple[int, int]
-    step: tuple[int, int]
-
-
-def _count(nodes: Iterable[Placed], seen: _Seen, into: list[LayerCost]) -> _Seen:
-    """Add the costs of a chain; return what a value behind it has seen."""
+def _count(nodes: Iterable[Placed], field: Field, into: list[LayerCost]) -> Field:
+    """Add the costs of a chain that `field` enters; return what a value behind it sees."""
     for placed in nodes:
-        ends = [_count(branch, seen, into) for branch in placed.branches]
-        if ends:
-            height = max(end.field[0] for end in ends)
-            width = max(end.field[1] for end in ends)
-            seen = _Seen((height, width), ends[0].step)
-        else:
-            seen = _widened(seen, placed)
+        ends = [_count(branch, field, into) for branch in placed.branches]
+        field = union(ends) if ends else field.through(placed)
         macs = macs_fc = 0
         if isinstance(placed.layer, Linear):
             macs_fc = placed.input.numel * placed.output.numel
         else:
             macs = _macs(placed)
-        into.append(LayerCost(placed, macs, macs_fc, _params(placed), seen.field))
-    return seen
-
-
-def _widened(seen: _Seen, placed: Placed) -> _Seen:
-    """Widen the field by a layer's window, or by the whole map where the head pools it."""
-    layer = placed.layer
-    (height, width), (down, across) = seen
-    if isinstance(layer, Conv | Pool):
-        dilation = layer.dilation if isinstance(layer, Conv) else 1
-        high, wide = (dilation * (side - 1) for side in layer.kernel)
-        step = (down * layer.stride, across * layer.stride)
-        return _Seen((height + high * down, width + wide * across), step)
-    if placed.vector or isinstance(layer, SqueezeExcite):
-        # Sees the whole map; behind the head's first layer nothing grows.
-        high, wide = placed.input.height - 1, placed.input.width - 1
-        return seen._replace(field=(height + high * down, width + wide * across))
-    return seen
+        into.append(LayerCost(placed, macs, macs_fc, _params(placed), field.size(placed)))
+    return field
 
 
 def _macs(placed: Placed) -> int:

@@ -158,10 +158,7 @@ def _network(entry: Entry) -> dict[str, Any]:
         "params": cost.params,
         "relative": entry.relative,
         "maps": [
-            placed.output.height
-            if placed.output.height == placed.output.width
-            else [placed.output.height, placed.output.width]
-            for placed, _ in cost.checked.convolutions()
+            [placed.output.height, placed.output.width] for placed, _ in cost.checked.convolutions()
         ],
         "layers": [
             {
