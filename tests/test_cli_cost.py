@@ -7,6 +7,8 @@ import io
 import json
 from typing import Any
 
+import pytest
+
 from conftest import ROOT
 
 ROW = "(7,64)/2 3/3 (2,128)×4 (2,256)×6\n"
@@ -93,3 +95,31 @@ def test_relative_to_an_unknown_network(ctcdsl: Any) -> None:
 def test_another_input_drops_maps_with_a_note(ctcdsl: Any) -> None:
     result = ctcdsl("cost", "specs/A.ctc", "--input", "80")
     assert result.code == 0 and "37 · 12 · 6 6 6" in result.out and "CTC903" in result.err
+
+
+def test_layers_as_csv_are_one_table(ctcdsl: Any) -> None:
+    """A program adds up columns: no second header, no sums among the rows, no two meanings."""
+    out = ctcdsl(
+        "cost", "specs/A.ctc", "specs/modern/resnet18.ctc", "--layers", "--format", "csv"
+    ).out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    sums = {
+        name: tuple(
+            sum(int(row[column]) for row in rows if row["network"] == name)
+            for column in ("MACs", "fc MACs", "parameters")
+        )
+        for name in ("A", "ResNet18")
+    }
+    assert sums["A"] == (854_954_688, 73_302_016, 75_000_936)
+    assert sums["ResNet18"][1:] == (512_000, 11_689_512)
+    assert {row["network"] for row in rows} == {"A", "ResNet18"} and out.count("network,") == 1
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(2, abs=0.01)
+    first = rows[0]
+    assert (first["channels"], first["height"], first["width"]) == ("64", "109", "109")
+    assert first["receptive field height"] == first["receptive field width"] == "7"
+
+
+def test_layers_as_csv_name_the_file_where_names_repeat(ctcdsl: Any) -> None:
+    out = ctcdsl("cost", "specs/A.ctc", "specs/table1.ctc", "--layers", "--format", "csv").out
+    files = {row["file"] for row in csv.DictReader(io.StringIO(out)) if row["network"] == "A"}
+    assert files == {"specs/A.ctc", "specs/table1.ctc"}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import networkx as nx
 
 from conftest import ROOT, SPECS, load, one
+from ctcdsl.check import CheckedNetwork
 from ctcdsl.check.graph import INPUT, to_networkx
 from ctcdsl.ir import Shape
 from ctcdsl.passes.drawing import draw
@@ -59,3 +63,21 @@ def test_the_picture_in_the_documents_is_the_one_drawn() -> None:
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {path.stem.replace("_prime", "'") for path in FAMILY} <= set(texts)
     assert "depth-for-size" in texts and "×0.978" in " ".join(filter(None, texts))
+
+
+def test_a_network_given_twice_is_drawn_once(ctcdsl: Any, tmp_path: Path) -> None:
+    """`specs/` holds the models as files of their own and as tables."""
+    specs = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("specs/*.ctc"))
+    picture = tmp_path / "family.svg"
+    result = ctcdsl("rewrite", "--graph", picture, *specs)
+    assert "14 networks and" in result.err and "14 given more than once" in result.err
+    assert picture.read_text() == (ROOT / "docs" / "family.svg").read_text()
+
+
+def test_equal_networks_share_a_box_and_different_ones_of_one_name_do_not() -> None:
+    a, b = (load(ROOT / "specs" / f"{name}.ctc") for name in "AB")
+    twin = CheckedNetwork(replace(a.network, name="Twin"), a.nodes)
+    other = CheckedNetwork(replace(b.network, name="A = Twin"), b.nodes)
+    family = find_family([a, twin, other])
+    assert family.names == ("A = Twin", "A = Twin (2)")
+    assert [relation[:2] for relation in family.relations] == [family.names]

@@ -9,7 +9,7 @@ import click
 from ctcdsl.cli.inputs import Named, Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.cost import DEFINITION, NetworkCost, network_cost
-from ctcdsl.cost.report import Entry, as_json, layer_table, overview
+from ctcdsl.cost.report import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.ir import Shape
 from ctcdsl.text import Diagnostic, UserError
 
@@ -23,7 +23,9 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     metavar="NAME",
     help="The network whose MACs count as 1.  [default: the first]",
 )
-@click.option("--layers", is_flag=True, help="A table of layers for each network.")
+@click.option(
+    "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
+)
 @click.option(
     "--input", "shape", type=input_shape, metavar="CxHxW", help="Count for another input."
 )
@@ -63,7 +65,9 @@ def command(
         click.echo(json.dumps(as_json(entries, name), indent=2, ensure_ascii=False))
         return
     write = _WRITERS[form]
-    if layers:
+    if layers and form == "csv":
+        click.echo(as_csv(layer_records(entries)), nl=False)
+    elif layers:
         for cost in costs:
             click.echo(_layers(cost, form, write(layer_table(cost))), nl=False)
     else:
@@ -77,13 +81,8 @@ def command(
 def _layers(cost: NetworkCost, form: str, table: str) -> str:
     network = cost.checked.network
     title = f"{network.name}  (input {network.input}, {cost.depth} convolutions)"
-    match form:
-        case "csv":
-            return table
-        case "markdown":
-            return f"### {title}\n\n{table}\n"
-        case _:
-            return f"{title}\n{table}\n"
+    heading = f"### {title}\n" if form == "markdown" else title
+    return f"{heading}\n{table}\n"
 
 
 def _base(costs: list[NetworkCost], networks: list[Named], name: str | None) -> NetworkCost:

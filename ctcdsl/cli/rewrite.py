@@ -177,7 +177,13 @@ def _draw(family: Family, file: str) -> None:
 
     write_whole(file, draw(family).encode())
     networks, rewrites = len(family.names), len(family.relations)
-    click.echo(f"{networks} networks and {rewrites} rewrites drawn in {file}", err=True)
+    again = f"; {family.repeated} given more than once" if family.repeated else ""
+    what = f"{_count(networks, 'network')} and {_count(rewrites, 'rewrite')}"
+    click.echo(f"{what} drawn in {file}{again}", err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _renamed(network: Network, name: str) -> Network:

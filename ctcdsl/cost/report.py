@@ -102,6 +102,36 @@ def layer_table(cost: NetworkCost) -> Table:
     )
 
 
+def layer_records(entries: Sequence[Entry]) -> Table:
+    """The layers of all networks, for programs: a column has one meaning, no row is a sum."""
+    names = [entry.cost.checked.name for entry in entries]
+    with_file = len(set(names)) < len(names)
+    rows: list[tuple[str, ...]] = []
+    for name, entry in zip(names, entries, strict=True):
+        cost = entry.cost
+        for layer in cost.layers:
+            cells = (
+                layer.placed.name,
+                describe(layer.placed, cost.checked.network.style),
+                *layer.placed.output,
+                layer.macs,
+                f"{layer.macs / cost.macs:.4f}",
+                layer.macs_fc,
+                layer.params,
+                *layer.receptive_field,
+            )
+            rows.append((name, *([entry.file] if with_file else []), *map(str, cells)))
+    titles = (
+        *("layer", "filter", "channels", "height", "width", "MACs", "share", "fc MACs"),
+        *("parameters", "receptive field height", "receptive field width"),
+    )
+    return Table(
+        titles=("network", *(["file"] if with_file else []), *titles),
+        rows=tuple(rows),
+        left=frozenset({"network", "file", "layer", "filter"}),
+    )
+
+
 def side(placed: Placed) -> str:
     """A map's size: `18`, or `18x24` where it is not square."""
     height, width = placed.output.height, placed.output.width

@@ -36,11 +36,15 @@ class Relation(NamedTuple):
 
 
 class Family(NamedTuple):
-    """Networks, and which come from which; `complexity` is relative to the first."""
+    """Networks, and which come from which; `complexity` is relative to the first.
+
+    `repeated` networks were given more than once, under one name or several.
+    """
 
     names: tuple[str, ...]
     complexity: dict[str, float]
     relations: tuple[Relation, ...]
+    repeated: int = 0
 
 
 def candidates(checked: CheckedNetwork) -> Iterator[Pass]:
@@ -62,10 +66,17 @@ def candidates(checked: CheckedNetwork) -> Iterator[Pass]:
 
 
 def find_family(networks: Sequence[CheckedNetwork]) -> Family:
-    """Rewrite every network by every candidate, and see which of the others come out."""
-    known = {_nameless(checked.network): checked.name for checked in networks}
+    """Rewrite every network by every candidate, and see which of the others come out.
+
+    Equal networks are one, called by all of their names; different ones of one name are
+    numbered: `A`, `A (2)`.
+    """
+    known = _labels(networks)
     relations: list[Relation] = []
+    once: dict[str, CheckedNetwork] = {}
     for checked in networks:
+        once.setdefault(known[_nameless(checked.network)], checked)
+    for parent, checked in once.items():
         seen: set[str] = set()
         for applied in candidates(checked):
             try:
@@ -73,13 +84,29 @@ def find_family(networks: Sequence[CheckedNetwork]) -> Family:
             except UserError:
                 continue  # the move does not apply here
             child = known.get(_nameless(step.after.network))
-            if child is not None and child != checked.name and child not in seen:
+            if child is not None and child != parent and child not in seen:
                 seen.add(child)
                 ratio = equation(step.before, step.after).ratio
-                relations.append(Relation(checked.name, child, applied, ratio))
+                relations.append(Relation(parent, child, applied, ratio))
     base = network_cost(networks[0]).macs
-    complexity = {c.name: network_cost(c).macs / base for c in networks}
-    return Family(tuple(c.name for c in networks), complexity, tuple(relations))
+    complexity = {name: network_cost(checked).macs / base for name, checked in once.items()}
+    return Family(tuple(once), complexity, tuple(relations), len(networks) - len(once))
+
+
+def _labels(networks: Sequence[CheckedNetwork]) -> dict[Network, str]:
+    """What each different network is called, in the order given."""
+    names: dict[Network, dict[str, None]] = {}
+    for checked in networks:
+        names.setdefault(_nameless(checked.network), {})[checked.name] = None
+    labels: dict[Network, str] = {}
+    for network, own in names.items():
+        label = first = " = ".join(own)
+        count = 1
+        while label in labels.values():
+            count += 1
+            label = f"{first} ({count})"
+        labels[network] = label
+    return labels
 
 
 def chain_family(networks: Sequence[CheckedNetwork], applied: Iterable[Pass]) -> Family:
