@@ -94,7 +94,7 @@ class Placer:
         placed: list[Placed] = []
         for index, (name, node) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
             if isinstance(node, Block):
-                block = self._block(name, stage, node, shape)
+                block = self.block(name, stage, node, shape)
                 if block is None:
                     return None
                 placed.append(block)
@@ -137,7 +137,8 @@ class Placer:
 
     # ----------------------------------------------------------------- blocks
 
-    def _block(self, name: str, stage: int, block: Block, shape: Shape) -> Placed | None:
+    def block(self, name: str, stage: int, block: Block, shape: Shape) -> Placed | None:
+        """Place a block that `shape` enters; None, reported, where its branches do not fit."""
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
         activation = end_activation(block, self._problems) if adds else None

@@ -55,11 +55,8 @@ def helper_classes(checked: CheckedNetwork, layers: Layers) -> dict[str, str]:
         texts[name] = render("helpers/squeeze_excite.py", name=name, activation=activation)
     if any(isinstance(p.layer, Scale) for p in placed):
         texts["Scale"] = render("helpers/scale.py")
-    for p in placed:
-        if isinstance(p.layer, SpatialPyramid):
-            texts["SpatialPyramidPool"] = render(
-                "helpers/spatial_pyramid_pool.py", window=_window_type(p)
-            )
+    if any(isinstance(p.layer, SpatialPyramid) for p in placed):
+        texts["SpatialPyramidPool"] = render("helpers/spatial_pyramid_pool.py")
     return texts
 
 
@@ -120,9 +117,3 @@ def _given(argument: Argument) -> bool:
 def _has_layer_norm_2d(placed: Placed) -> bool:
     layer = placed.layer
     return isinstance(layer, Conv | Normalise) and layer.norm == "ln" and not placed.vector
-
-
-def _window_type(placed: Placed) -> str:
-    if placed.input.height == placed.input.width:
-        return "tuple[int, int]"
-    return "tuple[tuple[int, int], tuple[int, int]]"

@@ -28,7 +28,6 @@ from ctcdsl.ir import (
     SpatialPyramid,
     SqueezeExcite,
     Style,
-    pyramid_window,
 )
 
 ACTIVATIONS: Mapping[Activation, tuple[str, str, bool]] = {
@@ -132,8 +131,8 @@ class Layers:
                 reduction = "Max" if layer.reduction == "max" else "Avg"
                 return [Call(f"nn.Adaptive{reduction}Pool2d", (Argument("1"),)), Call("nn.Flatten")]
             case SpatialPyramid(levels=levels):
-                windows = tuple(Argument(_window(placed.input, level)) for level in levels)
-                return [Call("SpatialPyramidPool", windows, f"{placed.output.channels} features")]
+                bins = tuple(Argument(str(level)) for level in levels)
+                return [Call("SpatialPyramidPool", bins, f"{placed.output.channels} features")]
             case Linear(activation=activation):
                 features = (placed.input.numel, placed.output.channels)
                 linear = Call("nn.Linear", tuple(number(n, Role.CHANNELS) for n in features))
@@ -227,11 +226,3 @@ def sides(keyword: str, values: Sides, role: Role, default: str | None = None) -
 
 def _map(shape: Shape) -> str:
     return f"{shape.channels} x {shape.height} x {shape.width}"
-
-
-def _window(shape: Shape, bins: int) -> str:
-    """A pyramid level as (kernel size, stride)."""
-    vertical, horizontal = (pyramid_window(side, bins) for side in (shape.height, shape.width))
-    if shape.height == shape.width:
-        return str(vertical)
-    return str(((vertical[0], horizontal[0]), (vertical[1], horizontal[1])))

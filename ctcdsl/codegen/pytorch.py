@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ctcdsl import __version__
 from ctcdsl.check import CheckedNetwork, Placed
+from ctcdsl.check.one_size import bound_to_size
 from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.calls import WIDTH, attribute
 from ctcdsl.codegen.classes import block_class
@@ -22,7 +23,7 @@ from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
 from ctcdsl.codegen.rows import broken
 from ctcdsl.cost import network_cost
-from ctcdsl.ir import Conv, Normalise
+from ctcdsl.ir import Block, Conv, Linear, Normalise
 from ctcdsl.ir.unparse import digest, row
 
 _TORCH = re.compile(r"\btorch\.(cat|full|relu|sigmoid|tanh)\(")
@@ -53,6 +54,7 @@ def generate(checked: CheckedNetwork, *, passes: Iterable[str] = ()) -> str:
     classes += ["\n".join(block_class(code, network.style, own)) for code in blocks.classes]
     outputs = f"{network.classes} classes" if network.head.layers else f"maps {checked.output}"
     batch = f"(N, {', '.join(map(str, network.input))})"
+    bound = _bound(checked)
     return render(
         "module.py",
         title=f"{network.name}: a convolutional network, {network.input} images to {outputs}.",
@@ -70,6 +72,9 @@ def generate(checked: CheckedNetwork, *, passes: Iterable[str] = ()) -> str:
         init="gaussian" if network.style.norm is None else "he",
         groups=list(_groups(checked, layers, blocks, own)),
         forward=f"Map images {batch} to {_shape(checked.nodes[-1])}.",
+        input=network.input,
+        bound=bound,
+        sizes=_sizes(checked, bound),
     )
 
 
@@ -126,6 +131,25 @@ def _groups(
         comment = f"  # {_shape(chain[-1])}"
         fits = len(f"        x: Tensor = self.{name}(images){comment}") <= WIDTH
         yield Group(name, tuple(attribute(name, calls, own)), comment if fits else "")
+
+
+def _bound(checked: CheckedNetwork) -> str:
+    """What of the module is right for images of its size alone; empty where nothing is."""
+    bound = bound_to_size(checked)
+    if not bound:
+        return ""
+    return "branches" if all(isinstance(placed.layer, Block) for placed in bound) else "paddings"
+
+
+def _sizes(checked: CheckedNetwork, bound: str) -> str:
+    """What the docstring says of other image sizes; empty where the module takes them."""
+    if bound:
+        return f"The {bound} were chosen for this size; images of another are refused."
+    first = next((placed for placed in checked.stage(None) if placed.vector), None)
+    if first is None or not isinstance(first.layer, Linear):
+        return ""
+    _, height, width = first.input
+    return f"The head takes maps of {height}x{width} alone, whatever the size of the images."
 
 
 def _shape(placed: Placed) -> str:

@@ -24,7 +24,7 @@ from ctcdsl.ir.layers import (
     Window,
 )
 from ctcdsl.ir.network import CONV_RELU, Head, Network, PadRule, Stage, Style
-from ctcdsl.ir.shapes import Shape, convolution_macs, pyramid_window, window_count
+from ctcdsl.ir.shapes import Shape, convolution_macs, window_count
 
 __all__ = [
     "CONV_RELU",
@@ -62,6 +62,5 @@ __all__ = [
     "channels_after",
     "convolution_macs",
     "layers_of",
-    "pyramid_window",
     "window_count",
 ]

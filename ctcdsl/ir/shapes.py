@@ -37,17 +37,6 @@ def window_count(size: int, kernel: int, stride: int, padding: int, *, ceil: boo
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-def pyramid_window(size: int, bins: int) -> tuple[int, int]:
-    """Return kernel and stride that pool a side of `size` into exactly `bins` bins.
-
-    The stride is floor(size/bins) and the kernel covers what remains, so the windows
-    reach both borders. On maps of 18, 13 and 6 this is SPP-net's own rule, kernel
-    ceil(size/bins); on 17 that rule would give 8 bins for 6. Needs 1 <= bins <= size.
-    """
-    stride = size // bins
-    return size - (bins - 1) * stride, stride
-
-
 def convolution_macs(channels: int, kernel: tuple[int, int], output: Shape, groups: int = 1) -> int:
     """Return the multiply-accumulates of a convolution: one term of the paper's Eqn. 1.
 

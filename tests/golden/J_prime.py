@@ -17,19 +17,30 @@ from torch import Tensor, nn
 
 
 class SpatialPyramidPool(nn.Module):
-    """Max pools of several sizes, flattened and concatenated.
+    """Max pools into n x n bins for each level n, flattened and concatenated.
 
-    Maps (N, C, H, W) to (N, C * bins); each window is (kernel size, stride).
+    Maps (N, C, H, W) to (N, C * bins). A level's windows are floor(side / n) apart, and
+    as large as it takes for the last to reach the border.
     """
 
-    def __init__(self, *windows: tuple[int, int]) -> None:
+    def __init__(self, *levels: int) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(
-            nn.MaxPool2d(kernel_size, stride) for kernel_size, stride in windows
-        )
+        self.levels = levels
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([level(x).flatten(1) for level in self.levels], dim=1)
+        height, width = x.shape[-2:]
+        finest = max(self.levels)
+        if height < finest or width < finest:
+            raise ValueError(
+                f"{finest}x{finest} bins need a map of at least that size, and get one"
+                f" of {height}x{width}: the images are too small"
+            )
+        pools = []
+        for bins in self.levels:
+            down, across = height // bins, width // bins
+            window = (height - (bins - 1) * down, width - (bins - 1) * across)
+            pools.append(nn.functional.max_pool2d(x, window, (down, across)).flatten(1))
+        return torch.cat(pools, dim=1)
 
 
 class JPrime(nn.Module):
@@ -75,7 +86,7 @@ class JPrime(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.head = nn.Sequential(
-            SpatialPyramidPool((1, 1), (2, 2), (3, 3), (6, 6)),  # 12800 features
+            SpatialPyramidPool(6, 3, 2, 1),  # 12800 features
             nn.Linear(12800, 4096),
             nn.ReLU(inplace=True),
             nn.Dropout(p=0.5),
@@ -100,7 +111,16 @@ class JPrime(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, 3, 224, 224) to (N, 1000)."""
+        """Map images (N, 3, 224, 224) to (N, 1000).
+
+        The paddings were chosen for this size; images of another are refused.
+        """
+        height, width = images.shape[-2:]
+        if (height, width) != (224, 224):
+            raise ValueError(
+                f"the paddings are for images of 224x224, not of {height}x{width}:"
+                f" resize them, or compile the spec for `--input 3x{height}x{width}`"
+            )
         x: Tensor = self.stage1(images)  # (N, 64, 109, 109)
         x = self.stage2(x)  # (N, 128, 35, 35)
         x = self.stage3(x)  # (N, 256, 18, 18)

@@ -15,19 +15,30 @@ from torch import Tensor, nn
 
 
 class SpatialPyramidPool(nn.Module):
-    """Max pools of several sizes, flattened and concatenated.
+    """Max pools into n x n bins for each level n, flattened and concatenated.
 
-    Maps (N, C, H, W) to (N, C * bins); each window is (kernel size, stride).
+    Maps (N, C, H, W) to (N, C * bins). A level's windows are floor(side / n) apart, and
+    as large as it takes for the last to reach the border.
     """
 
-    def __init__(self, *windows: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    def __init__(self, *levels: int) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(
-            nn.MaxPool2d(kernel_size, stride) for kernel_size, stride in windows
-        )
+        self.levels = levels
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([level(x).flatten(1) for level in self.levels], dim=1)
+        height, width = x.shape[-2:]
+        finest = max(self.levels)
+        if height < finest or width < finest:
+            raise ValueError(
+                f"{finest}x{finest} bins need a map of at least that size, and get one"
+                f" of {height}x{width}: the images are too small"
+            )
+        pools = []
+        for bins in self.levels:
+            down, across = height // bins, width // bins
+            window = (height - (bins - 1) * down, width - (bins - 1) * across)
+            pools.append(nn.functional.max_pool2d(x, window, (down, across)).flatten(1))
+        return torch.cat(pools, dim=1)
 
 
 class Wide(nn.Module):
@@ -51,9 +62,7 @@ class Wide(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.head = nn.Sequential(
-            SpatialPyramidPool(
-                ((5, 9), (5, 8)), ((8, 13), (7, 12)), ((15, 25), (15, 25))
-            ),
+            SpatialPyramidPool(3, 2, 1),  # 112 features
             nn.Linear(112, 1000),
         )
         self.initialise(init)
