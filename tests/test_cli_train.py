@@ -31,7 +31,7 @@ def test_train_then_eval(ctcdsl: Any, place: Path) -> None:
     files = {path.name for path in (place / "run").iterdir()}
     assert files == {
         *("checkpoints", "log.csv", "log.jsonl"),
-        *("run.json", "model.py", "spec.ctc", "given.ctc", ".lock"),
+        *("run.json", "model.py", "spec.ctc", "given.ctc", "images.jsonl.gz", ".lock"),
     }
     assert (place / "run" / "given.ctc").read_text() == SPEC
     rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]

@@ -14,6 +14,7 @@ import click
 from ctcdsl.cli.contestants import contestants
 from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.recipe_options import recipe_options, with_options
+from ctcdsl.cli.recording import list_images
 from ctcdsl.cli.tables import as_markdown, as_text
 from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
@@ -107,7 +108,9 @@ def command(
     if plot is not None:
         _require_place(plot)
     gc.enable()
+    from ctcdsl.cli.progress import Display
     from ctcdsl.training.comparison import Comparison
+    from ctcdsl.training.distributed import ALONE
 
     small = (recipe_name or ("paper" if data else "small")) == "small"
     recipe = with_options(Recipe.small() if small else Recipe.paper(), given)
@@ -115,6 +118,8 @@ def command(
     where = device_named(device)
     named = checked_or_exit(sources, values=values)
     opened = open_data(data)
+    with Display() as display:
+        listed = list_images(opened, display, recipe.workers, ALONE)
     comparison = Comparison(
         contestants=contestants(named, sources, opened, shape),
         recipe=recipe,
@@ -124,6 +129,7 @@ def command(
         train_set=opened.splits.train,
         test_set=opened.splits.test,
         tested_on=opened.splits.tested_on,
+        listed=listed,
         views=10 if views == "10" else 1,
         device=where,
     )
@@ -174,7 +180,7 @@ def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str)
         goes_on = ", goes on" if state is State.STARTED else ""
         click.echo(f"{heading}{goes_on}", err=True)
         if state is State.STARTED:
-            for difference in records.differences(records.read(trial.run)):
+            for difference in records.differences(records.read(trial.run).last):
                 click.echo(f"note: {difference}; the last bits may differ", err=True)
         with Display() as display:
             failure = comparison.train(trial, state, display)

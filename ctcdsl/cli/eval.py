@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.argument("spec")
-@click.argument("checkpoint")
-@click.option("--data", metavar="DIR", help="Images: a folder, tar shards or a pack.")
+@click.argument("names", nargs=-1, metavar="[SPEC] RUN")
+@click.option("--data", metavar="DIR", help="Images: a folder, tar shards or a pack.  [the run's]")
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test"]),
@@ -91,8 +90,7 @@ if TYPE_CHECKING:
     help="How to print the errors.",
 )
 def command(
-    spec: str,
-    checkpoint: str,
+    names: tuple[str, ...],
     data: str | None,
     split: Split | None,
     views: str,
@@ -108,13 +106,17 @@ def command(
 ) -> None:
     """Test a trained network by the paper's 10 views.
 
-    CHECKPOINT is the folder of a run, whose newest checkpoint is taken, or of a checkpoint. The
+    RUN is the folder of a run, whose newest checkpoint is taken, or of a checkpoint. It knows its
+    network and its images: a SPEC or --data only need to be named to test with others. The
     four corners and the centre are cut from each image, and each is flipped; the softmax
     outputs of the views are averaged. Prints top-1 and top-5 error, each class's error and
-    which classes are confused; as JSON all of it. Without --data, the photographs that
-    come with ctcdsl are used. Tested are the images of test, else of val;
+    which classes are confused; as JSON all of it. Tested are the images of test, else of val;
     --split takes others. Processes that torchrun starts test a share each.
     """
+    if len(names) not in (1, 2):
+        raise click.UsageError("name the folder of a run: ctcdsl eval RUN")
+    spec, checkpoint = (None, *names)[-2:]
+    assert checkpoint is not None
     require_training()
     gc.enable()
     from ctcdsl.training.interrupt import interruptible

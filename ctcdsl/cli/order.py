@@ -13,33 +13,46 @@ from click.core import ParameterSource
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick
 from ctcdsl.cli.recipe_options import with_options
+from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
 from ctcdsl.ir import Shape
 from ctcdsl.text.files import read_source
 from ctcdsl.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ctcdsl.training.record import Record
+    from ctcdsl.training.record import SessionInfo
 
 MAY_BE_GIVEN = ("repeat", "run_folder", "data", "device", "every", "keep", "tensorboard")
 """The options that `--repeat` takes: none of them changes what is computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The checkpoint that a run is resumed from."""
+
+    session: int
+    """The number of the session that wrote it."""
+    place: tuple[int, int]
+    classes: tuple[str, ...] | None = None
+    """Those of the run, where its network is not known to fit the data's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """A training to be done."""
 
-    file: str
-    """The spec, as messages name it."""
-    given: str
-    """Its text."""
+    given: str | None
+    """The text of the spec; None where a run is resumed by its own."""
     checked: CheckedNetwork
     data: str | None
     run: Path
     recipe: Recipe
     input: Shape | None
     device: str
-    resume: bool = False
-    repeats: Record | None = None
+    resumed: Resumed | None = None
+    allow_changed_data: bool = False
+    repeats: SessionInfo | None = None
+    until: tuple[int, int] | None = None
+    """Where it ends before its end: epochs done, and steps of the next one."""
 
 
 def asked(
@@ -55,45 +68,72 @@ def asked(
     device: str,
     resume: bool,
     auto_resume: bool,
+    allow_changed_data: bool,
 ) -> Order:
-    """What the spec and the options say; of a run that is resumed, its own recipe underneath.
+    """What the spec and the options say; of a run that is resumed, its own underneath.
+
+    A resumed run needs neither spec nor data: it has its own.
 
     Raises:
-        UserError: CTC610 where there is nothing to resume, CTC605 for a number out of range.
+        UserError: CTC610 where there is nothing to resume, CTC605 for a number out of range,
+            CTC625 where the images of a resumed run are not known or gone.
+        click.UsageError: neither a spec nor a run that could be resumed is named.
     """
     from ctcdsl.training import checkpoint, manifest
 
-    (file,) = or_stdin([spec] if spec else [])
-    source = read_source(file)
-    checked = pick(checked_or_exit([source], values=values), net, source.name)
-    folder = Path(run) if run else Path("runs") / file_name(checked.name)
-    if resume or (auto_resume and manifest.numbers(folder)):
-        saved = checkpoint.load(folder)
-        recipe, resume = saved.recipe, True
-        input = input or Shape(*saved.identity.input)
+    if spec is None and run is None and (resume or auto_resume):
+        raise click.UsageError("name the run: --run RUN, or the spec whose run it is")
+    folder = Path(run) if run else None
+    alone = spec is None and folder is not None and (resume or manifest.numbers(folder))
+    given, named, file = None, [], ""
+    if alone and (resume or auto_resume):
+        refuse_without_spec(net, values)
     else:
+        (file,) = or_stdin([spec] if spec else [])
+        source = read_source(file)
+        named, given, file = checked_or_exit([source], values=values), source.text, source.name
+    if folder is None:
+        folder = Path("runs") / file_name(pick(named, net, file).name)
+    if not resume and not (auto_resume and manifest.numbers(folder)):
         small = (recipe_name or ("paper" if data else "small")) == "small"
-        recipe = Recipe.small() if small else Recipe.paper()
+        return Order(
+            given=given,
+            checked=pick(named, net, file),
+            data=data,
+            run=folder,
+            recipe=with_options(Recipe.small() if small else Recipe.paper(), options),
+            input=input,
+            device=device,
+        )
+    saved = checkpoint.load(folder)
+    identity = saved.identity
     return Order(
-        file=file,
-        given=source.text,
-        checked=checked,
-        data=data,
+        given=given,
+        checked=(
+            own_network(folder, identity)
+            if given is None
+            else network_of(named, net, identity, file)
+        ),
+        data=images_of(folder, data, identity.classes),
         run=folder,
-        recipe=with_options(recipe, options),
-        input=input,
+        recipe=with_options(saved.recipe, options),
+        input=input or Shape(*identity.input),
         device=device,
-        resume=resume,
+        resumed=Resumed(
+            session=saved.session, place=saved.progress.place, classes=identity.classes
+        ),
+        allow_changed_data=allow_changed_data,
     )
 
 
-def repeated(folder: Path, *, run: str | None, data: str | None, device: str) -> Order:
-    """What the run in `folder` was, to be done again in another one.
+def repeated(folder: Path, *, run: str | None, data: str | None, device: str) -> tuple[Order, ...]:
+    """What the run in `folder` was, to be done again in another one: an order a session.
 
     Raises:
-        UserError: CTC623 where the folder does not say.
+        UserError: CTC623 where the folder does not say, CTC626 where it holds several runs.
         click.UsageError: for an option that would make another run of it.
     """
+    from ctcdsl.training import checkpoint, manifest
     from ctcdsl.training import record as records
 
     context = click.get_current_context()
@@ -102,19 +142,31 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
         if given and parameter.name not in MAY_BE_GIVEN:
             name = parameter.opts[0] if parameter.opts[0].startswith("-") else "SPEC"
             raise click.UsageError(f"--repeat takes all from the run: leave out {name}")
-    record = records.read(folder)
+    if manifest.runs_below(folder) and not manifest.numbers(folder):
+        checkpoint.load(folder)  # says so
+    lineage = records.read(folder).lineage()
+    if lineage[0][0].place != (0, 0):
+        raise records.unrepeatable(
+            folder / records.RECORD, "the record does not reach back to the run's beginning"
+        )
     source = read_source(str(folder / records.SPEC))
     checked = pick(checked_or_exit([source], notes=False), None, source.name)
-    return Order(
-        file=source.name,
-        given=source.text,
-        checked=checked,
-        data=data or record.data,
-        run=Path(run) if run else folder.with_name(f"{folder.resolve().name}_repeated"),
-        recipe=Recipe.from_dict(record.recipe),
-        input=checked.network.input,
-        device=record.device if device == "auto" else device,
-        repeats=record,
+    target = Path(run) if run else folder.with_name(f"{folder.resolve().name}_repeated")
+    return tuple(
+        Order(
+            given=source.text,
+            checked=checked,
+            data=data or session.data,
+            run=target,
+            recipe=Recipe.from_dict(session.recipe),
+            input=checked.network.input,
+            device=session.device if device == "auto" else device,
+            resumed=(Resumed(session=number - 1, place=session.place) if number else None),
+            allow_changed_data=True,
+            repeats=session,
+            until=until,
+        )
+        for number, (session, until) in enumerate(lineage)
     )
 
 

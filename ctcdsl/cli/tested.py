@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.check import CheckedNetwork
-from ctcdsl.cli.inputs import Values, checked_or_exit, pick
+from ctcdsl.cli.inputs import Values, checked_or_exit
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
+from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
 from ctcdsl.cli.tuned import Given, tuned_testing
 from ctcdsl.cli.workbench import crop_of, device_named, fitted, identity, open_tested
 from ctcdsl.ir import Shape
@@ -73,7 +74,7 @@ class Tested:
 
 
 def tested_by_all(
-    spec: str,
+    spec: str | None,
     checkpoint: str,
     *,
     data: str | None,
@@ -93,11 +94,13 @@ def tested_by_all(
     Raises:
         UserError: CTC605 `manner` has a number out of its range; CTC606, CTC607, CTC610 the
             checkpoint does not fit; CTC636 there is no such split; CTC603, CTC604 an image cannot
-            be read; CTC617 torch.compile fails; CTC622 out of memory; CTC641 dense
+            be read; CTC617 torch.compile fails; CTC622 out of memory; CTC625 the run's images are
+            not known or gone; CTC626 `checkpoint` holds several runs; CTC641 dense
             views cannot be had; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: a process was asked to stop; of several all leave.
     """
     from ctcdsl.training import checkpoint as checkpoints
+    from ctcdsl.training import manifest
     from ctcdsl.training.distributed import Gone
 
     def loaded() -> Checkpoint:
@@ -107,10 +110,17 @@ def tested_by_all(
     stop.deferred = ranks.several
     try:
         where = ranks.device(device_named(device))
-        checked = pick(checked_or_exit([spec], values=values), net, spec)
+        if spec is None:
+            refuse_without_spec(net, values)
+        named = checked_or_exit([spec], values=values) if spec is not None else []
         saved = ranks.by_leader(loaded)
-        classes = saved.identity.classes
-        images, taken, _ = open_tested(data, split, classes)
+        run, classes = manifest.run_of(Path(checkpoint)), saved.identity.classes
+        checked = (
+            own_network(run, saved.identity)
+            if spec is None
+            else network_of(named, net, saved.identity, spec)
+        )
+        images, taken, _ = open_tested(images_of(run, data, classes), split, classes)
         network = fitted(
             checked,
             input=Shape(*saved.identity.input),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ctcdsl.cli.inputs import Values, input_shape, values_option
 from ctcdsl.cli.order import Order, asked, repeated
 from ctcdsl.cli.processes import Aside, together
 from ctcdsl.cli.recipe_options import recipe_options
+from ctcdsl.cli.recording import keeping_of, list_images, require_images_of
 from ctcdsl.cli.tuned import Given, named, tuned_training
 from ctcdsl.cli.workbench import (
     Data,
@@ -25,6 +27,8 @@ from ctcdsl.cli.workbench import (
     require_training,
 )
 from ctcdsl.ir import Shape
+from ctcdsl.text import shell
+from ctcdsl.text.plural import plural
 from ctcdsl.training.cadence import Every
 
 if TYPE_CHECKING:
@@ -32,9 +36,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ctcdsl.check import CheckedNetwork
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.training.contents import Image
     from ctcdsl.training.distributed import Ranks
+    from ctcdsl.training.log import Row
     from ctcdsl.training.report import Reporter
-    from ctcdsl.training.session import Keeping
 
 INTERRUPTED = 130
 
@@ -55,6 +61,9 @@ def _every(text: str) -> Every:
 @click.option("--run", "run_folder", metavar="DIR", help="Results go here.  [runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on with the run from its last checkpoint.")
 @click.option("--auto-resume", is_flag=True, help="Go on if there is a checkpoint, else begin.")
+@click.option(
+    "--allow-changed-data", is_flag=True, help="Resume with other images; the run records it."
+)
 @click.option("--repeat", metavar="RUN", help="Do a run again: its spec, recipe, data and seed.")
 @click.option(
     "--checkpoint-every",
@@ -97,6 +106,7 @@ def command(
     run_folder: str | None,
     resume: bool,
     auto_resume: bool,
+    allow_changed_data: bool,
     repeat: str | None,
     every: Every,
     keep: int,
@@ -120,7 +130,8 @@ def command(
     gc.enable()
     with together() as ranks:
         if repeat is not None:
-            order = repeated(Path(repeat), run=run_folder, data=data, device=device)
+            orders = repeated(Path(repeat), run=run_folder, data=data, device=device)
+            _require_images(orders, ranks)
         else:
             order = asked(
                 spec,
@@ -134,9 +145,49 @@ def command(
                 device=device,
                 resume=resume,
                 auto_resume=auto_resume,
+                allow_changed_data=allow_changed_data,
             )
+            orders = (order,)
         fixed = Given(given["precision"], given["compile"]) if tune else None
-        return _train(order, every, keep, tensorboard, fixed, ranks)
+        for number, order in enumerate(orders, start=1):
+            if len(orders) > 1:
+                click.echo(f"part {number} of {len(orders)}: {_part(order)}", err=True)
+            code = _train(order, every, keep, tensorboard, fixed, ranks)
+            if code:
+                return code
+    return 0
+
+
+def _part(order: Order) -> str:
+    """How far one of several sessions trains."""
+    if order.until is None:
+        return "to the end"
+    epochs, steps = order.until
+    return f"to epoch {epochs}" if not steps else f"to epoch {epochs + 1}, step {steps}"
+
+
+def _require_images(orders: Sequence[Order], ranks: Ranks) -> None:
+    """Refuse to repeat a run on other images, before anything is trained."""
+    seen: dict[str | None, tuple[Image, ...]] = {}
+    with _display(ranks) as display:
+        for order in orders:
+            if order.data not in seen:
+                data = open_data(order.data)
+                seen[order.data] = list_images(data, display, order.recipe.workers, ranks)
+            if order.repeats is not None:
+                require_images_of(order, order.repeats, seen[order.data])
+
+
+@contextmanager
+def _display(ranks: Ranks) -> Iterator[Display | None]:
+    """What the process that leads shows."""
+    from ctcdsl.cli.progress import Display
+
+    if not ranks.leads:
+        yield None
+        return
+    with Display() as display:
+        yield display
 
 
 def _train(
@@ -147,14 +198,17 @@ def _train(
     tune: Given | None,
     ranks: Ranks,
 ) -> int:
-    from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
     from ctcdsl.cost.memory import footprint
+    from ctcdsl.training.identity import require_same_classes
     from ctcdsl.training.interrupt import Interrupted
     from ctcdsl.training.loop import train
+    from ctcdsl.training.preflight import require_unused
 
     device = ranks.device(device_named(order.device))
     data = open_data(order.data)
+    if order.resumed is not None and order.resumed.classes is not None:
+        require_same_classes(order.resumed.classes, data.classes, order.run)
     network = fitted(
         order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
@@ -162,10 +216,21 @@ def _train(
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)
-    keeping = _keeping(order, network, data, every, keep, device.type, ranks.share.world)
     try:
         with ExitStack() as open_reporters:
-            display: Reporter = open_reporters.enter_context(Display()) if ranks.leads else Aside()
+            shown = open_reporters.enter_context(_display(ranks))
+            if order.resumed is None:
+                require_unused(order.run)  # before all images are read
+            keeping = keeping_of(
+                order,
+                network,
+                list_images(data, shown, order.recipe.workers, ranks),
+                every=every,
+                keep=keep,
+                device=device.type,
+                processes=ranks.share.world,
+            )
+            display: Reporter = shown or Aside()
             if tensorboard and ranks.leads:
                 display = _with_events(display, order.run, open_reporters)
             outcome = train(
@@ -177,25 +242,37 @@ def _train(
                 run=order.run,
                 identity=identity(network, data.classes),
                 reporter=display,
-                resume=order.resume,
+                resume=order.resumed is not None,
                 device=device,
                 keeping=keeping,
                 footprint=footprint(network, 2 if order.recipe.precision == "bf16" else 4),
                 ranks=ranks,
                 tested_on=data.splits.tested_on,
+                until=order.until,
             )
     except Interrupted as stopped:
         click.echo(str(stopped), err=True)
         return INTERRUPTED
-    last, test = outcome.rows[-1], f"{len(data.splits.test)} {data.splits.tested_on} images"
-    chance = 1 - 1 / len(data.classes)
-    click.echo(
-        f"{network.name}: top-1 error {100 * last.test_top1_error:.1f}% after {last.epoch}"
-        f" epoch{'s' * (last.epoch > 1)}"
-        f" (chance {100 * chance:.1f}%), one view of {test}; the run is {order.run}"
-    )
-    click.echo(f"test it with 10 views: ctcdsl eval {order.file} {order.run}", err=True)
+    if order.until is None:
+        _conclude(order, network, data, outcome.rows[-1])
     return 0
+
+
+def _conclude(order: Order, network: CheckedNetwork, data: Data, last: Row) -> None:
+    """The result, and how to go on."""
+    chance = 1 - 1 / len(data.classes)
+    test = plural(len(data.splits.test), f"{data.splits.tested_on} image")
+    click.echo(
+        f"{network.name}: top-1 error {100 * last.test_top1_error:.1f}% after"
+        f" {plural(last.epoch, 'epoch')} (chance {100 * chance:.1f}%), one view of {test};"
+        f" the run is {order.run}"
+    )
+    if order.resumed is not None and order.resumed.place[0] >= order.recipe.last_epoch:
+        further = shell.command(
+            "train", "--run", order.run, "--resume", "--epochs", str(last.epoch + 1)
+        )
+        click.echo(f"note: it was trained to its end before; further: {further}", err=True)
+    click.echo(f"test it with 10 views: {shell.command('eval', order.run)}", err=True)
 
 
 def _tuned(
@@ -209,7 +286,7 @@ def _tuned(
     """The order in the way that was found to be fastest; a run that goes on keeps its own."""
     from ctcdsl.training.tuning import Way
 
-    if order.resume:
+    if order.resumed is not None:
         way = named(Way.as_in(order.recipe))
         click.echo(f"note: --tune is for runs that begin; the run keeps its own: {way}", err=True)
         return order
@@ -246,53 +323,3 @@ def _introduce(order: Order, network: CheckedNetwork, data: Data) -> None:
             err=True,
         )
     click.echo(f"{network.name} goes to {order.run}", err=True)
-
-
-def _keeping(
-    order: Order,
-    network: CheckedNetwork,
-    data: Data,
-    every: Every,
-    keep: int,
-    device: str,
-    processes: int,
-) -> Keeping:
-    """The run's files: spec and module beside the weights they belong to, and how it began."""
-    import torch
-
-    from ctcdsl.codegen import generate
-    from ctcdsl.ir.unparse import unparse
-    from ctcdsl.training import record as records
-    from ctcdsl.training.session import Keeping
-
-    images = records.Images.of(data.splits.train, data.splits.test, data.splits.tested_on)
-    earlier = order.repeats
-    if earlier is not None:
-        records.require_same_images(earlier, images, order.run)
-        if device == "cpu":  # sums are rounded by how they are split
-            torch.set_num_threads(earlier.threads)
-    elif order.resume and (order.run / records.RECORD).exists():
-        earlier = records.read(order.run)
-    for difference in records.differences(earlier, processes) if earlier else ():
-        click.echo(f"note: {difference}; the last bits may differ", err=True)
-    if order.resume and earlier is not None:
-        record = earlier.continued(order.recipe, processes)
-    else:
-        record = records.Record(
-            network=network.name,
-            data=str(Path(order.data).resolve()) if order.data else None,
-            images=images,
-            recipe=order.recipe.as_dict(),
-            device=device,
-            sessions=(records.this_session(processes),),
-        )
-    return Keeping(
-        every=every,
-        last=keep,
-        files={
-            records.GIVEN: order.given,
-            records.SPEC: unparse(network.network),
-            records.MODULE: generate(network),
-            records.RECORD: record.text(),
-        },
-    )

@@ -88,6 +88,9 @@ CODES = MappingProxyType(
         "CTC621": "a run that another process trains",
         "CTC622": "a batch that does not fit into memory",
         "CTC623": "a run that cannot be repeated",
+        "CTC624": "a run resumed with other images",
+        "CTC625": "images of a run that are not there",
+        "CTC626": "a folder of several runs",
         "CTC641": "a network that cannot be tested densely",
         "CTC631": "too many images that cannot be read",
         "CTC632": "a tar shard that cannot be used",
@@ -108,5 +111,6 @@ CODES = MappingProxyType(
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",
         "CTC915": "classes and splits that are not all there",
+        "CTC918": "a run that continues with other images",
     }
 )

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from ctcdsl import __version__
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 from ctcdsl.text.folders import write_folder
+from ctcdsl.text.plural import plural
+from ctcdsl.text.shell import shown
 from ctcdsl.training import manifest as manifests
 from ctcdsl.training.colour import Statistics
 from ctcdsl.training.identity import ModelIdentity, require_same_identity
@@ -25,6 +27,8 @@ from ctcdsl.training.manifest import STATE, WEIGHTS, Manifest, unusable
 from ctcdsl.training.recipe import Recipe
 
 Warn = Callable[[Diagnostic], None]
+
+_NAMED = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +77,8 @@ class Checkpoint:
     """The optimizer's state_dict."""
     rng: tuple[Tensor, ...]
     """States of torch's generators: the CPU's, then every GPU's."""
+    session: int = 0
+    """The number of the session that wrote it, in the run's record."""
     version: str = __version__
     """The ctcdsl that wrote it."""
     path: Path = Path()
@@ -104,6 +110,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
             "progress": asdict(checkpoint.progress),
             "optimizer": checkpoint.optimizer,
             "rng": checkpoint.rng,
+            "session": checkpoint.session,
         },
         state,
     )
@@ -169,6 +176,7 @@ def _read(folder: Path) -> Checkpoint:
             model=dict(sorted(load_tensors(contents[WEIGHTS]).items())),
             optimizer=state["optimizer"],
             rng=state["rng"],
+            session=int(state["session"]),
             version=manifest.version,
             path=folder,
         )
@@ -217,6 +225,17 @@ def restore_rng(checkpoint: Checkpoint) -> None:
 
 
 def _none(path: Path) -> UserError:
+    if runs := manifests.runs_below(path):
+        more = ", …" if len(runs) > _NAMED else ""
+        return UserError(
+            Diagnostic(
+                code="CTC626",
+                message=f"the folder is not a run, it holds {plural(len(runs), 'run')}",
+                path=str(path),
+                notes=(f"{', '.join(map(str, runs[:_NAMED]))}{more}",),
+                hints=(f"name one of them, as in {shown(runs[0])}",),
+            )
+        )
     if (old := path / "checkpoint.pt").is_file() or (path.is_file() and path.suffix == ".pt"):
         message = "this is a checkpoint of an older ctcdsl, in one file, or none of ctcdsl"
         return unusable(old if path.is_dir() else path, message, "train anew: name a run's folder")

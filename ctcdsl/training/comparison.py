@@ -15,14 +15,13 @@ from typing import Literal
 
 import torch
 
-from ctcdsl.codegen import generate
 from ctcdsl.codegen.load import build_module
 from ctcdsl.cost.memory import footprint
-from ctcdsl.ir.unparse import unparse
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.files import write_whole
+from ctcdsl.text.shell import command
 from ctcdsl.training import checkpoint as checkpoints
-from ctcdsl.training import log, manifest, trouble
+from ctcdsl.training import contents, log, manifest, trouble
 from ctcdsl.training import record as records
 from ctcdsl.training.checkpoint import Checkpoint
 from ctcdsl.training.data import ImageSet
@@ -56,6 +55,8 @@ class Comparison:
     test_set: ImageSet
     tested_on: str
     """The split of `test_set`: of the curves and of the errors."""
+    listed: tuple[contents.Image, ...]
+    """The images of both sets."""
     views: Literal[1, 10]
     device: torch.device
 
@@ -106,7 +107,7 @@ class Comparison:
         Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
         run (see `state_of`).
         """
-        images = records.Images.of(self.train_set, self.test_set, self.tested_on)
+        images = records.Images.of(self.listed)
         states: dict[Trial, State] = {}
         problems: list[Diagnostic] = []
         for trial in self.trials():
@@ -124,6 +125,7 @@ class Comparison:
         Raises `UserError` for any other, and `Interrupted` on Ctrl-C, when the run is saved.
         """
         checked = trial.contestant.checked
+        record = self._record(trial, state)
         try:
             train(
                 build_module(checked),
@@ -136,7 +138,14 @@ class Comparison:
                 reporter=reporter,
                 resume=state is State.STARTED,
                 device=self.device,
-                keeping=Keeping(last=1, files=self._files(trial, state)),
+                keeping=Keeping(
+                    last=1,
+                    files={
+                        records.GIVEN: trial.contestant.given.encode(),
+                        **records.files(checked, record, self.listed),
+                    },
+                    session=len(record.sessions) - 1,
+                ),
                 footprint=footprint(checked, 2 if trial.recipe.precision == "bf16" else 4),
                 tested_on=self.tested_on,
             )
@@ -162,26 +171,20 @@ class Comparison:
             seed=trial.recipe.seed, run=trial.run, rows=saved.rows, top1_error=top1, top5_error=top5
         )
 
-    def _files(self, trial: Trial, state: State) -> dict[str, str]:
-        """What `ctcdsl train` would put beside the weights, too."""
-        checked = trial.contestant.checked
-        if state is State.STARTED:
-            record = records.read(trial.run).continued(trial.recipe)
-        else:
-            record = records.Record(
-                network=checked.name,
-                data=str(Path(self.data).resolve()) if self.data else None,
-                images=records.Images.of(self.train_set, self.test_set, self.tested_on),
-                recipe=trial.recipe.as_dict(),
-                device=self.device.type,
-                sessions=(records.this_session(),),
-            )
-        return {
-            records.GIVEN: trial.contestant.given,
-            records.SPEC: unparse(checked.network),
-            records.MODULE: generate(checked),
-            records.RECORD: record.text(),
-        }
+    def _record(self, trial: Trial, state: State) -> records.Record:
+        """What `ctcdsl train` would record, too."""
+        saved = checkpoints.load(trial.run) if state is State.STARTED else None
+        session = records.this_session(
+            recipe=trial.recipe,
+            data=self.data,
+            images=records.Images.of(self.listed),
+            device=self.device.type,
+            parent=saved.session if saved else None,
+            place=saved.progress.place if saved else (0, 0),
+        )
+        if saved is not None:
+            return records.read(trial.run).continued(session)
+        return records.Record(network=trial.contestant.name, sessions=(session,))
 
     def _test(self, trial: Trial, saved: Checkpoint, reporter: Reporter) -> tuple[float, float]:
         checked = trial.contestant.checked
@@ -211,8 +214,9 @@ class Comparison:
         return counts.top1_error, counts.top5_error
 
     def _no_memory(self, trial: Trial) -> UserError:
-        batch, file = trial.recipe.batch, trial.contestant.file
-        hint = f"test it alone: ctcdsl eval {file} {trial.run} --batch {max(1, batch // 2)}"
+        batch = trial.recipe.batch
+        alone = command("eval", trial.run, "--batch", str(max(1, batch // 2)))
+        hint = f"test it alone: {alone}"
         return trouble.out_of_memory_in_test(batch, self.device, hint)
 
     def _namesakes(self) -> Iterator[Diagnostic]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 from ctcdsl.training.data import difference
 
 
@@ -49,33 +50,37 @@ def require_same_identity(found: ModelIdentity, expected: ModelIdentity, path: P
                 ),
                 path=str(path),
                 notes=(_first_difference(found.spec, expected.spec),),
-                hints=("take the spec it was trained with, or another run folder",),
+                hints=("leave out the spec: the run has its own; or name another run",),
             )
         )
     if found.classes != expected.classes:
-        problems.append(
-            Diagnostic(
-                code="CTC607",
-                message=(
-                    f"the checkpoint knows {_count(found)}, the data has {_count(expected)}"
-                    + (", and not the same ones" * (len(found.classes) == len(expected.classes)))
-                ),
-                path=str(path),
-                notes=difference(found.classes, expected.classes, "the checkpoint", "the data"),
-                hints=("take the data it was trained on, or train anew on this data",),
-            )
-        )
+        problems.append(_other_classes(found.classes, expected.classes, path))
     if problems:
         raise UserError(*problems)
 
 
+def require_same_classes(found: tuple[str, ...], expected: tuple[str, ...], path: Path) -> None:
+    """Raise `UserError` CTC607 unless the run at `path` has the `expected` classes of the data."""
+    if found != expected:
+        raise UserError(_other_classes(found, expected, path))
+
+
+def _other_classes(found: tuple[str, ...], expected: tuple[str, ...], path: Path) -> Diagnostic:
+    return Diagnostic(
+        code="CTC607",
+        message=(
+            f"the checkpoint knows {plural(len(found), 'class')},"
+            f" the data has {plural(len(expected), 'class')}"
+            + (", and not the same ones" if len(found) == len(expected) else "")
+        ),
+        path=str(path),
+        notes=difference(found, expected, "the checkpoint", "the data"),
+        hints=("take the data it was trained on, or train again on this data",),
+    )
+
+
 def _short(identity: ModelIdentity) -> str:
     return f"{identity.name} ({identity.digest[:12]})"
-
-
-def _count(identity: ModelIdentity) -> str:
-    count = len(identity.classes)
-    return f"{count} class{'es' * (count != 1)}"
 
 
 def _first_difference(found: str, expected: str) -> str:

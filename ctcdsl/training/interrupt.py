@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from ctcdsl.text.shell import command
+
 _SAME_SECONDS = 1.0
 
 
@@ -27,7 +29,8 @@ class Interrupted(Exception):
         if saved is None:
             text = "interrupted before the first step; nothing was changed"
         else:
-            text = f"interrupted; saved at {saved}, in {run}: --resume goes on from there"
+            again = command("train", "--run", run, "--resume")
+            text = f"interrupted; saved at {saved}; to resume: {again}"
         super().__init__(text)
 
 

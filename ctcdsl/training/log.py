@@ -59,7 +59,7 @@ def read(run: Path) -> tuple[Row, ...]:
     path = run / JSONL
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise _damaged(path, f"cannot read the log: {error}") from None

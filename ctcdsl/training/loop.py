@@ -60,6 +60,7 @@ def train(
     footprint: Footprint | None = None,
     ranks: Ranks = ALONE,
     tested_on: str = "test",
+    until: tuple[int, int] | None = None,
 ) -> Outcome:
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
@@ -68,6 +69,7 @@ def train(
     measured on the training set unless given. The initial weights are saved before the first
     step, so that a folder which cannot be written shows at once. With `resume` everything comes
     from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
+    `until` ends it earlier, at a place that is saved: epochs done and steps of the next one.
     `footprint` lets a lack of memory name the batch that would fit; `tested_on` is the
     name of the split `test_set`.
 
@@ -122,7 +124,7 @@ def train(
         with session:
             try:
                 session.enter(train_set, statistics, resume)
-                return loop.finish()
+                return loop.finish(until)
             except Gone:
                 if not stop.asked:  # else all were asked, and one was faster
                     raise
@@ -149,8 +151,8 @@ class _Loop:
     device: torch.device
     footprint: Footprint | None
 
-    def finish(self) -> Outcome:
-        """Train, test, log and save all that is left."""
+    def finish(self, until: tuple[int, int] | None = None) -> Outcome:
+        """Train, test, log and save all that is left, or what is left up to `until`."""
         session, recipe = self.session, self.session.recipe
         session.reporter.started(
             Plan(
@@ -169,7 +171,12 @@ class _Loop:
         warning = trouble.may_not_fit(recipe, self.footprint, self.device, world)
         if warning is not None:
             session.reporter.warned(warning)
-        while session.progress.epoch < recipe.last_epoch:
+        epochs, steps = until or (recipe.last_epoch, 0)
+        while session.progress.epoch < epochs or session.progress.step < steps:
+            if session.progress.epoch == epochs:
+                self.steps.finish_epoch(steps)
+                session.save()
+                break
             self.steps.finish_epoch()
             row = self._row(self._test())
             with session.stop.held():
@@ -209,8 +216,8 @@ class _Loop:
         epoch = progress.epoch + 1
         return log.Row(
             epoch=epoch,
-            steps=epoch * self.steps.in_epoch,
-            images=epoch * images,
+            steps=sum(row.steps for row in progress.rows[-1:]) + self.steps.in_epoch,
+            images=sum(row.images for row in progress.rows[-1:]) + images,
             learning_rate=self.session.recipe.schedule.rate(epoch),
             train_loss=progress.loss / images,
             train_top1_error=progress.mistaken / images,

@@ -69,6 +69,12 @@ def numbers(run: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
+def runs_below(folder: Path) -> list[Path]:
+    """The runs one or two folders below `folder`, as `ctcdsl compare` leaves them."""
+    found = [*folder.glob(f"*/{FOLDER}"), *folder.glob(f"*/*/{FOLDER}")]
+    return sorted(path.parent for path in found if numbers(path.parent))
+
+
 def is_checkpoint(path: Path) -> bool:
     """Whether `path` is a checkpoint's own folder rather than a run's."""
     return (path / MANIFEST).exists() or (path / WEIGHTS).exists()

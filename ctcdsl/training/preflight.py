@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
+from ctcdsl.text.plural import plural
+from ctcdsl.text.shell import command
 from ctcdsl.training import log
 from ctcdsl.training import manifest as manifests
 from ctcdsl.training.augment import Crop
@@ -47,7 +49,7 @@ def require_fit(
 def claim(run: Path) -> None:
     """Make the folder `run` for a training that begins.
 
-    Raises `UserError`: CTC608 where it cannot be made, CTC614 where it holds an earlier training.
+    Raises `UserError`: CTC608 where it cannot be made, CTC614 as `require_unused`.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -60,13 +62,19 @@ def claim(run: Path) -> None:
                 hints=("give permission there, or choose another folder",),
             )
         ) from None
+    require_unused(run)
+
+
+def require_unused(run: Path) -> None:
+    """Raise `UserError` CTC614 where the folder `run` holds an earlier training."""
     if (held := _held(run)) is not None:
+        resume = command("train", "--run", run, "--resume")
         raise UserError(
             Diagnostic(
                 code="CTC614",
                 message=f"the folder holds a run of {held}",
                 path=str(run),
-                hints=("go on with it by --resume, or choose another folder",),
+                hints=(f"resume it: {resume}", "or choose another folder with --run"),
             )
         )
 
@@ -74,12 +82,12 @@ def claim(run: Path) -> None:
 def _held(run: Path) -> str | None:
     """How far an earlier training in `run` is; None where it did nothing that could be lost."""
     if rows := log.read(run):
-        return f"{len(rows)} epoch{'s' * (len(rows) > 1)}"
+        return plural(len(rows), "epoch")
     for number in reversed(manifests.numbers(run)):
         with suppress(UserError):  # a damaged one holds nothing
             saved = manifests.read(run / manifests.FOLDER / manifests.folder_name(number))
             if (saved.epoch, saved.step) > (0, 0):
-                return f"{saved.epoch} epochs and {saved.step} steps"
+                return f"{plural(saved.epoch, 'epoch')} and {plural(saved.step, 'step')}"
     return None
 
 

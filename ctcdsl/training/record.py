@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +17,12 @@ from typing import Any, Self
 import torch
 
 from ctcdsl import __version__
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.codegen import generate
+from ctcdsl.ir.unparse import unparse
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.data import ImageSet
+from ctcdsl.training import contents
+from ctcdsl.training.contents import Image, digest
 from ctcdsl.training.recipe import Recipe
 
 RECORD, SPEC, GIVEN, MODULE = "run.json", "spec.ctc", "given.ctc", "model.py"
@@ -36,19 +39,51 @@ class Images:
     training: int
     test: int
     digest: str
-    """SHA-256 of names and labels in their order: the same for the same files at another path."""
+    """SHA-256 of names, classes and contents in their order (see `contents`)."""
     tested_on: str = "test"
     """The split that the network was tested on after each epoch: val, or test without it."""
 
     @classmethod
-    def of(cls, train: ImageSet, test: ImageSet, tested_on: str = "test") -> Self:
-        """Those of both sets, of which the second is the split `tested_on`."""
-        sums = hashlib.sha256()
-        for images in (train, test):
-            for index in range(len(images)):
-                sums.update(f"{images.label(index)} {images.name(index)}\n".encode())
+    def of(cls, images: Sequence[Image]) -> Self:
+        """Those of a list of both sets."""
+        tested = [image.split for image in images if image.split != "train"]
         return cls(
-            training=len(train), test=len(test), digest=sums.hexdigest(), tested_on=tested_on
+            training=len(images) - len(tested),
+            test=len(tested),
+            digest=digest(images),
+            tested_on=tested[0] if tested else "test",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInfo:
+    """A start of a run, or a resume: what was trained, how, and from where on."""
+
+    parent: int | None
+    """The session whose checkpoint this one began from, by its number; None for the first."""
+    place: tuple[int, int]
+    """Epochs done and steps of the next one, in that checkpoint."""
+    recipe: dict[str, Any]
+    data: str | None
+    """The absolute path of the images; None for the embedded photographs."""
+    images: Images
+    device: str
+    began: str
+    command: str
+    folder: str
+    versions: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def threads(self) -> int:
+        """How many threads computed: sums are rounded differently with another number."""
+        return int(self.environment["threads"])
+
+    def computes_as(self, other: SessionInfo) -> bool:
+        """Whether `other`, going on after this, computes as this one would have."""
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("recipe", "data", "images", "device", "threads")
         )
 
 
@@ -57,27 +92,43 @@ class Record:
     """How a run came to be."""
 
     network: str
-    data: str | None
-    """The absolute path of the images; None for the embedded photographs."""
-    images: Images
-    recipe: dict[str, Any]
-    device: str
-    sessions: tuple[dict[str, Any], ...]
-    """Each start and each resume: command, versions, environment."""
-
-    def text(self) -> str:
-        """The record as a file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    def continued(self, recipe: Recipe, processes: int = 1) -> Self:
-        """The record of the run that so many processes, this one among them, go on with."""
-        sessions = (*self.sessions, this_session(processes))
-        return replace(self, recipe=recipe.as_dict(), sessions=sessions)
+    sessions: tuple[SessionInfo, ...]
 
     @property
-    def threads(self) -> int:
-        """How many threads computed: sums are rounded differently with another number."""
-        return int(self.sessions[0]["environment"]["threads"])
+    def last(self) -> SessionInfo:
+        """The last session: recipe and images of the run as it is."""
+        return self.sessions[-1]
+
+    def text(self) -> str:
+        """The record as a file; recipe and images of the last session stand above all sessions."""
+        last = asdict(self.last)
+        values = {
+            "network": self.network,
+            **{name: last[name] for name in ("data", "images", "recipe", "device")},
+            "sessions": [asdict(session) for session in self.sessions],
+        }
+        return json.dumps(values, indent=2) + "\n"
+
+    def continued(self, session: SessionInfo) -> Self:
+        """The record with one session more."""
+        return replace(self, sessions=(*self.sessions, session))
+
+    def lineage(self) -> tuple[tuple[SessionInfo, tuple[int, int] | None], ...]:
+        """The sessions that the run is made of, each with the place where the next one took over.
+
+        What a session trained after that place was lost, or is not part of the run. Sessions that
+        compute alike are one. None stands for the end of the training.
+        """
+        found: list[tuple[SessionInfo, tuple[int, int] | None]] = []
+        number: int | None = len(self.sessions) - 1
+        until: tuple[int, int] | None = None
+        while number is not None:
+            session = self.sessions[number]
+            if found and session.computes_as(found[0][0]):
+                until = found.pop(0)[1]
+            found.insert(0, (session, until))
+            until, number = session.place, session.parent
+        return tuple(found)
 
 
 def read(run: Path) -> Record:
@@ -85,65 +136,85 @@ def read(run: Path) -> Record:
     path = run / RECORD
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        images, sessions = Images(**values.pop("images")), tuple(values.pop("sessions"))
-        record = Record(images=images, sessions=sessions, **values)
-        Recipe.from_dict(record.recipe)
-        if record.threads < 1:
+        sessions = tuple(map(_session, values["sessions"]))
+        record = Record(network=values["network"], sessions=sessions)
+        for number, session in enumerate(sessions):
+            Recipe.from_dict(session.recipe)
+            if session.threads < 1 or not -1 < (session.parent or 0) < max(number, 1):
+                raise ValueError
+        if not sessions:
             raise ValueError
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise _unrepeatable(path, f"cannot read the run's record: {reason}") from None
-    except (ValueError, TypeError, KeyError, LookupError, AttributeError):
-        raise _unrepeatable(path, "the run's record is damaged") from None
+        raise unrepeatable(path, f"cannot read the run's record: {reason}") from None
+    except (ValueError, TypeError, KeyError, LookupError, AttributeError, UserError):
+        raise unrepeatable(path, "the run's record is damaged") from None
     return record
 
 
 def tested_on(run: Path) -> str:
     """The split that the run was tested on after each epoch, as far as its folder says."""
     try:
-        return read(run).images.tested_on
+        return read(run).last.images.tested_on
     except UserError:
         return "test"
 
 
-def require_same_images(record: Record, images: Images, run: Path) -> None:
-    """Raise `UserError` CTC623 unless the images are those of the run."""
-    if images != record.images:
-        before, now = record.images, images
-        raise UserError(
-            Diagnostic(
-                code="CTC623",
-                message="the images are not those of the run",
-                path=str(run),
-                notes=(
-                    f"then {before.training} train and {before.test} {before.tested_on} images,"
-                    f" now {now.training} and {now.test} {now.tested_on}"
-                    + ("; names or labels differ" * (before.training == now.training)),
-                ),
-                hints=("name the folder that has them with --data",),
-            )
-        )
+def files(network: CheckedNetwork, record: Record, images: Sequence[Image]) -> dict[str, bytes]:
+    """What a run's folder has beside its weights: spec, module, record, list of images."""
+    return {
+        SPEC: unparse(network.network).encode(),
+        MODULE: generate(network).encode(),
+        RECORD: record.text().encode(),
+        contents.FILE: contents.as_bytes(images),
+    }
 
 
-def differences(record: Record, processes: int = 1) -> tuple[str, ...]:
-    """What is not as it was when the run began, and may change the last bits of its numbers.
+def _session(values: dict[str, Any]) -> SessionInfo:
+    images, (epoch, step) = Images(**values.pop("images")), values.pop("place")
+    return SessionInfo(images=images, place=(int(epoch), int(step)), **values)
+
+
+def differences(session: SessionInfo, processes: int = 1) -> tuple[str, ...]:
+    """What is not as it was in an earlier session, and may change the last bits of its numbers.
 
     Of several processes dropout draws other masks. What the record does not know is no difference.
     """
-    now, before = this_session(processes), record.sessions[0]
+    now = _here(processes)
     return tuple(
-        f"{name}: {before[group][name]} then, {value} now"
-        for group, names in (
-            ("versions", _PACKAGES),
-            ("environment", ("processor", "gpus", "threads", "processes")),
+        f"{name}: {before[name]} then, {value} now"
+        for group, before, names in (
+            ("versions", session.versions, _PACKAGES),
+            ("environment", session.environment, ("processor", "gpus", "threads", "processes")),
         )
         for name, value in now[group].items()
-        if name in names and before[group].get(name, value) != value
+        if name in names and before.get(name, value) != value
     )
 
 
-def this_session(processes: int = 1) -> dict[str, Any]:
-    """Command, versions and environment of this process, one of so many."""
+def this_session(
+    *,
+    recipe: Recipe,
+    data: str | None,
+    images: Images,
+    device: str,
+    parent: int | None = None,
+    place: tuple[int, int] = (0, 0),
+    processes: int = 1,
+) -> SessionInfo:
+    """The session of this process, one of so many, with its command, versions and environment."""
+    return SessionInfo(
+        parent=parent,
+        place=place,
+        recipe=recipe.as_dict(),
+        data=os.path.abspath(data) if data is not None else None,
+        images=images,
+        device=device,
+        **_here(processes),
+    )
+
+
+def _here(processes: int) -> dict[str, Any]:
     return {
         "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": shlex.join(sys.argv),
@@ -192,6 +263,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _unrepeatable(path: Path, message: str) -> UserError:
+def unrepeatable(path: Path, message: str) -> UserError:
+    """CTC623: the record at `path` is not enough."""
     hint = f"name the folder of a run of `ctcdsl train`, which has a {RECORD}"
     return UserError(Diagnostic(code="CTC623", message=message, path=str(path), hints=(hint,)))

@@ -39,8 +39,12 @@ class Keeping:
     """When to save inside an epoch; at its end a checkpoint is always written."""
     last: int = 3
     """How many checkpoints stay, besides the best."""
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Texts for the run's folder: its spec, its module, how it was started."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """For the run's folder: its spec, its module, how it was started."""
+    session: int = 0
+    """The number of this session in the run's record."""
+    new_images: bool = False
+    """Whether a resumed run continues with other images: an epoch that was begun starts again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +161,10 @@ class Session:
         self.shelf.sweep()
         self._write_files()
         log.write(self.run, self.progress.rows)
+        if self.keeping.new_images and self.progress.step:
+            # Its steps and sums are of the other images.
+            self.progress = Progress(epoch=self.progress.epoch, rows=self.progress.rows)
+            self.save()
 
     def save(self) -> None:
         """Write a checkpoint, unless there is one of this very step; only the leader does.
@@ -179,6 +187,7 @@ class Session:
             model=self.model.state_dict(),
             optimizer=self.descent.optimizer.state_dict(),
             rng=checkpoints.rng_states(),
+            session=self.keeping.session,
         )
         self._note_saved(self.shelf.add(checkpoint))
 
@@ -208,5 +217,5 @@ class Session:
         self._cadence.saved()
 
     def _write_files(self) -> None:
-        for name, text in self.keeping.files.items():
-            write_whole(self.run / name, text.encode())
+        for name, content in self.keeping.files.items():
+            write_whole(self.run / name, content)

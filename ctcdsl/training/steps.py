@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -57,8 +58,8 @@ class Steps:
         """Steps that an epoch has."""
         return steps(len(self.images), self.session.recipe.batch)
 
-    def finish_epoch(self) -> None:
-        """Take the steps that are left of the epoch.
+    def finish_epoch(self, until: int | None = None) -> None:
+        """Take the steps that are left of the epoch, or those up to step `until`.
 
         Raises `UserError` as `loop.train`, `AllStop` where a process wants all to stop.
         """
@@ -75,6 +76,8 @@ class Steps:
             pin=self.device.type == "cuda",
             replaced=session.reporter.replaced,
         )
+        if until is not None:
+            batches = islice(batches, until - progress.step)
         for batch in on_device(batches, self.device):
             self.pace.got_batch()
             with session.stop.held():

@@ -91,7 +91,7 @@ def state_of(trial: Trial, images: records.Images) -> State:
         raise UserError(*(each._replace(code="CTC652") for each in error.diagnostics)) from None
     if changed := _changed(saved.recipe, trial.recipe):
         raise _other(trial, "a run by another recipe", changed)
-    before = records.read(trial.run).images
+    before = records.read(trial.run).last.images
     if before != images:
         then, now = asdict(before), asdict(images)
         notes = tuple(f"{name}: {then[name]} then, {now[name]} now" for name in then)

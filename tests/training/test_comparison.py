@@ -225,7 +225,7 @@ def test_a_test_without_memory_fails_alone(
     assert code == 1
     assert "Deep, seed 1, failed: out of memory in the test, with 7 views at once" in out
     assert "Shallow, seed" not in out
-    assert "ctcdsl eval deep.ctc compare/Deep/seed1 --batch 3" in err
+    assert "ctcdsl eval compare/Deep/seed1 --batch 3" in err
     assert ctcdsl(*compare())[0] == 0, "nothing is trained again"
 
 

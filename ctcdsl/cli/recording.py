@@ -1,0 +1,186 @@
+"""What a training leaves in its run's folder beside weights, and whether its images are right."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ctcdsl.check import CheckedNetwork
+from ctcdsl.cli.order import Order, Resumed
+from ctcdsl.cli.report import show
+from ctcdsl.cli.workbench import Data
+from ctcdsl.text import Diagnostic, Severity, UserError
+
+if TYPE_CHECKING:
+    from ctcdsl.cli.progress import Display
+    from ctcdsl.training.cadence import Every
+    from ctcdsl.training.contents import Image
+    from ctcdsl.training.distributed import Ranks
+    from ctcdsl.training.record import Images, Record, SessionInfo
+    from ctcdsl.training.session import Keeping
+
+
+def list_images(
+    data: Data, display: Display | None, workers: int | None, ranks: Ranks
+) -> tuple[Image, ...]:
+    """The images with their contents; `display` shows how far reading them is."""
+    from ctcdsl.training import contents
+
+    def progress(done: int, total: int) -> None:
+        if display is not None:
+            display.working("reading images", done * ranks.share.world, total * ranks.share.world)
+
+    threads = max(1, (os.cpu_count() or 1) // ranks.share.world) if workers is None else workers
+    return contents.list_images(
+        data.splits.train,
+        data.splits.test,
+        tested_on=data.splits.tested_on,
+        threads=threads,
+        progress=progress,
+        ranks=ranks,
+    )
+
+
+def require_images_of(order: Order, session: SessionInfo, images: tuple[Image, ...]) -> None:
+    """Refuse to repeat a session on other images.
+
+    Raises:
+        UserError: CTC623.
+    """
+    from ctcdsl.training.record import Images
+
+    now = Images.of(images)
+    if now != session.images:
+        raise UserError(
+            Diagnostic(
+                code="CTC623",
+                message="the images are not those of the run",
+                path=order.data,
+                notes=_changes(session, now, None, images),
+                hints=("name the folder that has them with --data",),
+            )
+        )
+
+
+def keeping_of(
+    order: Order,
+    network: CheckedNetwork,
+    images: tuple[Image, ...],
+    *,
+    every: Every,
+    keep: int,
+    device: str,
+    processes: int,
+) -> Keeping:
+    """The run's files: spec, module, images and record beside the weights they belong to.
+
+    Raises:
+        UserError: CTC624 where a run would be resumed with other images; CTC623 where its record
+            is damaged.
+    """
+    import torch
+
+    from ctcdsl.training import record as records
+    from ctcdsl.training.session import Keeping
+
+    seen = records.Images.of(images)
+    record = _record(order)
+    resumed = order.resumed
+    before = order.repeats
+    if before is not None and device == "cpu":  # sums are rounded by how they are split
+        torch.set_num_threads(before.threads)
+    new_images = False
+    if record is not None and resumed is not None:
+        parent = record.sessions[min(resumed.session, len(record.sessions) - 1)]
+        before = before or parent
+        new_images = seen != parent.images
+        if new_images:
+            _require_allowed(order, resumed, parent, seen, images)
+    for difference in records.differences(before, processes) if before else ():
+        click.echo(f"note: {difference}; the last bits may differ", err=True)
+    session = records.this_session(
+        recipe=order.recipe,
+        data=order.data,
+        images=seen,
+        device=device,
+        parent=resumed.session if resumed and record else None,
+        place=resumed.place if resumed else (0, 0),
+        processes=processes,
+    )
+    if record is None:
+        record = records.Record(network=network.name, sessions=(session,))
+    elif resumed is None or resumed.place[0] < order.recipe.last_epoch:
+        record = record.continued(session)
+    given = {records.GIVEN: order.given.encode()} if order.given is not None else {}
+    return Keeping(
+        every=every,
+        last=keep,
+        files={**given, **records.files(network, record, images)},
+        session=len(record.sessions) - 1,
+        new_images=new_images,
+    )
+
+
+def _record(order: Order) -> Record | None:
+    """What is recorded of a run that is resumed; None where it begins, or has no record."""
+    from ctcdsl.training import record as records
+
+    if order.resumed is None or not (order.run / records.RECORD).exists():
+        return None
+    return records.read(order.run)
+
+
+def _require_allowed(
+    order: Order,
+    resumed: Resumed,
+    parent: SessionInfo,
+    now: Images,
+    images: tuple[Image, ...],
+) -> None:
+    """Refuse other images, or note them where the user allows them.
+
+    Raises:
+        UserError: CTC624.
+    """
+    from ctcdsl.training import contents
+
+    notes = _changes(parent, now, contents.read(order.run), images)
+    found = Diagnostic(
+        code="CTC624",
+        message="the images are not those that the run was trained on",
+        path=str(order.run),
+        notes=notes,
+        hints=(
+            "name the folder that has them with --data, or go on with these by"
+            " --allow-changed-data, which is recorded",
+        ),
+    )
+    if not order.allow_changed_data:
+        raise UserError(found)
+    if order.repeats is None:
+        again = "; the epoch that was begun starts again" if resumed.place[1] else ""
+        message = f"the run continues with other images{again}"
+        show([found._replace(code="CTC918", message=message, hints=(), severity=Severity.NOTE)])
+
+
+def _changes(
+    session: SessionInfo,
+    now: Images,
+    before: tuple[Image, ...] | None,
+    images: tuple[Image, ...],
+) -> tuple[str, ...]:
+    """What became of the images: numbers, and names where the run has a list of them."""
+    from ctcdsl.training import contents
+
+    then = session.images
+    notes = [
+        f"then {then.training} train and {then.test} {then.tested_on} images,"
+        f" now {now.training} and {now.test} {now.tested_on}"
+    ]
+    if before is not None and type(then).of(before) == then:
+        notes += contents.differences(before, images)
+    elif (then.training, then.test) == (now.training, now.test):
+        notes.append("names, classes or contents differ")
+    return tuple(notes)
