@@ -1,0 +1,60 @@
+"""What knowing images by their contents costs, beside reading them to train on them.
+
+`python benchmarks/knowing_images.py FOLDER [THREADS]`: FOLDER is what `--data` takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ctcdsl.training.augment import scaled_image
+from ctcdsl.training.chosen_split import open_splits
+from ctcdsl.training.contents import as_bytes, digest, list_images
+from ctcdsl.training.data import ImageSet
+from ctcdsl.training.threads import done_ahead
+
+
+class _Decoding:
+    """Some images that are decoded and scaled as training does."""
+
+    def __init__(self, images: ImageSet, numbers: range) -> None:
+        self.parts = [lambda at=at: scaled_image(images, at, 256) for at in numbers]
+
+
+def _decoded(images: ImageSet, threads: int) -> None:
+    works: Iterator[_Decoding] = (
+        _Decoding(images, range(start, min(start + 64, len(images))))
+        for start in range(0, len(images), 64)
+    )
+    for _ in done_ahead(works, threads=threads, depth=4):
+        pass
+
+
+def main() -> None:
+    """Measure, and print a line for each."""
+    splits = open_splits(Path(sys.argv[1]))
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else os.cpu_count() or 1
+    images = len(splits.train) + len(splits.test)
+    for title in ("contents, first time", "contents, files cached"):
+        began = time.perf_counter()
+        found = list_images(splits.train, splits.test, threads=threads)
+        print(f"{title}: {images / (time.perf_counter() - began):,.0f} images/s, {threads} threads")
+    began = time.perf_counter()
+    digest(found)
+    size = len(as_bytes(found))
+    seconds = time.perf_counter() - began
+    print(
+        f"digest and list: {1e6 * seconds / images:.1f} µs and {size / images:.0f} bytes an image"
+    )
+    began = time.perf_counter()
+    _decoded(splits.train, threads)
+    speed = len(splits.train) / (time.perf_counter() - began)
+    print(f"decoding and scaling, as an epoch does: {speed:,.0f} images/s, {threads} threads")
+
+
+if __name__ == "__main__":
+    main()
