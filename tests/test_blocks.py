@@ -119,6 +119,48 @@ def test_c_is_read_anew_in_each_repetition() -> None:
     assert widths == [8, 16, 32, 64]
 
 
+def test_c_outside_of_brackets_is_what_enters_the_layer() -> None:
+    row = "(3,8) (3,2c)x3 { (1,c) (1,2c) } (1,c/2)+(3,c/2) se(c/4) [ (3,c/2) (3,c) ]x(c/16)"
+    same = "(3,8) (3,16) (3,32) (3,64) (1,64) (1,128) (1,64) (3,32) se(8) [ (3,16) (3,32) ]x2"
+    assert network(row).network == network(same).network
+    in_head = "net N\ninput 3x32x32\n(3,6) (3,c,g2,bias)\nhead: spp(2,1) fc(c) drop(0.5) fc(c/3) fc"
+    assert one(in_head).network == one(in_head.replace("(c)", "(30)").replace("c/3", "10")).network
+    widths = one("def two(n) = (3,n) (3,c)\ninput 3x9x9\n(3,4) two(2c)x2\nhead: none")
+    assert [f for _, f, _, _ in convs(widths)] == [4, 8, 4, 8, 4]
+
+
+@pytest.mark.parametrize(
+    ("row", "same"),
+    [
+        ("(3,8) (3,16)x0 (3,c)", "(3,8) (3,8)"),
+        ("(3,8)x2x0 (3,8)", "(3,8)"),
+        ("3/2x0 (3,8)/2x0 gelu x0 (3,8)", "(3,8)"),
+        ("(3,8) { (3,8)x0 | (1,4) }", "(3,8) { id | (1,4) }"),
+        ("(3,8) [ (3,8) (3,8) | (1,8)x0? ]", "(3,8) [ (3,8) (3,8) | id? ]"),
+        ("(3,8) [ (3,8)x0 { (3,8)x0 } ]", "(3,8) [ id ]"),
+        ("(3,8) { (3,8)x0 (1,8)x0 }x3 (3,4)", "(3,8) (3,4)"),
+        ("(3,8) { (3,8)x0 | (1,8)x0 }x0", "(3,8)"),
+        ("a: (3,8)\nb: (3,8)x0\nc: (3,4)", "a: (3,8)\nc: (3,4)"),
+        ("(3,8) 2/2x0 (3,8) 2/2 (3,4)x0", "(3,8) (3,8) 2/2"),
+    ],
+)
+def test_zero_times_is_nothing(row: str, same: str) -> None:
+    assert network(row).network == network(same).network
+
+
+def test_a_network_whose_depths_are_zero() -> None:
+    text = (
+        "let d = 0\nlet w = 0\ndef body(n,k) = [ (3,n)x(d) (k,n) ]x(d+1)\nnet N\ninput 3x16x16\n"
+        "a: (3,8) (0,w)x(d) se(w/d)x(d)\nb: (w,w)x(d)\nc: body(8,3)\nhead: gap fc(w)x(d) fc"
+    )
+    checked = one(text)
+    lines = unparse(checked.network).splitlines()[4:]
+    assert lines == ["a:    (3,8)", "c:    [ (3,8) ]", "head: gap fc"]
+    assert one(unparse(checked.network)).network == checked.network
+    assert codes("(3,8)x0 3/2x0") == ["CTC303"]
+    assert codes("(3,8)x0/2 (3,8)") == codes("{ (3,8)x0 }/2 (3,8)") == ["CTC302"]
+
+
 # -------------------------------------------------------------- definitions
 
 
@@ -127,11 +169,11 @@ def test_definitions_parameters_and_expressions() -> None:
         "let w = 8\nlet twice = 2*w\ndef ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\n"
         "net N\nstyle conv-bn-relu\ninput 3x32x32\n(3,w) ir(3,twice) ir(c/4+1,twice)\nhead: none"
     )
-    report = check(text)
-    assert [d.code for d in report.errors] == ["CTC113"]  # `c` stands outside of the def
-    checked = one(text.replace("c/4+1", "twice/4+1"))
+    checked = one(text)
     assert [f for _, f, _, _ in convs(checked)] == [8, 24, 24, 16, 80, 80, 16]
     assert [p.name for p in checked.nodes][1:] == ["stage1.ir1", "stage1.ir2"]
+    inside = check(text.replace("let w = 8", "let w = 8*c"))  # a `let` belongs to no layer
+    assert [d.code for d in inside.errors] == ["CTC113"]
 
 
 def test_a_let_is_overridden() -> None:

@@ -24,13 +24,15 @@ class Scope(NamedTuple):
     """What names mean in a place.
 
     `values` are those of `let`s and parameters; None for one whose own value is wrong.
-    `channels` enter the innermost brackets, braces or `def` (`c`); None outside of all,
-    and where an earlier mistake leaves them unknown (`lost`).
+    `channels` enter the innermost brackets, braces or `def` (`c`); outside of all they are
+    those that enter `each` layer. None in a `let`, and where an earlier mistake leaves them
+    unknown (`lost`).
     """
 
     values: Mapping[str, float | None]
     channels: int | None = None
     lost: bool = False
+    each: bool = False
 
 
 class _Wrong(Exception):
@@ -101,10 +103,9 @@ class Expressions:
             if not scope.lost:
                 self._problems.error(
                     "CTC113",
-                    "`c` is the channels that enter brackets, braces or a `def`, and none stand"
-                    " around it",
+                    "`c` is the channels that enter a layer, and a `let` belongs to none",
                     span,
-                    hint="write the number, or put the layers into a `def`",
+                    hint="write a number here, and `c` in the layers: `(1,4c)`",
                 )
             raise _Wrong
         if name in scope.values:

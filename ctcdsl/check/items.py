@@ -17,6 +17,7 @@ from ctcdsl.ir import (
     Branch,
     Call,
     GlobalPool,
+    Identity,
     Join,
     Linear,
     Node,
@@ -59,7 +60,7 @@ class Items:
 
         They are None, unknown, behind a mistake.
         """
-        return self._sequence(items, channels, Scope(self._values, lost=channels is None))
+        return self._sequence(items, channels, Scope(self._values, each=True))
 
     def _sequence(
         self, items: Sequence[n.Item], channels: int | None, scope: Scope
@@ -89,6 +90,8 @@ class Items:
         self, item: n.Item, upto: int, channels: int | None, scope: Scope
     ) -> tuple[list[Node], int | None]:
         """Read an item with the first `upto` of its postfixes."""
+        if scope.each:
+            scope = scope._replace(channels=channels, lost=channels is None)
         if upto == 0:
             return self._primary(item, channels, scope)
         postfix = item.postfixes[upto - 1]
@@ -112,15 +115,17 @@ class Items:
             pool = stride and self._windows.pool(item.primary, stride, span, scope)
             return ([pool], channels) if pool else ([], None)
         nodes, after = self._item(item, upto - 1, channels, scope)
-        if stride is None or not nodes:
+        if stride is None or (not nodes and after is None):
             return [], None
         try:
             return strided(nodes, stride), after
         except NoWindow:
+            empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
             self._problems.error(
                 "CTC302",
                 f"`/{stride}` strides a convolution or a pool, and there is none",
                 postfix.span,
+                hint="" if nodes else empty,
             )
         except StrideTaken as taken:
             before = taken.layer.stride
@@ -145,13 +150,17 @@ class Items:
         """Read an item once for each repetition: `c` may differ from one to the next."""
         amount = times.amount
         if isinstance(amount, int):
-            fine = self._arguments.number(amount, 1, MAX_LAYERS, "a repetition", times.span)
+            fine = self._arguments.number(amount, 0, MAX_LAYERS, "a repetition", times.span)
             count = amount if fine else None
         else:
-            count = self._arguments.integer(amount, 1, MAX_LAYERS, "a repetition", scope)
+            count = self._arguments.integer(amount, 0, MAX_LAYERS, "a repetition", scope)
+        if count == 0:
+            with self._problems.without_numbers():
+                self._item(item, upto - 1, channels, scope)
+            return [], channels
         once, after = self._item(item, upto - 1, channels, scope)
         if count is None or not once:
-            return [], None
+            return [], None if count is None else after
         layers = sum(1 for _ in layers_of(once))
         self._repeats += layers * count
         if layers * count > MAX_LAYERS or self._repeats > 100 * MAX_LAYERS:
@@ -233,8 +242,9 @@ class Items:
                         layer.origin,
                         hint="the head comes last, outside of all brackets",
                     )
-            if not nodes or (after is None and channels is not None):
+            if after is None and (channels is not None or not nodes):
                 return None
+            nodes = nodes or [Identity(origin=branch.span)]
             branches.append(Branch(nodes=tuple(nodes), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=group.span)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from ctcdsl.check.arguments import Arguments, Tags
 from ctcdsl.check.expressions import Scope
 from ctcdsl.check.problems import Problems
-from ctcdsl.ir import Activation, Conv, Pool, Style
+from ctcdsl.ir import Activation, Conv, Pool, Sides, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
-from ctcdsl.text import Span
+from ctcdsl.text import Severity, Span
 
 MAX_KERNEL = 1_000
 MAX_WIDTH = 1_000_000
@@ -62,17 +62,7 @@ class Windows:
             filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
         if kernel is None or filters is None:
             return None
-        for side, padding in zip(kernel, tags.padding or (), strict=False):
-            reach = tags.dilation * (side - 1)
-            if padding > reach:
-                self._problems.error(
-                    "CTC109",
-                    f"padding {padding} of a {kernel[0]}x{kernel[1]} filter: windows would see"
-                    " nothing but padding",
-                    conv.span,
-                    hint=f"pad at most {reach}",
-                )
-                return None
+        self._borders(kernel, tags, conv.span)
         style = self._style
         plain = Conv(
             filters=filters,
@@ -105,6 +95,22 @@ class Windows:
         self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin)
         self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
         return conv
+
+    def _borders(self, kernel: Sides, tags: Tags, span: Span) -> None:
+        """Warn of paddings so large that whole windows see nothing of the map (CTC908)."""
+        for side, padding in zip(kernel, tags.padding or (), strict=False):
+            reach = tags.dilation * (side - 1)
+            if padding > reach:
+                dilated = f" of dilation {tags.dilation}" if tags.dilation > 1 else ""
+                self._problems.add(
+                    Severity.WARNING,
+                    "CTC908",
+                    f"padding {padding} of a {kernel[0]}x{kernel[1]} filter{dilated}: windows at"
+                    " the border see padding alone",
+                    span,
+                    hint=f"with `p{reach}` or less every window sees some of the map",
+                )
+                return
 
     # ------------------------------------------------------------------ pools
 

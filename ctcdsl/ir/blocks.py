@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from ctcdsl.ir.layers import Conv, Layer
+from ctcdsl.ir.layers import Conv, Layer, Linear, SpatialPyramid
 from ctcdsl.text import Span
 
 
@@ -65,10 +65,17 @@ def layers_of(nodes: Sequence[Node]) -> Iterator[Layer]:
 
 
 def channels_after(nodes: Sequence[Node], channels: int) -> int:
-    """The channels that leave a chain of trunk nodes which `channels` enter."""
+    """The channels, or features, that leave a chain of nodes which `channels` enter.
+
+    What leaves the classifier is not known here, and nothing follows it.
+    """
     for node in nodes:
         if isinstance(node, Conv):
             channels = node.filters
+        elif isinstance(node, Linear):
+            channels = node.features or channels
+        elif isinstance(node, SpatialPyramid):
+            channels *= sum(level * level for level in node.levels)
         elif isinstance(node, Block):
             outputs = [channels_after(branch.nodes, channels) for branch in node.branches]
             channels = sum(outputs) if node.join is Join.CONCAT else outputs[0]

@@ -31,7 +31,7 @@ WORDS = MappingProxyType(
         "table": Word("header", "many networks, one a row"),
         "end": Word("header", "closes a table"),
         "x": Word("operator", "repetition: xN", "(3,64)x4"),
-        "c": Word("operator", "the channels that enter a block", "(1,4c)"),
+        "c": Word("operator", "the channels that enter a block or a layer", "(1,4c)"),
         "max": Word("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
         "avg": Word("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
         "gap": Word("layer", "global average pooling"),
