@@ -46,7 +46,7 @@ def hover(document: Document, offset: int) -> Hover | None:
             parts += [numbers.markdown, "*as of the last version without errors*"]
             span = span or Span(document.source, offset, offset)
     if word is not None and (meaning := _meaning(word)):
-        parts.append(meaning)
+        parts.append(meaning + (_channels(document, offset) if word.text == "c" else ""))
     return Hover("\n\n".join(parts), span) if parts and span is not None else None
 
 
@@ -60,6 +60,25 @@ def _meaning(word: Word) -> str:
     if letter in TAG_LETTERS and digits.replace("x", "0").isdecimal():
         return f"`{word.text}` (tag): {TAG_LETTERS[letter]} {digits}"
     return ""
+
+
+def _channels(document: Document, offset: int) -> str:
+    """The values of `c` in a place, where what they enter is one layer or block of its own."""
+    path = path_to(document.tree, offset)
+    primaries = [node.primary for node in path if isinstance(node, n.Item)]
+    around = [primary for primary in primaries[:-1] if isinstance(primary, n.Group)]
+    match around[-1:] or primaries[-1:]:
+        case [n.Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
+            pass
+        case [n.Convolution() as of] if not isinstance(path[0], n.Def):
+            pass
+        case [n.Call(word) as of] if word in WORDS and not isinstance(path[0], n.Def):
+            pass
+        case _:
+            return ""
+    rows = [row for network in document.networks for row in placings(network, of.span)]
+    values = dict.fromkeys(str(row.placed.input.channels) for row in rows)
+    return f"; here {', '.join(values)}" if values else ""
 
 
 def _defined(document: Document, definition: Definition) -> str:

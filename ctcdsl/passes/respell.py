@@ -40,7 +40,13 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     above = [_with_value(statement, values) for statement in layout.above]
     if after.name != before.name:
         above = _renamed(above, anew, after.name)
-    for lines, below in (_lines(layout, after), _lines_anew(layout, anew)):
+    channels = before.input.channels
+    candidates = (
+        _lines(layout, after, {}),
+        _lines(layout, after, _entering(layout, channels)),
+        _lines_anew(layout, anew),
+    )
+    for lines, below in candidates:
         text = format_file(n.File((*above, *lines), below, tree.span))
         if _read(source.name, text) == _bare(after):
             kept = _without_idle(above, layout.lines, lines)
@@ -145,13 +151,27 @@ _Lines = tuple[list[n.Line], tuple[str, ...]]
 """Lines, and the comments below them."""
 
 
-def _lines(layout: Layout, after: Network) -> _Lines:
-    """The author's lines with the items that changed replaced."""
+def _entering(layout: Layout, channels: int) -> dict[int, int]:
+    """The channels that enter each of the author's items whose text may depend on them, by id."""
+    found: dict[int, int] = {}
+    for _, items in layout.lines:
+        for item, nodes in items:
+            if nodes and not _is_numbers(item):
+                found[id(item)] = channels
+            channels = channels_after(nodes, channels)
+    return found
+
+
+def _lines(layout: Layout, after: Network, entering: Mapping[int, int]) -> _Lines:
+    """The author's lines with the items that changed replaced.
+
+    With `entering` also those into which other channels come, which may speak of `c`.
+    """
     channels = after.input.channels
     items: dict[int | str, list[n.Item]] = {}
     for piece in _respelled(_aligned(layout.lines, _homes(layout, after))):
         line = items.setdefault(piece.line, [])
-        if piece.item is not None:
+        if piece.item is not None and entering.get(id(piece.item), channels) == channels:
             line.append(piece.item._replace(joined=piece.item.joined and bool(line)))
             channels = channels_after(piece.nodes, channels)
         else:
@@ -237,19 +257,23 @@ def _aligned(
             best[i][j] = max(kept, best[i + 1][j], inserted)
     pieces: list[_Piece] = []
     i = j = line = 0
+    replacing = False  # new nodes come where an item just went, before items of no layers
     while i < len(old) or j < len(nodes):
         home = homes[j][1] if j < len(nodes) else None
         if i < len(old):
             at, item, own = old[i]
-            if _stands(own, nodes, j) and (
-                best[i][j] == best[i + 1][j + len(own)] + max(len(own), 1)
+            waits = replacing and not own and j < len(nodes) and best[i][j] == best[i][j + 1]
+            if (
+                not waits
+                and _stands(own, nodes, j)
+                and best[i][j] == best[i + 1][j + len(own)] + max(len(own), 1)
             ):
-                line = at
+                line, replacing = at, False
                 pieces.append(_Piece(line if home is None or not own else home, item, own))
                 i, j = i + 1, j + len(own)
                 continue
-            if best[i][j] == best[i + 1][j]:
-                line = at
+            if not waits and best[i][j] == best[i + 1][j]:
+                line, replacing = at, True
                 i += 1
                 continue
         pieces.append(_Piece(line if home is None else home, None, (nodes[j],)))

@@ -93,6 +93,25 @@ def test_hover_on_words_and_names(server: Client) -> None:
     assert server.hover("words.ctc", 1, 8) == ""
 
 
+def test_hover_on_c(server: Client) -> None:
+    text = (
+        "net A\nstyle conv-bn-relu\ninput 3x32x32\ndef up(t) = [ (1,t*c) (3,c) | id? ]\n"
+        "(3,8) (3,2c)x3 (1,c/4) up(c/8)x2 { (1,3c) }\nhead: gap fc(c/2) fc\n"
+    )
+    assert server.open("c.ctc", text) == []
+    meaning = "`c` (operator): the channels that enter a block or a layer, as in `(1,4c)`"
+    for place, values in {
+        "c)x3": "8, 16, 32",
+        "c/4": "64",
+        "c) (3": "16",
+        "c/2)": "48",
+    }.items():
+        shown = server.hover("c.ctc", *at(text, place))
+        assert shown.splitlines()[-1] == f"{meaning}; here {values}"
+    for place in ("c/8", "c) }"):
+        assert server.hover("c.ctc", *at(text, place)).splitlines()[-1] == meaning
+
+
 def test_hover_beside_errors(server: Client) -> None:
     fine = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
     server.open("broken.ctc", fine)

@@ -172,6 +172,24 @@ def test_expressions_that_still_hold_stay() -> None:
 # ---------------------------------------------------------------- other networks
 
 
+def test_only_what_speaks_of_other_channels_is_written_out() -> None:
+    spec = (
+        "let d = 0\npad same\ninput 3x64x64\nclasses 10\nnet N\n"
+        "a: (3,8)/2 (3,8)x(d) 2/2\nz: (3,9)x(d)\n"
+        "b: (3,2c)x3 (3,c)x(d+1)\nhead: gap fc(c/2) fc(3)x0 fc\n"
+    )
+    assert changes(spec, "widen:stage=a,width=24") == [
+        "- a:    (3,8)/2 (3,8)x(d) 2/2",
+        "+ a:    (3,24)/2 (3,8)x(d) 2/2",
+        "- b:    (3,2c)x3 (3,c)x(d+1)",
+        "+ b:    (3,16)+(3,32)+(3,64) (3,c)x(d+1)",
+    ]
+    assert changes(spec, "deepen:stage=b") == [
+        "- b:    (3,2c)x3 (3,c)x(d+1)",
+        "+ b:    (3,2c)x3 (3,c)x(d+1) (3,64)",
+    ]
+
+
 def test_googlenet_keeps_its_definitions() -> None:
     spec = (ROOT / "specs" / "peers" / "googlenet.ctc").read_text(encoding="utf-8")
     assert changes(spec, "nin:stage=conv") == [
