@@ -10,7 +10,7 @@ from ctcdsl.check.expressions import Expressions, Scope
 from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import Sides
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS, suggest, words
+from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
 from ctcdsl.text import Span
 
 MAX_TAG = 1_000_000
@@ -110,9 +110,10 @@ class Arguments:
             message = f"the tag `{text}` lacks its number"
             hint = f"write `{text}1` for {TAG_LETTERS[text]} 1"
         elif text and text not in WORDS:
+            from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
             message = f"unknown tag `{text}`"
-            meant = suggest(text, options)
-            hint = f"did you mean `{meant}`?" if meant else hint
+            hint = foreign.tag_hint(text, options) or hint
         self._problems.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
@@ -164,15 +165,27 @@ class Arguments:
         )
         return False
 
-    def unknown(self, word: str, span: Span, definitions: tuple[str, ...] = ()) -> None:
+    def unknown(
+        self,
+        word: str,
+        span: Span,
+        definitions: tuple[str, ...] = (),
+        arguments: Sequence[n.Argument] = (),
+    ) -> None:
         """Refuse a word that is no layer, and suggest the one meant."""
         if self._problems.told("CTC101", span):
             return
+        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
+        texts = [argument.span.text for argument in arguments]
         entry = WORDS.get(word)
         if entry is not None:
             article = "an" if entry.kind[0] in "ao" else "a"
             message = f"`{word}` is {article} {entry.kind} word, not a layer"
-            self._problems.error("CTC101", message, span, hint=f"it means: {entry.summary}")
+            means = f"it means: {entry.summary}"
+            as_layer = foreign.is_foreign(word) and (texts or entry.kind == "style")
+            meant = foreign.hint(word, (), texts) if as_layer else ""
+            self._problems.error("CTC101", message, span, hint=meant or means)
             return
         known = (*definitions, *words("layer", "norm", "activation"))
         repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)
@@ -181,8 +194,8 @@ class Arguments:
         elif repeated is not None and not repeated[1] and repeated[3].isdecimal():
             hint = f"repetition is a small x: `x{repeated[3]}`"
         else:
-            meant = suggest(word, known) or suggest(word, words("header"))
-            hint = f"did you mean `{meant}`?" if meant else f"the layers are {', '.join(known)}"
-            if word[:1] == "x" and not meant:
+            hint = foreign.hint(word, (*known, *words("header")), texts)
+            if word[:1] == "x" and not hint:
                 hint = f"repetition by a name is `x({word[1:]})`"
+        hint = hint or f"the layers are {', '.join(known)}"
         self._problems.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)

@@ -69,6 +69,9 @@ class Words:
                 self._problems.error(
                     "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"
                 )
+            case "max" | "avg":
+                hint = f"write `{word}(3)/2`"
+                self._problems.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
             case "none":
                 self._problems.error(
                     "CTC301", "`none` stands alone behind `head:`", span, hint="write `head: none`"
@@ -97,7 +100,7 @@ class Words:
                 hint=f"write `{call.word}`",
             )
         else:
-            self._arguments.unknown(call.word, span, known)
+            self._arguments.unknown(call.word, span, known, call.arguments)
         return None
 
     def _spp(self, call: n.Call, scope: Scope) -> Layer | None:

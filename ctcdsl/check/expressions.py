@@ -115,8 +115,11 @@ class Expressions:
             return value
         if self._problems.told("CTC112", span):
             raise _Wrong
+        from ctcdsl.syntax.foreign import amount_hint  # only a mistake pays for its tables
+
         known = tuple(scope.values)
         meant = suggest(name, known)
+        amount = amount_hint(name)
         repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
         if repeated is not None and repeated[1] in known:
             hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
@@ -126,6 +129,8 @@ class Expressions:
             hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"
         elif meant:
             hint = f"did you mean `{meant}`?"
+        elif amount:
+            hint = amount
         else:
             hint = f"give it a value: `let {name} = …`"
         self._problems.error("CTC112", f"`{name}` has no value here", span, hint=hint)

@@ -121,9 +121,15 @@ class HeaderReader:
     def _unknown(self, text: str, kind: str, what: str, span: Span) -> None:
         known = words(kind)
         meant = suggest(text, known)
-        self._problems.error(
-            "CTC101",
-            f"unknown {what} `{text}`",
-            span,
-            hint=f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}",
-        )
+        hint = f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}"
+        if kind == "style":
+            hint = self._of_part(text) or hint
+        self._problems.error("CTC101", f"unknown {what} `{text}`", span, hint=hint)
+
+    def _of_part(self, style: str) -> str:
+        """What to do about a norm or an activation of a style that other tools know."""
+        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
+        known = ("conv", *words("norm", "activation"))
+        unknown = [part for part in style.split("-") if part not in known]
+        return foreign.hint(unknown[0], ()) if unknown and foreign.is_foreign(unknown[0]) else ""

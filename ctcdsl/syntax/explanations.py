@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from lark import Token
 
+from ctcdsl.syntax.foreign import ARROW, header_meant, named_argument
 from ctcdsl.syntax.lexing import CLOSING, OPENING
-from ctcdsl.syntax.words import WORDS, suggest, words
+from ctcdsl.syntax.words import WORDS, words
 from ctcdsl.text import Source
 
 # What may stand in a place, as a message lists it: layers stand for all that begins one.
@@ -66,6 +67,11 @@ class Place(NamedTuple):
         return ends.get(self.token.type, f"`{cut}`")
 
     @property
+    def behind(self) -> str:
+        """The rest of the token's line."""
+        return self.source.text[self.token.end_pos or 0 :].partition("\n")[0]
+
+    @property
     def layers(self) -> bool:
         """Whether a layer could stand here."""
         return "LPAR" in self.expected
@@ -73,7 +79,7 @@ class Place(NamedTuple):
 
 def explain(place: Place) -> tuple[str, str]:
     """A message, and a hint that may be empty."""
-    for look in (_by_what_stands_before, _by_token):
+    for look in (_by_arrow, _by_what_stands_before, _by_token):
         message, hint = look(place)
         if message:
             return message, hint
@@ -83,6 +89,14 @@ def explain(place: Place) -> tuple[str, str]:
     if place.token.type in ("SIZE", "INT", "FLOAT", "WORD"):
         hint = _header_meant(place)
     return f"expected {_list(place)}, found {place.text}", hint
+
+
+def _by_arrow(place: Place) -> tuple[str, str]:
+    """`->`, `=>`, `-->` and `|>` between layers."""
+    token = place.token
+    if token.type in ("MINUS", "EQUAL", "RULE", "_BAR") and place.behind[:1] == ">":
+        return f"`{token.strip()}>` has no meaning here", ARROW
+    return "", ""
 
 
 def _by_what_stands_before(place: Place) -> tuple[str, str]:
@@ -164,6 +178,8 @@ def _by_token(place: Place) -> tuple[str, str]:
             return "the table is never closed", "add a line `end`"
         case kind if kind in _KEYWORDS and (outside or layers):
             return f"{text} begins a line of its own", f"{text}: {WORDS[str(token)].summary}"
+        case "EQUAL" if place.inner is not None and OPENING[place.inner.type] == ")":
+            return _named_argument(place)
         case "EQUAL":
             return "`=` belongs to `let` and `def`", "`let w = 96`, `def block(n) = …`"
         case "PRODUCT" if outside:
@@ -171,10 +187,27 @@ def _by_token(place: Place) -> tuple[str, str]:
         case "STYLE_NAME" if layers or outside:
             return f"{text} is a style, and no layer", f"write `style {token}` above the layers"
         case "SIZE" if layers and not _header_meant(place):
-            return f"{text} is a size, and no layer", "write `(1x7,64)`, or `max(1x7)/2`"
+            sides = re.split(r"[ \t]*[x×][ \t]*", token)
+            size = sides[0] if len(set(sides)) == 1 else "x".join(sides[:2])
+            size = size if len(size) < 10 else "1x7"
+            return f"{text} is a size, and no layer", f"write `({size},64)`, or `max({size})/2`"
         case "LABEL":
             return f"{text} names a stage, and a stage begins its line", "put it on its own line"
     return "", ""
+
+
+def _named_argument(place: Place) -> tuple[str, str]:
+    """`padding=1` in parentheses: what the language writes for it."""
+    before = place.source.text[: place.token.start_pos or 0]
+    name = re.search(r"([A-Za-z_]\w*)[ \t]*$", before)
+    value = re.match(r"[ \t]*([\w.]+)", place.behind)
+    hint = ""
+    if name is not None and value is not None:
+        assert place.inner is not None
+        if place.inner.type == "LPAR":
+            hint = named_argument(name[1], value[1])
+        hint = hint or f"write `{value[1]}` without its name"
+    return f"an argument has no name: expected `,` or `)`, found {place.text}", hint
 
 
 def _among_arguments(place: Place) -> tuple[str, str]:
@@ -182,7 +215,9 @@ def _among_arguments(place: Place) -> tuple[str, str]:
     hint = ""
     if "WORD" not in place.expected:
         what = "`,` or `)`"
-        if place.token.type not in (*CLOSING, "_COMMA"):
+        if _lacks_comma(place):
+            hint = f"a comma separates arguments: `, {place.token}`"
+        elif place.token.type not in (*CLOSING, "_COMMA"):
             hint = "is a `)` missing before it?"
     elif "INT" in place.expected:
         what = "an argument"
@@ -193,16 +228,23 @@ def _among_arguments(place: Place) -> tuple[str, str]:
     return f"expected {what}, found {place.text}", hint
 
 
+def _lacks_comma(place: Place) -> bool:
+    """Whether arguments go on, and end in this line: `(3 64)`, and not `(3,64 3/3 (5,128)`."""
+    bracket = re.search(r"[(){}\[\]|]", place.behind)
+    argument = place.token.type in ("INT", "SIZE", "FLOAT", "WORD", "PRODUCT")
+    return argument and bracket is not None and bracket[0] == ")"
+
+
 def _header_meant(place: Place) -> str:
     """A hint where the word before is nearly a header, or a header has one value too many."""
     start = place.token.start_pos or 0
     line = place.source.text[place.source.text.rfind("\n", 0, start) + 1 : start]
-    written = re.match(r"[ \t]*([A-Za-z]+)[ \t]", line)
+    written = re.match(r"[ \t]*([A-Za-z_]+)[ \t]", line)
     if written is None:
         return ""
     if written[1] in words("header"):
         return f"write `{WORDS[written[1]].example}`"
-    meant = suggest(written[1], words("header"))
+    meant = header_meant(written[1])
     return f"did you mean `{meant}`?" if meant and line.strip() == written[1] else ""
 
 

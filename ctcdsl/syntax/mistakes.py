@@ -7,6 +7,7 @@ import unicodedata
 from lark import Token, UnexpectedCharacters, UnexpectedToken
 
 from ctcdsl.syntax.explanations import STARTERS, Place, explain
+from ctcdsl.syntax.foreign import ARROW
 from ctcdsl.syntax.lexing import CLOSING, MAX_DEPTH, OPENING
 from ctcdsl.text import Diagnostic, Label, Source, Span
 
@@ -18,6 +19,7 @@ _TIMES_SIGNS = "·∙⋅✕✖⨯"
 _CHARACTER_HINTS = {
     "\0": "the file does not look like text: is it a .ctc file?",
     ";": "a space or `+` parts layers, `,` arguments",
+    ".": "layers are plain words, such as `relu`, and a fraction has digits, `0.5`",
     ":": "a stage's name is one word at the start of its line, and touches its `:`",
     "\\": "a `\\` continues a line at its very end, before another line",
     **dict.fromkeys("\"'`“”‘’„", "names are written without quotes"),
@@ -35,6 +37,8 @@ def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagno
     character = source.text[at]
     plain = unicodedata.normalize("NFKC", character).translate(_LOOK_ALIKES)
     hint = _CHARACTER_HINTS.get(character, "")
+    if character in "<>" and not source.text[at + 1 : at + 2].isalnum():
+        hint = ARROW
     if character == "\0":
         shown = "a NUL byte"
     elif not character.isprintable():
@@ -43,6 +47,8 @@ def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagno
         shown = f"`{character}`"
     else:
         name = unicodedata.name(character, "no name")
+        if "ARROW" in name or character in "»›▶►▸":
+            hint = ARROW
         shown = f"`{character}` (U+{ord(character):04X}, {name.lower()})"
         if hint:
             pass

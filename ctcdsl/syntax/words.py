@@ -83,15 +83,44 @@ def words(*kinds: str) -> tuple[str, ...]:
     return tuple(word for word, entry in WORDS.items() if entry.kind in kinds)
 
 
+_FUNCTIONS = frozenset(words("layer", "norm", "activation"))
+
+
 def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
     """The candidate that `wrong` was probably meant to be, or None.
 
-    Letters that changed places (`gpa` for `gap`) come before letters that differ.
+    Letters that changed places (`gpa` for `gap`) come before letters that differ. A word that
+    names another function (`elu`, `softmax`) is never taken for one of the language.
     """
-    from difflib import get_close_matches  # only a mistake pays for loading it
+    from ctcdsl.syntax.foreign import is_foreign  # only a mistake pays for loading it
 
-    wrong = wrong.lower()
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(wrong, by_lower, n=4, cutoff=0.6)
-    swapped = [candidate for candidate in close if sorted(candidate) == sorted(wrong)]
-    return by_lower[(swapped or close)[0]] if close else None
+    foreign = is_foreign(wrong)
+    found = [
+        (near, -place, candidate)
+        for place, candidate in enumerate(candidates)
+        if (near := closeness(wrong, candidate)) >= (2 if foreign else 0.6)
+    ]
+    return max(found)[2] if found else None
+
+
+def closeness(wrong: str, candidate: str) -> float:
+    """How alike two words are, from 0 to 2: 1 for the same letters in other places.
+
+    What is a function of the language is alike only to what is mistyped: another first letter, a
+    digit, or several letters more are the name of another function.
+    """
+    from difflib import SequenceMatcher
+
+    one, other = wrong.lower(), candidate.lower()
+    if one == other:
+        return 2
+    near = SequenceMatcher(None, other, one).ratio()
+    if sorted(one) == sorted(other):
+        return 1 + near / 2
+    if candidate in _FUNCTIONS:
+        digits = [[c for c in word if c.isdigit()] for word in (one, other)]
+        longer = abs(len(one) - len(other))
+        begins = one[:1] == other[:1] or (len(other) > 4 and one == other[1:])
+        if not begins or digits[0] != digits[1] or longer > (1 if len(other) < 4 else 2):
+            return 0
+    return near

@@ -1,0 +1,298 @@
+"""Words of other tools and papers: what people type, and what the language has for it.
+
+Every message about an unknown word looks here before it compares letters: `elu` is another
+function than `relu`, however near. To teach a word, add it to a line below, in small letters and
+without `_` or a final `2d`: `MaxPool2d` and `max_pool` are both `maxpool`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from ctcdsl.syntax.words import WORDS, closeness, suggest, words
+
+_WRITE = {
+    # Pools.
+    "2/2": "maxpool maxpooling mp pool pooling maxpoollayer subsample downsample",
+    "avg(2)/2": "avgpool averagepool averagepooling avgpooling ap meanpool",
+    "gap": "globalavgpool globalaveragepool globalaveragepooling globalavgpooling globalpool"
+    " globalpooling adaptiveavgpool adaptiveaveragepool gavgpool avgpoolglobal globalmean"
+    " reducemean mean globalmeanpool",
+    "gmp": "globalmaxpool globalmaxpooling adaptivemaxpool gmaxpool reducemax",
+    "spp(6,3,2,1)": "spatialpyramidpool spatialpyramidpooling spatialpyramid pyramidpool",
+    # Layers with weights.
+    "fc(4096)": "dense linear fullyconnected innerproduct affine lin denselayer hidden ip gemm",
+    "(3,64)": "conv convolution convolutional convlayer conv1x1 conv3x3 conv5x5 conv7x7 cnn",
+    "(3,dw)": "depthwise dwconv depthwiseconv convdw depthwiseconvolution dconv depthwiseseparable"
+    " separableconv sepconv separable",
+    "se(16)": "selayer seblock squeezeexcite squeezeexcitation squeezeandexcitation semodule senet",
+    "scale": "layerscale gamma affinescale",
+    # Norms.
+    "bn": "batchnorm batchnormalization batchnormalisation syncbn syncbatchnorm frozenbn"
+    " batchnormlayer bnorm spatialbatchnorm batch",
+    "ln": "layernorm layernormalization layernormalisation layernormchannelsfirst lnorm",
+    "lrn(5)": "localresponsenorm localresponsenormalization localresponsenormalisation"
+    " responsenorm crossmaplrn",
+    # Activations by another name: the same function.
+    "relu": "rectifier rectified rectifiedlinear rectifiedlinearunit rectlin ramp",
+    "relu6": "clippedrelu",
+    "silu": "swish swish1 sigmoidlinearunit",
+    "hswish": "hardswish hardsilu hsilu",
+    "sigmoid": "logistic sigm expit",
+    "tanh": "hyperbolictangent tanhact",
+    "leaky": "leakyrelu lrelu leakyrectify leakyrelu001",
+    "gelu": "gaussianerrorlinearunit",
+    # Tags.
+    "nobias": "biasfree withoutbias unbiased nb",
+    "bias": "withbias biased usebias",
+    "linear": "noactivation noact nonact nononlinearity",
+    # Others.
+    "drop(0.5)": "dropout dropoutlayer spatialdropout alphadropout",
+    "shuffle(3)": "channelshuffle shufflechannel shufflechannels",
+    "id": "identity noop nop skipconnect passthrough",
+    "[ (3,64) (3,64) ]": "residual skip shortcut resblock residualblock add resunit bottleneck"
+    " basicblock sum plus eltwise",
+    "{ (1,64) | (3,64) }": "concat concatenate cat filterconcat depthconcat inception branch merge",
+    "(3,64)x4": "repeat times sequential loop",
+}
+"""What to write, and the words for it."""
+
+_LEFT_OUT = {
+    "fc and the pools of the head take the map as it is": "flatten view reshape squeeze unroll"
+    " tovector ravel permute",
+    "the loss and `ctcdsl eval` apply it to the classifier's outputs": "softmax logsoftmax"
+    " softmaxwithloss softmaxloss crossentropy crossentropyloss loss nllloss",
+}
+"""Why to leave it out, and the words for it."""
+
+_NO_ACTIVATION = {
+    "ELU": "elu",
+    "SELU": "selu",
+    "CELU": "celu",
+    "PReLU": "prelu parametricrelu",
+    "RReLU": "rrelu",
+    "CReLU": "crelu concatrelu",
+    "SReLU": "srelu",
+    "FReLU": "frelu funnelrelu",
+    "DReLU": "drelu dyrelu dynamicrelu",
+    "another ReLU": "relu1 relu2 relu20 relun brelu trelu"
+    " erelu krelu mrelu nrelu xrelu squaredrelu thresholdedrelu threshold shiftedrelu",
+    "Mish": "mish hardmish hmish",
+    "the hard sigmoid": "hardsigmoid hsigmoid",
+    "the hard tanh": "hardtanh htanh clip clamp clippedlinear",
+    "softplus": "softplus",
+    "softsign": "softsign",
+    "softmin": "softmin softmax2d",
+    "shrinkage": "softshrink hardshrink tanhshrink",
+    "GLU": "glu swiglu geglu reglu gatedlinearunit",
+    "maxout": "maxout mfm",
+    "log-sigmoid": "logsigmoid",
+    "quick GELU": "quickgelu fastgelu newgelu",
+    "StarReLU": "starrelu star",
+    "TanhExp": "tanhexp",
+    "Snake": "snake",
+    "ACON": "acon aconc metaacon",
+    "this function": "sin cos sine exp log sqrt square abs erf arctan atan lisht gish phish"
+    " serf softclip telu logish smish hardelu eswish pow power neg sign heaviside step",
+}
+"""Activations that the language does not have yet, and the words for them."""
+
+_NOT_YET = {
+    # Norms and regularisation.
+    "group norm": "groupnorm groupnormalization gn",
+    "instance norm": "instancenorm in instancenormalization adain",
+    "RMS norm": "rmsnorm rms",
+    "GRN": "grn globalresponsenorm",
+    "another norm": "frn filterresponsenorm weightnorm weightstandardization ws spectralnorm"
+    " evonorm l2norm brn batchrenorm norm normalize normalise",
+    "stochastic depth": "droppath stochasticdepth droppathlayer sd",
+    "DropBlock": "dropblock dropconnect",
+    # Layers.
+    "upsampling": "upsample up upsampling upsampling2d unpool maxunpool interpolate resize deconv"
+    " deconvolution convtranspose transposedconv convtransposed transposeconv conv2dtranspose"
+    " convolutiontranspose upconv tconv pixelshuffle subpixel depthtospace bilinear nearest"
+    " unshuffle pixelunshuffle spacetodepth spd fpn unet decoder",
+    "attention": "attention selfattention mha mhsa multihead multiheadattention transformer"
+    " transformerblock vit embedding embed posembed qkv swin nonlocal window",
+    "channel attention other than `se`": "cbam eca ecalayer ese scse sk skconv srm gct gc gcblock"
+    " coordattention simam bam ge",
+    "recurrence": "lstm gru rnn convlstm",
+    "this pool": "gem gempool lppool lpp stochasticpool fractionalmaxpool minpool sumpool gsp"
+    " softpool blurpool maxblurpool antialias sppf aspp psp ppm roipool roialign fractionalpool",
+    "this convolution": "deformconv dcn deformableconv gatedconv partialconv maskedconv involution"
+    " octconv dynamicconv condconv coordconv locallyconnected localconv conv1d conv3d conv4d"
+    " ghost ghostmodule fractionallystrided kan kanconv winograd fft",
+    "`mul[ … ]`": "mul multiply gate scaleby prod product hadamard",
+    "`split{ … }`": "split chunk slice channelsplit shufflenetunit",
+    "cropping": "crop centercrop cropping",
+    "detection": "yolo detect anchor nms",
+    "padding as a layer": "zeropad zeropadding reflectionpad replicationpad reflectpad constantpad"
+    " zeropad2d padlayer",
+    "reductions": "argmax softargmax min argmin topk",
+    "quantisation": "quant quantize quantise quantstub dequant fakequant binarize",
+}
+"""What the language does not have yet, and the words for it."""
+
+_HEADERS = {
+    "input": "image img inputsize imagesize resolution inputshape shape size inputlayer data",
+    "classes": "numclasses nclasses labels outputs numlabels ncls classcount",
+    "net": "network model name title arch architecture graph",
+    "pad": "padding pads padmode",
+    "style": "activation act norm nonlinearity",
+    "maps": "featuremaps mapsizes featuremap",
+    "let": "var const set param parameter val",
+    "def": "define func function fn module class macro",
+}
+"""Headers, and the words for them."""
+
+ARROW = "layers follow one another by a space: leave the arrow out"
+"""What to do about `->`, `=>`, `→` and others between layers."""
+
+_LETTERS = {
+    "p": "p pp pad pads padding pd",
+    "g": "g gg group groups grp card cardinality",
+    "d": "d dd dil dilation dilate dilated rate atrous",
+    "/": "s ss str stride strides st",
+    "(": "k kk kernel kernelsize ks size filtersize f n filters channels features out outchannels"
+    " width units ch num numoutput",
+}
+"""What an amount is written by, and the names for it: `pad1`, `padding=1`, `stride=2`."""
+
+
+def _by_word(table: dict[str, str]) -> dict[str, str]:
+    return {word: meant for meant, listed in table.items() for word in listed.split()}
+
+
+_MEANT = MappingProxyType(_by_word(_WRITE))
+_REASONS = MappingProxyType(
+    {word: f"leave it out: {why}" for word, why in _by_word(_LEFT_OUT).items()}
+    | {word: f"{what} is not in the language yet" for word, what in _by_word(_NOT_YET).items()}
+    | {
+        word: f"{what} is not in the language yet; its activations are "
+        + ", ".join(words("activation"))
+        for word, what in _by_word(_NO_ACTIVATION).items()
+    }
+    | {
+        word: f"a line above the layers says it: `{WORDS[header].example}`"
+        for word, header in _by_word(_HEADERS).items()
+    }
+)
+_AMOUNTS = MappingProxyType(_by_word(_LETTERS))
+
+
+def _plain(word: str) -> str:
+    """A word as the tables spell it."""
+    return word.lower().replace("_", "").removesuffix("2d")
+
+
+def is_foreign(word: str) -> bool:
+    """Whether a word is one that people use for something, in other tools or papers."""
+    key = _plain(word)
+    return key in _MEANT or key in _REASONS or _of_size(key) is not None
+
+
+def header_meant(word: str) -> str | None:
+    """The header that a word at the start of a line stands for."""
+    return _by_word(_HEADERS).get(_plain(word)) or suggest(word, words("header"))
+
+
+def hint(word: str, known: tuple[str, ...], arguments: Sequence[str] = ()) -> str:
+    """What to do about an unknown word; empty where nothing is near it.
+
+    Args:
+        word: What the author wrote.
+        known: The words that could stand there.
+        arguments: Texts of the arguments behind it, to be repeated in what to write.
+    """
+    key = _plain(word)
+    if is_foreign(word):
+        return _advice(key, arguments)
+    own = suggest(word, known)
+    others = (other for other in (*_MEANT, *_REASONS) if len(other) > 3)
+    near, other = max((closeness(key, other), other) for other in others)
+    alike = closeness(word, own) if own else 0
+    if near > max(0.7, alike) and alike < 0.8:
+        return f"if `{other}` is meant: {_advice(other, arguments)}"
+    return f"did you mean `{own}`?" if own else ""
+
+
+def tag_hint(word: str, options: tuple[str, ...]) -> str:
+    """What to do about a word that is no tag, such as `pad1` or `batchnorm`; may be empty."""
+    amount = amount_hint(word)
+    if amount and not is_foreign(word):
+        return amount
+    meant = _MEANT.get(_plain(word))
+    if meant is not None and meant not in options:
+        return f"that is a layer of its own: write `{meant}` behind this one"
+    return hint(word, options)
+
+
+def amount_hint(word: str) -> str:
+    """What to write for a name and its number in one: `pad1`, `k3`; empty where unknown."""
+    parts = re.fullmatch(r"([A-Za-z_]+?)_?([0-9]+)", word)
+    return named_argument(parts[1], parts[2]) if parts is not None else ""
+
+
+def named_argument(name: str, value: str) -> str:
+    """What to write for `padding=1`, `bias=False` or `p1`-like words; empty where unknown."""
+    key, value = _plain(name), value.lower()
+    letter = _AMOUNTS.get(key, "")
+    off, on = value in ("false", "none", "no"), value in ("true", "yes")
+    if key in ("bias", "usebias") and (off or on):
+        return f"write `{'nobias' if off else 'bias'}`"
+    if letter == "p" and value in ("same", "valid", "paper"):
+        return f"write `pad {value}` above the layers"
+    if letter == "/" and value.isdecimal():
+        return f"a stride follows the layer: `(3,64)/{value}`"
+    if letter == "(":
+        return "the filter size comes first, then the number of filters: `(3,64)`"
+    if letter and value.isdecimal():
+        return f"write `{letter}{value}`"
+    if key in ("activation", "act", "nonlinearity", "norm", "normalization", "normlayer"):
+        meant = _MEANT.get(_plain(value), value)
+        if off:
+            return "write `linear` for no activation, `bare` for neither norm nor activation"
+        known = words("activation", "norm")
+        return f"write `{meant}`" if meant in known else hint(value, known)
+    return ""
+
+
+def _advice(key: str, arguments: Sequence[str]) -> str:
+    size = _of_size(key)
+    if size is not None:
+        numbers = [text for text in arguments if text.isdecimal()]
+        return f"write `({size},{numbers[-1] if numbers else 64})`"
+    if key in _MEANT:
+        return f"write `{_filled(_MEANT[key], arguments)}`"
+    return _REASONS[key]
+
+
+def _of_size(key: str) -> str | None:
+    """The filter size in `conv3` or `conv1x7`."""
+    found = re.fullmatch(r"conv([0-9]+)(?:x([0-9]+))?", key)
+    if found is None:
+        return None
+    high, wide = found.groups()
+    return high if wide in (None, high) else f"{high}x{wide}"
+
+
+def _filled(meant: str, arguments: Sequence[str]) -> str:
+    """What to write, with the author's own numbers where it is clear which is which."""
+    numbers = [text for text in arguments if re.fullmatch(r"[0-9]+(x[0-9]+)?", text)]
+    word = meant.partition("(")[0]
+    if meant in ("2/2", "avg(2)/2") and 0 < len(numbers) == len(arguments) <= 3:
+        size, stride, *padding = [*numbers, numbers[0]] if len(numbers) == 1 else numbers
+        tags = f",p{padding[0]}" if padding else ""
+        if meant == "2/2" and not padding:
+            return f"{size}/{stride}"
+        return f"{'max' if meant == '2/2' else 'avg'}({size}{tags})/{stride}"
+    if meant == "(3,64)" and len(numbers) == len(arguments) == 2:
+        size, count = sorted(numbers, key=lambda text: int(text.split("x")[0]))
+        return f"({size},{count})"
+    if meant == "(3,64)" and len(numbers) == len(arguments) == 3:  # channels in, out, size
+        return f"({numbers[2]},{numbers[1]})"
+    last = arguments[-1] if arguments else ""
+    fits = {"fc": last.isdecimal(), "drop": re.fullmatch(r"0?\.[0-9]+", last) is not None}
+    return f"{word}({last})" if fits.get(word) else meant

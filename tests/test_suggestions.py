@@ -1,0 +1,76 @@
+"""What is suggested for a word that is not known: never another function."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctcdsl.syntax.foreign import header_meant, hint, is_foreign, tag_hint
+from ctcdsl.syntax.words import suggest, words
+
+FUNCTIONS = words("layer", "norm", "activation")
+# fmt: off
+OTHERS = [
+    "elu", "selu", "celu", "prelu", "PReLU", "rrelu", "crelu", "srelu", "frelu", "relu1", "relu20",
+    "drelu", "mish", "Hardsigmoid", "hard_tanh", "softmax", "LogSoftmax", "softmin", "softplus",
+    "softsign", "maxout", "swiglu", "logsigmoid", "tanhexp", "tanhshrink", "gn", "in", "rmsnorm",
+    "droppath", "dropblock", "sppf", "aspp", "psp", "gem", "ese", "scse", "cbam", "pixelshuffle",
+    "argmax", "hsigmoid", "trelu", "lisht", "blurpool",
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("word", OTHERS)
+def test_another_function_is_never_suggested(word: str) -> None:
+    assert suggest(word, FUNCTIONS) is None
+    said = hint(word, FUNCTIONS) + tag_hint(word, FUNCTIONS)
+    assert "did you mean" not in said and "write" not in said
+
+
+@pytest.mark.parametrize("word", ["zelu", "qrelu", "xtanh", "relu7", "gelu2", "hdrop", "ysilu"])
+def test_nor_is_it_for_a_function_that_no_table_knows(word: str) -> None:
+    assert suggest(word, FUNCTIONS) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        *(("rleu", "relu"), ("rellu", "relu"), ("gleu", "gelu"), ("gpa", "gap"), ("gapp", "gap")),
+        *(("sigmod", "sigmoid"), ("igmoid", "sigmoid"), ("taanh", "tanh"), ("ReLU", "relu")),
+        *(("shufle", "shuffle"), ("leeky", "leaky"), ("dorp", "drop"), ("lnr", "lrn")),
+    ],
+)
+def test_a_slip_is(wrong: str, meant: str) -> None:
+    assert suggest(wrong, FUNCTIONS) == meant
+    assert hint(wrong, FUNCTIONS) == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("word", "arguments", "written"),
+    [
+        *(("MaxPool2d", ("3", "2", "1"), "max(3,p1)/2"), ("maxpool", ("3",), "3/3")),
+        *(("AdaptiveAvgPool2d", ("1",), "gap"), ("Linear", ("512", "10"), "fc(10)")),
+        *(("conv", ("64", "3"), "(3,64)"), ("conv1x7", ("64",), "(1x7,64)")),
+        *(("Dropout", ("0.2",), "drop(0.2)"), ("swish", (), "silu"), ("LeakyReLU", (), "leaky")),
+    ],
+)
+def test_what_to_write_has_the_authors_numbers(
+    word: str, arguments: tuple[str, ...], written: str
+) -> None:
+    assert hint(word, FUNCTIONS, arguments) == f"write `{written}`"
+
+
+def test_a_slip_in_a_word_of_other_tools_is_explained() -> None:
+    assert hint("flaten", FUNCTIONS).startswith("if `flatten` is meant: leave it out")
+    assert hint("bacthnorm", FUNCTIONS) == "if `batchnorm` is meant: write `bn`"
+    assert hint("qwxyz", FUNCTIONS) == ""
+
+
+def test_no_word_of_other_tools_hides_one_of_the_language() -> None:
+    assert [word for word in FUNCTIONS if is_foreign(word)] == []
+
+
+def test_headers() -> None:
+    assert [header_meant(word) for word in ("num_classes", "inptu", "network", "qq")] == [
+        *("classes", "input", "net"),
+        None,
+    ]
