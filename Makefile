@@ -1,5 +1,6 @@
 # make demo   set everything up and show the main job on embedded data
 # make test   set everything up and pass the tests
+# make full-size  take a training step of every network of specs/ at full size, in minutes
 # make check  lint, types and the import contract
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
@@ -11,13 +12,16 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo test full-size check bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
 
 test: $(READY)
 	$(BIN)/pytest
+
+full-size: $(READY)
+	$(BIN)/pytest -m full_size tests/test_full_size.py
 
 check: $(READY)
 	$(BIN)/ruff check .

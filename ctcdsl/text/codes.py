@@ -111,6 +111,7 @@ CODES = MappingProxyType(
         "CTC908": "a convolution padded beyond its filter",
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",
+        "CTC913": "strided 1x1 convolutions of few channels",
         "CTC915": "classes and splits that are not all there",
         "CTC918": "a run that continues with other images",
     }

@@ -28,6 +28,7 @@ from ctcdsl.training.report import Follower, Plan, Reporter
 from ctcdsl.training.scores import Counts
 from ctcdsl.training.session import Keeping, Session
 from ctcdsl.training.steps import Steps
+from ctcdsl.training.strided import note_on, to_train_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,7 @@ def train(
     device = device or default_device()
     recipe.resize_for(crop)
     require_same_classes(train_set, test_set)
-    # torch's stubs know no overload with both.
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    copying = to_train_on(model, device)
     preflight.require_fit(model, train_set, identity, crop, device)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
@@ -97,6 +97,8 @@ def train(
         set_dropout(model, recipe.dropout)
     if not ranks.leads:
         reporter = Follower(reporter)
+    if copying:
+        reporter.warned(note_on(copying))
     ranks.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )

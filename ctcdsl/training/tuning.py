@@ -28,6 +28,7 @@ from ctcdsl.training.crops import Crops
 from ctcdsl.training.descent import Descent
 from ctcdsl.training.precision import autocast, for_testing
 from ctcdsl.training.recipe import Compile, Precision, Recipe
+from ctcdsl.training.strided import to_train_on
 from ctcdsl.training.trouble import is_out_of_memory
 from ctcdsl.training.views import five_places
 
@@ -132,7 +133,8 @@ def tried_training(
     images = max(1, recipe.batch // (recipe.accumulate * world))
     if device.type == "cpu":
         images = min(images, _CPU_IMAGES)
-    copied = _copy(model, device).train()
+    copied = copy.deepcopy(model).train()
+    to_train_on(copied, device)
     batch = Batch(
         _pixels(images, *crop),
         torch.arange(images) % classes,
@@ -162,7 +164,9 @@ def tried_testing(
     views = min(recipe.batch, _CPU_VIEWS) if device.type == "cpu" else recipe.batch
     images = max(1, views // 10)
     side = recipe.resize_for(crop)
-    copied = _copy(model, device).eval()
+    copied = copy.deepcopy(model).eval()
+    # torch's stubs know no overload with both
+    copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     pixels = tuple(_pixels(images, side, side).to(device))
 
     def prepare(way: Way) -> Run:
@@ -239,13 +243,6 @@ def _timed(run: Run) -> tuple[float, Tensor]:
     began = time.perf_counter()
     result = run()  # the host has read it, so the device is done
     return time.perf_counter() - began, result
-
-
-def _copy(model: nn.Module, device: torch.device) -> nn.Module:
-    copied = copy.deepcopy(model)
-    # torch's stubs know no overload with both
-    copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return copied
 
 
 def _pixels(images: int, height: int, width: int) -> Tensor:
