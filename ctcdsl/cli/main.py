@@ -97,6 +97,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERRORS
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.NoSuchOption as error:
+        from ctcdsl.cli.unknown_option import explained
+
+        explained(error).show()
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
