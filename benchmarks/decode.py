@@ -24,8 +24,8 @@ from ctcdsl.training import decode
 from ctcdsl.training.batches import training_batches
 from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
 from ctcdsl.training.data import ImageSet
-from ctcdsl.training.decode import SUFFIXES
 from ctcdsl.training.folders import ImageFolder
+from ctcdsl.training.image_files import SUFFIXES
 from ctcdsl.training.packing import Form, pack
 from ctcdsl.training.packs import Encoding, open_pack
 from ctcdsl.training.recipe import Recipe

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from small import SPEC, evaluate, make_images, make_place, same, train
 
@@ -41,10 +40,10 @@ def test_data_that_is_none(ctcdsl: Any, place: Path) -> None:
     for name in ("empty", "missing", "tiny.ctc"):
         result = ctcdsl(*train(place), "--data", place / name)
         assert result.code == 1 and "CTC601" in result.err, result.err
-    (place / "data" / "train" / "green").mkdir()
-    result = ctcdsl(*train(place))
+    for name in ("train/green", "val/green"):
+        (place / "hollow" / name).mkdir(parents=True)
+    result = ctcdsl(*train(place), "--data", place / "hollow")
     assert result.code == 1 and "CTC602" in result.err and "green" in result.err
-    Image.new("RGB", (8, 8)).save(place / "data" / "train" / "green" / "a.png")
     for name in ("blue", "red"):
         (place / "data" / "test" / name).rename(place / "data" / "test" / f"{name}s")
     result = ctcdsl(*train(place))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ctcdsl.training.survey import Part, Survey
 
 _SHOWN = 5  # names in the text; JSON has all of them
+_CLASSES = 20  # rows of the table of classes
 
 _workers_option = click.option(
     "--workers",
@@ -130,12 +131,14 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     meant them.
     """
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.sources import open_parts
+    from ctcdsl.training.sources import find_parts
     from ctcdsl.training.survey import survey
 
+    parts = find_parts(Path(folder))
     with Display() as display:
         found = survey(
-            open_parts(Path(folder)),
+            {split: opened() for split, opened in parts.by_split.items()},
+            beside=parts.beside,
             crop=crop,
             workers=workers,
             progress=lambda done, total: display.working("checking", done, total),
@@ -145,27 +148,70 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
 
 
 def _as_json(found: Survey) -> str:
-    parts = {split: dataclasses.asdict(part) for split, part in found.parts.items()}
-    values = {"parts": parts, "duplicates": found.duplicates, "duplicates_across": found.across}
+    parts = {}
+    for split, part in found.parts.items():
+        parts[split] = dataclasses.asdict(part) | {"passed_over": part.passed_over.as_json()}
+    values = {
+        "parts": parts,
+        "passed_over": found.passed_over.as_json(),
+        "duplicates": found.duplicates,
+        "duplicates_across": found.across,
+    }
     return json.dumps(values, indent=2)
 
 
 def _as_text(found: Survey, crop: int) -> str:
+    from ctcdsl.cli.progress import count
+
     lines = []
     for split, part in found.parts.items():
-        counts = part.per_class.values()
+        counts = [number for number in part.per_class.values() if number]
         lines.append(
-            f"{split}: {part.images} images in {len(part.per_class)} classes,"
-            f" {min(counts)} to {max(counts)} a class"
+            f"{split}: {count(part.images, 'image')} in {len(counts)}"
+            f" class{'es' * (len(counts) != 1)}, {min(counts)} to {max(counts)} a class"
         )
         lines += _oddities(part, crop)
+    lines += _per_class(found)
     if found.duplicates:
         lines.append(
             f"duplicates: {len(found.duplicates)} images are there more than once,"
             f" {found.across} of them in several splits or classes"
         )
         lines += _some([" = ".join(group) for group in found.duplicates])
+    if (passed_over := found.passed_over).total:
+        lines.append(str(passed_over))
+        for kind, names in sorted(passed_over.names.items()):
+            more = passed_over.counts[kind] - len(names)
+            lines.append(f"    {kind}: {', '.join(names)}{f' and {more} more' * (more > 0)}")
     return "\n".join(lines)
+
+
+def _per_class(found: Survey) -> list[str]:
+    """A row a class with its images in each split; of many classes those with gaps first."""
+    from ctcdsl.cli.tables import as_text
+    from ctcdsl.cost.report import Table
+
+    splits = list(found.parts)
+    names = sorted({name for part in found.parts.values() for name in part.per_class})
+    counts = {
+        name: [found.parts[split].per_class.get(name, 0) for split in splits] for name in names
+    }
+    gaps = [name for name in names if 0 in counts[name]]
+    if len(names) > _CLASSES:
+        names = [*gaps, *(name for name in names if 0 not in counts[name])][:_CLASSES]
+    rows = tuple((name, *map(str, counts[name])) for name in names)
+    lines = as_text(Table(("class", *splits), rows, frozenset({"class"}))).splitlines()
+    if more := len(counts) - len(names):
+        lines.append(f"and {more} more classes")
+    for split in splits:
+        missing = [name for name in gaps if not found.parts[split].per_class.get(name, 0)]
+        if missing:
+            lines.append(f"classes without {split} images: {len(missing)}")
+            lines += _some(missing)
+        if empty := [name for name in found.parts[split].empty if name not in counts]:
+            lines.append(f"folders without images in {split}, which are no classes: {len(empty)}")
+            lines += _some(empty)
+    return lines
 
 
 def _oddities(part: Part, crop: int) -> list[str]:

@@ -96,6 +96,7 @@ CODES = MappingProxyType(
         "CTC632": "a tar shard that cannot be used",
         "CTC633": "a pack that cannot be used",
         "CTC634": "a pack that cannot be made there",
+        "CTC635": "data in a form that is not read",
         "CTC636": "a split that is not there",
         "CTC637": "two folders for one split",
         "CTC651": "networks of one name compared",
@@ -113,6 +114,7 @@ CODES = MappingProxyType(
         "CTC912": "a network that does not start to learn",
         "CTC913": "strided 1x1 convolutions of few channels",
         "CTC915": "classes and splits that are not all there",
+        "CTC916": "files that are passed over",
         "CTC918": "a run that continues with other images",
     }
 )

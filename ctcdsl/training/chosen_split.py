@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 from ctcdsl.training.data import (
     ImageSet,
+    Stored,
     Subset,
     difference,
     images_per_class,
@@ -17,7 +18,9 @@ from ctcdsl.training.data import (
     relabelled,
     some,
 )
-from ctcdsl.training.sources import find_parts, missing
+from ctcdsl.training.folders import ImageFolder
+from ctcdsl.training.passed_over import PassedOver, noted
+from ctcdsl.training.sources import find_parts, missing, passed_over_of
 from ctcdsl.training.split_names import SPLITS, Split, split_of
 
 _HELD_OUT = 10  # of images without splits, one of a class in so many is kept for testing
@@ -52,17 +55,19 @@ def open_splits(root: Path) -> Splits:
     Raises `UserError` as `sources.open_parts`; CTC601 also where `root` has only one split, or
     too few images to hold some out; CTC611 where no class is in both splits.
     """
-    parts = find_parts(root)
+    found = find_parts(root)
+    parts = found.by_split
     if "all" in parts:
-        return _hold_out(root, parts["all"]())
+        return _hold_out(root, parts["all"](), found.beside)
     if "train" not in parts:
         raise missing(root, "nothing to train on", wanted="train", there=parts)
     tested_on: Split = "val" if "val" in parts else "test"
     if tested_on not in parts:
         raise missing(root, "nothing to test on", wanted="val or test", there=parts)
-    train = parts["train"]()
-    images, notes = of_classes(parts[tested_on](), train.classes, tested_on, "train", root)
-    return Splits(train, images, tested_on, notes)
+    train, other = parts["train"](), parts[tested_on]()
+    images, notes = of_classes(other, train.classes, tested_on, "train", root)
+    passed_over = PassedOver.of((found.beside, *(passed_over_of(each) for each in (train, other))))
+    return Splits(train, images, tested_on, (*noted(passed_over), *_empty(train), *notes))
 
 
 def open_split(root: Path, split: Split | None, classes: tuple[str, ...]) -> Chosen:
@@ -81,17 +86,20 @@ def open_split(root: Path, split: Split | None, classes: tuple[str, ...]) -> Cho
 
 def _opened(root: Path, split: Split | None) -> Chosen:
     """The images of `open_split`, of all classes."""
-    parts = find_parts(root)
+    found = find_parts(root)
+    parts = found.by_split
     if "all" not in parts:
         chosen = _named(root, split, tuple(parts), [name for name in parts if name != "train"][-1:])
-        return Chosen(parts[chosen](), chosen)
+        images = parts[chosen]()
+        passed_over = PassedOver.of((found.beside, passed_over_of(images)))
+        return Chosen(images, chosen, noted(passed_over))
     own = split_of(root.resolve().name)
     if own is not None and split in (None, own):  # DIR/test given as it is
-        return Chosen(parts["all"](), own)
+        images = parts["all"]()
+        return Chosen(images, own, noted(PassedOver.of((found.beside, passed_over_of(images)))))
     chosen = _named(root, split, ("train", "test"), ("test",))
-    splits = _hold_out(root, parts["all"]())
-    images = splits.train if chosen == "train" else splits.test
-    return Chosen(images, chosen, splits.notes)
+    splits = _hold_out(root, parts["all"](), found.beside)
+    return Chosen(splits.train if chosen == "train" else splits.test, chosen, splits.notes)
 
 
 def embedded_split(split: Split | None, classes: tuple[str, ...]) -> Chosen:
@@ -179,7 +187,19 @@ def _named(root: Path, asked: Split | None, there: Sequence[str], default: Seque
     )
 
 
-def _hold_out(root: Path, whole: ImageSet) -> Splits:
+def _empty(train: Stored) -> Iterator[Diagnostic]:
+    """A note on the class folders of the training images that hold none."""
+    names = train.empty if isinstance(train, ImageFolder) else ()
+    if names:
+        several = len(names) > 1
+        yield _about_classes(
+            f"{len(names)} folder{'s' * several} without images"
+            f" {'are no classes' if several else 'is no class'}: {some(names)}",
+            Severity.NOTE,
+        )
+
+
+def _hold_out(root: Path, whole: Stored, beside: PassedOver) -> Splits:
     held_out = set(_every_tenth([whole.label(index) for index in range(len(whole))]))
     if not held_out:
         raise UserError(
@@ -199,7 +219,9 @@ def _hold_out(root: Path, whole: ImageSet) -> Splits:
         severity=Severity.NOTE,
     )
     train, test = Subset(whole, train_indices), Subset(whole, tuple(sorted(held_out)))
-    return Splits(train, test, "test", (note, *_gaps(test, "test")))
+    passed_over = PassedOver.of((beside, passed_over_of(whole)))
+    notes = (*noted(passed_over), note, *_empty(whole), *_gaps(test, "test"))
+    return Splits(train, test, "test", notes)
 
 
 def _every_tenth(labels: Sequence[int]) -> Iterator[int]:

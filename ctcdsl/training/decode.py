@@ -18,8 +18,6 @@ try:
 except ImportError:
     simplejpeg = None
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
-
 _ORIENTATION = 0x0112  # the EXIF tag
 _PILLOW = re.compile(r"PIL\.")
 
@@ -139,7 +137,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     """`image` as 8-bit RGB."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I;16"):  # convert() would clip 16 bits to 8 instead of scaling
+    deep = image.mode == "I" and image.format in ("PNG", "PPM")  # Pillow scales both to 16 bits
+    if deep or image.mode.startswith("I;16"):  # convert() would clip 16 bits to 8
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {image.mode!r} have no fixed range")

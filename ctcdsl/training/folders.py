@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Self
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.decode import SUFFIXES, decode, read
+from ctcdsl.training.data import Pixels, some
+from ctcdsl.training.decode import decode, read
+from ctcdsl.training.image_files import HEAD, SYSTEM_FOLDERS, is_hidden, is_image, kind_of
+from ctcdsl.training.passed_over import (
+    DANGLING,
+    HIDDEN,
+    LOOP,
+    LOOSE,
+    OTHER_FOLDER,
+    SPECIAL,
+    SYSTEM_FOLDER,
+    PassedOver,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """Images at ``root/CLASS/FILE``; classes and files are sorted by name, case and all."""
+    """Images in ``root/CLASS`` and in the folders below it, sorted by name, case and all."""
 
     root: Path
     classes: tuple[str, ...]
     files: tuple[str, ...]
     labels: tuple[int, ...]
+    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+    empty: tuple[str, ...] = ()
+    """Folders without any image: they are no classes."""
 
     @classmethod
     def scan(cls, root: Path) -> Self:
-        """The image folder at `root`. Hidden entries and other files are passed over.
+        """The image folder at `root`; what is no image is counted (see `image_files`).
+
+        Links are followed, but no folder is read twice for a class.
 
         Raises `UserError`: CTC601 `root` is missing, no directory, empty, or has no class
-        folder; CTC602 a class without images (every such class is named); CTC604 no permission.
+        folder; CTC602 no folder has an image; CTC604 no permission.
         """
-        classes = subfolders(root)
-        if not classes:
+        names = subfolders(root)
+        if not names:
             _no_classes(root)
-        files: list[str] = []
-        labels: list[int] = []
-        problems: list[Diagnostic] = []
-        for label, name in enumerate(classes):
-            found = _images(root / name)
-            if not found:
-                problems.append(_no_images(root / name))
-            files += [f"{name}/{file}" for file in found]
-            labels += [label] * len(found)
-        if problems:
-            raise UserError(*problems)
-        return cls(root, classes, tuple(files), tuple(labels))
+        passed_over = PassedOver()
+        found: dict[str, list[str]] = {}
+        for entry in entries(root):
+            if entry.name not in names:
+                _pass_over(entry, entry.name, passed_over, loose=True)
+        for name in names:
+            found[name] = images_below(root / name, name, passed_over)
+        classes = tuple(name for name in names if found[name])
+        if not classes:
+            _no_images(root, names, passed_over)
+        return cls(
+            root,
+            classes,
+            tuple(file for name in classes for file in found[name]),
+            tuple(label for label, name in enumerate(classes) for _ in found[name]),
+            passed_over,
+            tuple(name for name in names if not found[name]),
+        )
 
     def __len__(self) -> int:
         return len(self.files)
@@ -66,22 +89,106 @@ class ImageFolder:
 
 def subfolders(root: Path) -> tuple[str, ...]:
     """The names of the visible folders in `root`, sorted. Raises `UserError` CTC601, CTC604."""
-    return tuple(sorted(entry.name for entry in entries(root) if entry.is_dir()))
-
-
-def _images(folder: Path) -> list[str]:
-    return sorted(
-        entry.name
-        for entry in entries(folder)
-        if os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file()
+    return tuple(
+        entry.name for entry in entries(root) if not is_hidden(entry.name) and _is_folder(entry)
     )
 
 
+def images_below(folder: Path, name: str, passed_over: PassedOver) -> list[str]:
+    """The images in `folder` and below it as ``NAME/…``, sorted; the rest is `passed_over`.
+
+    Raises `UserError` CTC604 where a folder may not be read.
+    """
+    found: list[str] = []
+    whole = folder.resolve()
+    seen = {_identity(path) for path in (whole, *whole.parents)}
+    todo = [(folder, name)]
+    while todo:
+        here, prefix = todo.pop()
+        for entry in entries(here):
+            path = f"{prefix}/{entry.name}"
+            if not is_hidden(entry.name) and _is_folder(entry):
+                if (identity := _identity(Path(entry.path))) in seen:
+                    passed_over.add(LOOP, path)
+                else:
+                    seen.add(identity)
+                    todo.append((Path(entry.path), path))
+            elif not _pass_over(entry, path, passed_over):
+                found.append(path)
+    return sorted(found)
+
+
+def count_beside(root: Path, used: Collection[str]) -> PassedOver:
+    """What is in `root` beside the files and folders that are `used`."""
+    found = PassedOver()
+    for entry in entries(root) if root.is_dir() else ():
+        if entry.name in used:
+            continue
+        if not is_hidden(entry.name) and _is_folder(entry):
+            found.add(OTHER_FOLDER, entry.name)
+        else:
+            _pass_over(entry, entry.name, found, loose=True)
+    return found
+
+
+def _pass_over(
+    entry: os.DirEntry[str], path: str, passed_over: PassedOver, *, loose: bool = False
+) -> bool:
+    """Count `entry`, which is no folder of images, unless it is an image in a class folder."""
+    name = entry.name
+    if name.lower() in SYSTEM_FOLDERS:
+        kind = SYSTEM_FOLDER
+    elif name.startswith(".ctcdsl-"):
+        return True  # an index of our own
+    elif is_hidden(name):
+        kind = HIDDEN
+    elif not _is_file(entry):
+        kind = DANGLING if entry.is_symlink() else SPECIAL
+    elif not is_image(name, lambda: _head(entry.path)):
+        kind = kind_of(name)
+    elif loose:
+        kind = LOOSE
+    else:
+        return False
+    passed_over.add(kind, path)
+    return True
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (-1, -1)
+    return found.st_dev, found.st_ino
+
+
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The visible entries of `folder`; CTC601 and CTC604 where there is none to be had."""
+    """The entries of `folder`, sorted by name; CTC601 and CTC604 where it cannot be read."""
     try:
         with os.scandir(folder) as found:
-            return [entry for entry in found if not entry.name.startswith(".")]
+            return sorted(found, key=lambda entry: entry.name)
     except FileNotFoundError:
         refuse("CTC601", "there is no such data directory", folder, "check the path")
     except NotADirectoryError:
@@ -94,30 +201,33 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         refuse("CTC601", f"cannot read the data directory: {reason}", folder, "check the path")
 
 
-LAYOUT = "images of a class lie in a folder of its name: DIR/cat/1.jpg, DIR/dog/1.jpg"
+LAYOUT = "images of a class are in a folder of its name: DIR/cat/1.jpg, DIR/dog/1.jpg"
 
 
 def _no_classes(root: Path) -> NoReturn:
-    loose = len(_images(root))
+    passed_over = PassedOver()
+    for entry in entries(root):
+        _pass_over(entry, entry.name, passed_over, loose=True)
+    loose = passed_over.counts.get(LOOSE, 0)
     what = (
         f"has {loose} image{'s' * (loose > 1)} but no class folders"
         if loose
         else "has no class folders"
     )
-    empty = not entries(root)
+    empty = all(entry.name.startswith(".") for entry in entries(root))
     refuse("CTC601", f"the data directory {'is empty' if empty else what}", root, LAYOUT)
 
 
-def _no_images(folder: Path) -> Diagnostic:
-    inner = subfolders(folder)
-    return Diagnostic(
-        code="CTC602",
-        message=f"the class {folder.name!r} has no images",
-        path=str(folder),
-        notes=(f"it holds folders ({', '.join(inner[:3])}), which are not searched",) * bool(inner),
-        hints=(
-            f"add images ({' '.join(sorted(SUFFIXES))}), or remove the folder if it is no class",
-        ),
+def _no_images(root: Path, names: tuple[str, ...], passed_over: PassedOver) -> NoReturn:
+    several = len(names) > 1
+    raise UserError(
+        Diagnostic(
+            code="CTC602",
+            message=f"no images in {len(names)} class folder{'s' * several}: {some(names)}",
+            path=str(root),
+            notes=(str(passed_over),) * bool(passed_over.total),
+            hints=(f"add images; {LAYOUT}",),
+        )
     )
 
 

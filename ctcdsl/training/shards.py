@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+import tarfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.data import Pixels
 from ctcdsl.training.decode import decode_content, unreadable
-from ctcdsl.training.shard_index import Index, index_of
+from ctcdsl.training.passed_over import PassedOver
+from ctcdsl.training.shard_index import Index, indices_of
 from ctcdsl.training.split_names import split_of, split_of_shard
 
 _MOST_NUMBERS = 1_000_000  # a higher number is a name made of digits
@@ -27,6 +29,8 @@ class TarShards:
     classes: tuple[str, ...]
     index: Index
     labels: NDArray[np.int64]
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """Files in the shards that are not read."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,7 +84,7 @@ def find(root: Path) -> dict[str, tuple[Path, ...]]:
     name, or all in `root`, or `root` itself.
     """
     if root.is_file():
-        return {"all": (root,)} if root.suffix.lower() == ".tar" else {}
+        return {"all": (root,)} if root.suffix.lower() == ".tar" or tarfile.is_tarfile(root) else {}
     found: dict[str, list[Path]] = {}
     for entry in sorted(root.iterdir()) if root.is_dir() else ():
         inner = [entry] if is_shard(entry) else []
@@ -100,23 +104,33 @@ def is_shard(path: Path) -> bool:
     return path.suffix.lower() == ".tar" and not path.name.startswith(".") and path.is_file()
 
 
-def open_shards(root: Path, split: str, paths: tuple[Path, ...]) -> TarShards:
-    """The image set in the shards of a split.
+def open_shards(root: Path, group: str, paths: tuple[Path, ...]) -> dict[str, TarShards]:
+    """The image sets in the shards of the split `group`: that alone, or of ``all`` those in them.
 
     A sample is ``KEY.jpg`` (or another image) with its class in ``KEY.cls``, a number or a name,
-    or ``CLASS/KEY.jpg``. Numbers are labels as they are; the classes are called after them. The
-    shards are gone through once, and what was found is kept in `root`, or in the user's cache
-    where that cannot be written, until a shard's size or time changes.
+    or ``CLASS/…/KEY.jpg``; shards whose names say no split may have ``SPLIT/CLASS/…/KEY.jpg``.
+    Numbers are labels as they are; the classes are called after them. The shards are gone through
+    once, and what was found is kept in `root`, or in the user's cache where that cannot be
+    written, until a shard's size or time changes.
 
-    Raises `UserError`: CTC604 a shard may not be read; CTC632 one is no tar file or has an image
-    without a class.
+    Raises `UserError`: CTC604 a shard may not be read; CTC632 one is no tar file or has no image
+    with a class.
     """
-    index = index_of(root, split, paths)
-    highest = _highest(index)
+    found = indices_of(root, group, paths)
+    return {
+        split: _numbered(TarShards(paths, index.classes, index, index.codes, found.passed_over))
+        for split, index in found.parts.items()
+    }
+
+
+def _numbered(images: TarShards) -> TarShards:
+    """The same images with their classes' numbers as labels, where all classes are numbers."""
+    highest = _highest(images.index)
     if not 0 <= highest < _MOST_NUMBERS:
-        return TarShards(paths, index.classes, index, index.codes)
-    labels = np.array([int(name) for name in index.classes], dtype=np.int64)[index.codes]
-    return TarShards(paths, tuple(map(str, range(highest + 1))), index, labels)
+        return images
+    numbers = np.array([int(name) for name in images.classes], dtype=np.int64)
+    classes = tuple(map(str, range(highest + 1)))
+    return replace(images, classes=classes, labels=numbers[images.labels])
 
 
 def _highest(index: Index) -> int:

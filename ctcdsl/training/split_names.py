@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal
 
 Split = Literal["train", "val", "test"]
@@ -39,6 +40,19 @@ def loosely_split_of(name: str) -> Split | None:
     """
     found = {split for word in _WORD.findall(name.lower()) if (split := split_of(word))}
     return found.pop() if len(found) == 1 else None
+
+
+def splits_among(names: Sequence[str]) -> dict[str, Split]:
+    """The split of each folder that holds one, of folders beside each other.
+
+    Names that only have a split's word in them count where no folder has exactly a split's name,
+    and where they name several splits: a class may be called "crash test".
+    """
+    exact = {name: split for name in names if (split := split_of(name)) is not None}
+    if exact:
+        return exact
+    loose = {name: split for name in names if (split := loosely_split_of(name)) is not None}
+    return loose if len(set(loose.values())) > 1 else {}
 
 
 def spelled(split: Split) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.data import Stored
+from ctcdsl.training.data import Stored, images_per_class
 from ctcdsl.training.decode import open_content, pixels_of
+from ctcdsl.training.folders import ImageFolder
 from ctcdsl.training.packs import PackedImages
+from ctcdsl.training.passed_over import PassedOver
+from ctcdsl.training.sources import passed_over_of
 from ctcdsl.training.threads import done_ahead
 
 _GROUP = 64
@@ -23,13 +25,17 @@ _AHEAD = 4
 _FORMATS: Final[dict[str, frozenset[str]]] = {
     ".jpg": frozenset({"JPEG", "MPO"}),
     ".jpeg": frozenset({"JPEG", "MPO"}),
+    ".jpe": frozenset({"JPEG", "MPO"}),
+    ".jfif": frozenset({"JPEG", "MPO"}),
     ".png": frozenset({"PNG"}),
     ".webp": frozenset({"WEBP"}),
     ".bmp": frozenset({"BMP"}),
     ".gif": frozenset({"GIF"}),
     ".tif": frozenset({"TIFF"}),
     ".tiff": frozenset({"TIFF"}),
-    ".ppm": frozenset({"PPM"}),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), frozenset({"PPM"})),
+    ".avif": frozenset({"AVIF"}),
+    ".dib": frozenset({"DIB", "BMP"}),
 }
 _GREY: Final = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 
@@ -40,6 +46,10 @@ class Part:
 
     images: int
     per_class: dict[str, int]
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """Files that are not read."""
+    empty: tuple[str, ...] = ()
+    """Folders without images."""
     corrupt: list[tuple[str, str]] = field(default_factory=list)
     """Names and reasons."""
     greyscale: list[str] = field(default_factory=list)
@@ -59,6 +69,13 @@ class Survey:
     """Groups of images with equal content, as SPLIT/NAME."""
     across: int
     """How many of the groups have images of several splits or classes."""
+    beside: PassedOver
+    """Files that are in no split, and not read."""
+
+    @property
+    def passed_over(self) -> PassedOver:
+        """All files that are not read."""
+        return PassedOver.of((*(part.passed_over for part in self.parts.values()), self.beside))
 
     @property
     def corrupt(self) -> int:
@@ -80,13 +97,14 @@ class _Look:
 def survey(
     parts: Mapping[str, Stored],
     *,
+    beside: PassedOver,
     crop: int,
     workers: int,
     progress: Callable[[int, int], object],
 ) -> Survey:
     """Decode every image of `parts`; `progress` hears images done and images in all."""
     places = [(split, at) for split, images in parts.items() for at in range(len(images))]
-    found = {split: Part(len(images), _per_class(images)) for split, images in parts.items()}
+    found = {split: _part(images) for split, images in parts.items()}
     by_digest: dict[bytes, list[tuple[str, int]]] = {}
     works = (
         _Group(parts, places[start : start + _GROUP]) for start in range(0, len(places), _GROUP)
@@ -104,6 +122,7 @@ def survey(
         found,
         tuple(tuple(f"{split}/{parts[split].name(at)}" for split, at in group) for group in groups),
         sum(len({(split, parts[split].label(at)) for split, at in group}) > 1 for group in groups),
+        beside,
     )
 
 
@@ -159,6 +178,6 @@ def _enter(part: Part, name: str, look: _Look, crop: int) -> None:
         part.mislabelled.append((name, look.format))
 
 
-def _per_class(images: Stored) -> dict[str, int]:
-    counts = Counter(images.label(at) for at in range(len(images)))
-    return {name: counts[label] for label, name in enumerate(images.classes)}
+def _part(images: Stored) -> Part:
+    empty = images.empty if isinstance(images, ImageFolder) else ()
+    return Part(len(images), images_per_class(images), passed_over_of(images), empty)

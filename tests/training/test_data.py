@@ -11,8 +11,9 @@ from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import decode as decode_module
 from ctcdsl.training.chosen_split import open_splits
 from ctcdsl.training.data import require_same_classes
-from ctcdsl.training.decode import SUFFIXES, decode, decode_content
+from ctcdsl.training.decode import decode, decode_content
 from ctcdsl.training.folders import ImageFolder
+from ctcdsl.training.image_files import SUFFIXES
 from ctcdsl.training.sources import open_parts
 from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
@@ -52,15 +53,17 @@ def test_a_data_directory_must_hold_class_folders(tmp_path: Path) -> None:
     assert "has 1 image but no class folders" in found[0].message
 
 
-def test_classes_without_images_are_all_named(tmp_path: Path) -> None:
-    write_folder(tmp_path, 1, ["cat"])
+def test_folders_without_images_are_no_classes(tmp_path: Path) -> None:
     (tmp_path / "dog").mkdir()
     (tmp_path / "eel" / "inner").mkdir(parents=True)
-    with refused("CTC602", "CTC602") as found:
+    (tmp_path / "dog" / "notes.txt").write_text("none yet")
+    with refused("CTC602") as found:
         ImageFolder.scan(tmp_path)
-    assert "'dog'" in found[0].message
-    assert "'eel'" in found[1].message
-    assert "inner" in said(found[1])
+    assert "2 class folders: dog, eel" in found[0].message
+    assert "1 file passed over: 1 .txt" in said(found[0])
+    write_folder(tmp_path, 1, ["cat"])
+    folder = ImageFolder.scan(tmp_path)
+    assert (folder.classes, folder.empty) == (("cat",), ("dog", "eel"))
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,9 +111,9 @@ def test_the_index_is_kept_until_a_shard_changes(
     tars, scans, real = tmp_path / "tars", [0], shard_index._scan
     path = write_tar(tars / "train-0.tar", by_class(folder)[0])
 
-    def scan(shards: list[Path]) -> shard_index.Index:
+    def scan(group: str, shards: list[Path]) -> shard_index.Indices:
         scans[0] += 1
-        return real(shards)
+        return real(group, shards)
 
     monkeypatch.setattr(shard_index, "_scan", scan)
 

@@ -12,6 +12,8 @@ from PIL import Image
 
 from tiny import blot, write_folder
 
+SPEC = "net Tiny\ninput 3x12x12\n(3,4)/2\nhead: gap fc\n"
+
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
@@ -130,3 +132,72 @@ def test_a_pack_is_trained_and_tested_on(ctcdsl: Any, tmp_path: Path) -> None:
     result = ctcdsl("train", spec, "--data", pack, "--run", run, *options)
     assert result.code == 0, result.err
     assert "26 training images, 3 test images" in result.err
+
+
+def test_check_counts_classes_in_each_split_and_what_is_passed_over(
+    ctcdsl: Any, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "train", 2, ["cat", "dog"])
+    write_folder(tmp_path / "val", 1, ["cat"])
+    write_folder(tmp_path / "test", 3, ["dog", "eel"])
+    (tmp_path / "train" / "fox").mkdir()
+    (tmp_path / "test" / "dog" / "dog.xml").write_text("<a/>")
+    (tmp_path / "licence").write_text("free")
+    result = ctcdsl("data", "check", tmp_path, "--crop", "8")
+    assert result.code == 0
+    lines = result.out.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("duplicates"))
+    assert lines[:at] + lines[-3:] == [
+        "train: 4 images in 2 classes, 2 to 2 a class",
+        "val: 1 image in 1 class, 1 to 1 a class",
+        "test: 6 images in 2 classes, 3 to 3 a class",
+        "class  train  val  test",
+        "─────  ─────  ───  ────",
+        "cat        2    1     0",
+        "dog        2    0     3",
+        "eel        0    0     3",
+        "classes without train images: 1",
+        "    eel",
+        "folders without images in train, which are no classes: 1",
+        "    fox",
+        "classes without val images: 2",
+        "    dog",
+        "    eel",
+        "classes without test images: 1",
+        "    cat",
+        "2 files passed over: 1 .xml, 1 no suffix",
+        "    .xml: dog/dog.xml",
+        "    no suffix: licence",
+    ]
+    report = json.loads(ctcdsl("data", "check", tmp_path, "--format", "json").out)
+    assert report["passed_over"]["no suffix"] == {"count": 1, "examples": ["licence"]}
+    assert report["parts"]["test"]["passed_over"][".xml"]["count"] == 1
+    assert report["parts"]["val"]["per_class"] == {"cat": 1}
+
+
+def test_a_class_of_one_split_only_is_trained_or_left_out(ctcdsl: Any, tmp_path: Path) -> None:
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    write_folder(tmp_path / "data" / "train", 4, ["cat", "dog", "owl"])
+    write_folder(tmp_path / "data" / "val", 2, ["dog", "eel", "cat"])
+    (tmp_path / "data" / "val" / "owl").mkdir()
+    (tmp_path / "data" / "val" / "__MACOSX").mkdir()
+    options = ("--data", tmp_path / "data", "--device", "cpu")
+    run = tmp_path / "run"
+    schedule = ("--run", run, "--recipe", "small", "--schedule", "1:0.01", "--batch", "8")
+    result = ctcdsl("train", tmp_path / "tiny.ctc", *options, *schedule)
+    assert result.code == 0, result.err
+    assert "note[CTC916]: 1 file passed over: 1 system folder" in result.err
+    assert "1 class is only in val, not in train: eel; its 2 images are left out" in result.err
+    assert "1 of 3 classes has no val images: owl" in result.err
+    assert "12 training images, 4 val images, 3 classes" in result.err
+    tested = ctcdsl("eval", tmp_path / "tiny.ctc", run, *options, "--format", "json")
+    report = json.loads(tested.out)
+    assert report["class_images"] == {"cat": 2, "dog": 2, "owl": 0}
+    assert report["class_errors"]["owl"] is None
+    assert (report["images"], report["split"]) == (4, "val")
+    for folder in ("train", "val"):
+        shutil.rmtree(tmp_path / "data" / folder / "cat")
+        shutil.rmtree(tmp_path / "data" / folder / "dog")
+    result = ctcdsl("train", tmp_path / "tiny.ctc", *options)
+    assert result.code == 1
+    assert "no val image is of a class of train" in result.err
