@@ -19,12 +19,12 @@ from ctcdsl.resources import resource
 GOLDEN = ROOT / "tests" / "golden"
 MODERN = sorted(path for path in Path(resource("specs")).glob("*/*.ctc"))
 TEXTS = {
-    "every_layer": "net every-layer\ninput 3x64x80\nclasses 10\nstem: (7,16)/2 lrn 3/2\n"
+    "every_layer": "net every-layer\npad same input 3x64x80\nclasses 10\nstem: (7,16)/2 lrn 3/2\n"
     "mid: max(3,p1,ceil)/2 (3,24)x2/2 avg(2)/1 drop(0.1)\nhead: gap fc(32) drop(0.5) fc",
     "not_square": "net 'x'".replace("'x'", "Wide") + "\ninput 3x96x160\npad paper\n(7,8)/2 3/3"
     " (2,8)x2 spp(3,2,1) fc",
-    "trunk": "net Trunk\ninput 1x32x32\n(3,8) 2/2 (3,8)\nhead: none",
-    "long": f"net {'Long' * 12}\ninput 3x32x32\nclasses 999999\n{'very' * 10}_long_stage:"
+    "trunk": "net Trunk\npad same input 1x32x32\n(3,8) 2/2 (3,8)\nhead: none",
+    "long": f"net {'Long' * 12}\npad same input 3x32x32\nclasses 999999\n{'very' * 10}_long_stage:"
     " (3,999999) max(3,p1,ceil)/2 (3,8)\nhead: gap fc(999999) fc",
     "every_block": """
 net every-block
@@ -132,7 +132,7 @@ def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
 def signatures(text: str) -> list[str]:
     """The classes of blocks with their parameters, such as `Ir(in_channels, n, *, stride=1)`."""
     found: list[str] = []
-    for node in ast.parse(generate(one(f"input 4x32x32\n{text}\nhead: none"))).body[:-1]:
+    for node in ast.parse(generate(one(f"pad same input 4x32x32\n{text}\nhead: none"))).body[:-1]:
         if isinstance(node, ast.ClassDef) and "Conv" not in node.name:
             inits = [item for item in node.body if isinstance(item, ast.FunctionDef)]
             arguments = next((ast.unparse(i.args) for i in inits if i.name == "__init__"), "self")
@@ -202,7 +202,7 @@ def test_what_varies_is_a_parameter(text: str, expected: list[str]) -> None:
     ],
 )
 def test_one_class_has_identity_and_projection(text: str, line: str) -> None:
-    source = generate(one(f"input 4x32x32\n{text}\nhead: none"))
+    source = generate(one(f"pad same input 4x32x32\n{text}\nhead: none"))
     assert line in source
     assert source.count("(nn.Module):") == 2
 

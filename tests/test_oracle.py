@@ -27,7 +27,7 @@ SMALL = [
     "input 3x32x40\nc1: (3,8) lrn 2/2\nc2: (3,16)x2/2 max(3,p1,ceil)/2\nhead: drop(0.2) fc(10) fc",
     "input 1x47x71\npad valid\n(5,4)/3 avg(3)/2 (2,6)x3 spp(3,2,1) fc",
     "input 3x40x40\nclasses 7\n(11,4)/4 { (1,8) (3,8) }x2/2 max(3,ceil)/2 fc(5) drop(0.1) fc",
-    "input 3x17x17\n(4,4,p2) (6,5)/2 max(2,p1)/1\nhead: none",
+    "pad same input 3x17x17\n(4,4,p2) (6,5)/2 max(2,p1)/1\nhead: none",
     "input 3x17x17\n(3,4,p20)/2 (1x3,4,p0x5) (3,8,d2,p9) (1,6,p1) gap fc",
     "input 3x48x48\n(7,4)/2 3/1 (2,8)/3+(2,8)x3 2/1 (2,8)/2 gap fc",
 ]

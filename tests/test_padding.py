@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from conftest import check, one
 from ctcdsl.check.padding import slide
 from ctcdsl.check.solver import Step, fits, solve, steps
-from ctcdsl.ir import Conv, Shape, Sides, convolution_macs, window_count
+from ctcdsl.cost.complexity import network_cost
+from ctcdsl.ir import Conv, Pool, Shape, Sides, convolution_macs, window_count
+from ctcdsl.ir.unparse import unparse
 
 
 def paddings(text: str) -> list[int]:
@@ -40,9 +42,123 @@ def test_valid_never_pads_but_tags_do() -> None:
     assert paddings("pad valid\n(3,4) (5,4,p1) max(3,p1)/2\nhead: none") == [0, 1, 1]
 
 
-def test_a_bare_row_is_padded_as_in_the_paper() -> None:
-    assert paddings("(7,4)/2 3/3 (2,4)x2") == [0, 0, 0, 1]
-    assert paddings("input 3x224x224\n(7,4)/2 3/3 (2,4)x2\nhead: none") == [3, 0, 0, 0]
+def test_a_side_as_long_as_the_stride_is_not_padded() -> None:
+    row = "max(1x4)/4 (3,4)/2 (2x3,4)/2 (3x5,4)/3 (1x4,4)/4 (3x2,4,d2)/2 avg(3x1)/3"
+    found = [p.padding for p in one(f"pad same input 3x999x999\n{row}\nhead: none").layers]
+    assert found == [(0, 0), (1, 1), (0, 1), (0, 2), (0, 0), (2, 0), (0, 0)]
+
+
+HEADERS = (
+    "net A",
+    "classes 5",
+    "input 3x224x224",
+    "net A input 3x224x224 classes 1000",
+    "let w = 64",
+    "def f = (3,w)\nlet w = 4",
+)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_network_without_a_style_is_padded_as_in_the_paper(header: str) -> None:
+    row = "(7,4)/2 3/3 (2,4)x2"
+    assert paddings(row) == paddings(f"{header}\n{row}") == [0, 0, 0, 1]
+    assert paddings(f"{header}\npad same\n{row}") == [3, 0, 0, 0]
+
+
+@pytest.mark.parametrize("style", ["conv-relu", "conv-bn-relu", "bn-relu-conv", "conv"])
+def test_a_style_brings_pad_same_and_a_note_where_that_matters(style: str) -> None:
+    row = "(7,4)/2 3/3 (2,4)x2\nhead: none"
+    (note,) = check(f"style {style}\n{row}").diagnostics
+    assert note.code == "CTC907" and note.labels[0].span.text == f"style {style}"
+    assert paddings(f"style {style}\n{row}") == [3, 0, 0, 0]
+    for silent in (
+        f"style {style}\npad same\n{row}",
+        f"pad paper\nstyle {style}\n{row}",
+        f"style {style}\n(3,4) 2/2 (5,4)\nhead: none",  # padded alike by both rules
+        f"style {style}\n(7,4)/2 (1x7,4)\nhead: none",  # the paper's has no padding for 1x7
+        f"style {style}\n(7,4)/2 3/3 [ (3,4) ]\nhead: none",  # not a plain row
+    ):
+        assert check(silent).diagnostics == (), silent
+
+
+def test_a_file_s_style_holds_for_all_its_networks_and_each_has_its_note() -> None:
+    row = "(7,4)/2\nhead: none"
+    report = check(f"style conv-bn-relu\nnet A\n{row}\nnet B\npad paper\n{row}\nnet C\n{row}")
+    assert [n.network.pad for n in report.networks] == ["same", "paper", "same"]
+    assert [d.message[:3] for d in report.diagnostics] == ["`A`", "`C`"]
+
+
+def test_maps_that_only_the_paper_s_padding_gives_say_so() -> None:
+    text = "maps 36 18\n(7,64)/2 3/3 (5,128) 2/2 (3,256)x3\nhead: none"
+    assert not check(text).failed
+    (error,) = check(f"style conv-relu\n{text}").diagnostics
+    assert error.code == "CTC203" and "`pad paper`" in error.hints[0]
+
+
+WHOLE = "pad same\ninput 3x7x7\ndef f = avg(7)/1\n{}\nhead: none"
+
+
+WHOLE_MAP_POOLS = (
+    "(3,4) avg(7)/1",
+    "(3,4) 7/1",
+    "(3,4) f",
+    "a: (3,4)\nb: max(7,ceil)/1",
+    "(3,4) max(3x7,p0)/1 avg(5x1)/1",
+    "{ (3,4) } avg(7)/1",
+)
+PADDED_POOLS = (
+    ("(3,4) avg(7,p2)/1", (2, 2)),
+    ("(3,4) avg(7,p0)/1", (0, 0)),
+    ("(3,4) avg(5)/1", (2, 2)),
+    ("(3,4) avg(7x5)/1", (3, 2)),
+    ("(3,4) avg(7)/2", (3, 3)),
+    ("(3,4) { avg(7)/1 }", (3, 3)),
+    ("(3,4) { f }", (3, 3)),
+    ("(3,4) { id | avg(7)/1 }", (3, 3)),
+    ("(3,4) [ f ]", (3, 3)),
+    ("(3,4) { { (1,4) f } | id }", (3, 3)),
+    ("(3,4) { avg(7)/1 }/2", (3, 3)),
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "padding", "whole"),
+    [(row, (0, 0), True) for row in WHOLE_MAP_POOLS]
+    + [(row, padding, False) for row, padding in PADDED_POOLS],
+)
+def test_a_pool_over_its_whole_map_is_not_padded(row: str, padding: Sides, whole: bool) -> None:
+    report = check(WHOLE.format(row))
+    (checked,) = report.networks
+    pool = [p for p in checked.layers if isinstance(p.layer, Pool)][-1]
+    assert (pool.padding, pool.map_dependent) == (padding, whole)
+    assert [d.code for d in report.diagnostics if d.code != "CTC904"] == ["CTC906"] * whole
+    again = one(unparse(checked.network))
+    assert again.network.stages == checked.network.stages
+    assert [p.padding for p in again.layers] == [p.padding for p in checked.layers]
+
+
+@pytest.mark.parametrize("rule", ["paper", "valid"])
+def test_only_pad_same_sees_whole_maps(rule: str) -> None:
+    report = check(WHOLE.format("(3,4,p1) avg(7)/1").replace("same", rule))
+    assert [d.code for d in report.diagnostics] == ["CTC904"]
+    assert not any(p.map_dependent for p in report.networks[0].layers)
+
+
+def test_paddings_that_maps_solved_depend_on_the_map() -> None:
+    text = "pad paper\nmaps 36\n(7,64)/2 3/1 (2,128)/3+(2,128)x3\nhead: none"
+    assert [p.map_dependent for p in one(text).layers] == [False] * 5 + [True]
+
+
+def test_the_printed_row_of_googlenet_classifies_from_1x1() -> None:
+    row = "pad same\ninput 3x7x7\n(1,1024) avg(7)/1 fc"
+    assert network_cost(one(row)).layers[-1].params == 1_025_000
+
+
+def test_a_whole_map_is_seen_under_maps_too() -> None:
+    text = "pad same\ninput 3x8x8\nmaps 1\n(3,4) 2/2 (4,4,p0) avg(1)/1 (1,4) gap fc"
+    assert not check(text).failed
+    text = "pad same\ninput 3x8x8\nmaps 4 1\n(3,4) 2/2 (3,4) 4/1 (1,4) gap fc"
+    assert [d.code for d in check(text).diagnostics] == ["CTC906"]
 
 
 @given(

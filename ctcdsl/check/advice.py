@@ -42,12 +42,17 @@ def no_rule(layer: Window, problems: Problems) -> None:
         "CTC204",
         f"`pad paper` has no padding for {what}",
         layer.origin,
-        hint=f"say it with a tag, `{say}`; the paper pads filters of 1, 2, 3, 5, 7 and 11",
+        hint=f"write a tag, `{say}`, or `pad same`; the paper pads filters of 1, 2, 3, 5, 7 and 11",
     )
 
 
-def unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> None:
-    """Report the stage that misses its `maps` (CTC203), with the nearest change that would help."""
+def unsolved(
+    network: Network, trunk: Sequence[Step], problems: Problems, *, paper_holds: bool
+) -> None:
+    """Report the stage that misses its `maps` (CTC203), with the nearest change that would help.
+
+    `paper_holds` where `pad paper` would do, instead of the `pad same` that a `style` brought.
+    """
     rule = tuple(step.rule or (0, 0) for step in trunk)
     maps = maps_of(network.input, trunk, rule)
     wrong = next((k for k, m in enumerate(maps) if not fits(trunk[k], m)), len(maps))
@@ -73,7 +78,9 @@ def unsolved(network: Network, trunk: Sequence[Step], problems: Problems) -> Non
         conv.origin,
         f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {in_pixels(rule[stage[0]])}",
         also=_also(trunk, stage, conv.origin.start),
-        hint=_nearest(network, trunk, maps),
+        hint="`style` brings `pad same`; under `pad paper` these maps hold"
+        if paper_holds
+        else _nearest(network, trunk, maps),
     )
 
 

@@ -13,8 +13,9 @@ class Placed(NamedTuple):
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
     `stage2.conv1` or `conv2_x.block1.conv3`. `padding` is that of both sides; 0 for what
-    has no window. What leaves is a `vector` of features, not a map, from the head's first
-    gap, gmp, spp or fc on.
+    has no window; it is `map_dependent` where the size of the map decided it: solved for
+    `maps`, or none since a pool covers its whole map. What leaves is a `vector` of
+    features, not a map, from the head's first gap, gmp, spp or fc on.
 
     A block has its `branches`, each a chain; an optional branch that was left out is not
     among them, the implied shortcut is (`shortcut` then says that the last branch is
@@ -32,6 +33,7 @@ class Placed(NamedTuple):
     branches: tuple[tuple[Placed, ...], ...] = ()
     shortcut: bool = False
     activation: Activation | None = None
+    map_dependent: bool = False
 
 
 class CheckedNetwork(NamedTuple):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from ctcdsl.check.advice import in_pixels, no_rule, too_large, unsolved, which
-from ctcdsl.check.checked import CheckedNetwork
+from ctcdsl.check.checked import CheckedNetwork, Placed
 from ctcdsl.check.placing import Placer
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.check.solver import fits, maps_of, solve, steps
-from ctcdsl.ir import Block, Network, PadRule, Sides
-from ctcdsl.text import Severity
+from ctcdsl.ir import Block, Network, PadRule, Pool, Sides
+from ctcdsl.text import Label, Severity
 
 
 def check_network(
@@ -18,15 +21,79 @@ def check_network(
 
     What it shares with `like` is taken from there.
     """
-    paddings = _for_maps(network, problems) if network.maps else {}
+    paper = _under_paper(network)
+    paddings = _for_maps(network, problems, paper) if network.maps else {}
     if paddings is None:
         return None
     nodes = Placer(network, problems, paddings, like).place()
-    return None if nodes is None else CheckedNetwork(network, nodes)
+    if nodes is None:
+        return None
+    _note_whole_maps(nodes, problems)
+    if paper is not None:
+        _note_style_padding(network, nodes, paper.nodes, problems)
+    return CheckedNetwork(network, nodes)
 
 
-def _for_maps(network: Network, problems: Problems) -> dict[tuple[int, int], Sides] | None:
-    """The padding of each trunk layer under `maps`: the rule's where it serves, else solved."""
+def _note_whole_maps(nodes: Sequence[Placed], problems: Problems) -> None:
+    """Note the pools that take no padding since they cover their whole map (CTC906)."""
+    for placed in nodes:
+        pool = placed.layer
+        if placed.map_dependent and isinstance(pool, Pool):
+            height, width = pool.kernel
+            call = f"{pool.reduction}({in_pixels(pool.kernel)}"
+            kept = in_pixels(((height - 1) // 2, (width - 1) // 2))
+            problems.add(
+                Severity.NOTE,
+                "CTC906",
+                f"{quoted(pool.origin)} covers its whole {height}x{width} map and takes no padding",
+                pool.origin,
+                hint=f"`{call},p0)/1` does the same without this note, `{call},p{kept})/1` pads it",
+            )
+
+
+def _under_paper(network: Network) -> CheckedNetwork | None:
+    """A plain row as `pad paper` pads it, where only its `style` brought `pad same`.
+
+    None where the author named the rule, or where the paper's cannot pad the network.
+    """
+    if network.pad_implied_by is None or network.pad is PadRule.PAPER:
+        return None
+    if any(isinstance(node, Block) for stage in network.stages for node in stage.nodes):
+        return None
+    paper = replace(network, pad=PadRule.PAPER, pad_implied_by=None)
+    return check_network(paper, Problems())
+
+
+def _note_style_padding(
+    network: Network, same: Sequence[Placed], paper: Sequence[Placed], problems: Problems
+) -> None:
+    """Note the `style` that brought `pad same` and so changed the maps of a plain row (CTC907)."""
+    assert network.pad_implied_by is not None
+    for here, there in zip(same, paper, strict=True):
+        if here.stage is not None and here.output != there.output:
+            problems.add(
+                Severity.NOTE,
+                "CTC907",
+                f"`{network.name}`: `style` brings `pad same`; write `pad paper` for the paper's",
+                network.pad_implied_by,
+                also=(
+                    Label(
+                        here.layer.origin,
+                        f"leaves {here.output}, and {there.output} under `pad paper`",
+                    ),
+                ),
+                hint="write `pad same` to keep these maps without this note",
+            )
+            return
+
+
+def _for_maps(
+    network: Network, problems: Problems, paper: CheckedNetwork | None
+) -> dict[tuple[int, int], Sides] | None:
+    """The paddings that `maps` changes from the rule's; None where it cannot hold.
+
+    `paper` is the network under `pad paper`, where that is a way out.
+    """
     for index, stage in enumerate(network.stages, start=1):
         for node in stage.nodes:
             if isinstance(node, Block):
@@ -58,7 +125,7 @@ def _for_maps(network: Network, problems: Problems) -> dict[tuple[int, int], Sid
             return None
     solved = solve(network.input, trunk) if solving else None
     if solved is None:
-        unsolved(network, trunk, problems)
+        unsolved(network, trunk, problems, paper_holds=paper is not None)
         return None
     paddings: dict[tuple[int, int], Sides] = {}
     places = [(k, i) for k, stage in enumerate(network.stages) for i in range(len(stage.nodes))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ctcdsl.check.arguments import Arguments
 from ctcdsl.check.problems import Problems, quoted
@@ -29,11 +29,12 @@ class Headers:
     style: Style = CONV_RELU
     pad: PadRule | None = None
     maps: tuple[tuple[int, int], ...] = ()
+    styled: Span | None = None  # the `style` line, the file's or the network's own
     seen: dict[str, Span] = field(default_factory=dict)
 
     def copy(self) -> Headers:
         """The same headers for another network of the file, free to be overridden."""
-        return Headers(None, self.input, self.classes, self.style, self.pad, self.maps)
+        return replace(self, name=None, seen={})
 
 
 class HeaderReader:
@@ -65,6 +66,7 @@ class HeaderReader:
                 else:
                     self._unknown(text, "rule", "padding rule", span)
             case "style", n.Name(text, span):
+                into.styled = header.span
                 style = read_style(text)
                 if style is not None:
                     into.style = style

@@ -11,7 +11,7 @@ from ctcdsl.check.calls import Words
 from ctcdsl.check.definitions import Definitions
 from ctcdsl.check.expressions import Scope
 from ctcdsl.check.problems import Problems, quoted
-from ctcdsl.check.windows import MAX_KERNEL, Windows
+from ctcdsl.check.windows import MAX_KERNEL, Windows, in_braces
 from ctcdsl.ir import (
     Block,
     Branch,
@@ -191,7 +191,8 @@ class Items:
             case n.Convolution():
                 layer = self._windows.convolution(primary, scope, channels)
             case n.Group("{", (n.Branch(items, False),)):
-                return self._sequence(items, channels, inside)
+                nodes, after = self._sequence(items, channels, inside)
+                return in_braces(nodes, grouped=True), after
             case n.Group():
                 layer = self._block(primary, channels, inside)
             case n.Number():
@@ -244,8 +245,8 @@ class Items:
                     )
             if after is None and (channels is not None or not nodes):
                 return None
-            nodes = nodes or [Identity(origin=branch.span)]
-            branches.append(Branch(nodes=tuple(nodes), optional=branch.optional))
+            chain = in_braces(nodes, grouped=False) or [Identity(origin=branch.span)]
+            branches.append(Branch(nodes=tuple(chain), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=group.span)
 
     def _opened_def(

@@ -8,7 +8,19 @@ from dataclasses import replace
 from ctcdsl.check.checked import Placed
 from ctcdsl.check.padding import slide
 from ctcdsl.check.problems import Problems
-from ctcdsl.ir import Activate, Activation, Block, Branch, Conv, Join, Node, Pool, Shape, Style
+from ctcdsl.ir import (
+    Activate,
+    Activation,
+    Block,
+    Branch,
+    Conv,
+    Join,
+    Node,
+    PadRule,
+    Pool,
+    Shape,
+    Style,
+)
 from ctcdsl.text import Label, Span
 
 Chain = tuple[Placed, ...]
@@ -35,9 +47,10 @@ def agree(
     kept: Sequence[Branch],
     chains: Sequence[Chain],
     shape: Shape,
+    rule: PadRule,
     problems: Problems,
 ) -> bool:
-    """Whether the branches have the shapes that their join needs."""
+    """Whether the branches have the shapes that their join needs; they are padded by `rule`."""
     first = after(chains[0], shape)
     for branch, chain in zip(kept[1:], chains[1:], strict=True):
         output = after(chain, shape)
@@ -47,6 +60,8 @@ def agree(
         elif output[1:] != first[1:]:
             message = f"branches leave maps of {_side(first)} and {_side(output)}"
             hint = "give them the same strides, and paddings that keep their maps alike"
+            if rule != PadRule.SAME and _stride(chain) == _stride(chains[0]):
+                hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         else:
             continue
         problems.error(

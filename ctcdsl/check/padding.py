@@ -36,10 +36,26 @@ class PaddingRule:
                 return None
             padding = self._twos % 2 if height == 2 else _PAPER.get(height)
             return None if padding is None else (padding, padding)
-        if self._rule is PadRule.VALID or height == width == layer.stride:
+        if self._rule is PadRule.VALID:
             return (0, 0)
         dilation = layer.dilation if isinstance(layer, Conv) else 1
-        return (dilation * (height - 1) // 2, dilation * (width - 1) // 2)
+        above, left = (0 if k == layer.stride else dilation * (k - 1) // 2 for k in layer.kernel)
+        return above, left
+
+
+def covers_map(layer: Layer, shape: Shape) -> bool:
+    """Whether this is a pool over its whole map, which the author did not pad.
+
+    In a chain outside of all brackets `pad same` gives such a pool no padding: the one
+    padding by a rule that depends on the size of the map.
+    """
+    return (
+        isinstance(layer, Pool)
+        and layer.padding is None
+        and layer.stride == 1
+        and layer.kernel == shape[1:]
+        and not layer.grouped
+    )
 
 
 def slide(shape: Shape, layer: Layer, padding: Sides) -> Shape:

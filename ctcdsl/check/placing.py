@@ -8,7 +8,7 @@ from ctcdsl.check.advice import no_rule, too_large
 from ctcdsl.check.checked import CheckedNetwork, Placed
 from ctcdsl.check.joins import Chain, after, agree, end_activation, shortcut, without_end
 from ctcdsl.check.naming import names
-from ctcdsl.check.padding import PaddingRule, slide
+from ctcdsl.check.padding import PaddingRule, covers_map, slide
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import (
     Block,
@@ -21,6 +21,7 @@ from ctcdsl.ir import (
     Linear,
     Network,
     Node,
+    PadRule,
     Pool,
     Shape,
     Shuffle,
@@ -79,10 +80,27 @@ class Placer:
         rule = PaddingRule(self._network.pad)
         for k, (node, placed) in enumerate(zip(stage.nodes, chain, strict=True)):
             if not isinstance(node, Block):
-                padding = rule.next(node)
-                if self._paddings.get((index, k), padding) != placed.padding:
+                padding = self._padding(rule, node, placed.input, (index, k))
+                if padding != (placed.padding, placed.map_dependent):
                     return None
         return chain
+
+    def _padding(
+        self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int, int] | None
+    ) -> tuple[Sides | None, bool]:
+        """A layer's padding, and whether the size of the map decided it.
+
+        `place` is its stage and index there; None inside of a block.
+        """
+        padding = rule.next(layer)
+        if place is None:
+            return padding, False
+        if place in self._paddings:
+            return self._paddings[place], True
+        same = self._network.pad is PadRule.SAME
+        if same and padding != (0, 0) and covers_map(layer, shape):
+            return (0, 0), True
+        return padding, False
 
     # ----------------------------------------------------------------- chains
 
@@ -99,13 +117,14 @@ class Placer:
                     return None
                 placed.append(block)
             else:
-                padding = rule.next(node)
-                if not inner:
-                    padding = self._paddings.get((stage, index), padding)
+                place = None if inner else (stage, index)
+                padding, by_map = self._padding(rule, node, shape, place)
                 output = self._slide(node, padding, shape)
                 if padding is None or output is None:
                     return None
-                placed.append(Placed(name, stage, node, shape, output, padding))
+                placed.append(
+                    Placed(name, stage, node, shape, output, padding, map_dependent=by_map)
+                )
             shape = placed[-1].output
         return tuple(placed)
 
@@ -154,7 +173,8 @@ class Placer:
             elif not branch.optional or not fine or after(chain, shape) == after(chains[0], shape):
                 chains.append(chain)
                 kept.append(branch)
-        if not fine or not agree(block, kept, chains, shape, self._problems):
+        rule = self._network.pad
+        if not fine or not agree(block, kept, chains, shape, rule, self._problems):
             return None
         alone = adds and not several
         if alone:

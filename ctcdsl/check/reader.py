@@ -195,9 +195,8 @@ class _Reader:
                 "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
             )
             return
-        # A bare row, without a header or a definition, is the paper's.
-        bare = not (headers.seen or draft.definitions.lets or draft.definitions.defs)
-        pad = headers.pad or (PadRule.PAPER if bare else PadRule.SAME)
+        # A network that names no style is in the paper's world.
+        pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         self._networks.append(
             Network(
                 name=name,
@@ -205,6 +204,7 @@ class _Reader:
                 classes=headers.classes,
                 style=headers.style,
                 pad=pad,
+                pad_implied_by=None if headers.pad else headers.styled,
                 maps=headers.maps,
                 stages=stages,
                 head=head if head is not None else self._paper_head(name, where, headers.style),

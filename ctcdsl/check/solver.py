@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ctcdsl.check.padding import PaddingRule, slide
+from ctcdsl.check.padding import PaddingRule, covers_map, slide
 from ctcdsl.ir import (
     Block,
     Conv,
     Layer,
     Network,
+    PadRule,
     Pool,
     Shape,
     Sides,
@@ -33,7 +34,8 @@ class Step(NamedTuple):
 
     `rule` is the padding that the author or the rule gives, None where the rule has
     none for this filter size; `wanted` the stage's map (height, width) for a
-    convolution under `maps`; `last` marks the stage's last convolution.
+    convolution under `maps`; `last` marks the stage's last convolution. Under `pad same`
+    the rule `adapts`: a pool that covers its whole map takes no padding.
     """
 
     layer: Layer
@@ -41,6 +43,7 @@ class Step(NamedTuple):
     rule: Sides | None
     wanted: tuple[int, int] | None
     last: bool
+    adapts: bool = False
 
     @property
     def window(self) -> Window | None:
@@ -61,7 +64,8 @@ def steps(network: Network) -> tuple[Step, ...]:
         for k, layer in enumerate(stage.nodes):
             assert not isinstance(layer, Block)
             aim = wanted if isinstance(layer, Conv) else None
-            result.append(Step(layer, index, rule.next(layer), aim, k == last))
+            same = network.pad is PadRule.SAME
+            result.append(Step(layer, index, rule.next(layer), aim, k == last, same))
     return tuple(result)
 
 
@@ -70,6 +74,8 @@ def maps_of(input: Shape, trunk: Sequence[Step], paddings: Sequence[Sides]) -> l
     maps: list[Shape] = []
     shape = input
     for step, padding in zip(trunk, paddings, strict=True):
+        if step.adapts and padding == step.rule and covers_map(step.layer, shape):
+            padding = (0, 0)
         shape = slide(shape, step.layer, padding)
         if shape.height < 1 or shape.width < 1:
             break

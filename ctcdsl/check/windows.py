@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ctcdsl.check.arguments import Arguments, Tags
 from ctcdsl.check.expressions import Scope
 from ctcdsl.check.problems import Problems
-from ctcdsl.ir import Activation, Conv, Pool, Sides, Style
+from ctcdsl.ir import Activation, Conv, Node, Pool, Sides, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Severity, Span
@@ -26,6 +27,16 @@ def activation(word: str) -> Activation:
         if known == word:
             return known  # type: ignore[return-value]  # words() and Activation list the same
     raise AssertionError(word)
+
+
+def in_braces(nodes: Sequence[Node], *, grouped: bool) -> list[Node]:
+    """Mark the pools of a chain that stands in braces; or unmark them, where a branch holds it."""
+    return [
+        replace(node, grouped=grouped)
+        if isinstance(node, Pool) and (node.stride, node.padding) == (1, None)
+        else node
+        for node in nodes
+    ]
 
 
 class Windows:

@@ -118,7 +118,7 @@ def checked_or_exit(
     """
     networks, diagnostics, failed = check_files(files, input=input, values=values)
     shown = [d for d in diagnostics if notes or d.severity is not Severity.NOTE]
-    show(shown, fold=("CTC901", "CTC902", "CTC903"))
+    show(shown, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
     if failed:
         raise click.exceptions.Exit(1)
     return networks

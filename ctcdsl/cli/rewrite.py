@@ -169,7 +169,7 @@ def _report(steps: list[Step], start: CheckedNetwork, cargo: Cargo | None) -> No
             click.echo(f"  {cargo.measured[index]}", err=True)
     if cargo is not None:
         click.echo(cargo.summary, err=True)
-    show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903"))
+    show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
 
 
 def _draw(family: Family, file: str) -> None:

@@ -145,6 +145,8 @@ def describe(placed: Placed, style: Style) -> str:
         if layer.join is Join.CONCAT:
             return f"{len(placed.branches)} branches"
         return f"sum, {placed.activation}" if placed.activation else "sum"
+    if isinstance(layer, Pool):
+        layer = replace(layer, grouped=False)
     if isinstance(layer, Conv | Pool):
         layer = replace(layer, padding=placed.padding if any(placed.padding) else None)
     elif isinstance(layer, Linear) and layer.features is None:

@@ -42,13 +42,17 @@ class Conv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A sliding-window pool; its map floors unless `ceil`."""
+    """A sliding-window pool; its map floors unless `ceil`.
+
+    `grouped` where braces around it keep it padded, even if it covers its whole map.
+    """
 
     reduction: Reduction
     kernel: Sides
     stride: int
     padding: Sides | None = None
     ceil: bool = False
+    grouped: bool = False
     origin: Span = field(compare=False)
 
 

@@ -61,7 +61,8 @@ class Network:
     """A network as the author wrote it, names resolved and repeats unrolled.
 
     `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
-    asked for.
+    asked for. `pad_implied_by` is the `style` line that brought `pad same`; None where
+    the author named a rule, or no style.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Network:
     classes: int
     style: Style = CONV_RELU
     pad: PadRule
+    pad_implied_by: Span | None = field(default=None, compare=False)
     maps: tuple[tuple[int, int], ...]
     stages: tuple[Stage, ...]
     head: Head

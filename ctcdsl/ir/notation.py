@@ -44,9 +44,10 @@ def item(layer: Layer, style: Style, channels: int) -> tuple[n.Primary, int]:
         case Pool(reduction=reduction, kernel=kernel, stride=stride, ceil=ceil):
             options = (*_pad(layer.padding), *((name("ceil"),) if ceil else ()))
             size = sides(kernel)
+            pool: n.Number | n.Call = n.Call(reduction, (size, *options), _NOWHERE)
             if reduction == "max" and not options and isinstance(size, n.Number):
-                return size, stride
-            return n.Call(reduction, (size, *options), _NOWHERE), stride
+                pool = size
+            return (_in_braces(pool, stride), 0) if layer.grouped else (pool, stride)
         case LocalResponseNorm():
             return _lrn(layer), 0
         case SqueezeExcite(width=width, activation=activation):
@@ -66,6 +67,11 @@ def item(layer: Layer, style: Style, channels: int) -> tuple[n.Primary, int]:
             return n.Call("shuffle", (number(groups),), _NOWHERE), 0
         case _:
             return name(word(layer)), 0
+
+
+def _in_braces(pool: n.Number | n.Call, stride: int) -> n.Group:
+    inside = n.Item(pool, (n.Stride(stride, _NOWHERE),), False, _NOWHERE)
+    return n.Group("{", (n.Branch((inside,), False, _NOWHERE),), _NOWHERE)
 
 
 def word(layer: Layer) -> str:

@@ -43,7 +43,10 @@ def strided(nodes: Sequence[Node], stride: int) -> list[Node]:
         assert isinstance(node, Conv | Pool)
         if node.stride != 1:
             raise StrideTaken(node)
-        new = replace(node, stride=stride)
+        if isinstance(node, Pool):
+            new = replace(node, stride=stride, grouped=False)
+        else:
+            new = replace(node, stride=stride)
     return [*nodes[:at], new, *nodes[at + 1 :]]
 
 

@@ -15,8 +15,9 @@ from ctcdsl.passes.base import refuse
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
-from ctcdsl.text import Source
+from ctcdsl.text import Source, Span
 
+_NOWHERE = Span(Source("", ""), 0, 0)
 _MAX_CELLS = 4_000_000
 """Alignments larger than this are not sought: the lines are written anew."""
 
@@ -39,7 +40,7 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     anew, _ = parse(Source("", unparse(after)))
     above = [_with_value(statement, values) for statement in layout.above]
     if after.name != before.name:
-        above = _renamed(above, anew, after.name)
+        above = _renamed(above, after.name)
     channels = before.input.channels
     candidates = (
         _lines(layout, after, {}),
@@ -84,11 +85,8 @@ def _with_value(statement: Above, values: Mapping[str, float]) -> Above:
     return statement
 
 
-def _renamed(above: Sequence[Above], anew: n.File, name: str) -> list[Above]:
-    """What stands above the layers, with another name for the network.
-
-    A bare row gets every header, since with a name it is bare no more.
-    """
+def _renamed(above: Sequence[Above], name: str) -> list[Above]:
+    """What stands above the layers, with another name for the network."""
     if any(_is_net(statement) for statement in above):
         return [
             statement._replace(values=(n.Name(name, statement.span),))
@@ -96,9 +94,7 @@ def _renamed(above: Sequence[Above], anew: n.File, name: str) -> list[Above]:
             else statement
             for statement in above
         ]
-    given = {statement.word for statement in above if isinstance(statement, n.Header)}
-    missing = [s for s in anew.statements if isinstance(s, n.Header) and s.word not in given]
-    return [*missing, *above]
+    return [n.Header("net", (n.Name(name, _NOWHERE),), _NOWHERE), *above]
 
 
 def _restyled(tree: n.File, style: str) -> n.File:

@@ -109,6 +109,8 @@ CODES = MappingProxyType(
         "CTC902": "a padding changed so that `maps` holds",
         "CTC903": "`maps` not checked at another input",
         "CTC904": "a definition that nothing uses",
+        "CTC906": "a pool that covers its whole map, and takes no padding",
+        "CTC907": "`pad same`, brought by a `style`",
         "CTC908": "a convolution padded beyond its filter",
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",

@@ -21,7 +21,7 @@ PROGRAM = "import sys; from ctcdsl.cli.main import main; main(sys.argv[1:])"
 _CONVERTER = converters.get_converter()
 
 GOOGLENET = """\
-net Small
+net Small   pad same
 def inc(a, r3,n3, p) = { (1,a) | (1,r3) (3,n3) | 3/1 (1,p) }
 stem: (7,64)/2 3/2
 i3:   inc(64,96,128,32) inc(128,128,192,64) 3/2

@@ -119,7 +119,7 @@ def test_hover_beside_errors(server: Client) -> None:
         server.change("broken.ctc", wrong)
         assert server.diagnostics("broken.ctc")
         shown = server.hover("broken.ctc", *at(wrong, "96"))
-        assert "64x112x112 → 96x112x112" in shown
+        assert "64x109x109 → 96x109x109" in shown
         assert shown.endswith("*as of the last version without errors*")
         assert "global average pooling" in server.hover("broken.ctc", *at(wrong, "gap"))
     # Opened with a mistake, words still mean what they mean.

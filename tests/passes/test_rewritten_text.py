@@ -117,9 +117,9 @@ def test_a_bare_row_stays_one() -> None:
     )
 
 
-def test_a_bare_row_with_a_name_gets_its_headers() -> None:
+def test_a_bare_row_with_a_name_gets_nothing_else() -> None:
     assert text("(7,64)/2 3/3 (3,128)  # mine", "depth-for-size:stage=2,to=2", name="M") == (
-        "net M\ninput 3x224x224\nclasses 1000\npad paper\n(7,64)/2 3/3 (2,128)x2  # mine\n"
+        "net M\n(7,64)/2 3/3 (2,128)x2  # mine\n"
     )
 
 
