@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ctcdsl.check import CheckedNetwork, check_source
+from ctcdsl.cli.report import show
 from ctcdsl.passes import Pass, Step
-from ctcdsl.text import Diagnostic, Source, UserError
+from ctcdsl.text import Diagnostic, Severity, Source, UserError
 from ctcdsl.text.files import write_whole
 
 if TYPE_CHECKING:
@@ -87,15 +88,19 @@ def carry(file: str, start: CheckedNetwork, steps: Sequence[Step], text: str) ->
         text: The spec of the last network: its module's names are those of the new weights.
 
     Raises:
-        UserError: CTC408 where they are another network's, CTC409 where they cannot be read.
+        UserError: CTC408 where they are another network's, CTC409 where they cannot be read,
+            CTC418 where they are not finite.
     """
     gc.enable()  # networks of this size are worth collecting
     from ctcdsl.passes.weights import carry_through, joined, split
     from ctcdsl.passes.weights.files import as_bytes, precision, rounded
-    from ctcdsl.passes.weights.naming import in_order
+    from ctcdsl.passes.weights.naming import in_order, keys, require_finite
     from ctcdsl.passes.weights.trial import difference, outputs
+    from ctcdsl.passes.weights.wrappers import unwrapped
 
-    tensors = _tensors(file)
+    tensors, removed = unwrapped(keys(start), _tensors(file))
+    if removed:
+        show([_note(file, removed)])
     journey = carry_through(steps, split(start, tensors, file))
     kind = precision(tensors)
     end = steps[-1].after
@@ -104,8 +109,19 @@ def carry(file: str, start: CheckedNetwork, steps: Sequence[Step], text: str) ->
     moved = difference(journey.result, outputs(end, back, journey.images))
     (written,) = check_source(Source("", text)).networks
     state = joined(written, in_order(end, new))
+    require_finite(state, file, f", once rounded to {str(kind).removeprefix('torch.')}")
     name = str(kind).removeprefix("torch.")
     return Cargo(journey.measured, as_bytes(state), len(state), name, moved or 0.0)
+
+
+def _note(file: str, removed: Sequence[str]) -> Diagnostic:
+    parts = " and ".join(f"`{part}`" for part in dict.fromkeys(removed))
+    return Diagnostic(
+        code="CTC417",
+        message=f"{parts} left out of the names of the weights: a wrapper's, not the network's",
+        path=file,
+        severity=Severity.NOTE,
+    )
 
 
 def write_both(spec: str | None, text: str, weights: str, cargo: Cargo) -> None:
@@ -124,7 +140,7 @@ def write_both(spec: str | None, text: str, weights: str, cargo: Cargo) -> None:
 
 
 def _tensors(file: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or those of a run's newest checkpoint."""
+    """The tensors of a file, or those of a run's newest checkpoint."""
     if os.path.isdir(file):
         from ctcdsl.training.checkpoint import load
 

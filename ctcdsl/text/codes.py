@@ -62,6 +62,8 @@ CODES = MappingProxyType(
         "CTC411": "a network that a pass left wrong",
         "CTC412": "something frozen that a pass changed",
         "CTC413": "a complexity outside of the interval",
+        "CTC417": "weights under the names of a wrapper",
+        "CTC418": "weights that are not finite",
         # 5xx: plug-ins
         "CTC501": "the language server without its packages",
         "CTC502": "two passes of one name",

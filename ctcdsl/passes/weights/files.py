@@ -1,7 +1,9 @@
-"""Files of weights: safetensors, which hold numbers and run no code."""
+"""Files of weights: safetensors, and those of torch.save, read as numbers alone."""
 
 from __future__ import annotations
 
+import io
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,17 +15,72 @@ from torch import Tensor
 from ctcdsl.passes.weights.naming import Weights
 from ctcdsl.text import Diagnostic, UserError
 
+_STATES = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "ema")
+_KINDS = "give a .safetensors file, a .pt file of a state_dict, or the folder of a run"
+
 
 def read_tensors(path: str) -> dict[str, Tensor]:
-    """The tensors of a file by name; CTC409 where it cannot be read."""
+    """The tensors of a safetensors file, or of one that `torch.save` wrote, by name.
+
+    Of a checkpoint that holds more, its state_dict. No code of a file is run.
+
+    Raises:
+        UserError: CTC409 where the file cannot be read, or not without running its code.
+    """
     try:
         with open(path, "rb") as file:
-            return load(file.read())
+            content = file.read()
     except OSError as error:
         message = f"cannot read the weights: {(error.strerror or str(error)).lower()}"
         raise _unreadable(path, message) from error
+    # safetensors begin with a length of eight bytes, and then a JSON object.
+    if content[8:9] != b"{" and (content[:2] == b"PK" or content[:1] == b"\x80"):
+        return _state_of(path, _unpickled(path, content))
+    try:
+        return load(content)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise _unreadable(path, "this is no safetensors file, or it is damaged") from error
+        message = "this is neither a safetensors file nor one of torch.save, or it is damaged"
+        raise _unreadable(path, message) from error
+
+
+def _unpickled(path: str, content: bytes) -> object:
+    """What `torch.save` wrote, if that is numbers and containers alone."""
+    from pickle import UnpicklingError
+
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error)) or re.search(r"global (\S+)", str(error))
+        what = f" (`{named[1]}`)" if named is not None else ""
+        message = f"the file holds more than numbers, and reading it would run its code{what}"
+        hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
+        raise _unreadable(path, message, hint) from error
+    except Exception as error:  # whatever torch raises for a damaged or another kind of file
+        if content[:2] == b"PK" and b"/code/" in content:
+            message = "this is a TorchScript archive, which holds code"
+            hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
+            raise _unreadable(path, message, hint) from error
+        raise _unreadable(path, "this is no file of torch.save, or it is damaged") from error
+
+
+def _state_of(path: str, loaded: object) -> dict[str, Tensor]:
+    """The tensors by name in what was loaded: itself, or the state_dict of a checkpoint."""
+    candidates = [loaded]
+    if isinstance(loaded, Mapping):
+        candidates += [loaded[key] for key in _STATES if key in loaded]
+        candidates += [value for value in loaded.values() if isinstance(value, Mapping)]
+    for candidate in candidates:
+        if isinstance(candidate, Mapping) and _is_state(candidate):
+            return dict(candidate)
+    keys = [f"`{key}`" for key in loaded][:5] if isinstance(loaded, Mapping) else []
+    holds = f"a dict of {', '.join(keys)}" if keys else f"a {type(loaded).__name__}"
+    raise _unreadable(path, f"the file holds {holds}, and no tensors by name")
+
+
+def _is_state(found: Mapping[object, object]) -> bool:
+    return bool(found) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items()
+    )
 
 
 def as_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -52,6 +109,5 @@ def rounded(weights: Weights, precision: torch.dtype) -> Weights:
     }
 
 
-def _unreadable(path: str, message: str) -> UserError:
-    hint = "give a .safetensors file, or the folder of a run of `ctcdsl train`"
+def _unreadable(path: str, message: str, hint: str = _KINDS) -> UserError:
     return UserError(Diagnostic(code="CTC409", message=message, path=path, hints=(hint,)))

@@ -52,11 +52,19 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> Journey:
     """Carry weights through a chain, and measure each step.
 
     Raises:
-        UserError: CTC407 where a pass carries no weights, CTC410 where one broke its promise.
+        UserError: CTC407 where a pass carries no weights, CTC410 where one broke its promise,
+            CTC418 where the network computes no finite numbers with them.
     """
     measured: list[Exactness] = []
     images = random_images(steps[0].before.network.input)
     result = outputs(steps[0].before, weights, images)
+    if not bool(result.isfinite().all()):
+        raise refuse(
+            "CTC418",
+            f"with these weights `{steps[0].before.name}` computes NaN or infinities",
+            None,
+            hint="is a running variance negative, or a weight huge? take an earlier checkpoint",
+        )
     for step in steps:
         new = carried(step, weights)
         following = outputs(step.after, new, images)

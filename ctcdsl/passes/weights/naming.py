@@ -7,7 +7,7 @@ convolution where it acts before it. Names and shapes are verified on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,6 +26,7 @@ Weights = dict[str, Tensors]
 """Tensors by the layer's name, `Placed.name`; in float64 while they are carried."""
 
 
+_SHOWN = 3  # names of a kind in one message
 _Part = tuple[str, tuple[int, ...], str]
 
 
@@ -68,18 +69,51 @@ def split(checked: CheckedNetwork, state: Mapping[str, Tensor], file: str = "") 
     """The tensors of a module by layer, in float64.
 
     Raises:
-        UserError: CTC408 where a tensor is missing, is too many, or has another shape.
+        UserError: CTC408 where a tensor is missing, is too many, or has another shape or kind of
+            number; CTC418 where a number is not finite. Missing counts of batches are 0.
     """
     names = keys(checked)
+    counts = (key for key, slot in names.items() if slot.role == "norm.batches")
+    state = {**{key: torch.tensor(0) for key in counts}, **state}
     problem = _misfit(checked, names, state)
     if problem is not None:
         raise UserError(problem._replace(path=file or None))
+    require_finite(state, file)
     weights: Weights = {}
     for key, slot in names.items():
         tensor = state[key].detach()
-        exact = tensor.double() if tensor.is_floating_point() else tensor
+        counts_batches = slot.role == "norm.batches"
+        exact = tensor.long() if counts_batches else tensor.double()
         weights.setdefault(slot.layer, {})[slot.role] = exact
     return weights
+
+
+def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "") -> None:
+    """Refuse (CTC418) tensors that hold NaN or infinities; `after` says what made them."""
+    wrong = {
+        key: tensor
+        for key, tensor in state.items()
+        if tensor.is_floating_point() and not bool(tensor.double().isfinite().all())
+    }
+    if not wrong:
+        return
+    key, tensor = next(iter(wrong.items()))
+    nan, infinite = int(tensor.isnan().sum()), int(tensor.double().isinf().sum())
+    parts = [f"{n:,} {what}" for n, what in ((nan, "NaN"), (infinite, "infinite")) if n]
+    others = f"{len(wrong) - 1} more of {len(state)} tensors" if len(wrong) > 1 else ""
+    raise UserError(
+        Diagnostic(
+            code="CTC418",
+            message=f"`{key}` holds {' and '.join(parts)} of {tensor.numel():,} numbers{after}",
+            path=file or None,
+            notes=(f"so do {others}",) if others else (),
+            hints=(
+                "save the weights as float32 or bfloat16"
+                if after
+                else "the training diverged: take an earlier checkpoint",
+            ),
+        )
+    )
 
 
 def joined(checked: CheckedNetwork, weights: Iterable[Tensors]) -> dict[str, Tensor]:
@@ -181,6 +215,11 @@ def _misfit(
     shaped = [
         key for key, slot in names.items() if key in state and tuple(state[key].shape) != slot.shape
     ]
+    kinds = [
+        key
+        for key, slot in names.items()
+        if slot.role != "norm.batches" and key in state and not state[key].is_floating_point()
+    ]
     if missing:
         what = f"lack `{missing[0]}`, the {names[missing[0]].role} of {names[missing[0]].layer}"
     elif unexpected:
@@ -191,11 +230,17 @@ def _misfit(
             f"hold `{key}` as {_shape(tuple(state[key].shape))}, and the network's is"
             f" {_shape(names[key].shape)}"
         )
+    elif kinds:
+        dtype = str(state[kinds[0]].dtype).removeprefix("torch.")
+        what = f"hold `{kinds[0]}` as {dtype}, and weights are floating-point numbers"
     else:
         return None
     counts = [
-        f"{len(found)} {word}"
-        for found, word in ((missing, "missing"), (unexpected, "unexpected"), (shaped, "misshapen"))
+        f"{len(found)} {word} ({_some(found)})"
+        for found, word in (
+            *((missing, "missing"), (unexpected, "unexpected"), (shaped, "misshapen")),
+            (kinds, "of another kind of number"),
+        )
         if found
     ]
     return Diagnostic(
@@ -204,6 +249,11 @@ def _misfit(
         notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
         hints=("take the spec they were trained with: in the folder of a run that is spec.ctc",),
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more
 
 
 def _shape(shape: tuple[int, ...]) -> str:
