@@ -171,6 +171,8 @@ SOLVED = "pad paper\ninput 3x112x112\nclasses 5\nmaps 17\n(7,8)/2 3/1 (2,8)/3+(2
         (SOLVED.replace("maps 17", "maps 18"), ""),  # the rule's paddings give these
         (SOLVED.replace("(2,8)x3", "(2,8)x2 (2,8,p0)"), ""),  # given, not solved
         ("input 3x64x64\nmaps 16\npad paper\n(5,8)/2 2/2 (4,8) gap fc", "paddings"),  # no rule
+        ("pad same\ninput 3x14x14\n(3,8)/2 avg(7)/1 fc", "paddings"),  # the pool's whole map
+        ("pad same\ninput 3x14x14\n(3,8)/2 avg(7,p0)/1 gap fc", ""),
         ("input 3x1x1\n[ (3,3)/2 ] gap fc", "branches"),
         ("input 3x2x2\n[ (3,3)/2 ] gap fc", ""),
         ("input 3x1x1\n[ (3,3)/2 | id? ] gap fc", "branches"),

@@ -1,17 +1,17 @@
 """What of a network holds for its own image size alone.
 
 Mostly a spec has the same paddings and branches at every image size, and one module serves all
-sizes. But paddings may have been solved for `maps`, and branches may fit together on the maps of
-one size only: a shortcut past a stride of 2 is the identity where the map is 1x1.
+sizes. But paddings may have been solved for `maps`, a pool may cover its whole map and take none,
+and branches may fit together on the maps of one size only: a shortcut past a stride of 2 is the
+identity where the map is 1x1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import lcm, prod
 
 from ctcdsl.check.checked import CheckedNetwork, Placed, flat
-from ctcdsl.check.padding import PaddingRule
 from ctcdsl.check.placing import Placer
 from ctcdsl.check.problems import Problems
 from ctcdsl.ir import Block, Conv, Node, Pool, Shape
@@ -24,17 +24,7 @@ _TRIED = 32
 
 def bound_to_size(checked: CheckedNetwork) -> tuple[Placed, ...]:
     """The layers and blocks that have other paddings or branches at another image size."""
-    stages = (*range(len(checked.network.stages)), None)
-    padded = [placed for stage in stages for placed in _padded(checked, checked.stage(stage))]
-    return *padded, *(placed for placed in checked.nodes if _joined(checked, placed))
-
-
-def _padded(checked: CheckedNetwork, chain: Sequence[Placed]) -> Iterator[Placed]:
-    """The windows of a chain that have another padding than most maps would give them."""
-    rule = PaddingRule(checked.network.pad)
-    for placed in chain:
-        if not isinstance(placed.layer, Block) and rule.next(placed.layer) != placed.padding:
-            yield placed
+    return tuple(p for p in checked.nodes if p.map_dependent or _joined(checked, p))
 
 
 def _joined(checked: CheckedNetwork, placed: Placed) -> bool:
