@@ -202,8 +202,8 @@ def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
 
 def test_endless_postfixes_and_definitions_are_errors() -> None:
     for text in (
-        "(3,4)" + "x1" * 10_000,
-        "[ " * 40 + "(3,4) " + "]x1 " * 40,
-        "def a0 = (3,4)\n" + "".join(f"def a{k} = a{k - 1} x1\n" for k in range(1, 200)) + "a199",
+        "(3,4)" + "x2" * 10_000,
+        "[ " * 40 + "(3,4) " + "]x2 " * 40,
+        "def a0 = (3,4)\n" + "".join(f"def a{k} = a{k - 1} x2\n" for k in range(1, 200)) + "a199",
     ):
         assert "CTC004" in {error.code for error in check(text).errors}

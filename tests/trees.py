@@ -28,7 +28,7 @@ integers = st.integers(0, 10**6)
 words = st.one_of(
     st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_"]),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True),
-).filter(lambda word: word not in KEYWORDS and not re.match("x[0-9]", word))
+).filter(lambda word: word not in KEYWORDS and not re.match("x[0-9]|s[0-9]+$", word))
 primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
 comments = st.from_regex(r"#[ -~×′]{0,12}", fullmatch=True).map(str.rstrip)
 
@@ -84,9 +84,10 @@ calls = st.builds(lambda word, given: n.Call(word, given, SPAN), words, argument
 strides = st.one_of(integers, words.map(lambda word: n.Expression((word,), SPAN))).map(
     lambda value: n.Stride(value, SPAN)
 )
-times = st.one_of(integers, tokens().map(lambda of: n.Expression(of, SPAN))).map(
-    lambda value: n.Times(value, SPAN)
-)
+# Repeating once is dropped by the parser, and a tag `s2` is a stride.
+times = st.one_of(
+    integers.filter(lambda n: n != 1), tokens().map(lambda of: n.Expression(of, SPAN))
+).map(lambda value: n.Times(value, SPAN))
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
 

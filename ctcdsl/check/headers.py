@@ -10,7 +10,7 @@ from ctcdsl.check.styles import read_style
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import suggest, words
-from ctcdsl.text import Label, Span
+from ctcdsl.text import Label, Severity, Span
 
 MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
@@ -29,6 +29,7 @@ class Headers:
     style: Style = CONV_RELU
     pad: PadRule | None = None
     maps: tuple[tuple[int, int], ...] = ()
+    maps_span: Span | None = None
     styled: Span | None = None  # the `style` line, the file's or the network's own
     seen: dict[str, Span] = field(default_factory=dict)
 
@@ -73,6 +74,7 @@ class HeaderReader:
                 else:
                     self._unknown(text, "style", "style", span)
             case "maps", _:
+                into.maps_span = header.span
                 into.maps = self._maps(header)
 
     def _input(self, size: n.Size) -> Shape | None:
@@ -90,7 +92,18 @@ class HeaderReader:
             self._arguments.number(side, 1, MAX_SIDE, what, size.span)
             for side, what in zip(size.sides, names, strict=True)
         ]
-        return Shape(*size.sides) if all(fine) else None
+        if not all(fine):
+            return None
+        first, second, last = size.sides
+        if min(first, second) >= 8 and (last in (3, 4) or (last == 1 and first == second)):
+            self._problems.add(
+                Severity.WARNING,
+                "CTC922",
+                f"`input {first}x{second}x{last}` is {first} channels of {second}x{last} pixels",
+                size.span,
+                hint=f"channels come first: `input {last}x{first}x{second}`",
+            )
+        return Shape(*size.sides)
 
     def _side(self, size: n.Size, high: int, what: str) -> int | None:
         if len(size.sides) != 1:

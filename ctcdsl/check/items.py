@@ -149,6 +149,14 @@ class Items:
     ) -> tuple[list[Node], int | None]:
         """Read an item once for each repetition: `c` may differ from one to the next."""
         amount = times.amount
+        if amount == 1 and upto > 1 and isinstance(before := item.postfixes[upto - 2], n.Stride):
+            self._problems.error(
+                "CTC116",
+                f"`/{before.value}x1` reads as stride {before.value}, once",
+                before.span.to(times.span),
+                hint=f"write `/{before.value}`; a stride for each side is not in the language yet",
+            )
+            return [], None
         if isinstance(amount, int):
             fine = self._arguments.number(amount, 0, MAX_LAYERS, "a repetition", times.span)
             count = amount if fine else None

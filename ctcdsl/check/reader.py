@@ -13,7 +13,7 @@ from ctcdsl.check.headers import HeaderReader, Headers
 from ctcdsl.check.items import Items
 from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.check.stages import StageReader
-from ctcdsl.ir import Dropout, Head, Linear, Network, PadRule, SpatialPyramid, Style
+from ctcdsl.ir import Dropout, Head, Identity, Linear, Network, PadRule, SpatialPyramid, Style
 from ctcdsl.ir.unparse import holds_conv
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
@@ -195,6 +195,7 @@ class _Reader:
                 "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
             )
             return
+        self._warn(headers, name, len(stages), head)
         # A network that names no style is in the paper's world.
         pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         self._networks.append(
@@ -211,6 +212,35 @@ class _Reader:
                 origin=draft.lines[0].span.to(draft.lines[-1].span),
             )
         )
+
+    def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:
+        """Warn of `maps` without a stage to hold for, and of scores behind an activation."""
+        if headers.maps and stages < 2:
+            self._problems.add(
+                Severity.WARNING,
+                "CTC923",
+                f"`maps` is for stages 2, 3, …, and `{name}` has one stage: nothing is asked",
+                headers.maps_span or self._tree.span,
+                hint="remove it; a stage begins at a pool between layers, or on a line of its own",
+            )
+        last = None
+        for layer in head.layers if head is not None else ():
+            if isinstance(layer, Linear):
+                last = layer
+            elif not isinstance(layer, Dropout | Identity):
+                last = None
+        if last is None or last.features is None or last.activation is None:
+            return
+        if last.activation not in last.origin.text:  # not written on purpose
+            self._problems.add(
+                Severity.WARNING,
+                "CTC921",
+                f"{quoted(last.origin)} is the last layer, and {last.activation} acts on its"
+                " outputs, the scores of the classes",
+                last.origin,
+                hint=f"`fc` is the classifier; `fc({last.features},linear)` has no activation,"
+                f" `fc({last.features},{last.activation})` keeps it",
+            )
 
     def _paper_head(self, name: str, where: Span, style: Style) -> Head:
         self._problems.add(

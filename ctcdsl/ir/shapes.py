@@ -26,14 +26,13 @@ def window_count(size: int, kernel: int, stride: int, padding: int, *, ceil: boo
 
     Floors, as convolutions do. With `ceil` a last window may reach over the far border,
     but must begin inside the map or its near padding (Caffe's rule, and PyTorch's).
-    The result is less than 1 where the kernel is larger than the padded map.
+    The result is less than 1 where the kernel is larger than the padded map and no window
+    may reach over its border: with `ceil` a 2x2 window of stride 2 leaves 1 of 1.
     """
     room = size + 2 * padding - kernel
-    if room < 0:
-        return 0
     if not ceil:
-        return room // stride + 1
-    count = -(-room // stride) + 1
+        return max(0, room // stride + 1)
+    count = max(0, -(-room // stride) + 1)
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 

@@ -43,6 +43,15 @@ def _tokens(argument: n.Argument) -> tuple[str, ...]:
             return ("x".join(map(str, sides)),)
 
 
+def _is_stride_tag(argument: n.Argument) -> bool:
+    text = argument.text if isinstance(argument, n.Name) else ""
+    return text[:1] == "s" and text[1:].isascii() and text[1:].isdecimal()
+
+
+def _is_literal_stride(postfix: n.Postfix) -> bool:
+    return isinstance(postfix, n.Stride) and isinstance(postfix.value, int)
+
+
 class Builder:
     """Builds the nodes of one source; its methods are Lark's callbacks."""
 
@@ -119,8 +128,23 @@ class Builder:
         return items
 
     def item(self, children: list[n.Convolution | n.Call | n.Group]) -> n.Item:
+        """Build an item; a tag `s2` of a convolution or a pool is the stride `/2` behind it."""
         primary = children[0]
-        return n.Item(primary, (), False, primary.span)
+        item = n.Item(primary, (), False, primary.span)
+        if isinstance(primary, n.Group):
+            return item
+        if isinstance(primary, n.Call) and primary.word not in ("max", "avg"):
+            return item
+        numbers = 2 if isinstance(primary, n.Convolution) else 1
+        strides = [tag for tag in primary.arguments[numbers:] if _is_stride_tag(tag)]
+        if not strides:
+            return item
+        kept = tuple(argument for argument in primary.arguments if argument not in strides)
+        item = item._replace(primary=primary._replace(arguments=kept))
+        for tag in strides:
+            assert isinstance(tag, n.Name)
+            item = self._extended(item, n.Stride(_integer(tag.text[1:]), tag.span), None)
+        return item._replace(span=primary.span)
 
     def word(self, children: list[Token]) -> n.Item:
         name = n.Name(str(children[0]), self._token_span(children[0]))
@@ -140,7 +164,12 @@ class Builder:
     def repeated(self, children: list[Any]) -> n.Item:
         item, times, counts = children
         span = self._span(times, counts)
+        tight = item.postfixes and item.postfixes[-1].span.end == span.start
         for amount in _sides(counts):  # x4x2 repeats twice
+            # Once is nothing; `/2x1` is kept, and reported: it reads as a stride per side.
+            if amount == 1 and not (tight and _is_literal_stride(item.postfixes[-1])):
+                item = item._replace(span=self._span(item, counts))
+                continue
             item = self._extended(item, n.Times(amount, span), times)
         return cast("n.Item", item)
 
@@ -149,8 +178,8 @@ class Builder:
         count = n.Expression(_tokens(argument), argument.span)
         return self._extended(item, n.Times(count, self._span(times, closing)), times)
 
-    def _extended(self, item: n.Item, postfix: n.Postfix, token: Token) -> n.Item:
-        if len(item.postfixes) >= MAX_DEPTH:
+    def _extended(self, item: n.Item, postfix: n.Postfix, token: Token | None) -> n.Item:
+        if token is not None and len(item.postfixes) >= MAX_DEPTH:
             raise TooDeep(token)
         primary = item.primary
         if (

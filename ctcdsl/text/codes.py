@@ -30,6 +30,7 @@ CODES = MappingProxyType(
         "CTC113": "`c` where no channels enter",
         "CTC114": "a name that is taken by the language",
         "CTC115": "a definition by itself",
+        "CTC116": "a repetition by 1 that reads as a stride",
         # 2xx: geometry
         "CTC201": "a window larger than its map",
         "CTC202": "a pyramid level larger than its map",
@@ -114,6 +115,9 @@ CODES = MappingProxyType(
         "CTC906": "a pool that covers its whole map, and takes no padding",
         "CTC907": "`pad same`, brought by a `style`",
         "CTC908": "a convolution padded beyond its filter",
+        "CTC921": "an activation on the scores of the classes",
+        "CTC922": "an input whose channels come last",
+        "CTC923": "`maps` that asks nothing",
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",
         "CTC913": "strided 1x1 convolutions of few channels",
