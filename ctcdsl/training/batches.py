@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.augment import Crop, Place, scaled_image, training_view
+from ctcdsl.training.batch_plan import batches_of
 from ctcdsl.training.corrupt import Found, Ledger, Told, find
 from ctcdsl.training.data import ImageSet, Pixels
 from ctcdsl.training.devices import reading_threads
@@ -34,9 +35,13 @@ class Share(NamedTuple):
     rank: int = 0
     world: int = 1
 
-    def of(self, indices: Sequence[int]) -> list[int]:
-        """Every `world`-th index from number `rank` on; all shares together are `indices`."""
-        return list(indices[self.rank :: self.world])
+    def of(self, indices: Sequence[int], fewest: int = 1) -> list[int]:
+        """Every `world`-th index from number `rank` on; all shares together are `indices`.
+
+        Where a share would have less than `fewest`, the first processes share all of them.
+        """
+        world = max(1, min(self.world, len(indices) // fewest))
+        return list(indices[self.rank :: world]) if self.rank < world else []
 
 
 WHOLE = Share()
@@ -87,11 +92,6 @@ class Wholes(NamedTuple):
         return self.images
 
 
-def steps(images: int, batch: int) -> int:
-    """Batches in an epoch; the last one has what is left over."""
-    return -(-images // batch)
-
-
 def training_batches(
     images: ImageSet,
     recipe: Recipe,
@@ -100,22 +100,24 @@ def training_batches(
     epoch: int,
     first_step: int = 0,
     share: Share = WHOLE,
+    fewest: int = 1,
     pin: bool = False,
     replaced: Told = lambda name, reason: None,
 ) -> Iterator[Batch]:
     """The batches of `epoch` (from 1), each image once, augmented, from step `first_step` on.
 
     A `share` is that part of every batch, so that all shares together are the batches of the
-    whole, step by step; it may be empty where the last batch is smaller than the world. `pin`
-    puts the batches into page-locked memory, for a GPU.
+    whole, step by step; it may be empty where the last batch is smaller than the world. No batch
+    and no share that is not empty has less than `fewest` images (see `batch_plan`). `pin` puts the
+    batches into page-locked memory, for a GPU.
 
     An image that cannot be read is replaced by the next one of the set, and `replaced` hears its
     name and the reason. Raises `UserError`: CTC631 where that happens to more than the recipe's
     `max_corrupt` of the images, CTC604 where one may not be read.
     """
     views = _Views(images, recipe, crop, recipe.resize_for(crop), epoch)
-    everything = _groups(order(recipe.seed, epoch, len(images)), recipe.batch)
-    mine = [share.of(group) for group in everything]
+    everything = batches_of(order(recipe.seed, epoch, len(images)), recipe.batch, fewest)
+    mine = [share.of(group, fewest) for group in everything]
     ledger = Ledger(images, share=sum(map(len, mine)), limit=recipe.max_corrupt, told=replaced)
     works = (_Training(views, group, tries=ledger.tries, pin=pin) for group in mine[first_step:])
     threads = reading_threads(recipe.workers, for_gpu=pin)
@@ -139,7 +141,7 @@ def whole_batches(
     A `share` is every world-th image of the set. Raises `UserError` where an image cannot be
     read, with all such images of the batch.
     """
-    groups = _groups(share.of(range(len(images))), batch)
+    groups = batches_of(share.of(range(len(images))), batch)
     shorter = recipe.resize_for(crop)
     works = (_Wholes(images, group, shorter=shorter, pin=pin) for group in groups)
     threads = reading_threads(recipe.workers, for_gpu=pin)
@@ -237,7 +239,3 @@ class _Wholes:
             tuple(self._scaled[slot] for slot in slots),
             torch.tensor([self._images.label(index) for index in self._group], dtype=torch.int64),
         )
-
-
-def _groups(indices: Sequence[int], size: int) -> list[list[int]]:
-    return [list(indices[start : start + size]) for start in range(0, len(indices), size)]

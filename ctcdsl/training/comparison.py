@@ -32,9 +32,10 @@ from ctcdsl.training.session import Keeping
 from ctcdsl.training.ten_view import evaluate
 from ctcdsl.training.trials import Contestant, Result, State, Trial, state_of
 
-_OF_ONE_RUN = frozenset({"CTC609", "CTC621", "CTC622"})
-"""A loss that is not finite, a run that is being trained elsewhere, no memory: the other networks
-may still be trained. Whatever else goes wrong goes wrong for all."""
+_OF_ONE_RUN = frozenset({"CTC609", "CTC618", "CTC621", "CTC622"})
+"""A loss that is not finite, a batch too small for its norms, a run that is being trained
+elsewhere, no memory: the other networks may still be trained. Whatever else goes
+wrong goes wrong for all."""
 
 TEN_VIEWS = "ten-views.json"
 """What the test by 10 views found, in a run's folder: it is not done twice."""

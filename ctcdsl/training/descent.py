@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ctcdsl.training.batch_plan import micro_batches
 from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, colour_shift, network_input
 from ctcdsl.training.compiled import compiling_explained, forward_of
@@ -51,11 +52,17 @@ class Descent:
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        fewest: int = 1,
     ) -> None:
         weights = [each for each in model.parameters() if each.ndim > 1]
         others = [each for each in model.parameters() if each.ndim <= 1]
         self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
+        self._fewest = fewest  # images that the network needs at a time
         self._forward = forward_of(model, recipe.compile)
         self.optimizer = torch.optim.SGD(
             [
@@ -91,13 +98,14 @@ class Descent:
         and `stop` tells whether it wants to; all learn the same from all of it.
         """
         images = len(batch.labels)
-        size = max(1, -(-images // self._recipe.accumulate))
         whole = images if whole is None else whole
         numbers = torch.zeros(3, dtype=torch.float64, device=self._device)
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
-        for start in range(0, images, size):
+        start = 0
+        for size in micro_batches(images, self._recipe.accumulate, self._fewest):
             part = batch.part(start, start + size)
+            start += size
             with compiling_explained(self._recipe.compile):
                 loss, logits = self._loss(part, statistics)
                 share = loss * (len(part.labels) / whole)

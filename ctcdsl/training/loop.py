@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ctcdsl.cost.memory import Footprint
-from ctcdsl.training import log, preflight, trouble
+from ctcdsl.training import batch_plan, log, preflight, trouble
 from ctcdsl.training.augment import Crop
 from ctcdsl.training.checkpoint import Progress
 from ctcdsl.training.colour import Statistics
@@ -82,15 +82,17 @@ def train(
     crop; CTC606, CTC607, CTC610 the run's checkpoint does not fit (see `checkpoint`); CTC608 `run`
     cannot be written; CTC609 a loss is not finite; CTC611 the sets differ in their classes;
     CTC612 the network does not fit the data; CTC613 resumed with another recipe; CTC614 `run`
-    holds an earlier training; CTC621 another process trains it; CTC622 out of memory; CTC662
-    another process is gone; CTC663 it was started otherwise.
+    holds an earlier training; CTC618 a batch is too small for its batch norms; CTC621
+    another process trains it; CTC622 out of memory; CTC662 another process is gone;
+    CTC663 it was started otherwise.
     Raises `Interrupted` on Ctrl-C, SIGTERM and SIGHUP, when the run is saved.
     """
     device = device or default_device()
     recipe.resize_for(crop)
     require_same_classes(train_set, test_set)
     copying = to_train_on(model, device)
-    preflight.require_fit(model, train_set, identity, crop, device)
+    fewest = preflight.require_fit(model, train_set, identity, crop, device)
+    batch_plan.require_batches(recipe, len(train_set), fewest)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
     if recipe.dropout is not None:
@@ -99,13 +101,16 @@ def train(
         reporter = Follower(reporter)
     if copying:
         reporter.warned(note_on(copying))
+    note = batch_plan.note_on(recipe, len(train_set), ranks.share.world, fewest)
+    if note is not None:
+        reporter.warned(note)
     ranks.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
     with interruptible() as stop:
         session = Session(
             model=model,
-            descent=Descent(model, recipe, device, ranks),
+            descent=Descent(model, recipe, device, ranks, fewest),
             recipe=recipe,
             run=run,
             identity=identity,
@@ -121,6 +126,7 @@ def train(
             crop=crop,
             device=device,
             footprint=footprint,
+            fewest=fewest,
         )
         loop = _Loop(session, steps, test_set, tested_on, crop, device, footprint)
         with session:
@@ -221,8 +227,8 @@ class _Loop:
             steps=sum(row.steps for row in progress.rows[-1:]) + self.steps.in_epoch,
             images=sum(row.images for row in progress.rows[-1:]) + images,
             learning_rate=self.session.recipe.schedule.rate(epoch),
-            train_loss=progress.loss / images,
-            train_top1_error=progress.mistaken / images,
+            train_loss=progress.loss / progress.images,
+            train_top1_error=progress.mistaken / progress.images,
             test_loss=scores.loss,
             test_top1_error=scores.top1_error,
             test_top5_error=scores.top5_error,

@@ -14,6 +14,7 @@ from ctcdsl.text.shell import command
 from ctcdsl.training import log
 from ctcdsl.training import manifest as manifests
 from ctcdsl.training.augment import Crop
+from ctcdsl.training.batch_plan import tried
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.recipe import Recipe
@@ -24,8 +25,11 @@ _MAY_CHANGE = frozenset({"accumulate", "compile", "epochs", "max_corrupt", "sche
 
 def require_fit(
     model: nn.Module, images: ImageSet, identity: ModelIdentity, crop: Crop, device: torch.device
-) -> None:
-    """Raise `UserError` CTC612 unless `model`, on `device`, maps crops to the images' classes."""
+) -> int:
+    """Raise `UserError` CTC612 unless `model`, on `device`, maps crops to the images' classes.
+
+    Returns how many images it needs at a time in training (see `batch_plan`).
+    """
     if identity.classes != images.classes:
         raise InternalError("the identity's classes are not those of the training images")
     channels, height, width = identity.input
@@ -34,16 +38,14 @@ def require_fit(
             f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]}",
             f"write `input 3x{crop[0]}x{crop[1]}` in the spec",
         )
-    training = model.training
-    with torch.inference_mode():
-        logits = model.eval()(torch.zeros(1, 3, *crop, device=device))
-    model.train(training)
+    logits, fewest = tried(model, torch.zeros(1, 3, *crop, device=device))
     outputs = logits.shape[1]
     if outputs != len(images.classes):
         raise _misfit(
             f"the network has {outputs} outputs, the data {len(images.classes)} classes",
             f"write `classes {len(images.classes)}` in the spec",
         )
+    return fewest
 
 
 def claim(run: Path) -> None:

@@ -14,7 +14,8 @@ from ctcdsl.cost.memory import Footprint
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import trouble
 from ctcdsl.training.augment import Crop
-from ctcdsl.training.batches import Batch, steps, training_batches
+from ctcdsl.training.batch_plan import steps
+from ctcdsl.training.batches import Batch, training_batches
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.descent import Learned, Taken
 from ctcdsl.training.distributed import AllStop
@@ -45,6 +46,8 @@ class Steps:
     crop: Crop
     device: torch.device
     footprint: Footprint | None
+    fewest: int = 1
+    """Images that the network needs at a time."""
     pace: Pace = field(default_factory=Pace)
     _open: deque[_Open] = field(default_factory=deque)
     _read: list[tuple[_Open, Learned]] = field(default_factory=list)
@@ -56,7 +59,7 @@ class Steps:
     @property
     def in_epoch(self) -> int:
         """Steps that an epoch has."""
-        return steps(len(self.images), self.session.recipe.batch)
+        return steps(len(self.images), self.session.recipe.batch, self.fewest)
 
     def finish_epoch(self, until: int | None = None) -> None:
         """Take the steps that are left of the epoch, or those up to step `until`.
@@ -73,6 +76,7 @@ class Steps:
             epoch=progress.epoch + 1,
             first_step=progress.step,
             share=session.ranks.share,
+            fewest=self.fewest,
             pin=self.device.type == "cuda",
             replaced=session.reporter.replaced,
         )
@@ -96,7 +100,8 @@ class Steps:
     def _take(self, batch: Batch) -> int:
         """Give the device a step. Returns its images."""
         session, progress = self.session, self.session.progress
-        images = min(session.recipe.batch, len(self.images) - progress.images)
+        last = progress.step + 1 == self.in_epoch
+        images = len(self.images) - progress.images if last else session.recipe.batch
         seen = progress.epoch * len(self.images) + progress.images
         rate = session.recipe.schedule.rate_after(seen, len(self.images))
         session.descent.set_rate(rate)

@@ -21,6 +21,8 @@ LEARNS_BY = 100
 show it."""
 _LOSS_SHARE = 0.9
 """Of ln(classes): above it nothing was learned but perhaps how frequent the classes are."""
+_TOO_LARGE = 2.0
+"""Of ln(classes), and one nat for the chance of a small batch: no learning network is so wrong."""
 _SAME_LOGITS = 0.01
 """Deviation of a class's logits over the images, below which the images make no difference.
 With gaussian weights model E begins at 5e-8; with He's every model of the paper does above 6."""
@@ -65,17 +67,24 @@ def all_finite(model: nn.Module) -> bool:
 def does_not_start(loss: float, logits: Tensor, recipe: Recipe) -> Diagnostic | None:
     """CTC912 where, after `LEARNS_BY` steps, the network still tells no images apart.
 
+    Also where it has a loss far above that of guessing: then its steps are too large.
+
     This is what became of deep plain networks under gaussian weights of one small deviation: the
     signal shrinks from layer to layer until the logits are the same for every image, and with
     them the gradients vanish.
     """
     classes = logits.shape[1]
+    too_large = loss > _TOO_LARGE * math.log(classes) + 1
     if len(logits) < 2 or loss < _LOSS_SHARE * math.log(classes):
         return None
     deviation = logits.float().std(dim=0).mean().item()
-    if deviation >= _SAME_LOGITS:
+    if deviation >= _SAME_LOGITS and not too_large:
         return None
-    if recipe.initialisation == "gaussian":
+    if too_large:
+        hint = "lower the learning rate (a tenth, say), and train anew"
+        if recipe.initialisation != "he":
+            hint += ", with --initialisation he"
+    elif recipe.initialisation == "gaussian":
         hint = "train anew with --initialisation he, which keeps the signal's size in every layer"
     else:
         hint = "add norms, or fewer layers between them; raise the learning rate at last"
@@ -83,7 +92,11 @@ def does_not_start(loss: float, logits: Tensor, recipe: Recipe) -> Diagnostic | 
         code="CTC912",
         message=f"the network does not start to learn: a loss of {loss:.4f} where guessing has"
         f" {math.log(classes):.4f}",
-        notes=(f"its logits are the same for all images: they deviate by {deviation:.1e}",),
+        notes=(
+            *("the loss is far above that of guessing: its steps are too large",) * too_large,
+            *(f"its logits are the same for all images: they deviate by {deviation:.1e}",)
+            * (deviation < _SAME_LOGITS),
+        ),
         hints=(hint,),
         severity=Severity.WARNING,
     )

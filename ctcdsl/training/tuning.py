@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.augment import Crop
+from ctcdsl.training.batch_plan import tried as tried_once
 from ctcdsl.training.batches import Batch
 from ctcdsl.training.colour import Statistics, network_input
 from ctcdsl.training.crops import Crops
@@ -130,11 +131,12 @@ def tried_training(
 
     Of a batch this takes what goes through the network at once, in one of `world` processes.
     """
-    images = max(1, recipe.batch // (recipe.accumulate * world))
-    if device.type == "cpu":
-        images = min(images, _CPU_IMAGES)
     copied = copy.deepcopy(model).train()
     to_train_on(copied, device)
+    _, fewest = tried_once(copied, torch.zeros(1, 3, *crop, device=device))
+    images = max(fewest, recipe.batch // (recipe.accumulate * world))
+    if device.type == "cpu":
+        images = min(images, _CPU_IMAGES)
     batch = Batch(
         _pixels(images, *crop),
         torch.arange(images) % classes,

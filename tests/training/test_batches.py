@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from ctcdsl.training.augment import scaled
-from ctcdsl.training.batches import AHEAD, Batch, Share, steps, training_batches, whole_batches
+from ctcdsl.training.batch_plan import steps
+from ctcdsl.training.batches import AHEAD, Batch, Share, training_batches, whole_batches
 from ctcdsl.training.colour import measure, mirror
 from ctcdsl.training.data import ImageSet, Pixels, Subset
 from ctcdsl.training.decode import decode

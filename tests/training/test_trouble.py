@@ -63,6 +63,27 @@ def test_both_the_loss_and_the_logits_must_stand_still(
     assert (found is not None) == warned
 
 
+@pytest.mark.parametrize(
+    ("loss", "deviation", "initialisation", "advice"),
+    [
+        (2855.0, 1e-7, "he", "lower the learning rate"),
+        (2855.0, 50.0, "he", "lower the learning rate"),
+        (2855.0, 1e-7, "gaussian", "lower the learning rate"),
+        (8.0, 1.0, "he", "lower the learning rate"),
+        (math.log(3), 1e-7, "gaussian", "--initialisation he"),
+        (math.log(3), 1e-7, "he", "raise the learning rate"),
+    ],
+)
+def test_advice_follows_from_what_was_measured(
+    loss: float, deviation: float, initialisation: str, advice: str
+) -> None:
+    logits = deviation * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+    found = trouble.does_not_start(loss, logits, tiny_recipe(initialisation=initialisation))
+    assert found is not None
+    assert advice in found.hints[0]
+    assert ("raise" in found.hints[0]) == ("raise" in advice)
+
+
 def test_a_broken_weight_is_not_saved(tmp_path: Path) -> None:
     class Breaks(Recorder):
         def testing(self, done: int, total: int) -> None:
