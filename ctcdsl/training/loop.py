@@ -24,6 +24,7 @@ from ctcdsl.training.identity import ModelIdentity
 from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.interrupt import Interrupted, interruptible
 from ctcdsl.training.recipe import Recipe
+from ctcdsl.training.remembered import Remembered
 from ctcdsl.training.report import Follower, Plan, Reporter
 from ctcdsl.training.scores import Counts
 from ctcdsl.training.session import Keeping, Session
@@ -88,7 +89,7 @@ def train(
     Raises `Interrupted` on Ctrl-C, SIGTERM and SIGHUP, when the run is saved.
     """
     device = device or default_device()
-    recipe.resize_for(crop)
+    train_set = Remembered(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
     copying = to_train_on(model, device)
     fewest = preflight.require_fit(model, train_set, identity, crop, device)
