@@ -60,6 +60,9 @@ BLOCKS = {
     " leaky silu gelu id drop(0.3)",
     "kernels as parameters": "def mb(k,t,n) = [ (1,t*c) (k,dw) se(c/4) (1,n,linear) | id? ]\n"
     "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
+    "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "
+    "{ (1,4) | 3/1 } avg(2)/2 [ (3,16) ] se(4) gap bn drop(0.2) fc(c/2) fc",
+    "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
     "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
     "\nTensor: Tensor(3) Tensor(4)",
@@ -108,7 +111,7 @@ def test_other_networks_are_as_predicted(text: str) -> None:
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_blocks_are_as_predicted(name: str) -> None:
-    head = "" if "fc" in BLOCKS[name] else "\nhead: gap fc"
+    head = "" if "fc" in BLOCKS[name] or "head:" in BLOCKS[name] else "\nhead: gap fc"
     checked = one(f"input 3x16x20\nclasses 5\n{BLOCKS[name]}{head}")
     module = build_module(checked).eval()
     exported = torch.export.export(module, (torch.zeros(1, 3, 16, 20),))

@@ -69,7 +69,16 @@ LINES = st.lists(
 @settings(max_examples=200)
 @given(
     lines=LINES,
-    head=st.sampled_from(["", "head: none\n", "gap fc\n", "top: spp(2,1) fc(8) drop(0.5) fc\n"]),
+    head=st.sampled_from(
+        [
+            "",
+            "head: none\n",
+            "gap fc\n",
+            "top: spp(2,1) fc(8) drop(0.5) fc\n",
+            "head: (1,8) [ (3,8) id ] 2/2 gap fc\n",
+            "head: 2/2 (2,5)x3\n",
+        ]
+    ),
     pad=st.sampled_from(["paper", "same", "valid"]),
 )
 def test_any_network_is_read_again(lines: list[tuple[str, list[str]]], head: str, pad: str) -> None:

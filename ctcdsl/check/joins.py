@@ -78,7 +78,7 @@ def agree(
 
 def shortcut(
     name: str,
-    stage: int,
+    stage: int | None,
     block: Block,
     chain: Chain,
     shape: Shape,

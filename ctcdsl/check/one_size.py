@@ -35,7 +35,6 @@ def _joined(checked: CheckedNetwork, placed: Placed) -> bool:
     block = placed.layer
     if not isinstance(block, Block):
         return False
-    assert placed.stage is not None, "blocks stand in the trunk"
     placer = Placer(checked.network, Problems(), {})
     period = _stride((block,))
     found = [

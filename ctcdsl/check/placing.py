@@ -15,7 +15,6 @@ from ctcdsl.ir import (
     Branch,
     Conv,
     GlobalPool,
-    HeadLayer,
     Join,
     Layer,
     Linear,
@@ -27,6 +26,7 @@ from ctcdsl.ir import (
     Shuffle,
     Sides,
     SpatialPyramid,
+    VectorLayer,
 )
 
 
@@ -86,17 +86,18 @@ class Placer:
         return chain
 
     def _padding(
-        self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int, int] | None
+        self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int | None, int] | None
     ) -> tuple[Sides | None, bool]:
         """A layer's padding, and whether the size of the map decided it.
 
-        `place` is its stage and index there; None inside of a block.
+        `place` is its stage, None in the head, and index there; None inside of a block.
         """
         padding = rule.next(layer)
         if place is None:
             return padding, False
-        if place in self._paddings:
-            return self._paddings[place], True
+        stage, index = place
+        if stage is not None and (stage, index) in self._paddings:
+            return self._paddings[stage, index], True
         same = self._network.pad is PadRule.SAME
         if same and padding != (0, 0) and covers_map(layer, shape):
             return (0, 0), True
@@ -105,17 +106,33 @@ class Placer:
     # ----------------------------------------------------------------- chains
 
     def _chain(
-        self, prefix: str, stage: int, nodes: Sequence[Node], shape: Shape, *, inner: bool = False
+        self,
+        prefix: str,
+        stage: int | None,
+        nodes: Sequence[Node],
+        shape: Shape,
+        *,
+        inner: bool = False,
     ) -> Chain | None:
-        """Place nodes one after another; None, reported, where a window does not fit."""
+        """Place nodes one after another; None, reported, where a window does not fit.
+
+        The head, whose `stage` is None, is padded by the rule as a stage is.
+        """
         rule = PaddingRule(self._network.pad)
         placed: list[Placed] = []
+        vector = False
         for index, (name, node) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
             if isinstance(node, Block):
                 block = self.block(name, stage, node, shape)
                 if block is None:
                     return None
                 placed.append(block)
+            elif isinstance(node, VectorLayer):
+                output = self._vector(node, shape)
+                if output is None:
+                    return None
+                vector = True
+                placed.append(Placed(name, stage, node, shape, output, vector=True))
             else:
                 place = None if inner else (stage, index)
                 padding, by_map = self._padding(rule, node, shape, place)
@@ -123,7 +140,7 @@ class Placer:
                 if padding is None or output is None:
                     return None
                 placed.append(
-                    Placed(name, stage, node, shape, output, padding, map_dependent=by_map)
+                    Placed(name, stage, node, shape, output, padding, vector, map_dependent=by_map)
                 )
             shape = placed[-1].output
         return tuple(placed)
@@ -156,7 +173,7 @@ class Placer:
 
     # ----------------------------------------------------------------- blocks
 
-    def block(self, name: str, stage: int, block: Block, shape: Shape) -> Placed | None:
+    def block(self, name: str, stage: int | None, block: Block, shape: Shape) -> Placed | None:
         """Place a block that `shape` enters; None, reported, where its branches do not fit."""
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
@@ -207,17 +224,12 @@ class Placer:
         if kept and same and kept[0].input == shape:
             nodes += kept
             return True
-        vector = False
-        for name, layer in zip(names(head.name, head.layers), head.layers, strict=True):
-            output = self._head_output(layer, shape)
-            if output is None:
-                return False
-            vector = vector or isinstance(layer, GlobalPool | SpatialPyramid | Linear)
-            nodes.append(Placed(name, None, layer, shape, output, vector=vector))
-            shape = output
-        return True
+        chain = self._chain(head.name, None, head.layers, shape)
+        nodes += chain or ()
+        return chain is not None
 
-    def _head_output(self, layer: HeadLayer, shape: Shape) -> Shape | None:
+    def _vector(self, layer: VectorLayer, shape: Shape) -> Shape | None:
+        """The features that leave the layer of a head; None, reported, where its map is small."""
         match layer:
             case GlobalPool():
                 return Shape(shape.channels, 1, 1)
@@ -237,5 +249,3 @@ class Placer:
                     )
                     return None
                 return Shape(shape.channels * sum(level * level for level in levels), 1, 1)
-            case _:
-                return shape

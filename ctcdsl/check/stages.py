@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from keyword import iskeyword
 
 from ctcdsl.check.items import MAX_LAYERS, Items
 from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import (
-    Activate,
-    Dropout,
-    GlobalPool,
+    Anywhere,
     Head,
-    HeadLayer,
-    Identity,
     Linear,
     Node,
-    Normalise,
     Pool,
-    SpatialPyramid,
     Stage,
+    VectorLayer,
     layers_of,
 )
 from ctcdsl.ir.unparse import holds_conv
@@ -44,6 +40,19 @@ _TAKEN = frozenset({
 # fmt: on
 
 
+@dataclass(slots=True)
+class _Head:
+    """A head while its lines are read.
+
+    `named` where a line `head` began it, which may hold any layers; without one it begins at
+    the first layer that leaves a vector. `none` is the place of `head: none`.
+    """
+
+    nodes: list[Node]
+    named: bool
+    none: Span | None = None
+
+
 class StageReader:
     """Reads the lines of one network after another."""
 
@@ -53,9 +62,10 @@ class StageReader:
     def read(
         self, lines: Sequence[n.Line], items: Items, channels: int
     ) -> tuple[tuple[Stage, ...], Head | None]:
-        """Split lines into stages and the head, which begins at the first head word.
+        """Split lines into stages and the head.
 
-        The head is None where the lines name none.
+        The head is the line `head` and what follows it; where no line is, it begins at the first
+        layer that leaves a vector. It is None where the lines name none.
 
         Args:
             lines: The network's lines.
@@ -64,33 +74,28 @@ class StageReader:
         """
         stages: list[Stage] = []
         labels: dict[str, Span] = {}
-        head: list[HeadLayer] | None = None
+        head: _Head | None = None
         head_name = "head"
         count = 0
         entering: int | None = channels
         for line in lines:
             self._label(line, labels)
+            begun = head is not None and line.label != "head"
             if line.label == "head":
-                head = [] if head is None else head
-                if _is_none(line.items):
+                none = _is_none(line.items)
+                head = head or _Head([], named=True, none=line.items[0].span if none else None)
+                if none:
                     continue
             trunk: list[Node] = []
-            begun = head is not None and line.label != "head"
             nodes, entering = items.nodes(line.items, entering)
             count += sum(1 for _ in layers_of(nodes))
             for node in nodes:
-                if head is None and not isinstance(node, GlobalPool | SpatialPyramid | Linear):
+                if head is None and not isinstance(node, VectorLayer):
                     trunk.append(node)
                     continue
-                if head is None:
-                    head = []
-                if isinstance(node, Linear | Dropout | Normalise | Activate | Identity) or (
-                    isinstance(node, GlobalPool | SpatialPyramid) and not _is_vector(head)
-                ):
-                    self._after_classifier(node, head)
-                    head.append(node)
-                else:
-                    self._misplaced(node, head)
+                head = head or _Head([], named=False)
+                if self._fits(node, head, line.label if begun else None):
+                    head.nodes.append(node)
             if trunk and line.label:
                 stages.append(Stage(name=line.label, nodes=tuple(trunk)))
             elif trunk:
@@ -104,38 +109,58 @@ class StageReader:
                 lines[0].span,
             )
         self._check_stage_names(stages, labels)
-        return tuple(stages), None if head is None else Head(name=head_name, layers=tuple(head))
+        if head is None:
+            return tuple(stages), None
+        return tuple(stages), Head(name=head_name, layers=tuple(head.nodes))
 
-    def _after_classifier(self, layer: HeadLayer, head: Sequence[HeadLayer]) -> None:
-        classifier = next((x for x in head if isinstance(x, Linear) and x.features is None), None)
-        if classifier is not None:
-            self._problems.error(
+    def _fits(self, node: Node, head: _Head, stage: str | None) -> bool:
+        """Whether a node, in a line of the name `stage`, can go on the head; reported if not."""
+        error = self._problems.error
+        text = quoted(node.origin)
+        if head.none is not None:
+            error(
                 "CTC301",
-                f"{quoted(layer.origin)} stands behind the classifier",
-                layer.origin,
+                f"{text} stands behind `head: none`",
+                node.origin,
+                also=(Label(head.none, "there is no head"),),
+                hint="put it above this line, or into the head: `head: gap fc`",
+            )
+            return False
+        classifier = next((x for x in head.nodes if _is_classifier(x)), None)
+        if classifier is not None:
+            error(
+                "CTC301",
+                f"{text} stands behind the classifier",
+                node.origin,
                 also=(Label(classifier.origin, "`fc` alone is the classifier, and comes last"),),
                 hint="write `fc(n)` for a hidden layer of n outputs",
             )
-
-    def _misplaced(self, node: Node, head: Sequence[HeadLayer]) -> None:
-        """Report a node that needs a map but stands behind one that leaves a vector."""
-        if _is_vector(head):
-            message = (
-                f"{quoted(node.origin)} needs a feature map, and {quoted(head[-1].origin)} leaves"
-                " a vector"
+            return False
+        begins = (Label(head.nodes[0].origin, "the head begins here"),) if head.nodes else ()
+        if isinstance(node, Linear | Anywhere):
+            return True
+        if any(isinstance(layer, VectorLayer) for layer in head.nodes):
+            hint = "the head comes last: gap or spp, then fc and drop"
+            if not head.named:
+                hint += "; a line `head:` may hold other layers before them"
+            error(
+                "CTC301",
+                f"{text} needs a feature map, and {quoted(head.nodes[-1].origin)} leaves a vector",
+                node.origin,
+                also=begins,
+                hint=hint,
             )
-        else:
-            message = (
-                "the head holds gap, gmp, spp, fc, drop, norms and activations; other layers"
-                " stand before it"
+            return False
+        if stage is not None and not isinstance(node, VectorLayer):
+            error(
+                "CTC301",
+                f"the stage `{stage}` stands behind the head",
+                node.origin,
+                also=begins,
+                hint="put the stage above `head:`, or its layers into that line",
             )
-        self._problems.error(
-            "CTC301",
-            message,
-            node.origin,
-            also=(Label(head[0].origin, "the head begins here"),) if head else (),
-            hint="the head comes last: gap or spp, then fc and drop",
-        )
+            return False
+        return True
 
     def _label(self, line: n.Line, labels: dict[str, Span]) -> None:
         label = line.label
@@ -174,9 +199,8 @@ def _is_none(items: Sequence[n.Item]) -> bool:
     )
 
 
-def _is_vector(head: Sequence[HeadLayer]) -> bool:
-    """Whether what stands in the head so far leaves a vector."""
-    return any(isinstance(layer, GlobalPool | SpatialPyramid | Linear) for layer in head)
+def _is_classifier(node: Node) -> bool:
+    return isinstance(node, Linear) and node.features is None
 
 
 def _split_at_pools(nodes: Sequence[Node]) -> list[Stage]:

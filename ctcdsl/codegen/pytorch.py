@@ -52,7 +52,7 @@ def generate(checked: CheckedNetwork, *, passes: Iterable[str] = ()) -> str:
     own = frozenset({*helpers, *(code.name for code in blocks.classes)})
     classes = [text.rstrip("\n") for text in helpers.values()]
     classes += ["\n".join(block_class(code, network.style, own)) for code in blocks.classes]
-    outputs = f"{network.classes} classes" if network.head.layers else f"maps {checked.output}"
+    outputs = _outputs(checked)
     batch = f"(N, {', '.join(map(str, network.input))})"
     bound = _bound(checked)
     return render(
@@ -78,6 +78,14 @@ def generate(checked: CheckedNetwork, *, passes: Iterable[str] = ()) -> str:
     )
 
 
+def _outputs(checked: CheckedNetwork) -> str:
+    """What leaves the network, in words."""
+    if not checked.nodes[-1].vector:
+        return f"maps {checked.output}"
+    features = checked.output.channels
+    return f"{features} {'classes' if features == checked.network.classes else 'features'}"
+
+
 def _architecture(checked: CheckedNetwork) -> Iterator[str]:
     """The rows of the network behind their names; a long row goes on below."""
     network = checked.network
@@ -86,7 +94,8 @@ def _architecture(checked: CheckedNetwork) -> Iterator[str]:
         for k, (name, stage) in enumerate(zip(network.stage_names, network.stages, strict=True))
     ]
     if network.head.layers:
-        rows.append((network.head.name, row(network.head.layers, network.style, 0)))
+        entering = checked.stage(None)[0].input.channels
+        rows.append((network.head.name, row(network.head.layers, network.style, entering)))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         for index, line in enumerate(broken(text, max(WIDTH - 4 - width - 2, 40))):

@@ -4,10 +4,10 @@ from ctcdsl.ir.blocks import Block, Branch, Call, Join, Node, channels_after, la
 from ctcdsl.ir.layers import (
     Activate,
     Activation,
+    Anywhere,
     Conv,
     Dropout,
     GlobalPool,
-    HeadLayer,
     Identity,
     Layer,
     Linear,
@@ -21,6 +21,7 @@ from ctcdsl.ir.layers import (
     SpatialPyramid,
     SqueezeExcite,
     TrunkLayer,
+    VectorLayer,
     Window,
 )
 from ctcdsl.ir.network import CONV_RELU, Head, Network, PadRule, Stage, Style
@@ -30,6 +31,7 @@ __all__ = [
     "CONV_RELU",
     "Activate",
     "Activation",
+    "Anywhere",
     "Block",
     "Branch",
     "Call",
@@ -37,7 +39,6 @@ __all__ = [
     "Dropout",
     "GlobalPool",
     "Head",
-    "HeadLayer",
     "Identity",
     "Join",
     "Layer",
@@ -58,6 +59,7 @@ __all__ = [
     "Stage",
     "Style",
     "TrunkLayer",
+    "VectorLayer",
     "Window",
     "channels_after",
     "convolution_macs",

@@ -158,7 +158,8 @@ class Linear:
 Anywhere = Normalise | Activate | Dropout | Identity
 """The layers that take a map as well as a vector."""
 TrunkLayer = Conv | Pool | LocalResponseNorm | SqueezeExcite | Scale | Shuffle | Anywhere
-HeadLayer = GlobalPool | SpatialPyramid | Linear | Anywhere
-Layer = TrunkLayer | HeadLayer
+VectorLayer = GlobalPool | SpatialPyramid | Linear
+"""The layers that leave a vector: the first of them begins the head that no line names."""
+Layer = TrunkLayer | VectorLayer
 Window = Conv | Pool
 """The layers that slide a window over a map: those with kernel, stride and padding."""

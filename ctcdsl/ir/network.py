@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ctcdsl.ir.blocks import Node
-from ctcdsl.ir.layers import Activation, HeadLayer, Norm
+from ctcdsl.ir.layers import Activation, Norm
 from ctcdsl.ir.shapes import Shape
 from ctcdsl.text import Span
 
@@ -48,11 +48,12 @@ class Stage:
 class Head:
     """What turns the last map into class scores; no layers for a trunk alone.
 
-    `implied` when the author named none and the network took the paper's.
+    Any layers and blocks, those that take a vector last. `implied` when the author named none
+    and the network took the paper's.
     """
 
     name: str = "head"
-    layers: tuple[HeadLayer, ...]
+    layers: tuple[Node, ...]
     implied: bool = False
 
 

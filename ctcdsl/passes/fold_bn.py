@@ -103,13 +103,17 @@ def _takes_norm(conv: Conv) -> bool:
 
 
 def _remarks(network: Network) -> tuple[str, ...]:
-    """What stays, and why."""
+    """What stays, and why: the head as it is, norms that no convolution before them takes in."""
     layers = [layer for stage in network.stages for layer in layers_of(stage.nodes)]
+    head = list(layers_of(network.head.layers))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
-    alone = [layer for layer in [*layers, *network.head.layers] if _is_batch_norm(layer)]
+    kept = [layer for layer in head if isinstance(layer, Conv) and layer.norm == "bn"]
+    alone = [layer for layer in [*layers, *head] if _is_batch_norm(layer)]
     remarks: list[str] = []
     if before:
         remarks.append(f"norms that stay, before their convolutions: {len(before)}")
+    if kept:
+        remarks.append(f"norms that stay, in the head: {len(kept)}")
     if alone:
         remarks.append(
             f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
@@ -128,7 +132,8 @@ def _pairs(old: Sequence[Placed], new: Sequence[Placed]) -> list[Pair]:
     last: Placed | None = None
     taken: list[Placed] = []
     for placed in old:
-        conv = last.layer if last is not None and last.stage == placed.stage else None
+        inside = last is not None and last.stage == placed.stage is not None
+        conv = last.layer if last is not None and inside else None
         if _is_batch_norm(placed.layer) and isinstance(conv, Conv) and _takes_norm(conv):
             taken.append(placed)
             continue

@@ -50,7 +50,17 @@ def some_images(*sizes: tuple[int, int]) -> list[Tensor]:
 SIZES = ((41, 41), (40, 55), (41, 41), (32, 28))
 
 
-@pytest.mark.parametrize("head", ["gap fc", "spp(2,1) fc(9) drop(0.5) fc", "bn fc(8) fc", "gmp fc"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "gap fc",
+        "spp(2,1) fc(9) drop(0.5) fc",
+        "bn fc(8) fc",
+        "gmp fc",
+        "(3,9,p1) { id | (1,4) } max(2)/2 gap fc",
+        "(1,classes) gap",
+    ],
+)
 def test_the_head_slides_over_the_map_of_the_whole_image(head: str) -> None:
     network = network_of("(3,8,p1)/2 2/2 (3,8,p1) [ (3,8,p1) ]", head)
     module = built(network)
