@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import refuse
-from ctcdsl.passes.site import stage_index
+from ctcdsl.passes.site import outside_blocks, stage_index
 
 
 def convolutions(checked: CheckedNetwork, stage: str) -> tuple[int, list[int]]:
@@ -20,7 +20,7 @@ def convolutions(checked: CheckedNetwork, stage: str) -> tuple[int, list[int]]:
     if not found:
         raise refuse(
             "CTC404",
-            f"{checked.network.stage_names[index]} has no convolution outside of blocks",
+            outside_blocks(nodes, f"{checked.network.stage_names[index]} has no convolution"),
             nodes[0].origin,
             hint="choose a stage of plain layers",
         )

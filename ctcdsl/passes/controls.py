@@ -8,7 +8,7 @@ from typing import ClassVar
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv, Node
 from ctcdsl.passes.base import PassResult, Promise, refuse
-from ctcdsl.passes.site import plain, site, stage_index
+from ctcdsl.passes.site import outside_blocks, plain, site, stage_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,10 @@ class NetworkInNetwork:
                     added += 1
             stages[index] = replace(stage, nodes=tuple(nodes))
         if not added:
-            raise refuse(
-                "CTC405", "there is no 2x2 or 3x3 convolution to put one behind", network.origin
-            )
+            chosen = network.stages if only is None else (network.stages[only],)
+            nodes_seen = [node for stage in chosen for node in stage.nodes]
+            what = "there is no 2x2 or 3x3 convolution to put one behind"
+            raise refuse("CTC405", outside_blocks(nodes_seen, what), network.origin)
         return PassResult(
             replace(network, stages=tuple(stages)), True, (f"{added} layers of 1x1 added",)
         )

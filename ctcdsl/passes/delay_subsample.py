@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv, Dropout, LocalResponseNorm, Node, Pool
 from ctcdsl.passes.base import PassResult, Promise, refuse
-from ctcdsl.passes.site import stage_index, trunk, with_nodes
+from ctcdsl.passes.site import outside_blocks, stage_index, trunk, with_nodes
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -114,7 +114,10 @@ def _move(checked: CheckedNetwork, stage: str | None, *, delaying: bool) -> Pass
         place = f"`{network.name}`" if only is None else network.stage_names[only]
         raise refuse(
             "CTC405",
-            f"{place} has no pool {what} before a convolution {which}",
+            outside_blocks(
+                [node for s, _, node in trunk(network) if only in (None, s)],
+                f"{place} has no pool {what} before a convolution {which}",
+            ),
             network.origin if only is None else network.stages[only].nodes[0].origin,
             hint="; ".join(remarks),
         )

@@ -21,7 +21,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.pinned import Place, paddings_of, pinned
-from ctcdsl.passes.site import stage_index
+from ctcdsl.passes.site import outside_blocks, stage_index
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -77,8 +77,16 @@ class DilateDelay:
         if not new:
             raise refuse(
                 "CTC405",
-                f"{f'`{network.name}`' if only is None else network.stage_names[only]} has no pool"
-                " whose stride a convolution could take",
+                outside_blocks(
+                    [
+                        node
+                        for k, stage in enumerate(network.stages)
+                        if only in (None, k)
+                        for node in stage.nodes
+                    ],
+                    f"{f'`{network.name}`' if only is None else network.stage_names[only]} has no"
+                    " pool whose stride a convolution could take",
+                ),
                 network.origin,
                 hint="; ".join(remarks),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import is_
 from typing import NamedTuple
@@ -89,7 +89,7 @@ def site(checked: CheckedNetwork, stage: str) -> Site:
         if isinstance(node, Block):
             raise refuse(
                 "CTC404",
-                f"{name} holds a block, and rows of layers are rewritten",
+                f"{name} holds a block, and blocks are not rewritten",
                 node.origin,
                 hint="choose a stage of plain layers",
             )
@@ -159,6 +159,13 @@ def alike(convs: Sequence[Conv]) -> None:
 def plain(conv: Conv, *, kernel: int, filters: int, stride: int = 1) -> Conv:
     """A convolution like another, of another size and width."""
     return replace(conv, kernel=(kernel, kernel), filters=filters, stride=stride, padding=None)
+
+
+def outside_blocks(nodes: Iterable[Node], message: str) -> str:
+    """What is missing among nodes; where some are blocks, which no one looked into, it says so."""
+    if any(isinstance(node, Block) for node in nodes):
+        return f"{message} outside of blocks, and blocks are not rewritten"
+    return message
 
 
 def trunk(network: Network) -> list[tuple[int, int, Node]]:

@@ -248,3 +248,19 @@ def test_wrong_usage(ctcdsl: Any) -> None:
 def test_a_spec_with_errors_is_reported_as_by_check(ctcdsl: Any) -> None:
     result = ctcdsl("rewrite", "--pass", "nin", stdin="(3,64) (3,\n")
     assert result.code == 1 and result.out == "" and "<stdin>:1" in result.err
+
+
+@pytest.mark.parametrize(
+    "applied",
+    [
+        *("nin", "nin:stage=a", "delay-subsample", "undelay-subsample", "dilate-delay"),
+        *("widen:stage=a,width=32", "deepen:stage=a", "repair:stage=a", "repeat-last:times=1"),
+        *("depth-for-size:stage=a,to=2", "size-for-depth:stage=a,to=5", "add-pool", "remove-pool"),
+        *("depth-for-width:stage=a,depth=3", "width-for-size:stage=a,to=5"),
+    ],
+)
+def test_blocks_are_said_not_to_be_rewritten(ctcdsl: Any, applied: str) -> None:
+    """Each holds 3x3 convolutions and a pool, in blocks: to say there is none were wrong."""
+    spec = "input 3x64x64 pad same\ns: (7,16)/2\na: [ (3,16) 3/1 (3,16) ]x2\nhead: gap fc\n"
+    result = ctcdsl("rewrite", "-", "--pass", applied, stdin=spec)
+    assert result.code == 1 and "and blocks are not rewritten" in result.err
