@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from ctcdsl.check.checked import Placed
 from ctcdsl.check.padding import slide
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import (
     Activate,
     Activation,
     Block,
     Branch,
     Conv,
+    Identity,
     Join,
     Node,
     PadRule,
@@ -21,13 +22,16 @@ from ctcdsl.ir import (
     Shape,
     Style,
 )
-from ctcdsl.text import Label, Span
+from ctcdsl.text import Label, Severity, Span
 
 Chain = tuple[Placed, ...]
 
 
 def end_activation(block: Block, problems: Problems) -> Activation | None:
-    """What acts after the addition: the activation that the branches end in."""
+    """What acts after the addition: the activation that the branches end in.
+
+    Warns (CTC909) of activations that a reader would expect there and that stay in their branch.
+    """
     ends = [(branch, _end(branch.nodes)) for branch in block.branches]
     given = [(branch, end) for branch, end in ends if end is not None]
     for branch, end in given[1:]:
@@ -37,9 +41,73 @@ def end_activation(block: Block, problems: Problems) -> Activation | None:
                 f"branches that are added end in {given[0][1]} and in {end}",
                 branch.nodes[-1].origin,
                 also=(Label(given[0][0].nodes[-1].origin, given[0][1] or ""),),
-                hint="one activation acts after the addition: end the others `linear`",
+                hint="one activation acts after the addition: end the others `linear`, or in"
+                " `id` to keep theirs",
             )
+    for branch in block.branches:
+        _warn_of_kept(branch, block, given[0][1] if given else None, problems)
     return given[0][1] if given else None
+
+
+def _warn_of_kept(
+    branch: Branch, block: Block, moved: Activation | None, problems: Problems
+) -> None:
+    last = branch.nodes[-1]
+    if len(block.branches) > 1 and len(branch.nodes) == 1 and isinstance(last, Activate):
+        problems.add(
+            Severity.WARNING,
+            "CTC909",
+            f"`{last.activation}` is all of its branch, and acts after the addition instead",
+            last.origin,
+            hint=f"write `{last.activation} id` to keep it in the branch",
+        )
+        return
+    keeps = _keeps(branch.nodes)
+    if keeps is None:
+        return
+    after = f"{moved} acts" if moved else "none acts"
+    problems.add(
+        Severity.WARNING,
+        "CTC909",
+        f"the activation of {quoted(keeps.origin)} stays in its branch, and {after} after the"
+        " addition",
+        last.origin,
+        "the branch ends here",
+        also=() if keeps is last else (Label(keeps.origin, "stays as it is"),),
+        hint=_to_move(keeps, last),
+    )
+
+
+def _to_move(keeps: Node, last: Node) -> str:
+    """What to write, so that the branch says whether its activation moves."""
+    if isinstance(keeps, Conv) and isinstance(last, Activate):
+        return "write `linear` in the convolution, or `id` behind it where both are meant"
+    if isinstance(keeps, Conv):
+        return (
+            f"to move it, write `linear` in the convolution and `{keeps.activation}` at the"
+            " branch's end; to keep it, end the branch in `id`"
+        )
+    return "end the branch in `id` to say that it stays; a `linear` block has none"
+
+
+def _keeps(nodes: Sequence[Node]) -> Node | None:
+    """What ends a branch with an activation that stays inside; None where none is, or `id` ends.
+
+    Layers without activations behind it, such as `se`, are looked past, and so is an activation
+    that moves.
+    """
+    rest = nodes[:-1] if isinstance(nodes[-1], Activate) else nodes
+    if rest and isinstance(rest[-1], Conv) and rest is nodes:
+        return None  # its activation moves
+    for node in reversed(rest):
+        if isinstance(node, Identity | Activate):
+            return None  # written as it is meant
+        if isinstance(node, Conv):
+            return node if node.activation is not None and not node.preactivation else None
+        if isinstance(node, Block):
+            ends = (_end(branch.nodes) or _keeps(branch.nodes) for branch in node.branches)
+            return node if any(ends) else None
+    return None
 
 
 def agree(
