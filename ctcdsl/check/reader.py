@@ -192,7 +192,10 @@ class _Reader:
             return
         if not any(holds_conv(node) for stage in stages for node in stage.nodes):
             self._problems.error(
-                "CTC303", f"network `{name}` has no convolution", draft.lines[0].span
+                "CTC303",
+                f"network `{name}` has no convolution before its head",
+                draft.lines[0].span,
+                hint="a row such as `(7,64)/2 3/3 (5,128)`; `x0` leaves no layer",
             )
             return
         self._warn(headers, name, len(stages), head)

@@ -39,6 +39,12 @@ def require_fit(
             f"write `input 3x{crop[0]}x{crop[1]}` in the spec",
         )
     logits, fewest = tried(model, torch.zeros(1, 3, *crop, device=device))
+    if logits.dim() != 2:
+        raise _misfit(
+            f"the network leaves maps of {'x'.join(map(str, logits.shape[1:]))}, and training needs"
+            " one score for each class",
+            "end its head in `gap`, `gmp` or `fc`",
+        )
     outputs = logits.shape[1]
     if outputs != len(images.classes):
         raise _misfit(

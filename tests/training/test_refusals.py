@@ -123,6 +123,9 @@ def test_a_network_that_does_not_fit_the_data_is_refused(tmp_path: Path) -> None
         run_training(tmp_path, model=tiny_net(classes=4))
     assert "4 outputs, the data 3 classes" in found[0].message
     with refused("CTC612") as found:
+        run_training(tmp_path, model=torch.nn.Conv2d(3, 3, 1))
+    assert found[0].message.startswith("the network leaves maps of 3x12x12, and")
+    with refused("CTC612") as found:
         run_training(tmp_path, identity=identity(side=10))
     assert "3x10x10" in found[0].message
     with refused("CTC611"):
