@@ -8,8 +8,12 @@ mkdir "$out"
 # The shared note (every row takes the paper's head) is said once, in step 1.
 quiet() { "$@" 2> >(grep -v -e 'CTC901' >&2); }
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ %s\033[0m\n' "$*"; }
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\033[1m' dim=$'\033[2m' plain=$'\033[0m'
+fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s$ %s%s\n' "$dim" "$*" "$plain"; }
 
 say '1. What do the 14 models of the paper cost? (Tables 1 and 2, relative to model A)'
 show ctcdsl cost specs/?.ctc specs/?_prime.ctc --relative-to A
@@ -27,7 +31,7 @@ show ctcdsl check "$out/wrong.ctc"
 ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
 sed -i -e 's/,pp1//' -e 's/gpa/gap/' "$out/wrong.ctc"
 echo
-echo 'The words mended, the maps are next:'
+echo 'With the words fixed, the maps are next:'
 show ctcdsl check "$out/wrong.ctc"
 ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
 
@@ -42,16 +46,23 @@ show ctcdsl train specs/A.ctc --run "$out/A"
 quiet ctcdsl train specs/A.ctc --run "$out/A"
 
 say '5. Test it with 10 views, and draw the run'
-test_it=(ctcdsl eval specs/A.ctc "$out/A" --picture "$out/run.png" --report "$out/errors.html")
+test_it=(ctcdsl eval "$out/A" --picture "$out/run.png" --report "$out/errors.html")
 show "${test_it[*]}"
 quiet "${test_it[@]}"
 
 say 'What to try next'
+ctcdsl=ctcdsl
+if [ -x .venv/bin/ctcdsl ]; then ctcdsl=.venv/bin/ctcdsl; fi
 cat <<NEXT
-  Look at $out/run.png (learning curve, the ten views, predictions), $out/errors.html and $out/model.py.
-  Rewrite it at its cost:    ctcdsl rewrite specs/A.ctc --pass depth-for-size:stage=3,to=2
-  Write a row of your own:   echo '(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6' | ctcdsl cost -
-  See where the time goes:   ctcdsl cost specs/J_prime.ctc --layers
-  Train on your own images:  ctcdsl train specs/E.ctc --data DIR     (DIR/train/CLASS/*.jpg, DIR/test/CLASS/*.jpg)
-  (ctcdsl is in .venv/bin; all options: ctcdsl train --help)
+# Look at $out/run.png (learning curve, the ten views, predictions), $out/errors.html and $out/model.py.
+# Train model A further:
+$ctcdsl train --run $out/A --resume --epochs 9
+# Rewrite it at its cost:
+$ctcdsl rewrite specs/A.ctc --pass depth-for-size:stage=3,to=2
+# Write a row of your own:
+echo '(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6' | $ctcdsl cost -
+# See where the time goes:
+$ctcdsl cost specs/J_prime.ctc --layers
+# Train on your own images, which are in DIR/train/CLASS/ and DIR/val/CLASS/, with --data DIR; all options:
+$ctcdsl train --help
 NEXT

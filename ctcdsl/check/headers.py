@@ -11,6 +11,7 @@ from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import suggest, words
 from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text.plural import plural
 
 MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
@@ -82,7 +83,7 @@ class HeaderReader:
             self._problems.error(
                 "CTC107",
                 f"an input is channels x height x width, and {quoted(size.span)} has"
-                f" {len(size.sides)} number{'s' * (len(size.sides) != 1)}",
+                f" {plural(len(size.sides), 'number')}",
                 size.span,
                 hint="write `input 3x224x224`",
             )

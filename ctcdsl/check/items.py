@@ -30,6 +30,7 @@ from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text.plural import plural
 
 MAX_LAYERS = 10_000
 
@@ -285,7 +286,7 @@ class Items:
             return [], None
         if len(arguments) != len(parameters):
             wanted = ", ".join(parameter.text for parameter in parameters)
-            takes = f"{len(parameters)} argument{'s' * (len(parameters) != 1)}"
+            takes = plural(len(parameters), "argument")
             self._problems.error(
                 "CTC102",
                 f"`{name}` takes {takes}{f' ({wanted})' * bool(wanted)}, not {len(arguments)}",

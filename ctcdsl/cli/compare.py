@@ -20,6 +20,7 @@ from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.files import read_source, unwritable
+from ctcdsl.text.plural import plural
 from ctcdsl.text.render import render
 from ctcdsl.training.recipe import Recipe
 
@@ -138,7 +139,6 @@ def command(
 
 
 def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
-    from ctcdsl.cli.progress import count as counted
     from ctcdsl.training.interrupt import Interrupted
     from ctcdsl.training.standings import standings
     from ctcdsl.training.trials import State
@@ -146,8 +146,8 @@ def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
     states = comparison.survey()
     count = {state: sum(each is state for each in states.values()) for state in State}
     click.echo(
-        f"{counted(len(comparison.contestants), 'network')}, {counted(comparison.seeds, 'seed')}:"
-        f" {counted(len(states), 'run')} in {comparison.folder},"
+        f"{plural(len(comparison.contestants), 'network')}, {plural(comparison.seeds, 'seed')}:"
+        f" {plural(len(states), 'run')} in {comparison.folder},"
         f" {count[State.FINISHED]} finished, {count[State.STARTED]} begun",
         err=True,
     )
@@ -224,13 +224,12 @@ def _short(failure: Diagnostic) -> str:
 
 
 def _draw(path: Path, comparison: Comparison, found: tuple[Standing, ...]) -> None:
-    from ctcdsl.cli.progress import count
     from ctcdsl.training.comparison_plot import draw_comparison
 
-    seeds = count(comparison.seeds, "seed")
+    seeds = plural(comparison.seeds, "seed")
     bars = "; bars and bands: ± a standard deviation" if comparison.seeds > 1 else ""
     views = "10 views" if comparison.views == 10 else "centre view"
-    title = f"{count(len(found), 'network')}, {seeds}{bars}"
+    title = f"{plural(len(found), 'network')}, {seeds}{bars}"
     draw_comparison(path, found, title=title, split=comparison.tested_on, views=views)
     click.echo(f"plot written to {path}", err=True)
 

@@ -12,6 +12,7 @@ from ctcdsl.cost import DEFINITION, NetworkCost, network_cost
 from ctcdsl.cost.report import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.ir import Shape
 from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 
 _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
 
@@ -80,7 +81,7 @@ def command(
 
 def _layers(cost: NetworkCost, form: str, table: str) -> str:
     network = cost.checked.network
-    title = f"{network.name}  (input {network.input}, {cost.depth} convolutions)"
+    title = f"{network.name}  (input {network.input}, {plural(cost.depth, 'convolution')})"
     heading = f"### {title}\n" if form == "markdown" else title
     return f"{heading}\n{table}\n"
 

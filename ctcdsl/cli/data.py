@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.cli.workbench import require_training
+from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from ctcdsl.training.survey import Part, Survey
@@ -98,7 +99,7 @@ def pack_command(
         click.echo(f"interrupted; the same command goes on from {out}.part", err=True)
         raise
     click.echo(
-        f"{out}: {packed.images} images, {packed.size / 1e6:,.1f} MB"
+        f"{out}: {plural(packed.images, 'image')}, {packed.size / 1e6:,.1f} MB"
         + (f", {packed.left_out} left out" if packed.left_out else "")
         + (f", {packed.resumed} of them from before" if packed.resumed else "")
     )
@@ -161,20 +162,18 @@ def _as_json(found: Survey) -> str:
 
 
 def _as_text(found: Survey, crop: int) -> str:
-    from ctcdsl.cli.progress import count
-
     lines = []
     for split, part in found.parts.items():
         counts = [number for number in part.per_class.values() if number]
         lines.append(
-            f"{split}: {count(part.images, 'image')} in {len(counts)}"
-            f" class{'es' * (len(counts) != 1)}, {min(counts)} to {max(counts)} a class"
+            f"{split}: {plural(part.images, 'image')} in {plural(len(counts), 'class')},"
+            f" {min(counts)} to {max(counts)} a class"
         )
         lines += _oddities(part, crop)
     lines += _per_class(found)
     if found.duplicates:
         lines.append(
-            f"duplicates: {len(found.duplicates)} images are there more than once,"
+            f"duplicates: {plural(len(found.duplicates), 'image')} stored more than once,"
             f" {found.across} of them in several splits or classes"
         )
         lines += _some([" = ".join(group) for group in found.duplicates])

@@ -12,6 +12,7 @@ from ctcdsl.cli.order import Order, Resumed
 from ctcdsl.cli.report import show
 from ctcdsl.cli.workbench import Data
 from ctcdsl.text import Diagnostic, Severity, UserError
+from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from ctcdsl.cli.progress import Display
@@ -176,7 +177,7 @@ def _changes(
 
     then = session.images
     notes = [
-        f"then {then.training} train and {then.test} {then.tested_on} images,"
+        f"then {then.training} train and {plural(then.test, f'{then.tested_on} image')},"
         f" now {now.training} and {now.test} {now.tested_on}"
     ]
     if before is not None and type(then).of(before) == then:

@@ -27,6 +27,7 @@ from ctcdsl.syntax.nodes import Header
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
 from ctcdsl.text.files import STDIN, read_source, write_whole
+from ctcdsl.text.plural import plural
 
 
 def interval(text: str) -> Interval:
@@ -183,7 +184,7 @@ def _draw(family: Family, file: str) -> None:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return plural(number, what)
 
 
 def _renamed(network: Network, name: str) -> Network:

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from ctcdsl.text.plural import plural
+
 if TYPE_CHECKING:
     from ctcdsl.training.confusion import Confused
     from ctcdsl.training.scores import Scores
 
 _MATRIX = 20
 """Classes up to which the whole confusion matrix fits on a terminal."""
+_CLASSES, _WORST = 40, 20
+"""With more classes than that, only the worst of them are shown."""
 _PAIRS = 15
 _TAKEN_FOR = 3
 
@@ -23,25 +27,33 @@ def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> 
 
     entries = confusion(scores)
     counts = scores.counts
+    errors, chances = [f"top-1 error {100 * counts.top1_error:.2f}%"], [chance(len(classes))]
+    if len(classes) > scores.k:  # else every image is among them
+        errors.append(f"top-{scores.k} error {100 * counts.top5_error:.2f}%")
+        chances.append(chance(len(classes), scores.k))
+    by_chance = f" (chance {' and '.join(chances)})" if len(classes) > 1 else ""
     yield (
-        f"{name}: {scores.images} {split} images, {counted(scores.views)}:"
-        f" top-1 error {100 * counts.top1_error:.2f}%,"
-        f" top-{scores.k} error {100 * counts.top5_error:.2f}%"
-        f" (chance {100 * (1 - 1 / len(classes)):.1f}% and"
-        f" {100 * (1 - scores.k / len(classes)):.1f}%)"
+        f"{name}: {plural(scores.images, f'{split} image')}, {counted(scores.views)}:"
+        f" {', '.join(errors)}{by_chance}"
     )
-    width = max(5, *map(len, classes))
+    each = list(enumerate(zip(classes, counts.images.tolist(), counts.class_errors, strict=True)))
+    folded = len(each) - _WORST if len(each) > _CLASSES else 0
+    if folded:
+        each.sort(key=lambda found: 1 if found[1][2] is None else -found[1][2])
+        del each[_WORST:]
+    width = max(5, *(len(title) for _, (title, _, _) in each))
     yield f"  {'class'.ljust(width)}   error  images  taken for"
-    each = zip(classes, counts.images.tolist(), counts.class_errors, strict=True)
     taken: dict[int, list[Confused]] = {}
     for entry in most_confused(entries, len(entries)):
         taken.setdefault(entry.label, []).append(entry)
-    for label, (title, images, error) in enumerate(each):
+    for label, (title, images, error) in each:
         shown = "      -" if error is None else f"{100 * error:6.1f}%"
         others = taken.get(label, [])
         words = [f"{classes[to]} {number}" for _, to, number in others[:_TAKEN_FOR]]
         words += ["…"] * (len(others) > _TAKEN_FOR)
         yield f"  {title.ljust(width)} {shown}  {images:6}  {', '.join(words)}".rstrip()
+    if folded:
+        yield f"  … and {plural(folded, 'class')} with smaller errors; --format json has all"
     if pairs := most_confused(entries, _PAIRS):
         yield ""
         yield "most confused"
@@ -52,6 +64,11 @@ def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> 
     if 2 < len(classes) <= _MATRIX:
         yield ""
         yield from _matrix(classes, entries)
+
+
+def chance(classes: int, k: int = 1) -> str:
+    """The error of guessing `k` of the classes, in percent."""
+    return f"{100 * (1 - k / classes):.1f}%"
 
 
 def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ctcdsl.cli.order import Order, asked, repeated
 from ctcdsl.cli.processes import Aside, together
 from ctcdsl.cli.recipe_options import recipe_options
 from ctcdsl.cli.recording import keeping_of, list_images, require_images_of
+from ctcdsl.cli.scores import chance
 from ctcdsl.cli.tuned import Given, named, tuned_training
 from ctcdsl.cli.workbench import (
     Data,
@@ -260,11 +261,12 @@ def _train(
 
 def _conclude(order: Order, network: CheckedNetwork, data: Data, last: Row) -> None:
     """The result, and how to go on."""
-    chance = 1 - 1 / len(data.classes)
+    classes = len(data.classes)
+    by_chance = f" (chance {chance(classes)})" if classes > 1 else ""
     test = plural(len(data.splits.test), f"{data.splits.tested_on} image")
     click.echo(
         f"{network.name}: top-1 error {100 * last.test_top1_error:.1f}% after"
-        f" {plural(last.epoch, 'epoch')} (chance {100 * chance:.1f}%), one view of {test};"
+        f" {plural(last.epoch, 'epoch')}{by_chance}, one view of {test};"
         f" the run is {order.run}"
     )
     if order.resumed is not None and order.resumed.place[0] >= order.recipe.last_epoch:
@@ -318,7 +320,7 @@ def _introduce(order: Order, network: CheckedNetwork, data: Data) -> None:
         )
     if network.network.classes != before.network.classes:
         click.echo(
-            f"note: {network.network.classes} classes as in the data, not the spec's"
+            f"note: {plural(network.network.classes, 'class')} as in the data, not the spec's"
             f" {before.network.classes}",
             err=True,
         )

@@ -25,6 +25,7 @@ from ctcdsl.codegen.rows import broken
 from ctcdsl.cost import network_cost
 from ctcdsl.ir import Block, Conv, Linear, Normalise
 from ctcdsl.ir.unparse import digest, row
+from ctcdsl.text.plural import plural
 
 _TORCH = re.compile(r"\btorch\.(cat|full|relu|sigmoid|tanh)\(")
 
@@ -105,8 +106,9 @@ def _architecture(checked: CheckedNetwork) -> Iterator[str]:
 def _cost(checked: CheckedNetwork) -> str:
     cost = network_cost(checked)
     return fill(
-        f"One image costs {cost.macs:,} multiply-accumulates in {cost.depth} convolutions and"
-        f" {cost.macs_fc:,} in the fully connected layers; {cost.params:,} parameters.",
+        f"One image costs {cost.macs:,} multiply-accumulates in"
+        f" {plural(cost.depth, 'convolution')} and {cost.macs_fc:,} in the fully connected layers;"
+        f" {cost.params:,} parameters.",
         WIDTH,
     )
 

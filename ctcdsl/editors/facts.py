@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ctcdsl.cost import NetworkCost
 from ctcdsl.cost.report import conv_maps
 from ctcdsl.editors.placings import Placing
+from ctcdsl.text.plural import plural
 
 MAX_ROWS = 8
 """Layers that are listed, of those that one text stands for."""
@@ -28,7 +29,7 @@ def of_networks(costs: Sequence[NetworkCost]) -> str:
     for cost in costs:
         network = cost.checked.network
         facts = [
-            ("depth", f"{cost.depth} convolutions"),
+            ("depth", plural(cost.depth, "convolution")),
             ("MACs", f"{cost.macs:,}"),
             ("fc MACs", f"{cost.macs_fc:,}"),
             ("parameters", f"{cost.params:,}"),
@@ -73,7 +74,7 @@ def _several(found: Found) -> str:
         lines.append(f"… and {len(rows) - len(shown)} more")
     lines += sums[:MAX_ROWS]
     if len(sums) > MAX_ROWS:
-        lines.append(f"… and {len(sums) - MAX_ROWS} more networks")
+        lines.append(f"… and {plural(len(sums) - MAX_ROWS, 'more network')}")
     return _block(lines)
 
 

@@ -12,6 +12,7 @@ from ctcdsl.cost.report import describe
 from ctcdsl.editors.document import Costed
 from ctcdsl.ir import Block, Join
 from ctcdsl.text import Span
+from ctcdsl.text.plural import plural
 
 
 class Placing(NamedTuple):
@@ -70,7 +71,7 @@ def _notation(placed: Placed, cost: NetworkCost) -> str:
     layer = placed.layer
     if not isinstance(layer, Block):
         return describe(placed, cost.checked.network.style)
-    branches = f"{len(placed.branches)} branch{'es' * (len(placed.branches) > 1)}"
+    branches = plural(len(placed.branches), "branch")
     if layer.join is Join.CONCAT:
         return branches
     if placed.shortcut:

@@ -11,6 +11,7 @@ from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import Site, plain, site, with_stage
 from ctcdsl.passes.solved_width import MULTIPLE, terms_of, width_at
 from ctcdsl.passes.widths import Term, Width, complexity
+from ctcdsl.text.plural import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class AddPool:
         if kept < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
             raise refuse(
                 "CTC405",
-                f"{where.name} has {len(where.convs)} convolutions, and {self.layers} are to move"
+                f"{where.name} has {plural(len(where.convs), 'convolution')},"
+                f" and {self.layers} are to move"
                 f" behind a {self.pool}/{self.pool} pool",
                 where.convs[0].origin,
                 hint="two or more may move, and one must stay",

@@ -9,6 +9,7 @@ from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv, Node
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import outside_blocks, plain, site, stage_index
+from ctcdsl.text.plural import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +79,7 @@ class NetworkInNetwork:
             what = "there is no 2x2 or 3x3 convolution to put one behind"
             raise refuse("CTC405", outside_blocks(nodes_seen, what), network.origin)
         return PassResult(
-            replace(network, stages=tuple(stages)), True, (f"{added} layers of 1x1 added",)
+            replace(network, stages=tuple(stages)),
+            True,
+            (f"{plural(added, 'layer')} of 1x1 added",),
         )

@@ -9,6 +9,7 @@ from ctcdsl.check import CheckedNetwork
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import alike, plain, site
+from ctcdsl.text.plural import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class SizeForDepth:
                     "CTC405",
                     f"a {self.to}x{self.to} filter stands for {many} filters of one width",
                     group[0].origin,
-                    hint=f"{where.name} has {len(where.convs)} layers",
+                    hint=f"{where.name} has {plural(len(where.convs), 'layer')}",
                 )
         convs = [
             plain(group[0], kernel=self.to, filters=group[-1].filters, stride=group[0].stride)

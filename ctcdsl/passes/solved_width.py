@@ -12,6 +12,7 @@ from ctcdsl.ir import Conv
 from ctcdsl.passes.base import PassResult, Promise, refuse
 from ctcdsl.passes.site import Site, alike, plain, site
 from ctcdsl.passes.widths import Term, Width, complexity, solve_width
+from ctcdsl.text.plural import plural
 
 MULTIPLE = 32
 """Widths are rounded to multiples of this, unless told."""
@@ -137,7 +138,7 @@ def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -
         )
         raise refuse(
             "CTC406",
-            f"no width of {where.name} keeps the complexity with {len(terms)} layers of"
+            f"no width of {where.name} keeps the complexity with {plural(len(terms), 'layer')} of"
             f" {_sizes(terms)}: {why}",
             where.convs[0].origin,
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ctcdsl.text.diagnostic import Diagnostic, Label, Severity
+from ctcdsl.text.plural import plural
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 MAX_COLUMNS = 120
@@ -86,5 +87,5 @@ def summary(diagnostics: Iterable[Diagnostic]) -> str:
     for severity in (Severity.ERROR, Severity.WARNING):
         count = sum(d.severity is severity for d in found)
         if count:
-            parts.append(f"{count} {severity}{'s' * (count > 1)}")
+            parts.append(plural(count, severity))
     return ", ".join(parts)

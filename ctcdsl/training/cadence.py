@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from ctcdsl.text.plural import plural
+
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -39,7 +41,7 @@ class Every:
 
     def __str__(self) -> str:
         if self.steps is not None:
-            return f"{self.steps} step{'s' * (self.steps != 1)}"
+            return plural(self.steps, "step")
         return f"{self.seconds:g}s"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 from ctcdsl.training.augment import scaled_image
 from ctcdsl.training.data import ImageSet, Pixels
 
@@ -75,7 +76,7 @@ class Ledger:
         return Diagnostic(
             code="CTC631",
             message=(
-                f"{bad} image{'s' * (bad > 1)} of {self._share} cannot be read, "
+                f"{plural(bad, 'image')} of {self._share} cannot be read, "
                 f"more than the {100 * self._limit:g} % that may be replaced"
             ),
             notes=(*(f"{each.path}: {each.message}" for each in named), *more),

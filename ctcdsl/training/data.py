@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3): red, green and blue."""
@@ -126,7 +127,7 @@ def require_same_classes(train: ImageSet, test: ImageSet) -> None:
     """Raise `UserError` CTC611 unless both sets have the same classes in the same order."""
     if train.classes != test.classes:
         message = (
-            f"the training images have {len(train.classes)} classes, "
+            f"the training images have {plural(len(train.classes), 'class')}, "
             f"the test images {len(test.classes)}, and not the same ones"
         )
         raise other_classes(message, difference(train.classes, test.classes, "training", "testing"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 from ctcdsl.training.data import Pixels, some
 from ctcdsl.training.decode import decode, read
 from ctcdsl.training.image_files import HEAD, SYSTEM_FOLDERS, is_hidden, is_image, kind_of
@@ -209,11 +210,7 @@ def _no_classes(root: Path) -> NoReturn:
     for entry in entries(root):
         _pass_over(entry, entry.name, passed_over, loose=True)
     loose = passed_over.counts.get(LOOSE, 0)
-    what = (
-        f"has {loose} image{'s' * (loose > 1)} but no class folders"
-        if loose
-        else "has no class folders"
-    )
+    what = f"has {plural(loose, 'image')} but no class folders" if loose else "has no class folders"
     empty = all(entry.name.startswith(".") for entry in entries(root))
     refuse("CTC601", f"the data directory {'is empty' if empty else what}", root, LAYOUT)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.text.files import write_whole
+from ctcdsl.text.plural import plural
 from ctcdsl.training.augment import Crop, scaled_image
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.log import Row
@@ -115,7 +116,8 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], split: str, classes: int) -> No
                 color=_QUIET,
             )
     axes.set_title(
-        f"Learning: {split} error {errors[-1]:.1f} % after {epochs[-1]} epochs (centre view)",
+        f"Learning: {split} error {errors[-1]:.1f} %"
+        f" after {plural(epochs[-1], 'epoch')} (centre view)",
         fontsize=11,
         loc="left",
         pad=18,  # room for the rates
@@ -153,7 +155,7 @@ def _draw_predictions(
     _title(
         figure,
         f"Predictions ({counted(scores.views)}): {len(shown)} of "
-        f"{scores.images} {split} images, evenly spaced; over all of them top-1 error "
+        f"{plural(scores.images, f'{split} image')}, evenly spaced; over all of them top-1 error "
         f"{100 * scores.top1_error:.1f} %, top-{scores.k} error {100 * scores.top5_error:.1f} %",
     )
     cells = list(figure.subplots(_ROWS, _COLUMNS).flat)

@@ -48,7 +48,8 @@ def require_fit(
     outputs = logits.shape[1]
     if outputs != len(images.classes):
         raise _misfit(
-            f"the network has {outputs} outputs, the data {len(images.classes)} classes",
+            f"the network has {plural(outputs, 'output')},"
+            f" the data {plural(len(images.classes), 'class')}",
             f"write `classes {len(images.classes)}` in the spec",
         )
     return fewest

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
 
 Initialisation = Literal["he", "gaussian"]
 Precision = Literal["float32", "bf16"]
@@ -37,7 +38,8 @@ class Schedule:
         for epochs, rate in self.steps:
             if epochs < 1:
                 raise _bad(
-                    f"schedule: a step of {epochs} epochs", hint="a step has 1 epoch at least"
+                    f"schedule: a step of {plural(epochs, 'epoch')}",
+                    hint="a step has 1 epoch at least",
                 )
             if not (math.isfinite(rate) and rate > 0):
                 raise _bad(f"schedule: a learning rate of {rate}", hint="a rate is above 0")

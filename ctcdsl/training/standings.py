@@ -10,6 +10,7 @@ from typing import Any
 
 from ctcdsl.cost import network_cost
 from ctcdsl.cost.report import Table
+from ctcdsl.text.plural import plural
 from ctcdsl.training.comparison import Comparison
 from ctcdsl.training.trials import Contestant, Result
 
@@ -116,13 +117,14 @@ def standings(
 
 
 def table(found: Sequence[Standing], k: int) -> Table:
-    """A row a network; `k` is the k of top-k, 5 where there are so many classes."""
+    """A row a network; `k` is the k of top-k, which is left out where there are only k classes."""
     partly = any(0 < len(each.finished) < len(each.results) for each in found)
     first = found[0].contestant.name
+    telling = k < len(found[0].contestant.identity.classes)  # else every image is among the k
     return Table(
         titles=(
             *("network", "depth", "MACs", f"of {first}", "parameters"),
-            *("top-1 %", f"top-{k} %", "s/epoch", "s in all", "images/s"),
+            *("top-1 %", *([f"top-{k} %"] if telling else []), "s/epoch", "s in all", "images/s"),
             *(["seeds"] if partly else []),
         ),
         rows=tuple(
@@ -133,7 +135,7 @@ def table(found: Sequence[Standing], k: int) -> Table:
                 f"{each.relative:.3f}",
                 f"{each.params:,}",
                 each.top1.percent() if each.top1 else "failed",
-                each.top5.percent() if each.top5 else "failed",
+                *([each.top5.percent() if each.top5 else "failed"] if telling else []),
                 _number(each.seconds_per_epoch, 1),
                 _number(each.seconds, 0),
                 _number(each.images_per_second, 0),
@@ -151,9 +153,11 @@ def caption(comparison: Comparison) -> str:
     spread = f"mean ± {SPREAD}" if count > 1 else "of one seed, so nothing tells their spread"
     seeds = f"seeds {first} to {first + count - 1}" if count > 1 else f"seed {first}"
     views = "10 views" if comparison.views == 10 else "the centre view"
+    test = plural(len(comparison.test_set), f"{comparison.tested_on} image")
+    train = plural(len(comparison.train_set), "train image")
     return (
-        f"Errors in percent by {views} on {len(comparison.test_set)} {comparison.tested_on} images"
-        f" after {comparison.recipe.last_epoch} epochs of {len(comparison.train_set)} train images;"
+        f"Errors in percent by {views} on {test}"
+        f" after {plural(comparison.recipe.last_epoch, 'epoch')} of {train};"
         f" {seeds}: {spread}."
         " An epoch's time is that of its training and of its test by one view."
     )

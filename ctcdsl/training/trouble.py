@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ctcdsl.cost.memory import Footprint, in_bytes
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
+from ctcdsl.text.plural import plural
 from ctcdsl.training.recipe import Recipe
 
 LEARNS_BY = 100
@@ -183,7 +184,7 @@ def out_of_memory(
     return UserError(
         Diagnostic(
             code="CTC622",
-            message=f"out of memory with a batch of {part} image{'s' * (part > 1)} on {device}",
+            message=f"out of memory with a batch of {plural(part, 'image')} on {device}",
             path=str(saved.path.parent.parent),
             notes=tuple(notes),
             hints=tuple(hints),
@@ -196,7 +197,7 @@ def out_of_memory_in_test(views: int, device: torch.device, *hints: str) -> User
     return UserError(
         Diagnostic(
             code="CTC622",
-            message=f"out of memory in the test, with {views} views at once on {device}",
+            message=f"out of memory in the test, with {plural(views, 'view')} at once on {device}",
             notes=(f"{device} has {in_bytes(memory_of(device))}",),
             hints=hints,
         )

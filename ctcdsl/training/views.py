@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.cost.prefix import Offset
+from ctcdsl.text.plural import plural
 from ctcdsl.training.augment import Crop
 
 Views = Literal[1, 10, "dense"]
@@ -27,7 +28,7 @@ VIEW_NAMES = (
 
 def counted(views: Views) -> str:
     """What a test is called: ``1 view``, ``10 views``, ``dense views``."""
-    return "1 view" if views == 1 else f"{views} views"
+    return plural(views, "view") if views != "dense" else "dense views"
 
 
 def five_places(height: int, width: int, crop: Crop) -> tuple[Offset, ...]:

@@ -73,7 +73,7 @@ def test_check_in_words(ctcdsl: Any, odd: Path) -> None:
         "  other format than the name says: 1",
         "    cyan/called.jpg: PNG",
         "val: 4 images in 3 classes, 1 to 2 a class",
-        "duplicates: 2 images are there more than once, 1 of them in several splits or classes",
+        "duplicates: 2 images stored more than once, 1 of them in several splits or classes",
     ):
         assert line in text.splitlines(), text
     (odd / "train" / "amber" / "0.jpg").unlink()
