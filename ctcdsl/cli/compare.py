@@ -15,6 +15,7 @@ from ctcdsl.cli.contestants import contestants
 from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.recipe_options import recipe_options, with_options
 from ctcdsl.cli.recording import list_images
+from ctcdsl.cli.report import show
 from ctcdsl.cli.tables import as_markdown, as_text
 from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
@@ -110,6 +111,7 @@ def command(
         _require_place(plot)
     gc.enable()
     from ctcdsl.cli.progress import Display
+    from ctcdsl.training.channels import channels_noted
     from ctcdsl.training.comparison import Comparison
     from ctcdsl.training.distributed import ALONE
 
@@ -135,6 +137,10 @@ def command(
         device=where,
     )
     comparison.require_fit()
+    takes = {each.identity.input[0] for each in comparison.contestants}
+    show(
+        note for channels in sorted(takes) for note in channels_noted(channels, opened.splits.train)
+    )
     return _compare(comparison, plot, form)
 
 

@@ -30,11 +30,12 @@ def contestants(
 
     if shape is None and data.embedded:
         least = min(min(each.checked.network.input[1:]) for each in named)
+        channels = named[0].checked.network.input.channels
         shape = next(
             (
                 square
                 for side in range(EMBEDDED_SIDE, least)
-                if all(_fits(each.checked, square := Shape(3, side, side)) for each in named)
+                if all(_fits(each.checked, square := Shape(channels, side, side)) for each in named)
             ),
             None,
         )

@@ -183,6 +183,7 @@ def _draw(file: str, tested: Tested) -> None:
         images=tested.images,
         crop=crop,
         shorter=saved.recipe.resize_for(crop),
+        channels=saved.identity.input[0],
     )
     click.echo(f"picture written to {file}", err=True)
 

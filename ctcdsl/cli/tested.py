@@ -101,6 +101,7 @@ def tested_by_all(
     """
     from ctcdsl.training import checkpoint as checkpoints
     from ctcdsl.training import manifest
+    from ctcdsl.training.channels import channels_noted
     from ctcdsl.training.distributed import Gone
 
     def loaded() -> Checkpoint:
@@ -127,6 +128,7 @@ def tested_by_all(
             classes=len(classes),
             embedded=data is None,
         )
+        show(channels_noted(network.network.input.channels, images))
         own = identity(network, classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
         ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")

@@ -199,8 +199,10 @@ def _train(
     tune: Given | None,
     ranks: Ranks,
 ) -> int:
+    from ctcdsl.cli.report import show
     from ctcdsl.codegen.load import build_module
     from ctcdsl.cost.memory import footprint
+    from ctcdsl.training.channels import channels_noted
     from ctcdsl.training.identity import require_same_classes
     from ctcdsl.training.interrupt import Interrupted
     from ctcdsl.training.loop import train
@@ -214,6 +216,7 @@ def _train(
         order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
     _introduce(order, network, data)
+    show(channels_noted(network.network.input.channels, data.splits.train))
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)

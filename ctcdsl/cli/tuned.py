@@ -49,6 +49,7 @@ def tuned_training(
         network.network.classes,
         device,
         _ways(device, given, prefixes=(False,)),
+        channels=network.network.input.channels,
         world=ranks.share.world,
         told=_trying,
     )

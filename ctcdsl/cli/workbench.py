@@ -94,12 +94,13 @@ def fitted(
     that the network fits, and other data the spec's own input.
     """
     network = checked.network
+    channels = network.input.channels
     if input is None and embedded:
         input = next(
             (
                 shape
                 for side in range(EMBEDDED_SIDE, min(network.input.height, network.input.width))
-                if not recheck(network, input=(shape := Shape(3, side, side))).failed
+                if not recheck(network, input=(shape := Shape(channels, side, side))).failed
             ),
             None,
         )

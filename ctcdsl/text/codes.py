@@ -126,6 +126,7 @@ CODES = MappingProxyType(
         "CTC914": "batches of another size than asked for",
         "CTC915": "classes and splits that are not all there",
         "CTC916": "files that are passed over",
+        "CTC917": "images of other channels than the network's",
         "CTC918": "a run that continues with other images",
     }
 )

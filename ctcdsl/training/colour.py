@@ -13,24 +13,31 @@ from torch import Tensor
 
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.corrupt import find
-from ctcdsl.training.data import ImageSet
+from ctcdsl.training.data import ImageSet, Pixels
 
-Triple = tuple[float, float, float]
+Levels = tuple[float, ...]
+"""A number for each channel: red, green and blue, or grey alone."""
 
+_GREY, _HALF = (19595, 38470, 7471), 1 << 15  # of 65536
 _TRIES = 100  # unreadable images in a row: training would not begin with such data
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Mean and principal axes of RGB pixels, in the scale 0..255."""
+    """Mean and principal axes of the pixels, in the scale 0..255; of three channels or of one."""
 
-    mean: Triple
-    """Mean of red, green and blue."""
-    deviations: Triple
+    mean: Levels
+    """Mean of red, green and blue, or of grey."""
+    deviations: Levels
     """Standard deviation along each axis (square roots of the covariance's eigenvalues), largest
     first."""
-    axes: tuple[Triple, Triple, Triple]
-    """The unit axes (eigenvectors) as RGB triples, in the order of `deviations`."""
+    axes: tuple[Levels, ...]
+    """The unit axes (eigenvectors), in the order of `deviations`."""
+
+    @property
+    def channels(self) -> int:
+        """3, or 1 for a network that takes grey images."""
+        return len(self.mean)
 
 
 def measure(
@@ -38,22 +45,25 @@ def measure(
     sample: int,
     *,
     shorter: int,
+    channels: int = 3,
     progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
     """The statistics of `sample` images spread evenly over the set, all of them if it has fewer.
 
     Images are scaled as in training, so those of a raw pack have the numbers of the files it was
     made of; every one counts the same. `progress` is told (done, total) images. For an image that
-    cannot be read the next one counts, as in training (see `corrupt`).
+    cannot be read the next one counts, as in training (see `corrupt`). For one of `channels` they
+    are those of the grey levels (see `grey`).
     Raises `UserError` CTC603 where many in a row cannot be read.
     """
     count = min(sample, len(images))
-    first, second = np.zeros(3), np.zeros((3, 3))
+    first, second = np.zeros(channels), np.zeros((channels, channels))
     for done in range(count):
         image, found = find(images, done * len(images) // count, _TRIES, shorter)
         if image is None:
             raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
-        pixels = image.reshape(-1, 3).astype(np.float64)
+        levels = image if channels == 3 else grey(image)
+        pixels = levels.reshape(-1, channels).astype(np.float64)
         first += pixels.mean(axis=0)
         second += pixels.T @ pixels / len(pixels)
         if progress is not None:
@@ -64,9 +74,24 @@ def measure(
     deviations = np.sqrt(np.clip(variances[::-1], 0.0, None))
     axes = columns.T[::-1]
     strongest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.sign(axes[np.arange(3), strongest])[:, None]
-    first_axis, second_axis, third_axis = map(_triple, axes)
-    return Statistics(_triple(mean), _triple(deviations), (first_axis, second_axis, third_axis))
+    axes = axes * np.sign(axes[np.arange(channels), strongest])[:, None]
+    return Statistics(_levels(mean), _levels(deviations), tuple(map(_levels, axes)))
+
+
+def grey(pixels: Pixels) -> Pixels:
+    """(height, width, 1): the grey levels of RGB `pixels`, (299 R + 587 G + 114 B) / 1000.
+
+    In whole numbers, as Pillow computes them: where the three are equal, grey is the same.
+    """
+    weighted = pixels.astype(np.int32) @ np.array(_GREY, dtype=np.int32)
+    return ((weighted + _HALF) >> 16).astype(np.uint8)[..., None]
+
+
+def _grey(pixels: Tensor) -> Tensor:
+    """`grey` of uint8 (N, 3, H, W) on any device: (N, 1, H, W)."""
+    red, green, blue = (pixels[:, channel : channel + 1].to(torch.int32) for channel in range(3))
+    weighted = red * _GREY[0] + green * _GREY[1] + blue * _GREY[2]
+    return ((weighted + _HALF) >> 16).to(torch.uint8)
 
 
 def network_input(
@@ -76,14 +101,17 @@ def network_input(
     shift: Tensor | None = None,
     mirrored: Tensor | None = None,
 ) -> Tensor:
-    """Float32 (N, 3, H, W), channels last, of uint8 `pixels` (N, 3, H, W): see `Recipe`.
+    """Float32 (N, C, H, W), channels last, of uint8 `pixels` (N, 3, H, W): see `Recipe`.
 
-    `shift`, in grey levels, is added to red, green and blue of each image: (N, 3). Images that
+    C is 3, or 1 where the `statistics` are of grey levels. `shift`, in grey levels, is added to
+    the channels of each image: (N, C). Images that
     are `mirrored`, bool (N,), have left and right exchanged.
     """
     if mirrored is not None:
         pixels = mirror(pixels, mirrored)
-    offset = _on(pixels.device, statistics).mean.neg().expand(len(pixels), 3)
+    if statistics.channels == 1:
+        pixels = _grey(pixels)
+    offset = _on(pixels.device, statistics).mean.neg().expand(len(pixels), statistics.channels)
     if shift is not None:
         offset = offset + shift
     values = pixels.to(torch.float32, memory_format=torch.channels_last)
@@ -101,14 +129,14 @@ def mirror(pixels: Tensor, mirrored: Tensor) -> Tensor:
 
 
 def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:
-    """RGB shifts (N, 3) in grey levels of standard normal `draws` (N, 3), one an axis.
+    """Shifts (N, C) in grey levels of standard normal `draws` (N, 3), one an axis; C as above.
 
     AlexNet's colour altering: sum over the axes of draw x sigma x axis x scale. AlexNet's paper
     scales by the eigenvalues, which depends on the unit of the pixels; its library, which this
     paper used too, by their square roots, and so do we.
     """
     there = _on(draws.device, statistics)
-    return (draws * sigma * there.deviations) @ there.axes
+    return (draws[:, : statistics.channels] * sigma * there.deviations) @ there.axes
 
 
 class _OnDevice(NamedTuple):
@@ -127,6 +155,5 @@ def _on(device: torch.device, statistics: Statistics) -> _OnDevice:
         return _OnDevice(*(torch.tensor(each, device=device) for each in numbers))
 
 
-def _triple(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Triple:
-    red, green, blue = values.tolist()
-    return red, green, blue
+def _levels(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Levels:
+    return tuple(values.tolist())

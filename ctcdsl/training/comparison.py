@@ -86,11 +86,11 @@ class Comparison:
         problems = list(self._namesakes())
         for each in self.contestants:
             channels = each.identity.input[0]
-            if channels != 3:
+            if channels not in (1, 3):
                 problems.append(
                     Diagnostic(
                         code="CTC612",
-                        message=f"{each.name} takes {channels} channels, images have 3",
+                        message=f"{each.name} takes {channels} channels, images have 3 or 1",
                         path=each.file,
                         hints=("give all networks the same input, as in --input 3x64x64",),
                     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from ctcdsl.text.files import write_whole
 from ctcdsl.text.plural import plural
 from ctcdsl.training.augment import Crop, scaled_image
+from ctcdsl.training.colour import grey
 from ctcdsl.training.data import ImageSet
 from ctcdsl.training.log import Row
 from ctcdsl.training.scores import Scores
@@ -45,6 +46,7 @@ def draw_run(
     images: ImageSet,
     crop: Crop,
     shorter: int,
+    channels: int = 3,
 ) -> None:
     """Write the picture of a run as PNG: learning curve, ten views, predictions.
 
@@ -65,7 +67,7 @@ def draw_run(
     ((left, right),) = top.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 1.16))
     count = min(_ROWS * _COLUMNS, len(images))
     shown = [number * len(images) // count for number in range(count)]
-    wholes = {index: _whole(images, index, shorter) for index in shown}
+    wholes = {index: _whole(images, index, shorter, channels) for index in shown}
     liveliest = max(wholes, key=lambda index: float(wholes[index].float().std()))
     _draw_curve(left.subplots(), rows, rows_split, len(images.classes))
     _draw_views(right, views(wholes[liveliest], crop), split, images.name(liveliest))
@@ -183,8 +185,11 @@ def _draw_predictions(
         axes.set_axis_off()
 
 
-def _whole(images: ImageSet, index: int, shorter: int) -> Tensor:
-    return torch.from_numpy(scaled_image(images, index, shorter).copy()).permute(2, 0, 1)
+def _whole(images: ImageSet, index: int, shorter: int, channels: int) -> Tensor:
+    """uint8 (3, H, W), in grey for a network of one channel."""
+    pixels = scaled_image(images, index, shorter)
+    seen = pixels.copy() if channels == 3 else grey(pixels).repeat(3, axis=2)
+    return torch.from_numpy(seen).permute(2, 0, 1)
 
 
 def _show(axes: Axes, view: Tensor) -> None:

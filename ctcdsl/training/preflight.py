@@ -33,12 +33,13 @@ def require_fit(
     if identity.classes != images.classes:
         raise InternalError("the identity's classes are not those of the training images")
     channels, height, width = identity.input
-    if (channels, height, width) != (3, *crop):
+    if channels not in (1, 3) or (height, width) != crop:
         raise _misfit(
-            f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]}",
-            f"write `input 3x{crop[0]}x{crop[1]}` in the spec",
+            f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]},"
+            f" or 1x{crop[0]}x{crop[1]} in grey",
+            f"give `--input 3x{crop[0]}x{crop[1]}`, or 1x{crop[0]}x{crop[1]} for grey levels",
         )
-    logits, fewest = tried(model, torch.zeros(1, 3, *crop, device=device))
+    logits, fewest = tried(model, torch.zeros(1, channels, *crop, device=device))
     if logits.dim() != 2:
         raise _misfit(
             f"the network leaves maps of {'x'.join(map(str, logits.shape[1:]))}, and training needs"

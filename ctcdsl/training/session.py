@@ -138,11 +138,12 @@ class Session:
         self._write_files()
         torch.manual_seed(self.recipe.seed)
         initialise(self.model, self.recipe)
-        _, height, width = self.identity.input
+        channels, height, width = self.identity.input
         self.statistics = statistics or measure(
             images,
             self.recipe.statistics_sample,
             shorter=self.recipe.resize_for((height, width)),
+            channels=channels,
             progress=self.reporter.measuring,
         )
         self.save()

@@ -41,7 +41,11 @@ _RUNS, _SECONDS = 5, 4.0
 _CPU_IMAGES, _CPU_VIEWS = 32, 40
 """Of a batch, what a CPU is tried on: more takes minutes, and the ratios are the same."""
 Run = Callable[[], Tensor]
-_MADE_UP = Statistics((120.0,) * 3, (60.0, 20.0, 10.0), ((1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)))
+_MADE_UP = {
+    1: Statistics((120.0,), (60.0,), ((1.0,),)),
+    3: Statistics((120.0,) * 3, (60.0, 20.0, 10.0), ((1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0))),
+}
+"""By the channels of the network's input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ def tried_training(
     device: torch.device,
     some: Sequence[Way],
     *,
+    channels: int = 3,
     world: int = 1,
     told: Told = lambda way: None,
 ) -> list[Tried]:
@@ -133,7 +138,7 @@ def tried_training(
     """
     copied = copy.deepcopy(model).train()
     to_train_on(copied, device)
-    _, fewest = tried_once(copied, torch.zeros(1, 3, *crop, device=device))
+    _, fewest = tried_once(copied, torch.zeros(1, channels, *crop, device=device))
     images = max(fewest, recipe.batch // (recipe.accumulate * world))
     if device.type == "cpu":
         images = min(images, _CPU_IMAGES)
@@ -147,7 +152,7 @@ def tried_training(
     def prepare(way: Way) -> Run:
         descent = Descent(copied, replace(way.of(recipe), accumulate=1), device)
         descent.set_rate(1e-6)  # nothing is to be learned
-        return lambda: torch.tensor(descent.step(batch, _MADE_UP).learned().loss)
+        return lambda: torch.tensor(descent.step(batch, _MADE_UP[channels]).learned().loss)
 
     return _try_all(prepare, some, images, device, told)
 
@@ -177,7 +182,11 @@ def tried_testing(
             crop=crop,
             places=five_places,
             mirrored=True,
-            input=partial(network_input, statistics=_MADE_UP, divisor=recipe.pixel_divisor),
+            input=partial(
+                network_input,
+                statistics=_MADE_UP[network.network.input.channels],
+                divisor=recipe.pixel_divisor,
+            ),
             network=network if way.prefix else None,
             compile=way.compile,
         )

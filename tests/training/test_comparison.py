@@ -276,7 +276,7 @@ def test_networks_that_do_not_fit_are_refused_together(ctcdsl: Call, place: Path
     code, _, err = ctcdsl(*compare("--input", "3x8x8", specs=specs))
     assert code == 1 and not (place / "compare").exists()
     assert "One.ctc" in err and "Two.ctc" in err and "2 errors" in err
-    code, _, err = ctcdsl(*compare("--input", "1x12x12"))
+    code, _, err = ctcdsl(*compare("--input", "4x12x12"))
     assert code == 1 and err.count("error[CTC612]") == 2 and not (place / "compare").exists()
     code, _, err = ctcdsl(*compare("--input", "16"))
     assert code == 1 and err.count("error[CTC605]") == 2 and not (place / "compare").exists()
