@@ -189,3 +189,17 @@ def test_output_that_cannot_be_written(
     assert result.code == 1 and "free some space" in result.err
     assert target.read_text(encoding="utf-8") == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["model.py"]
+
+
+def test_a_warning_of_swapped_numbers_explains_an_error(ctcdsl: Any) -> None:
+    found = ctcdsl("check", "-", stdin="input 224x224x3\n(7,64)/2 gap fc\n")
+    assert found.code == 1
+    assert "channels come first: `input 3x224x224`" in found.err and "CTC201" in found.err
+    found = ctcdsl("check", "-", stdin="(64,3) gap fc\n")
+    assert found.code == 1
+    assert "`(3,64)` is 64 filters of 3x3" in found.err and "CTC204" in found.err
+
+
+def test_a_pool_is_quoted_from_its_word_on(ctcdsl: Any) -> None:
+    found = ctcdsl("check", "-", stdin="input 3x7x7\npad same\n(3,8) max(7)/1 fc\n")
+    assert "`max(7)/1` covers its whole 7x7 map" in found.err

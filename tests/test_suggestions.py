@@ -31,6 +31,16 @@ def test_nor_is_it_for_a_function_that_no_table_knows(word: str) -> None:
     assert suggest(word, FUNCTIONS) is None
 
 
+@pytest.mark.parametrize("word", ["relu7", "gelu2", "silu6", "ysilu"])
+def test_nor_is_a_word_of_a_table_for_a_number_or_a_letter_more(word: str) -> None:
+    assert " is meant" not in hint(word, FUNCTIONS)
+
+
+@pytest.mark.parametrize("word", ["s2", "stride2", "s2x1"])
+def test_a_stride_behind_a_layer_is_a_slash(word: str) -> None:
+    assert hint(word, FUNCTIONS) == "a stride follows its layer: `/2`"
+
+
 @pytest.mark.parametrize(
     ("wrong", "meant"),
     [

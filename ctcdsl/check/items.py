@@ -112,7 +112,7 @@ class Items:
         """Read an item and give it a stride."""
         stride = self._stride(postfix, scope)
         if upto == 1 and _is_pool(item.primary):
-            span = item.primary.span.to(postfix.span)
+            span = item.span._replace(end=postfix.span.end)
             pool = stride and self._windows.pool(item.primary, stride, span, scope)
             return ([pool], channels) if pool else ([], None)
         nodes, after = self._item(item, upto - 1, channels, scope)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ctcdsl.check.arguments import Arguments, Tags
 from ctcdsl.check.expressions import Scope
-from ctcdsl.check.problems import Problems
+from ctcdsl.check.problems import Problems, quoted
 from ctcdsl.ir import Activation, Conv, Node, Pool, Sides, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
@@ -19,6 +19,10 @@ MAX_WIDTH = 1_000_000
 NORMS = words("norm")
 ACTIVATIONS = words("activation")
 _CONV_TAGS = ("linear", "bare", *NORMS, *ACTIVATIONS, "bias", "nobias")
+
+
+_KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
+"""Filter sizes of papers: so few filters, larger than that, are numbers that changed places."""
 
 
 def activation(word: str) -> Activation:
@@ -73,6 +77,8 @@ class Windows:
             filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
         if kernel is None or filters is None:
             return None
+        if min(kernel) > max(_KERNELS) and filters in _KERNELS:
+            self._warn_of_swapped(conv, kernel, filters)
         self._borders(kernel, tags, conv.span)
         style = self._style
         plain = Conv(
@@ -88,6 +94,17 @@ class Windows:
             origin=conv.span,
         )
         return self._tagged(plain, tags) if tags.words else plain
+
+    def _warn_of_swapped(self, conv: n.Convolution, kernel: Sides, filters: int) -> None:
+        self._problems.add(
+            Severity.WARNING,
+            "CTC924",
+            f"{quoted(conv.span)} is {filters} filter{'s' * (filters != 1)} of"
+            f" {kernel[0]}x{kernel[1]}",
+            conv.span,
+            hint=f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
+            f" {filters}x{filters}",
+        )
 
     def _tagged(self, conv: Conv, tags: Tags) -> Conv:
         """The words behind a convolution's numbers: `bare` first, so that others add to it."""

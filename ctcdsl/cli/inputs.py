@@ -67,6 +67,10 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
     raise click.UsageError("name a spec, or `-` for standard input")
 
 
+_CAUSES = ("CTC922", "CTC924")
+"""Warnings of swapped numbers: they explain the errors that follow from them."""
+
+
 def check_files(
     files: Iterable[str | Source], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
@@ -87,8 +91,12 @@ def check_files(
             report = Report((), error.diagnostics)
         name = file.name if isinstance(file, Source) else file
         networks += [Named(name, checked) for checked in report.networks]
-        # Beside errors, notes only distract.
-        diagnostics += report.errors if report.failed else report.diagnostics
+        # Beside errors, notes and most warnings only distract.
+        diagnostics += (
+            d
+            for d in report.diagnostics
+            if not report.failed or d.severity is Severity.ERROR or d.code in _CAUSES
+        )
         failed = failed or report.failed
         known.update(report.parameters)
     if not failed:

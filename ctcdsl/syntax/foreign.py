@@ -209,13 +209,23 @@ def hint(word: str, known: tuple[str, ...], arguments: Sequence[str] = ()) -> st
     key = _plain(word)
     if is_foreign(word):
         return _advice(key, arguments)
+    if stride := re.fullmatch(r"(?:s|stride)([0-9]+)(?:x[0-9]+)?", key):
+        return f"a stride follows its layer: `/{stride[1]}`"
     own = suggest(word, known)
-    others = (other for other in (*_MEANT, *_REASONS) if len(other) > 3)
-    near, other = max((closeness(key, other), other) for other in others)
+    others = (
+        other
+        for other in (*_MEANT, *_REASONS)
+        if len(other) > 3 and other[0] == key[0] and _digits(other) == _digits(key)
+    )
+    near, other = max(((closeness(key, other), other) for other in others), default=(0.0, ""))
     alike = closeness(word, own) if own else 0
     if near > max(0.7, alike) and alike < 0.8:
         return f"if `{other}` is meant: {_advice(other, arguments)}"
     return f"did you mean `{own}`?" if own else ""
+
+
+def _digits(word: str) -> str:
+    return "".join(filter(str.isdigit, word))
 
 
 def tag_hint(word: str, options: tuple[str, ...]) -> str:

@@ -119,6 +119,7 @@ CODES = MappingProxyType(
         "CTC921": "an activation on the scores of the classes",
         "CTC922": "an input whose channels come last",
         "CTC923": "`maps` that asks nothing",
+        "CTC924": "filter size and number of filters swapped",
         "CTC909": "an activation that stays in its branch",
         "CTC911": "a damaged checkpoint, passed over",
         "CTC912": "a network that does not start to learn",
