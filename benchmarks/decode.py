@@ -20,15 +20,15 @@ from unittest.mock import patch
 import torch
 from usual import Usual, loader
 
-from ctcdsl.training import decode
-from ctcdsl.training.batches import training_batches
-from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
-from ctcdsl.training.data import ImageSet
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.image_files import SUFFIXES
-from ctcdsl.training.packing import Form, pack
-from ctcdsl.training.packs import Encoding, open_pack
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.images import decode
+from ctcdsl.images.batches import training_batches
+from ctcdsl.images.colour import Statistics, colour_shift, measure, network_input
+from ctcdsl.images.data import ImageSet
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.image_files import SUFFIXES
+from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.packs import Encoding, open_pack
+from ctcdsl.recipe import Recipe
 
 BATCH, CROP, SHORTER, CLASSES = 50, 224, 256, 1000
 simplejpeg = vars(decode)["simplejpeg"]  # None where it is not installed

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.codegen.load import build_module
-from ctcdsl.training.augment import Crop
-from ctcdsl.training.data import ImageSet, Pixels
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.data import ImageSet, Pixels
+from ctcdsl.recipe import Recipe
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.recipe import Recipe
 
 
 @dataclass(slots=True)

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ctcdsl.runs import checkpoint as checkpoints
+from ctcdsl.runs import log, manifest
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training import checkpoint as checkpoints
-from ctcdsl.training import log, manifest
 
 SPEC = "net Small\ninput 3x32x32\n(3,32)/2 3/2 (3,64) (3,64)\nhead: gap drop(0.2) fc\n"
 TIMES = ("images_per_second", "data_wait", "seconds")

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ctcdsl.training.augment import scaled_image
-from ctcdsl.training.chosen_split import open_splits
-from ctcdsl.training.contents import as_bytes, digest, list_images
-from ctcdsl.training.data import ImageSet
-from ctcdsl.training.threads import done_ahead
+from ctcdsl.images.augment import scaled_image
+from ctcdsl.images.chosen_split import open_splits
+from ctcdsl.images.contents import as_bytes, digest, list_images
+from ctcdsl.images.data import ImageSet
+from ctcdsl.images.threads import done_ahead
 
 
 class _Decoding:

@@ -13,15 +13,15 @@ import torch
 from job import Job
 from turns import Turn
 
-from ctcdsl.training import ten_view
-from ctcdsl.training.batches import training_batches
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.crops import Crops
-from ctcdsl.training.data import ImageSet
-from ctcdsl.training.descent import Descent, Taken
-from ctcdsl.training.recipe import Compile, Precision, Recipe
-from ctcdsl.training.report import Silent
-from ctcdsl.training.transfer import lag, on_device
+from ctcdsl.evaluation import evaluate
+from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.execution.events import Silent
+from ctcdsl.execution.transfer import lag, on_device
+from ctcdsl.images.batches import training_batches
+from ctcdsl.images.colour import Statistics
+from ctcdsl.images.data import ImageSet
+from ctcdsl.recipe import Compile, Precision, Recipe
+from ctcdsl.training.step import Descent, Taken
 
 Turns = Callable[[ImageSet], Turn]
 """A turn over the images of a set; the weights are those of all sets' turns."""
@@ -91,8 +91,8 @@ def testing(job: Job, options: Options, statistics: Statistics) -> Turns:
 
     def turns(images: ImageSet) -> Turn:
         def turn() -> None:
-            with patch.object(ten_view, "Crops", once):
-                ten_view.evaluate(
+            with patch.object(evaluate, "Crops", once):
+                evaluate.evaluate(
                     model,
                     images,
                     crop=job.crop,

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ctcdsl.check import CheckedNetwork, check_source, recheck
-from ctcdsl.cost import total_macs
+from ctcdsl.checking import CheckedNetwork, check_source, recheck
+from ctcdsl.metrics import total_macs
 from ctcdsl.passes import Pass, run_pass
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.text import Source

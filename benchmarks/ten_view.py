@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.check import CheckedNetwork, check_source
+from ctcdsl.checking import CheckedNetwork, check_source
 from ctcdsl.codegen.load import build_module
-from ctcdsl.cost.prefix import shared_prefix
+from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.views import five_places, views
+from ctcdsl.images.colour import Statistics, network_input
+from ctcdsl.metrics.shared_layers import shared_prefix
 from ctcdsl.text.files import read_source
-from ctcdsl.training.colour import Statistics, network_input
-from ctcdsl.training.crops import Crops
-from ctcdsl.training.views import five_places, views
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 INPUT = partial(network_input, statistics=Statistics((120.0,) * 3, (1.0,) * 3, AXES), divisor=58.0)

@@ -38,13 +38,13 @@ from decode import every_image, packed, simplejpeg
 from job import Job, Repeated
 from turns import Rounds, Turn, Way, seconds, take
 
-from ctcdsl.check import check_source
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import check_source
+from ctcdsl.execution.devices import default_device
+from ctcdsl.images.colour import Statistics, measure
+from ctcdsl.metrics import network_cost
+from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.text.files import read_source
-from ctcdsl.training.colour import Statistics, measure
-from ctcdsl.training.devices import default_device
-from ctcdsl.training.recipe import Recipe, Schedule
 
 SPECS = ["specs/J_prime.ctc", "specs/peers/alexnet.ctc", "specs/peers/vgg16.ctc"]
 SHORTER = 256

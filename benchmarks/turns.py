@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from ctcdsl.training.recipe import Precision
+from ctcdsl.recipe import Precision
 
 Turn = Callable[[], None]
 """Goes through the images once, from files or packs to updated weights or probabilities."""

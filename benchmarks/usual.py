@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from turns import Turn
 
-from ctcdsl.training.augment import Crop, scaled_size
-from ctcdsl.training.data import ImageSet
+from ctcdsl.images.augment import Crop, scaled_size
+from ctcdsl.images.data import ImageSet
 
 Item = tuple[Tensor, int]
 

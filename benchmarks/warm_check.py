@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ctcdsl.check import check_source
+from ctcdsl.checking import check_source
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
 from ctcdsl.text.files import read_source

@@ -11,8 +11,8 @@ import argparse
 
 from warm_check import milliseconds
 
-from ctcdsl.check import check_source
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import check_source
+from ctcdsl.metrics import network_cost
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from ctcdsl.check import CheckedNetwork, Report, check_source
+from ctcdsl.checking import CheckedNetwork, Report, check_source
 from ctcdsl.cli.main import run
 from ctcdsl.resources import resource
 from ctcdsl.text import Source

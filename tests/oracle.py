@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.check import CheckedNetwork, Placed
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import CheckedNetwork, Placed
 from ctcdsl.ir import (
     Activate,
     Activation,
@@ -28,6 +27,7 @@ from ctcdsl.ir import (
     SpatialPyramid,
     SqueezeExcite,
 )
+from ctcdsl.metrics import network_cost
 
 ACTIVATIONS: dict[Activation, str] = {
     "relu": "ReLU",

@@ -50,7 +50,7 @@ def evaluate(place: Path, *more: str | Path) -> list[str | Path]:
 
 
 def weights(run: Path) -> dict[str, Any]:
-    from ctcdsl.training.checkpoint import load
+    from ctcdsl.runs.checkpoint import load
 
     return load(run).model
 

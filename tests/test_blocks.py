@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import check, one
-from ctcdsl.check import CheckedNetwork, Placed
+from ctcdsl.checking import CheckedNetwork, Placed
 from ctcdsl.ir import Activate, Block, Conv, Shape
 from ctcdsl.ir.unparse import unparse
 
@@ -177,7 +177,7 @@ def test_definitions_parameters_and_expressions() -> None:
 
 
 def test_a_let_is_overridden() -> None:
-    from ctcdsl.check import check_source
+    from ctcdsl.checking import check_source
     from ctcdsl.text import Source
 
     text = "let w = 8\nlet v = w/2\ninput 3x16x16\n(3,w) (3,v)\nhead: none"

@@ -108,7 +108,7 @@ def test_a_lack_of_memory_says_what_to_do(evaluate: Any, monkeypatch: pytest.Mon
     def none_left(self: object, images: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
 
-    monkeypatch.setattr("ctcdsl.training.crops.Crops.probabilities", none_left)
+    monkeypatch.setattr("ctcdsl.evaluation.multi_crop.Crops.probabilities", none_left)
     found = evaluate()
     assert found.code == 1 and "CTC622" in found.err
     assert "with 8 views at once" in found.err and "--batch 4" in found.err
@@ -133,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_test(
     def never(*arguments: Any, **options: Any) -> None:
         raise AssertionError("tested first")
 
-    monkeypatch.setattr("ctcdsl.training.ten_view.evaluate", never)
+    monkeypatch.setattr("ctcdsl.evaluation.evaluate.evaluate", never)
     (tmp_path / "file").touch()
     for file in (tmp_path, tmp_path / "nowhere" / "x", tmp_path / "file" / "x"):
         found = evaluate(option, file)

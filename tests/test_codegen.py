@@ -92,7 +92,8 @@ def test_text_is_deterministic_and_names_no_place(path: Path) -> None:
 
 def test_text_depends_on_no_hash_seed() -> None:
     program = (
-        "import sys; from ctcdsl.check import check_source; from ctcdsl.codegen import generate\n"
+        "import sys; from ctcdsl.checking import check_source\n"
+        "from ctcdsl.codegen import generate\n"
         "from ctcdsl.text import Source\n"
         "print(generate(check_source(Source('', sys.stdin.read())).networks[0]), end='')"
     )

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from conftest import ROOT, SPECS, load
-from ctcdsl.cost import network_cost
-from ctcdsl.cost.report import conv_maps
+from ctcdsl.metrics import network_cost
+from ctcdsl.metrics.tables import conv_maps
 
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]

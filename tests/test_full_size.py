@@ -22,15 +22,15 @@ SPECS = sorted(
 STEP = """
 import sys
 import torch
-from ctcdsl.check import check_source
+from ctcdsl.checking import check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.text.files import read_source
-from ctcdsl.training.batches import Batch
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.descent import Descent
+from ctcdsl.images.batches import Batch
+from ctcdsl.images.colour import Statistics
+from ctcdsl.training.step import Descent
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.strided import to_train_on
+from ctcdsl.recipe import Recipe
+from ctcdsl.execution.strided import to_train_on
 
 (network,) = check_source(read_source(sys.argv[1])).networks
 recipe, cpu = Recipe(batch=2, precision=sys.argv[2]), torch.device("cpu")

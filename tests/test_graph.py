@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import networkx as nx
 
 from conftest import ROOT, SPECS, load, one
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.check.graph import INPUT, to_networkx
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.drawing.lineage import draw
 from ctcdsl.ir import Shape
-from ctcdsl.passes.drawing import draw
-from ctcdsl.passes.family import find_family
+from ctcdsl.passes.lineage import find_family
+from ctcdsl.shapes.graph import INPUT, to_networkx
 
 FAMILY = sorted(p for p in SPECS if re.fullmatch(r"[A-J](_prime)?", p.stem))
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from conftest import load
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Block, Dropout, SqueezeExcite
+from ctcdsl.metrics import network_cost
 from ctcdsl.resources import resource
 
 FOLDER = Path(resource("specs")) / "modern"

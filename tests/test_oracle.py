@@ -9,7 +9,7 @@ import torch
 
 from conftest import SPECS as PAPER
 from conftest import load, one
-from ctcdsl.check import CheckedNetwork, check_source
+from ctcdsl.checking import CheckedNetwork, check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import (
     Shape,

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import check, one
-from ctcdsl.check.padding import slide
-from ctcdsl.check.solver import Step, fits, solve, steps
-from ctcdsl.cost.complexity import network_cost
 from ctcdsl.ir import Conv, Pool, Shape, Sides, convolution_macs, window_count
 from ctcdsl.ir.unparse import unparse
+from ctcdsl.metrics.complexity import network_cost
+from ctcdsl.shapes.padding import slide
+from ctcdsl.shapes.solver import Step, fits, solve, steps
 
 
 def paddings(text: str) -> list[int]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from conftest import ROOT, SPECS, load
-from ctcdsl.check import check_source
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import check_source
+from ctcdsl.metrics import network_cost
 from ctcdsl.text.files import read_source
 
 

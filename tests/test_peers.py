@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 
 from conftest import load, one
-from ctcdsl.check import CheckedNetwork, check_source
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import CheckedNetwork, check_source
 from ctcdsl.ir import Block, Conv, Dropout, Linear, LocalResponseNorm, Pool
 from ctcdsl.ir.unparse import unparse
+from ctcdsl.metrics import network_cost
 from ctcdsl.resources import resource
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from conftest import ROOT, load, one
-from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.codegen.load import build_module
-from ctcdsl.cost import network_cost
 from ctcdsl.ir import Head, Shape
+from ctcdsl.metrics import network_cost
 
 SPECS = {
     "E": (360, 109),

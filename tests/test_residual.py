@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from conftest import one
 from ctcdsl.codegen.load import build_module
-from ctcdsl.cost import network_cost
+from ctcdsl.metrics import network_cost
 
 DARKNET = """net Darknet53
 style conv-bn-leaky

@@ -12,10 +12,10 @@ from rich.console import Console
 from ctcdsl.cli.fitting import Fact, fit
 from ctcdsl.cli.progress import Display
 from ctcdsl.cli.scores import as_text
+from ctcdsl.evaluation.scores import Scores
+from ctcdsl.execution.events import Plan, Step
+from ctcdsl.runs.log import Row
 from ctcdsl.text.plural import plural
-from ctcdsl.training.log import Row
-from ctcdsl.training.report import Plan, Step
-from ctcdsl.training.scores import Scores
 
 STEP = Step(
     epoch=74, epochs=75, step=9999, steps=10010, learning_rate=0.0001, loss=2.3456,

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from conftest import check, load, one
-from ctcdsl.check import CheckedNetwork, recheck
-from ctcdsl.check.one_size import bound_to_size
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.codegen import generate
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Linear, Shape
 from ctcdsl.resources import resource
+from ctcdsl.shapes.one_size import bound_to_size
 from test_oracle_generated import blocks, rows
 
 FILES = sorted(

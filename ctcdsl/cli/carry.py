@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ctcdsl.check import CheckedNetwork, check_source
+from ctcdsl.checking import CheckedNetwork, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.passes import Pass, Step
 from ctcdsl.text import Diagnostic, Severity, Source, UserError
@@ -94,8 +94,8 @@ def carry(file: str, start: CheckedNetwork, steps: Sequence[Step], text: str) ->
     gc.enable()  # networks of this size are worth collecting
     from ctcdsl.passes.weights import carry_through, joined, split
     from ctcdsl.passes.weights.files import as_bytes, precision, rounded
-    from ctcdsl.passes.weights.naming import in_order, keys, require_finite
-    from ctcdsl.passes.weights.trial import difference, outputs
+    from ctcdsl.passes.weights.probe import difference, outputs
+    from ctcdsl.passes.weights.tensors import in_order, keys, require_finite
     from ctcdsl.passes.weights.wrappers import unwrapped
 
     tensors, removed = unwrapped(keys(start), _tensors(file))
@@ -142,7 +142,7 @@ def write_both(spec: str | None, text: str, weights: str, cargo: Cargo) -> None:
 def _tensors(file: str) -> dict[str, Tensor]:
     """The tensors of a file, or those of a run's newest checkpoint."""
     if os.path.isdir(file):
-        from ctcdsl.training.checkpoint import load
+        from ctcdsl.runs.checkpoint import load
 
         return load(Path(file)).model
     from ctcdsl.passes.weights.files import read_tensors

@@ -8,8 +8,8 @@ import click
 
 from ctcdsl.cli.inputs import Named, Values, check_files, input_shape, or_stdin, values_option
 from ctcdsl.cli.report import show
-from ctcdsl.cost.report import conv_maps
 from ctcdsl.ir import Shape
+from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic
 
 

@@ -19,16 +19,16 @@ from ctcdsl.cli.report import show
 from ctcdsl.cli.tables import as_markdown, as_text
 from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
+from ctcdsl.recipe import Recipe
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.files import read_source, unwritable
 from ctcdsl.text.plural import plural
 from ctcdsl.text.render import render
-from ctcdsl.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ctcdsl.training.comparison import Comparison
-    from ctcdsl.training.standings import Standing
-    from ctcdsl.training.trials import Contestant, Result, State, Trial
+    from ctcdsl.comparison.compare import Comparison
+    from ctcdsl.comparison.results import Standing
+    from ctcdsl.comparison.seed_runs import Contestant, Result, State, Trial
 
 FAILED, INTERRUPTED = 1, 130
 _WRITERS = {"text": as_text, "markdown": as_markdown}
@@ -111,9 +111,9 @@ def command(
         _require_place(plot)
     gc.enable()
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.channels import channels_noted
-    from ctcdsl.training.comparison import Comparison
-    from ctcdsl.training.distributed import ALONE
+    from ctcdsl.comparison.compare import Comparison
+    from ctcdsl.distributed.processes import ALONE
+    from ctcdsl.images.channels import channels_noted
 
     small = (recipe_name or ("paper" if data else "small")) == "small"
     recipe = with_options(Recipe.small() if small else Recipe.paper(), given)
@@ -145,9 +145,9 @@ def command(
 
 
 def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
-    from ctcdsl.training.interrupt import Interrupted
-    from ctcdsl.training.standings import standings
-    from ctcdsl.training.trials import State
+    from ctcdsl.comparison.results import standings
+    from ctcdsl.comparison.seed_runs import State
+    from ctcdsl.execution.interrupt import Interrupted
 
     states = comparison.survey()
     count = {state: sum(each is state for each in states.values()) for state in State}
@@ -178,9 +178,9 @@ def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
 
 def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str) -> Result:
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training import record as records
-    from ctcdsl.training.interrupt import Interrupted, interruptible
-    from ctcdsl.training.trials import State
+    from ctcdsl.comparison.seed_runs import State
+    from ctcdsl.execution.interrupt import Interrupted, interruptible
+    from ctcdsl.runs import info as records
 
     if state is not State.FINISHED:
         goes_on = ", goes on" if state is State.STARTED else ""
@@ -201,7 +201,7 @@ def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str)
 
 
 def _say(comparison: Comparison, found: tuple[Standing, ...], form: str) -> None:
-    from ctcdsl.training.standings import as_json, caption, table
+    from ctcdsl.comparison.results import as_json, caption, table
 
     k = min(5, len(comparison.test_set.classes))
     if form == "json":
@@ -230,7 +230,7 @@ def _short(failure: Diagnostic) -> str:
 
 
 def _draw(path: Path, comparison: Comparison, found: tuple[Standing, ...]) -> None:
-    from ctcdsl.training.comparison_plot import draw_comparison
+    from ctcdsl.comparison.plot import draw_comparison
 
     seeds = plural(comparison.seeds, "seed")
     bars = "; bars and bands: ± a standard deviation" if comparison.seeds > 1 else ""

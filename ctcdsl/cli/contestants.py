@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.cli.inputs import Named
 from ctcdsl.cli.order import file_name
 from ctcdsl.cli.report import show
@@ -16,7 +16,7 @@ from ctcdsl.ir import Shape
 from ctcdsl.text import Source
 
 if TYPE_CHECKING:
-    from ctcdsl.training.trials import Contestant
+    from ctcdsl.comparison.seed_runs import Contestant
 
 
 def contestants(
@@ -26,7 +26,7 @@ def contestants(
 
     Without one, the embedded photographs take the smallest square that all of them fit.
     """
-    from ctcdsl.training.trials import Contestant
+    from ctcdsl.comparison.seed_runs import Contestant
 
     if shape is None and data.embedded:
         least = min(min(each.checked.network.input[1:]) for each in named)

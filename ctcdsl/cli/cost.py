@@ -8,9 +8,9 @@ import click
 
 from ctcdsl.cli.inputs import Named, Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
-from ctcdsl.cost import DEFINITION, NetworkCost, network_cost
-from ctcdsl.cost.report import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.ir import Shape
+from ctcdsl.metrics import DEFINITION, NetworkCost, network_cost
+from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 

@@ -15,7 +15,7 @@ from ctcdsl.cli.workbench import require_training
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
-    from ctcdsl.training.survey import Part, Survey
+    from ctcdsl.images.dataset_check import Part, Survey
 
 _SHOWN = 5  # names in the text; JSON has all of them
 _CLASSES = 20  # rows of the table of classes
@@ -79,8 +79,8 @@ def pack_command(
     Interrupted, the same command goes on where it was; OUT appears when it is whole.
     """
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.packing import Form, pack
-    from ctcdsl.training.sources import open_parts
+    from ctcdsl.images.datasets import open_parts
+    from ctcdsl.images.packing import Form, pack
 
     form = Form(encoding="raw" if raw else "jpeg", shorter=shorter, quality=quality)
     parts = open_parts(Path(folder))
@@ -132,8 +132,8 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     meant them.
     """
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.sources import find_parts
-    from ctcdsl.training.survey import survey
+    from ctcdsl.images.dataset_check import survey
+    from ctcdsl.images.datasets import find_parts
 
     parts = find_parts(Path(folder))
     with Display() as display:
@@ -188,7 +188,7 @@ def _as_text(found: Survey, crop: int) -> str:
 def _per_class(found: Survey) -> list[str]:
     """A row a class with its images in each split; of many classes those with gaps first."""
     from ctcdsl.cli.tables import as_text
-    from ctcdsl.cost.report import Table
+    from ctcdsl.metrics.tables import Table
 
     splits = list(found.parts)
     names = sorted({name for part in found.parts.values() for name in part.per_class})

@@ -20,8 +20,8 @@ from ctcdsl.text import UserError
 from ctcdsl.text.files import unwritable
 
 if TYPE_CHECKING:
-    from ctcdsl.training.split_names import Split
-    from ctcdsl.training.views import Views
+    from ctcdsl.evaluation.views import Views
+    from ctcdsl.images.split_names import Split
 
 
 @click.command("eval")
@@ -119,7 +119,7 @@ def command(
     assert checkpoint is not None
     require_training()
     gc.enable()
-    from ctcdsl.training.interrupt import interruptible
+    from ctcdsl.execution.interrupt import interruptible
 
     with together() as ranks, interruptible() as stop:
         try:
@@ -167,9 +167,9 @@ def _say(tested: Tested, form: str) -> None:
 
 
 def _draw(file: str, tested: Tested) -> None:
-    from ctcdsl.training.picture import draw_run
-    from ctcdsl.training.record import tested_on
-    from ctcdsl.training.views import counted
+    from ctcdsl.evaluation.run_figure import draw_run
+    from ctcdsl.evaluation.views import counted
+    from ctcdsl.runs.info import tested_on
 
     scores, saved, crop = tested.scores, tested.saved, crop_of(tested.network)
     draw_run(
@@ -189,7 +189,7 @@ def _draw(file: str, tested: Tested) -> None:
 
 
 def _write_page(file: str, tested: Tested, worst: int) -> None:
-    from ctcdsl.training.worst import write_page
+    from ctcdsl.evaluation.error_page import write_page
 
     saved = tested.saved
     write_page(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import click
 
-from ctcdsl.check import CheckedNetwork, Report, check_source
+from ctcdsl.checking import CheckedNetwork, Report, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.words import suggest

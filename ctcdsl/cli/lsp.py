@@ -33,7 +33,7 @@ def command(stdio: bool) -> int:
                 hints=("pip install 'ctcdsl[lsp]'",),
             )
         )
-    from ctcdsl.editors.server import serve
+    from ctcdsl.lsp.server import serve
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick
 from ctcdsl.cli.recipe_options import with_options
 from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
 from ctcdsl.ir import Shape
+from ctcdsl.recipe import Recipe
 from ctcdsl.text.files import read_source
-from ctcdsl.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ctcdsl.training.record import SessionInfo
+    from ctcdsl.runs.info import SessionInfo
 
 MAY_BE_GIVEN = ("repeat", "run_folder", "data", "device", "every", "keep", "tensorboard")
 """The options that `--repeat` takes: none of them changes what is computed."""
@@ -79,7 +79,7 @@ def asked(
             CTC625 where the images of a resumed run are not known or gone.
         click.UsageError: neither a spec nor a run that could be resumed is named.
     """
-    from ctcdsl.training import checkpoint, manifest
+    from ctcdsl.runs import checkpoint, manifest
 
     if spec is None and run is None and (resume or auto_resume):
         raise click.UsageError("name the run: --run RUN, or the spec whose run it is")
@@ -133,8 +133,8 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
         UserError: CTC623 where the folder does not say, CTC626 where it holds several runs.
         click.UsageError: for an option that would make another run of it.
     """
-    from ctcdsl.training import checkpoint, manifest
-    from ctcdsl.training import record as records
+    from ctcdsl.runs import checkpoint, manifest
+    from ctcdsl.runs import info as records
 
     context = click.get_current_context()
     for parameter in context.command.params:

@@ -7,7 +7,7 @@ from inspect import getdoc
 import click
 
 from ctcdsl.cli.tables import as_text
-from ctcdsl.cost.report import Table
+from ctcdsl.metrics.tables import Table
 from ctcdsl.passes import Pass
 from ctcdsl.passes.registry import Entry, options, registered, usage
 from ctcdsl.syntax.words import suggest

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.cli.main import EXIT_ERRORS, EXIT_INTERRUPTED
+from ctcdsl.execution.events import Silent
 from ctcdsl.text import UserError
-from ctcdsl.training.report import Silent
 
 if TYPE_CHECKING:
-    from ctcdsl.training.distributed import Ranks
+    from ctcdsl.distributed.processes import Ranks
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def together() -> Iterator[Ranks]:
     An error that all of them meet is shown once, since the others only end by it; an interrupt
     is the leader's to tell.
     """
-    from ctcdsl.training.distributed import AllStop, Gone, joined
+    from ctcdsl.distributed.processes import AllStop, Gone, joined
 
     with joined() as ranks:
         if not ranks.several:

@@ -12,11 +12,11 @@ from rich.table import Column
 from rich.text import Text
 
 from ctcdsl.cli.fitting import Fact, fit
+from ctcdsl.execution.events import Plan, Step
+from ctcdsl.runs.log import Row
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
 from ctcdsl.text.render import render
-from ctcdsl.training.log import Row
-from ctcdsl.training.report import Plan, Step
 
 _NO_TERMINAL = 80
 """Columns of a line where there is no terminal to be as wide as."""

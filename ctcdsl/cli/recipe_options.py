@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ctcdsl.training.recipe import Recipe, Schedule
+from ctcdsl.recipe import Recipe, Schedule
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.order import Order, Resumed
 from ctcdsl.cli.report import show
 from ctcdsl.cli.workbench import Data
@@ -16,18 +16,18 @@ from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.cadence import Every
-    from ctcdsl.training.contents import Image
-    from ctcdsl.training.distributed import Ranks
-    from ctcdsl.training.record import Images, Record, SessionInfo
-    from ctcdsl.training.session import Keeping
+    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.images.contents import Image
+    from ctcdsl.runs.info import Images, Record, SessionInfo
+    from ctcdsl.runs.schedule import Every
+    from ctcdsl.training.run import Keeping
 
 
 def list_images(
     data: Data, display: Display | None, workers: int | None, ranks: Ranks
 ) -> tuple[Image, ...]:
     """The images with their contents; `display` shows how far reading them is."""
-    from ctcdsl.training import contents
+    from ctcdsl.images import contents
 
     def progress(done: int, total: int) -> None:
         if display is not None:
@@ -50,7 +50,7 @@ def require_images_of(order: Order, session: SessionInfo, images: tuple[Image, .
     Raises:
         UserError: CTC623.
     """
-    from ctcdsl.training.record import Images
+    from ctcdsl.runs.info import Images
 
     now = Images.of(images)
     if now != session.images:
@@ -83,8 +83,8 @@ def keeping_of(
     """
     import torch
 
-    from ctcdsl.training import record as records
-    from ctcdsl.training.session import Keeping
+    from ctcdsl.runs import info as records
+    from ctcdsl.training.run import Keeping
 
     seen = records.Images.of(images)
     record = _record(order)
@@ -126,7 +126,7 @@ def keeping_of(
 
 def _record(order: Order) -> Record | None:
     """What is recorded of a run that is resumed; None where it begins, or has no record."""
-    from ctcdsl.training import record as records
+    from ctcdsl.runs import info as records
 
     if order.resumed is None or not (order.run / records.RECORD).exists():
         return None
@@ -145,7 +145,7 @@ def _require_allowed(
     Raises:
         UserError: CTC624.
     """
-    from ctcdsl.training import contents
+    from ctcdsl.images import contents
 
     notes = _changes(parent, now, contents.read(order.run), images)
     found = Diagnostic(
@@ -173,7 +173,7 @@ def _changes(
     images: tuple[Image, ...],
 ) -> tuple[str, ...]:
     """What became of the images: numbers, and names where the run has a list of them."""
-    from ctcdsl.training import contents
+    from ctcdsl.images import contents
 
     then = session.images
     notes = [

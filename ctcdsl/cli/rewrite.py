@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.carry import (
     Cargo,
     carry,
@@ -20,9 +20,9 @@ from ctcdsl.cli.report import show
 from ctcdsl.ir import Network
 from ctcdsl.passes import Contract, Interval, Step, require_within, run_passes
 from ctcdsl.passes.equation import as_json, report_line
-from ctcdsl.passes.family import Family, chain_family, find_family
+from ctcdsl.passes.lineage import Family, chain_family, find_family
 from ctcdsl.passes.registry import create, registered
-from ctcdsl.passes.respell import respell
+from ctcdsl.passes.update_source import respell
 from ctcdsl.syntax.nodes import Header
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
@@ -174,7 +174,7 @@ def _report(steps: list[Step], start: CheckedNetwork, cargo: Cargo | None) -> No
 
 
 def _draw(family: Family, file: str) -> None:
-    from ctcdsl.passes.drawing import draw
+    from ctcdsl.drawing.lineage import draw
 
     write_whole(file, draw(family).encode())
     networks, rewrites = len(family.names), len(family.relations)

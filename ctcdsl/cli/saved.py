@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.inputs import Named, Values, checked_or_exit, pick
 from ctcdsl.text import Diagnostic, Source, UserError
 
 if TYPE_CHECKING:
-    from ctcdsl.training.identity import ModelIdentity
+    from ctcdsl.runs.identity import ModelIdentity
 
 
 def own_network(run: Path, identity: ModelIdentity) -> CheckedNetwork:
@@ -45,8 +45,8 @@ def images_of(run: Path, given: str | None, classes: tuple[str, ...]) -> str | N
     Raises:
         UserError: CTC625 where the run does not record it, or they are gone.
     """
-    from ctcdsl.training import record as records
-    from ctcdsl.training.embedded import CLASSES
+    from ctcdsl.images.sample import CLASSES
+    from ctcdsl.runs import info as records
 
     if given is not None:
         return given

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
-    from ctcdsl.training.confusion import Confused
-    from ctcdsl.training.scores import Scores
+    from ctcdsl.evaluation.confusion import Confused
+    from ctcdsl.evaluation.scores import Scores
 
 _MATRIX = 20
 """Classes up to which the whole confusion matrix fits on a terminal."""
@@ -22,8 +22,8 @@ _TAKEN_FOR = 3
 
 def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str]:
     """Lines: the errors, each class, which are confused, and the matrix where it is small."""
-    from ctcdsl.training.confusion import confusion, most_confused
-    from ctcdsl.training.views import counted
+    from ctcdsl.evaluation.confusion import confusion, most_confused
+    from ctcdsl.evaluation.views import counted
 
     entries = confusion(scores)
     counts = scores.counts
@@ -73,7 +73,7 @@ def chance(classes: int, k: int = 1) -> str:
 
 def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
     """All of it; of the confusion matrix the entries that are not 0."""
-    from ctcdsl.training.confusion import confusion
+    from ctcdsl.evaluation.confusion import confusion
 
     counts = scores.counts
     return {
@@ -97,7 +97,7 @@ def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> 
 
 def _matrix(classes: tuple[str, ...], entries: tuple[Confused, ...]) -> Iterator[str]:
     """A row a class; columns have numbers, since the names would not fit."""
-    from ctcdsl.training.confusion import matrix
+    from ctcdsl.evaluation.confusion import matrix
 
     rows = matrix(entries, len(classes))
     cell = max(3, *(len(str(number)) + 1 for row in rows for number in row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctcdsl.cost.report import Table
+from ctcdsl.metrics.tables import Table
 
 
 def as_text(table: Table) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.inputs import Values, checked_or_exit
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
@@ -23,23 +23,23 @@ from ctcdsl.ir import Shape
 if TYPE_CHECKING:
     import torch
 
+    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.evaluation.scores import Scores
+    from ctcdsl.evaluation.views import Views
+    from ctcdsl.execution.events import Reporter
+    from ctcdsl.execution.interrupt import Stop
+    from ctcdsl.images.data import ImageSet
+    from ctcdsl.images.split_names import Split
+    from ctcdsl.recipe import Compile, Precision, Recipe
+    from ctcdsl.runs.checkpoint import Checkpoint
     from ctcdsl.text import UserError
-    from ctcdsl.training.checkpoint import Checkpoint
-    from ctcdsl.training.data import ImageSet
-    from ctcdsl.training.distributed import Ranks
-    from ctcdsl.training.interrupt import Stop
-    from ctcdsl.training.recipe import Compile, Precision, Recipe
-    from ctcdsl.training.report import Reporter
-    from ctcdsl.training.scores import Scores
-    from ctcdsl.training.split_names import Split
-    from ctcdsl.training.views import Views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How the test is carried out, where it is not as the run was trained.
 
-    But nothing is compiled, and `devices.reading_threads` is asked, where this says nothing.
+    But nothing is compiled, and `threads.reading_threads` is asked, where this says nothing.
     """
 
     precision: Precision | None = None
@@ -99,10 +99,10 @@ def tested_by_all(
             views cannot be had; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: a process was asked to stop; of several all leave.
     """
-    from ctcdsl.training import checkpoint as checkpoints
-    from ctcdsl.training import manifest
-    from ctcdsl.training.channels import channels_noted
-    from ctcdsl.training.distributed import Gone
+    from ctcdsl.distributed.processes import Gone
+    from ctcdsl.images.channels import channels_noted
+    from ctcdsl.runs import checkpoint as checkpoints
+    from ctcdsl.runs import manifest
 
     def loaded() -> Checkpoint:
         found = checkpoints.load(Path(checkpoint), warn=lambda diagnostic: show([diagnostic]))
@@ -158,11 +158,11 @@ def _scores(
 
     from ctcdsl.cli.progress import Display
     from ctcdsl.codegen.load import build_module
-    from ctcdsl.training import checkpoint as checkpoints
-    from ctcdsl.training.exam import Watch
-    from ctcdsl.training.scores import merged
-    from ctcdsl.training.ten_view import evaluate
-    from ctcdsl.training.trouble import memory_explained
+    from ctcdsl.evaluation.evaluate import evaluate
+    from ctcdsl.evaluation.scores import merged
+    from ctcdsl.runs import checkpoint as checkpoints
+    from ctcdsl.training.health import memory_explained
+    from ctcdsl.training.validation import Watch
 
     module = build_module(network)
     checkpoints.restore_model(module, saved, saved.path)
@@ -206,7 +206,7 @@ def _notes(manner: Manner, views: Views, recipe: Recipe, trained: Recipe) -> Ite
 
 
 def _no_memory(recipe: Recipe, device: torch.device) -> UserError:
-    from ctcdsl.training.trouble import out_of_memory_in_test
+    from ctcdsl.training.health import out_of_memory_in_test
 
     fewer = f"compute fewer together: --batch {max(1, recipe.batch // 2)}"
     return out_of_memory_in_test(recipe.batch, device, fewer)

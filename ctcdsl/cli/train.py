@@ -28,20 +28,20 @@ from ctcdsl.cli.workbench import (
     require_training,
 )
 from ctcdsl.ir import Shape
+from ctcdsl.runs.schedule import Every
 from ctcdsl.text import shell
 from ctcdsl.text.plural import plural
-from ctcdsl.training.cadence import Every
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ctcdsl.check import CheckedNetwork
+    from ctcdsl.checking import CheckedNetwork
     from ctcdsl.cli.progress import Display
-    from ctcdsl.training.contents import Image
-    from ctcdsl.training.distributed import Ranks
-    from ctcdsl.training.log import Row
-    from ctcdsl.training.report import Reporter
+    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.execution.events import Reporter
+    from ctcdsl.images.contents import Image
+    from ctcdsl.runs.log import Row
 
 INTERRUPTED = 130
 
@@ -201,12 +201,12 @@ def _train(
 ) -> int:
     from ctcdsl.cli.report import show
     from ctcdsl.codegen.load import build_module
-    from ctcdsl.cost.memory import footprint
-    from ctcdsl.training.channels import channels_noted
-    from ctcdsl.training.identity import require_same_classes
-    from ctcdsl.training.interrupt import Interrupted
+    from ctcdsl.execution.interrupt import Interrupted
+    from ctcdsl.images.channels import channels_noted
+    from ctcdsl.metrics.memory import footprint
+    from ctcdsl.runs.identity import require_same_classes
+    from ctcdsl.training.checks import require_unused
     from ctcdsl.training.loop import train
-    from ctcdsl.training.preflight import require_unused
 
     device = ranks.device(device_named(order.device))
     data = open_data(order.data)
@@ -289,7 +289,7 @@ def _tuned(
     ranks: Ranks,
 ) -> Order:
     """The order in the way that was found to be fastest; a run that goes on keeps its own."""
-    from ctcdsl.training.tuning import Way
+    from ctcdsl.training.autotune import Way
 
     if order.resumed is not None:
         way = named(Way.as_in(order.recipe))
@@ -299,7 +299,7 @@ def _tuned(
 
 
 def _with_events(display: Reporter, run: Path, opened: ExitStack) -> Reporter:
-    from ctcdsl.training.report import Several
+    from ctcdsl.execution.events import Several
     from ctcdsl.training.tensorboard import TensorBoard
 
     events = TensorBoard(run)

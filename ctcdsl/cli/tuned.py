@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.cli.tables import as_text
 from ctcdsl.cli.workbench import crop_of
-from ctcdsl.cost.report import Table
+from ctcdsl.metrics.tables import Table
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ctcdsl.training.distributed import Ranks
-    from ctcdsl.training.recipe import Compile, Precision, Recipe
-    from ctcdsl.training.tuning import Tried, Way
+    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.recipe import Compile, Precision, Recipe
+    from ctcdsl.training.autotune import Tried, Way
 
 
 class Given(NamedTuple):
@@ -39,7 +39,7 @@ def tuned_training(
     given: Given,
 ) -> Recipe:
     """`recipe` in the way that trains `network` fastest; the leader decides for all processes."""
-    from ctcdsl.training.tuning import tried_training
+    from ctcdsl.training.autotune import tried_training
 
     click.echo(f"how to train {network.name} fastest on {device}:", err=True)
     tried = tried_training(
@@ -67,7 +67,7 @@ def tuned_testing(
     given: Given,
 ) -> tuple[Recipe, bool]:
     """`recipe` in the way that tests `network` fastest by ten views; whether the views share."""
-    from ctcdsl.training.tuning import tried_testing
+    from ctcdsl.training.autotune import tried_testing
 
     click.echo(f"how to test {network.name} fastest by 10 views on {device}:", err=True)
     tried = tried_testing(
@@ -85,7 +85,7 @@ def tuned_testing(
 
 
 def _ways(device: torch.device, given: Given, prefixes: Sequence[bool]) -> tuple[Way, ...]:
-    from ctcdsl.training.tuning import PRECISIONS, ways
+    from ctcdsl.training.autotune import PRECISIONS, ways
 
     return ways(
         device,
@@ -120,7 +120,7 @@ def _row(tried: Tried, first: Tried, names: int) -> tuple[str, ...]:
 
 
 def _taken(tried: Sequence[Tried]) -> Way | None:
-    from ctcdsl.training.tuning import fastest
+    from ctcdsl.training.autotune import fastest
 
     best = fastest(tried)
     if best is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.ir.unparse import unparse
@@ -17,9 +17,9 @@ from ctcdsl.text import Diagnostic, UserError
 if TYPE_CHECKING:
     import torch
 
-    from ctcdsl.training.chosen_split import Chosen, Splits
-    from ctcdsl.training.identity import ModelIdentity
-    from ctcdsl.training.split_names import Split
+    from ctcdsl.images.chosen_split import Chosen, Splits
+    from ctcdsl.images.split_names import Split
+    from ctcdsl.runs.identity import ModelIdentity
 
 EMBEDDED_SIDE = 80
 """The side of the crops that the embedded photographs are trained with, where it is enough."""
@@ -59,13 +59,13 @@ def require_training() -> None:
 
 def open_data(folder: str | None) -> Data:
     """Open the images to train and test on, or the embedded photographs where none are named."""
-    from ctcdsl.training.chosen_split import Splits, open_splits
+    from ctcdsl.images.chosen_split import Splits, open_splits
 
     if folder is not None:
         splits = open_splits(Path(folder))
         show(splits.notes)
         return Data(splits, embedded=False)
-    from ctcdsl.training.embedded import patches
+    from ctcdsl.images.sample import patches
 
     return Data(Splits(patches("train"), patches("test")), embedded=True)
 
@@ -76,7 +76,7 @@ def open_tested(folder: str | None, split: Split | None, classes: tuple[str, ...
     Raises:
         UserError: CTC607 where none are of these classes; CTC636 where there is no such split.
     """
-    from ctcdsl.training.chosen_split import embedded_split, open_split
+    from ctcdsl.images.chosen_split import embedded_split, open_split
 
     if folder is None:
         return embedded_split(split, classes)
@@ -113,7 +113,7 @@ def fitted(
 
 def identity(checked: CheckedNetwork, classes: tuple[str, ...]) -> ModelIdentity:
     """Return what a checkpoint remembers of its network."""
-    from ctcdsl.training.identity import ModelIdentity
+    from ctcdsl.runs.identity import ModelIdentity
 
     network = checked.network
     channels, height, width = network.input
@@ -138,7 +138,7 @@ def device_named(name: str) -> torch.device:
     """
     import torch
 
-    from ctcdsl.training.devices import default_device
+    from ctcdsl.execution.devices import default_device
 
     if name == "auto":
         return default_device()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ctcdsl.check import Placed
-from ctcdsl.check.checked import flat
+from ctcdsl.checking import Placed
 from ctcdsl.codegen.block_code import BlockCode, BranchCode, Condition, Names
 from ctcdsl.codegen.calls import Argument, Call, Number, Role
 from ctcdsl.codegen.families import Family, Instance, families, height
@@ -14,6 +13,7 @@ from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.names import block_name, parameter_name
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Vector
 from ctcdsl.ir import Block, Join
+from ctcdsl.ir.network import flat
 
 _ONE = Expression("1")
 _LAST = Role.PADDING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ctcdsl.check import Placed
+from ctcdsl.checking import Placed
 from ctcdsl.codegen.calls import Call
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.ir import Activate, Block, Conv, Join, Sides

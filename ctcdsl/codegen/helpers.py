@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ctcdsl.check import CheckedNetwork, Placed
+from ctcdsl.checking import CheckedNetwork, Placed
 from ctcdsl.codegen.calls import Argument, Call, Written, laid_out, signature
 from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
 from ctcdsl.codegen.render import render

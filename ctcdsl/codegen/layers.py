@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ctcdsl.check import Placed
+from ctcdsl.checking import Placed
 from ctcdsl.codegen.calls import Argument, Call, Number, Role, number, option
 from ctcdsl.ir import (
     Activate,

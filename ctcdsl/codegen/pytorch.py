@@ -12,8 +12,7 @@ from textwrap import fill, wrap
 from typing import NamedTuple
 
 from ctcdsl import __version__
-from ctcdsl.check import CheckedNetwork, Placed
-from ctcdsl.check.one_size import bound_to_size
+from ctcdsl.checking import CheckedNetwork, Placed
 from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.calls import WIDTH, attribute
 from ctcdsl.codegen.classes import block_class
@@ -22,9 +21,10 @@ from ctcdsl.codegen.layers import Layers, overwritable
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
 from ctcdsl.codegen.rows import broken
-from ctcdsl.cost import network_cost
 from ctcdsl.ir import Block, Conv, Linear, Normalise
 from ctcdsl.ir.unparse import digest, row
+from ctcdsl.metrics import network_cost
+from ctcdsl.shapes.one_size import bound_to_size
 from ctcdsl.text.plural import plural
 
 _TORCH = re.compile(r"\btorch\.(cat|full|relu|sigmoid|tanh)\(")

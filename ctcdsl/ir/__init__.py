@@ -1,5 +1,6 @@
 """Networks as data: layers, blocks, stages, heads, feature maps."""
 
+from ctcdsl.ir.architecture import CONV_RELU, Head, Network, PadRule, Stage, Style
 from ctcdsl.ir.blocks import Block, Branch, Call, Join, Node, channels_after, layers_of
 from ctcdsl.ir.layers import (
     Activate,
@@ -24,7 +25,6 @@ from ctcdsl.ir.layers import (
     VectorLayer,
     Window,
 )
-from ctcdsl.ir.network import CONV_RELU, Head, Network, PadRule, Stage, Style
 from ctcdsl.ir.shapes import Shape, convolution_macs, window_count
 
 __all__ = [

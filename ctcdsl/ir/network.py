@@ -1,83 +1,81 @@
-"""A network: stages of layers and a head, before any map size is known."""
+"""A network whose every map size is known: what cost, code and training work from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ctcdsl.ir.blocks import Node
-from ctcdsl.ir.layers import Activation, Norm
-from ctcdsl.ir.shapes import Shape
-from ctcdsl.text import Span
+from ctcdsl.ir import Activation, Block, Conv, Layer, Network, Shape, Sides
 
 
-class PadRule(StrEnum):
-    """How a layer without a `p` tag is padded."""
+class Placed(NamedTuple):
+    """A layer or a block in its place: the map that enters, the map that leaves.
 
-    SAME = "same"
-    PAPER = "paper"
-    VALID = "valid"
+    `stage` counts from 0; None in the head. `name` is unique in the network, such as
+    `stage2.conv1` or `conv2_x.block1.conv3`. `padding` is that of both sides; 0 for what
+    has no window; it is `map_dependent` where the size of the map decided it: solved for
+    `maps`, or none since a pool covers its whole map. What leaves is a `vector` of
+    features, not a map, from the head's first gap, gmp, spp or fc on.
 
-
-class Style(NamedTuple):
-    """What goes with every convolution: a norm, an activation, or neither; or both before it."""
-
-    norm: Norm | None = None
-    activation: Activation | None = "relu"
-    preactivation: bool = False
-
-    def __str__(self) -> str:
-        around = [part for part in (self.norm, self.activation) if part]
-        return "-".join([*around, "conv"] if self.preactivation else ["conv", *around])
-
-
-CONV_RELU = Style()
-"""The style of the paper, and of a spec that names none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Layers and blocks that work on maps of about one size; `name` where the author gave one."""
-
-    name: str | None
-    nodes: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """What turns the last map into class scores; no layers for a trunk alone.
-
-    Any layers and blocks, those that take a vector last. `implied` when the author named none
-    and the network took the paper's.
-    """
-
-    name: str = "head"
-    layers: tuple[Node, ...]
-    implied: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """A network as the author wrote it, names resolved and repeats unrolled.
-
-    `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
-    asked for. `pad_implied_by` is the `style` line that brought `pad same`; None where
-    the author named a rule, or no style.
+    A block has its `branches`, each a chain; an optional branch that was left out is not
+    among them, the implied shortcut is (`shortcut` then says that the last branch is
+    one: an empty chain for the identity, or one 1x1 convolution). `activation` is what an
+    adding block applies to the sum; the layers at the end of its branches come without it.
     """
 
     name: str
+    stage: int | None
+    layer: Layer | Block
     input: Shape
-    classes: int
-    style: Style = CONV_RELU
-    pad: PadRule
-    pad_implied_by: Span | None = field(default=None, compare=False)
-    maps: tuple[tuple[int, int], ...]
-    stages: tuple[Stage, ...]
-    head: Head
-    origin: Span = field(compare=False)
+    output: Shape
+    padding: Sides = (0, 0)
+    vector: bool = False
+    branches: tuple[tuple[Placed, ...], ...] = ()
+    shortcut: bool = False
+    activation: Activation | None = None
+    map_dependent: bool = False
+
+
+class CheckedNetwork(NamedTuple):
+    """A network that passed `check`: `nodes` are its layers and blocks, in dataflow order."""
+
+    network: Network
+    nodes: tuple[Placed, ...]
 
     @property
-    def stage_names(self) -> tuple[str, ...]:
-        """A name for each stage: the author's, or `stage1`, `stage2`, …."""
-        return tuple(stage.name or f"stage{k}" for k, stage in enumerate(self.stages, start=1))
+    def name(self) -> str:
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def output(self) -> Shape:
+        """What leaves the last layer."""
+        return self.nodes[-1].output
+
+    @property
+    def layers(self) -> tuple[Placed, ...]:
+        """Every layer in the order of execution; a block comes behind its branches."""
+        return tuple(flat(self.nodes))
+
+    @property
+    def series(self) -> bool:
+        """Whether the network is one chain, without blocks."""
+        return not any(placed.branches for placed in self.nodes)
+
+    def convolutions(self) -> Iterator[tuple[Placed, Conv]]:
+        """The convolutions in order, each with its place."""
+        for placed in flat(self.nodes):
+            if isinstance(placed.layer, Conv):
+                yield placed, placed.layer
+
+    def stage(self, index: int | None) -> tuple[Placed, ...]:
+        """The layers and blocks of a stage (from 0), or of the head (None)."""
+        return tuple(placed for placed in self.nodes if placed.stage == index)
+
+
+def flat(nodes: Iterable[Placed]) -> Iterator[Placed]:
+    """The layers of placed nodes in the order of execution, blocks behind their branches."""
+    for placed in nodes:
+        for branch in placed.branches:
+            yield from flat(branch)
+        yield placed

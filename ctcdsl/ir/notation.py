@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctcdsl.ir.architecture import Style
 from ctcdsl.ir.layers import (
     Activate,
     Activation,
@@ -20,7 +21,6 @@ from ctcdsl.ir.layers import (
     SpatialPyramid,
     SqueezeExcite,
 )
-from ctcdsl.ir.network import Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.text import Source, Span
 

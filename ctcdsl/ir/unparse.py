@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
+from ctcdsl.ir.architecture import CONV_RELU, Network, Stage, Style
 from ctcdsl.ir.blocks import Block, Node, layers_of
 from ctcdsl.ir.layers import Conv, Pool
-from ctcdsl.ir.network import CONV_RELU, Network, Stage, Style
 from ctcdsl.ir.notation import item
 from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
 from ctcdsl.syntax import nodes as n

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Network
 from ctcdsl.text import Diagnostic, Label, Span, UserError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import refuse
 from ctcdsl.passes.site import outside_blocks, stage_index

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.check.checked import Placed
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Conv, Pool
+from ctcdsl.ir.network import Placed
+from ctcdsl.metrics import network_cost
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import spelled
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
-from ctcdsl.check import CheckedNetwork, Report, recheck
-from ctcdsl.cost import total_macs
+from ctcdsl.checking import CheckedNetwork, Report, recheck
 from ctcdsl.ir import Conv, Network, layers_of
+from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import TOLERANCE, Pass, PassResult, Promise, refuse
 from ctcdsl.text import Diagnostic, Severity, UserError
 
@@ -212,7 +212,7 @@ def require_within(interval: Interval, start: CheckedNetwork, end: CheckedNetwor
     change = after / before - 1
     if change in interval:
         return
-    from ctcdsl.passes.nearest import nearest
+    from ctcdsl.passes.suggest import nearest
 
     raise refuse(
         "CTC413",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from operator import is_
 from typing import NamedTuple
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Block, Conv, Network, Node, Stage
 from ctcdsl.passes.base import refuse
 from ctcdsl.syntax.words import suggest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.recipe import Recipe
 
 
 def initialise(model: nn.Module, recipe: Recipe) -> None:

@@ -10,26 +10,28 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.cost.memory import Footprint
-from ctcdsl.training import batch_plan, log, preflight, trouble
-from ctcdsl.training.augment import Crop
-from ctcdsl.training.checkpoint import Progress
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.data import ImageSet, require_same_classes
-from ctcdsl.training.descent import Descent
-from ctcdsl.training.devices import default_device
-from ctcdsl.training.distributed import ALONE, AllStop, Gone, Ranks
-from ctcdsl.training.exam import Exam
-from ctcdsl.training.identity import ModelIdentity
+from ctcdsl.distributed.processes import ALONE, AllStop, Gone, Ranks
+from ctcdsl.evaluation.scores import Counts
+from ctcdsl.execution.devices import default_device
+from ctcdsl.execution.events import Follower, Plan, Reporter
+from ctcdsl.execution.interrupt import Interrupted, interruptible
+from ctcdsl.execution.strided import note_on, to_train_on
+from ctcdsl.images import batch_plan
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.cache import Remembered
+from ctcdsl.images.colour import Statistics
+from ctcdsl.images.data import ImageSet, require_same_classes
+from ctcdsl.metrics.memory import Footprint
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import Progress
+from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.training import checks, health
+from ctcdsl.training.epoch import Steps
 from ctcdsl.training.initialise import set_dropout
-from ctcdsl.training.interrupt import Interrupted, interruptible
-from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.remembered import Remembered
-from ctcdsl.training.report import Follower, Plan, Reporter
-from ctcdsl.training.scores import Counts
-from ctcdsl.training.session import Keeping, Session
-from ctcdsl.training.steps import Steps
-from ctcdsl.training.strided import note_on, to_train_on
+from ctcdsl.training.run import Keeping, Session
+from ctcdsl.training.step import Descent
+from ctcdsl.training.validation import Exam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ def train(
     train_set = Remembered(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
     copying = to_train_on(model, device)
-    fewest = preflight.require_fit(model, train_set, identity, crop, device)
+    fewest = checks.require_fit(model, train_set, identity, crop, device)
     batch_plan.require_batches(recipe, len(train_set), fewest)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
@@ -177,7 +179,7 @@ class _Loop:
             )
         )
         world = session.ranks.share.world
-        warning = trouble.may_not_fit(recipe, self.footprint, self.device, world)
+        warning = health.may_not_fit(recipe, self.footprint, self.device, world)
         if warning is not None:
             session.reporter.warned(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
@@ -214,7 +216,7 @@ class _Loop:
             stop=session.stop,
             reporter=session.reporter,
         )
-        with trouble.memory_explained(lambda: session.out_of_memory(self.footprint, self.device)):
+        with health.memory_explained(lambda: session.out_of_memory(self.footprint, self.device)):
             found = exam.of(session.model)
         if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
             raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")

@@ -6,9 +6,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ctcdsl.execution.events import Plan, Silent, Step
+from ctcdsl.runs.log import Row
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.log import Row
-from ctcdsl.training.report import Plan, Silent, Step
 
 FOLDER = "tensorboard"
 

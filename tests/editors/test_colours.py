@@ -14,8 +14,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Error, Whitespace
 
 from conftest import ROOT
-from ctcdsl.editors.highlight import TOKENS, CtcLexer
-from ctcdsl.editors.textmate import SCOPES, scope, written
+from ctcdsl.highlighting.lexer import TOKENS, CtcLexer
+from ctcdsl.highlighting.textmate import SCOPES, scope, written
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
 
@@ -106,7 +106,9 @@ class Engine:
 
 
 def test_the_file_is_what_the_words_give() -> None:
-    assert GRAMMAR.read_text(encoding="utf-8") == written(), "python -m ctcdsl.editors.textmate"
+    assert GRAMMAR.read_text(encoding="utf-8") == written(), (
+        "python -m ctcdsl.highlighting.textmate"
+    )
 
 
 def test_the_words_are_the_parsers() -> None:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from ctcdsl.check import check_source
-from ctcdsl.editors.calls import MAX_COPIES, calls_of, with_calls
-from ctcdsl.editors.completion import completions
-from ctcdsl.editors.document import Document
-from ctcdsl.editors.hover import hover
-from ctcdsl.editors.positions import Position, Positions
+from ctcdsl.checking import check_source
+from ctcdsl.lsp.calls import MAX_COPIES, calls_of, with_calls
+from ctcdsl.lsp.completion import completions
+from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.hover import hover
+from ctcdsl.lsp.positions import Position, Positions
 from ctcdsl.text import Source
 
 SPECS = sorted((ROOT / "specs").rglob("*.ctc"))

@@ -84,7 +84,7 @@ def test_what_is_no_message_ends_nothing(client: Client) -> None:
 
 def test_a_bug_of_ours_ends_nothing(tmp_path: Path) -> None:
     broken = (
-        "import ctcdsl.editors.document as d\n"
+        "import ctcdsl.lsp.document as d\n"
         "def fail(source): raise RuntimeError('an invariant broke')\n"
         "d.check_source = fail\n"
     )

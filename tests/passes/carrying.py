@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conftest import load, one
-from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.ir import Shape
 from ctcdsl.passes.weights import verify_outputs
 from ctcdsl.resources import resource

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conftest import one
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Network, unparse
 from ctcdsl.passes import Step, run_pass
 from ctcdsl.passes.registry import create, registered
-from ctcdsl.passes.respell import respell
+from ctcdsl.passes.update_source import respell
 from ctcdsl.text import Source
 
 KNOWN = registered()
@@ -47,7 +47,7 @@ def text(
     values: dict[str, float] | None = None,
 ) -> str:
     """The text that `ctcdsl rewrite` prints for a spec."""
-    from ctcdsl.check import check_source
+    from ctcdsl.checking import check_source
 
     source = Source("<stdin>", spec)
     report = check_source(source, values=values or {})

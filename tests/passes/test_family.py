@@ -145,7 +145,7 @@ def macs(row: list[tuple[int, int, int]]) -> int:
 
 
 def computed(applied: str, parent: str) -> tuple[str, int, list[str]]:
-    from ctcdsl.cost import network_cost
+    from ctcdsl.metrics import network_cost
 
     found = after(load(spec(parent)), applied)
     sizes = [f"{c.kernel[0]}" for _, c in found.convolutions()]

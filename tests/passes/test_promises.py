@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from ctcdsl.check import CheckedNetwork, recheck
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.ir import Conv, Network, PadRule, Shape, Stage
 from ctcdsl.passes import Contract, Interval, Pass, PassResult, Promise, run_pass, run_passes
-from ctcdsl.passes.controls import RepeatLast
+from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.text import Diagnostic, UserError
 from rewriting import paper
 

@@ -8,19 +8,19 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from conftest import check, one
-from ctcdsl.check import CheckedNetwork, recheck
-from ctcdsl.cost import network_cost
+from ctcdsl.checking import CheckedNetwork, recheck
 from ctcdsl.ir import Network
 from ctcdsl.ir.unparse import unparse
+from ctcdsl.metrics import network_cost
 from ctcdsl.passes import Pass, Promise, Step, run_pass
-from ctcdsl.passes.add_pool import AddPool, RemovePool
 from ctcdsl.passes.base import TOLERANCE
-from ctcdsl.passes.budget import Repair, Transfer
-from ctcdsl.passes.controls import NetworkInNetwork, RepeatLast
-from ctcdsl.passes.delay_subsample import DelaySubsample, UndelaySubsample
-from ctcdsl.passes.depth_for_size import DepthForSize, SizeForDepth
-from ctcdsl.passes.respell import respell
-from ctcdsl.passes.solved_width import DepthForWidth, WidthForSize
+from ctcdsl.passes.rewrites.add_pool import AddPool, RemovePool
+from ctcdsl.passes.rewrites.budget import Repair, Transfer
+from ctcdsl.passes.rewrites.controls import NetworkInNetwork, RepeatLast
+from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample, UndelaySubsample
+from ctcdsl.passes.rewrites.depth_for_size import DepthForSize, SizeForDepth
+from ctcdsl.passes.rewrites.width import DepthForWidth, WidthForSize
+from ctcdsl.passes.update_source import respell
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source, UserError

@@ -148,7 +148,7 @@ def test_options_that_make_no_sense_together(spec: Path, ctcdsl: Any) -> None:
 
 
 def test_the_newest_checkpoint_of_a_run(spec: Path, ctcdsl: Any, monkeypatch: Any) -> None:
-    from ctcdsl.training import checkpoint
+    from ctcdsl.runs import checkpoint
 
     read: list[Path] = []
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from carrying import EXACT, differences, modern, small
 from conftest import check, one
-from ctcdsl.cost import network_cost
+from ctcdsl.metrics import network_cost
 from ctcdsl.text import UserError
 from rewriting import after, row, text
 

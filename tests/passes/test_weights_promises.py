@@ -10,17 +10,17 @@ import pytest
 
 from carrying import modern, small
 from conftest import ROOT, load, one
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.codegen.names import attribute_name
 from ctcdsl.ir import Conv
 from ctcdsl.passes import PassResult, Promise, run_pass
-from ctcdsl.passes.controls import RepeatLast
-from ctcdsl.passes.deepen import Deepen
-from ctcdsl.passes.delay_subsample import DelaySubsample
+from ctcdsl.passes.rewrites.controls import RepeatLast
+from ctcdsl.passes.rewrites.deepen import Deepen
+from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
 from ctcdsl.passes.site import with_stage
 from ctcdsl.passes.weights import Weights, carry_through, verify_outputs
-from ctcdsl.passes.weights.naming import keys
-from ctcdsl.passes.weights.trial import random_weights
+from ctcdsl.passes.weights.probe import random_weights
+from ctcdsl.passes.weights.tensors import keys
 from ctcdsl.text import UserError
 
 PAIR = small("(7,8)/2 (2,12)x2 (3,8)")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.ir import Conv
 from ctcdsl.passes import PassResult, Promise, refuse
+from ctcdsl.passes.rewrites.width import width_at
 from ctcdsl.passes.site import plain, site
-from ctcdsl.passes.solved_width import width_at
 from ctcdsl.passes.widths import Term
 
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import nn
 
+from ctcdsl.distributed.processes import joined
+from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.distributed import joined
-from ctcdsl.training.exam import Watch
-from ctcdsl.training.interrupt import Interrupted
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.training.validation import Watch
 from runs import run_training
 from tiny import tiny_net
 

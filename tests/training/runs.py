@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctcdsl.training import log
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.data import ImageSet
+from ctcdsl.execution.events import Step
+from ctcdsl.images.data import ImageSet
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import load
 from ctcdsl.training.loop import Outcome, train
-from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.report import Step
 from tiny import Blots, Recorder, identity, tiny_net, tiny_recipe
 
 TRAIN, TEST = Blots(each=9), Blots(each=4, seed=1000)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctcdsl.training.augment import scaled, scaled_size, training_view
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.draws import draws
+from ctcdsl.images.augment import scaled, scaled_size, training_view
+from ctcdsl.images.data import Pixels
+from ctcdsl.images.sampling import draws
 from tiny import blot
 
 

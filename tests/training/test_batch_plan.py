@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.training import batch_plan
-from ctcdsl.training.batch_plan import batches_of, micro_batches, note_on, steps, tried
-from ctcdsl.training.batches import Share
-from ctcdsl.training.interrupt import Interrupted
+from ctcdsl.distributed.shares import Share
+from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.images import batch_plan
+from ctcdsl.images.batch_plan import batches_of, micro_batches, note_on, steps, tried
 from runs import interrupt_at, run_training, same_weights
 from tiny import Blots, Recorder, refused, tiny_net, tiny_recipe
 
@@ -82,7 +82,7 @@ def test_a_run_that_stopped_before_a_rest_of_one_resumes(
     recipe = tiny_recipe(epochs=1, batch=13)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "ctcdsl.training.preflight.tried", lambda model, image: (tried(model, image)[0], 1)
+            "ctcdsl.training.checks.tried", lambda model, image: (tried(model, image)[0], 1)
         )
         with pytest.raises(Interrupted):
             run_training(tmp_path, recipe, model=pooled_net(), reporter=interrupt_at(1, 2))

@@ -13,17 +13,17 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.training.augment import scaled
-from ctcdsl.training.batch_plan import steps
-from ctcdsl.training.batches import AHEAD, Batch, Share, training_batches, whole_batches
-from ctcdsl.training.colour import measure, mirror
-from ctcdsl.training.data import ImageSet, Pixels, Subset
-from ctcdsl.training.decode import decode
-from ctcdsl.training.devices import reading_threads
-from ctcdsl.training.draws import draws, order
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.recipe import Recipe
-from ctcdsl.training.threads import NAME
+from ctcdsl.distributed.shares import Share
+from ctcdsl.images.augment import scaled
+from ctcdsl.images.batch_plan import steps
+from ctcdsl.images.batches import AHEAD, Batch, training_batches, whole_batches
+from ctcdsl.images.colour import measure, mirror
+from ctcdsl.images.data import ImageSet, Pixels, Subset
+from ctcdsl.images.decode import decode
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.sampling import draws, order
+from ctcdsl.images.threads import NAME, reading_threads
+from ctcdsl.recipe import Recipe
 from tiny import Blots, refused, said, tiny_recipe, write_folder
 
 CROP = (12, 10)

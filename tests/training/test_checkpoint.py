@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from ctcdsl.text.files import write_whole
-from ctcdsl.training.checkpoint import (
+from ctcdsl.images.colour import Statistics
+from ctcdsl.runs.checkpoint import (
     Checkpoint,
     Progress,
     load,
@@ -23,11 +23,11 @@ from ctcdsl.training.checkpoint import (
     rng_states,
     write,
 )
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.descent import Descent
-from ctcdsl.training.log import Row
-from ctcdsl.training.manifest import digested, read
-from ctcdsl.training.shelf import Shelf
+from ctcdsl.runs.log import Row
+from ctcdsl.runs.manifest import digested, read
+from ctcdsl.runs.store import Shelf
+from ctcdsl.text.files import write_whole
+from ctcdsl.training.step import Descent
 from tiny import identity, refused, said, tiny_net, tiny_recipe
 
 STATISTICS = Statistics((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.training.augment import scaled
-from ctcdsl.training.colour import Statistics, colour_shift, measure, network_input
+from ctcdsl.images.augment import scaled
+from ctcdsl.images.colour import Statistics, colour_shift, measure, network_input
 from tiny import Blots
 
 STATISTICS = Statistics(

@@ -19,9 +19,9 @@ from PIL import Image
 
 from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
+from ctcdsl.comparison import compare as comparisons
+from ctcdsl.execution.events import Step
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training import comparison as comparisons
-from ctcdsl.training.report import Step
 from runs import same_weights
 from tiny import CLASSES, write_folder
 

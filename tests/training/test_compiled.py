@@ -11,17 +11,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.check import check_source
+from ctcdsl.checking import check_source
 from ctcdsl.codegen.load import build_module
+from ctcdsl.execution import compiled
+from ctcdsl.execution.events import Step
+from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.execution.transfer import Reading, on_device
+from ctcdsl.images.batches import Batch
+from ctcdsl.images.colour import Statistics
 from ctcdsl.text import Source
-from ctcdsl.training import compiled, steps, tuning
-from ctcdsl.training.batches import Batch
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.descent import Descent
-from ctcdsl.training.interrupt import Interrupted
-from ctcdsl.training.report import Step
-from ctcdsl.training.transfer import Reading, on_device
-from ctcdsl.training.tuning import Tried, Way, fastest, tried_testing, tried_training, ways
+from ctcdsl.training import autotune, epoch
+from ctcdsl.training.autotune import Tried, Way, fastest, tried_testing, tried_training, ways
+from ctcdsl.training.step import Descent
 from runs import CPU, interrupt_at, run_training, same_weights, without_times
 from tiny import Recorder, refused, tiny_net, tiny_recipe
 
@@ -81,7 +82,7 @@ def test_what_a_compiler_says_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers are read a step later, as on a GPU."""
-    monkeypatch.setattr(steps, "lag", lambda device: 1)
+    monkeypatch.setattr(epoch, "lag", lambda device: 1)
 
 
 def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
@@ -89,7 +90,7 @@ def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
     later = run_training(tmp_path / "late", reporter=recorder)
     assert [each.step for each in recorder.steps] == [1, 2, 3, 4] * 3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "lag", lambda device: 0)
+        patch.setattr(epoch, "lag", lambda device: 0)
         told = Recorder()
         soon = run_training(tmp_path / "soon", reporter=told)
     assert without_times(later.rows) == without_times(soon.rows)
@@ -160,7 +161,7 @@ def test_trying_to_train_leaves_the_model_alone(monkeypatch: pytest.MonkeyPatch)
             raise RuntimeError("CUDA out of memory: it says a lot")
         return model
 
-    monkeypatch.setattr("ctcdsl.training.descent.forward_of", sometimes)
+    monkeypatch.setattr("ctcdsl.training.step.forward_of", sometimes)
     model = tiny_net()
     before = [each.detach().clone() for each in model.parameters()]
     some, told = (Way("float32", "off"), Way("bf16", "off"), Way("bf16", "graphs")), list[Way]()
@@ -176,7 +177,7 @@ def test_a_bug_is_no_failure_of_a_way(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(model: nn.Module, compile: str) -> Any:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr("ctcdsl.training.descent.forward_of", broken)
+    monkeypatch.setattr("ctcdsl.training.step.forward_of", broken)
     with pytest.raises(RuntimeError, match="mat1"):
         tried_training(tiny_net(), tiny_recipe(), (12, 12), 3, CPU, ways(CPU))
 
@@ -196,6 +197,6 @@ def test_ways_to_test_give_the_same_probabilities() -> None:
 
 def test_numbers_that_are_not_finite_are_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = Tried(way=Way("bf16", "off"), images=1, result=torch.tensor([torch.nan]))
-    with tuning._failing(tried):
+    with autotune._failing(tried):
         pass
     assert "not finite" in tried.failure

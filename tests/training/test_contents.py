@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ctcdsl.images.chosen_split import open_splits
+from ctcdsl.images.contents import FILE, Image, as_bytes, differences, digest, list_images, read
+from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.packing import Form, pack
 from ctcdsl.text import UserError
-from ctcdsl.training.chosen_split import open_splits
-from ctcdsl.training.contents import FILE, Image, as_bytes, differences, digest, list_images, read
-from ctcdsl.training.packing import Form, pack
-from ctcdsl.training.sources import open_parts
 from small import make_images
 
 
@@ -66,7 +66,7 @@ def test_a_pack_is_told_by_its_index(tmp_path: Path, monkeypatch: pytest.MonkeyP
             replaced=lambda name, reason: None,
             progress=lambda done, total: None,
         )
-    monkeypatch.setattr("ctcdsl.training.packs.os.pread", None)  # no image is read
+    monkeypatch.setattr("ctcdsl.images.packs.os.pread", None)  # no image is read
     fine, coarse = listed(out.with_suffix(".95")), listed(out.with_suffix(".50"))
     assert len(fine) == 24 and digest(fine) != digest(coarse)
     assert all("of other contents" in each for each in differences(fine, coarse))
@@ -82,11 +82,11 @@ def test_an_image_that_cannot_be_read_is_listed_and_permission_is_an_error(
     assert [image.name for image in found if image.content == "unreadable"] == ["red/3.jpg"]
 
     def refuse(path: Path) -> bytes:
-        from ctcdsl.training.folders import refuse
+        from ctcdsl.images.folders import refuse
 
         refuse("CTC604", "no permission", path, "")
 
-    monkeypatch.setattr("ctcdsl.training.folders.read", refuse)
+    monkeypatch.setattr("ctcdsl.images.folders.read", refuse)
     with pytest.raises(UserError, match="no permission"):
         list_images(splits.train, splits.test, threads=2)
 

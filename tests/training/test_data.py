@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ctcdsl.images import decode as decode_module
+from ctcdsl.images.chosen_split import open_splits
+from ctcdsl.images.data import require_same_classes
+from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.decode import decode, decode_content
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.image_files import SUFFIXES
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training import decode as decode_module
-from ctcdsl.training.chosen_split import open_splits
-from ctcdsl.training.data import require_same_classes
-from ctcdsl.training.decode import decode, decode_content
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.image_files import SUFFIXES
-from ctcdsl.training.sources import open_parts
 from tiny import CLASSES, Blots, blot, refused, said, write_folder
 
 

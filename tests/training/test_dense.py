@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from conftest import one
-from ctcdsl.check import CheckedNetwork
-from ctcdsl.check.resized import trunk_map
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.codegen.load import build_module
+from ctcdsl.evaluation.dense import Dense
+from ctcdsl.evaluation.evaluate import evaluate
+from ctcdsl.images.colour import Statistics, measure, network_input
 from ctcdsl.ir import Shape
-from ctcdsl.training.colour import Statistics, measure, network_input
-from ctcdsl.training.dense import Dense
-from ctcdsl.training.ten_view import evaluate
+from ctcdsl.shapes.resize import trunk_map
 from tiny import Blots, Recorder, refused, said, tiny_recipe
 
 STATISTICS = Statistics((99.0, 120.0, 88.0), (1.0, 1.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))

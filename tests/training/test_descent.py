@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.training.batches import Batch
-from ctcdsl.training.colour import measure
-from ctcdsl.training.descent import Descent
+from ctcdsl.images.batches import Batch
+from ctcdsl.images.colour import measure
+from ctcdsl.recipe import Recipe
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.training.step import Descent
 from runs import CPU, TRAIN
 from tiny import tiny_net, tiny_recipe
 

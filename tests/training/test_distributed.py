@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from ctcdsl.distributed.processes import ALONE, joined
+from ctcdsl.evaluation.evaluate import evaluate
+from ctcdsl.images.data import Pixels
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import load, restore_model
+from ctcdsl.runs.schedule import Every
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training import log
-from ctcdsl.training.cadence import Every
-from ctcdsl.training.checkpoint import load, restore_model
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.distributed import ALONE, joined
-from ctcdsl.training.session import Keeping
-from ctcdsl.training.ten_view import evaluate
+from ctcdsl.training.run import Keeping
 from ranks import KILL, TERM, command_by, normed_net, plain_net, torchrun, train_by
 from runs import CPU, TEST, run_training, same_weights, without_times
 from tiny import Blots, Recorder, tiny_recipe, write_folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ctcdsl.training.draws import draws, order
+from ctcdsl.images.sampling import draws, order
 
 
 def numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:

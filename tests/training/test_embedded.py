@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctcdsl.training.data import ImageSet
-from ctcdsl.training.embedded import CLASSES, Split, patches, photograph, region
+from ctcdsl.images.data import ImageSet
+from ctcdsl.images.sample import CLASSES, Split, patches, photograph, region
 
-ROOM = Path(str(files("ctcdsl.training.embedded")))
+ROOM = Path(str(files("ctcdsl.images.sample")))
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 # Of the RGB bytes of all photographs, in the order of CLASSES.

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.training.channels import channels_noted
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.colour import Statistics, colour_shift, grey, measure, network_input
-from ctcdsl.training.decode import decode
-from ctcdsl.training.folders import ImageFolder
+from ctcdsl.images.channels import channels_noted
+from ctcdsl.images.colour import Statistics, colour_shift, grey, measure, network_input
+from ctcdsl.images.decode import decode
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.runs.checkpoint import load
 from tiny import Blots, write_folder
 
 SPEC = "net Grey\ninput 1x16x16\npad valid\n(3,8)/2 2/2 (3,16,p1)\nhead: gap fc\n"

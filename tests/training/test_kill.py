@@ -15,12 +15,12 @@ from pathlib import Path
 
 import torch
 
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import load
+from ctcdsl.runs.manifest import numbers
+from ctcdsl.runs.schedule import Every
 from ctcdsl.text.diagnostic import Diagnostic
-from ctcdsl.training import log
-from ctcdsl.training.cadence import Every
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.manifest import numbers
-from ctcdsl.training.session import Keeping
+from ctcdsl.training.run import Keeping
 from runs import run_training, same_weights, without_times
 from tiny import tiny_recipe
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.training import log
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.colour import measure
-from ctcdsl.training.recipe import Schedule
+from ctcdsl.images.colour import measure
+from ctcdsl.recipe import Schedule
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import load
 from runs import TEST, TRAIN, run_training, same_weights
 from tiny import Recorder, identity, tiny_net, tiny_recipe
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ctcdsl.training.pace import Pace
+from ctcdsl.training.throughput import Pace
 
 
 class Clock:

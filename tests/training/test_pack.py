@@ -16,15 +16,15 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.training import packing, unfinished
-from ctcdsl.training.augment import scaled
-from ctcdsl.training.batches import training_batches
-from ctcdsl.training.chosen_split import open_splits
-from ctcdsl.training.data import Stored, Subset
-from ctcdsl.training.decode import decode
-from ctcdsl.training.packing import Form, Packed, pack
-from ctcdsl.training.packs import HEADER, PackedImages, is_pack, open_pack
-from ctcdsl.training.sources import open_parts
+from ctcdsl.images import pack_writer, packing
+from ctcdsl.images.augment import scaled
+from ctcdsl.images.batches import training_batches
+from ctcdsl.images.chosen_split import open_splits
+from ctcdsl.images.data import Stored, Subset
+from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.decode import decode
+from ctcdsl.images.packing import Form, Packed, pack
+from ctcdsl.images.packs import HEADER, PackedImages, is_pack, open_pack
 from runs import run_training, same_weights
 from tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder
 
@@ -209,7 +209,7 @@ class Stopping:
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "_GROUP", 2)
-    monkeypatch.setattr(unfinished, "_SYNC", 1000)
+    monkeypatch.setattr(pack_writer, "_SYNC", 1000)
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -292,7 +292,7 @@ def test_what_is_there_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
     with refused("CTC634") as found:
         made(parts, out, RAW)
     assert "other images or options" in found[0].message
-    with unfinished.Unfinished(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
+    with pack_writer.Unfinished(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
         made(parts, out)
     assert "another process" in found[0].message
     made(parts, out)

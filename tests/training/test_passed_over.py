@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ctcdsl.training.chosen_split import open_split, open_splits
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.passed_over import PassedOver
-from ctcdsl.training.shards import TarShards
-from ctcdsl.training.sources import find_parts, open_parts
+from ctcdsl.images.chosen_split import open_split, open_splits
+from ctcdsl.images.datasets import find_parts, open_parts
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.passed_over import PassedOver
+from ctcdsl.images.shards import TarShards
 from test_shards import write_tar
 from tiny import CLASSES, blot, refused, said, write_folder
 

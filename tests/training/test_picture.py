@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ctcdsl.training.colour import measure
-from ctcdsl.training.log import Row
-from ctcdsl.training.picture import draw_run
-from ctcdsl.training.ten_view import Scores, evaluate
+from ctcdsl.evaluation.evaluate import Scores, evaluate
+from ctcdsl.evaluation.run_figure import draw_run
+from ctcdsl.images.colour import measure
+from ctcdsl.runs.log import Row
 from tiny import Blots, Recorder, refused, said, tiny_net, tiny_recipe
 
 
@@ -156,5 +156,5 @@ def test_a_picture_that_cannot_be_written_is_said(
 
 
 def test_matplotlib_loads_only_to_draw() -> None:
-    code = "import sys, ctcdsl.training.picture; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, ctcdsl.evaluation.run_figure; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

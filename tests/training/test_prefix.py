@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from conftest import load, one
-from ctcdsl.check import CheckedNetwork
+from ctcdsl.checking import CheckedNetwork
 from ctcdsl.codegen.load import build_module
-from ctcdsl.cost.prefix import Region, Slice, shareable, shared_prefix, unshared
+from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.split import Split, run
+from ctcdsl.evaluation.views import centre_place, five_places, views
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.colour import Statistics, network_input
 from ctcdsl.ir import Shape
+from ctcdsl.metrics.shared_layers import Region, Slice, shareable, shared_prefix, unshared
 from ctcdsl.resources import resource
-from ctcdsl.training.augment import Crop
-from ctcdsl.training.colour import Statistics, network_input
-from ctcdsl.training.crops import Crops
-from ctcdsl.training.split import Split, run
-from ctcdsl.training.views import centre_place, five_places, views
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 STATISTICS = Statistics((120.5, 110.25, 100.125), (60.0, 9.0, 5.0), AXES)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.recipe import Recipe, Schedule
 from tiny import refused, said
 
 
@@ -125,5 +125,5 @@ def test_a_recipe_survives_as_plain_values() -> None:
 
 
 def test_the_recipe_needs_no_torch() -> None:
-    code = "import sys, ctcdsl.training.recipe; sys.exit('torch' in sys.modules)"
+    code = "import sys, ctcdsl.recipe; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from ctcdsl.images.contents import list_images
+from ctcdsl.runs.info import Images, Record, SessionInfo, differences, read, this_session
 from ctcdsl.text import UserError
-from ctcdsl.training.contents import list_images
-from ctcdsl.training.record import Images, Record, SessionInfo, differences, read, this_session
 from tiny import Blots, tiny_recipe
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ctcdsl.images.data import Pixels
+from ctcdsl.images.decode import decode
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import Checkpoint, load
+from ctcdsl.runs.store import Shelf
 from ctcdsl.text.diagnostic import InternalError
-from ctcdsl.training import log
-from ctcdsl.training.checkpoint import Checkpoint, load
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.decode import decode
-from ctcdsl.training.shelf import Shelf
 from runs import run_training
 from tiny import Blots, Recorder, identity, refused, said, tiny_net, tiny_recipe
 

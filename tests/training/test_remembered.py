@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.remembered import Remembered
+from ctcdsl.images.cache import Remembered
+from ctcdsl.images.data import Pixels
 from runs import run_training
 from tiny import Blots, tiny_recipe
 

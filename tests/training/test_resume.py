@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from ctcdsl.training import log
-from ctcdsl.training.cadence import Every
-from ctcdsl.training.checkpoint import Checkpoint, load
-from ctcdsl.training.interrupt import Interrupted, Stop, interruptible
+from ctcdsl.execution.events import Step
+from ctcdsl.execution.interrupt import Interrupted, Stop, interruptible
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import Checkpoint, load
+from ctcdsl.runs.schedule import Every
+from ctcdsl.runs.store import Shelf
 from ctcdsl.training.loop import Outcome
-from ctcdsl.training.report import Step
-from ctcdsl.training.session import Keeping
-from ctcdsl.training.shelf import Shelf
+from ctcdsl.training.run import Keeping
 from runs import interrupt_at, run_training, same_weights, without_times
 from tiny import Recorder, tiny_recipe
 

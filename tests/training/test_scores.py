@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 import torch
 
-from ctcdsl.training.batches import Share
-from ctcdsl.training.colour import measure
-from ctcdsl.training.confusion import Confused, confusion, matrix, most_confused
-from ctcdsl.training.scores import Scores, merged
-from ctcdsl.training.ten_view import evaluate
+from ctcdsl.distributed.shares import Share
+from ctcdsl.evaluation.confusion import Confused, confusion, matrix, most_confused
+from ctcdsl.evaluation.evaluate import evaluate
+from ctcdsl.evaluation.scores import Scores, merged
+from ctcdsl.images.colour import measure
 from tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.training import shard_index
-from ctcdsl.training.batches import training_batches
-from ctcdsl.training.chosen_split import open_splits
-from ctcdsl.training.decode import decode
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.packing import Form, pack
-from ctcdsl.training.packs import open_pack
-from ctcdsl.training.shards import TarShards
-from ctcdsl.training.sources import open_parts
+from ctcdsl.images import shard_index
+from ctcdsl.images.batches import training_batches
+from ctcdsl.images.chosen_split import open_splits
+from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.decode import decode
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.packs import open_pack
+from ctcdsl.images.shards import TarShards
 from tiny import CLASSES, refused, said, tiny_recipe, write_folder
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from ctcdsl.training.cadence import Cadence, Every
-from ctcdsl.training.checkpoint import Checkpoint, Progress, load, rng_states
-from ctcdsl.training.colour import Statistics
-from ctcdsl.training.lock import locked
-from ctcdsl.training.log import Row
-from ctcdsl.training.manifest import numbers
-from ctcdsl.training.session import Keeping
-from ctcdsl.training.shelf import Shelf
+from ctcdsl.images.colour import Statistics
+from ctcdsl.runs.checkpoint import Checkpoint, Progress, load, rng_states
+from ctcdsl.runs.log import Row
+from ctcdsl.runs.manifest import numbers
+from ctcdsl.runs.schedule import Cadence, Every
+from ctcdsl.runs.store import Shelf
+from ctcdsl.storage.lock import locked
+from ctcdsl.training.run import Keeping
 from runs import run_training
 from tiny import identity, refused, tiny_net, tiny_recipe
 
@@ -126,7 +126,7 @@ def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from ctcdsl.training.lock import locked
+from ctcdsl.storage.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ctcdsl.training.chosen_split import open_split, open_splits
-from ctcdsl.training.folders import ImageFolder
-from ctcdsl.training.packing import Form, pack
-from ctcdsl.training.sources import open_parts
-from ctcdsl.training.split_names import SPELLINGS, Split, loosely_split_of, split_of_shard
+from ctcdsl.images.chosen_split import open_split, open_splits
+from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.split_names import SPELLINGS, Split, loosely_split_of, split_of_shard
 from test_shards import write_tar
 from tiny import CLASSES, refused, said, write_folder
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.training.strided import note_on, to_train_on
+from ctcdsl.execution.strided import note_on, to_train_on
 from runs import CPU, run_training
 from tiny import Recorder, tiny_recipe
 
@@ -56,7 +56,7 @@ def test_layers_that_are_changed_compute_the_same(layer: nn.Conv2d, changed: boo
 def test_the_backward_pass_survives_on_a_large_map() -> None:
     """In a process of its own, which torch's own layer ends by a signal."""
     code = (
-        "import torch; from torch import nn; from ctcdsl.training.strided import to_train_on\n"
+        "import torch; from torch import nn; from ctcdsl.execution.strided import to_train_on\n"
         "model = nn.Sequential(nn.Conv2d(3, 48, 1, stride=2))\n"
         "to_train_on(model, torch.device('cpu'))\n"
         "images = torch.randn(2, 3, 160, 160).to(memory_format=torch.channels_last)\n"

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from ctcdsl.training.augment import scaled
-from ctcdsl.training.colour import Statistics, measure
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.precision import autocast, for_testing
-from ctcdsl.training.scores import Scores
-from ctcdsl.training.ten_view import evaluate
-from ctcdsl.training.views import VIEW_NAMES, Views, centre_view, views
+from ctcdsl.evaluation.evaluate import evaluate
+from ctcdsl.evaluation.scores import Scores
+from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_view, views
+from ctcdsl.execution.precision import autocast, for_testing
+from ctcdsl.images.augment import scaled
+from ctcdsl.images.colour import Statistics, measure
+from ctcdsl.images.data import Pixels
 from tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ctcdsl.training.threads import NAME, done_ahead
+from ctcdsl.images.threads import NAME, done_ahead
 
 
 class Squares:
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_process_that_waits_for_its_images() -> None:
     program = """
 import os, signal, sys, threading, time
 sys.path.insert(0, "tests/training")
-from ctcdsl.training.threads import done_ahead
+from ctcdsl.images.threads import done_ahead
 class Slow:
     parts = [lambda: time.sleep(0.3)] * 100
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()

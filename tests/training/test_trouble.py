@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from conftest import ROOT, one
 from conftest import load as load_spec
 from ctcdsl.codegen.load import build_module
-from ctcdsl.cost.memory import Footprint, footprint, in_bytes
+from ctcdsl.metrics.memory import Footprint, footprint, in_bytes
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs.checkpoint import load
 from ctcdsl.text.diagnostic import Severity
-from ctcdsl.training import trouble
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.recipe import Recipe
+from ctcdsl.training import health
 from runs import run_training
 from tiny import CLASSES, Recorder, refused, said, tiny_net, tiny_recipe
 
@@ -59,7 +59,7 @@ def test_both_the_loss_and_the_logits_must_stand_still(
     loss: float, deviation: float, warned: bool
 ) -> None:
     logits = deviation * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
-    found = trouble.does_not_start(loss, logits, Recipe())
+    found = health.does_not_start(loss, logits, Recipe())
     assert (found is not None) == warned
 
 
@@ -78,7 +78,7 @@ def test_advice_follows_from_what_was_measured(
     loss: float, deviation: float, initialisation: str, advice: str
 ) -> None:
     logits = deviation * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
-    found = trouble.does_not_start(loss, logits, tiny_recipe(initialisation=initialisation))
+    found = health.does_not_start(loss, logits, tiny_recipe(initialisation=initialisation))
     assert found is not None
     assert advice in found.hints[0]
     assert ("raise" in found.hints[0]) == ("raise" in advice)
@@ -121,7 +121,7 @@ CPU_WORDS = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: 
 def test_out_of_memory_names_the_batch_that_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
+    monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
     model, cost = Greedy(3, error), Footprint(fixed=1000, kept=2000, per_image=2600)
     with refused("CTC622") as found:
         run_training(tmp_path, model=model, footprint=cost)
@@ -134,7 +134,7 @@ def test_out_of_memory_names_the_batch_that_fits(
 
 
 def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
+    monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
     recorder, cost = Recorder(), Footprint(fixed=1000, kept=2000, per_image=2600)
     run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, footprint=cost)
     [warning] = recorder.warnings
@@ -148,14 +148,14 @@ def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.Monk
 def test_of_several_processes_each_needs_room_for_its_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trouble, "memory_of", lambda device: 10_000)
+    monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
     recipe, cost, device = Recipe(batch=12), Footprint(1000, 2000, 2600), torch.device("cpu")
-    assert trouble.may_not_fit(recipe, cost, device, world=4) is None
-    warning = trouble.may_not_fit(recipe, cost, device, world=2)
+    assert health.may_not_fit(recipe, cost, device, world=4) is None
+    warning = health.may_not_fit(recipe, cost, device, world=2)
     assert warning is not None
     assert "a batch of 6" in said(warning) and "--accumulate 2 " in said(warning)
-    saved = trouble.Saved("epoch 0", Path("run/checkpoints/000001"))
-    text = said(trouble.out_of_memory(recipe, cost, device, saved, world=2).diagnostics[0])
+    saved = health.Saved("epoch 0", Path("run/checkpoints/000001"))
+    text = said(health.out_of_memory(recipe, cost, device, saved, world=2).diagnostics[0])
     for words in ("batch of 6 images", "batch that fits is 3", "parts of 3", "--batch 6"):
         assert words in text, text
 
@@ -166,19 +166,19 @@ def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
 
 
 def test_memory_that_the_model_says_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trouble, "memory_of", lambda device: 10**9)
-    saved = trouble.Saved("epoch 0", Path("run/checkpoints/000001"))
+    monkeypatch.setattr(health, "memory_of", lambda device: 10**9)
+    saved = health.Saved("epoch 0", Path("run/checkpoints/000001"))
     cost, recipe, device = Footprint(0, 10, 10), Recipe(batch=1), torch.device("cpu")
-    text = said(trouble.out_of_memory(recipe, cost, device, saved).diagnostics[0])
+    text = said(health.out_of_memory(recipe, cost, device, saved).diagnostics[0])
     assert "other programs" in text
     assert "a single image does not fit" in text
     assert "--accumulate 2" in str(
-        trouble.out_of_memory(Recipe(batch=8), None, device, saved).diagnostics[0].hints
+        health.out_of_memory(Recipe(batch=8), None, device, saved).diagnostics[0].hints
     )
 
 
 def test_the_memory_of_this_machine_is_known() -> None:
-    assert 10**8 < trouble.memory_of(torch.device("cpu")) < 10**15
+    assert 10**8 < health.memory_of(torch.device("cpu")) < 10**15
 
 
 def saved_for_backward(module: nn.Module, images: Tensor) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctcdsl.training.checkpoint import load
-from ctcdsl.training.session import Keeping
+from ctcdsl.runs.checkpoint import load
+from ctcdsl.training.run import Keeping
 from runs import run_training, same_weights, without_times
 from tiny import Blots, Recorder, tiny_recipe
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.training.scores import Scores
-from ctcdsl.training.worst import mistakes, worst, write_page
+from ctcdsl.evaluation.error_page import mistakes, worst, write_page
+from ctcdsl.evaluation.scores import Scores
 from tiny import Blots, refused, said
 
 NAMES = ('<script>alert("x")</script>', "salt & pepper", "c")

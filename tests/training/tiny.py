@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ctcdsl.execution.events import Plan, Step
+from ctcdsl.images.data import Pixels
+from ctcdsl.recipe import Recipe, Schedule
+from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.runs.log import Row
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.data import Pixels
-from ctcdsl.training.identity import ModelIdentity
-from ctcdsl.training.log import Row
-from ctcdsl.training.recipe import Recipe, Schedule
-from ctcdsl.training.report import Plan, Step
 
 torch.set_num_threads(1)  # on nets this small, threads do little but wait for one another
 

@@ -3,9 +3,9 @@
 The one part of the passes that loads torch; it is imported where weights are at hand.
 """
 
-from ctcdsl.passes.weights.exactness import Exactness, verify_outputs
-from ctcdsl.passes.weights.journey import CarriesWeights, Journey, carry_through, require_carriers
-from ctcdsl.passes.weights.naming import Tensors, Weights, bearing, joined, split, unchanged
+from ctcdsl.passes.weights.equivalence import Exactness, verify_outputs
+from ctcdsl.passes.weights.tensors import Tensors, Weights, bearing, joined, split, unchanged
+from ctcdsl.passes.weights.transfer import CarriesWeights, Journey, carry_through, require_carriers
 
 __all__ = [
     "CarriesWeights",

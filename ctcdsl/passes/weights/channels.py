@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ctcdsl.check import Placed
+from ctcdsl.checking import Placed
 from ctcdsl.ir import Conv, Linear, Normalise, Scale, SpatialPyramid
-from ctcdsl.passes.weights.naming import Tensors, Weights
+from ctcdsl.passes.weights.tensors import Tensors, Weights
 
 
 def replicated(conv: Placed, width: int, behind: Sequence[Placed], weights: Weights) -> Weights:

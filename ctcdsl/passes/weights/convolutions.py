@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ctcdsl.check import Placed
+from ctcdsl.checking import Placed
 from ctcdsl.ir import Conv, Sides
-from ctcdsl.passes.weights.naming import Tensors
+from ctcdsl.passes.weights.tensors import Tensors
 
 EPSILON = 1e-5
 """What a generated batch norm adds to the variance: PyTorch's default."""

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ctcdsl.passes.weights.naming import Weights
+from ctcdsl.passes.weights.tensors import Weights
 from ctcdsl.text import Diagnostic, UserError
 
 _STATES = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "ema")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.check import CheckedNetwork, Placed, recheck
+from ctcdsl.checking import CheckedNetwork, Placed, recheck
 from ctcdsl.ir import (
     Conv,
     GlobalPool,
@@ -16,8 +16,8 @@ from ctcdsl.ir import (
     Shape,
     SqueezeExcite,
 )
-from ctcdsl.passes.weights.naming import Weights
-from ctcdsl.passes.weights.trial import difference, outputs, random_images
+from ctcdsl.passes.weights.probe import difference, outputs, random_images
+from ctcdsl.passes.weights.tensors import Weights
 
 Clean = tuple[tuple[int, int], tuple[int, int]]
 """First and last row, first and last column that depend on no padding; empty where last < first."""

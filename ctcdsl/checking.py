@@ -1,0 +1,122 @@
+"""Checking: syntax trees to checked networks, with every mistake reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
+from ctcdsl.ir import Network, Shape
+from ctcdsl.ir.network import CheckedNetwork, Placed
+from ctcdsl.shapes.geometry import check_network
+from ctcdsl.syntax.nodes import Let
+from ctcdsl.syntax.parser import parse
+from ctcdsl.text import Diagnostic, Severity, Source
+from ctcdsl.text.sink import Problems
+
+__all__ = ["PAPER_HEAD", "CheckedNetwork", "Placed", "Report", "check_source", "recheck"]
+
+
+class Report(NamedTuple):
+    """What checking a source gave: the networks without errors, and all that was found.
+
+    `parameters` are the names of the source's `let`s.
+    """
+
+    networks: tuple[CheckedNetwork, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that are errors."""
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there are errors."""
+        return bool(self.errors)
+
+
+def check_source(
+    source: Source, *, input: Shape | None = None, values: Mapping[str, float] = NO_VALUES
+) -> Report:
+    """Parse and check a source.
+
+    Args:
+        source: The text of a spec.
+        input: An input that replaces the spec's; `maps` is then dropped, with a note,
+            since it holds for the spec's own input.
+        values: Replace those of the spec's `let`s.
+    """
+    tree, mistakes = parse(source)
+    problems = Problems()
+    problems.found += mistakes
+    networks = read_networks(tree, problems, values)
+    if mistakes:
+        # Lines with syntax errors are missing: what follows from that is no news, but
+        # wrong words and numbers on the other lines are.
+        lost = set(re.findall(r"\b(?:let|def)[ \t]+(\w+)", source.text))
+        names = [
+            d
+            for d in problems.found[len(mistakes) :]
+            if "CTC100" < d.code < "CTC200"
+            and not (d.code in ("CTC101", "CTC112") and lost & set(_words(d)))
+        ]
+        return Report((), tuple(sorted([*mistakes, *names], key=_position)))
+    report = _check(networks, problems, input, None)
+    lets = (s.name.text for s in tree.statements if isinstance(s, Let))
+    return report._replace(parameters=tuple(lets))
+
+
+def recheck(
+    network: Network,
+    *,
+    input: Shape | None = None,
+    classes: int | None = None,
+    like: CheckedNetwork | None = None,
+) -> Report:
+    """Check a network again, with another input or number of classes.
+
+    The result is the same with a network that it was rewritten from as `like`, and comes
+    sooner: stages that the two share are not placed again.
+    """
+    return _check([network], Problems(), input, classes, like)
+
+
+def _check(
+    networks: Iterable[Network],
+    problems: Problems,
+    input: Shape | None,
+    classes: int | None,
+    like: CheckedNetwork | None = None,
+) -> Report:
+    checked: list[CheckedNetwork] = []
+    for network in networks:
+        changed = network
+        if input is not None and input != network.input:
+            changed = replace(changed, input=input, maps=())
+            if network.maps:
+                problems.add(
+                    Severity.NOTE,
+                    "CTC903",
+                    f"`{network.name}`: `maps` holds for {network.input} and is not checked"
+                    f" at {input}",
+                    network.origin,
+                )
+        if classes is not None:
+            changed = replace(changed, classes=classes)
+        result = check_network(changed, problems, like)
+        if result is not None:
+            checked.append(result)
+    return Report(tuple(checked), tuple(problems.found))
+
+
+def _words(diagnostic: Diagnostic) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", diagnostic.labels[0].span.text)
+
+
+def _position(diagnostic: Diagnostic) -> int:
+    return diagnostic.labels[0].span.start if diagnostic.labels else 0

@@ -1,0 +1,1 @@
+"""Several networks and seeds under one recipe."""

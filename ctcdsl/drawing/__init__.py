@@ -1,0 +1,1 @@
+"""Layered layouts and SVG."""

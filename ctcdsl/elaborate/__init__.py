@@ -1,0 +1,1 @@
+"""Syntax tree to architecture: names resolved, repeats unrolled."""

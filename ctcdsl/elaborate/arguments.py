@@ -1,0 +1,201 @@
+"""Arguments of layers: numbers checked for range, tags told apart, mistakes answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ctcdsl.elaborate.expressions import Expressions, Scope
+from ctcdsl.ir import Sides
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.text import Span
+from ctcdsl.text.sink import Problems, quoted
+
+MAX_TAG = 1_000_000
+
+_AMOUNTS = {"p": "the padding", "g": "the number of groups", "d": "the dilation"}
+_DIGITS = 18
+_LETTER_TAG = re.compile(r"([pgd])([0-9]+)(?:[x×]([0-9]+))?")
+
+
+class Tags(NamedTuple):
+    """What stands behind a layer's numbers: `p1`, `g32`, `d2`, and words."""
+
+    padding: Sides | None = None
+    groups: int = 1
+    dilation: int = 1
+    words: tuple[str, ...] = ()
+
+
+NO_TAGS = Tags()
+
+
+class Arguments:
+    """Reads the arguments of layers and reports those it cannot take."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._expressions = Expressions(problems)
+
+    def one(self, call: n.Call, example: str) -> n.Argument | None:
+        """The only argument of a call, or None after an error that shows `example`."""
+        if len(call.arguments) == 1:
+            return call.arguments[0]
+        self._problems.error(
+            "CTC102",
+            f"`{call.word}` takes one argument, not {len(call.arguments)}",
+            call.span,
+            hint=f"write `{example}`",
+        )
+        return None
+
+    def tags(
+        self, arguments: Sequence[n.Argument], *, letters: str = "", options: tuple[str, ...] = ()
+    ) -> Tags:
+        """Read the tags behind a layer's numbers: `letters` with their numbers, and `options`."""
+        if not arguments:
+            return NO_TAGS
+        numbers: dict[str, Sides] = {}
+        given: list[str] = []
+        for argument in arguments:
+            text = argument.text if isinstance(argument, n.Name) else ""
+            match = _LETTER_TAG.fullmatch(text)
+            if match is not None and match[1] in letters:
+                letter, first, second = match.groups()
+                what = _AMOUNTS[letter]
+                if letter in numbers:
+                    self._problems.error("CTC104", f"{what} is given twice", argument.span)
+                elif second is not None and letter != "p":
+                    message = f"{what} is one number, and `{text}` has two"
+                    self._problems.error("CTC104", message, argument.span)
+                else:
+                    low = 0 if letter == "p" else 1
+                    sides = [int(side[:_DIGITS]) for side in (first, second) if side is not None]
+                    if all(self.number(k, low, MAX_TAG, what, argument.span) for k in sides):
+                        numbers[letter] = (sides[0], sides[-1])
+            elif text in options and text in given:
+                self._problems.error("CTC104", f"`{text}` is given twice", argument.span)
+            elif text in options:
+                given.append(text)
+            else:
+                self._no_tag(argument, letters, options)
+        return Tags(
+            numbers.get("p"),
+            numbers.get("g", (1, 1))[0],
+            numbers.get("d", (1, 1))[0],
+            tuple(given),
+        )
+
+    def one_of(self, tags: Tags, kinds: Sequence[str], what: str, span: Span) -> None:
+        """Report words among the tags that exclude each other: of `kinds` there is one."""
+        given = [f"`{word}`" for word in tags.words if word in kinds]
+        if len(given) > 1:
+            message = f"{' and '.join(given)} exclude each other"
+            self._problems.error("CTC104", message, span, hint=f"keep one {what}")
+
+    def _no_tag(self, argument: n.Argument, letters: str, options: tuple[str, ...]) -> None:
+        known = [f"`{letter}N` ({TAG_LETTERS[letter]} N)" for letter in letters]
+        known += [f"`{option}`" for option in options]
+        hint = f"behind its number{'s' * ('g' in letters)} stand {', '.join(known)}"
+        message = f"{quoted(argument.span)} is no tag of this layer"
+        text = argument.text if isinstance(argument, n.Name) else ""
+        if isinstance(argument, n.Number) and letters:
+            hint = "a stride stands behind the layer, `/2`; padding is a tag, `p1`"
+        letter_tag = _LETTER_TAG.fullmatch(text)
+        if letter_tag is not None:
+            message = f"`{text}`, {TAG_LETTERS[letter_tag[1]]}, is no tag of this layer"
+        elif text and text in TAG_LETTERS:
+            message = f"the tag `{text}` lacks its number"
+            hint = f"write `{text}1` for {TAG_LETTERS[text]} 1"
+        elif text and text not in WORDS:
+            from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
+            message = f"unknown tag `{text}`"
+            hint = foreign.tag_hint(text, options) or hint
+        self._problems.error("CTC104", message, argument.span, hint=hint)
+
+    def integer(
+        self, argument: n.Argument, low: int, high: int, what: str, scope: Scope
+    ) -> int | None:
+        """A whole number from `low` to `high`, or None after an error that names `what`."""
+        value = self._expressions.value(argument, scope)
+        if value is None:
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int):
+            text = quoted(argument.span)
+            is_worth = "" if isinstance(argument, n.Number) else f", which is {value:g}"
+            self._problems.error(
+                "CTC108", f"{what} is a whole number, not {text}{is_worth}", argument.span
+            )
+            return None
+        return value if self.number(value, low, high, what, argument.span) else None
+
+    def real(self, argument: n.Argument, scope: Scope) -> float | None:
+        """Any number, or None after an error."""
+        return self._expressions.value(argument, scope)
+
+    def window(self, argument: n.Argument, high: int, what: str, scope: Scope) -> Sides | None:
+        """A window: one side, or height x width."""
+        if isinstance(argument, n.Size):
+            if len(argument.sides) != 2:
+                self._problems.error(
+                    "CTC107",
+                    f"{what} is a side or height x width, not {quoted(argument.span)}",
+                    argument.span,
+                    hint="write `3` or `1x7`",
+                )
+                return None
+            height, width = argument.sides
+            fine = [self.number(side, 1, high, what, argument.span) for side in (height, width)]
+            return (height, width) if all(fine) else None
+        side = self.integer(argument, 1, high, what, scope)
+        return None if side is None else (side, side)
+
+    def number(self, value: int, low: int, high: int, what: str, span: Span) -> bool:
+        """Whether `value` lies from `low` to `high`; an error where it does not."""
+        if low <= value <= high:
+            return True
+        shown = str(value) if abs(value) < 10**15 else "a number of over 15 digits"
+        self._problems.error(
+            "CTC108", f"{what} lies from {low} to {high:,}, and this is {shown}", span
+        )
+        return False
+
+    def unknown(
+        self,
+        word: str,
+        span: Span,
+        definitions: tuple[str, ...] = (),
+        arguments: Sequence[n.Argument] = (),
+    ) -> None:
+        """Refuse a word that is no layer, and suggest the one meant."""
+        if self._problems.told("CTC101", span):
+            return
+        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
+        texts = [argument.span.text for argument in arguments]
+        entry = WORDS.get(word)
+        if entry is not None:
+            article = "an" if entry.kind[0] in "ao" else "a"
+            message = f"`{word}` is {article} {entry.kind} word, not a layer"
+            means = f"it means: {entry.summary}"
+            as_layer = foreign.is_foreign(word) and (texts or entry.kind == "style")
+            meant = foreign.hint(word, (), texts) if as_layer else ""
+            self._problems.error("CTC101", message, span, hint=meant or means)
+            return
+        known = (*definitions, *words("layer", "norm", "activation"))
+        repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)
+        if repeated is not None and repeated[1] in known and repeated[3].isdecimal():
+            hint = f"before `x` a word needs a space: `{repeated[1]} x{repeated[3]}`"
+        elif repeated is not None and not repeated[1] and repeated[3].isdecimal():
+            hint = f"repetition is a small x: `x{repeated[3]}`"
+        else:
+            hint = foreign.hint(word, (*known, *words("header")), texts)
+            if word[:1] == "x" and not hint:
+                hint = f"repetition by a name is `x({word[1:]})`"
+        hint = hint or f"the layers are {', '.join(known)}"
+        self._problems.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)

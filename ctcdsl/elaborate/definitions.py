@@ -1,0 +1,144 @@
+"""`let` and `def`: which names a network may use, and what its parameters are worth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.lexing import MAX_DEPTH
+from ctcdsl.syntax.words import WORDS
+from ctcdsl.text import Label, Severity
+from ctcdsl.text.sink import Problems
+
+
+@dataclass(slots=True)
+class Definitions:
+    """The `let`s and `def`s above a network."""
+
+    lets: dict[str, n.Let] = field(default_factory=dict)
+    defs: dict[str, n.Def] = field(default_factory=dict)
+
+    def copy(self) -> Definitions:
+        """The same definitions for another network of the file, free to be added to."""
+        return Definitions(dict(self.lets), dict(self.defs))
+
+
+class DefinitionReader:
+    """Collects definitions and works their values out."""
+
+    def __init__(self, problems: Problems, overrides: Mapping[str, float]) -> None:
+        self._problems = problems
+        self._expressions = Expressions(problems)
+        self._overrides = overrides
+        # The networks of a file share most of its `let`s.
+        self._worked_out: tuple[dict[str, n.Let], dict[str, float | None]] | None = None
+
+    def add(self, definition: n.Let | n.Def, to: Definitions) -> None:
+        """Take a definition, unless its name is taken."""
+        name = definition.name
+        names = [name, *(definition.parameters if isinstance(definition, n.Def) else ())]
+        for other in names:
+            if other.text in WORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
+                self._reserved(other)
+        if isinstance(definition, n.Def):
+            self._parameters(definition)
+        first = to.lets.get(name.text) or to.defs.get(name.text)
+        if first is not None:
+            label = Label(first.name.span, "first defined here")
+            message = f"`{name.text}` is defined twice"
+            self._problems.error("CTC105", message, name.span, also=(label,))
+        elif isinstance(definition, n.Let):
+            to.lets[name.text] = definition
+        else:
+            to.defs[name.text] = definition
+
+    def values(self, of: Definitions) -> dict[str, float | None]:
+        """What each `let` is worth, or its override; None for those with mistakes."""
+        if self._worked_out is None or self._worked_out[0] != of.lets:
+            values: dict[str, float | None] = {}
+            for name in of.lets:
+                self._resolve(name, of, values, [])
+            self._worked_out = dict(of.lets), values
+        return self._worked_out[1]
+
+    def _resolve(
+        self, name: str, of: Definitions, values: dict[str, float | None], path: list[str]
+    ) -> None:
+        if name in values:
+            return
+        let = of.lets[name]
+        if name in self._overrides:
+            values[name] = self._overrides[name]
+            return
+        if len(path) > MAX_DEPTH:
+            message = f"`let`s refer to each other more than {MAX_DEPTH} deep"
+            self._problems.error("CTC004", message, let.value.span)
+            values[name] = None
+            return
+        if name in path:
+            cycle = " → ".join([*path[path.index(name) :], name])
+            message = f"`{name}` is defined by itself: {cycle}"
+            self._problems.error("CTC115", message, let.value.span)
+            values[name] = None
+            return
+        for used in names_in(let.value):
+            if used in of.lets:
+                self._resolve(used, of, values, [*path, name])
+        if name not in values:
+            values[name] = self._expressions.value(let.value, Scope(values))
+
+    def _reserved(self, name: n.Name) -> None:
+        entry = WORDS.get(name.text)
+        if entry is not None:
+            why = f"`{name.text}` is a word of the language: {entry.summary}"
+        elif TAG.fullmatch(name.text):
+            why = f"`{name.text}` is a tag"
+        else:
+            why = f"`{name.text}` is no name: letters, digits and `_` make one"
+        self._problems.error("CTC114", why, name.span, hint="choose another name")
+
+    def _parameters(self, definition: n.Def) -> None:
+        seen: dict[str, n.Name] = {}
+        for parameter in definition.parameters:
+            if parameter.text in seen:
+                label = Label(seen[parameter.text].span, "first given here")
+                message = f"two parameters are named `{parameter.text}`"
+                self._problems.error("CTC105", message, parameter.span, also=(label,))
+            seen.setdefault(parameter.text, parameter)
+
+
+def warn_of_unused(statements: Iterable[n.Statement], problems: Problems) -> None:
+    """Warn of definitions and parameters that nothing uses (CTC904)."""
+    statements = tuple(statements)
+    mentions = Counter(name for body in _without_heads(statements) for name in set(names_in(body)))
+    for definition in statements:
+        if not isinstance(definition, n.Let | n.Def):
+            continue
+        name = definition.name.text
+        body = definition.value if isinstance(definition, n.Let) else definition.items
+        used = set(names_in(body))
+        if mentions[name] == (name in used):  # by itself at most
+            word = "let" if isinstance(definition, n.Let) else "def"
+            _unused(f"`{word} {name}` is never used", definition.name, problems)
+        if isinstance(definition, n.Def):
+            for parameter in definition.parameters:
+                if parameter.text not in used:
+                    what = f"parameter `{parameter.text}` of `{name}` is never used"
+                    _unused(what, parameter, problems)
+
+
+def _without_heads(statements: Iterable[n.Statement]) -> Iterator[object]:
+    for statement in statements:
+        if isinstance(statement, n.Let):
+            yield statement.value
+        elif isinstance(statement, n.Def):
+            yield statement.items
+        elif not isinstance(statement, n.Header):
+            yield statement
+
+
+def _unused(message: str, name: n.Name, problems: Problems) -> None:
+    problems.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")

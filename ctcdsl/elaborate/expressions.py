@@ -1,0 +1,159 @@
+"""What expressions are worth: `4c`, `c/4`, `2*w+1`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import WORDS, suggest
+from ctcdsl.text import Span
+from ctcdsl.text.sink import Problems, quoted
+
+LARGEST = 10**15
+"""Values are cut here: whatever they stand for is refused long before."""
+
+TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
+"""A letter with its number, such as `p1`: never a name."""
+
+_SIGNS = {"+": 1, "-": -1}
+
+
+class Scope(NamedTuple):
+    """What names mean in a place.
+
+    `values` are those of `let`s and parameters; None for one whose own value is wrong.
+    `channels` enter the innermost brackets, braces or `def` (`c`); outside of all they are
+    those that enter `each` layer. None in a `let`, and where an earlier mistake leaves them
+    unknown (`lost`).
+    """
+
+    values: Mapping[str, float | None]
+    channels: int | None = None
+    lost: bool = False
+    each: bool = False
+
+
+class _Wrong(Exception):
+    """The expression has no value; what is wrong is reported already."""
+
+
+class Expressions:
+    """Evaluates arguments and reports names without a meaning."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def value(self, argument: n.Argument, scope: Scope) -> float | None:
+        """The value of a number, a name or an expression; None after an error."""
+        if isinstance(argument, n.Number):
+            return argument.value
+        if isinstance(argument, n.Size):
+            self._problems.error(
+                "CTC107",
+                f"{quoted(argument.span)} is a size, and a number is expected",
+                argument.span,
+            )
+            return None
+        tokens = (argument.text,) if isinstance(argument, n.Name) else argument.tokens
+        try:
+            return self._sum(tokens, scope, argument.span)
+        except _Wrong:
+            return None
+
+    def _sum(self, tokens: tuple[str, ...], scope: Scope, span: Span) -> float:
+        """Add and subtract products: the tokens are terms, `+ - * /n` between them."""
+        total: float = 0
+        product: float = 1
+        sign = 1
+        expecting = True  # a term: a sign here is the term's own
+        for token in tokens:
+            if token in _SIGNS and expecting:
+                sign *= _SIGNS[token]
+            elif token in _SIGNS:
+                total += sign * product
+                product, sign, expecting = 1, _SIGNS[token], True
+            elif token == "*":
+                expecting = True
+            elif token[0] == "/":
+                product = self._divided(product, self._term(token[1:], scope, span), span)
+            else:
+                product *= self._term(token, scope, span)
+                product = max(-LARGEST, min(product, LARGEST))
+                expecting = False
+        return max(-LARGEST, min(total + sign * product, LARGEST))
+
+    def _term(self, token: str, scope: Scope, span: Span) -> float:
+        digits = re.match(r"[0-9.]*", token)
+        assert digits is not None
+        factor, name = digits[0], token[digits.end() :]
+        if "x" in name and factor and re.fullmatch(r"(x[0-9]+)+", name):
+            self._problems.error("CTC107", f"`{token}` is a size, and a number is expected", span)
+            raise _Wrong
+        number: float = 1
+        if factor:
+            number = min(float(factor), LARGEST) if "." in factor else int(factor[:18])
+        return number * self._name(name, scope, span) if name else number
+
+    def _name(self, name: str, scope: Scope, span: Span) -> float:
+        if name == "c":
+            if scope.channels is not None:
+                return scope.channels
+            if not scope.lost:
+                self._problems.error(
+                    "CTC113",
+                    "`c` is the channels that enter a layer, and a `let` belongs to none",
+                    span,
+                    hint="write a number here, and `c` in the layers: `(1,4c)`",
+                )
+            raise _Wrong
+        if name in scope.values:
+            value = scope.values[name]
+            if value is None:
+                raise _Wrong
+            return value
+        if self._problems.told("CTC112", span):
+            raise _Wrong
+        from ctcdsl.syntax.foreign import amount_hint  # only a mistake pays for its tables
+
+        known = tuple(scope.values)
+        meant = suggest(name, known)
+        amount = amount_hint(name)
+        repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
+        if repeated is not None and repeated[1] in known:
+            hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
+        elif name in WORDS:
+            hint = f"`{name}` is a word of the language: {WORDS[name].summary}"
+        elif TAG.fullmatch(name):
+            hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"
+        elif meant:
+            hint = f"did you mean `{meant}`?"
+        elif amount:
+            hint = amount
+        else:
+            hint = f"give it a value: `let {name} = …`"
+        self._problems.error("CTC112", f"`{name}` has no value here", span, hint=hint)
+        raise _Wrong
+
+    def _divided(self, value: float, divisor: float, span: Span) -> float:
+        if divisor == 0:
+            self._problems.error("CTC108", f"{quoted(span)} divides by zero", span)
+            raise _Wrong
+        if isinstance(value, int) and isinstance(divisor, int) and value % divisor == 0:
+            return value // divisor
+        return value / divisor
+
+
+def names_in(node: object) -> Iterator[str]:
+    """The names that a syntax node mentions: in expressions, as layers, as arguments."""
+    if isinstance(node, n.Expression):
+        for token in node.tokens:
+            yield from re.findall(r"[A-Za-z_]\w*", token)
+    elif isinstance(node, n.Name):
+        yield node.text
+    elif isinstance(node, tuple) and not isinstance(node, Span):
+        if isinstance(node, n.Call):
+            yield node.word
+        for part in node:
+            yield from names_in(part)

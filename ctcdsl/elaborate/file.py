@@ -1,0 +1,277 @@
+"""A file's statements to its networks: headers, stages, heads, tables."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ctcdsl.elaborate.definitions import DefinitionReader, Definitions, warn_of_unused
+from ctcdsl.elaborate.headers import HeaderReader, Headers
+from ctcdsl.elaborate.layers import Items
+from ctcdsl.elaborate.stages import StageReader
+from ctcdsl.ir import Dropout, Head, Identity, Linear, Network, PadRule, SpatialPyramid, Style
+from ctcdsl.ir.unparse import holds_conv
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import words
+from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text.sink import Problems, quoted
+
+PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
+"""The head of every network of the paper (Sections 3.1 and 5)."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*['′]*([+−-]([A-Za-z_][A-Za-z0-9_]*['′]*|[0-9]+))*")
+
+NO_VALUES: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A network while its lines are read; `wrong` where something above them is."""
+
+    headers: Headers
+    definitions: Definitions
+    lines: list[n.Line] = field(default_factory=list)
+    wrong: bool = False
+
+    def another(self) -> _Draft:
+        """A draft for which the same headers and definitions hold."""
+        return _Draft(self.headers.copy(), self.definitions.copy(), wrong=self.wrong)
+
+
+def read_networks(
+    tree: n.File, problems: Problems, values: Mapping[str, float] = NO_VALUES
+) -> list[Network]:
+    """Resolve the networks of a file; those with mistakes are reported and left out.
+
+    Args:
+        tree: The file's syntax.
+        problems: Takes what is wrong.
+        values: Replace those of the `let`s of these names.
+    """
+    return _Reader(tree, problems, values).networks()
+
+
+class _Reader:
+    def __init__(self, tree: n.File, problems: Problems, values: Mapping[str, float]) -> None:
+        self._tree = tree
+        self._problems = problems
+        self._headers = HeaderReader(problems)
+        self._definitions = DefinitionReader(problems, values)
+        self._stages = StageReader(problems)
+        self._networks: list[Network] = []
+        self._names: dict[str, Span] = {}
+
+    def networks(self) -> list[Network]:
+        # What stands before the first `net` holds for every network.
+        shared = draft = _Draft(Headers(), Definitions())
+        for statement in self._tree.statements:
+            match statement:
+                case n.Header(word="net"):
+                    if draft is not shared or draft.lines:
+                        self._finish(draft)
+                    draft = shared.another()
+                    self._headers.read(statement, draft.headers)
+                case n.Header(word) if draft.lines:
+                    self._too_low("a header", word, statement.span)
+                case n.Header():
+                    before = self._problems.errors
+                    self._headers.read(statement, draft.headers)
+                    draft.wrong = draft.wrong or self._problems.errors > before
+                case n.Let(name) | n.Def(name) if draft.lines:
+                    self._too_low("a definition", name.text, name.span)
+                    self._definitions.add(statement, draft.definitions)
+                case n.Let() | n.Def():
+                    before = self._problems.errors
+                    self._definitions.add(statement, draft.definitions)
+                    draft.wrong = draft.wrong or self._problems.errors > before
+                case n.Line():
+                    draft.lines.append(statement)
+                case n.Table():
+                    if draft.headers.name is not None or draft.lines:
+                        self._problems.error(
+                            "CTC306",
+                            "a table names its networks itself and stands alone in its file",
+                            Span(
+                                statement.span.source,
+                                statement.span.start,
+                                statement.span.start + 5,
+                            ),
+                            hint="remove the `net` line or the layers above it",
+                        )
+                        draft = shared.another()
+                    else:
+                        self._table(statement, draft)
+        if draft.lines or draft.headers.name is not None:
+            self._finish(draft)
+        elif not self._networks and not self._problems.errors:
+            self._problems.error(
+                "CTC006",
+                "the spec holds no layers",
+                self._tree.span,
+                hint="a row such as `(7,64)/2 3/3 (5,128)`",
+            )
+        if any(isinstance(statement, n.Let | n.Def) for statement in self._tree.statements):
+            warn_of_unused(self._tree.statements, self._problems)
+        return self._networks
+
+    def _too_low(self, what: str, name: str, span: Span) -> None:
+        hint = f"put `{name}` above the layers"
+        self._problems.error("CTC305", f"{what} stands above the layers", span, hint=hint)
+
+    # ----------------------------------------------------------------- tables
+
+    def _table(self, table: n.Table, draft: _Draft) -> None:
+        rows = [row for row in table.rows if not row.cells[0].rule]
+        if len(rows) < 2:
+            self._problems.error(
+                "CTC304",
+                "a table is a row of titles and a row for each network",
+                table.span,
+                hint="the first row names the columns: `model | stage 1 | pool | stage 2`",
+            )
+            return
+        titles = rows[0]
+        for row in rows[1:]:
+            if len(row.cells) > len(titles.cells):
+                self._problems.error(
+                    "CTC304",
+                    f"the row has {len(row.cells)} cells where the titles name {len(titles.cells)}",
+                    row.span,
+                    also=(Label(titles.span, "the titles"),),
+                )
+                continue
+            name = row.cells[0]
+            if not name.items:
+                self._problems.error("CTC304", "the row names no network", row.span)
+                continue
+            items = tuple(item for cell in row.cells[1:] for item in cell.items)
+            if not items:
+                self._problems.error(
+                    "CTC006",
+                    "the row holds no layers",
+                    row.span,
+                    hint="its first cell is the network's name",
+                )
+                continue
+            own = draft.another()
+            own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
+            if not _NAME.fullmatch(own.headers.name):
+                self._problems.error(
+                    "CTC304",
+                    f"{quoted(name.span)} is no name for a network",
+                    name.span,
+                    hint="the first cell of a row is a name, such as `A`, `B'` or `VGG16`",
+                )
+                continue
+            own.headers.seen = {**draft.headers.seen, "net": name.span}
+            own.lines.append(n.Line(None, items, items[0].span.to(items[-1].span)))
+            self._finish(own)
+
+    # --------------------------------------------------------------- networks
+
+    def _finish(self, draft: _Draft) -> None:
+        """Turn a draft into a network, unless it has mistakes."""
+        headers = draft.headers
+        before = self._problems.errors
+        where = headers.seen.get("net") or draft.lines[0].span
+        name = headers.name or _file_stem(self._tree.span.source.name)
+        if name in self._names:
+            first = Label(self._names[name], "first named here")
+            self._problems.error("CTC105", f"two networks are named `{name}`", where, also=(first,))
+        self._names.setdefault(name, where)
+        if not draft.lines:
+            self._problems.error("CTC006", f"network `{name}` holds no layers", where)
+            return
+        values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
+        items = Items(self._problems, headers.style, draft.definitions, values)
+        stages, head = self._stages.read(draft.lines, items, headers.input.channels)
+        if self._problems.errors > before or draft.wrong:
+            return
+        if not any(holds_conv(node) for stage in stages for node in stage.nodes):
+            self._problems.error(
+                "CTC303",
+                f"network `{name}` has no convolution before its head",
+                draft.lines[0].span,
+                hint="a row such as `(7,64)/2 3/3 (5,128)`; `x0` leaves no layer",
+            )
+            return
+        self._warn(headers, name, len(stages), head)
+        # A network that names no style is in the paper's world.
+        pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
+        self._networks.append(
+            Network(
+                name=name,
+                input=headers.input,
+                classes=headers.classes,
+                style=headers.style,
+                pad=pad,
+                pad_implied_by=None if headers.pad else headers.styled,
+                maps=headers.maps,
+                stages=stages,
+                head=head if head is not None else self._paper_head(name, where, headers.style),
+                origin=draft.lines[0].span.to(draft.lines[-1].span),
+            )
+        )
+
+    def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:
+        """Warn of `maps` without a stage to hold for, and of scores behind an activation."""
+        if headers.maps and stages < 2:
+            self._problems.add(
+                Severity.WARNING,
+                "CTC923",
+                f"`maps` is for stages 2, 3, …, and `{name}` has one stage: nothing is asked",
+                headers.maps_span or self._tree.span,
+                hint="remove it; a stage begins at a pool between layers, or on a line of its own",
+            )
+        last = None
+        for layer in head.layers if head is not None else ():
+            if isinstance(layer, Linear):
+                last = layer
+            elif not isinstance(layer, Dropout | Identity):
+                last = None
+        if last is None or last.features is None or last.activation is None:
+            return
+        if last.activation not in last.origin.text:  # not written on purpose
+            self._problems.add(
+                Severity.WARNING,
+                "CTC921",
+                f"{quoted(last.origin)} is the last layer, and {last.activation} acts on its"
+                " outputs, the scores of the classes",
+                last.origin,
+                hint=f"`fc` is the classifier; `fc({last.features},linear)` has no activation,"
+                f" `fc({last.features},{last.activation})` keeps it",
+            )
+
+    def _paper_head(self, name: str, where: Span, style: Style) -> Head:
+        self._problems.add(
+            Severity.NOTE,
+            "CTC901",
+            f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",
+            where,
+            hint="`head: none` leaves the network without one",
+        )
+        half = Dropout(probability=0.5, origin=where)
+        hidden = Linear(features=4096, activation=style.activation, origin=where)
+        return Head(
+            layers=(
+                SpatialPyramid(levels=(6, 3, 2, 1), origin=where),
+                hidden,
+                half,
+                hidden,
+                half,
+                Linear(features=None, origin=where),
+            ),
+            implied=True,
+        )
+
+
+def _file_stem(path: str) -> str:
+    """What a network without a name is called: its file's name as a name, or `stdin`."""
+    stem = os.path.splitext(os.path.basename(path))[0].strip("<>")
+    if _NAME.fullmatch(stem) and stem not in words("header"):
+        return stem
+    stem = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "network"
+    return f"net_{stem}" if stem[0].isdigit() or stem in words("header") else stem

@@ -1,0 +1,151 @@
+"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.styles import read_style
+from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import suggest, words
+from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text.plural import plural
+from ctcdsl.text.sink import Problems, quoted
+
+MAX_SIDE = 100_000
+MAX_CLASSES = 10_000_000
+
+IMAGENET = Shape(3, 224, 224)
+"""The input of the paper, and of a spec that names none."""
+
+
+@dataclass(slots=True)
+class Headers:
+    """What the headers above a network say; the paper's world where they are silent."""
+
+    name: str | None = None
+    input: Shape = IMAGENET
+    classes: int = 1000
+    style: Style = CONV_RELU
+    pad: PadRule | None = None
+    maps: tuple[tuple[int, int], ...] = ()
+    maps_span: Span | None = None
+    styled: Span | None = None  # the `style` line, the file's or the network's own
+    seen: dict[str, Span] = field(default_factory=dict)
+
+    def copy(self) -> Headers:
+        """The same headers for another network of the file, free to be overridden."""
+        return replace(self, name=None, seen={})
+
+
+class HeaderReader:
+    """Reads header statements into `Headers`."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._arguments = Arguments(problems)
+
+    def read(self, header: n.Header, into: Headers) -> None:
+        """Take one header; a word given twice for one network is an error."""
+        word = header.word
+        if word in into.seen:
+            first = Label(into.seen[word], "first given here")
+            self._problems.error("CTC106", f"`{word}` is given twice", header.span, also=(first,))
+            return
+        into.seen[word] = header.span
+        value = header.values[0]
+        match word, value:
+            case "net", n.Name(text):
+                into.name = text
+            case "input", n.Size():
+                into.input = self._input(value) or into.input
+            case "classes", n.Size():
+                into.classes = self._side(value, MAX_CLASSES, "the number of classes") or 1000
+            case "pad", n.Name(text, span):
+                if text in words("rule"):
+                    into.pad = PadRule(text)
+                else:
+                    self._unknown(text, "rule", "padding rule", span)
+            case "style", n.Name(text, span):
+                into.styled = header.span
+                style = read_style(text)
+                if style is not None:
+                    into.style = style
+                else:
+                    self._unknown(text, "style", "style", span)
+            case "maps", _:
+                into.maps_span = header.span
+                into.maps = self._maps(header)
+
+    def _input(self, size: n.Size) -> Shape | None:
+        if len(size.sides) != 3:
+            self._problems.error(
+                "CTC107",
+                f"an input is channels x height x width, and {quoted(size.span)} has"
+                f" {plural(len(size.sides), 'number')}",
+                size.span,
+                hint="write `input 3x224x224`",
+            )
+            return None
+        names = ("the number of input channels", "the input's height", "the input's width")
+        fine = [
+            self._arguments.number(side, 1, MAX_SIDE, what, size.span)
+            for side, what in zip(size.sides, names, strict=True)
+        ]
+        if not all(fine):
+            return None
+        first, second, last = size.sides
+        if min(first, second) >= 8 and (last in (3, 4) or (last == 1 and first == second)):
+            self._problems.add(
+                Severity.WARNING,
+                "CTC922",
+                f"`input {first}x{second}x{last}` is {first} channels of {second}x{last} pixels",
+                size.span,
+                hint=f"channels come first: `input {last}x{first}x{second}`",
+            )
+        return Shape(*size.sides)
+
+    def _side(self, size: n.Size, high: int, what: str) -> int | None:
+        if len(size.sides) != 1:
+            self._problems.error(
+                "CTC107", f"{what} is one number, not {quoted(size.span)}", size.span
+            )
+            return None
+        side = size.sides[0]
+        return side if self._arguments.number(side, 1, high, what, size.span) else None
+
+    def _maps(self, header: n.Header) -> tuple[tuple[int, int], ...]:
+        maps: list[tuple[int, int]] = []
+        for size in header.values:
+            assert isinstance(size, n.Size)
+            if len(size.sides) > 2:
+                self._problems.error(
+                    "CTC107",
+                    f"a map is one side or height x width, not {quoted(size.span)}",
+                    size.span,
+                    hint="write `maps 36 18 6`",
+                )
+                return ()
+            height, width = size.sides[0], size.sides[-1]
+            for side in {height, width}:
+                if not self._arguments.number(side, 1, MAX_SIDE, "a map's side", size.span):
+                    return ()
+            maps.append((height, width))
+        return tuple(maps)
+
+    def _unknown(self, text: str, kind: str, what: str, span: Span) -> None:
+        known = words(kind)
+        meant = suggest(text, known)
+        hint = f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}"
+        if kind == "style":
+            hint = self._of_part(text) or hint
+        self._problems.error("CTC101", f"unknown {what} `{text}`", span, hint=hint)
+
+    def _of_part(self, style: str) -> str:
+        """What to do about a norm or an activation of a style that other tools know."""
+        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+
+        known = ("conv", *words("norm", "activation"))
+        unknown = [part for part in style.split("-") if part not in known]
+        return foreign.hint(unknown[0], ()) if unknown and foreign.is_foreign(unknown[0]) else ""

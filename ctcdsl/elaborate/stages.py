@@ -1,0 +1,225 @@
+"""Lines of layers to stages and head: where a stage begins, and what a head may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from keyword import iskeyword
+
+from ctcdsl.elaborate.layers import MAX_LAYERS, Items
+from ctcdsl.ir import (
+    Anywhere,
+    Head,
+    Linear,
+    Node,
+    Pool,
+    Stage,
+    VectorLayer,
+    layers_of,
+)
+from ctcdsl.ir.unparse import holds_conv
+from ctcdsl.syntax import nodes as n
+from ctcdsl.text import Label, Span
+from ctcdsl.text.sink import Problems, quoted
+
+# Attributes of torch.nn.Module: a stage of that name would overwrite one.
+# fmt: off
+_TAKEN = frozenset({
+    "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile",
+    "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
+    "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu",
+    "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules",
+    "named_parameters", "parameters", "register_backward_hook", "register_buffer",
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook", "register_module", "register_parameter",
+    "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_",
+    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
+    "train", "training", "type", "xpu", "zero_grad",
+})
+# fmt: on
+
+
+@dataclass(slots=True)
+class _Head:
+    """A head while its lines are read.
+
+    `named` where a line `head` began it, which may hold any layers; without one it begins at
+    the first layer that leaves a vector. `none` is the place of `head: none`.
+    """
+
+    nodes: list[Node]
+    named: bool
+    none: Span | None = None
+
+
+class StageReader:
+    """Reads the lines of one network after another."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def read(
+        self, lines: Sequence[n.Line], items: Items, channels: int
+    ) -> tuple[tuple[Stage, ...], Head | None]:
+        """Split lines into stages and the head.
+
+        The head is the line `head` and what follows it; where no line is, it begins at the first
+        layer that leaves a vector. It is None where the lines name none.
+
+        Args:
+            lines: The network's lines.
+            items: Reads their items.
+            channels: Those of the input.
+        """
+        stages: list[Stage] = []
+        labels: dict[str, Span] = {}
+        head: _Head | None = None
+        head_name = "head"
+        count = 0
+        entering: int | None = channels
+        for line in lines:
+            self._label(line, labels)
+            begun = head is not None and line.label != "head"
+            if line.label == "head":
+                none = _is_none(line.items)
+                head = head or _Head([], named=True, none=line.items[0].span if none else None)
+                if none:
+                    continue
+            trunk: list[Node] = []
+            nodes, entering = items.nodes(line.items, entering)
+            count += sum(1 for _ in layers_of(nodes))
+            for node in nodes:
+                if head is None and not isinstance(node, VectorLayer):
+                    trunk.append(node)
+                    continue
+                head = head or _Head([], named=False)
+                if self._fits(node, head, line.label if begun else None):
+                    head.nodes.append(node)
+            if trunk and line.label:
+                stages.append(Stage(name=line.label, nodes=tuple(trunk)))
+            elif trunk:
+                stages += _split_at_pools(trunk)
+            elif line.label and not begun and head is not None:
+                head_name = line.label
+        if count > MAX_LAYERS:
+            self._problems.error(
+                "CTC108",
+                f"the network has {count:,} layers; at most {MAX_LAYERS:,} are allowed",
+                lines[0].span,
+            )
+        self._check_stage_names(stages, labels)
+        if head is None:
+            return tuple(stages), None
+        return tuple(stages), Head(name=head_name, layers=tuple(head.nodes))
+
+    def _fits(self, node: Node, head: _Head, stage: str | None) -> bool:
+        """Whether a node, in a line of the name `stage`, can go on the head; reported if not."""
+        error = self._problems.error
+        text = quoted(node.origin)
+        if head.none is not None:
+            error(
+                "CTC301",
+                f"{text} stands behind `head: none`",
+                node.origin,
+                also=(Label(head.none, "there is no head"),),
+                hint="put it above this line, or into the head: `head: gap fc`",
+            )
+            return False
+        classifier = next((x for x in head.nodes if _is_classifier(x)), None)
+        if classifier is not None:
+            error(
+                "CTC301",
+                f"{text} stands behind the classifier",
+                node.origin,
+                also=(Label(classifier.origin, "`fc` alone is the classifier, and comes last"),),
+                hint="write `fc(n)` for a hidden layer of n outputs",
+            )
+            return False
+        begins = (Label(head.nodes[0].origin, "the head begins here"),) if head.nodes else ()
+        if isinstance(node, Linear | Anywhere):
+            return True
+        if any(isinstance(layer, VectorLayer) for layer in head.nodes):
+            hint = "the head comes last: gap or spp, then fc and drop"
+            if not head.named:
+                hint += "; a line `head:` may hold other layers before them"
+            error(
+                "CTC301",
+                f"{text} needs a feature map, and {quoted(head.nodes[-1].origin)} leaves a vector",
+                node.origin,
+                also=begins,
+                hint=hint,
+            )
+            return False
+        if stage is not None and not isinstance(node, VectorLayer):
+            error(
+                "CTC301",
+                f"the stage `{stage}` stands behind the head",
+                node.origin,
+                also=begins,
+                hint="put the stage above `head:`, or its layers into that line",
+            )
+            return False
+        return True
+
+    def _label(self, line: n.Line, labels: dict[str, Span]) -> None:
+        label = line.label
+        if label is None:
+            return
+        span = Span(line.span.source, line.span.start, line.span.start + len(label))
+        if label in labels:
+            first = Label(labels[label], "first named here")
+            self._problems.error("CTC105", f"two stages are named `{label}`", span, also=(first,))
+        elif iskeyword(label) or label.startswith("_") or label in _TAKEN:
+            self._problems.error(
+                "CTC110",
+                f"a stage cannot be named `{label}`",
+                span,
+                hint="in the generated PyTorch module that attribute is taken",
+            )
+        labels.setdefault(label, span)
+
+    def _check_stage_names(self, stages: Sequence[Stage], labels: dict[str, Span]) -> None:
+        for k, stage in enumerate(stages, start=1):
+            if stage.name is None and f"stage{k}" in labels:
+                self._problems.error(
+                    "CTC105",
+                    f"stage {k} has no name and would be `stage{k}`, which is taken",
+                    labels[f"stage{k}"],
+                    hint="name every stage, or none",
+                )
+
+
+def _is_none(items: Sequence[n.Item]) -> bool:
+    return (
+        len(items) == 1
+        and isinstance(items[0].primary, n.Name)
+        and items[0].primary.text == "none"
+        and not items[0].postfixes
+    )
+
+
+def _is_classifier(node: Node) -> bool:
+    return isinstance(node, Linear) and node.features is None
+
+
+def _split_at_pools(nodes: Sequence[Node]) -> list[Stage]:
+    """Split a line without a name: a stage lies between two pools (paper, Section 4).
+
+    A pool that has a convolution before and behind it in the line begins a stage.
+    """
+    convs = [k for k, node in enumerate(nodes) if holds_conv(node)]
+    if not convs:
+        return [Stage(name=None, nodes=tuple(nodes))]
+    starts = [0]
+    held = False  # a convolution since the stage began
+    for k, node in enumerate(nodes):
+        if isinstance(node, Pool) and held and k < convs[-1]:
+            starts.append(k)
+            held = False
+        held = held or holds_conv(node)
+    ends = [*starts[1:], len(nodes)]
+    return [
+        Stage(name=None, nodes=tuple(nodes[start:end]))
+        for start, end in zip(starts, ends, strict=True)
+    ]

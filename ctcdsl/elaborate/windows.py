@@ -1,0 +1,179 @@
+"""Layers that slide a window: convolutions `(k,n,tags)` and pools `k/s`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ctcdsl.elaborate.arguments import Arguments, Tags
+from ctcdsl.elaborate.expressions import Scope
+from ctcdsl.ir import Activation, Conv, Node, Pool, Sides, Style
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import words
+from ctcdsl.text import Severity, Span
+from ctcdsl.text.sink import Problems, quoted
+
+MAX_KERNEL = 1_000
+MAX_WIDTH = 1_000_000
+
+NORMS = words("norm")
+ACTIVATIONS = words("activation")
+_CONV_TAGS = ("linear", "bare", *NORMS, *ACTIVATIONS, "bias", "nobias")
+
+
+_KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
+"""Filter sizes of papers: so few filters, larger than that, are numbers that changed places."""
+
+
+def activation(word: str) -> Activation:
+    """The word as the type that says it is one."""
+    for known in ACTIVATIONS:
+        if known == word:
+            return known  # type: ignore[return-value]  # words() and Activation list the same
+    raise AssertionError(word)
+
+
+def in_braces(nodes: Sequence[Node], *, grouped: bool) -> list[Node]:
+    """Mark the pools of a chain that stands in braces; or unmark them, where a branch holds it."""
+    return [
+        replace(node, grouped=grouped)
+        if isinstance(node, Pool) and (node.stride, node.padding) == (1, None)
+        else node
+        for node in nodes
+    ]
+
+
+class Windows:
+    """Reads the convolutions and pools of one network, whose style goes with every one."""
+
+    def __init__(self, problems: Problems, style: Style) -> None:
+        self._problems = problems
+        self._arguments = Arguments(problems)
+        self._style = style
+
+    # ----------------------------------------------------------- convolutions
+
+    def convolution(self, conv: n.Convolution, scope: Scope, channels: int | None) -> Conv | None:
+        """`(k,n,tags)`; `channels` enter, which a depthwise convolution keeps."""
+        if len(conv.arguments) < 2:
+            self._problems.error(
+                "CTC103",
+                "a convolution is `(k,n)`: filter size, then number of filters",
+                conv.span,
+                hint="write `(3,64)` for 64 filters of 3x3",
+            )
+            return None
+        size, count, *rest = conv.arguments
+        kernel = self._arguments.window(size, MAX_KERNEL, "a filter size", scope)
+        tags = self._arguments.tags(rest, letters="pgd", options=_CONV_TAGS)
+        groups = tags.groups
+        if isinstance(count, n.Name) and count.text == "dw":
+            filters = channels
+            if groups != 1:
+                what = "a depthwise convolution has a group for each channel"
+                self._problems.error("CTC104", what, conv.span, hint="drop the `g` tag")
+            groups = filters or 1
+        else:
+            filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
+        if kernel is None or filters is None:
+            return None
+        if min(kernel) > max(_KERNELS) and filters in _KERNELS:
+            self._warn_of_swapped(conv, kernel, filters)
+        self._borders(kernel, tags, conv.span)
+        style = self._style
+        plain = Conv(
+            filters=filters,
+            kernel=kernel,
+            padding=tags.padding,
+            groups=groups,
+            dilation=tags.dilation,
+            norm=style.norm,
+            activation=style.activation,
+            bias=style.norm is None,
+            preactivation=style.preactivation,
+            origin=conv.span,
+        )
+        return self._tagged(plain, tags) if tags.words else plain
+
+    def _warn_of_swapped(self, conv: n.Convolution, kernel: Sides, filters: int) -> None:
+        self._problems.add(
+            Severity.WARNING,
+            "CTC924",
+            f"{quoted(conv.span)} is {filters} filter{'s' * (filters != 1)} of"
+            f" {kernel[0]}x{kernel[1]}",
+            conv.span,
+            hint=f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
+            f" {filters}x{filters}",
+        )
+
+    def _tagged(self, conv: Conv, tags: Tags) -> Conv:
+        """The words behind a convolution's numbers: `bare` first, so that others add to it."""
+        if "bare" in tags.words:
+            conv = replace(conv, norm=None, activation=None)
+        if "linear" in tags.words:
+            conv = replace(conv, activation=None)
+        for word in tags.words:
+            if word in NORMS:
+                conv = replace(conv, norm="bn" if word == "bn" else "ln")
+            elif word in ACTIVATIONS:
+                conv = replace(conv, activation=activation(word))
+            elif word in ("bias", "nobias"):
+                conv = replace(conv, bias=word == "bias")
+        self._arguments.one_of(tags, NORMS, "norm", conv.origin)
+        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin)
+        self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
+        return conv
+
+    def _borders(self, kernel: Sides, tags: Tags, span: Span) -> None:
+        """Warn of paddings so large that whole windows see nothing of the map (CTC908)."""
+        for side, padding in zip(kernel, tags.padding or (), strict=False):
+            reach = tags.dilation * (side - 1)
+            if padding > reach:
+                dilated = f" of dilation {tags.dilation}" if tags.dilation > 1 else ""
+                self._problems.add(
+                    Severity.WARNING,
+                    "CTC908",
+                    f"padding {padding} of a {kernel[0]}x{kernel[1]} filter{dilated}: windows at"
+                    " the border see padding alone",
+                    span,
+                    hint=f"with `p{reach}` or less every window sees some of the map",
+                )
+                return
+
+    # ------------------------------------------------------------------ pools
+
+    def pool(
+        self, primary: n.Number | n.Call, stride: int, span: Span, scope: Scope
+    ) -> Pool | None:
+        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` reaches over the stride."""
+        word = primary.word if isinstance(primary, n.Call) else "max"
+        arguments: tuple[n.Argument, ...] = (
+            primary.arguments if isinstance(primary, n.Call) else (primary,)
+        )
+        if not arguments:
+            message = f"`{word}` needs a window size"
+            self._problems.error("CTC102", message, primary.span, hint=f"write `{word}(3)/2`")
+            return None
+        size, *rest = arguments
+        kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
+        tags = self._arguments.tags(rest, letters="p", options=("ceil",))
+        if kernel is None:
+            return None
+        for side, padding in zip(kernel, tags.padding or (), strict=False):
+            if padding > side // 2:
+                self._problems.error(
+                    "CTC109",
+                    f"padding {padding} of a {kernel[0]}x{kernel[1]} pool is more than half its"
+                    " window",
+                    primary.span,
+                    hint=f"pad at most {side // 2}",
+                )
+                return None
+        return Pool(
+            reduction="avg" if word == "avg" else "max",
+            kernel=kernel,
+            stride=stride,
+            padding=tags.padding,
+            ceil="ceil" in tags.words,
+            origin=span,
+        )

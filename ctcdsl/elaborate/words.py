@@ -1,0 +1,196 @@
+"""Layers that are words: what each means and which arguments it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.expressions import Scope
+from ctcdsl.elaborate.windows import ACTIVATIONS, MAX_KERNEL, MAX_WIDTH, NORMS, activation
+from ctcdsl.ir import (
+    Activate,
+    Activation,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Layer,
+    Linear,
+    LocalResponseNorm,
+    Normalise,
+    Scale,
+    Shuffle,
+    SpatialPyramid,
+    SqueezeExcite,
+    Style,
+)
+from ctcdsl.syntax import nodes as n
+from ctcdsl.text import Span
+from ctcdsl.text.sink import Problems
+
+_EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffle": "shuffle(3)"}
+
+
+class Words:
+    """Reads the words of one network, whose style gives an activation to some."""
+
+    def __init__(self, problems: Problems, style: Style) -> None:
+        self._problems = problems
+        self._arguments = Arguments(problems)
+        self._style = style
+        self._calls: dict[str, Callable[[n.Call, Scope], Layer | None]] = {
+            "spp": self._spp,
+            "fc": self._fc,
+            "drop": self._drop,
+            "lrn": self._lrn,
+            "se": self._se,
+            "shuffle": self._shuffle,
+        }
+
+    def word(self, word: str, span: Span, known: tuple[str, ...] = ()) -> Layer | None:
+        """A word without arguments; `known` are the author's own, to suggest."""
+        match word:
+            case "gap":
+                return GlobalPool(origin=span)
+            case "gmp":
+                return GlobalPool(reduction="max", origin=span)
+            case "fc":
+                return Linear(features=None, origin=span)
+            case "lrn":
+                return LocalResponseNorm(origin=span)
+            case "bn" | "ln":
+                return Normalise(norm="bn" if word == "bn" else "ln", origin=span)
+            case "scale":
+                return Scale(origin=span)
+            case "id":
+                return Identity(origin=span)
+            case _ if word in ACTIVATIONS:
+                return Activate(activation=activation(word), origin=span)
+            case _ if word in _EXAMPLES:
+                self._problems.error(
+                    "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"
+                )
+            case "max" | "avg":
+                hint = f"write `{word}(3)/2`"
+                self._problems.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
+            case "none":
+                self._problems.error(
+                    "CTC301", "`none` stands alone behind `head:`", span, hint="write `head: none`"
+                )
+            case "x":
+                self._problems.error(
+                    "CTC101",
+                    "`x` is reserved for repetition",
+                    span,
+                    hint="a number follows it: `(3,256)x3`",
+                )
+            case _:
+                self._arguments.unknown(word, span, known)
+        return None
+
+    def call(self, call: n.Call, scope: Scope, known: tuple[str, ...] = ()) -> Layer | None:
+        """A word with arguments."""
+        if call.word in self._calls:
+            return self._calls[call.word](call, scope)
+        span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
+        if call.word in ("gap", "gmp", "none", "scale", "id", *NORMS, *ACTIVATIONS):
+            self._problems.error(
+                "CTC102",
+                f"`{call.word}` takes no arguments",
+                call.span,
+                hint=f"write `{call.word}`",
+            )
+        else:
+            self._arguments.unknown(call.word, span, known, call.arguments)
+        return None
+
+    def _spp(self, call: n.Call, scope: Scope) -> Layer | None:
+        if not call.arguments:
+            self._problems.error(
+                "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
+            )
+            return None
+        levels = [
+            self._arguments.integer(a, 1, MAX_KERNEL, "a pyramid level", scope)
+            for a in call.arguments
+        ]
+        sizes = tuple(level for level in levels if level is not None)
+        return SpatialPyramid(levels=sizes, origin=call.span) if len(sizes) == len(levels) else None
+
+    def _fc(self, call: n.Call, scope: Scope) -> Layer | None:
+        usual = self._style.activation
+        given = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
+        if given is None:
+            return None
+        return Linear(features=given[0], activation=given[1], origin=call.span)
+
+    def _se(self, call: n.Call, scope: Scope) -> Layer | None:
+        usual = self._style.activation or "relu"
+        given = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
+        if given is None:
+            return None
+        return SqueezeExcite(width=given[0], activation=given[1] or "relu", origin=call.span)
+
+    def _width_and_activation(
+        self, call: n.Call, scope: Scope, example: str, what: str, usual: Activation | None
+    ) -> tuple[int, Activation | None] | None:
+        if not call.arguments:
+            self._arguments.one(call, example)
+            return None
+        width = self._arguments.integer(call.arguments[0], 1, MAX_WIDTH, what, scope)
+        tags = self._arguments.tags(call.arguments[1:], options=("linear", *ACTIVATIONS))
+        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", call.span)
+        if width is None:
+            return None
+        for word in tags.words:
+            usual = None if word == "linear" else activation(word)
+        return width, usual
+
+    def _drop(self, call: n.Call, scope: Scope) -> Layer | None:
+        argument = self._arguments.one(call, "drop(0.5)")
+        value = None if argument is None else self._arguments.real(argument, scope)
+        if argument is None or value is None:
+            return None
+        if not 0 <= value < 1:
+            self._problems.error(
+                "CTC108",
+                "a dropout probability lies from 0 up to, but not at, 1",
+                argument.span,
+                hint="write `drop(0.5)` to drop one half",
+            )
+            return None
+        return Dropout(probability=float(value), origin=call.span)
+
+    def _lrn(self, call: n.Call, scope: Scope) -> Layer | None:
+        """`lrn(size,alpha,beta,k,within)`, each but the size optional."""
+        numbers: Sequence[n.Argument] = call.arguments
+        within = bool(numbers) and isinstance(numbers[-1], n.Name) and numbers[-1].text == "within"
+        if within:
+            numbers = numbers[:-1]
+        if not 1 <= len(numbers) <= 4:
+            self._problems.error(
+                "CTC102",
+                "`lrn` takes a size, then alpha, beta and k",
+                call.span,
+                hint="write `lrn(5)`, or `lrn(5,0.0001,0.75,1)`, or `lrn(3,within)`",
+            )
+            return None
+        size = self._arguments.integer(numbers[0], 1, MAX_KERNEL, "the size of `lrn`", scope)
+        values = [self._arguments.real(argument, scope) for argument in numbers[1:]]
+        given = [value for value in values if value is not None]
+        if size is None or len(given) < len(values):
+            return None
+        if within and size % 2 == 0:
+            what = f"a window of {size}x{size} has no middle"
+            self._problems.error("CTC108", what, numbers[0].span, hint="use an odd size")
+            return None
+        alpha, beta, k = [*map(float, given), *(1e-4, 0.75, 1.0)[len(given) :]]
+        return LocalResponseNorm(
+            size=size, alpha=alpha, beta=beta, k=k, within=within, origin=call.span
+        )
+
+    def _shuffle(self, call: n.Call, scope: Scope) -> Layer | None:
+        argument = self._arguments.one(call, "shuffle(3)")
+        groups = argument and self._arguments.integer(
+            argument, 1, MAX_WIDTH, "the number of groups", scope
+        )
+        return Shuffle(groups=groups, origin=call.span) if groups else None

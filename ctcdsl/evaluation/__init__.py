@@ -1,0 +1,1 @@
+"""Tests of a trained network: one view, ten views, dense; scores and pictures."""

@@ -1,0 +1,164 @@
+"""A page of the errors that were made with most confidence: one HTML file, without other files.
+
+A network that is wrong and sure of it is what one learns from: a wrong label, a picture of two
+things, a class that is seen by its background.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from ctcdsl.evaluation.confusion import confusion, most_confused
+from ctcdsl.evaluation.scores import Scores
+from ctcdsl.evaluation.views import counted
+from ctcdsl.images.data import ImageSet
+from ctcdsl.text.files import write_whole
+
+_THUMBNAIL = (320, 200)
+"""Width and height that a picture on the page fits into, in pixels of the file."""
+_PAIRS = 25
+
+
+class Guess(NamedTuple):
+    """A class that was thought likely, and how likely."""
+
+    name: str
+    probability: float
+    right: bool
+
+
+class Mistake(NamedTuple):
+    """An image, what it shows, and what it was taken for."""
+
+    name: str
+    label: str
+    predicted: str
+    likely: float
+    """The probability of the class it was taken for."""
+    of_label: float
+    """That of its own class."""
+    guesses: tuple[Guess, ...]
+    picture: str
+    """The image as a ``data:`` URI."""
+
+
+class Row(NamedTuple):
+    """A class and its errors."""
+
+    name: str
+    images: int
+    wrong: int
+    error: float
+
+
+def worst(scores: Scores, most: int) -> list[int]:
+    """The rows of the wrongly classified images, most confident errors first, at most so many.
+
+    Confidence is how much likelier the wrong class was than the right one.
+    """
+    lead = (scores.probabilities[:, 0] - scores.of_labels).tolist()
+    wrong = [row for row, right in enumerate(scores.right.tolist()) if not right]
+    return sorted(wrong, key=lambda row: (-lead[row], row))[:most]
+
+
+def mistakes(scores: Scores, images: ImageSet, most: int) -> list[Mistake]:
+    """The worst errors with their pictures. Raises `UserError` where an image cannot be read."""
+    classes = images.classes
+    found = []
+    for row in worst(scores, most):
+        label = int(scores.labels[row])
+        tops, likely = scores.top[row].tolist(), scores.probabilities[row].tolist()
+        guesses = [
+            Guess(classes[top], probability, top == label)
+            for top, probability in zip(tops, likely, strict=True)
+        ]
+        if label not in tops:
+            guesses.append(Guess(classes[label], float(scores.of_labels[row]), right=True))
+        index = int(scores.indices[row])
+        found.append(
+            Mistake(
+                name=images.name(index),
+                label=classes[label],
+                predicted=classes[tops[0]],
+                likely=likely[0],
+                of_label=float(scores.of_labels[row]),
+                guesses=tuple(guesses),
+                picture=_thumbnail(images, index),
+            )
+        )
+    return found
+
+
+def write_page(
+    path: Path,
+    *,
+    title: str,
+    split: str,
+    scores: Scores,
+    images: ImageSet,
+    facts: Sequence[tuple[str, str]],
+    most: int,
+) -> None:
+    """Write the page of the `most` worst errors on `images`, those of `split`, as HTML to `path`.
+
+    It needs no other file and no network, runs no script, and what comes from the data is text
+    on it. `facts` are shown as they are, a name and a value each.
+
+    Raises `UserError` CTC608 where it cannot be written, CTC603 where an image cannot be read.
+    """
+    classes = images.classes
+    counts = scores.counts
+    each = zip(classes, counts.images.tolist(), counts.hits.tolist(), strict=True)
+    rows = [Row(name, n, n - hits, (n - hits) / n) for name, n, hits in each if n]
+    pairs = [
+        (classes[label], classes[predicted], number)
+        for label, predicted, number in most_confused(confusion(scores), _PAIRS)
+    ]
+    found = mistakes(scores, images, most)
+    page = _render(
+        title=title,
+        split=split,
+        views=counted(scores.views),
+        images=scores.images,
+        wrong=counts.total - int(counts.hits.sum()),
+        top1=counts.top1_error,
+        topk=counts.top5_error,
+        k=scores.k,
+        mistakes=found,
+        pairs=pairs,
+        rows=sorted(rows, key=lambda row: (-row.error, row.name)),
+        facts=facts,
+    )
+    write_whole(path, page.encode())
+
+
+def _thumbnail(images: ImageSet, index: int) -> str:
+    image = Image.fromarray(images.pixels(index))
+    image.thumbnail(_THUMBNAIL)
+    content = BytesIO()
+    # small pictures are cheap, and JPEG would blur what little they show
+    small = max(image.size) <= 64
+    image.save(content, "PNG" if small else "JPEG", quality=85)
+    kind = "png" if small else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(content.getvalue()).decode()}"
+
+
+def _render(**values: object) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ctcdsl.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    return environment.get_template("worst.html.jinja").render(values)

@@ -1,0 +1,1 @@
+"""How a module is run: devices, precision, compiling, transfer, events."""

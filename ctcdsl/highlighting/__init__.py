@@ -1,0 +1,1 @@
+"""Colours for editors, from one list of patterns."""

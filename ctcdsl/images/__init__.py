@@ -1,0 +1,1 @@
+"""Data sets: where images are, how they are decoded, sampled and batched."""

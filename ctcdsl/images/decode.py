@@ -1,0 +1,156 @@
+"""One image file to RGB pixels, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ctcdsl.images.data import Pixels
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_PILLOW = re.compile(r"PIL\.")
+
+
+def decode(path: Path) -> Pixels:
+    """The image in the file at `path`, upright; of an animation the first frame.
+
+    Raises `UserError` as `read` and `decode_content`.
+    """
+    return decode_content(read(path), str(path))
+
+
+def read(path: Path) -> bytes:
+    """The file at `path`. Raises `UserError` CTC603, and CTC604 where it may not be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read()
+    except PermissionError:
+        raise UserError(
+            Diagnostic(
+                code="CTC604",
+                message="no permission to read the image",
+                path=str(path),
+                hints=("make the file readable for you",),
+            )
+        ) from None
+    except OSError as error:
+        raise unreadable(str(path), _reason(error)) from None
+
+
+def decode_content(content: bytes, name: str) -> Pixels:
+    """The image in the `content` of a file, upright; of an animation the first frame.
+
+    Raises `UserError` CTC603, with `name`, where it is damaged, truncated or no image.
+    """
+    return pixels_of(open_content(content, name), content, name)
+
+
+def open_content(content: bytes, name: str) -> Image.Image:
+    """What Pillow makes of the `content` of a file: its format, mode and size, no pixels yet.
+
+    Raises `UserError` CTC603.
+    """
+    _silence_pillow()
+    try:
+        image = Image.open(BytesIO(content))
+        image.getexif()  # kept there; damaged ones may raise anything
+        return image
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise unreadable(name, _reason(error)) from None
+
+
+def is_plain_jpeg(opened: Image.Image) -> bool:
+    """Whether nothing but decoding is to be done: JPEG in colour or grey, upright."""
+    plain = opened.format == "JPEG" and opened.mode in ("RGB", "L")
+    return plain and opened.getexif().get(_ORIENTATION, 1) == 1
+
+
+def pixels_of(opened: Image.Image, content: bytes, name: str) -> Pixels:
+    """The pixels of an image that was opened of `content`. Raises `UserError` CTC603."""
+    _silence_pillow()
+    try:
+        if is_plain_jpeg(opened) and (pixels := _jpeg_pixels(content)) is not None:
+            return pixels
+        opened.load()  # Pillow raises here where the file ends too early
+        ImageOps.exif_transpose(opened, in_place=True)  # else it copies an upright one, too
+        return np.array(_rgb(opened))
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Decoders meet arbitrary bytes: besides OSError Pillow lets SyntaxError, ValueError,
+        # struct.error, zlib.error and its own "bomb" error out, and each means a bad file.
+        raise unreadable(name, _reason(error)) from None
+
+
+def _jpeg_pixels(content: bytes) -> Pixels | None:
+    """The RGB pixels of a JPEG, faster than Pillow's; None without simplejpeg, or where it balks.
+
+    Both decode by libjpeg-turbo, whose versions may differ in the last bit of a pixel. Pillow 13.0
+    and simplejpeg 1.9 gave the same pixels of 200 ImageNet photographs, whole and packed; a run
+    remembers the versions of both.
+    """
+    if simplejpeg is None:
+        return None
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(content)
+    except ValueError:  # damaged, or merely odd: Pillow is the judge of that
+        return None
+    return pixels
+
+
+def unreadable(name: str, reason: str) -> UserError:
+    """The error CTC603 for an image."""
+    return UserError(
+        Diagnostic(
+            code="CTC603",
+            message=f"cannot read the image: {reason}",
+            path=name,
+            hints=("replace the file, or take it out of the data",),
+        )
+    )
+
+
+def _silence_pillow() -> None:
+    """Pass over Pillow's warnings of odd EXIF entries and the like: the pixels are there.
+
+    By a filter that stays, since `warnings.catch_warnings` is not for threads: what one thread
+    puts back, another has just set.
+    """
+    if not any(module == _PILLOW for _, _, _, module, _ in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """`image` as 8-bit RGB."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    deep = image.mode == "I" and image.format in ("PNG", "PPM")  # Pillow scales both to 16 bits
+    if deep or image.mode.startswith("I;16"):  # convert() would clip 16 bits to 8
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode!r} have no fixed range")
+    if "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "this is no image format that is known"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

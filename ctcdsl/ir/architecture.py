@@ -1,0 +1,83 @@
+"""A network: stages of layers and a head, before any map size is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from ctcdsl.ir.blocks import Node
+from ctcdsl.ir.layers import Activation, Norm
+from ctcdsl.ir.shapes import Shape
+from ctcdsl.text import Span
+
+
+class PadRule(StrEnum):
+    """How a layer without a `p` tag is padded."""
+
+    SAME = "same"
+    PAPER = "paper"
+    VALID = "valid"
+
+
+class Style(NamedTuple):
+    """What goes with every convolution: a norm, an activation, or neither; or both before it."""
+
+    norm: Norm | None = None
+    activation: Activation | None = "relu"
+    preactivation: bool = False
+
+    def __str__(self) -> str:
+        around = [part for part in (self.norm, self.activation) if part]
+        return "-".join([*around, "conv"] if self.preactivation else ["conv", *around])
+
+
+CONV_RELU = Style()
+"""The style of the paper, and of a spec that names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Layers and blocks that work on maps of about one size; `name` where the author gave one."""
+
+    name: str | None
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What turns the last map into class scores; no layers for a trunk alone.
+
+    Any layers and blocks, those that take a vector last. `implied` when the author named none
+    and the network took the paper's.
+    """
+
+    name: str = "head"
+    layers: tuple[Node, ...]
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network as the author wrote it, names resolved and repeats unrolled.
+
+    `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
+    asked for. `pad_implied_by` is the `style` line that brought `pad same`; None where
+    the author named a rule, or no style.
+    """
+
+    name: str
+    input: Shape
+    classes: int
+    style: Style = CONV_RELU
+    pad: PadRule
+    pad_implied_by: Span | None = field(default=None, compare=False)
+    maps: tuple[tuple[int, int], ...]
+    stages: tuple[Stage, ...]
+    head: Head
+    origin: Span = field(compare=False)
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """A name for each stage: the author's, or `stage1`, `stage2`, …."""
+        return tuple(stage.name or f"stage{k}" for k, stage in enumerate(self.stages, start=1))

@@ -1,0 +1,193 @@
+"""What may be written at a place, from the text before it alone.
+
+What is being typed is seldom right yet, so the place is told from the brackets and words
+before it, not from the syntax tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ctcdsl.highlighting.patterns import NAME
+from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.symbols import Definition, scope_at
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.text import Span
+
+LAYERS = tuple(word for word in words("layer", "norm", "activation") if word != "none")
+CONVOLUTION_TAGS = tuple(
+    word for word in words("tag", "norm", "activation") if word not in ("dw", "ceil", "within")
+)
+_TAGS = {
+    "max": ("ceil",),
+    "avg": ("ceil",),
+    "fc": ("linear", *words("activation")),
+    "se": words("activation"),
+    "lrn": ("within",),
+}
+"""Words that may stand behind the first argument of a layer."""
+
+_TOKEN = re.compile(
+    rf"(?P<comment>#[^\n]*)|(?P<gap>\\[ \t]*\n|[ \t]+)|(?P<line>\n)"
+    rf"|(?P<head>{NAME}:)|(?P<call>(?!x\(){NAME}\()|(?P<word>{NAME}['′]*)|(?P<other>.)"
+)
+_HEAD = re.compile(rf"[ \t]*(?:(?:{'|'.join(words('header'))})[ \t]|{NAME}[ \t]*:)")
+
+
+_VALUED = {"net": "", "input": "", "classes": "", "maps": "", "pad": "rule", "style": "style"}
+"""Headers, and the kind of word that each takes."""
+
+Scope = tuple[Definition, ...]
+
+
+_TYPED = re.compile(rf"(?P<digits>[0-9]*)(?P<word>(?:{NAME}[-A-Za-z0-9_]*)?)\Z")
+"""What is typed of a word: digits may stand before a name, and styles have hyphens."""
+
+
+class Choice(NamedTuple):
+    """A word that may be written; `kind` is its kind in the table of words, or its own."""
+
+    text: str
+    kind: str
+    summary: str
+
+
+class Situation(NamedTuple):
+    """What stands before a place.
+
+    `before` are the tokens of the statement so far, without the word being typed. `call` is
+    the innermost bracket that is open: `(` of a convolution, `fc(`, `{`, `[`, or "";
+    `argument` counts the commas in it.
+    """
+
+    before: tuple[str, ...]
+    call: str
+    argument: int
+    comment: bool
+    in_table: bool
+
+
+class Completion(NamedTuple):
+    """What may stand instead of `typed`, for the client to filter by it."""
+
+    typed: Span
+    choices: tuple[Choice, ...]
+
+
+def completions(document: Document, offset: int) -> Completion:
+    """The words that may stand at an offset, where a part of one may be typed already."""
+    text = document.source.text
+    typed = _TYPED.search(text, 0, offset)
+    assert typed is not None
+    start = typed.start("word")
+    span = Span(document.source, start, offset)
+    situation = situation_at(text[: typed.start()])
+    number = typed["digits"] and not typed["word"]
+    if number or situation.comment or text[: typed.start()].endswith((")", "]", "}", "/")):
+        return Completion(span, ())  # behind a bracket stands `x4`, or `/2`
+    scope = scope_at(document.tree_or_earlier, offset)
+    return Completion(span, tuple(_choices(situation, tuple(scope.values()))))
+
+
+def _choices(situation: Situation, scope: Scope) -> Iterator[Choice]:
+    before = situation.before
+    first = before[0] if before else ""
+    header = next((word for word in reversed(before) if word in _VALUED), None)
+    if first in _VALUED and header is not None:
+        # Headers may share a line: those without words for a value end where another begins.
+        return _words(words(_VALUED[header])) if before[-1] == header else _words(_VALUED)
+    match first:
+        case "let":
+            return _values(scope, ()) if "=" in before else iter(())
+        case "def" if "=" not in before:
+            return iter(())
+    parameters = _parameters(before) if first == "def" else ()
+    if situation.call.endswith("("):
+        return _arguments(situation, scope, parameters)
+    return _layers(situation, scope)
+
+
+def _layers(situation: Situation, scope: Scope) -> Iterator[Choice]:
+    """A layer, or at a statement's beginning a header."""
+    if not situation.before:
+        yield from _words(("end",) if situation.in_table else words("header"))
+    if situation.before and situation.before[-1] == "head:":
+        yield from _words(("none",))
+    yield from _words(LAYERS)
+    for definition in scope:
+        if isinstance(definition.statement, n.Def):
+            text = definition.statement.span.text
+            yield Choice(definition.name.text, "def", " ".join(text.split()))
+
+
+def _arguments(situation: Situation, scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
+    """An argument of a convolution, a layer, or the author's own block."""
+    call, argument = situation.call, situation.argument
+    if call == "(" and argument >= 2:
+        yield from _words(CONVOLUTION_TAGS)
+        yield from _letter_tags("pgd")
+        return
+    if argument >= 1 and call[:-1] in _TAGS:
+        yield from _words(_TAGS[call[:-1]])
+        if call in ("max(", "avg("):
+            yield from _letter_tags("p")
+        return
+    if call == "(" and argument == 1:
+        yield from _words(("dw",))
+    yield from _values(scope, parameters)
+    yield from _words(("c",))
+
+
+def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
+    for parameter in parameters:
+        yield Choice(parameter, "parameter", "a parameter of this block")
+    for definition in scope:
+        if isinstance(definition.statement, n.Let):
+            yield Choice(definition.name.text, "let", definition.statement.span.text)
+
+
+def _words(chosen: Iterable[str]) -> Iterator[Choice]:
+    for word in chosen:
+        yield Choice(word, WORDS[word].kind, WORDS[word].summary)
+
+
+def _letter_tags(letters: str) -> Iterator[Choice]:
+    for letter in letters:
+        yield Choice(f"{letter}1", "tag", f"{TAG_LETTERS[letter]} 1")
+
+
+def _parameters(before: tuple[str, ...]) -> tuple[str, ...]:
+    """The parameters in `def name(a,b) =`, from its tokens."""
+    head = before[2 : before.index("=")]
+    return tuple(token for token in head if token.isidentifier())
+
+
+def situation_at(text: str) -> Situation:
+    """Tell where the end of a text is, which may be wrong in many ways."""
+    before: list[str] = []
+    brackets: list[tuple[str, int]] = []  # the open ones, and the commas in each
+    comment = table = False
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        comment = match.lastgroup == "comment"
+        if match.lastgroup == "line":
+            # A bracket left open by mistake does not swallow the statements below it.
+            if not brackets or _HEAD.match(text, match.end()):
+                table = (table or before == ["table"]) and before != ["end"]
+                before.clear()
+                brackets.clear()
+            continue
+        if match.lastgroup in ("comment", "gap"):
+            continue
+        if match.lastgroup == "call" or token in "([{":
+            brackets.append((token, 0))
+        elif token in ")]}" and brackets:
+            brackets.pop()
+        elif token == "," and brackets:
+            brackets[-1] = (brackets[-1][0], brackets[-1][1] + 1)
+        before.append(token)
+    call, argument = brackets[-1] if brackets else ("", 0)
+    return Situation(tuple(before), call, argument, comment, table)

@@ -1,0 +1,127 @@
+"""What an editor shows about the place under the cursor: the layer's map and cost, the word."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.hover_text import of_networks, of_placings
+from ctcdsl.lsp.layer_costs import placings
+from ctcdsl.lsp.symbols import Definition, Word, definition_at, path_to, scope_at, value_of, word_at
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import TAG_LETTERS, WORDS
+from ctcdsl.text import Span
+
+
+class Hover(NamedTuple):
+    """Markdown about the characters of `span`."""
+
+    markdown: str
+    span: Span
+
+
+def hover(document: Document, offset: int) -> Hover | None:
+    """What there is to say about an offset; None where nothing is."""
+    word = word_at(document.source, offset)
+    span = word.span if word is not None else None
+    parts: list[str] = []
+    definition = definition_at(document.tree, document.source, offset)
+    if definition is not None:
+        parts.append(_defined(document, definition))
+    numbers = _numbers(document, offset)
+    if numbers is not None:
+        parts.append(numbers.markdown)
+        span = span or numbers.span
+    elif (earlier := document.earlier(offset)) is not None:
+        numbers = _numbers(earlier.document, earlier.offset)
+        if numbers is not None:
+            parts += [numbers.markdown, "*as of the last version without errors*"]
+            span = span or Span(document.source, offset, offset)
+    if word is not None and (meaning := _meaning(word)):
+        parts.append(meaning + (_channels(document, offset) if word.text == "c" else ""))
+    return Hover("\n\n".join(parts), span) if parts and span is not None else None
+
+
+def _meaning(word: Word) -> str:
+    """The entry of a reserved word, or what a tag such as `p1` says."""
+    entry = WORDS.get(word.text)
+    if entry is not None:
+        example = f", as in `{entry.example}`" if entry.example else ""
+        return f"`{word.text}` ({entry.kind}): {entry.summary}{example}"
+    letter, digits = word.text[0], word.text[1:]
+    if letter in TAG_LETTERS and digits.replace("x", "0").isdecimal():
+        return f"`{word.text}` (tag): {TAG_LETTERS[letter]} {digits}"
+    return ""
+
+
+def _channels(document: Document, offset: int) -> str:
+    """The values of `c` in a place, where what they enter is one layer or block of its own."""
+    path = path_to(document.tree, offset)
+    primaries = [node.primary for node in path if isinstance(node, n.Item)]
+    around = [primary for primary in primaries[:-1] if isinstance(primary, n.Group)]
+    match around[-1:] or primaries[-1:]:
+        case [n.Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
+            pass
+        case [n.Convolution() as of] if not isinstance(path[0], n.Def):
+            pass
+        case [n.Call(word) as of] if word in WORDS and not isinstance(path[0], n.Def):
+            pass
+        case _:
+            return ""
+    rows = [row for network in document.networks for row in placings(network, of.span)]
+    values = dict.fromkeys(str(row.placed.input.channels) for row in rows)
+    return f"; here {', '.join(values)}" if values else ""
+
+
+def _defined(document: Document, definition: Definition) -> str:
+    """The text of a `let` or a `def`, or whose parameter a name is."""
+    statement, name = definition.statement, definition.name.text
+    if definition.is_parameter:
+        return f"`{name}`: a parameter of `{statement.name.text}`"
+    shown = f"```ctc\n{statement.span.text}\n```"
+    if isinstance(statement, n.Let):
+        value = value_of(statement, scope_at(document.tree, statement.span.start))
+        if value is not None and not isinstance(statement.value, n.Number):
+            shown += f"\n\n`{name}` is {value:,.6g}"
+    return shown
+
+
+def _numbers(document: Document, offset: int) -> Hover | None:
+    """Maps and costs of the layer, block, call, stage, definition or network at an offset."""
+    path = path_to(document.tree, offset)
+    name = _network_name(path)
+    if name is not None:
+        costs = [cost for cost, _ in document.networks if cost.checked.name == name.text]
+        return Hover(of_networks(costs), name) if costs else None
+    region = _region(path, offset)
+    if region is None:
+        return None
+    found = [
+        (network.cost, rows) for network in document.networks if (rows := placings(network, region))
+    ]
+    return Hover(of_placings(found), region) if found else None
+
+
+def _network_name(path: list[object]) -> Span | None:
+    """The name of a network: behind `net`, or first in a table's row."""
+    match path:
+        case [n.Header(word="net"), n.Name(_, span), *_]:
+            return span
+        case [n.Table(), n.Row(cells), n.Cell() as cell, *_] if cell is cells[0]:
+            return cell.span
+        case _:
+            return None
+
+
+def _region(path: list[object], offset: int) -> Span | None:
+    """The text that is meant: the innermost item, or a whole stage or definition."""
+    items = [node for node in path if isinstance(node, n.Item)]
+    if items:
+        return items[-1].span
+    match path:
+        case [n.Def(span=span), *_]:
+            return span
+        case [n.Line(label=str(label), span=span), *_] if offset <= span.start + len(label):
+            return span
+        case _:
+            return None

@@ -1,0 +1,184 @@
+"""Words in a text: which stands at a place, what it names, where it is defined and used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
+from ctcdsl.highlighting.patterns import NAME
+from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.words import WORDS
+from ctcdsl.text import Source, Span
+from ctcdsl.text.sink import Problems
+
+# Comments and sizes hold no words; digits may stand before a name (`2n`), and the `x` of
+# `x4` is a word by itself.
+_WORD = re.compile(
+    r"#[^\n]*|[0-9]+(?:[x×][0-9]+)+"
+    r"|(?<![A-Za-z0-9_])(?:(?P<style>(?:conv|bn|ln)(?:-[a-z0-9]+)+)"
+    rf"|[0-9]*(?:(?P<times>x)(?=[ \t]*[0-9]|\()|(?P<name>{NAME})))"
+)
+
+
+class Word(NamedTuple):
+    """A word and its place."""
+
+    text: str
+    span: Span
+
+
+class Definition(NamedTuple):
+    """What a name stands for: a `let`, a `def`, or a parameter of a `def`.
+
+    `statement` is the one that gives the name, `name` the name in it.
+    """
+
+    name: n.Name
+    statement: n.Let | n.Def
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether the name is a parameter of the `def`, not its own."""
+        return self.name is not self.statement.name
+
+
+def words_in(source: Source, start: int, end: int) -> Iterator[Word]:
+    """The words of some lines, given by the offsets of their ends."""
+    for match in _WORD.finditer(source.text, start, end):
+        if match.lastgroup is not None:
+            yield Word(match[match.lastgroup], Span(source, *match.span(match.lastgroup)))
+
+
+def word_at(source: Source, offset: int) -> Word | None:
+    """The word that an offset lies in, or just behind."""
+    line = source.position(min(offset, len(source.text)))[0]
+    start = source.start_of(line)
+    end = start + len(source.lines[line - 1])
+    near = [w for w in words_in(source, start, end) if w.span.start <= offset <= w.span.end]
+    return near[-1] if near else None
+
+
+def path_to(tree: n.File, offset: int) -> list[Any]:
+    """The nodes around an offset, the outermost first, or around the character before it.
+
+    The deeper path wins: behind a layer the layer is meant, not the line.
+    """
+    return max((_path(tree, offset), _path(tree, offset - 1)), key=len)
+
+
+def _path(tree: n.File, offset: int) -> list[Any]:
+    path: list[Any] = []
+    children = _children(tree)
+    while True:
+        node = next((x for x in children if x.span.start <= offset < x.span.end), None)
+        if node is None:
+            return path
+        path.append(node)
+        children = _children(node)
+
+
+def _children(node: Any) -> Iterator[Any]:
+    """The syntax nodes directly inside a node."""
+    for part in node:
+        if isinstance(part, Span) or not isinstance(part, tuple):
+            continue
+        if hasattr(part, "span"):
+            yield part
+        elif not hasattr(part, "_fields"):
+            yield from (child for child in part if hasattr(child, "span"))
+
+
+def definition_at(tree: n.File, source: Source, offset: int) -> Definition | None:
+    """The definition of the name at an offset, or None where no name of the author's is."""
+    word = word_at(source, offset)
+    if word is None or word.text in WORDS:
+        return None
+    return _meaning(tree, word)
+
+
+def uses_of(tree: n.File, source: Source, definition: Definition) -> list[Span]:
+    """Every place that names a definition, the definition itself among them."""
+    name = definition.name.text
+    return [
+        word.span
+        for word in words_in(source, 0, len(source.text))
+        if word.text == name
+        and (found := _meaning(tree, word)) is not None
+        and found.name.span == definition.name.span
+    ]
+
+
+def scope_at(tree: n.File, offset: int) -> dict[str, Definition]:
+    """The definitions of the network around an offset, and those above all networks."""
+    names: dict[str, Definition] = {}
+    above: dict[str, Definition] | None = None  # what stands above the first `net`
+    for statement in tree.statements:
+        match statement:
+            case n.Header(word="net"):
+                if offset < statement.span.start:
+                    break
+                above = names if above is None else above
+                names = dict(above)
+            case n.Let() | n.Def():
+                names.setdefault(statement.name.text, Definition(statement.name, statement))
+    return names
+
+
+def value_of(let: n.Let, scope: dict[str, Definition]) -> float | None:
+    """What a `let` is worth; None where its expression has mistakes."""
+    lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, n.Let)}
+    return DefinitionReader(Problems(), {}).values(Definitions(lets)).get(let.name.text)
+
+
+def _meaning(tree: n.File, word: Word) -> Definition | None:
+    """Look a word up where it stands: parameters first, then the definitions in scope."""
+    offset = word.span.start
+    for statement in tree.statements:
+        if not statement.span.start <= offset < statement.span.end:
+            continue
+        if isinstance(statement, n.Header) or _is_label(statement, word):
+            return None
+        if isinstance(statement, n.Def):
+            for parameter in statement.parameters:
+                if parameter.text == word.text:
+                    return Definition(parameter, statement)
+    return scope_at(tree, offset).get(word.text)
+
+
+def _is_label(statement: n.Statement, word: Word) -> bool:
+    labelled = isinstance(statement, n.Line) and statement.label is not None
+    return labelled and word.span.start == statement.span.start
+
+
+class Symbol(NamedTuple):
+    """Something with a name that a reader may look for."""
+
+    name: str
+    kind: str
+    span: Span
+    name_span: Span
+
+
+def symbols(tree: n.File) -> list[Symbol]:
+    """Networks, definitions and named stages, in the order of the text."""
+    found: list[Symbol] = []
+    for statement in tree.statements:
+        span = statement.span
+        match statement:
+            case n.Header(word="net", values=(n.Name(text, name_span),)):
+                found.append(Symbol(text, "network", span, name_span))
+            case n.Let(name):
+                found.append(Symbol(name.text, "let", span, name.span))
+            case n.Def(name):
+                found.append(Symbol(name.text, "def", span, name.span))
+            case n.Line(str(label)):
+                name_span = Span(span.source, span.start, span.start + len(label))
+                found.append(Symbol(label, "stage", span, name_span))
+            case n.Table(rows):
+                for row in [row for row in rows if not row.cells[0].rule][1:]:
+                    cell = row.cells[0]
+                    if cell.items:
+                        found.append(Symbol(cell.span.text, "network", row.span, cell.span))
+    return found

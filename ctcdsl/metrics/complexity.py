@@ -1,0 +1,118 @@
+"""What a network costs: multiply-accumulates by the paper's Eqn. 1, and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.ir import (
+    Conv,
+    Linear,
+    Normalise,
+    Scale,
+    SqueezeExcite,
+    convolution_macs,
+)
+from ctcdsl.ir.network import flat
+from ctcdsl.metrics.receptive_field import IMAGE, Field, union
+
+DEFINITION = (
+    "MACs: multiply-accumulates of one image in the convolutional layers, Eqn. 1 of He & Sun"
+    " 2015: the sum of n_(l-1) * s_l^2 * n_l * m_l^2. A MAC is two FLOPs. Fully connected"
+    " layers are counted apart (fc MACs); pooling, activations and normalisation are not"
+    " counted. Parameters are those of all layers, biases included."
+)
+
+
+class LayerCost(NamedTuple):
+    """The cost of one layer for one image.
+
+    `receptive_field` is the height and width, in pixels of the input, of what one output
+    value depends on, over all branches that lead to it, as if the image went on beyond its
+    borders. Where positions differ, it is the largest.
+    """
+
+    placed: Placed
+    macs: int
+    macs_fc: int
+    params: int
+    receptive_field: tuple[int, int]
+
+
+class NetworkCost(NamedTuple):
+    """The cost of a network for one image.
+
+    `depth` is the number of convolutional layers, the paper's d; `macs` are theirs,
+    `macs_fc` those of the fully connected layers; `params` all weights and biases.
+    """
+
+    checked: CheckedNetwork
+    layers: tuple[LayerCost, ...]
+    depth: int
+    macs: int
+    macs_fc: int
+    params: int
+
+
+def network_cost(checked: CheckedNetwork) -> NetworkCost:
+    """Count a network."""
+    layers: list[LayerCost] = []
+    _count(checked.nodes, IMAGE, layers)
+    return NetworkCost(
+        checked=checked,
+        layers=tuple(layers),
+        depth=sum(1 for _ in checked.convolutions()),
+        macs=sum(layer.macs for layer in layers),
+        macs_fc=sum(layer.macs_fc for layer in layers),
+        params=sum(layer.params for layer in layers),
+    )
+
+
+def total_macs(checked: CheckedNetwork) -> int:
+    """The `macs` of `network_cost`, for those who count many networks and need no more."""
+    return sum(_macs(placed) for placed in flat(checked.nodes))
+
+
+def _count(nodes: Iterable[Placed], field: Field, into: list[LayerCost]) -> Field:
+    """Add the costs of a chain that `field` enters; return what a value behind it sees."""
+    for placed in nodes:
+        ends = [_count(branch, field, into) for branch in placed.branches]
+        field = union(ends) if ends else field.through(placed)
+        macs = macs_fc = 0
+        if isinstance(placed.layer, Linear):
+            macs_fc = placed.input.numel * placed.output.numel
+        else:
+            macs = _macs(placed)
+        into.append(LayerCost(placed, macs, macs_fc, _params(placed), field.size(placed)))
+    return field
+
+
+def _macs(placed: Placed) -> int:
+    """The MACs of a layer's convolutions; those of `se` work on maps of 1x1."""
+    layer = placed.layer
+    if isinstance(layer, Conv):
+        return convolution_macs(placed.input.channels, layer.kernel, placed.output, layer.groups)
+    if isinstance(layer, SqueezeExcite):
+        return 2 * placed.input.channels * layer.width
+    return 0
+
+
+def _params(placed: Placed) -> int:
+    """A layer's weights, biases, and the scales and shifts of its norm."""
+    entering, layer = placed.input.channels, placed.layer
+    match layer:
+        case Conv(filters=filters):
+            weights = entering // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
+            normed = entering if layer.preactivation else filters
+            return weights + filters * layer.bias + 2 * normed * (layer.norm is not None)
+        case Linear():
+            return placed.input.numel * placed.output.numel + placed.output.numel
+        case SqueezeExcite(width=width):
+            return 2 * entering * width + width + entering
+        case Normalise():
+            return 2 * entering
+        case Scale():
+            return entering
+        case _:
+            return 0

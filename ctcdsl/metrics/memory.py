@@ -1,0 +1,154 @@
+"""How much memory training takes: an estimate from the maps, before anything is allocated.
+
+Of a network of P parameters, on a batch of N images, with a bytes a value (4, or 2 in bf16):
+
+    bytes = 12 P + (4 - a) P + N x max over layers l of (kept(1..l) + a x (in(l) + out(l)))
+
+- 12 P: each parameter, its gradient and its momentum in float32; in bf16 a copy of 2 P besides.
+- kept(1..l): what the layers up to l keep for the backward pass: the map a convolution, a pool or
+  an fc layer gives; an index of 8 bytes for each value of a max pool; the input of a norm; the
+  input of an activation that does not work in place; the mask of a dropout; the images themselves.
+- a x (in(l) + out(l)): the gradients of the maps around the layer whose turn it is going backward,
+  when what later layers kept is already free.
+
+Work space of the libraries and what the allocator cannot use are not in it; `largest_batch` leaves
+a tenth of the memory for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.ir import (
+    Activate,
+    Activation,
+    Block,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Linear,
+    LocalResponseNorm,
+    Normalise,
+    Pool,
+    SpatialPyramid,
+    SqueezeExcite,
+)
+from ctcdsl.ir.network import flat
+from ctcdsl.metrics.complexity import network_cost
+
+_INDEX = 8  # bytes of the place a maximum came from
+_IN_PLACE = frozenset({None, "relu", "leaky"})  # the result tells what backward needs
+_LEFT_OVER = 0.1
+
+
+class Footprint(NamedTuple):
+    """The memory that training takes, in bytes."""
+
+    fixed: int
+    """Parameters, gradients, momenta."""
+    kept: int
+    """What an image keeps for the backward pass, at its end."""
+    per_image: int
+    """The most that an image takes at any time."""
+
+    def training(self, batch: int) -> int:
+        """Bytes for a step on so many images at once."""
+        return self.fixed + batch * self.per_image
+
+    def largest_batch(self, available: int) -> int:
+        """The most images that a step fits in `available` bytes, 0 where not one does."""
+        room = int(available * (1 - _LEFT_OVER)) - self.fixed
+        return max(0, room // self.per_image)
+
+
+def footprint(checked: CheckedNetwork, value: int = 4) -> Footprint:
+    """What training `checked` takes, at `value` bytes for each value of a map."""
+    params = network_cost(checked).params
+    image = checked.network.input.numel
+    # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
+    image_bytes = image * (1 + 4 + (value if value < 4 else 0))
+    steps = list(_steps(checked.nodes, value))
+    kept, most = image_bytes, image_bytes
+    for step in steps:
+        kept += step.kept
+        most = max(most, kept + step.gradients)
+    return Footprint(fixed=12 * params + (4 - value) * params, kept=kept, per_image=most)
+
+
+class _Step(NamedTuple):
+    """What a layer keeps, and the gradients that are alive while it goes backward."""
+
+    kept: int
+    gradients: int
+
+
+def _steps(nodes: Iterable[Placed], value: int) -> Iterable[_Step]:
+    """The layers in the order of execution; a block's input waits for all its branches."""
+    for placed in nodes:
+        for branch in placed.branches:
+            for inner, step in zip(flat(branch), _steps(branch, value), strict=True):
+                beside = value * placed.output.numel  # the block's own gradient waits meanwhile
+                handed = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
+                yield _Step(step.kept - handed, step.gradients + beside)
+        around = value * (placed.input.numel + placed.output.numel)
+        yield _Step(_kept(placed, value), around)
+
+
+def _linear(placed: Placed) -> bool:
+    """Whether nobody needs the output once the block has added or joined it."""
+    return isinstance(placed.layer, Conv) and (
+        placed.layer.activation is None or placed.layer.preactivation
+    )
+
+
+def _kept(placed: Placed, value: int) -> int:
+    """Bytes that a layer keeps of one image, its output included."""
+    entering, leaving = placed.input.numel, placed.output.numel
+    layer = placed.layer
+    match layer:
+        case Conv():
+            before = entering if layer.preactivation else leaving
+            maps = leaving + before * (layer.norm is not None)
+            if layer.preactivation and layer.norm is None and layer.activation is not None:
+                maps += entering
+            return value * (maps + before * _apart(layer.activation))
+        case Pool(reduction=reduction):
+            return leaving * (value + _INDEX * (reduction == "max"))
+        case GlobalPool(reduction=reduction):
+            return leaving * (value + _INDEX * (reduction == "max"))
+        case SpatialPyramid():
+            return leaving * (2 * value + _INDEX)  # each level, and all of them side by side
+        case Linear(activation=activation):
+            return value * leaving * (1 + _apart(activation))
+        case Activate(activation=activation):
+            return value * leaving * _apart(activation)
+        case Dropout():
+            return leaving * (value + 4)
+        case LocalResponseNorm():
+            return 4 * 4 * leaving  # the squares, their means, the root, the quotient
+        case Normalise():
+            return value * leaving
+        case SqueezeExcite(width=width):
+            return value * (leaving + 2 * placed.input.channels + 2 * width)
+        case Block():
+            return value * leaving * (1 + _apart(placed.activation))
+        case Identity():
+            return 0
+        case _:
+            return value * leaving
+
+
+def _apart(activation: Activation | None) -> int:
+    """1 for an activation that keeps a map of its own."""
+    return activation not in _IN_PLACE
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes for people: `1.2 GB`."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1000:.0f} kB"

@@ -1,0 +1,102 @@
+"""Receptive fields: the pixels of the input that one value of a map depends on.
+
+The pixels seen by position i of a map reach, along one side, from the least of some lines
+`offset + step * i` to the greatest of others. Layers in a row keep one line each; branches that
+meet may start at other pixels or have other strides, so the lines of all of them are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ctcdsl.checking import Placed
+from ctcdsl.ir import Conv, LocalResponseNorm, Pool, SqueezeExcite
+
+Lines = dict[int, int]
+"""Offset by step: of the lines with one step only the outermost matters."""
+
+
+class Side(NamedTuple):
+    """Height or width: the lines that bound what a position sees, below and above."""
+
+    first: Lines
+    last: Lines
+
+    def window(self, size: int, stride: int, padding: int) -> Side:
+        """What a window sees whose position i begins at position stride*i - padding of this."""
+        return Side(
+            {k * stride: b - k * padding for k, b in self.first.items()},
+            {k * stride: b + k * (size - 1 - padding) for k, b in self.last.items()},
+        )
+
+    def everything(self, length: int) -> Side:
+        """What a value sees that depends on all `length` positions."""
+        return Side({0: self._first(0)}, {0: self._last(length - 1)})
+
+    def extent(self, length: int) -> int:
+        """The most that any of `length` positions sees: a sum of convex parts ends largest."""
+        return max(self._last(at) - self._first(at) + 1 for at in (0, length - 1))
+
+    def _first(self, at: int) -> int:
+        return min(b + k * at for k, b in self.first.items())
+
+    def _last(self, at: int) -> int:
+        return max(b + k * at for k, b in self.last.items())
+
+
+class Field(NamedTuple):
+    """What the positions of a map see, in pixels of the input, borders left out of account."""
+
+    height: Side
+    width: Side
+
+    def through(self, placed: Placed) -> Field:
+        """The field behind a layer that sees this one."""
+        layer = placed.layer
+        if isinstance(layer, Conv | Pool):
+            dilation = layer.dilation if isinstance(layer, Conv) else 1
+            height, width = (
+                side.window(dilation * (size - 1) + 1, layer.stride, padding)
+                for side, size, padding in zip(self, layer.kernel, placed.padding, strict=True)
+            )
+        elif isinstance(layer, LocalResponseNorm) and layer.within:
+            height, width = (side.window(layer.size, 1, layer.size // 2) for side in self)
+        elif placed.vector or isinstance(layer, SqueezeExcite):
+            # All of the map, which fc and the pools of the head take as one position.
+            lengths = placed.input[1:]
+            height, width = (side.everything(n) for side, n in zip(self, lengths, strict=True))
+            if not placed.vector:
+                return union((self, Field(height, width)))
+        else:
+            return self
+        return Field(height, width)
+
+    def size(self, placed: Placed) -> tuple[int, int]:
+        """Height and width of the largest field of a position that leaves `placed`."""
+        _, height, width = placed.output
+        return self.height.extent(height), self.width.extent(width)
+
+
+IMAGE = Field(Side({1: 0}, {1: 0}), Side({1: 0}, {1: 0}))
+"""A pixel of the input sees itself."""
+
+
+def union(fields: Iterable[Field]) -> Field:
+    """What positions see that depend on those of all `fields`."""
+    height, width = (
+        Side(
+            _outermost(min, [side.first for side in sides]),
+            _outermost(max, [side.last for side in sides]),
+        )
+        for sides in zip(*fields, strict=True)
+    )
+    return Field(height, width)
+
+
+def _outermost(pick: Callable[[int, int], int], lines: Iterable[Lines]) -> Lines:
+    found: Lines = {}
+    for one in lines:
+        for step, offset in one.items():
+            found[step] = pick(found.get(step, offset), offset)
+    return found

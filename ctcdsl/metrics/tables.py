@@ -1,0 +1,209 @@
+"""Costs as rows and as data: the tables and the JSON of `ctcdsl cost`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style
+from ctcdsl.ir.notation import word
+from ctcdsl.ir.unparse import row
+from ctcdsl.metrics.complexity import DEFINITION, LayerCost, NetworkCost
+
+
+class Entry(NamedTuple):
+    """A network's cost, the file it came from, and its MACs as a share of another's."""
+
+    cost: NetworkCost
+    file: str
+    relative: float
+
+
+class Table(NamedTuple):
+    """Rows of text under titles; `left` are the columns that align to the left."""
+
+    titles: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: frozenset[str]
+
+
+def overview(entries: Sequence[Entry], relative_to: str) -> Table:
+    """One row a network."""
+    names = [entry.cost.checked.name for entry in entries]
+    with_file = len(set(names)) < len(names)
+    rows = [
+        (
+            name,
+            str(entry.cost.depth),
+            f"{entry.cost.macs:,}",
+            f"{entry.relative:.4f}",
+            f"{entry.cost.macs_fc:,}",
+            f"{entry.cost.params:,}",
+            conv_maps(entry.cost.checked),
+            *([entry.file] if with_file else []),
+        )
+        for name, entry in zip(names, entries, strict=True)
+    ]
+    titles = ("network", "depth", "MACs", f"of {relative_to}", "fc MACs", "parameters", "conv maps")
+    return Table(
+        titles=(*titles, "file") if with_file else titles,
+        rows=tuple(rows),
+        left=frozenset({"network", "conv maps", "file"}),
+    )
+
+
+def conv_maps(checked: CheckedNetwork) -> str:
+    """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`.
+
+    In a stage of more than nine, equal neighbours are counted: `56×10`.
+    """
+    return " · ".join(
+        _sizes([side(placed) for placed, _ in stage])
+        for _, stage in groupby(checked.convolutions(), key=lambda pair: pair[0].stage)
+    )
+
+
+def _sizes(sides: list[str]) -> str:
+    if len(sides) < 10:
+        return " ".join(sides)
+    runs = [(text, sum(1 for _ in run)) for text, run in groupby(sides)]
+    return " ".join(text if count == 1 else f"{text}×{count}" for text, count in runs)
+
+
+def layer_table(cost: NetworkCost) -> Table:
+    """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
+    style = cost.checked.network.style
+    rows = [
+        (
+            layer.placed.name,
+            describe(layer.placed, style),
+            str(layer.placed.output),
+            f"{layer.macs or layer.macs_fc:,}" if layer.macs or layer.macs_fc else "",
+            f"{100 * layer.macs / cost.macs:.1f}%" if layer.macs else "",
+            f"{layer.params:,}" if layer.params else "",
+            "x".join(map(str, dict.fromkeys(layer.receptive_field))),
+        )
+        for layer in cost.layers
+    ]
+    convolutions = sum(layer.params for layer in cost.layers if layer.macs)
+    connected = sum(layer.params for layer in cost.layers if layer.macs_fc)
+    rows += [
+        ("convolutions", "", "", f"{cost.macs:,}", "100.0%", f"{convolutions:,}", ""),
+        ("fully connected", "", "", f"{cost.macs_fc:,}", "", f"{connected:,}", ""),
+        ("all layers", "", "", "", "", f"{cost.params:,}", ""),
+    ]
+    return Table(
+        titles=("layer", "filter", "map", "MACs", "share", "parameters", "receptive field"),
+        rows=tuple(rows),
+        left=frozenset({"layer", "filter"}),
+    )
+
+
+def layer_records(entries: Sequence[Entry]) -> Table:
+    """The layers of all networks, for programs: a column has one meaning, no row is a sum."""
+    names = [entry.cost.checked.name for entry in entries]
+    with_file = len(set(names)) < len(names)
+    rows: list[tuple[str, ...]] = []
+    for name, entry in zip(names, entries, strict=True):
+        cost = entry.cost
+        for layer in cost.layers:
+            cells = (
+                layer.placed.name,
+                describe(layer.placed, cost.checked.network.style),
+                *layer.placed.output,
+                layer.macs,
+                f"{layer.macs / cost.macs:.4f}",
+                layer.macs_fc,
+                layer.params,
+                *layer.receptive_field,
+            )
+            rows.append((name, *([entry.file] if with_file else []), *map(str, cells)))
+    titles = (
+        *("layer", "filter", "channels", "height", "width", "MACs", "share", "fc MACs"),
+        *("parameters", "receptive field height", "receptive field width"),
+    )
+    return Table(
+        titles=("network", *(["file"] if with_file else []), *titles),
+        rows=tuple(rows),
+        left=frozenset({"network", "file", "layer", "filter"}),
+    )
+
+
+def side(placed: Placed) -> str:
+    """A map's size: `18`, or `18x24` where it is not square."""
+    height, width = placed.output.height, placed.output.width
+    return str(height) if height == width else f"{height}x{width}"
+
+
+def describe(placed: Placed, style: Style) -> str:
+    """A layer in the notation of the spec, with the padding it got."""
+    layer = placed.layer
+    if isinstance(layer, Block):
+        if layer.join is Join.CONCAT:
+            return f"{len(placed.branches)} branches"
+        return f"sum, {placed.activation}" if placed.activation else "sum"
+    if isinstance(layer, Pool):
+        layer = replace(layer, grouped=False)
+    if isinstance(layer, Conv | Pool):
+        layer = replace(layer, padding=placed.padding if any(placed.padding) else None)
+    elif isinstance(layer, Linear) and layer.features is None:
+        return f"fc({placed.output.channels})"
+    return row((layer,), style, placed.input.channels)
+
+
+def kind(layer: LayerCost) -> str:
+    """The kind of a layer in the JSON report."""
+    match layer.placed.layer:
+        case Block(join=join):
+            return str(join)
+        case Pool(reduction=reduction):
+            return f"{reduction}_pool"
+        case Dropout():
+            return "dropout"
+        case other:
+            return word(other)
+
+
+def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:
+    """The report as plain data; other tools rely on its keys."""
+    return {
+        "definition": DEFINITION,
+        "relative_to": relative_to,
+        "networks": [_network(entry) for entry in entries],
+    }
+
+
+def _network(entry: Entry) -> dict[str, Any]:
+    cost = entry.cost
+    network = cost.checked.network
+    return {
+        "name": network.name,
+        "file": entry.file,
+        "input": list(network.input),
+        "classes": network.classes,
+        "depth": cost.depth,
+        "macs": cost.macs,
+        "macs_fc": cost.macs_fc,
+        "params": cost.params,
+        "relative": entry.relative,
+        "maps": [
+            [placed.output.height, placed.output.width] for placed, _ in cost.checked.convolutions()
+        ],
+        "layers": [
+            {
+                "name": layer.placed.name,
+                "kind": kind(layer),
+                "spec": describe(layer.placed, network.style),
+                "in": list(layer.placed.input),
+                "out": list(layer.placed.output),
+                "macs": layer.macs,
+                "macs_fc": layer.macs_fc,
+                "params": layer.params,
+                "receptive_field": list(layer.receptive_field),
+            }
+            for layer in cost.layers
+        ],
+    }

@@ -1,0 +1,127 @@
+"""Which networks are rewrites of which: the family tree, found by rewriting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.ir import Conv, Network
+from ctcdsl.metrics import network_cost
+from ctcdsl.passes.base import Pass
+from ctcdsl.passes.equation import equation
+from ctcdsl.passes.manager import run_pass
+from ctcdsl.passes.rewrites.add_pool import AddPool
+from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
+from ctcdsl.passes.rewrites.depth_for_size import DepthForSize
+from ctcdsl.passes.rewrites.width import DepthForWidth, WidthForSize
+from ctcdsl.text import UserError
+
+MAX_DEPTH = 12
+"""The deepest stage that is tried."""
+
+
+class Relation(NamedTuple):
+    """One network rewritten to another by one pass.
+
+    `ratio` is the complexity of the layers touched, after over before; None where none is.
+    """
+
+    parent: str
+    child: str
+    applied: Pass
+    ratio: float | None
+
+
+class Family(NamedTuple):
+    """Networks, and which come from which; `complexity` is relative to the first.
+
+    `repeated` networks were given more than once, under one name or several.
+    """
+
+    names: tuple[str, ...]
+    complexity: dict[str, float]
+    relations: tuple[Relation, ...]
+    repeated: int = 0
+
+
+def candidates(checked: CheckedNetwork) -> Iterator[Pass]:
+    """The paper's moves that may apply to a network, forward only: deeper, smaller, delayed."""
+    for index, stage in enumerate(checked.network.stages, start=1):
+        convs = [node for node in stage.nodes if isinstance(node, Conv)]
+        sizes = sorted({conv.kernel[0] for conv in convs})
+        name = str(index)
+        for to in range(2, max(sizes, default=0)):
+            yield DepthForSize(stage=name, to=to)
+        if len(sizes) == 1:
+            for depth in range(len(convs) + 1, MAX_DEPTH + 1):
+                yield DepthForWidth(stage=name, depth=depth)
+            for to in (3, 5):
+                if to > sizes[0]:
+                    yield WidthForSize(stage=name, to=to)
+    yield AddPool()
+    yield DelaySubsample()
+
+
+def find_family(networks: Sequence[CheckedNetwork]) -> Family:
+    """Rewrite every network by every candidate, and see which of the others come out.
+
+    Equal networks are one, called by all of their names; different ones of one name are
+    numbered: `A`, `A (2)`.
+    """
+    known = _labels(networks)
+    relations: list[Relation] = []
+    once: dict[str, CheckedNetwork] = {}
+    for checked in networks:
+        once.setdefault(known[_nameless(checked.network)], checked)
+    for parent, checked in once.items():
+        seen: set[str] = set()
+        for applied in candidates(checked):
+            try:
+                step = run_pass(checked, applied)
+            except UserError:
+                continue  # the move does not apply here
+            child = known.get(_nameless(step.after.network))
+            if child is not None and child != parent and child not in seen:
+                seen.add(child)
+                ratio = equation(step.before, step.after).ratio
+                relations.append(Relation(parent, child, applied, ratio))
+    base = network_cost(networks[0]).macs
+    complexity = {name: network_cost(checked).macs / base for name, checked in once.items()}
+    return Family(tuple(once), complexity, tuple(relations), len(networks) - len(once))
+
+
+def _labels(networks: Sequence[CheckedNetwork]) -> dict[Network, str]:
+    """What each different network is called, in the order given."""
+    names: dict[Network, dict[str, None]] = {}
+    for checked in networks:
+        names.setdefault(_nameless(checked.network), {})[checked.name] = None
+    labels: dict[Network, str] = {}
+    for network, own in names.items():
+        label = first = " = ".join(own)
+        count = 1
+        while label in labels.values():
+            count += 1
+            label = f"{first} ({count})"
+        labels[network] = label
+    return labels
+
+
+def chain_family(networks: Sequence[CheckedNetwork], applied: Iterable[Pass]) -> Family:
+    """The family of one chain of rewrites: each network and the next, counted by steps."""
+    first = networks[0].name
+    names = (first, *(f"{first} {k}" for k in range(1, len(networks))))
+    relations = tuple(
+        Relation(*pair, step, equation(*around).ratio)
+        for pair, around, step in zip(pairwise(names), pairwise(networks), applied, strict=True)
+    )
+    base = network_cost(networks[0]).macs
+    shares = (network_cost(checked).macs / base for checked in networks)
+    return Family(names, dict(zip(names, shares, strict=True)), relations)
+
+
+def _nameless(network: Network) -> Network:
+    """A network by what it is, not what it is called."""
+    return replace(network, name="")

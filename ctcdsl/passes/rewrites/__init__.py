@@ -1,0 +1,1 @@
+"""The built-in passes, one file for each family."""

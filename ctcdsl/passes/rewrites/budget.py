@@ -1,0 +1,142 @@
+"""Moving complexity about: from one stage to another, and back to a budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.ir import Conv, Network
+from ctcdsl.metrics import total_macs
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.rewrites.width import MULTIPLE, width_at
+from ctcdsl.passes.site import Site, plain, site
+from ctcdsl.passes.widths import Term, Width, complexity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Take a share of one stage's complexity and give it to another.
+
+    All layers of both stages but the last get one solved width each.
+
+    transfer:source=3,target=2,share=0.25,multiple=8
+
+        (7,64)/2 3/3 (3,64)x3+(3,128) 2/2 (3,256)x3
+        (7,64)/2 3/3 (3,88)x3+(3,128) 2/2 (3,208)x2+(3,256)
+    """
+
+    name: ClassVar[str] = "transfer"
+    summary: ClassVar[str] = "a share of one stage's complexity to another stage"
+    section: ClassVar[str] = "4, beyond the paper"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    source: str
+    target: str
+    share: float = 0.25
+    multiple: int = MULTIPLE
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
+        if not 0 < self.share < 1:
+            raise refuse("CTC402", f"a share lies between 0 and 1, and this is {self.share}", None)
+        source, target = site(checked, self.source), site(checked, self.target)
+        if source.position == target.position:
+            raise refuse("CTC402", "`source` and `target` are one stage", None)
+        before = stage_macs(checked, source)
+        narrower, network = refit(checked, source, before * (1 - self.share), self.multiple)
+        freed = before - complexity(_terms(checked, source), narrower.rounded)
+        budget = stage_macs(checked, target) + freed
+        wider, _ = refit(checked, target, budget, self.multiple)
+        stages = list(network.stages)
+        stages[target.position] = target.with_convs(widened(target, wider)).stages[target.position]
+        remarks = (f"{source.name}: {narrower}", f"{target.name}: {wider}")
+        return PassResult(replace(network, stages=tuple(stages)), True, remarks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Solve one stage's width again, so that the network returns to a budget.
+
+    The budget is that of the network at the start of the chain, unless `macs` gives one.
+
+    repair:stage=3,macs=854954688
+
+        (7,64)/2 3/3 (5,128) 2/2 (3,256)x6
+        (7,64)/2 3/3 (5,128) 2/2 (3,160)x5+(3,256)
+    """
+
+    name: ClassVar[str] = "repair"
+    summary: ClassVar[str] = "one width solved again, so that the total returns to the budget"
+    section: ClassVar[str] = "4, beyond the paper"
+    preserves: ClassVar[Promise] = Promise.NOTHING
+
+    stage: str
+    macs: int | None = None
+    multiple: int = MULTIPLE
+    budget: int = 0
+    """What the chain began with; set by the manager."""
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC406 where no width of the stage meets the budget."""
+        where = site(checked, self.stage)
+        total = network_macs(checked)
+        budget = self.macs if self.macs is not None else self.budget or total
+        width, network = refit(
+            checked, where, budget - total + stage_macs(checked, where), self.multiple
+        )
+        return PassResult(network, network != checked.network, (f"{where.name}: {width}",))
+
+
+def network_macs(checked: CheckedNetwork) -> int:
+    """The MACs of a network's convolutions."""
+    return total_macs(checked)
+
+
+def stage_macs(checked: CheckedNetwork, where: Site) -> float:
+    """The MACs of a stage's convolutions as they are."""
+    macs = 0
+    for placed in checked.stage(where.position):
+        if isinstance(placed.layer, Conv):
+            height, width = placed.layer.kernel
+            macs += placed.input.channels * height * width * placed.output.numel
+    return macs
+
+
+def refit(
+    checked: CheckedNetwork, where: Site, budget: float, multiple: int
+) -> tuple[Width, Network]:
+    """The width at which a stage costs `budget` MACs on its maps, and the network with it."""
+    if len(where.convs) < 2:
+        raise refuse(
+            "CTC405",
+            f"{where.name} has one layer, whose filters stay: no width is free",
+            where.convs[0].origin,
+            hint="choose a stage of two or more layers",
+        )
+    width = width_at(where, _terms(checked, where), budget, multiple)
+    return width, where.with_convs(widened(where, width))
+
+
+def widened(where: Site, width: Width) -> list[Conv]:
+    """A stage's convolutions, all but the last at a width."""
+    inner = [
+        plain(conv, kernel=conv.kernel[0], filters=width.rounded, stride=conv.stride)
+        for conv in where.convs[:-1]
+    ]
+    return [*inner, where.convs[-1]]
+
+
+def _terms(checked: CheckedNetwork, where: Site) -> list[Term]:
+    """The stage's complexity on its maps, the inner widths unknown."""
+    placed = [p for p in checked.stage(where.position) if isinstance(p.layer, Conv)]
+    last = len(placed) - 1
+    return [
+        Term(
+            where.channels if k == 0 else None,
+            where.convs[k].kernel[0],
+            where.convs[k].filters if k == last else None,
+            scale=p.output.height * p.output.width,
+        )
+        for k, p in enumerate(placed)
+    ]

@@ -1,0 +1,106 @@
+"""Net2Deeper: a layer that is the identity, to be trained into more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.elaborate.windows import MAX_KERNEL
+from ctcdsl.ir import Activation, Conv
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.chosen import convolutions, numbered
+from ctcdsl.passes.padding import paddings_of, pinned
+from ctcdsl.passes.site import with_stage
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+_IDEMPOTENT: tuple[Activation, ...] = ("relu", "relu6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deepen:
+    """Insert a convolution that is the identity, behind a stage's last one or its `layer`-th.
+
+    A filter of even size has no middle: two are inserted, and the first has the larger
+    padding. The other order would cut a row and a column off the map and put zeros there.
+
+    deepen:stage=2
+
+        (7,64)/2 3/3 (2,128)x4 2/2 (3,256)
+        (7,64)/2 3/3 (2,128)x4+(2,128,p1)+(2,128,p0) 2/2 (3,256)
+    """
+
+    name: ClassVar[str] = "deepen"
+    summary: ClassVar[str] = "a convolution that is the identity, to be trained (Net2Deeper)"
+    section: ClassVar[str] = "beyond the paper: Chen et al. 2016"
+    preserves: ClassVar[Promise] = Promise.OUTPUTS
+
+    stage: str
+    layer: int | None = None
+    size: int | None = None
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC404 behind layers after which no identity can stand."""
+        index, at, conv = self._chosen(checked)
+        size = conv.kernel[0] if self.size is None else self.size
+        if not 1 <= size <= MAX_KERNEL:
+            raise refuse("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}", None)
+        if self.size is None and conv.kernel[0] != conv.kernel[1]:
+            raise refuse(
+                "CTC404",
+                f"`{conv.origin.text}` is not square, and its identity is to have its size",
+                conv.origin,
+                hint="give the option `size`",
+            )
+        same = replace(conv, kernel=(size, size), stride=1, padding=None, groups=1, dilation=1)
+        pads = [size // 2] if size % 2 else [size // 2, size // 2 - 1]
+        stage = checked.network.stages[index]
+        nodes = (*stage.nodes[: at + 1], *[same] * len(pads), *stage.nodes[at + 1 :])
+        paddings = {}
+        for (s, k), sides in paddings_of(checked).items():
+            paddings[s, k + len(pads) if s == index and k > at else k] = sides
+        paddings |= {(index, at + n): (pad, pad) for n, pad in enumerate(pads, start=1)}
+        network = with_stage(checked.network, index, replace(stage, nodes=nodes))
+        return PassResult(pinned(network, paddings))
+
+    def _chosen(self, checked: CheckedNetwork) -> tuple[int, int, Conv]:
+        """The convolution behind which the identity comes: its stage, its index, itself."""
+        index, found = convolutions(checked, self.stage)
+        at = numbered(checked, index, found, len(found) if self.layer is None else self.layer)
+        conv = checked.network.stages[index].nodes[at]
+        assert isinstance(conv, Conv)
+        what = ""
+        if conv.preactivation:
+            what = "has its activation before it: a layer behind it sees no rectified map"
+        elif conv.activation not in _IDEMPOTENT:
+            what = f"ends in {conv.activation or 'no activation'}, which applied twice is another"
+            what = what if conv.activation else "has no activation, and a layer behind it has none"
+        elif conv.norm == "ln":
+            what = "has a layer norm, which no weights make the identity"
+        if what:
+            raise refuse(
+                "CTC404",
+                f"`{conv.origin.text}` {what}",
+                conv.origin,
+                hint="relu and relu6 change nothing the second time: choose such a `layer`",
+            )
+        return index, at, conv
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The weights of the deeper network."""
+        from ctcdsl.passes.weights import bearing
+        from ctcdsl.passes.weights.convolutions import identity
+
+        index, at, _ = self._chosen(checked=before)
+        behind = before.stage(index)[at].name
+        carried: Weights = {}
+        targets = iter(bearing(after))
+        for old in bearing(before):
+            carried[next(targets).name] = weights[old.name]
+            if old.name == behind:
+                for _ in range(len(after.stage(index)) - len(before.stage(index))):
+                    new = next(targets)
+                    carried[new.name] = identity(new)
+        return carried

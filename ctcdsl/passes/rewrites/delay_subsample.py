@@ -1,0 +1,124 @@
+"""Delayed subsampling: the stride moves from a pool to the convolution behind it, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.ir import Conv, Dropout, LocalResponseNorm, Node, Pool
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.site import outside_blocks, stage_index, trunk, with_nodes
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelaySubsample:
+    """Let pools filter with stride 1, and the next convolution subsample in their place.
+
+    All pools with a convolution of stride 1 behind them, or those of one stage. The way
+    back, undelay-subsample, is exact where no pool was delayed before.
+
+    delay-subsample
+
+        (7,64)/2 3/3 (2,128)x4 2/2 (2,256)x2
+        (7,64)/2 3/1 (2,128)/3+(2,128)x3 2/1 (2,256)/2+(2,256)
+    """
+
+    name: ClassVar[str] = "delay-subsample"
+    summary: ClassVar[str] = "a pool's stride onto the convolution behind it"
+    section: ClassVar[str] = "4.6"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str | None = None
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no pool can give its stride."""
+        return _move(checked, self.stage, delaying=True)
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The same weights; what the network computes with them is another thing."""
+        from ctcdsl.passes.weights import unchanged
+
+        return unchanged(self.name, before, after, weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndelaySubsample:
+    """Give pools of stride 1 the stride of the convolution behind them: the way back.
+
+    It is undone by delay-subsample where every other pool already was of stride 1, or has
+    no convolution of stride 1 behind it.
+
+    undelay-subsample
+
+        (7,64)/2 3/1 (2,128)/3+(2,128)x3
+        (7,64)/2 3/3 (2,128)x4
+    """
+
+    name: ClassVar[str] = "undelay-subsample"
+    summary: ClassVar[str] = "a convolution's stride back onto the pool before it"
+    section: ClassVar[str] = "4.6"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str | None = None
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
+        return _move(checked, self.stage, delaying=False)
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The same weights; what the network computes with them is another thing."""
+        from ctcdsl.passes.weights import unchanged
+
+        return unchanged(self.name, before, after, weights)
+
+
+def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node] | None:
+    """The node that takes or gives the stride of the pool at `at`, and where it stands.
+
+    Layers that leave the map alone may stand between; None at the end of the trunk.
+    """
+    for k in range(at + 1, len(nodes)):
+        node = nodes[k][2]
+        if not isinstance(node, LocalResponseNorm | Dropout):
+            return k, node
+    return None
+
+
+def _move(checked: CheckedNetwork, stage: str | None, *, delaying: bool) -> PassResult:
+    network = checked.network
+    only = None if stage is None else stage_index(network, stage)
+    nodes = trunk(network)
+    new = [node for _, _, node in nodes]
+    remarks: list[str] = []
+    for at, (index, _, node) in enumerate(nodes):
+        if not isinstance(node, Pool) or (only is not None and index != only):
+            continue
+        if (node.stride > 1) is not delaying:
+            continue
+        found = behind_pool(nodes, at)
+        if found is None or not isinstance(found[1], Conv):
+            remarks.append(f"`{node.origin.text}` stays: no plain convolution stands behind it")
+            continue
+        k, target = found[0], found[1]
+        if (target.stride == 1) is not delaying:
+            strides = f"a stride of {target.stride}" if delaying else "no stride"
+            remarks.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")
+            continue
+        new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)
+    if new == [node for _, _, node in nodes]:
+        what, which = ("with a stride", "of stride 1")[:: 1 if delaying else -1]
+        place = f"`{network.name}`" if only is None else network.stage_names[only]
+        raise refuse(
+            "CTC405",
+            outside_blocks(
+                [node for s, _, node in trunk(network) if only in (None, s)],
+                f"{place} has no pool {what} before a convolution {which}",
+            ),
+            network.origin if only is None else network.stages[only].nodes[0].origin,
+            hint="; ".join(remarks),
+        )
+    return PassResult(with_nodes(network, new), True, tuple(remarks))

@@ -1,0 +1,116 @@
+"""Depth for filter size: a large filter into a cascade of smaller ones, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.ir import Conv
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.site import alike, plain, site
+from ctcdsl.text.plural import plural
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthForSize:
+    """Replace each larger filter of a stage by a cascade of smaller ones of its width.
+
+    The cascade sees what the filter saw: 3 is 2+2, 5 is 3+3 or 2+2+2+2. The way back is
+    size-for-depth, exact where all filters of the stage were of the one size it makes.
+
+    depth-for-size:stage=2,to=2
+
+        (7,64)/2 3/3 (5,128)
+        (7,64)/2 3/3 (2,128)x4
+    """
+
+    name: ClassVar[str] = "depth-for-size"
+    summary: ClassVar[str] = "a large filter into a cascade of smaller ones: 3 into 2+2"
+    section: ClassVar[str] = "4.1"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str
+    to: int
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no filter of the stage is such a cascade."""
+        where = site(checked, self.stage)
+        convs: list[Conv] = []
+        for conv in where.convs:
+            size = conv.kernel[0]
+            if size <= self.to:
+                convs.append(conv)
+                continue
+            if self.to < 2 or (size - 1) % (self.to - 1):
+                raise refuse(
+                    "CTC405",
+                    f"no cascade of {self.to}x{self.to} filters sees what {size}x{size} sees",
+                    conv.origin,
+                    hint=f"`to` may be {_sizes(size)}",
+                )
+            first = plain(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
+            rest = plain(first, kernel=self.to, filters=conv.filters) if conv.stride > 1 else first
+            convs += [first, *[rest] * ((size - 1) // (self.to - 1) - 1)]
+        if len(convs) == len(where.convs):
+            raise refuse(
+                "CTC405",
+                f"{where.name} has no filter larger than {self.to}x{self.to}",
+                where.convs[0].origin,
+            )
+        return PassResult(where.with_convs(convs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeForDepth:
+    """Merge cascades of small filters into larger ones: the way back of depth-for-size.
+
+    It is undone by depth-for-size with the old filter size, always.
+
+    size-for-depth:stage=2,to=5
+
+        (7,64)/2 3/3 (2,128)x4
+        (7,64)/2 3/3 (5,128)
+    """
+
+    name: ClassVar[str] = "size-for-depth"
+    summary: ClassVar[str] = "cascades of small filters into larger ones: 2+2 into 3"
+    section: ClassVar[str] = "4.1"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str
+    to: int
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where the stage is no row of equal cascades."""
+        where = site(checked, self.stage)
+        sizes = {conv.kernel[0] for conv in where.convs}
+        size = where.convs[0].kernel[0]
+        if len(sizes) > 1 or size >= self.to or size < 2 or (self.to - 1) % (size - 1):
+            raise refuse(
+                "CTC405",
+                f"{where.name} is no row of cascades that see {self.to}x{self.to}",
+                where.convs[0].origin,
+                at=f"filters of {', '.join(f'{s}x{s}' for s in sorted(sizes))}",
+            )
+        many = (self.to - 1) // (size - 1)
+        groups = [where.convs[k : k + many] for k in range(0, len(where.convs), many)]
+        for group in groups:
+            alike(group)
+            if len(group) < many or len({conv.filters for conv in group}) > 1:
+                raise refuse(
+                    "CTC405",
+                    f"a {self.to}x{self.to} filter stands for {many} filters of one width",
+                    group[0].origin,
+                    hint=f"{where.name} has {plural(len(where.convs), 'layer')}",
+                )
+        convs = [
+            plain(group[0], kernel=self.to, filters=group[-1].filters, stride=group[0].stride)
+            for group in groups
+        ]
+        return PassResult(where.with_convs(convs))
+
+
+def _sizes(size: int) -> str:
+    fitting = [str(to) for to in range(2, size) if (size - 1) % (to - 1) == 0]
+    return " or ".join(fitting) or "nothing"

@@ -1,0 +1,131 @@
+"""Delayed subsampling that changes nothing: the convolution is dilated by the pool's stride."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.ir import (
+    Activate,
+    Conv,
+    Dropout,
+    Identity,
+    LocalResponseNorm,
+    Node,
+    Normalise,
+    Pool,
+    Scale,
+    Sides,
+    window_count,
+)
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.padding import Place, paddings_of, pinned
+from ctcdsl.passes.site import outside_blocks, stage_index
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DilateDelay:
+    """Let pools filter with stride 1, and the next convolution skip what they now add.
+
+    Pixel i of the pooled map is pixel s*i of the dense one, and beyond either lie zeros: so
+    the convolution with s times its stride, dilation and padding sees what it saw before.
+    All pools with a convolution behind them, or those of one stage.
+
+    dilate-delay
+
+        (7,64)/2 3/3 (3,128)x2 2/2 (3,256)
+        (7,64)/2 3/1 (3,128,p3,d3)/3+(3,128) 2/1 (3,256,p2,d2)/2
+    """
+
+    name: ClassVar[str] = "dilate-delay"
+    summary: ClassVar[str] = "delayed subsampling, exact: the convolution is dilated as well"
+    section: ClassVar[str] = "4.6, beyond the paper"
+    preserves: ClassVar[Promise] = Promise.OUTPUTS
+
+    stage: str | None = None
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no pool can give its stride."""
+        network = checked.network
+        only = None if self.stage is None else stage_index(network, self.stage)
+        paddings = paddings_of(checked)
+        places = [(s, k) for s, stage in enumerate(network.stages) for k in range(len(stage.nodes))]
+        trunk = [placed for placed in checked.nodes if placed.stage is not None]
+        new: dict[Place, Node] = {}
+        remarks: list[str] = []
+        for at, placed in enumerate(trunk):
+            pool = placed.layer
+            if not isinstance(pool, Pool) or pool.stride == 1 or only not in (None, placed.stage):
+                continue
+            taker = _taker(trunk, at)
+            if isinstance(taker, str):
+                remarks.append(f"`{pool.origin.text}` stays: {taker}")
+                continue
+            conv = trunk[taker].layer
+            assert isinstance(conv, Conv)
+            place, stride = places[taker], pool.stride
+            new[places[at]] = replace(pool, stride=1, ceil=False)
+            wider: Sides = (paddings[place][0] * stride, paddings[place][1] * stride)
+            new[place] = replace(
+                conv, stride=conv.stride * stride, dilation=conv.dilation * stride, padding=wider
+            )
+            paddings[place] = wider
+        if not new:
+            raise refuse(
+                "CTC405",
+                outside_blocks(
+                    [
+                        node
+                        for k, stage in enumerate(network.stages)
+                        if only in (None, k)
+                        for node in stage.nodes
+                    ],
+                    f"{f'`{network.name}`' if only is None else network.stage_names[only]} has no"
+                    " pool whose stride a convolution could take",
+                ),
+                network.origin,
+                hint="; ".join(remarks),
+            )
+        stages = tuple(
+            replace(stage, nodes=tuple(new.get((s, k), n) for k, n in enumerate(stage.nodes)))
+            for s, stage in enumerate(network.stages)
+        )
+        rewritten = pinned(replace(network, stages=stages), paddings)
+        return PassResult(rewritten, True, tuple(remarks))
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The same weights."""
+        from ctcdsl.passes.weights import unchanged
+
+        return unchanged(self.name, before, after, weights)
+
+
+def _taker(trunk: list[Placed], at: int) -> int | str:
+    """Where the convolution stands that takes a pool's stride, or why there is none.
+
+    Between them may stand what looks at one pixel at a time.
+    """
+    placed, pool = trunk[at], trunk[at].layer
+    assert isinstance(pool, Pool)
+    if pool.ceil and any(
+        window_count(side, kernel, pool.stride, pad) != out
+        for side, kernel, pad, out in zip(
+            placed.input[1:], pool.kernel, placed.padding, placed.output[1:], strict=True
+        )
+    ):
+        return "its last window, a part of one, exists only at its stride"
+    for k in range(at + 1, len(trunk)):
+        match trunk[k].layer:
+            case Conv():
+                return k
+            case LocalResponseNorm(within=False) | Normalise() | Activate():
+                continue
+            case Dropout() | Identity() | Scale():
+                continue
+            case _:
+                break
+    return "behind it stands no plain convolution"

@@ -1,0 +1,145 @@
+"""Batch norms into the convolutions before them, for inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.ir import Block, Conv, Layer, Network, Node, Normalise, layers_of
+from ctcdsl.passes.base import PassResult, Promise, refuse
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldBatchNorm:
+    """Fold every batch norm behind a convolution into its filters and its bias.
+
+    For inference: a norm with fixed statistics is a factor and a summand for each channel.
+    A `bn` of its own goes too where a convolution without an activation stands right before.
+
+    fold-bn
+
+        (7,64,bn)/2 3/3 (3,128,linear) bn relu (3,128,bn)x2
+        (7,64)/2 3/3 (3,128,linear) relu (3,128)x2
+    """
+
+    name: ClassVar[str] = "fold-bn"
+    summary: ClassVar[str] = "batch norms into the convolutions before them, for inference"
+    section: ClassVar[str] = "beyond the paper: Ioffe & Szegedy 2015"
+    preserves: ClassVar[Promise] = Promise.OUTPUTS
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no batch norm stands behind a convolution."""
+        network = checked.network
+        stages = tuple(
+            replace(stage, nodes=_folded(stage.nodes)) for stage in network.stages if stage.nodes
+        )
+        style = network.style
+        if style.norm == "bn" and not style.preactivation:
+            style = style._replace(norm=None)
+        new = replace(network, stages=stages, style=style)
+        kept = _remarks(new)
+        own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in checked.layers)
+        if not own and stages == network.stages:  # a style alone is no norm
+            raise refuse(
+                "CTC405",
+                f"`{network.name}` has no batch norm behind a convolution",
+                network.origin,
+                hint=kept[0] if kept else "",
+            )
+        return PassResult(new, True, kept)
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The weights of the network without the norms."""
+        from ctcdsl.passes.weights.convolutions import folded
+
+        carried: Weights = {}
+        for old, norms, new in _pairs(before.nodes, after.nodes):
+            tensors = weights.get(old.name)
+            if tensors is None:
+                continue
+            carried[new.name] = tensors
+            if isinstance(old.layer, Conv) and isinstance(new.layer, Conv):
+                own = old.layer.norm == "bn" and new.layer.norm is None
+                carried[new.name] = folded(tensors, own, [weights[norm.name] for norm in norms])
+        return carried
+
+
+def _folded(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """A chain with the norms of its convolutions, and those right behind them, folded."""
+    found: list[Node] = []
+    for node in nodes:
+        last = found[-1] if found else None
+        if _is_batch_norm(node) and isinstance(last, Conv) and _takes_norm(last):
+            found[-1] = replace(last, bias=True)
+        elif isinstance(node, Block):
+            branches = (replace(branch, nodes=_folded(branch.nodes)) for branch in node.branches)
+            found.append(replace(node, branches=tuple(branches)))
+        elif isinstance(node, Conv) and _folds(node):
+            found.append(replace(node, norm=None, bias=True))
+        else:
+            found.append(node)
+    return tuple(found)
+
+
+def _folds(conv: Conv) -> bool:
+    """Whether a convolution has a batch norm, and behind it."""
+    return conv.norm == "bn" and not conv.preactivation
+
+
+def _is_batch_norm(node: Layer | Block) -> bool:
+    return isinstance(node, Normalise) and node.norm == "bn"
+
+
+def _takes_norm(conv: Conv) -> bool:
+    """Whether what leaves a convolution, its own batch norm folded, is linear in its filters."""
+    if conv.preactivation:
+        return True
+    return conv.activation is None and conv.norm != "ln"
+
+
+def _remarks(network: Network) -> tuple[str, ...]:
+    """What stays, and why: the head as it is, norms that no convolution before them takes in."""
+    layers = [layer for stage in network.stages for layer in layers_of(stage.nodes)]
+    head = list(layers_of(network.head.layers))
+    before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
+    kept = [layer for layer in head if isinstance(layer, Conv) and layer.norm == "bn"]
+    alone = [layer for layer in [*layers, *head] if _is_batch_norm(layer)]
+    remarks: list[str] = []
+    if before:
+        remarks.append(f"norms that stay, before their convolutions: {len(before)}")
+    if kept:
+        remarks.append(f"norms that stay, in the head: {len(kept)}")
+    if alone:
+        remarks.append(
+            f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
+        )
+    return tuple(remarks)
+
+
+Pair = tuple[Placed, Sequence[Placed], Placed]
+"""A layer, the norms behind it that it took in, and what it became."""
+
+
+def _pairs(old: Sequence[Placed], new: Sequence[Placed]) -> list[Pair]:
+    """Each layer of a chain that stays, blocks behind their branches."""
+    pairs: list[Pair] = []
+    targets = iter(new)
+    last: Placed | None = None
+    taken: list[Placed] = []
+    for placed in old:
+        inside = last is not None and last.stage == placed.stage is not None
+        conv = last.layer if last is not None and inside else None
+        if _is_batch_norm(placed.layer) and isinstance(conv, Conv) and _takes_norm(conv):
+            taken.append(placed)
+            continue
+        target = next(targets)
+        for chain, becomes in zip(placed.branches, target.branches, strict=True):
+            pairs += _pairs(chain, becomes)
+        last, taken = placed, []
+        pairs.append((placed, taken, target))
+    return pairs

@@ -1,0 +1,168 @@
+"""Parallel linear branches into one convolution: RepVGG as it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from ctcdsl.checking import CheckedNetwork, Placed, recheck
+from ctcdsl.ir import Block, Conv, Identity, Join, Network, Node, Normalise, Sides
+from ctcdsl.ir.network import flat
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.padding import Place, paddings_of, pinned
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+
+class _Arm(NamedTuple):
+    """A branch that is linear in its input: a convolution or the identity, then norms."""
+
+    conv: Placed | None
+    norms: tuple[Placed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepVggFuse:
+    """Make one convolution of each block whose branches are linear: RepVGG's, for inference.
+
+    A branch is a convolution without an activation, or the identity, and batch norms behind
+    it. Filters of different sizes are padded with zeros to the largest, and added.
+
+    repvgg-fuse
+
+        (7,64)/2 3/3 [ (3,64) | (1,64) | bn ]x2
+        (7,64)/2 3/3 (3,64)x2
+    """
+
+    name: ClassVar[str] = "repvgg-fuse"
+    summary: ClassVar[str] = "blocks of parallel linear branches into one convolution each"
+    section: ClassVar[str] = "beyond the paper: Ding et al. 2021"
+    preserves: ClassVar[Promise] = Promise.OUTPUTS
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where no block can be fused."""
+        network = checked.network
+        paddings: dict[Place, Sides] = paddings_of(checked)
+        stages = list(network.stages)
+        fused = left = 0
+        for index, stage in enumerate(stages):
+            nodes: list[Node] = []
+            for at, placed in enumerate(checked.stage(index)):
+                conv = _fused(placed)
+                if conv is None:
+                    left += isinstance(placed.layer, Block)
+                    nodes.append(stage.nodes[at])
+                    continue
+                fused += 1
+                assert conv.padding is not None
+                paddings[index, at] = conv.padding
+                nodes.append(replace(conv, padding=None))
+            stages[index] = replace(stage, nodes=tuple(nodes))
+        if not fused:
+            raise refuse(
+                "CTC405",
+                f"`{network.name}` has no block of the trunk whose branches are all linear",
+                network.origin,
+                hint="a branch is a convolution or the identity, and batch norms behind it",
+            )
+        new = _restyled(pinned(replace(network, stages=tuple(stages)), paddings))
+        stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
+        return PassResult(new, True, (f"blocks fused: {fused}", *stay))
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The weights of the fused network: branches folded, padded and added."""
+        from ctcdsl.passes.weights.convolutions import added, embedded, folded, one_to_one
+
+        carried: Weights = {}
+        for old, new in zip(before.nodes, after.nodes, strict=True):
+            if not isinstance(old.layer, Block) or not isinstance(new.layer, Conv):
+                pairs = zip(flat((old,)), flat((new,)), strict=True)
+                carried |= {b.name: weights[a.name] for a, b in pairs if a.name in weights}
+                continue
+            terms = []
+            for arm in _arms(old) or ():
+                if arm.conv is None:
+                    tensors = one_to_one(new.output.channels, new.layer.groups)
+                    own = False
+                else:
+                    tensors = weights[arm.conv.name]
+                    own = isinstance(arm.conv.layer, Conv) and arm.conv.layer.norm == "bn"
+                tensors = folded(tensors, own, [weights[norm.name] for norm in arm.norms])
+                reach = arm.conv.padding if arm.conv else (0, 0)
+                offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
+                terms.append(embedded(tensors, new.layer.kernel, offset))
+            carried[new.name] = added(terms, bias=new.layer.bias)
+        return carried
+
+
+def _arms(block: Placed) -> list[_Arm] | None:
+    """The branches of an adding block, where all are linear in its input; else None."""
+    assert isinstance(block.layer, Block)
+    if block.layer.join is not Join.ADD:
+        return None
+    arms: list[_Arm] = []
+    for chain in block.branches:
+        conv: Placed | None = None
+        norms: list[Placed] = []
+        for placed in chain:
+            match placed.layer:
+                case Conv(activation=None, dilation=1, preactivation=False) if (
+                    placed is chain[0] and placed.layer.norm != "ln"
+                ):
+                    conv = placed
+                case Normalise(norm="bn"):
+                    norms.append(placed)
+                case Identity():
+                    pass
+                case _:
+                    return None
+        arms.append(_Arm(conv, tuple(norms)))
+    return arms
+
+
+def _fused(block: Placed) -> Conv | None:
+    """The convolution that a block is, its padding given; None where it is none."""
+    arms = _arms(block) if isinstance(block.layer, Block) else None
+    placed = [arm.conv for arm in arms or () if arm.conv is not None]
+    if arms is None or not placed:
+        return None
+    convs = [p.layer for p in placed if isinstance(p.layer, Conv)]
+    if len({(conv.groups, conv.stride) for conv in convs}) > 1:
+        return None
+    kernel = (max(c.kernel[0] for c in convs), max(c.kernel[1] for c in convs))
+    padding = (max(p.padding[0] for p in placed), max(p.padding[1] for p in placed))
+    sizes: list[tuple[Sides, Sides]] = [
+        (conv.kernel, p.padding) for conv, p in zip(convs, placed, strict=True)
+    ]
+    if len(placed) < len(arms):  # the identity is a 1x1 filter
+        sizes.append(((1, 1), (0, 0)))
+    if not all(_fits(own, pad, kernel, padding) for own, pad in sizes):
+        return None
+    return replace(
+        convs[0],
+        kernel=kernel,
+        padding=padding,
+        norm=None,
+        activation=block.activation,
+        bias=any(conv.bias or conv.norm for conv in convs) or any(arm.norms for arm in arms),
+        origin=block.layer.origin,
+    )
+
+
+def _fits(kernel: Sides, padding: Sides, large: Sides, pad: Sides) -> bool:
+    """Whether a filter, its map's corner laid on that of a larger one, lies inside it."""
+    return all(0 <= pad[axis] - padding[axis] <= large[axis] - kernel[axis] for axis in range(2))
+
+
+def _restyled(network: Network) -> Network:
+    """The network in a style without batch norm, where no convolution has one any more."""
+    style = network.style
+    if style.norm != "bn" or style.preactivation:
+        return network
+    report = recheck(network)
+    placed: Sequence[Placed] = report.networks[0].layers if report.networks else ()
+    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in placed):
+        return network
+    return replace(network, style=style._replace(norm=None))

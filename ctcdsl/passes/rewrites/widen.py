@@ -1,0 +1,145 @@
+"""Net2Wider: more filters that compute what the old ones did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.elaborate.windows import MAX_WIDTH
+from ctcdsl.ir import (
+    Activate,
+    Block,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Linear,
+    LocalResponseNorm,
+    Normalise,
+    Pool,
+    Scale,
+    SpatialPyramid,
+)
+from ctcdsl.ir.notation import word
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.chosen import convolutions, numbered
+from ctcdsl.passes.padding import paddings_of, pinned
+from ctcdsl.passes.site import with_stage
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widen:
+    """Give a stage's convolutions, or its `layer`-th, more filters: copies of their own.
+
+    The layer behind divides what it takes from a copied filter by the number of copies.
+
+    widen:stage=2,width=192
+
+        (7,64)/2 3/3 (3,128)x2 2/2 (3,256)
+        (7,64)/2 3/3 (3,192)x2 2/2 (3,256)
+    """
+
+    name: ClassVar[str] = "widen"
+    summary: ClassVar[str] = "more filters, copies of the old ones (Net2Wider)"
+    section: ClassVar[str] = "beyond the paper: Chen et al. 2016"
+    preserves: ClassVar[Promise] = Promise.OUTPUTS
+
+    stage: str
+    width: int
+    layer: int | None = None
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC404 where channels are mixed before the next layer."""
+        index, chosen = self._chosen(checked)
+        stage = checked.network.stages[index]
+        nodes = list(stage.nodes)
+        for at in chosen:
+            conv = nodes[at]
+            assert isinstance(conv, Conv)
+            following(checked, checked.stage(index)[at])
+            nodes[at] = replace(conv, filters=self.width)
+        network = with_stage(checked.network, index, replace(stage, nodes=tuple(nodes)))
+        return PassResult(pinned(network, paddings_of(checked)))
+
+    def _chosen(self, checked: CheckedNetwork) -> tuple[int, list[int]]:
+        """The stage, and where the convolutions stand that become wider."""
+        index, found = convolutions(checked, self.stage)
+        if self.layer is not None:
+            found = [numbered(checked, index, found, self.layer)]
+        nodes = checked.network.stages[index].nodes
+        widths = {at: node.filters for at in found if isinstance(node := nodes[at], Conv)}
+        narrow = [at for at in found if widths[at] < self.width]
+        if self.width > MAX_WIDTH:
+            raise refuse("CTC402", f"a width is at most {MAX_WIDTH:,}, not {self.width}", None)
+        if not narrow:
+            raise refuse(
+                "CTC405",
+                f"no convolution chosen has fewer than {self.width} filters",
+                nodes[found[0]].origin,
+                hint=f"a width of {max(widths.values()) + 1} or more makes it wider",
+            )
+        return index, narrow
+
+    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+        """The weights of the wider network."""
+        from ctcdsl.passes.weights.channels import replicated
+
+        index, chosen = self._chosen(before)
+        for at in chosen:
+            placed = before.stage(index)[at]
+            weights = replicated(placed, self.width, following(before, placed), weights)
+        return weights
+
+
+def following(checked: CheckedNetwork, conv: Placed) -> Sequence[Placed]:
+    """What stands behind a convolution, up to the layer that sums over its channels.
+
+    Raises:
+        UserError: CTC404 where a layer on the way looks at several channels at once, where
+            the layers themselves are grouped, or where nothing sums.
+    """
+    assert isinstance(conv.layer, Conv)
+    if conv.layer.groups > 1 or (conv.layer.norm == "ln" and not conv.layer.preactivation):
+        raise _mixes(conv, conv)
+    at = next(k for k, placed in enumerate(checked.nodes) if placed.name == conv.name)
+    behind = checked.nodes[at + 1 :]
+    for count, placed in enumerate(behind, start=1):
+        match placed.layer:
+            case Conv(groups=1) as layer if layer.norm != "ln" or not layer.preactivation:
+                return behind[:count]
+            case Linear():
+                return behind[:count]
+            case Normalise(norm="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
+                continue
+            case Activate() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
+                continue
+            case _:
+                raise _mixes(conv, placed)
+    raise refuse(
+        "CTC404",
+        f"`{conv.layer.origin.text}` leaves the network's output, which is to stay",
+        conv.layer.origin,
+        hint="a convolution is widened where another one, or `fc`, stands behind it",
+    )
+
+
+def _mixes(conv: Placed, placed: Placed) -> Exception:
+    layer = placed.layer
+    match layer:
+        case Block():
+            what = "is a block"
+        case Conv():
+            what = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
+        case _:
+            what = f"looks at several channels at once (`{word(layer)}`)"
+    return refuse(
+        "CTC404",
+        f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {what}",
+        layer.origin,
+        hint="between a widened convolution and the next each channel goes its own way",
+    )

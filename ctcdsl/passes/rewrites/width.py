@@ -1,0 +1,169 @@
+"""Depth for width, and width for filter size: the stage's inner width is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.elaborate.windows import MAX_WIDTH
+from ctcdsl.ir import Conv
+from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.site import Site, alike, plain, site
+from ctcdsl.passes.widths import Term, Width, complexity, solve_width
+from ctcdsl.text.plural import plural
+
+MULTIPLE = 32
+"""Widths are rounded to multiples of this, unless told."""
+
+MAX_MULTIPLE = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthForWidth:
+    """Give a stage another depth, and the width that keeps its complexity.
+
+    The stage's last layer keeps its filters, the others share the solved width. The old
+    depth brings the old layers back where they had one width, a multiple of `multiple`,
+    and the new one needed no rounding.
+
+    depth-for-width:stage=3,depth=6
+
+        (7,64)/2 3/3 (5,128) 2/2 (3,256)x3
+        (7,64)/2 3/3 (5,128) 2/2 (3,160)x5+(3,256)
+    """
+
+    name: ClassVar[str] = "depth-for-width"
+    summary: ClassVar[str] = "another depth, at the width that keeps the complexity"
+    section: ClassVar[str] = "4.2"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str
+    depth: int
+    multiple: int = MULTIPLE
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where the stage mixes filter sizes, CTC406 without a width."""
+        where = site(checked, self.stage)
+        size = one_size(where)
+        alike(where.convs[:-1])
+        if not 2 <= self.depth <= 1_000:
+            raise refuse(
+                "CTC405",
+                f"a depth lies from 2 to 1,000, and this is {self.depth}",
+                where.convs[0].origin,
+                hint="the last layer keeps its filters: with one layer no width is free",
+            )
+        return solved(where, size=size, depth=self.depth, multiple=self.multiple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidthForSize:
+    """Give a stage another filter size, and the width that keeps its complexity.
+
+    width-for-size:stage=3,to=3
+
+        (7,64)/2 3/3 (5,128) 2/2 (2,256)x6
+        (7,64)/2 3/3 (5,128) 2/2 (3,160)x5+(3,256)
+    """
+
+    name: ClassVar[str] = "width-for-size"
+    summary: ClassVar[str] = "another filter size, at the width that keeps the complexity"
+    section: ClassVar[str] = "4.3"
+    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+
+    stage: str
+    to: int
+    multiple: int = MULTIPLE
+
+    def run(self, checked: CheckedNetwork) -> PassResult:
+        """Rewrite a network; CTC405 where nothing changes, CTC406 without a width."""
+        where = site(checked, self.stage)
+        size = one_size(where)
+        alike(where.convs[:-1])
+        if not 1 <= self.to <= 100 or self.to == size or len(where.convs) < 2:
+            alone = len(where.convs) < 2
+            what = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
+            raise refuse(
+                "CTC405",
+                f"{where.name} {what}: there is nothing to trade for {self.to}x{self.to}",
+                where.convs[0].origin,
+            )
+        return solved(where, size=self.to, depth=len(where.convs), multiple=self.multiple)
+
+
+def one_size(where: Site) -> int:
+    """The filter size of a stage; CTC405 where it has several."""
+    sizes = sorted({conv.kernel[0] for conv in where.convs})
+    if len(sizes) > 1:
+        raise refuse(
+            "CTC405",
+            f"{where.name} mixes filters of {' and '.join(f'{s}x{s}' for s in sizes)}",
+            where.convs[0].origin,
+            hint="make them one size first, with depth-for-size",
+        )
+    return sizes[0]
+
+
+def terms_of(channels: int, convs: Iterable[Conv]) -> list[Term]:
+    """The complexity of convolutions which `channels` enter, map sizes omitted."""
+    terms: list[Term] = []
+    for conv in convs:
+        terms.append(Term(channels, conv.kernel[0], conv.filters))
+        channels = conv.filters
+    return terms
+
+
+def unknown(where: Site, *, size: int, depth: int) -> list[Term]:
+    """The complexity of `depth` layers of which all but the last have the unknown width."""
+    filters = where.convs[-1].filters
+    inner = [Term(None, size, None)] * (depth - 2)
+    return [Term(where.channels, size, None), *inner, Term(None, size, filters)]
+
+
+def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -> Width:
+    """The width at which layers of a stage cost `budget`; CTC406 where there is none.
+
+    CTC402 for a multiple out of range.
+    """
+    if not 1 <= multiple <= MAX_MULTIPLE:
+        raise refuse("CTC402", f"a multiple lies from 1 to {MAX_MULTIPLE:,}, not {multiple}", None)
+    width = solve_width(terms, budget, multiple)
+    if width is None or width.rounded > MAX_WIDTH:
+        why = (
+            f"the layers whose filters stay cost more than the {budget:,.0f} that there are"
+            if width is None
+            else f"it would be {width.exact:,.0f}, and {MAX_WIDTH:,} is the most"
+        )
+        raise refuse(
+            "CTC406",
+            f"no width of {where.name} keeps the complexity with {plural(len(terms), 'layer')} of"
+            f" {_sizes(terms)}: {why}",
+            where.convs[0].origin,
+        )
+    return width
+
+
+def _sizes(terms: Iterable[Term]) -> str:
+    return " and ".join(f"{size}x{size}" for size in sorted({term.size for term in terms}))
+
+
+def solved(
+    where: Site, *, size: int, depth: int, multiple: int, budget: float | None = None
+) -> PassResult:
+    """A stage of `depth` layers of `size`, all but the last at the width that costs `budget`.
+
+    Without a budget the stage keeps its complexity. CTC406 where no width does.
+    """
+    budget = complexity(terms_of(where.channels, where.convs)) if budget is None else budget
+    width = width_at(where, unknown(where, size=size, depth=depth), budget, multiple)
+    first, last = where.convs[0], where.convs[-1]
+    inner: Conv = plain(first, kernel=size, filters=width.rounded)
+    convs = [
+        plain(first, kernel=size, filters=width.rounded, stride=first.stride),
+        *[inner] * (depth - 2),
+        plain(last, kernel=size, filters=last.filters),
+    ]
+    changed = tuple(convs) != where.convs
+    return PassResult(where.with_convs(convs), changed, (f"{where.name}: {width}",))

@@ -1,0 +1,100 @@
+"""What would bring a network back into an interval: another width, or another depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.ir import Network
+from ctcdsl.metrics import total_macs
+from ctcdsl.passes.rewrites.budget import refit, stage_macs
+from ctcdsl.passes.site import Site, plain, site
+from ctcdsl.text import UserError
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.manager import Interval
+
+MULTIPLES = (32, 16, 8, 4, 1)
+"""Of what a width is a multiple, tried in this order."""
+MAX_LAYERS = 8
+"""How many layers at most are added or removed."""
+
+
+class _Change(NamedTuple):
+    """How a stage would fit; `moved` is the share by which it changes, the less the better."""
+
+    moved: float
+    text: str
+
+
+def nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
+    """The one width and the one depth nearest to the network's own that cost what they may.
+
+    Args:
+        interval: Where the MACs may lie, as shares of `before`.
+        before: The MACs at the start of the chain.
+        end: The network at its end.
+    """
+    widths: list[_Change] = []
+    depths: list[_Change] = []
+    for index in range(len(end.network.stages)):
+        try:
+            where = site(end, str(index + 1))
+        except UserError:
+            continue  # nothing there that a pass could change
+        widths += islice(_widths(interval, before, end, where), 1)
+        depths += islice(_depths(interval, before, where), 1)
+    found = [min(changes).text for changes in (widths, depths) if changes]
+    if not found:
+        return "no one width or depth brings it back: take a wider interval, or another pass"
+    return "; ".join(found)
+
+
+def _widths(interval: Interval, before: int, end: CheckedNetwork, where: Site) -> Iterator[_Change]:
+    """Widths of a stage that fit, and how `repair` gives them: round ones first."""
+    target = round(before * (1 + min(max(0.0, interval.low), interval.high)))
+    aims = dict.fromkeys((target, round(before * (1 + (interval.low + interval.high) / 2))))
+    for multiple in MULTIPLES:
+        for aim in aims:
+            room = aim - total_macs(end) + stage_macs(end, where)
+            try:
+                width, network = refit(end, where, room, multiple)
+            except UserError:
+                continue
+            if _is_inside(interval, before, network):
+                old = where.convs[0].filters
+                options = f"stage={where.name},multiple={multiple}"
+                options += "" if aim == before else f",macs={aim}"
+                yield _Change(
+                    abs(width.rounded - old) / old,
+                    f"width {width.rounded} in {where.name} would fit: `--pass repair:{options}`",
+                )
+
+
+def _depths(interval: Interval, before: int, where: Site) -> Iterator[_Change]:
+    """Depths of a stage that fit: copies of its last layer less, or more."""
+    last = where.convs[-1]
+    more = plain(last, kernel=last.kernel[0], filters=last.filters)
+    copies = 1
+    while copies < len(where.convs) and where.convs[-1 - copies] == more:
+        copies += 1
+    for count in range(1, MAX_LAYERS + 1):
+        for sign in (-1, 1):
+            if sign < 0 and count >= copies:
+                continue
+            kept = where.convs[: len(where.convs) - count] if sign < 0 else where.convs
+            network = where.with_convs([*kept, *[more] * (count if sign > 0 else 0)])
+            if _is_inside(interval, before, network):
+                depth = len(where.convs) + sign * count
+                layers = "layer" if depth == 1 else "layers"
+                yield _Change(
+                    count / len(where.convs),
+                    f"{depth} {layers} in {where.name} would fit instead of {len(where.convs)}",
+                )
+
+
+def _is_inside(interval: Interval, before: int, network: Network) -> bool:
+    report = recheck(network)
+    return not report.failed and total_macs(report.networks[0]) / before - 1 in interval

@@ -1,0 +1,85 @@
+"""How exact a rewrite is: measured, and held against what its pass promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ctcdsl.passes.base import Promise, refuse
+from ctcdsl.passes.manager import Step
+from ctcdsl.passes.weights.interior import interior_difference
+from ctcdsl.passes.weights.probe import difference, outputs, random_images, random_weights
+from ctcdsl.passes.weights.tensors import Weights
+
+TOLERANCE = 1e-9
+"""How far outputs in float64 may differ, relative to the largest, and count as the same.
+
+Sums in another order differ by 1e-15; deep networks add to that.
+"""
+
+
+class Exactness(NamedTuple):
+    """How far a rewritten network's values lie from the old ones.
+
+    `difference` is the largest one over the largest old value, in float64 on random images;
+    None where there is nothing to compare. `interior` tells that the last maps of the trunks
+    were compared, away from borders, instead of the outputs.
+    """
+
+    difference: float | None
+    interior: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether the values are the same but for rounding."""
+        return self.difference is not None and self.difference <= TOLERANCE
+
+    def __str__(self) -> str:
+        what = "maps away from borders" if self.interior else "outputs"
+        if self.difference is None:
+            return f"{what} cannot be compared"
+        if self.exact:
+            return f"{what} kept: they differ by {self.difference:.1e} of the largest"
+        return f"{what} changed: they differ by {self.difference:.3g} of the largest"
+
+
+def verify_outputs(
+    step: Step,
+    old: Weights | None = None,
+    new: Weights | None = None,
+    *,
+    results: tuple[Tensor, Tensor] | None = None,
+) -> Exactness:
+    """Measure a step on random images, and hold its pass to its promise.
+
+    Args:
+        step: The step; its pass carries weights.
+        old: The weights before; random ones unless given.
+        new: Those after; carried over by the pass unless given.
+        results: What both networks compute, where that is known.
+
+    Raises:
+        UserError: CTC410, naming the pass, where it promises to keep outputs, or the
+            interior, and does not.
+    """
+    from ctcdsl.passes.weights.transfer import carried
+
+    old = random_weights(step.before) if old is None else old
+    new = carried(step, old) if new is None else new
+    promise = step.applied.preserves
+    if promise is Promise.INTERIOR:
+        measured = Exactness(interior_difference(step.before, step.after, old, new), True)
+    else:
+        if results is None:
+            images = random_images(step.before.network.input)
+            results = outputs(step.before, old, images), outputs(step.after, new, images)
+        measured = Exactness(difference(*results))
+    if promise in (Promise.OUTPUTS, Promise.INTERIOR) and not measured.exact:
+        raise refuse(
+            "CTC410",
+            f"`{step.applied.name}` promises to keep the {promise}: {measured}",
+            step.after.network.origin,
+            hint="this is a mistake of the pass: its weights do not belong to its network",
+        )
+    return measured

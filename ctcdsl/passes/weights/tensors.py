@@ -1,0 +1,260 @@
+"""Which tensor of a generated module belongs to which layer, and what it is there.
+
+A generated module registers its tensors in the order of `CheckedNetwork.layers`: the
+branches of a block one after another, an implied shortcut last, a norm before its
+convolution where it acts before it. Names and shapes are verified on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.codegen.load import build_module
+from ctcdsl.ir import Conv, Linear, Norm, Normalise, Scale, SqueezeExcite
+from ctcdsl.passes.base import refuse
+from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.diagnostic import InternalError
+
+Tensors = dict[str, Tensor]
+"""The tensors of one layer by what they are: `weight`, `bias`, `norm.weight`, `norm.mean` …"""
+Weights = dict[str, Tensors]
+"""Tensors by the layer's name, `Placed.name`; in float64 while they are carried."""
+
+
+_SHOWN = 3  # names of a kind in one message
+_Part = tuple[str, tuple[int, ...], str]
+
+
+class Slot(NamedTuple):
+    """A tensor of a network: its layer, what it is there, how it is shaped.
+
+    `tail` is the last part of its name in the module.
+    """
+
+    layer: str
+    role: str
+    shape: tuple[int, ...]
+    tail: str
+
+
+def bearing(checked: CheckedNetwork) -> list[Placed]:
+    """The layers that have tensors, in order."""
+    return [placed for placed in checked.layers if any(_slots(placed))]
+
+
+def slots(checked: CheckedNetwork) -> list[Slot]:
+    """The tensors of a network in the order of its module."""
+    return [slot for placed in checked.layers for slot in _slots(placed)]
+
+
+def keys(checked: CheckedNetwork) -> dict[str, Slot]:
+    """The names that the generated module gives its tensors, each with what it is."""
+    with torch.device("meta"):  # names and shapes are wanted, no memory and no random numbers
+        state = build_module(checked).state_dict()
+    found = slots(checked)
+    if len(found) != len(state):
+        raise InternalError(f"{checked.name}: {len(state)} tensors, {len(found)} expected")
+    for (key, tensor), slot in zip(state.items(), found, strict=True):
+        if tuple(tensor.shape) != slot.shape or key.rpartition(".")[2] != slot.tail:
+            raise InternalError(f"{key} {tuple(tensor.shape)} is not {slot}")
+    return dict(zip(state, found, strict=True))
+
+
+def split(checked: CheckedNetwork, state: Mapping[str, Tensor], file: str = "") -> Weights:
+    """The tensors of a module by layer, in float64.
+
+    Raises:
+        UserError: CTC408 where a tensor is missing, is too many, or has another shape or kind of
+            number; CTC418 where a number is not finite. Missing counts of batches are 0.
+    """
+    names = keys(checked)
+    counts = (key for key, slot in names.items() if slot.role == "norm.batches")
+    state = {**{key: torch.tensor(0) for key in counts}, **state}
+    problem = _misfit(checked, names, state)
+    if problem is not None:
+        raise UserError(problem._replace(path=file or None))
+    require_finite(state, file)
+    weights: Weights = {}
+    for key, slot in names.items():
+        tensor = state[key].detach()
+        counts_batches = slot.role == "norm.batches"
+        exact = tensor.long() if counts_batches else tensor.double()
+        weights.setdefault(slot.layer, {})[slot.role] = exact
+    return weights
+
+
+def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "") -> None:
+    """Refuse (CTC418) tensors that hold NaN or infinities; `after` says what made them."""
+    wrong = {
+        key: tensor
+        for key, tensor in state.items()
+        if tensor.is_floating_point() and not bool(tensor.double().isfinite().all())
+    }
+    if not wrong:
+        return
+    key, tensor = next(iter(wrong.items()))
+    nan, infinite = int(tensor.isnan().sum()), int(tensor.double().isinf().sum())
+    parts = [f"{n:,} {what}" for n, what in ((nan, "NaN"), (infinite, "infinite")) if n]
+    others = f"{len(wrong) - 1} more of {len(state)} tensors" if len(wrong) > 1 else ""
+    raise UserError(
+        Diagnostic(
+            code="CTC418",
+            message=f"`{key}` holds {' and '.join(parts)} of {tensor.numel():,} numbers{after}",
+            path=file or None,
+            notes=(f"so do {others}",) if others else (),
+            hints=(
+                "save the weights as float32 or bfloat16"
+                if after
+                else "the training diverged: take an earlier checkpoint",
+            ),
+        )
+    )
+
+
+def joined(checked: CheckedNetwork, weights: Iterable[Tensors]) -> dict[str, Tensor]:
+    """The state of the generated module, from the tensors of its layers in order."""
+    values = [tensor for tensors in weights for tensor in tensors.values()]
+    names = keys(checked)
+    if [tuple(value.shape) for value in values] != [slot.shape for slot in names.values()]:
+        raise InternalError(f"{checked.name}: carried tensors do not fit the module")
+    return dict(zip(names, values, strict=True))
+
+
+def in_order(checked: CheckedNetwork, weights: Weights) -> list[Tensors]:
+    """The tensors of each layer, both in the module's order."""
+    found: dict[str, Tensors] = {}
+    for slot in slots(checked):
+        try:
+            found.setdefault(slot.layer, {})[slot.role] = weights[slot.layer][slot.role]
+        except KeyError:
+            raise InternalError(f"{slot.layer} has no {slot.role}") from None
+    return list(found.values())
+
+
+def unchanged(
+    name: str, before: CheckedNetwork, after: CheckedNetwork, weights: Weights
+) -> Weights:
+    """The weights of a network whose layers keep their tensors.
+
+    Raises:
+        UserError: CTC407 where a layer has tensors of another shape, such as an `fc` right
+            behind a map that changed; it says that the pass called `name` did that.
+    """
+    old, new = slots(before), slots(after)
+    for one, other in zip(old, new, strict=True):
+        if one.shape != other.shape:
+            raise refuse(
+                "CTC407",
+                f"behind `{name}` the {one.role} of {other.layer} is"
+                f" {_shape(other.shape)}, and was {_shape(one.shape)}",
+                after.network.origin,
+                hint="without --weights the network is rewritten, and can be trained anew",
+            )
+    layers = zip(bearing(before), bearing(after), strict=True)
+    return {new.name: weights[old.name] for old, new in layers}
+
+
+def _slots(placed: Placed) -> Iterator[Slot]:
+    layer, entering = placed.layer, placed.input.channels
+    parts: list[_Part] = []
+    match layer:
+        case Conv(filters=filters, kernel=kernel):
+            own: list[_Part] = [("weight", (filters, entering // layer.groups, *kernel), "weight")]
+            if layer.bias:
+                own.append(("bias", (filters,), "bias"))
+            norm = _norm(layer.norm, entering if layer.preactivation else filters)
+            parts = [*norm, *own] if layer.preactivation else [*own, *norm]
+        case Normalise(norm=kind):
+            parts = _norm(kind, entering)
+        case SqueezeExcite(width=width):
+            parts = [
+                ("reduce.weight", (width, entering, 1, 1), "weight"),
+                ("reduce.bias", (width,), "bias"),
+                ("expand.weight", (entering, width, 1, 1), "weight"),
+                ("expand.bias", (entering,), "bias"),
+            ]
+        case Scale():
+            parts = [("factor", (entering, 1, 1), "factor")]
+        case Linear():
+            leaving = placed.output.channels
+            parts = [("weight", (leaving, placed.input.numel), "weight")]
+            parts.append(("bias", (leaving,), "bias"))
+        case _:
+            pass
+    for role, shape, tail in parts:
+        yield Slot(placed.name, role, shape, tail)
+
+
+def _norm(norm: Norm | None, channels: int) -> list[_Part]:
+    each = (channels,)
+    affine: list[_Part] = [
+        ("norm.weight", each, "weight"),
+        ("norm.bias", each, "bias"),
+    ]
+    if norm == "bn":
+        return [
+            *affine,
+            ("norm.mean", each, "running_mean"),
+            ("norm.variance", each, "running_var"),
+            ("norm.batches", (), "num_batches_tracked"),
+        ]
+    return affine if norm else []
+
+
+def _misfit(
+    checked: CheckedNetwork, names: Mapping[str, Slot], state: Mapping[str, Tensor]
+) -> Diagnostic | None:
+    """What keeps tensors from being those of a network: the first that does."""
+    missing = [key for key in names if key not in state]
+    unexpected = [key for key in state if key not in names]
+    shaped = [
+        key for key, slot in names.items() if key in state and tuple(state[key].shape) != slot.shape
+    ]
+    kinds = [
+        key
+        for key, slot in names.items()
+        if slot.role != "norm.batches" and key in state and not state[key].is_floating_point()
+    ]
+    if missing:
+        what = f"lack `{missing[0]}`, the {names[missing[0]].role} of {names[missing[0]].layer}"
+    elif unexpected:
+        what = f"hold `{unexpected[0]}`, which the network does not have"
+    elif shaped:
+        key = shaped[0]
+        what = (
+            f"hold `{key}` as {_shape(tuple(state[key].shape))}, and the network's is"
+            f" {_shape(names[key].shape)}"
+        )
+    elif kinds:
+        dtype = str(state[kinds[0]].dtype).removeprefix("torch.")
+        what = f"hold `{kinds[0]}` as {dtype}, and weights are floating-point numbers"
+    else:
+        return None
+    counts = [
+        f"{len(found)} {word} ({_some(found)})"
+        for found, word in (
+            *((missing, "missing"), (unexpected, "unexpected"), (shaped, "misshapen")),
+            (kinds, "of another kind of number"),
+        )
+        if found
+    ]
+    return Diagnostic(
+        code="CTC408",
+        message=f"the weights are not those of `{checked.name}`: they {what}",
+        notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
+        hints=("take the spec they were trained with: in the folder of a run that is spec.ctc",),
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _SHOWN else ""
+    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a number"

@@ -1,0 +1,249 @@
+"""The recipe: every number of training, and the learning rate's schedule.
+
+The defaults are Section 5 of "Convolutional Neural Networks at Constrained Time Cost"
+(He & Sun 2015). Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text.plural import plural
+
+Initialisation = Literal["he", "gaussian"]
+Precision = Literal["float32", "bf16"]
+Compile = Literal["off", "on", "graphs"]
+
+PAPER_CROP, PAPER_RESIZE = 224, 256  # Section 5: crops of 224 from a shorter side of 256
+
+_SCHEDULE_HINT = "write EPOCHS:RATE, comma between, as in 10:0.01,60:0.001,5:0.0001"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Learning rates in steps: so many epochs at a rate, then the next; the last rate lasts.
+
+    Raises `UserError` CTC605 for no step, an epoch count below 1, a rate that is not above 0.
+    """
+
+    steps: tuple[tuple[int, float], ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise _bad("the schedule has no step", hint=_SCHEDULE_HINT)
+        for epochs, rate in self.steps:
+            if epochs < 1:
+                raise _bad(
+                    f"schedule: a step of {plural(epochs, 'epoch')}",
+                    hint="a step has 1 epoch at least",
+                )
+            if not (math.isfinite(rate) and rate > 0):
+                raise _bad(f"schedule: a learning rate of {rate}", hint="a rate is above 0")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The schedule that `text` such as ``10:0.01,60:0.001,5:0.0001`` says.
+
+        Raises `UserError` CTC605 naming the step that cannot be read.
+        """
+        steps: list[tuple[int, float]] = []
+        for part in text.split(","):
+            epochs, colon, rate = part.partition(":")
+            try:
+                if not colon:
+                    raise ValueError(part)
+                steps.append((int(epochs), float(rate)))
+            except ValueError:
+                message = f"schedule {text!r}: cannot read the step {part.strip()!r}"
+                raise _bad(message, hint=_SCHEDULE_HINT) from None
+        return cls(tuple(steps))
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of all steps together."""
+        return sum(epochs for epochs, _ in self.steps)
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of `epoch`, counted from 1."""
+        end = 0
+        for epochs, rate in self.steps:
+            end += epochs
+            if epoch <= end:
+                return rate
+        return self.steps[-1][1]
+
+    def rate_after(self, images: int, of_epoch: int) -> float:
+        """The learning rate after so many images in all, where an epoch has `of_epoch`.
+
+        Images are what counts: they do not depend on the batch, the number of devices or a resume.
+        """
+        return self.rate(images // of_epoch + 1)
+
+    def __str__(self) -> str:
+        return ",".join(f"{epochs}:{rate!r}" for epochs, rate in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that training does besides the network; the defaults are the paper's Section 5.
+
+    Raises `UserError` CTC605 with one diagnostic for every number that is out of its range.
+
+    Pixels: the network sees ``(pixel - mean) / pixel_divisor``, pixel in 0..255 and mean the
+    training set's per-channel mean. The paper subtracts the mean and names no divisor,
+    which is divisor 1. We divide by 58, about the standard deviation of photographs, because He
+    initialisation hands the input's variance on through the layers: with divisor 1 the first
+    logits, and with them the first gradients, are 58 times as large (in model A their deviation
+    is 133 instead of 2.3, the first loss some 500 nats).
+
+    Initialisation: the paper says "zero-mean Gaussian distributions" and gives no deviation.
+    ``he`` is sqrt(2 / fan-in), layer by layer; ``gaussian`` is `sigma` in every layer, 0.01 as
+    AlexNet's paper has it. With that the signal of the deeper models dies out: the first logits
+    of model E have a deviation of 5e-8 even with divisor 1, and it does not start to learn.
+    Model A does start with ``gaussian`` and divisor 1.
+    """
+
+    batch: int = 128
+    """Images in a mini-batch."""
+    accumulate: int = 1
+    """Parts in which a batch goes through the network, its gradient being summed over them."""
+    schedule: Schedule = Schedule(((10, 0.01), (60, 0.001), (5, 0.0001)))
+    """The learning rate."""
+    epochs: int | None = None
+    """Epochs to train; None: as many as the schedule has (75 in the paper's Tables 1 and 2)."""
+    momentum: float = 0.9
+    """Momentum of the gradient descent."""
+    weight_decay: float = 0.0005
+    """L2 penalty on convolution and fc weights; none on biases and norms."""
+    resize: int | None = None
+    """Shorter side of the image a crop is cut from; None: 256 for a crop of 224, in proportion."""
+    random_crop: bool = True
+    """Crop anywhere in training; else at the centre."""
+    flip: float = 0.5
+    """Share of the training images that are mirrored."""
+    colour_sigma: float = 0.1
+    """Deviation of the colour altering, in standard deviations along the RGB principal axes."""
+    pixel_divisor: float = 58.0
+    """What mean-subtracted pixels are divided by."""
+    initialisation: Initialisation = "he"
+    """``he`` or ``gaussian``; biases start at zero."""
+    sigma: float = 0.01
+    """Deviation of the ``gaussian`` initialisation."""
+    dropout: float | None = None
+    """Rate of every dropout layer; None: as the network says (0.5 in the paper)."""
+    precision: Precision = "float32"
+    """``bf16`` computes the layers under autocast, on weights kept in float32."""
+    compile: Compile = "off"
+    """``on`` computes the layers through torch.compile, ``graphs`` with CUDA graphs, too. The
+    numbers are the same but for rounding."""
+    statistics_sample: int = 1000
+    """Training images that the channel mean and the colour axes are measured on, at most."""
+    seed: int = 0
+    """Fixes initial weights, order, crops, flips, colours and dropout."""
+    workers: int | None = None
+    """Threads that read images, 0: the training thread itself; None: see
+    `threads.reading_threads`. The result is the same."""
+    max_corrupt: float = 0.01
+    """Share of the training images that may be unreadable and replaced; above it training stops."""
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise UserError(*problems)
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Section 5: batch 128, 75 epochs in three steps from 0.01."""
+        return cls()
+
+    @classmethod
+    def small(cls) -> Self:
+        """For a thousand small images and minutes on two cores: batch 32, eight epochs from 0.002.
+
+        With the paper's rate of 0.01 the first steps at batch 32 undo more than they learn.
+        """
+        return cls(batch=32, schedule=Schedule(((6, 0.002), (2, 0.0002))))
+
+    @property
+    def last_epoch(self) -> int:
+        """The epochs that training has in all."""
+        return self.schedule.epochs if self.epochs is None else self.epochs
+
+    def resize_for(self, crop: tuple[int, int]) -> int:
+        """The shorter side an image is scaled to before a (height, width) `crop` is cut.
+
+        Raises `UserError` CTC605 where `resize` is smaller than the crop.
+        """
+        longest = max(crop)
+        if self.resize is None:
+            return round(longest * PAPER_RESIZE / PAPER_CROP)
+        if self.resize < longest:
+            raise _bad(
+                f"resize is {self.resize}, smaller than the crop of {crop[0]}x{crop[1]}",
+                hint=f"make it {longest} at least, or leave it out",
+            )
+        return self.resize
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by field name; the schedule as its text."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "schedule": str(self.schedule)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The recipe whose `as_dict` is `values`; KeyError or TypeError if it is none."""
+        return cls(**{**values, "schedule": Schedule.parse(values["schedule"])})
+
+    def _problems(self) -> Iterator[Diagnostic]:
+        for name, least in (
+            ("batch", 1),
+            ("accumulate", 1),
+            ("epochs", 1),
+            ("resize", 1),
+            ("statistics_sample", 1),
+            ("workers", 0),
+        ):
+            number = getattr(self, name)
+            if number is not None and number < least:
+                yield _problem(f"{name} is {number}", hint=f"it is {least} at least")
+        for name, low, high, ends in (
+            ("momentum", 0.0, 1.0, "[)"),
+            ("dropout", 0.0, 1.0, "[)"),
+            ("flip", 0.0, 1.0, "[]"),
+            ("max_corrupt", 0.0, 1.0, "[]"),
+            ("weight_decay", 0.0, math.inf, "[)"),
+            ("colour_sigma", 0.0, math.inf, "[)"),
+            ("pixel_divisor", 0.0, math.inf, "()"),
+            ("sigma", 0.0, math.inf, "()"),
+            ("seed", 0, 2**32, "[)"),
+        ):
+            number = getattr(self, name)
+            if number is not None and not _within(number, low, high, ends):
+                range_ = f"{ends[0]}{low:.12g}, {high:.12g}{ends[1]}"
+                yield _problem(f"{name} is {number}", hint=f"it lies in {range_}")
+        for name, words in (
+            ("initialisation", get_args(Initialisation)),
+            ("precision", get_args(Precision)),
+            ("compile", get_args(Compile)),
+        ):
+            word = getattr(self, name)
+            if word not in words:
+                yield _problem(f"{name} is {word!r}", hint=f"it is {' or '.join(words)}")
+
+
+def _within(number: float, low: float, high: float, ends: str) -> bool:
+    above = number >= low if ends[0] == "[" else number > low
+    below = number <= high if ends[1] == "]" else number < high
+    return above and below  # false for NaN
+
+
+def _problem(message: str, *, hint: str) -> Diagnostic:
+    return Diagnostic(code="CTC605", message=message, hints=(hint,))
+
+
+def _bad(message: str, *, hint: str) -> UserError:
+    return UserError(_problem(message, hint=hint))

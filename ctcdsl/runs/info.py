@@ -1,0 +1,269 @@
+"""What a run was started with and where: enough to repeat it from its folder alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from ctcdsl import __version__
+from ctcdsl.checking import CheckedNetwork
+from ctcdsl.codegen import generate
+from ctcdsl.images import contents
+from ctcdsl.images.contents import Image, digest
+from ctcdsl.ir.unparse import unparse
+from ctcdsl.recipe import Recipe
+from ctcdsl.text.diagnostic import Diagnostic, UserError
+
+RECORD, SPEC, GIVEN, MODULE = "run.json", "spec.ctc", "given.ctc", "model.py"
+"""The record; the network in canonical form; the spec as it was given; the generated module."""
+
+_PACKAGES = ("torch", "numpy", "pillow", "safetensors", "simplejpeg")
+_VARIABLES = ("CUBLAS_", "CUDA_", "KMP_", "MKL_", "NCCL_", "NVIDIA_TF32", "OMP_", "PYTORCH_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Which images a run was trained and tested on."""
+
+    training: int
+    test: int
+    digest: str
+    """SHA-256 of names, classes and contents in their order (see `contents`)."""
+    tested_on: str = "test"
+    """The split that the network was tested on after each epoch: val, or test without it."""
+
+    @classmethod
+    def of(cls, images: Sequence[Image]) -> Self:
+        """Those of a list of both sets."""
+        tested = [image.split for image in images if image.split != "train"]
+        return cls(
+            training=len(images) - len(tested),
+            test=len(tested),
+            digest=digest(images),
+            tested_on=tested[0] if tested else "test",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInfo:
+    """A start of a run, or a resume: what was trained, how, and from where on."""
+
+    parent: int | None
+    """The session whose checkpoint this one began from, by its number; None for the first."""
+    place: tuple[int, int]
+    """Epochs done and steps of the next one, in that checkpoint."""
+    recipe: dict[str, Any]
+    data: str | None
+    """The absolute path of the images; None for the embedded photographs."""
+    images: Images
+    device: str
+    began: str
+    command: str
+    folder: str
+    versions: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def threads(self) -> int:
+        """How many threads computed: sums are rounded differently with another number."""
+        return int(self.environment["threads"])
+
+    def computes_as(self, other: SessionInfo) -> bool:
+        """Whether `other`, going on after this, computes as this one would have."""
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("recipe", "data", "images", "device", "threads")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How a run came to be."""
+
+    network: str
+    sessions: tuple[SessionInfo, ...]
+
+    @property
+    def last(self) -> SessionInfo:
+        """The last session: recipe and images of the run as it is."""
+        return self.sessions[-1]
+
+    def text(self) -> str:
+        """The record as a file; recipe and images of the last session stand above all sessions."""
+        last = asdict(self.last)
+        values = {
+            "network": self.network,
+            **{name: last[name] for name in ("data", "images", "recipe", "device")},
+            "sessions": [asdict(session) for session in self.sessions],
+        }
+        return json.dumps(values, indent=2) + "\n"
+
+    def continued(self, session: SessionInfo) -> Self:
+        """The record with one session more."""
+        return replace(self, sessions=(*self.sessions, session))
+
+    def lineage(self) -> tuple[tuple[SessionInfo, tuple[int, int] | None], ...]:
+        """The sessions that the run is made of, each with the place where the next one took over.
+
+        What a session trained after that place was lost, or is not part of the run. Sessions that
+        compute alike are one. None stands for the end of the training.
+        """
+        found: list[tuple[SessionInfo, tuple[int, int] | None]] = []
+        number: int | None = len(self.sessions) - 1
+        until: tuple[int, int] | None = None
+        while number is not None:
+            session = self.sessions[number]
+            if found and session.computes_as(found[0][0]):
+                until = found.pop(0)[1]
+            found.insert(0, (session, until))
+            until, number = session.place, session.parent
+        return tuple(found)
+
+
+def read(run: Path) -> Record:
+    """The record in the folder `run`. Raises `UserError` CTC623 where there is none to be read."""
+    path = run / RECORD
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        sessions = tuple(map(_session, values["sessions"]))
+        record = Record(network=values["network"], sessions=sessions)
+        for number, session in enumerate(sessions):
+            Recipe.from_dict(session.recipe)
+            if session.threads < 1 or not -1 < (session.parent or 0) < max(number, 1):
+                raise ValueError
+        if not sessions:
+            raise ValueError
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise unrepeatable(path, f"cannot read the run's record: {reason}") from None
+    except (ValueError, TypeError, KeyError, LookupError, AttributeError, UserError):
+        raise unrepeatable(path, "the run's record is damaged") from None
+    return record
+
+
+def tested_on(run: Path) -> str:
+    """The split that the run was tested on after each epoch, as far as its folder says."""
+    try:
+        return read(run).last.images.tested_on
+    except UserError:
+        return "test"
+
+
+def files(network: CheckedNetwork, record: Record, images: Sequence[Image]) -> dict[str, bytes]:
+    """What a run's folder has beside its weights: spec, module, record, list of images."""
+    return {
+        SPEC: unparse(network.network).encode(),
+        MODULE: generate(network).encode(),
+        RECORD: record.text().encode(),
+        contents.FILE: contents.as_bytes(images),
+    }
+
+
+def _session(values: dict[str, Any]) -> SessionInfo:
+    images, (epoch, step) = Images(**values.pop("images")), values.pop("place")
+    return SessionInfo(images=images, place=(int(epoch), int(step)), **values)
+
+
+def differences(session: SessionInfo, processes: int = 1) -> tuple[str, ...]:
+    """What is not as it was in an earlier session, and may change the last bits of its numbers.
+
+    Of several processes dropout draws other masks. What the record does not know is no difference.
+    """
+    now = _here(processes)
+    return tuple(
+        f"{name}: {before[name]} then, {value} now"
+        for group, before, names in (
+            ("versions", session.versions, _PACKAGES),
+            ("environment", session.environment, ("processor", "gpus", "threads", "processes")),
+        )
+        for name, value in now[group].items()
+        if name in names and before.get(name, value) != value
+    )
+
+
+def this_session(
+    *,
+    recipe: Recipe,
+    data: str | None,
+    images: Images,
+    device: str,
+    parent: int | None = None,
+    place: tuple[int, int] = (0, 0),
+    processes: int = 1,
+) -> SessionInfo:
+    """The session of this process, one of so many, with its command, versions and environment."""
+    return SessionInfo(
+        parent=parent,
+        place=place,
+        recipe=recipe.as_dict(),
+        data=os.path.abspath(data) if data is not None else None,
+        images=images,
+        device=device,
+        **_here(processes),
+    )
+
+
+def _here(processes: int) -> dict[str, Any]:
+    return {
+        "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": shlex.join(sys.argv),
+        "folder": os.getcwd(),
+        "versions": {
+            "ctcdsl": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _PACKAGES},
+            "cuda": torch.version.cuda,
+        },
+        "environment": {
+            "host": platform.node(),
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "processes": processes,
+            "gpus": [
+                torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+            ],
+            "variables": _variables(os.environ),
+        },
+    }
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that libraries of numbers read; nothing else is anybody's business."""
+    return {
+        name: value for name, value in sorted(environment.items()) if name.startswith(_VARIABLES)
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+def unrepeatable(path: Path, message: str) -> UserError:
+    """CTC623: the record at `path` is not enough."""
+    hint = f"name the folder of a run of `ctcdsl train`, which has a {RECORD}"
+    return UserError(Diagnostic(code="CTC623", message=message, path=str(path), hints=(hint,)))

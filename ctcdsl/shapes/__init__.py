@@ -1,0 +1,1 @@
+"""Architecture to network: every map inferred, paddings chosen, blocks joined."""

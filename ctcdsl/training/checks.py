@@ -1,0 +1,121 @@
+"""What must hold before training begins: said in seconds, not after the first epoch."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.batch_plan import tried
+from ctcdsl.images.data import ImageSet
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs import log
+from ctcdsl.runs import manifest as manifests
+from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
+from ctcdsl.text.plural import plural
+from ctcdsl.text.shell import command
+
+# What a resumed run may change: it alters how far or how fast, not what was trained so far.
+_MAY_CHANGE = frozenset({"accumulate", "compile", "epochs", "max_corrupt", "schedule", "workers"})
+
+
+def require_fit(
+    model: nn.Module, images: ImageSet, identity: ModelIdentity, crop: Crop, device: torch.device
+) -> int:
+    """Raise `UserError` CTC612 unless `model`, on `device`, maps crops to the images' classes.
+
+    Returns how many images it needs at a time in training (see `batch_plan`).
+    """
+    if identity.classes != images.classes:
+        raise InternalError("the identity's classes are not those of the training images")
+    channels, height, width = identity.input
+    if channels not in (1, 3) or (height, width) != crop:
+        raise _misfit(
+            f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]},"
+            f" or 1x{crop[0]}x{crop[1]} in grey",
+            f"give `--input 3x{crop[0]}x{crop[1]}`, or 1x{crop[0]}x{crop[1]} for grey levels",
+        )
+    logits, fewest = tried(model, torch.zeros(1, channels, *crop, device=device))
+    if logits.dim() != 2:
+        raise _misfit(
+            f"the network leaves maps of {'x'.join(map(str, logits.shape[1:]))}, and training needs"
+            " one score for each class",
+            "end its head in `gap`, `gmp` or `fc`",
+        )
+    outputs = logits.shape[1]
+    if outputs != len(images.classes):
+        raise _misfit(
+            f"the network has {plural(outputs, 'output')},"
+            f" the data {plural(len(images.classes), 'class')}",
+            f"write `classes {len(images.classes)}` in the spec",
+        )
+    return fewest
+
+
+def claim(run: Path) -> None:
+    """Make the folder `run` for a training that begins.
+
+    Raises `UserError`: CTC608 where it cannot be made, CTC614 as `require_unused`.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            Diagnostic(
+                code="CTC608",
+                message=f"cannot make the run's folder: {(error.strerror or str(error)).lower()}",
+                path=str(run),
+                hints=("give permission there, or choose another folder",),
+            )
+        ) from None
+    require_unused(run)
+
+
+def require_unused(run: Path) -> None:
+    """Raise `UserError` CTC614 where the folder `run` holds an earlier training."""
+    if (held := _held(run)) is not None:
+        resume = command("train", "--run", run, "--resume")
+        raise UserError(
+            Diagnostic(
+                code="CTC614",
+                message=f"the folder holds a run of {held}",
+                path=str(run),
+                hints=(f"resume it: {resume}", "or choose another folder with --run"),
+            )
+        )
+
+
+def _held(run: Path) -> str | None:
+    """How far an earlier training in `run` is; None where it did nothing that could be lost."""
+    if rows := log.read(run):
+        return plural(len(rows), "epoch")
+    for number in reversed(manifests.numbers(run)):
+        with suppress(UserError):  # a damaged one holds nothing
+            saved = manifests.read(run / manifests.FOLDER / manifests.folder_name(number))
+            if (saved.epoch, saved.step) > (0, 0):
+                return f"{plural(saved.epoch, 'epoch')} and {plural(saved.step, 'step')}"
+    return None
+
+
+def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:
+    """Raise `UserError` CTC613 where `asked` differs in more than length, rates and workers."""
+    before, now = trained.as_dict(), asked.as_dict()
+    changed = [name for name in before if before[name] != now[name] and name not in _MAY_CHANGE]
+    if changed:
+        raise UserError(
+            Diagnostic(
+                code="CTC613",
+                message="the run was trained with another recipe",
+                path=str(path),
+                notes=tuple(f"{name}: {before[name]} then, {now[name]} now" for name in changed),
+                hints=("give the same numbers, or choose another folder and train anew",),
+            )
+        )
+
+
+def _misfit(message: str, hint: str) -> UserError:
+    return UserError(Diagnostic(code="CTC612", message=message, hints=(hint,)))

@@ -1,0 +1,166 @@
+"""The steps of an epoch: batch by batch, counted, reported, and saved in between."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+
+from ctcdsl.distributed.processes import AllStop
+from ctcdsl.execution.events import Step
+from ctcdsl.execution.transfer import lag, on_device
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.batch_plan import steps
+from ctcdsl.images.batches import Batch, training_batches
+from ctcdsl.images.data import ImageSet
+from ctcdsl.metrics.memory import Footprint
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.training import health
+from ctcdsl.training.run import Session
+from ctcdsl.training.step import Learned, Taken
+from ctcdsl.training.throughput import Pace
+
+
+class _Open(NamedTuple):
+    """A step that was given to the device and whose numbers nobody has read."""
+
+    number: int
+    """In its epoch, from 1."""
+    images: int
+    """Of all processes together."""
+    rate: float
+    taken: Taken
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """Takes the steps of a run. They are counted at once; what they found is read `lag` later."""
+
+    session: Session
+    images: ImageSet
+    test_images: int
+    crop: Crop
+    device: torch.device
+    footprint: Footprint | None
+    fewest: int = 1
+    """Images that the network needs at a time."""
+    pace: Pace = field(default_factory=Pace)
+    _open: deque[_Open] = field(default_factory=deque)
+    _read: list[tuple[_Open, Learned]] = field(default_factory=list)
+    """Steps that are not reported yet."""
+
+    def __post_init__(self) -> None:
+        self.session.settle = self._settle  # whoever saves wants all numbers
+
+    @property
+    def in_epoch(self) -> int:
+        """Steps that an epoch has."""
+        return steps(len(self.images), self.session.recipe.batch, self.fewest)
+
+    def finish_epoch(self, until: int | None = None) -> None:
+        """Take the steps that are left of the epoch, or those up to step `until`.
+
+        Raises `UserError` as `loop.train`, `AllStop` where a process wants all to stop.
+        """
+        session, progress = self.session, self.session.progress
+        self.pace.begin_epoch(progress.images, progress.seconds, progress.waited)
+        session.model.train()
+        batches = training_batches(
+            self.images,
+            session.recipe,
+            crop=self.crop,
+            epoch=progress.epoch + 1,
+            first_step=progress.step,
+            share=session.ranks.share,
+            fewest=self.fewest,
+            pin=self.device.type == "cuda",
+            replaced=session.reporter.replaced,
+        )
+        if until is not None:
+            batches = islice(batches, until - progress.step)
+        for batch in on_device(batches, self.device):
+            self.pace.got_batch()
+            with session.stop.held():
+                images = self._take(batch)
+                self._settle(lag(self.device))
+                self.pace.end_step(images)
+                progress.seconds, progress.waited = self.pace.epoch_seconds, self.pace.epoch_waited
+                if progress.step < self.in_epoch:  # else the checkpoint after the test is near
+                    session.save_if_due()
+            self._report()
+            self.pace.asks_batch()
+        with session.stop.held():
+            self._settle()
+        self._report()
+
+    def _take(self, batch: Batch) -> int:
+        """Give the device a step. Returns its images."""
+        session, progress = self.session, self.session.progress
+        last = progress.step + 1 == self.in_epoch
+        images = len(self.images) - progress.images if last else session.recipe.batch
+        seen = progress.epoch * len(self.images) + progress.images
+        rate = session.recipe.schedule.rate_after(seen, len(self.images))
+        session.descent.set_rate(rate)
+        session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
+        with health.memory_explained(self._out_of_memory):
+            taken = session.descent.step(
+                batch, session.statistics, whole=images, stop=lambda: session.stop.asked
+            )
+        progress.step += 1
+        progress.images += images
+        self._open.append(_Open(progress.step, images, rate, taken))
+        return images
+
+    def _settle(self, keep: int = 0) -> None:
+        """Read what all but the last `keep` steps found; `UserError` CTC609 for a loss gone bad."""
+        progress = self.session.progress
+        while len(self._open) > keep:
+            step = self._open.popleft()
+            learned = step.taken.learned()
+            if not math.isfinite(learned.loss):
+                where = f"training, epoch {progress.epoch + 1}, step {step.number}"
+                raise self.session.diverged(learned.loss, where)
+            progress.loss += learned.loss * step.images
+            progress.mistaken += learned.mistaken
+            self._read.append((step, learned))
+
+    def _report(self) -> None:
+        """Tell of the steps that were read. Raises `AllStop` where one of them says so."""
+        read = self._read.copy()
+        self._read.clear()
+        for step, learned in read:
+            if learned.stop:
+                raise AllStop
+            self._report_step(step, learned)
+
+    def _report_step(self, step: _Open, learned: Learned) -> None:
+        session = self.session
+        epochs, epoch = session.recipe.last_epoch, session.progress.epoch + 1
+        left = epochs - epoch
+        done = (epoch - 1) * self.in_epoch + step.number
+        if done == min(health.LEARNS_BY, epochs * self.in_epoch):
+            warning = health.does_not_start(learned.loss, learned.logits, session.recipe)
+            if warning is not None:
+                session.reporter.warned(warning)
+        session.reporter.stepped(
+            Step(
+                epoch=epoch,
+                epochs=epochs,
+                step=step.number,
+                steps=self.in_epoch,
+                learning_rate=step.rate,
+                loss=learned.loss,
+                images_per_second=self.pace.images_per_second,
+                data_wait=self.pace.data_wait,
+                seconds_left=self.pace.seconds_left(
+                    left * self.in_epoch + self.in_epoch - step.number, left + 1, self.test_images
+                ),
+            )
+        )
+
+    def _out_of_memory(self) -> UserError:
+        return self.session.out_of_memory(self.footprint, self.device)

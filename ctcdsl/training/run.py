@@ -1,0 +1,223 @@
+"""The state of a run: begun, saved, restored. What happens to it is `loop`'s work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from ctcdsl.distributed.processes import ALONE, Ranks
+from ctcdsl.execution.events import Reporter
+from ctcdsl.execution.interrupt import Stop
+from ctcdsl.images.colour import Statistics, measure
+from ctcdsl.images.data import ImageSet
+from ctcdsl.metrics.memory import Footprint
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs import checkpoint as checkpoints
+from ctcdsl.runs import log
+from ctcdsl.runs.checkpoint import Checkpoint, Progress
+from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.runs.schedule import TEN_MINUTES, Cadence, Every
+from ctcdsl.runs.store import Shelf
+from ctcdsl.storage.lock import locked
+from ctcdsl.text.diagnostic import UserError
+from ctcdsl.text.files import write_whole
+from ctcdsl.training import checks, health
+from ctcdsl.training.initialise import initialise
+from ctcdsl.training.step import Descent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What a run writes besides its log, and how often."""
+
+    every: Every = TEN_MINUTES
+    """When to save inside an epoch; at its end a checkpoint is always written."""
+    last: int = 3
+    """How many checkpoints stay, besides the best."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """For the run's folder: its spec, its module, how it was started."""
+    session: int = 0
+    """The number of this session in the run's record."""
+    new_images: bool = False
+    """Whether a resumed run continues with other images: an epoch that was begun starts again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What one process tells the others of a run."""
+
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    statistics: Statistics
+    progress: Progress
+    saved: health.Saved
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One call of `train`: the network, how it is trained, and how far it is."""
+
+    model: nn.Module
+    descent: Descent
+    recipe: Recipe
+    run: Path
+    identity: ModelIdentity
+    reporter: Reporter
+    keeping: Keeping
+    stop: Stop
+    ranks: Ranks = ALONE
+    statistics: Statistics = field(init=False)
+    progress: Progress = field(default_factory=Progress)
+    saved: health.Saved | None = None
+    settle: Callable[[], None] = lambda: None
+    """Makes the sums of `progress` those of all its steps; called before it is saved."""
+    _saved_place: tuple[int, int] | None = None
+    _locks: ExitStack = field(default_factory=ExitStack)
+    _cadence: Cadence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cadence = Cadence(self.keeping.every)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._locks.close()
+
+    @property
+    def shelf(self) -> Shelf:
+        """The run's checkpoints."""
+        return Shelf(self.run, self.keeping.last)
+
+    @property
+    def last_saved(self) -> health.Saved:
+        """The last checkpoint of a run that has begun."""
+        assert self.saved is not None
+        return self.saved
+
+    def enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
+        """Begin, or go on from the newest checkpoint.
+
+        Of several processes the leader does so, and hands what it has on to the others, or the
+        error that keeps it from that.
+        """
+        self.stop.deferred = not self.ranks.leads
+        state = self.ranks.by_leader(lambda: self._enter(images, statistics, resume))
+        self.stop.deferred = self.ranks.several
+        if not self.ranks.leads:
+            self.model.load_state_dict(state.model)
+            self.descent.optimizer.load_state_dict(state.optimizer)
+            self.statistics, self.progress = state.statistics, state.progress
+            self._note_saved(state.saved.path)
+
+    def _enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> _State:
+        if resume:
+            self.restore()
+        else:
+            self.begin(images, statistics)
+        self.stop.deferred = self.ranks.several  # what is handed on must not be interrupted
+        return _State(
+            model=self.model.state_dict(),
+            optimizer=self.descent.optimizer.state_dict(),
+            statistics=self.statistics,
+            progress=self.progress,
+            saved=self.last_saved,
+        )
+
+    def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
+        """Draw the initial weights, measure the colours, save."""
+        checks.claim(self.run)
+        self._locks.enter_context(locked(self.run))
+        self.shelf.sweep()
+        self.shelf.clear()
+        self._write_files()
+        torch.manual_seed(self.recipe.seed)
+        initialise(self.model, self.recipe)
+        channels, height, width = self.identity.input
+        self.statistics = statistics or measure(
+            images,
+            self.recipe.statistics_sample,
+            shorter=self.recipe.resize_for((height, width)),
+            channels=channels,
+            progress=self.reporter.measuring,
+        )
+        self.save()
+
+    def restore(self) -> None:
+        """Take everything from the run's newest whole checkpoint, the log included."""
+        saved = checkpoints.load(self.run, self.reporter.warned)
+        checkpoints.require_identity(saved, self.identity, saved.path)
+        checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
+        self._locks.enter_context(locked(self.run))
+        self.statistics, self.progress = saved.statistics, saved.progress
+        self._note_saved(saved.path)  # from here on an interrupt can say what there is
+        checkpoints.restore_model(self.model, saved, saved.path)
+        self.descent.optimizer.load_state_dict(saved.optimizer)
+        checkpoints.restore_rng(saved)
+        self.shelf.sweep()
+        self._write_files()
+        log.write(self.run, self.progress.rows)
+        if self.keeping.new_images and self.progress.step:
+            # Its steps and sums are of the other images.
+            self.progress = Progress(epoch=self.progress.epoch, rows=self.progress.rows)
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint, unless there is one of this very step; only the leader does.
+
+        Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
+        number, which is nothing to go on from. Then the checkpoints before it stay.
+        """
+        self.settle()
+        if not self.ranks.leads or self._saved_place == self.progress.place:
+            return
+        if not health.all_finite(self.model):
+            where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+            what = f"a weight is not finite after {where}"
+            raise health.diverged(what, self.recipe, self.last_saved)
+        checkpoint = Checkpoint(
+            identity=self.identity,
+            recipe=self.recipe,
+            statistics=self.statistics,
+            progress=self.progress,
+            model=self.model.state_dict(),
+            optimizer=self.descent.optimizer.state_dict(),
+            rng=checkpoints.rng_states(),
+            session=self.keeping.session,
+        )
+        self._note_saved(self.shelf.add(checkpoint))
+
+    def save_if_due(self) -> None:
+        """Save after a step where it is time to."""
+        if self._cadence.due():
+            self.save()
+
+    def save_and_leave(self) -> None:
+        """Save where training was interrupted, if it had begun and is between two steps."""
+        if self.saved is not None and not self.stop.broken:
+            with self.stop.held():
+                self.save()
+
+    def diverged(self, loss: float, where: str) -> UserError:
+        """CTC609 for a `loss` that is not finite."""
+        return health.diverged(f"the loss is {loss} in {where}", self.recipe, self.last_saved)
+
+    def out_of_memory(self, footprint: Footprint | None, device: torch.device) -> UserError:
+        """CTC622 for a lack of memory on `device`."""
+        world = self.ranks.share.world
+        return health.out_of_memory(self.recipe, footprint, device, self.last_saved, world)
+
+    def _note_saved(self, path: Path) -> None:
+        self.saved = health.Saved(str(self.progress), path)
+        self._saved_place = self.progress.place
+        self._cadence.saved()
+
+    def _write_files(self) -> None:
+        for name, content in self.keeping.files.items():
+            write_whole(self.run / name, content)

@@ -1,0 +1,135 @@
+"""One step of gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ctcdsl.distributed.processes import ALONE, Ranks
+from ctcdsl.execution.compiled import compiling_explained, forward_of
+from ctcdsl.execution.precision import autocast
+from ctcdsl.execution.transfer import Reading
+from ctcdsl.images.batch_plan import micro_batches
+from ctcdsl.images.batches import Batch
+from ctcdsl.images.colour import Statistics, colour_shift, network_input
+from ctcdsl.recipe import Recipe
+
+
+class Learned(NamedTuple):
+    """What a step found before it changed the weights."""
+
+    loss: float
+    """Mean cross entropy of the batch, in nats."""
+    mistaken: int
+    """How many of its images were mistaken."""
+    logits: Tensor
+    """Of the last part; of several processes, this one's."""
+    stop: bool = False
+    """Whether a process wants all to stop after this step."""
+
+
+class Taken:
+    """A step that was given to the device; perhaps it is not done yet."""
+
+    def __init__(self, numbers: Tensor, logits: Tensor) -> None:
+        self._numbers, self._logits = Reading(numbers), logits
+
+    def learned(self) -> Learned:
+        """What it found; waits until it is done."""
+        loss, mistaken, stops = self._numbers.tensor().tolist()
+        return Learned(loss, int(mistaken), self._logits, stops > 0)
+
+
+class Descent:
+    """Gradient descent with momentum on the weights of `model`, which is on `device`.
+
+    L2 decay applies to weights alone, not to biases and norms. The paper names one decay
+    and not what it applies to.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        fewest: int = 1,
+    ) -> None:
+        weights = [each for each in model.parameters() if each.ndim > 1]
+        others = [each for each in model.parameters() if each.ndim <= 1]
+        self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
+        self._fewest = fewest  # images that the network needs at a time
+        self._forward = forward_of(model, recipe.compile)
+        self.optimizer = torch.optim.SGD(
+            [
+                {"params": weights, "weight_decay": recipe.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=recipe.schedule.rate(1),
+            momentum=recipe.momentum,
+            fused=True,  # one pass over memory a step: on a CPU the step is bound by it
+        )
+
+    def set_rate(self, rate: float) -> None:
+        """Use this learning rate from now on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def step(
+        self,
+        batch: Batch,
+        statistics: Statistics,
+        *,
+        whole: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Taken:
+        """Learn from `batch`, on the device, in as many parts as the recipe says.
+
+        On a GPU this returns before the step is done, and nothing in it waits. Each part counts
+        by its images, so the gradient is that of the whole batch but for rounding. Only batch
+        norms see the parts, which they normalise each by itself, and dropout draws other masks.
+        A loss that is not finite changes no weight.
+
+        Of several processes each brings its share, perhaps empty, of a batch of `whole` images,
+        and `stop` tells whether it wants to; all learn the same from all of it.
+        """
+        images = len(batch.labels)
+        whole = images if whole is None else whole
+        numbers = torch.zeros(3, dtype=torch.float64, device=self._device)
+        logits = torch.empty(0, 1)
+        self.optimizer.zero_grad()
+        start = 0
+        for size in micro_batches(images, self._recipe.accumulate, self._fewest):
+            part = batch.part(start, start + size)
+            start += size
+            with compiling_explained(self._recipe.compile):
+                loss, logits = self._loss(part, statistics)
+                share = loss * (len(part.labels) / whole)
+                torch.autograd.backward(share)
+            numbers[0] += share.detach()
+            numbers[1] += (logits.argmax(dim=1) != part.labels).sum()
+        numbers[2].fill_(float(stop()))
+        numbers = self._ranks.add_gradients(self._model.parameters(), numbers)
+        # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
+        self.optimizer.found_inf = (~numbers[0].isfinite()).to(torch.float32)  # type: ignore[attr-defined]
+        self.optimizer.step()
+        return Taken(numbers, logits)
+
+    def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
+        """Mean cross entropy and logits."""
+        inputs = network_input(
+            part.pixels,
+            statistics,
+            self._recipe.pixel_divisor,
+            colour_shift(part.draws, statistics, self._recipe.colour_sigma),
+            part.mirrored,
+        )
+        with autocast(self._recipe.precision, self._device):
+            logits = self._forward(inputs)
+        # A copy, since the memory of a CUDA graph's output is that of the next step's, too.
+        seen = logits.detach().clone()
+        return functional.cross_entropy(logits.float(), part.labels), seen

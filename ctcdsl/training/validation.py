@@ -1,0 +1,70 @@
+"""The centre-view test after an epoch, by all processes of a training together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import torch
+from torch import nn
+
+from ctcdsl.distributed.processes import AllStop, Ranks
+from ctcdsl.evaluation.evaluate import evaluate
+from ctcdsl.evaluation.scores import Counts
+from ctcdsl.execution.events import Reporter, Silent
+from ctcdsl.execution.interrupt import Stop
+from ctcdsl.images.augment import Crop
+from ctcdsl.images.colour import Statistics
+from ctcdsl.images.data import ImageSet
+from ctcdsl.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exam:
+    """A test of one view, counted over the shares of all processes: exact for any number."""
+
+    images: ImageSet
+    crop: Crop
+    recipe: Recipe
+    statistics: Statistics
+    device: torch.device
+    ranks: Ranks
+    stop: Stop
+    reporter: Reporter
+
+    def of(self, model: nn.Module) -> Counts:
+        """Test `model`, whose weights all processes have; its buffers are the leader's.
+
+        Raises `AllStop` where a process was asked to stop meanwhile, on every process.
+        """
+        self.ranks.copy_buffers(model)
+        parts = self.ranks.by_all(lambda: self._counted(model))
+        return reduce(Counts.__add__, parts)
+
+    def _counted(self, model: nn.Module) -> Counts:
+        watch = Watch(self.reporter, len(self.images), self.ranks, self.stop)
+        return evaluate(
+            model,
+            self.images,
+            crop=self.crop,
+            views=1,
+            recipe=replace(self.recipe, compile="off"),  # short, and of batches of its own
+            statistics=self.statistics,
+            reporter=watch if self.ranks.several else self.reporter,
+            device=self.device,
+            share=self.ranks.share,
+        ).counts
+
+
+class Watch(Silent):
+    """Hands on how far a test by all processes is; raises `AllStop` where one was asked to stop."""
+
+    def __init__(self, reporter: Reporter, images: int, ranks: Ranks, stop: Stop) -> None:
+        self._reporter, self._images, self._ranks, self._stop = reporter, images, ranks, stop
+
+    def testing(self, done: int, total: int) -> None:
+        """So many images of this process's share are done."""
+        if self._ranks.should_leave(self._stop.asked):
+            raise AllStop
+        images = self._images
+        self._reporter.testing(min(done * self._ranks.share.world, images), images)
