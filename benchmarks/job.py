@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.data import ImageSet, Pixels
@@ -48,7 +48,7 @@ class Repeated:
 class Job:
     """What is the same for all ways."""
 
-    network: CheckedNetwork
+    network: Network
     recipe: Recipe
     at_once: int
     """Images of a batch in a test; each is ten views."""
@@ -59,7 +59,7 @@ class Job:
     @property
     def crop(self) -> Crop:
         """The height and width that the network sees."""
-        input = self.network.network.input
+        input = self.network.architecture.input
         return input.height, input.width
 
     @property

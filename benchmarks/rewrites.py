@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, check_source, recheck
+from ctcdsl.checking import Network, check_source, infer_shapes
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes import Pass, run_pass
 from ctcdsl.passes.registry import create, registered
@@ -46,7 +46,7 @@ class Case(NamedTuple):
     """A network, and a pass that applies to it."""
 
     title: str
-    network: CheckedNetwork
+    network: Network
     applied: Pass
 
 
@@ -104,7 +104,7 @@ def main() -> None:
             microseconds(work, given.rounds)[0]
             for work in (
                 partial(applied.run, network),
-                partial(recheck, step.after.network, like=network),
+                partial(infer_shapes, step.after.architecture, previous=network),
                 partial(total_macs, step.after),
             )
         ]

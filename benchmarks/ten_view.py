@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork, check_source
+from ctcdsl.checking import Network, check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.multi_crop import Crops
 from ctcdsl.evaluation.views import five_places, views
@@ -38,9 +38,9 @@ def on_the_host(module: nn.Module, crop: tuple[int, int], images: list[Tensor]) 
     return logits.softmax(dim=1).view(len(images), 10, -1).mean(dim=1)
 
 
-def ways(module: nn.Module, network: CheckedNetwork) -> dict[str, Way]:
+def ways(module: nn.Module, network: Network) -> dict[str, Way]:
     """Each way by its name."""
-    input = network.network.input
+    input = network.architecture.input
     crop = (input.height, input.width)
     crops = partial(Crops, model=module, crop=crop, places=five_places, mirrored=True, input=INPUT)
     plain, shared = crops(network=None), crops(network=network)
@@ -68,11 +68,11 @@ def main() -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (options.images, height, width, 3), dtype=np.uint8)
     images = [torch.from_numpy(each).permute(2, 0, 1) for each in pixels]
-    _, high, wide = network.network.input
+    _, high, wide = network.architecture.input
     prefix = shared_prefix(network, five_places(height, width, (high, wide)))
     print(
         f"{network.name}: {prefix.layers} layers shared in {len(prefix.regions)} region(s),"
-        f" {prefix.work / max(1, prefix.work_apart):.2f} of their work;"
+        f" {prefix.work / max(1, prefix.unshared_work):.2f} of their work;"
         f" {torch.get_num_threads()} threads\n"
     )
     what = f"{options.images} images of {width}x{height}"

@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     rounds = parser.parse_args().rounds
     source = Source("resnet152.ctc", resnet152())
-    (checked,) = check_source(source).networks
-    cost = network_cost(checked)
+    (network,) = check_source(source).networks
+    cost = network_cost(network)
     print(f"{len(source.text):,} characters, {cost.depth} convolutions, {cost.params:,} parameters")
     print("\n| ResNet-152, no repeats | min ms | median ms |")
     print("|---|---:|---:|")

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
-from ctcdsl.ir import Network, Shape
-from ctcdsl.ir.network import CheckedNetwork, Placed
+from ctcdsl.ir import Architecture, Shape
+from ctcdsl.ir.network import Network, Node
 from ctcdsl.shapes.geometry import check_network
 from ctcdsl.syntax.nodes import Let
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
-__all__ = ["PAPER_HEAD", "CheckedNetwork", "Placed", "Report", "check_source", "recheck"]
+__all__ = ["PAPER_HEAD", "Network", "Node", "Report", "check_source", "infer_shapes"]
 
 
 class Report(NamedTuple):
@@ -25,7 +25,7 @@ class Report(NamedTuple):
     `parameters` are the names of the source's `let`s.
     """
 
-    networks: tuple[CheckedNetwork, ...]
+    networks: tuple[Network, ...]
     diagnostics: tuple[Diagnostic, ...]
     parameters: tuple[str, ...] = ()
 
@@ -52,7 +52,7 @@ def check_source(
         values: Replace those of the spec's `let`s.
     """
     tree, mistakes = parse(source)
-    problems = Problems()
+    problems = Diagnostics()
     problems.found += mistakes
     networks = read_networks(tree, problems, values)
     if mistakes:
@@ -71,47 +71,47 @@ def check_source(
     return report._replace(parameters=tuple(lets))
 
 
-def recheck(
-    network: Network,
+def infer_shapes(
+    architecture: Architecture,
     *,
     input: Shape | None = None,
     classes: int | None = None,
-    like: CheckedNetwork | None = None,
+    previous: Network | None = None,
 ) -> Report:
     """Check a network again, with another input or number of classes.
 
     The result is the same with a network that it was rewritten from as `like`, and comes
     sooner: stages that the two share are not placed again.
     """
-    return _check([network], Problems(), input, classes, like)
+    return _check([architecture], Diagnostics(), input, classes, previous)
 
 
 def _check(
-    networks: Iterable[Network],
-    problems: Problems,
+    networks: Iterable[Architecture],
+    problems: Diagnostics,
     input: Shape | None,
     classes: int | None,
-    like: CheckedNetwork | None = None,
+    previous: Network | None = None,
 ) -> Report:
-    checked: list[CheckedNetwork] = []
-    for network in networks:
-        changed = network
-        if input is not None and input != network.input:
+    network: list[Network] = []
+    for architecture in networks:
+        changed = architecture
+        if input is not None and input != architecture.input:
             changed = replace(changed, input=input, maps=())
-            if network.maps:
+            if architecture.maps:
                 problems.add(
                     Severity.NOTE,
                     "CTC903",
-                    f"`{network.name}`: `maps` holds for {network.input} and is not checked"
+                    f"`{architecture.name}`: `maps` holds for {architecture.input} and is not checked"
                     f" at {input}",
-                    network.origin,
+                    architecture.origin,
                 )
         if classes is not None:
             changed = replace(changed, classes=classes)
-        result = check_network(changed, problems, like)
+        result = check_network(changed, problems, previous)
         if result is not None:
-            checked.append(result)
-    return Report(tuple(checked), tuple(problems.found))
+            network.append(result)
+    return Report(tuple(network), tuple(problems.found))
 
 
 def _words(diagnostic: Diagnostic) -> list[str]:

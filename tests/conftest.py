@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from ctcdsl.checking import CheckedNetwork, Report, check_source
+from ctcdsl.checking import Network, Report, check_source
 from ctcdsl.cli.main import run
 from ctcdsl.resources import resource
 from ctcdsl.text import Source
@@ -76,7 +76,7 @@ def check(text: str) -> Report:
     return check_source(Source("<stdin>", text))
 
 
-def one(text: str) -> CheckedNetwork:
+def one(text: str) -> Network:
     """The only network of a text without errors."""
     report = check(text)
     assert not report.failed, report.diagnostics
@@ -84,7 +84,7 @@ def one(text: str) -> CheckedNetwork:
     return network
 
 
-def load(path: Path) -> CheckedNetwork:
+def load(path: Path) -> Network:
     """The network of a spec file."""
     (network,) = check_source(read_source(str(path))).networks
     return network

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Block,
     Conv,
     Dropout,
@@ -20,7 +20,7 @@ from ctcdsl.ir import (
     Linear,
     LocalResponseNorm,
     Norm,
-    Normalise,
+    NormLayer,
     Pool,
     Scale,
     Shuffle,
@@ -41,9 +41,9 @@ ACTIVATIONS: dict[Activation, str] = {
 }
 
 
-def kinds(placed: Placed) -> list[str]:
+def kinds(node: Node) -> list[str]:
     """The modules that a layer is made of, in the order in which they run."""
-    layer = placed.layer
+    layer = node.layer
     match layer:
         case Conv(norm=norm, activation=activation):
             around = [*around_conv(norm, activation)]
@@ -54,10 +54,10 @@ def kinds(placed: Placed) -> list[str]:
             return [f"{reduction.capitalize()}Pool2d"]
         case GlobalPool(reduction=reduction):
             return [f"Adaptive{reduction.capitalize()}Pool2d"]
-        case Normalise(norm=norm):
-            dimension = "1d" if placed.vector else "2d"
+        case NormLayer(norm=norm):
+            dimension = "1d" if node.vector else "2d"
             return ["LayerNorm" if (norm, dimension) == ("ln", "1d") else NORMS[norm] + dimension]
-        case Activate(activation=activation):
+        case ActivationLayer(activation=activation):
             return [ACTIVATIONS[activation]]
         case LocalResponseNorm(within=within):
             return ["LocalResponseNorm" + "Within" * within]
@@ -104,9 +104,9 @@ def pieces(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str, nn.M
             yield prefix + name, "block", child
 
 
-def assert_as_predicted(checked: CheckedNetwork, module: nn.Module) -> None:
+def assert_as_predicted(network: Network, module: nn.Module) -> None:
     """Run a forward pass and compare every layer's output and parameters."""
-    cost = network_cost(checked)
+    cost = network_cost(network)
     ran: list[tuple[str, str, nn.Module, tuple[int, ...]]] = []
 
     def recorder(name: str, kind: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
@@ -117,41 +117,41 @@ def assert_as_predicted(checked: CheckedNetwork, module: nn.Module) -> None:
 
     for name, kind, piece in pieces(module):
         piece.register_forward_hook(recorder(name, kind))
-    images = torch.randn(1, *checked.network.input)
+    images = torch.randn(1, *network.architecture.input)
     before = images.clone()
     with torch.inference_mode():
         scores = module(images)
     assert images.is_meta or torch.equal(images, before), "the images were overwritten"
     at = 0
     for layer in cost.layers:
-        placed = layer.placed
+        node = layer.node
         params = 0
-        expected = kinds(placed)
-        if len(placed.branches) == 1 and placed.activation and ran[at][1] != "block":
+        expected = kinds(node)
+        if len(node.branches) == 1 and node.activation and ran[at][1] != "block":
             at += 1  # the activation of a block that is a mere chain is a module
         for position, wanted in enumerate(expected):
             name, kind, piece, output = ran[at]
             at += 1
-            where = f"{checked.name} {placed.name} ({name})"
+            where = f"{network.name} {node.name} ({name})"
             assert kind == wanted, where
-            assert name.split(".")[0].rstrip("_") == placed.name.split(".")[0], where
-            early = isinstance(placed.layer, Conv) and placed.layer.preactivation
-            shape = placed.input if early and position < len(expected) - 1 else placed.output
+            assert name.split(".")[0].rstrip("_") == node.name.split(".")[0], where
+            early = isinstance(node.layer, Conv) and node.layer.preactivation
+            shape = node.input if early and position < len(expected) - 1 else node.output
             assert output in (tuple(shape), (shape.numel,)), where
             if kind != "block":
                 params += sum(p.numel() for p in piece.parameters())
-        assert params == layer.params, placed.name
+        assert params == layer.params, node.name
     assert at == len(ran)
     assert sum(p.numel() for p in module.parameters()) == cost.params
-    if checked.network.head.layers and not checked.nodes[-1].vector:
+    if network.architecture.head.layers and not network.nodes[-1].vector:
         return
-    if any(isinstance(layer, Linear) for layer in checked.network.head.layers):
-        assert scores.shape == (1, checked.output.channels)
+    if any(isinstance(layer, Linear) for layer in network.architecture.head.layers):
+        assert scores.shape == (1, network.output.channels)
 
 
-def assert_trains(checked: CheckedNetwork, module: nn.Module) -> None:
+def assert_trains(network: Network, module: nn.Module) -> None:
     """Every parameter gets a gradient, and the images do, and stay as they are."""
-    images = torch.randn(2, *checked.network.input, requires_grad=True)
+    images = torch.randn(2, *network.architecture.input, requires_grad=True)
     before = images.detach().clone()
     module.train()(images).square().sum().backward()
     assert torch.equal(images.detach(), before)

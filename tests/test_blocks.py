@@ -5,23 +5,23 @@ from __future__ import annotations
 import pytest
 
 from conftest import check, one
-from ctcdsl.checking import CheckedNetwork, Placed
-from ctcdsl.ir import Activate, Block, Conv, Shape
+from ctcdsl.checking import Network, Node
+from ctcdsl.ir import ActivationLayer, Block, Conv, Shape
 from ctcdsl.ir.unparse import unparse
 
 
-def network(row: str, style: str = "conv-relu", input: str = "3x32x32") -> CheckedNetwork:
+def net_of(row: str, style: str = "conv-relu", input: str = "3x32x32") -> Network:
     return one(f"net N\nstyle {style}\ninput {input}\n{row}\nhead: none")
 
 
-def block(row: str, style: str = "conv-relu") -> Placed:
-    (found,) = [p for p in network(row, style).nodes if isinstance(p.layer, Block)]
+def block(row: str, style: str = "conv-relu") -> Node:
+    (found,) = [p for p in net_of(row, style).nodes if isinstance(p.layer, Block)]
     return found
 
 
-def convs(checked: CheckedNetwork) -> list[tuple[str, int, int, int]]:
+def convs(network: Network) -> list[tuple[str, int, int, int]]:
     """Name, filters, stride, map of each convolution."""
-    return [(p.name, c.filters, c.stride, p.output.height) for p, c in checked.convolutions()]
+    return [(p.name, c.filters, c.stride, p.output.height) for p, c in network.convolutions()]
 
 
 def codes(row: str, style: str = "conv-relu") -> list[str]:
@@ -32,23 +32,23 @@ def codes(row: str, style: str = "conv-relu") -> list[str]:
 
 
 def test_braces_concatenate() -> None:
-    placed = block("(3,8) { (1,4) | (1,2) (3,6) | 3/1 (1,3) }")
-    assert placed.output == Shape(13, 32, 32)
-    assert [len(branch) for branch in placed.branches] == [1, 2, 2]
-    assert placed.activation is None and not placed.shortcut
+    node = block("(3,8) { (1,4) | (1,2) (3,6) | 3/1 (1,3) }")
+    assert node.output == Shape(13, 32, 32)
+    assert [len(branch) for branch in node.branches] == [1, 2, 2]
+    assert node.activation is None and not node.shortcut
 
 
 def test_one_branch_in_braces_groups() -> None:
-    grouped, plain = network("{ (3,8) (3,8) }x2/2"), network("(3,8)/2 (3,8)x3")
-    assert grouped.network == plain.network
+    grouped, plain = net_of("{ (3,8) (3,8) }x2/2"), net_of("(3,8)/2 (3,8)x3")
+    assert grouped.architecture == plain.architecture
 
 
 def test_brackets_add_and_the_activation_moves_behind_the_sum() -> None:
-    placed = block("(3,8) [ (3,8) (3,8) | (1,8) ]")
-    assert placed.activation == "relu"
-    ends = [branch[-1].layer for branch in placed.branches]
+    node = block("(3,8) [ (3,8) (3,8) | (1,8) ]")
+    assert node.activation == "relu"
+    ends = [branch[-1].layer for branch in node.branches]
     assert all(isinstance(end, Conv) and end.activation is None for end in ends)
-    inner = placed.branches[0][0].layer
+    inner = node.branches[0][0].layer
     assert isinstance(inner, Conv) and inner.activation == "relu"
 
 
@@ -58,17 +58,17 @@ def test_a_linear_end_leaves_no_activation() -> None:
 
 
 def test_an_activation_written_last_moves_too() -> None:
-    placed = block("(3,8) [ (3,8,bare) bn relu ]", "conv-bn-relu")
-    assert placed.activation == "relu"
-    assert not any(isinstance(p.layer, Activate) for p in placed.branches[0])
+    node = block("(3,8) [ (3,8,bare) bn relu ]", "conv-bn-relu")
+    assert node.activation == "relu"
+    assert not any(isinstance(p.layer, ActivationLayer) for p in node.branches[0])
 
 
 # ----------------------------------------------------------------- shortcuts
 
 
 def test_the_shortcut_is_the_identity_where_the_shape_stays() -> None:
-    placed = block("(3,8) [ (3,8) (3,8) ]")
-    assert placed.shortcut and placed.branches[-1] == ()
+    node = block("(3,8) [ (3,8) (3,8) ]")
+    assert node.shortcut and node.branches[-1] == ()
 
 
 @pytest.mark.parametrize(
@@ -78,53 +78,56 @@ def test_the_shortcut_is_the_identity_where_the_shape_stays() -> None:
 def test_the_shortcut_projects_where_the_shape_changes(
     style: str, norm: str | None, bias: bool
 ) -> None:
-    placed = block("(3,8) [ (3,16)/2 (3,16) ]", style)
-    (projection,) = placed.branches[-1]
+    node = block("(3,8) [ (3,16)/2 (3,16) ]", style)
+    (projection,) = node.branches[-1]
     assert isinstance(projection.layer, Conv)
     assert projection.layer.kernel == (1, 1) and projection.layer.stride == 2
     assert (projection.layer.norm, projection.layer.bias) == (norm, bias)
     assert projection.layer.activation is None
-    assert projection.output == placed.output == Shape(16, 16, 16)
-    assert projection.name == f"{placed.name}.shortcut"
+    assert projection.output == node.output == Shape(16, 16, 16)
+    assert projection.name == f"{node.name}.shortcut"
 
 
 def test_an_optional_branch_is_left_out_where_shapes_differ() -> None:
-    placed = [p for p in network("(3,8) [ (3,12) | id? ]x2/2").nodes if p.branches]
-    assert [len(p.branches) for p in placed] == [1, 2]
-    assert not any(p.shortcut for p in placed)
+    node = [p for p in net_of("(3,8) [ (3,12) | id? ]x2/2").nodes if p.branches]
+    assert [len(p.branches) for p in node] == [1, 2]
+    assert not any(p.shortcut for p in node)
 
 
 # ------------------------------------------------------- strides, repetitions
 
 
 def test_a_group_s_stride_falls_on_its_first_wide_layer() -> None:
-    checked = network("(3,8) [ (1,4) (3,4) (1,8) ]x2/2")
-    strides = [c.stride for _, c in checked.convolutions()]
+    network = net_of("(3,8) [ (1,4) (3,4) (1,8) ]x2/2")
+    strides = [c.stride for _, c in network.convolutions()]
     assert strides == [1, 1, 2, 1, 2, 1, 1, 1]  # the fifth is the projection
 
 
 def test_every_branch_carries_the_stride() -> None:
-    placed = block("(3,8) { (1,4) | (1,2) (3,6) | 3/1 (1,3) }/2")
-    assert placed.output == Shape(13, 16, 16)
+    node = block("(3,8) { (1,4) | (1,2) (3,6) | 3/1 (1,3) }/2")
+    assert node.output == Shape(13, 16, 16)
 
 
 def test_postfixes_bind_left_to_right() -> None:
-    assert [s for _, _, s, _ in convs(network("(3,8)/2x3"))] == [2, 2, 2]
-    assert [s for _, _, s, _ in convs(network("(3,8)x3/2"))] == [2, 1, 1]
+    assert [s for _, _, s, _ in convs(net_of("(3,8)/2x3"))] == [2, 2, 2]
+    assert [s for _, _, s, _ in convs(net_of("(3,8)x3/2"))] == [2, 1, 1]
 
 
 def test_c_is_read_anew_in_each_repetition() -> None:
-    checked = network("(3,8) [ (3,2c) ]x3")
-    widths = [f for name, f, _, _ in convs(checked) if "shortcut" not in name]
+    network = net_of("(3,8) [ (3,2c) ]x3")
+    widths = [f for name, f, _, _ in convs(network) if "shortcut" not in name]
     assert widths == [8, 16, 32, 64]
 
 
 def test_c_outside_of_brackets_is_what_enters_the_layer() -> None:
     row = "(3,8) (3,2c)x3 { (1,c) (1,2c) } (1,c/2)+(3,c/2) se(c/4) [ (3,c/2) (3,c) ]x(c/16)"
     same = "(3,8) (3,16) (3,32) (3,64) (1,64) (1,128) (1,64) (3,32) se(8) [ (3,16) (3,32) ]x2"
-    assert network(row).network == network(same).network
+    assert net_of(row).architecture == net_of(same).architecture
     in_head = "net N\ninput 3x32x32\n(3,6) (3,c,g2,bias)\nhead: spp(2,1) fc(c) drop(0.5) fc(c/3) fc"
-    assert one(in_head).network == one(in_head.replace("(c)", "(30)").replace("c/3", "10")).network
+    assert (
+        one(in_head).architecture
+        == one(in_head.replace("(c)", "(30)").replace("c/3", "10")).architecture
+    )
     widths = one("def two(n) = (3,n) (3,c)\ninput 3x9x9\n(3,4) two(2c)x2\nhead: none")
     assert [f for _, f, _, _ in convs(widths)] == [4, 8, 4, 8, 4]
 
@@ -145,7 +148,7 @@ def test_c_outside_of_brackets_is_what_enters_the_layer() -> None:
     ],
 )
 def test_zero_times_is_nothing(row: str, same: str) -> None:
-    assert network(row).network == network(same).network
+    assert net_of(row).architecture == net_of(same).architecture
 
 
 def test_a_network_whose_depths_are_zero() -> None:
@@ -153,10 +156,10 @@ def test_a_network_whose_depths_are_zero() -> None:
         "let d = 0\nlet w = 0\ndef body(n,k) = [ (3,n)x(d) (k,n) ]x(d+1)\nnet N\ninput 3x16x16\n"
         "a: (3,8) (0,w)x(d) se(w/d)x(d)\nb: (w,w)x(d)\nc: body(8,3)\nhead: gap fc(w)x(d) fc"
     )
-    checked = one(text)
-    lines = unparse(checked.network).splitlines()[4:]
+    network = one(text)
+    lines = unparse(network.architecture).splitlines()[4:]
     assert lines == ["a:    (3,8)", "c:    [ (3,8) ]", "head: gap fc"]
-    assert one(unparse(checked.network)).network == checked.network
+    assert one(unparse(network.architecture)).architecture == network.architecture
     assert codes("(3,8)x0 3/2x0") == ["CTC303"]
     assert codes("(3,8)x0/2 (3,8)") == codes("{ (3,8)x0 }/2 (3,8)") == ["CTC302"]
 
@@ -169,9 +172,9 @@ def test_definitions_parameters_and_expressions() -> None:
         "let w = 8\nlet twice = 2*w\ndef ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\n"
         "net N\nstyle conv-bn-relu\ninput 3x32x32\n(3,w) ir(3,twice) ir(c/4+1,twice)\nhead: none"
     )
-    checked = one(text)
-    assert [f for _, f, _, _ in convs(checked)] == [8, 24, 24, 16, 80, 80, 16]
-    assert [p.name for p in checked.nodes][1:] == ["stage1.ir1", "stage1.ir2"]
+    network = one(text)
+    assert [f for _, f, _, _ in convs(network)] == [8, 24, 24, 16, 80, 80, 16]
+    assert [p.name for p in network.nodes][1:] == ["stage1.ir1", "stage1.ir2"]
     inside = check(text.replace("let w = 8", "let w = 8*c"))  # a `let` belongs to no layer
     assert [d.code for d in inside.errors] == ["CTC113"]
 
@@ -250,7 +253,7 @@ def test_canonical_text(row: str, written: str | None) -> None:
     if written is None:
         assert codes(row)
         return
-    checked = network(row)
-    text = unparse(checked.network)
+    network = net_of(row)
+    text = unparse(network.architecture)
     assert text.splitlines()[-2].strip() == written
-    assert one(text).network == checked.network
+    assert one(text).architecture == network.architecture

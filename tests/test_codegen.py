@@ -113,12 +113,12 @@ def test_text_depends_on_no_hash_seed() -> None:
 
 @pytest.mark.parametrize("name", ["every_layer", "every_block"])
 def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
-    checked = one(TEXTS[name])
-    (tmp_path / "model.py").write_text(generate(checked), encoding="utf-8")
+    network = one(TEXTS[name])
+    (tmp_path / "model.py").write_text(generate(network), encoding="utf-8")
     program = (
         "import sys, torch, model\n"
-        f"net = model.{class_name(checked.name)}(init='he').eval()\n"
-        f"print(tuple(net(torch.zeros(2, *{tuple(checked.network.input)})).shape),"
+        f"net = model.{class_name(network.name)}(init='he').eval()\n"
+        f"print(tuple(net(torch.zeros(2, *{tuple(network.architecture.input)})).shape),"
         " 'ctcdsl' in sys.modules)"
     )
     result = subprocess.run(

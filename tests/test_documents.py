@@ -132,7 +132,7 @@ def test_the_table_of_models_is_computed() -> None:
             str(cost.depth),
             f"{cost.macs:,}",
             f"{cost.params:,}",
-            conv_maps(cost.checked),
+            conv_maps(cost.network),
         ]
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import networkx as nx
 
 from conftest import ROOT, SPECS, load, one
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.drawing.lineage import draw
 from ctcdsl.ir import Shape
 from ctcdsl.passes.lineage import find_family
@@ -21,27 +21,27 @@ FAMILY = sorted(p for p in SPECS if re.fullmatch(r"[A-J](_prime)?", p.stem))
 
 
 def test_a_chain_is_a_path() -> None:
-    checked = load(next(path for path in SPECS if path.stem == "J_prime"))
-    graph = to_networkx(checked)
-    assert list(nx.topological_sort(graph)) == [INPUT, *(p.name for p in checked.layers)]
-    assert nx.dag_longest_path_length(graph, weight="one", default_weight=1) == len(checked.layers)
+    network = load(next(path for path in SPECS if path.stem == "J_prime"))
+    graph = to_networkx(network)
+    assert list(nx.topological_sort(graph)) == [INPUT, *(p.name for p in network.layers)]
+    assert nx.dag_longest_path_length(graph, weight="one", default_weight=1) == len(network.layers)
 
 
 def test_branches_part_and_meet() -> None:
-    checked = one(
+    network = one(
         "net N\nstyle conv-bn-relu\ninput 3x32x32\n"
         "a: (3,8) [ (3,8) (3,8) ] { (1,4) | id | [ (3,8)/1 (3,8) | (1,8) ] }\nhead: gap fc"
     )
-    graph = to_networkx(checked)
+    graph = to_networkx(network)
     assert nx.is_directed_acyclic_graph(graph)
-    assert set(graph) == {INPUT, *(p.name for p in checked.layers)}
+    assert set(graph) == {INPUT, *(p.name for p in network.layers)}
     # The identity is an edge from the block's input to its sum.
     assert graph.edges["a.conv", "a.block1"]["shape"] == Shape(8, 32, 32)
     assert graph.in_degree("a.block1") == 2
     assert graph.in_degree("a.block2") == 3
     for source, target, shape in graph.edges(data="shape"):
-        placed = graph.nodes[source]["placed"]
-        assert shape == (placed.output if placed else checked.network.input), (source, target)
+        node = graph.nodes[source]["node"]
+        assert shape == (node.output if node else network.architecture.input), (source, target)
 
 
 def test_the_family_is_found_by_rewriting() -> None:
@@ -76,8 +76,8 @@ def test_a_network_given_twice_is_drawn_once(ctcdsl: Any, tmp_path: Path) -> Non
 
 def test_equal_networks_share_a_box_and_different_ones_of_one_name_do_not() -> None:
     a, b = (load(ROOT / "specs" / f"{name}.ctc") for name in "AB")
-    twin = CheckedNetwork(replace(a.network, name="Twin"), a.nodes)
-    other = CheckedNetwork(replace(b.network, name="A = Twin"), b.nodes)
+    twin = Network(replace(a.architecture, name="Twin"), a.nodes)
+    other = Network(replace(b.architecture, name="A = Twin"), b.nodes)
     family = find_family([a, twin, other])
     assert family.names == ("A = Twin", "A = Twin (2)")
     assert [relation[:2] for relation in family.relations] == [family.names]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from conftest import load
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.ir import Block, Dropout, SqueezeExcite
 from ctcdsl.metrics import network_cost
 from ctcdsl.resources import resource
@@ -68,7 +68,7 @@ PUBLISHED = {
 }
 
 
-def modern(stem: str) -> CheckedNetwork:
+def modern(stem: str) -> Network:
     return load(FOLDER / f"{stem}.ctc")
 
 
@@ -78,11 +78,11 @@ def test_there_are_facts_for_every_modern_network() -> None:
 
 @pytest.mark.parametrize("stem", FACTS)
 def test_figures_of_a_modern_network(stem: str) -> None:
-    checked = modern(stem)
-    cost = network_cost(checked)
-    stages = [checked.stage(index)[-1].output for index in range(len(checked.network.stages))]
+    network = modern(stem)
+    cost = network_cost(network)
+    stages = [network.stage(index)[-1].output for index in range(len(network.architecture.stages))]
     assert Facts(cost.params, cost.macs, " ".join(map(str, stages))) == FACTS[stem]
-    assert checked.output == (1000, 1, 1)
+    assert network.output == (1000, 1, 1)
 
 
 @pytest.mark.parametrize("stem", PUBLISHED)
@@ -93,10 +93,10 @@ def test_macs_are_those_published(stem: str) -> None:
 
 def test_resnets_project_where_the_shape_changes() -> None:
     for stem, projected in [("resnet18", 3), ("resnet50", 4), ("resnext50", 4)]:
-        blocks = [placed for placed in modern(stem).nodes if placed.shortcut]
-        shortcuts = [placed.branches[-1] for placed in blocks]
+        blocks = [node for node in modern(stem).nodes if node.shortcut]
+        shortcuts = [node.branches[-1] for node in blocks]
         assert len([chain for chain in shortcuts if chain]) == projected
-        assert all(placed.activation == "relu" for placed in blocks)
+        assert all(node.activation == "relu" for node in blocks)
 
 
 def test_optional_branches_stay_where_shapes_agree() -> None:
@@ -105,15 +105,15 @@ def test_optional_branches_stay_where_shapes_agree() -> None:
         ("efficientnet_b0", 9, 15),
         ("repvgg_a0", 17, 22),
     ]:
-        sums = [placed for placed in modern(stem).nodes if isinstance(placed.layer, Block)]
-        most = max(len(placed.branches) for placed in sums)
-        kept = [placed for placed in sums if len(placed.branches) == most]
+        sums = [node for node in modern(stem).nodes if isinstance(node.layer, Block)]
+        most = max(len(node.branches) for node in sums)
+        kept = [node for node in sums if len(node.branches) == most]
         assert (len(kept), len(sums)) == (whole, blocks)
-        assert all(placed.input == placed.output for placed in kept)
+        assert all(node.input == node.output for node in kept)
 
 
 def test_squeezes_of_efficientnet_follow_the_channels_of_their_block() -> None:
-    layers = [placed.layer for placed in modern("efficientnet_b0").layers]
+    layers = [node.layer for node in modern("efficientnet_b0").layers]
     widths = [layer.width for layer in layers if isinstance(layer, SqueezeExcite)]
     assert widths == [8, 4, 6, 6, 10, 10, 20, 20, 20, 28, 28, 28, 48, 48, 48, 48]
 
@@ -130,16 +130,16 @@ def test_squeezes_of_efficientnet_follow_the_channels_of_their_block() -> None:
     ],
 )
 def test_dropout_of_a_modern_network(stem: str, dropped: list[float]) -> None:
-    layers = [placed.layer for placed in modern(stem).layers]
+    layers = [node.layer for node in modern(stem).layers]
     assert [layer.probability for layer in layers if isinstance(layer, Dropout)] == dropped
 
 
 def test_the_modules_of_inception_leave_the_maps_of_its_table() -> None:
-    modules = [placed for placed in modern("inception_v3").nodes if placed.branches]
-    assert [str(placed.output) for placed in modules] == [
+    modules = [node for node in modern("inception_v3").nodes if node.branches]
+    assert [str(node.output) for node in modules] == [
         *["256x35x35", "288x35x35", "288x35x35"],
         *["768x17x17"] * 5,
         *["1280x8x8", "2048x8x8", "2048x8x8"],
     ]
-    forks = [placed for placed in modules[-1].branches[1] if placed.branches]
-    assert [str(placed.output) for placed in forks] == ["768x8x8"]
+    forks = [node for node in modules[-1].branches[1] if node.branches]
+    assert [str(node.output) for node in forks] == ["768x8x8"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import check, one
-from ctcdsl.ir import window_count
+from ctcdsl.ir import output_size
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
@@ -47,7 +47,7 @@ SPACES = "\u00a0\u1680\u2000\u2002\u2009\u200a\u202f\u205f\u3000"
 def test_every_space_is_one(space: str) -> None:
     text = "input 3x32x32  # a b\n(1, 8) x 2 (3 x 3, 8) relu x 2 \\ \n(3,8)\nhead: none"
     spaced = text.replace(" ", space)
-    assert one(spaced).network.stages == one(text).network.stages
+    assert one(spaced).architecture.stages == one(text).architecture.stages
     assert formatted(spaced).replace(space, " ") == formatted(text)
 
 
@@ -57,8 +57,8 @@ def test_what_has_no_width_is_refused(nothing: str) -> None:
 
 
 def test_a_pool_that_rounds_up_leaves_1_of_1() -> None:
-    assert window_count(1, 2, 2, 0, ceil=True) == 1
-    assert window_count(1, 2, 2, 0) < 1 and window_count(1, 3, 2, 0, ceil=True) < 1
+    assert output_size(1, 2, 2, 0, ceil=True) == 1
+    assert output_size(1, 2, 2, 0) < 1 and output_size(1, 3, 2, 0, ceil=True) < 1
 
 
 @pytest.mark.parametrize("head", ["gap fc", "gap fc(9,linear)", "gap fc(9,relu)", "gap fc(9) relu"])

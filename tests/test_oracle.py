@@ -9,7 +9,7 @@ import torch
 
 from conftest import SPECS as PAPER
 from conftest import load, one
-from ctcdsl.checking import CheckedNetwork, check_source
+from ctcdsl.checking import Network, check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import (
     Shape,
@@ -69,7 +69,7 @@ BLOCKS = {
 }
 
 
-def small(path: Path) -> CheckedNetwork:
+def small(path: Path) -> Network:
     """The network of a file for the smallest images that it takes, to save time."""
     source = read_source(str(path))
     for side in (64, 128):
@@ -81,44 +81,44 @@ def small(path: Path) -> CheckedNetwork:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
-    checked = load(path)
+    network = load(path)
     with torch.device("meta"):  # shapes alone: many have weights by the hundred million
-        module = build_module(checked).eval()
-        images = torch.zeros(1, *checked.network.input)
+        module = build_module(network).eval()
+        images = torch.zeros(1, *network.architecture.input)
         # Exported first: hooks would be traced with the module.
         exported = torch.export.export(module, (images,))
         outputs = [node.meta["val"] for node in exported.graph.nodes if node.op == "call_function"]
-        assert tuple(outputs[-1].shape) == (1, checked.network.classes)
-        assert_as_predicted(checked, module)
+        assert tuple(outputs[-1].shape) == (1, network.architecture.classes)
+        assert_as_predicted(network, module)
 
 
 @pytest.mark.parametrize(
     "path", [path for path in FILES if path not in PAPER[:-1]], ids=lambda path: path.stem
 )
 def test_the_networks_of_the_repository_run_and_train(path: Path) -> None:
-    checked = small(path)
-    module = build_module(checked).eval()
-    assert_as_predicted(checked, module)
-    assert_trains(checked, module)
+    network = small(path)
+    module = build_module(network).eval()
+    assert_as_predicted(network, module)
+    assert_trains(network, module)
 
 
 @pytest.mark.parametrize("text", SMALL)
 def test_other_networks_are_as_predicted(text: str) -> None:
-    checked = one(text)
-    assert_as_predicted(checked, build_module(checked).eval())
-    assert_trains(checked, build_module(checked))
+    network = one(text)
+    assert_as_predicted(network, build_module(network).eval())
+    assert_trains(network, build_module(network))
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_blocks_are_as_predicted(name: str) -> None:
     head = "" if "fc" in BLOCKS[name] or "head:" in BLOCKS[name] else "\nhead: gap fc"
-    checked = one(f"input 3x16x20\nclasses 5\n{BLOCKS[name]}{head}")
-    module = build_module(checked).eval()
+    network = one(f"input 3x16x20\nclasses 5\n{BLOCKS[name]}{head}")
+    module = build_module(network).eval()
     exported = torch.export.export(module, (torch.zeros(1, 3, 16, 20),))
     images = torch.randn(1, 3, 16, 20)
     assert torch.equal(exported.module()(images), module(images))
-    assert_as_predicted(checked, module)
-    assert_trains(checked, module)
+    assert_as_predicted(network, module)
+    assert_trains(network, module)
 
 
 def test_a_module_trains_in_channels_last() -> None:
@@ -135,9 +135,9 @@ def test_a_module_trains_in_channels_last() -> None:
 
 @pytest.mark.parametrize("text", [SMALL[0], SMALL[1], SMALL[5]])
 def test_a_module_exports(text: str) -> None:
-    checked = one(text)
-    module = build_module(checked).eval()
-    images = torch.randn(2, *checked.network.input)
+    network = one(text)
+    module = build_module(network).eval()
+    images = torch.randn(2, *network.architecture.input)
     exported = torch.export.export(module, (images,))
     assert torch.equal(exported.module()(images), module(images))
 

@@ -43,8 +43,8 @@ def test_any_chain_is_as_predicted(
     row: list[str], height: int, width: int, pad: str, head: str
 ) -> None:
     text = f"input 3x{height}x{width}\nclasses 7\npad {pad}\n{' '.join(row)} {head}"
-    for checked in check(text).networks:
-        assert_as_predicted(checked, build_module(checked).eval())
+    for network in check(text).networks:
+        assert_as_predicted(network, build_module(network).eval())
 
 
 @st.composite
@@ -137,7 +137,7 @@ def test_any_blocks_are_as_predicted(style: str, body: str, calls: list[str], re
         f"style {style}\ninput 4x10x12\nclasses 7\nlet n = 8\nlet k = 3\n"
         f"def b(k,n) = {body}\n{' '.join(calls)}\n{rest}\nhead: gap fc"
     )
-    for checked in check(text).networks:
-        module = build_module(checked).eval()
-        assert_as_predicted(checked, module)
-        assert_trains(checked, module)
+    for network in check(text).networks:
+        module = build_module(network).eval()
+        assert_as_predicted(network, module)
+        assert_trains(network, module)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import check, one
-from ctcdsl.ir import Conv, Pool, Shape, Sides, convolution_macs, window_count
+from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size
 from ctcdsl.ir.unparse import unparse
 from ctcdsl.metrics.complexity import network_cost
-from ctcdsl.shapes.padding import slide
+from ctcdsl.shapes.padding import window_output
 from ctcdsl.shapes.solver import Step, fits, solve, steps
 
 
@@ -84,7 +84,7 @@ def test_a_style_brings_pad_same_and_a_note_where_that_matters(style: str) -> No
 def test_a_file_s_style_holds_for_all_its_networks_and_each_has_its_note() -> None:
     row = "(7,4)/2\nhead: none"
     report = check(f"style conv-bn-relu\nnet A\n{row}\nnet B\npad paper\n{row}\nnet C\n{row}")
-    assert [n.network.pad for n in report.networks] == ["same", "paper", "same"]
+    assert [n.architecture.pad for n in report.networks] == ["same", "paper", "same"]
     assert [d.message[:3] for d in report.diagnostics] == ["`A`", "`C`"]
 
 
@@ -126,15 +126,15 @@ PADDED_POOLS = (
     [(row, (0, 0), True) for row in WHOLE_MAP_POOLS]
     + [(row, padding, False) for row, padding in PADDED_POOLS],
 )
-def test_a_pool_over_its_whole_map_is_not_padded(row: str, padding: Sides, whole: bool) -> None:
+def test_a_pool_over_its_whole_map_is_not_padded(row: str, padding: Pair, whole: bool) -> None:
     report = check(WHOLE.format(row))
-    (checked,) = report.networks
-    pool = [p for p in checked.layers if isinstance(p.layer, Pool)][-1]
+    (network,) = report.networks
+    pool = [p for p in network.layers if isinstance(p.layer, Pool)][-1]
     assert (pool.padding, pool.map_dependent) == (padding, whole)
     assert [d.code for d in report.diagnostics if d.code != "CTC904"] == ["CTC906"] * whole
-    again = one(unparse(checked.network))
-    assert again.network.stages == checked.network.stages
-    assert [p.padding for p in again.layers] == [p.padding for p in checked.layers]
+    again = one(unparse(network.architecture))
+    assert again.architecture.stages == network.architecture.stages
+    assert [p.padding for p in again.layers] == [p.padding for p in network.layers]
 
 
 @pytest.mark.parametrize("rule", ["paper", "valid"])
@@ -169,16 +169,16 @@ def test_a_whole_map_is_seen_under_maps_too() -> None:
 )
 def test_windows_counted_one_by_one(size: int, kernel: int, stride: int, padding: int) -> None:
     positions = range(-padding, size + padding - kernel + 1, stride)
-    assert window_count(size, kernel, stride, padding) == len(positions)
+    assert output_size(size, kernel, stride, padding) == len(positions)
     if kernel <= size + 2 * padding and padding <= kernel // 2:
-        ceil = window_count(size, kernel, stride, padding, ceil=True)
+        ceil = output_size(size, kernel, stride, padding, ceil=True)
         last = -padding + (ceil - 1) * stride
         assert last < size + padding, "the last window begins inside the map or its padding"
         assert last + stride + kernel > size + padding or ceil >= len(positions)
         assert len(positions) <= ceil <= len(positions) + 1
 
 
-def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[Sides, ...] | None:
+def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[Pair, ...] | None:
     """Try every padding of every free convolution; the solver must find the same."""
     choices = [
         [(padding, padding) for padding in range(step.layer.kernel[0] // 2 + 1)]
@@ -186,12 +186,12 @@ def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[Sides, ...] | No
         else [step.rule or (0, 0)]
         for step in trunk
     ]
-    best: tuple[int, int, tuple[Sides, ...]] | None = None
+    best: tuple[int, int, tuple[Pair, ...]] | None = None
     for paddings in product(*choices):
         here, macs = shape, 0
         for step, padding in zip(trunk, paddings, strict=True):
             entering = here.channels
-            here = slide(here, step.layer, padding)
+            here = window_output(here, step.layer, padding)
             if here.height < 1 or not fits(step, here):
                 break
             if isinstance(step.layer, Conv):
@@ -223,10 +223,10 @@ def test_the_solver_finds_what_brute_force_finds(
     if report.failed:
         return
     with_maps = check(trunk_text.replace("(3,4)/2 ", f"maps {aim}\n(3,4)/2 ", 1))
-    network = replace(report.networks[0].network, maps=((aim, aim),))
-    trunk = steps(network)
-    expected = brute_force(network.input, trunk)
-    assert solve(network.input, trunk) == expected
+    architecture = replace(report.networks[0].architecture, maps=((aim, aim),))
+    trunk = steps(architecture)
+    expected = brute_force(architecture.input, trunk)
+    assert solve(architecture.input, trunk) == expected
     assert with_maps.failed == (expected is None)
 
 

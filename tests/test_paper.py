@@ -51,10 +51,10 @@ def test_there_is_a_spec_for_every_model() -> None:
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_figures_of_a_model(path: Path) -> None:
-    checked = load(path)
-    cost = network_cost(checked)
-    facts = FACTS[checked.name]
-    maps = [placed.output.height for placed, _ in checked.convolutions()]
+    network = load(path)
+    cost = network_cost(network)
+    facts = FACTS[network.name]
+    maps = [node.output.height for node, _ in network.convolutions()]
     assert " ".join(map(str, maps)) == facts.maps
     assert cost.depth == facts.depth
     assert cost.macs == facts.macs
@@ -76,8 +76,8 @@ def test_a_table_holds_the_same_networks_as_the_files(table: str) -> None:
     assert not report.failed
     alone = {load(path).name: load(path) for path in SPECS}
     assert len(report.networks) == {"table1": 10, "table2": 4}[table]
-    for checked in report.networks:
-        assert checked == alone[checked.name]
+    for network in report.networks:
+        assert network == alone[network.name]
 
 
 def test_specs_are_found_in_the_checkout() -> None:

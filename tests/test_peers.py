@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from conftest import load, one
-from ctcdsl.checking import CheckedNetwork, check_source
+from ctcdsl.checking import Network, check_source
 from ctcdsl.ir import Block, Conv, Dropout, Linear, LocalResponseNorm, Pool
 from ctcdsl.ir.unparse import unparse
 from ctcdsl.metrics import network_cost
@@ -219,7 +219,7 @@ AROUND = {
 }
 
 
-def peer(stem: str) -> CheckedNetwork:
+def peer(stem: str) -> Network:
     return load(FOLDER / "peers" / f"{stem}.ctc")
 
 
@@ -239,25 +239,25 @@ def test_figures_of_a_peer(stem: str) -> None:
     cost = network_cost(peer(stem))
     facts = PEERS[stem]
     assert rows(facts.convolutions) == [
-        (layer.placed.output.height, layer.params, layer.macs)
+        (layer.node.output.height, layer.params, layer.macs)
         for layer in cost.layers
-        if isinstance(layer.placed.layer, Conv)
+        if isinstance(layer.node.layer, Conv)
     ]
-    fc = [layer.params for layer in cost.layers if isinstance(layer.placed.layer, Linear)]
+    fc = [layer.params for layer in cost.layers if isinstance(layer.node.layer, Linear)]
     assert fc == [facts.fc6, 16_781_312, 4_097_000]
     assert (cost.macs, cost.params) == (facts.macs, facts.params)
 
 
 def test_figures_of_googlenet() -> None:
-    checked = peer("googlenet")
-    cost = network_cost(checked)
+    network = peer("googlenet")
+    cost = network_cost(network)
     assert (cost.depth, cost.macs, cost.params) == (57, 1_581_647_872, 6_998_552)
-    stem = [placed for placed in checked.stage(0) if isinstance(placed.layer, Conv | Pool)]
-    assert [placed.output.height for placed in stem] == [112, 56, 56, 56, 28]
+    stem = [node for node in network.stage(0) if isinstance(node.layer, Conv | Pool)]
+    assert [node.output.height for node in stem] == [112, 56, 56, 56, 28]
     assert cost.layers[0].macs == 118_013_952
-    modules = [placed for placed in checked.nodes if isinstance(placed.layer, Block)]
+    modules = [node for node in network.nodes if isinstance(node.layer, Block)]
     macs = [
-        sum(layer.macs for layer in cost.layers if layer.placed.name.startswith(f"{module.name}."))
+        sum(layer.macs for layer in cost.layers if layer.node.name.startswith(f"{module.name}."))
         for module in modules
     ]
     assert rows(GOOGLENET) == [
@@ -268,17 +268,17 @@ def test_figures_of_googlenet() -> None:
 
 @pytest.mark.parametrize("stem", AROUND)
 def test_norms_dropout_and_pools_of_a_peer(stem: str) -> None:
-    checked = peer(stem)
-    layers = [placed.layer for placed in checked.layers]
+    network = peer(stem)
+    layers = [node.layer for node in network.layers]
     norms = [
         (layer.size, layer.alpha, layer.beta, layer.k, layer.within)
         for layer in layers
         if isinstance(layer, LocalResponseNorm)
     ]
     dropped = [layer.probability for layer in layers if isinstance(layer, Dropout)]
-    pools = [placed for placed in checked.nodes if isinstance(placed.layer, Pool)]
-    ceil = {placed.layer.ceil for placed in pools if isinstance(placed.layer, Pool)}
-    assert ceil == {AROUND[stem].ceil} and {placed.padding for placed in pools} == {(0, 0)}
+    pools = [node for node in network.nodes if isinstance(node.layer, Pool)]
+    ceil = {node.layer.ceil for node in pools if isinstance(node.layer, Pool)}
+    assert ceil == {AROUND[stem].ceil} and {node.padding for node in pools} == {(0, 0)}
     assert Around(norms, dropped, ceil.pop()) == AROUND[stem]
 
 
@@ -299,8 +299,8 @@ def test_a_spec_has_at_most_ten_lines_and_is_canonical(path: Path) -> None:
 def test_a_spec_is_fine_and_is_read_again_from_its_network(path: Path) -> None:
     report = check_source(read_source(str(path)))
     assert report.diagnostics == ()
-    (checked,) = report.networks
-    assert one(unparse(checked.network)).network == checked.network
+    (network,) = report.networks
+    assert one(unparse(network.architecture)).architecture == network.architecture
 
 
 def test_names_are_unique() -> None:

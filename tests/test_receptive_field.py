@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from conftest import ROOT, load, one
-from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Head, Shape
 from ctcdsl.metrics import network_cost
@@ -22,17 +22,19 @@ SPECS = {
 """Specs, and a tall image that is enough for them."""
 
 
-def trunk(checked: CheckedNetwork, height: int, width: int) -> CheckedNetwork:
+def trunk(network: Network, height: int, width: int) -> Network:
     """The network without its head, at another input."""
-    bare = replace(checked.network, head=Head(layers=()), input=Shape(3, height, width), maps=())
-    (found,) = recheck(bare).networks
+    bare = replace(
+        network.architecture, head=Head(layers=()), input=Shape(3, height, width), maps=()
+    )
+    (found,) = infer_shapes(bare).networks
     return found
 
 
-def depends(checked: CheckedNetwork, row: int, column: int) -> tuple[int, int]:
+def depends(network: Network, row: int, column: int) -> tuple[int, int]:
     """Height and width of the pixels that the gradient of one output value reaches."""
     torch.manual_seed(0)
-    module = build_module(checked).double().eval()
+    module = build_module(network).double().eval()
     for parameter in module.parameters():
         fan_in = max(1, parameter[0].numel()) if parameter.dim() > 1 else 1
         nn.init.uniform_(parameter, 0.5 / fan_in, 1 / fan_in)
@@ -41,7 +43,7 @@ def depends(checked: CheckedNetwork, row: int, column: int) -> tuple[int, int]:
             if isinstance(child, nn.MaxPool2d):  # whose gradient reaches the largest value alone
                 kernel, stride, padding = child.kernel_size, child.stride, child.padding
                 setattr(parent, name, nn.AvgPool2d(kernel, stride, padding, child.ceil_mode))
-    image = torch.rand(1, *checked.network.input, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(1, *network.architecture.input, dtype=torch.float64, requires_grad=True)
     module(image)[0, :, row, column].sum().backward()
     assert image.grad is not None
     seen = image.grad[0].abs().sum(0) > 0
@@ -49,8 +51,8 @@ def depends(checked: CheckedNetwork, row: int, column: int) -> tuple[int, int]:
     return int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
 
 
-def counted(checked: CheckedNetwork) -> tuple[int, int]:
-    return network_cost(checked).layers[-1].receptive_field
+def counted(network: Network) -> tuple[int, int]:
+    return network_cost(network).layers[-1].receptive_field
 
 
 @pytest.mark.parametrize(
@@ -70,17 +72,17 @@ def counted(checked: CheckedNetwork) -> tuple[int, int]:
     ],
 )
 def test_of_rows(row: str, expected: tuple[int, int] | None) -> None:
-    checked = trunk(one(f"input 3x97x97 pad same\n{row} gap fc"), 97, 97)
-    _, height, width = checked.output
-    assert counted(checked) == depends(checked, height // 2, width // 2)
-    assert expected in (None, counted(checked))
+    network = trunk(one(f"input 3x97x97 pad same\n{row} gap fc"), 97, 97)
+    _, height, width = network.output
+    assert counted(network) == depends(network, height // 2, width // 2)
+    assert expected in (None, counted(network))
 
 
 def test_positions_of_branches_of_other_strides_see_other_amounts() -> None:
     """Position i of one branch sees 2i-1 to 2i+1, of the other i to i+10: most at an end."""
-    checked = trunk(one("input 3x21x21\n{ (3,8,p1)/2 | (11,8,p0) } gap fc"), 21, 21)
-    assert counted(checked) == (12, 12)
-    assert depends(checked, 5, 5) == (11, 11)
+    network = trunk(one("input 3x21x21\n{ (3,8,p1)/2 | (11,8,p0) } gap fc"), 21, 21)
+    assert counted(network) == (12, 12)
+    assert depends(network, 5, 5) == (11, 11)
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from conftest import check, load, one
-from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.codegen import generate
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Linear, Shape
@@ -26,55 +26,55 @@ FILES = sorted(
 GUARD = r"the (paddings|branches) are for images of \d+x\d+, not of \d+x\d+"
 
 
-def at(checked: CheckedNetwork, height: int, width: int) -> CheckedNetwork | None:
+def at(network: Network, height: int, width: int) -> Network | None:
     """The same spec for images of another size; None where it has none."""
-    shape = Shape(checked.network.input.channels, height, width)
-    report = recheck(checked.network, input=shape)
+    shape = Shape(network.architecture.input.channels, height, width)
+    report = infer_shapes(network.architecture, input=shape)
     return None if report.failed else report.networks[0]
 
 
-def with_small_fc(checked: CheckedNetwork) -> CheckedNetwork:
+def with_small_fc(network: Network) -> Network:
     """The network with small fully connected layers: theirs are most of the weights."""
-    head = checked.network.head
+    head = network.architecture.head
     layers = tuple(
         replace(layer, features=16) if isinstance(layer, Linear) and layer.features else layer
         for layer in head.layers
     )
-    small = replace(checked.network, classes=7, head=replace(head, layers=layers))
-    return recheck(small).networks[0]
+    small = replace(network.architecture, classes=7, head=replace(head, layers=layers))
+    return infer_shapes(small).networks[0]
 
 
-def twin(module: nn.Module, checked: CheckedNetwork) -> nn.Module:
+def twin(module: nn.Module, network: Network) -> nn.Module:
     """The module of another network with the weights of `module`."""
     with torch.device("meta"):  # made without numbers, and given these
-        other = build_module(checked).eval()
+        other = build_module(network).eval()
     other.load_state_dict(module.state_dict(), assign=True)
     return other
 
 
-def fixed_features(checked: CheckedNetwork) -> int | None:
+def fixed_features(network: Network) -> int | None:
     """How many values of a map the head's fc takes; None where a pool stands before it."""
-    first = next((placed for placed in checked.stage(None) if placed.vector), None)
+    first = next((node for node in network.stage(None) if node.vector), None)
     return first.input.numel if first and isinstance(first.layer, Linear) else None
 
 
 @torch.inference_mode()
-def assert_like_compiled_for(checked: CheckedNetwork, *sizes: tuple[int, int]) -> list[str]:
+def assert_like_compiled_for(network: Network, *sizes: tuple[int, int]) -> list[str]:
     """At each size a module gives, bit for bit, what the same spec compiled for it gives."""
-    module = build_module(checked).eval()
+    module = build_module(network).eval()
     found: list[str] = []
     for height, width in sizes:
-        images = torch.randn(1, checked.network.input.channels, height, width)
-        other = at(checked, height, width)
-        if Shape(checked.network.input.channels, height, width) == checked.network.input:
+        images = torch.randn(1, network.architecture.input.channels, height, width)
+        other = at(network, height, width)
+        if Shape(network.architecture.input.channels, height, width) == network.architecture.input:
             assert module(images).shape[0] == 1
-        elif bound_to_size(checked):
+        elif bound_to_size(network):
             with pytest.raises(ValueError, match=GUARD):
                 module(images)
             found.append("refused")
         elif other is None:
             found.append("no network")
-        elif fixed_features(checked) != fixed_features(other):
+        elif fixed_features(network) != fixed_features(other):
             with pytest.raises(RuntimeError, match="cannot be multiplied"):
                 module(images)
             found.append("other map")
@@ -187,11 +187,11 @@ SOLVED = "pad paper\ninput 3x112x112\nclasses 5\nmaps 17\n(7,8)/2 3/1 (2,8)/3+(2
     ],
 )
 def test_a_module_of_one_size_says_so(text: str, bound: str) -> None:
-    checked = one(text)
-    source = generate(checked)
-    module = build_module(checked).eval()
-    height, width = checked.network.input[1:]
-    images = torch.randn(2, *checked.network.input)
+    network = one(text)
+    source = generate(network)
+    module = build_module(network).eval()
+    height, width = network.architecture.input[1:]
+    images = torch.randn(2, *network.architecture.input)
     assert torch.equal(torch.export.export(module, (images,)).module()(images), module(images))
     if bound:
         assert f"The {bound} were chosen for this size; images of another are refused." in source
@@ -234,18 +234,18 @@ FIXED |= {"vgg16_bn", "zf_fast"}
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository(path: Path) -> None:
-    checked = with_small_fc(load(path))
-    _, height, width = checked.network.input
+    network = with_small_fc(load(path))
+    _, height, width = network.architecture.input
     if path.stem in ("E_prime", "J_prime"):
-        found = assert_like_compiled_for(checked, (height, width + 1), (256, 256))
+        found = assert_like_compiled_for(network, (height, width + 1), (256, 256))
         assert found == ["refused"] * 2
     elif path.stem in FIXED:
-        found = assert_like_compiled_for(checked, (height + 1, width + 3), (100, 133))
+        found = assert_like_compiled_for(network, (height + 1, width + 3), (100, 133))
         assert found == ["equal", "other map"]
     elif path.stem in ("J", "sppnet_zf5"):  # their pyramids need larger images
-        assert assert_like_compiled_for(checked, (223, 256)) == ["equal"]
+        assert assert_like_compiled_for(network, (223, 256)) == ["equal"]
     else:
-        assert assert_like_compiled_for(checked, (99, 123), (109, 80)) == ["equal"] * 2
+        assert assert_like_compiled_for(network, (99, 123), (109, 80)) == ["equal"] * 2
 
 
 @settings(max_examples=60)
@@ -258,8 +258,8 @@ def test_the_networks_of_the_repository(path: Path) -> None:
 def test_any_chain(row: list[str], sizes: list[tuple[int, int]], pad: str, head: str) -> None:
     (height, width), *others = sizes
     text = f"input 3x{height}x{width}\nclasses 7\npad {pad}\n{' '.join(row)} {head}"
-    for checked in check(text).networks:
-        assert_like_compiled_for(checked, *others)
+    for network in check(text).networks:
+        assert_like_compiled_for(network, *others)
 
 
 @settings(max_examples=30)
@@ -275,5 +275,5 @@ def test_any_blocks(style: str, body: str, calls: list[str], sizes: list[tuple[i
         f"style {style}\ninput 4x{height}x{width}\nclasses 7\nlet n = 8\nlet k = 3\n"
         f"def b(k,n) = {body}\n{' '.join(calls)}\nhead: gap fc"
     )
-    for checked in check(text).networks:
-        assert_like_compiled_for(checked, *others)
+    for network in check(text).networks:
+        assert_like_compiled_for(network, *others)

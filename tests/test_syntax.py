@@ -90,7 +90,7 @@ def test_unicode_and_ascii_repeats() -> None:
 def test_a_markdown_table_is_a_table() -> None:
     rows = "| model | stage 1 |\n|---|:--:|\n| A | (7,64)/2 3/3 (5,128) |\n"
     report = check(f"pad paper\ntable\n{rows}end\nhead: none".replace("\nhead: none", ""))
-    assert [checked.name for checked in report.networks] == ["A"]
+    assert [network.name for network in report.networks] == ["A"]
 
 
 def test_long_lines_are_continued() -> None:

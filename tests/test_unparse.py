@@ -17,15 +17,15 @@ from ctcdsl.text import Source
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_a_spec_is_read_again_from_its_network(path: Path) -> None:
-    checked = load(path)
-    assert one(unparse(checked.network)) == checked
-    tree, _ = parse(Source("", unparse(checked.network)))
-    assert format_file(tree) == unparse(checked.network)
+    network = load(path)
+    assert one(unparse(network.architecture)) == network
+    tree, _ = parse(Source("", unparse(network.architecture)))
+    assert format_file(tree) == unparse(network.architecture)
 
 
 def test_a_delayed_pool_is_written_as_in_the_paper() -> None:
-    network = load(next(path for path in SPECS if path.stem == "J_prime")).network
-    assert unparse(network) == (
+    architecture = load(next(path for path in SPECS if path.stem == "J_prime")).architecture
+    assert unparse(architecture) == (
         "net J'\ninput 3x224x224\nclasses 1000\npad paper\nmaps 36 18 6\n"
         "(7,64)/2 3/1 (2,128)/3+(2,128)x3 2/1 (2,256)/2+(2,256)x3 3/1 (2,2304)/3+(2,256)\n"
     )
@@ -34,13 +34,15 @@ def test_a_delayed_pool_is_written_as_in_the_paper() -> None:
 def test_the_digest_ignores_spelling_and_comments() -> None:
     one_way = one("net A\npad paper\n(7, 64)/2 3/3 (3,8)*2 # a comment")
     other = one("net A\npad paper\n(7,64)/2 max(3)/3 {(3,8)} + (3,8)")
-    assert digest(one_way.network) == digest(other.network)
-    assert digest(one_way.network) != digest(one("net A\npad paper\n(7,64)/2 3/3 (3,8)x3").network)
+    assert digest(one_way.architecture) == digest(other.architecture)
+    assert digest(one_way.architecture) != digest(
+        one("net A\npad paper\n(7,64)/2 3/3 (3,8)x3").architecture
+    )
 
 
 def test_a_row_of_layers() -> None:
-    layers = one("(3,8)x2 (3,8)/2 max(3,p1)/2 lrn drop(0.5)\nhead: gap fc").network
-    text = row(layers.stages[0].nodes, layers.style, 3)
+    layers = one("(3,8)x2 (3,8)/2 max(3,p1)/2 lrn drop(0.5)\nhead: gap fc").architecture
+    text = row(layers.stages[0].elements, layers.style, 3)
     assert text == "(3,8)x2+(3,8)/2 max(3,p1)/2 lrn(5) drop(0.5)"
 
 
@@ -86,5 +88,5 @@ def test_any_network_is_read_again(lines: list[tuple[str, list[str]]], head: str
     report = check(f"net N\ninput 3x160x200\npad {pad}\n{text}{head}")
     if report.failed:
         return
-    (checked,) = report.networks
-    assert one(unparse(checked.network)) == checked
+    (network,) = report.networks
+    assert one(unparse(network.architecture)) == network

@@ -7,7 +7,7 @@ import re
 from hypothesis import strategies as st
 
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import WORDS
+from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
 
 
@@ -22,13 +22,13 @@ def bare(node: object) -> object:
 
 SPAN = Span(Source("", ""), 0, 0)
 
-KEYWORDS = {word for word, entry in WORDS.items() if entry.kind == "header"} | {"x"}
+HEADERS = {word for word, entry in KEYWORDS.items() if entry.kind == "header"} | {"x"}
 
 integers = st.integers(0, 10**6)
 words = st.one_of(
     st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_"]),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True),
-).filter(lambda word: word not in KEYWORDS and not re.match("x[0-9]|s[0-9]+$", word))
+).filter(lambda word: word not in HEADERS and not re.match("x[0-9]|s[0-9]+$", word))
 primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
 comments = st.from_regex(r"#[ -~×′]{0,12}", fullmatch=True).map(str.rstrip)
 
@@ -87,7 +87,7 @@ strides = st.one_of(integers, words.map(lambda word: n.Expression((word,), SPAN)
 # Repeating once is dropped by the parser, and a tag `s2` is a stride.
 times = st.one_of(
     integers.filter(lambda n: n != 1), tokens().map(lambda of: n.Expression(of, SPAN))
-).map(lambda value: n.Times(value, SPAN))
+).map(lambda value: n.Repeat(value, SPAN))
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
 
@@ -134,7 +134,7 @@ items = sequences(primaries)
 
 above = st.lists(comments, max_size=2).map(tuple)
 trivia = st.builds(
-    lambda lines, behind: n.Trivia(above=lines, behind=behind),
+    lambda lines, behind: n.Comments(above=lines, behind=behind),
     above,
     st.one_of(st.just(""), comments),
 )

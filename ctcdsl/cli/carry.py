@@ -11,11 +11,11 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ctcdsl.checking import CheckedNetwork, check_source
+from ctcdsl.checking import Network, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.passes import Pass, Step
 from ctcdsl.text import Diagnostic, Severity, Source, UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +78,7 @@ def require_cargo(passes: Iterable[Pass]) -> None:
     require_carriers(passes)
 
 
-def carry(file: str, start: CheckedNetwork, steps: Sequence[Step], text: str) -> Cargo:
+def carry(file: str, start: Network, steps: Sequence[Step], text: str) -> Cargo:
     """Take the weights in a file through a chain.
 
     Args:
@@ -127,16 +127,16 @@ def _note(file: str, removed: Sequence[str]) -> Diagnostic:
 def write_both(spec: str | None, text: str, weights: str, cargo: Cargo) -> None:
     """Write weights and, where it has a file, the spec: neither where one cannot be written."""
     if spec is None:
-        write_whole(weights, cargo.file)
+        write_atomic(weights, cargo.file)
         return
     if os.path.isdir(spec):
-        write_whole(spec, text.encode())  # fails before the weights are there
+        write_atomic(spec, text.encode())  # fails before the weights are there
 
     def write(file: IO[bytes]) -> None:
         file.write(text.encode())
-        write_whole(weights, cargo.file)
+        write_atomic(weights, cargo.file)
 
-    write_whole(spec, write)
+    write_atomic(spec, write)
 
 
 def _tensors(file: str) -> dict[str, Tensor]:

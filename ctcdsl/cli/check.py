@@ -36,8 +36,8 @@ def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: s
     networks, diagnostics, failed = check_files(or_stdin(files), input=shape, values=values)
     if form == "text":
         show(diagnostics, fold=("CTC901",))
-        for file, checked in networks:
-            click.echo(f"{file}: {checked.name} is fine: maps {conv_maps(checked)}")
+        for file, network in networks:
+            click.echo(f"{file}: {network.name} is fine: maps {conv_maps(network)}")
     else:
         click.echo(_written(form, networks, diagnostics), nl=False)
     return int(failed)
@@ -55,14 +55,14 @@ def _written(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnos
         data = {
             "networks": [
                 {
-                    "name": checked.name,
+                    "name": network.name,
                     "file": file,
                     "maps": [
-                        [placed.output.height, placed.output.width]
-                        for placed, _ in checked.convolutions()
+                        [node.output.height, node.output.width]
+                        for node, _ in network.convolutions()
                     ],
                 }
-                for file, checked in networks
+                for file, network in networks
             ],
             "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
         }

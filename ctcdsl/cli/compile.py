@@ -6,7 +6,7 @@ import click
 
 from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
 from ctcdsl.ir import Shape
-from ctcdsl.text.files import STDIN, write_whole
+from ctcdsl.text.files import STDIN, write_atomic
 
 
 @click.command("compile")
@@ -31,10 +31,10 @@ def command(
     from ctcdsl.codegen import generate
 
     (file,) = or_stdin([spec] if spec else [])
-    checked = pick(checked_or_exit([file], input=shape, values=values), net, file)
-    text = generate(checked)
+    network = pick(checked_or_exit([file], input=shape, values=values), net, file)
+    text = generate(network)
     if output is None or output == STDIN:
         click.echo(text, nl=False)
     else:
-        write_whole(output, text.encode())
-        click.echo(f"{checked.name} written to {output}", err=True)
+        write_atomic(output, text.encode())
+        click.echo(f"{network.name} written to {output}", err=True)

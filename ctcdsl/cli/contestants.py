@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.cli.inputs import Named
 from ctcdsl.cli.order import file_name
 from ctcdsl.cli.report import show
@@ -29,30 +29,31 @@ def contestants(
     from ctcdsl.comparison.seed_runs import Contestant
 
     if shape is None and data.embedded:
-        least = min(min(each.checked.network.input[1:]) for each in named)
-        channels = named[0].checked.network.input.channels
+        least = min(min(each.network.architecture.input[1:]) for each in named)
+        channels = named[0].network.architecture.input.channels
         shape = next(
             (
                 square
                 for side in range(EMBEDDED_SIDE, least)
-                if all(_fits(each.checked, square := Shape(channels, side, side)) for each in named)
+                if all(_fits(each.network, square := Shape(channels, side, side)) for each in named)
             ),
             None,
         )
     reports = [
-        recheck(each.checked.network, input=shape, classes=len(data.classes)) for each in named
+        infer_shapes(each.network.architecture, input=shape, classes=len(data.classes))
+        for each in named
     ]
     problems = [error for report in reports for error in report.errors]
     if problems:
         show(problems)
         raise click.exceptions.Exit(1)
     fitted = [report.networks[0] for report in reports]
-    if len(inputs := {network.network.input for network in fitted}) > 1:
+    if len(inputs := {network.architecture.input for network in fitted}) > 1:
         listed = ", ".join(sorted(map(str, inputs)))
         click.echo(
             f"note: the networks see different inputs ({listed}); --input gives them one", err=True
         )
-    elif any(each.checked.network.input not in inputs for each in named):
+    elif any(each.network.architecture.input not in inputs for each in named):
         click.echo(f"note: compared at {inputs.pop()}, not at the specs' own input", err=True)
     texts = {source.name: source.text for source in sources}
     return tuple(
@@ -60,12 +61,12 @@ def contestants(
             file=each.file,
             given=texts[each.file],
             folder=file_name(network.name),
-            checked=network,
+            network=network,
             identity=identity(network, data.classes),
         )
         for each, network in zip(named, fitted, strict=True)
     )
 
 
-def _fits(checked: CheckedNetwork, shape: Shape) -> bool:
-    return not recheck(checked.network, input=shape).failed
+def _fits(network: Network, shape: Shape) -> bool:
+    return not infer_shapes(network.architecture, input=shape).failed

@@ -53,13 +53,13 @@ def command(
     for one image; fully connected layers are counted apart.
     """
     networks = checked_or_exit(or_stdin(files), input=shape, values=values)
-    costs = [network_cost(checked) for _, checked in networks]
+    costs = [network_cost(network) for _, network in networks]
     base = _base(costs, networks, relative_to)
     entries = [
         Entry(cost=cost, file=named.file, relative=cost.macs / base.macs)
         for cost, named in zip(costs, networks, strict=True)
     ]
-    name = base.checked.name
+    name = base.network.name
     if form == "json":
         import json
 
@@ -80,8 +80,10 @@ def command(
 
 
 def _layers(cost: NetworkCost, form: str, table: str) -> str:
-    network = cost.checked.network
-    title = f"{network.name}  (input {network.input}, {plural(cost.depth, 'convolution')})"
+    architecture = cost.network.architecture
+    title = (
+        f"{architecture.name}  (input {architecture.input}, {plural(cost.depth, 'convolution')})"
+    )
     heading = f"### {title}\n" if form == "markdown" else title
     return f"{heading}\n{table}\n"
 
@@ -90,9 +92,9 @@ def _base(costs: list[NetworkCost], networks: list[Named], name: str | None) -> 
     if name is None:
         return costs[0]
     for cost in costs:
-        if cost.checked.name == name:
+        if cost.network.name == name:
             return cost
-    known = ", ".join(dict.fromkeys(named.checked.name for named in networks))
+    known = ", ".join(dict.fromkeys(named.network.name for named in networks))
     raise UserError(
         Diagnostic(
             code="CTC111",

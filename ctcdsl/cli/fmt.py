@@ -9,7 +9,7 @@ from ctcdsl.cli.report import show
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import UserError
-from ctcdsl.text.files import STDIN, read_source, write_whole
+from ctcdsl.text.files import STDIN, read_source, write_atomic
 
 
 @click.command("fmt")
@@ -47,7 +47,7 @@ def command(files: tuple[str, ...], only_check: bool, diff: bool, unicode: bool)
         if file == STDIN:
             click.echo(text, nl=False)
         elif differs:
-            write_whole(file, text.encode())
+            write_atomic(file, text.encode())
             click.echo(f"{file} formatted", err=True)
     return int(failed or (only_check and changed))
 

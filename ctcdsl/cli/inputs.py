@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import click
 
-from ctcdsl.checking import CheckedNetwork, Report, check_source
+from ctcdsl.checking import Network, Report, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.words import suggest
@@ -21,7 +21,7 @@ class Named(NamedTuple):
     """A checked network and the file it came from."""
 
     file: str
-    checked: CheckedNetwork
+    network: Network
 
 
 def input_shape(text: str) -> Shape:
@@ -90,7 +90,7 @@ def check_files(
         except UserError as error:
             report = Report((), error.diagnostics)
         name = file.name if isinstance(file, Source) else file
-        networks += [Named(name, checked) for checked in report.networks]
+        networks += [Named(name, network) for network in report.networks]
         # Beside errors, notes and most warnings only distract.
         diagnostics += (
             d
@@ -132,18 +132,18 @@ def checked_or_exit(
     return networks
 
 
-def pick(networks: Sequence[Named], name: str | None, file: str) -> CheckedNetwork:
+def pick(networks: Sequence[Named], name: str | None, file: str) -> Network:
     """The network of a spec: its only one, or the one named.
 
     Raises:
         UserError: CTC111 where the name is missing or unknown.
     """
     if name is None and len(networks) == 1:
-        return networks[0].checked
-    names = [named.checked.name for named in networks]
+        return networks[0].network
+    names = [named.network.name for named in networks]
     for named in networks:
-        if named.checked.name == name:
-            return named.checked
+        if named.network.name == name:
+            return named.network
     known = ", ".join(names)
     if name is None:
         message, hint = f"the spec holds {len(names)} networks: {known}", "choose: `--net NAME`"

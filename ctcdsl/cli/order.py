@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick
 from ctcdsl.cli.recipe_options import with_options
 from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
@@ -42,7 +42,7 @@ class Order:
 
     given: str | None
     """The text of the spec; None where a run is resumed by its own."""
-    checked: CheckedNetwork
+    network: Network
     data: str | None
     run: Path
     recipe: Recipe
@@ -98,7 +98,7 @@ def asked(
         small = (recipe_name or ("paper" if data else "small")) == "small"
         return Order(
             given=given,
-            checked=pick(named, net, file),
+            network=pick(named, net, file),
             data=data,
             run=folder,
             recipe=with_options(Recipe.small() if small else Recipe.paper(), options),
@@ -109,7 +109,7 @@ def asked(
     identity = saved.identity
     return Order(
         given=given,
-        checked=(
+        network=(
             own_network(folder, identity)
             if given is None
             else network_of(named, net, identity, file)
@@ -150,16 +150,16 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
             folder / records.RECORD, "the record does not reach back to the run's beginning"
         )
     source = read_source(str(folder / records.SPEC))
-    checked = pick(checked_or_exit([source], notes=False), None, source.name)
+    network = pick(checked_or_exit([source], notes=False), None, source.name)
     target = Path(run) if run else folder.with_name(f"{folder.resolve().name}_repeated")
     return tuple(
         Order(
             given=source.text,
-            checked=checked,
+            network=network,
             data=data or session.data,
             run=target,
             recipe=Recipe.from_dict(session.recipe),
-            input=checked.network.input,
+            input=network.architecture.input,
             device=session.device if device == "auto" else device,
             resumed=(Resumed(session=number - 1, place=session.place) if number else None),
             allow_changed_data=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.order import Order, Resumed
 from ctcdsl.cli.report import show
 from ctcdsl.cli.workbench import Data
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ctcdsl.images.contents import Image
     from ctcdsl.runs.info import Images, Record, SessionInfo
     from ctcdsl.runs.schedule import Every
-    from ctcdsl.training.run import Keeping
+    from ctcdsl.training.run import CheckpointPolicy
 
 
 def list_images(
@@ -67,14 +67,14 @@ def require_images_of(order: Order, session: SessionInfo, images: tuple[Image, .
 
 def keeping_of(
     order: Order,
-    network: CheckedNetwork,
+    network: Network,
     images: tuple[Image, ...],
     *,
     every: Every,
     keep: int,
     device: str,
     processes: int,
-) -> Keeping:
+) -> CheckpointPolicy:
     """The run's files: spec, module, images and record beside the weights they belong to.
 
     Raises:
@@ -84,7 +84,7 @@ def keeping_of(
     import torch
 
     from ctcdsl.runs import info as records
-    from ctcdsl.training.run import Keeping
+    from ctcdsl.training.run import CheckpointPolicy
 
     seen = records.Images.of(images)
     record = _record(order)
@@ -115,7 +115,7 @@ def keeping_of(
     elif resumed is None or resumed.place[0] < order.recipe.last_epoch:
         record = record.continued(session)
     given = {records.GIVEN: order.given.encode()} if order.given is not None else {}
-    return Keeping(
+    return CheckpointPolicy(
         every=every,
         last=keep,
         files={**given, **records.files(network, record, images)},

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.carry import (
     Cargo,
     carry,
@@ -17,16 +17,16 @@ from ctcdsl.cli.carry import (
 )
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
 from ctcdsl.cli.report import show
-from ctcdsl.ir import Network
-from ctcdsl.passes import Contract, Interval, Step, require_within, run_passes
+from ctcdsl.ir import Architecture
+from ctcdsl.passes import Frozen, Interval, Step, require_within, run_passes
 from ctcdsl.passes.equation import as_json, report_line
 from ctcdsl.passes.lineage import Family, chain_family, find_family
 from ctcdsl.passes.registry import create, registered
-from ctcdsl.passes.update_source import respell
+from ctcdsl.passes.update_source import update_source
 from ctcdsl.syntax.nodes import Header
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
-from ctcdsl.text.files import STDIN, read_source, write_whole
+from ctcdsl.text.files import STDIN, read_source, write_atomic
 from ctcdsl.text.plural import plural
 
 
@@ -69,7 +69,7 @@ def interval(text: str) -> Interval:
 @click.option(
     "--freeze",
     "frozen",
-    type=click.Choice([contract.value for contract in Contract]),
+    type=click.Choice([contract.value for contract in Frozen]),
     multiple=True,
     help="What no pass may change; may be repeated.",
 )
@@ -119,7 +119,7 @@ def command(
     """
     if not passes and graph is not None:
         _draw(
-            find_family([named.checked for named in checked_or_exit(or_stdin(specs), notes=False)]),
+            find_family([named.network for named in checked_or_exit(or_stdin(specs), notes=False)]),
             graph,
         )
         return
@@ -135,13 +135,13 @@ def command(
     (file,) = or_stdin(specs)
     source = read_source(file)
     start = pick(checked_or_exit([source], values=values, notes=False), net, file)
-    contracts = [Contract(contract) for contract in frozen]
+    contracts = [Frozen(contract) for contract in frozen]
     steps = run_passes(start, chain, frozen=contracts, multiple=multiple)
     end = steps[-1].after
     if within is not None:
         require_within(within, start, end)
-    after = end.network if name is None else _renamed(end.network, name)
-    text = respell(source, start.network, after, dict(values))
+    after = end.architecture if name is None else _renamed(end.architecture, name)
+    text = update_source(source, start.architecture, after, dict(values))
     cargo = None if weights is None else carry(weights, start, steps, text)
     if graph is not None:
         _draw(chain_family([start, *(step.after for step in steps)], chain), graph)
@@ -149,7 +149,7 @@ def command(
     if cargo is not None and weights_out is not None:
         write_both(output if to_file else None, text, weights_out, cargo)
     elif output is not None and to_file:
-        write_whole(output, text.encode())
+        write_atomic(output, text.encode())
     if form == "json":
         import json
 
@@ -161,7 +161,7 @@ def command(
             click.echo(text, nl=False)
 
 
-def _report(steps: list[Step], start: CheckedNetwork, cargo: Cargo | None) -> None:
+def _report(steps: list[Step], start: Network, cargo: Cargo | None) -> None:
     for index, step in enumerate(steps):
         click.echo(report_line(step, start), err=True)
         for remark in step.remarks:
@@ -176,7 +176,7 @@ def _report(steps: list[Step], start: CheckedNetwork, cargo: Cargo | None) -> No
 def _draw(family: Family, file: str) -> None:
     from ctcdsl.drawing.lineage import draw
 
-    write_whole(file, draw(family).encode())
+    write_atomic(file, draw(family).encode())
     networks, rewrites = len(family.names), len(family.relations)
     again = f"; {family.repeated} given more than once" if family.repeated else ""
     what = f"{_count(networks, 'network')} and {_count(rewrites, 'rewrite')}"
@@ -187,9 +187,9 @@ def _count(number: int, what: str) -> str:
     return plural(number, what)
 
 
-def _renamed(network: Network, name: str) -> Network:
+def _renamed(architecture: Architecture, name: str) -> Architecture:
     tree, mistakes = parse(Source("", f"net {name}"))
     header = tree.statements[0] if len(tree.statements) == 1 and not mistakes else None
     if not isinstance(header, Header) or header.values[0].span.text != name:
         raise click.BadParameter(f"{name!r} is no name for a network", param_hint="--name")
-    return replace(network, name=name)
+    return replace(architecture, name=name)

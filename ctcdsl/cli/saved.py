@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import Named, Values, checked_or_exit, pick
 from ctcdsl.text import Diagnostic, Source, UserError
 
@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from ctcdsl.runs.identity import ModelIdentity
 
 
-def own_network(run: Path, identity: ModelIdentity) -> CheckedNetwork:
+def own_network(run: Path, identity: ModelIdentity) -> Network:
     """The network that a checkpoint was trained with, at its input and for its classes."""
     source = Source(str(run / "spec.ctc"), identity.spec)
     return pick(checked_or_exit([source], notes=False), None, source.name)
 
 
-def network_of(
-    named: list[Named], net: str | None, identity: ModelIdentity, file: str
-) -> CheckedNetwork:
+def network_of(named: list[Named], net: str | None, identity: ModelIdentity, file: str) -> Network:
     """The network of a spec that is named, else the one with the name of the run's."""
-    if net is None and any(each.checked.name == identity.name for each in named):
+    if net is None and any(each.network.name == identity.name for each in named):
         net = identity.name
     return pick(named, net, file)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import Values, checked_or_exit
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
@@ -65,7 +65,7 @@ class Tested:
     """A test and what was tested."""
 
     scores: Scores
-    network: CheckedNetwork
+    network: Network
     images: ImageSet
     split: Split
     """Which of the splits the images are."""
@@ -116,23 +116,23 @@ def tested_by_all(
         named = checked_or_exit([spec], values=values) if spec is not None else []
         saved = ranks.by_leader(loaded)
         run, classes = manifest.run_of(Path(checkpoint)), saved.identity.classes
-        checked = (
+        network = (
             own_network(run, saved.identity)
             if spec is None
             else network_of(named, net, saved.identity, spec)
         )
         images, taken, _ = open_tested(images_of(run, data, classes), split, classes)
-        network = fitted(
-            checked,
+        architecture = fitted(
+            network,
             input=Shape(*saved.identity.input),
             classes=len(classes),
             embedded=data is None,
         )
-        show(channels_noted(network.network.input.channels, images))
-        own = identity(network, classes)
+        show(channels_noted(architecture.architecture.input.channels, images))
+        own = identity(architecture, classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
         ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")
-        scores = _scores(network, saved, images, views, manner, where, ranks, stop)
+        scores = _scores(architecture, saved, images, views, manner, where, ranks, stop)
     except Gone:
         if not stop.asked:  # else all were asked, and one was faster
             raise
@@ -140,11 +140,11 @@ def tested_by_all(
     stop.deferred = False
     if stop.asked:
         raise KeyboardInterrupt
-    return Tested(scores=scores, network=network, images=images, split=taken, saved=saved)
+    return Tested(scores=scores, network=architecture, images=images, split=taken, saved=saved)
 
 
 def _scores(
-    network: CheckedNetwork,
+    network: Network,
     saved: Checkpoint,
     images: ImageSet,
     views: Views,

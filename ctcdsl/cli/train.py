@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ctcdsl.checking import CheckedNetwork
+    from ctcdsl.checking import Network
     from ctcdsl.cli.progress import Display
     from ctcdsl.distributed.processes import Ranks
     from ctcdsl.execution.events import Reporter
@@ -203,7 +203,7 @@ def _train(
     from ctcdsl.codegen.load import build_module
     from ctcdsl.execution.interrupt import Interrupted
     from ctcdsl.images.channels import channels_noted
-    from ctcdsl.metrics.memory import footprint
+    from ctcdsl.metrics.memory import training_memory
     from ctcdsl.runs.identity import require_same_classes
     from ctcdsl.training.checks import require_unused
     from ctcdsl.training.loop import train
@@ -213,10 +213,10 @@ def _train(
     if order.resumed is not None and order.resumed.classes is not None:
         require_same_classes(order.resumed.classes, data.classes, order.run)
     network = fitted(
-        order.checked, input=order.input, classes=len(data.classes), embedded=data.embedded
+        order.network, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
     _introduce(order, network, data)
-    show(channels_noted(network.network.input.channels, data.splits.train))
+    show(channels_noted(network.architecture.input.channels, data.splits.train))
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)
@@ -249,7 +249,9 @@ def _train(
                 resume=order.resumed is not None,
                 device=device,
                 keeping=keeping,
-                footprint=footprint(network, 2 if order.recipe.precision == "bf16" else 4),
+                training_memory=training_memory(
+                    network, 2 if order.recipe.precision == "bf16" else 4
+                ),
                 ranks=ranks,
                 tested_on=data.splits.tested_on,
                 until=order.until,
@@ -262,7 +264,7 @@ def _train(
     return 0
 
 
-def _conclude(order: Order, network: CheckedNetwork, data: Data, last: Row) -> None:
+def _conclude(order: Order, network: Network, data: Data, last: Row) -> None:
     """The result, and how to go on."""
     classes = len(data.classes)
     by_chance = f" (chance {chance(classes)})" if classes > 1 else ""
@@ -283,16 +285,16 @@ def _conclude(order: Order, network: CheckedNetwork, data: Data, last: Row) -> N
 def _tuned(
     order: Order,
     model: nn.Module,
-    network: CheckedNetwork,
+    network: Network,
     device: torch.device,
     given: Given,
     ranks: Ranks,
 ) -> Order:
     """The order in the way that was found to be fastest; a run that goes on keeps its own."""
-    from ctcdsl.training.autotune import Way
+    from ctcdsl.training.autotune import ExecutionConfig
 
     if order.resumed is not None:
-        way = named(Way.as_in(order.recipe))
+        way = named(ExecutionConfig.as_in(order.recipe))
         click.echo(f"note: --tune is for runs that begin; the run keeps its own: {way}", err=True)
         return order
     return replace(order, recipe=tuned_training(model, network, order.recipe, device, ranks, given))
@@ -307,24 +309,24 @@ def _with_events(display: Reporter, run: Path, opened: ExitStack) -> Reporter:
     return Several(display, events)
 
 
-def _introduce(order: Order, network: CheckedNetwork, data: Data) -> None:
-    before = order.checked
+def _introduce(order: Order, network: Network, data: Data) -> None:
+    before = order.network
     if data.embedded:
         click.echo(
             "note: the embedded photographs: a class is a photograph, to be recognised from a"
             " patch of its other side. --data DIR trains on your own images.",
             err=True,
         )
-    if network.network.input != before.network.input:
+    if network.architecture.input != before.architecture.input:
         click.echo(
-            f"note: trained at {network.network.input}, not the spec's {before.network.input};"
-            f" --input {before.network.input} for the full size",
+            f"note: trained at {network.architecture.input}, not the spec's {before.architecture.input};"
+            f" --input {before.architecture.input} for the full size",
             err=True,
         )
-    if network.network.classes != before.network.classes:
+    if network.architecture.classes != before.architecture.classes:
         click.echo(
-            f"note: {plural(network.network.classes, 'class')} as in the data, not the spec's"
-            f" {before.network.classes}",
+            f"note: {plural(network.architecture.classes, 'class')} as in the data, not the spec's"
+            f" {before.architecture.classes}",
             err=True,
         )
     click.echo(f"{network.name} goes to {order.run}", err=True)

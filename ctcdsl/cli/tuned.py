@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.cli.tables import as_text
 from ctcdsl.cli.workbench import crop_of
 from ctcdsl.metrics.tables import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ctcdsl.distributed.processes import Ranks
     from ctcdsl.recipe import Compile, Precision, Recipe
-    from ctcdsl.training.autotune import Tried, Way
+    from ctcdsl.training.autotune import ExecutionConfig, Tried
 
 
 class Given(NamedTuple):
@@ -32,7 +32,7 @@ class Given(NamedTuple):
 
 def tuned_training(
     model: nn.Module,
-    network: CheckedNetwork,
+    network: Network,
     recipe: Recipe,
     device: torch.device,
     ranks: Ranks,
@@ -46,10 +46,10 @@ def tuned_training(
         model,
         recipe,
         crop_of(network),
-        network.network.classes,
+        network.architecture.classes,
         device,
         _ways(device, given, prefixes=(False,)),
-        channels=network.network.input.channels,
+        channels=network.architecture.input.channels,
         world=ranks.share.world,
         told=_trying,
     )
@@ -60,7 +60,7 @@ def tuned_training(
 
 def tuned_testing(
     model: nn.Module,
-    network: CheckedNetwork,
+    network: Network,
     recipe: Recipe,
     device: torch.device,
     ranks: Ranks,
@@ -84,7 +84,9 @@ def tuned_testing(
     return ranks.from_leader((way.of(recipe), way.prefix) if way else (recipe, given.prefix))
 
 
-def _ways(device: torch.device, given: Given, prefixes: Sequence[bool]) -> tuple[Way, ...]:
+def _ways(
+    device: torch.device, given: Given, prefixes: Sequence[bool]
+) -> tuple[ExecutionConfig, ...]:
     from ctcdsl.training.autotune import PRECISIONS, ways
 
     return ways(
@@ -95,7 +97,7 @@ def _ways(device: torch.device, given: Given, prefixes: Sequence[bool]) -> tuple
     )
 
 
-def _trying(way: Way) -> None:
+def _trying(way: ExecutionConfig) -> None:
     click.echo(f"  trying {named(way)}", err=True)
 
 
@@ -119,7 +121,7 @@ def _row(tried: Tried, first: Tried, names: int) -> tuple[str, ...]:
     return (*cells, f"{tried.images_per_second:,.1f}", ratio, f"{tried.first:.1f}")
 
 
-def _taken(tried: Sequence[Tried]) -> Way | None:
+def _taken(tried: Sequence[Tried]) -> ExecutionConfig | None:
     from ctcdsl.training.autotune import fastest
 
     best = fastest(tried)
@@ -130,7 +132,7 @@ def _taken(tried: Sequence[Tried]) -> Way | None:
     return best.way
 
 
-def named(way: Way) -> str:
+def named(way: ExecutionConfig) -> str:
     """A way in words."""
     compiled = {"off": "not compiled", "on": "compiled", "graphs": "compiled, CUDA graphs"}
     shared = ["the views share their first layers"] if way.prefix else []

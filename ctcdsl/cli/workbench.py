@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.ir.unparse import unparse
@@ -85,49 +85,51 @@ def open_tested(folder: str | None, split: Split | None, classes: tuple[str, ...
     return chosen
 
 
-def fitted(
-    checked: CheckedNetwork, *, input: Shape | None, classes: int, embedded: bool
-) -> CheckedNetwork:
+def fitted(network: Network, *, input: Shape | None, classes: int, embedded: bool) -> Network:
     """Return the network for the data's classes, at the input asked for.
 
     Without one, the embedded photographs take the smallest square from `EMBEDDED_SIDE` on
     that the network fits, and other data the spec's own input.
     """
-    network = checked.network
-    channels = network.input.channels
+    architecture = network.architecture
+    channels = architecture.input.channels
     if input is None and embedded:
         input = next(
             (
                 shape
-                for side in range(EMBEDDED_SIDE, min(network.input.height, network.input.width))
-                if not recheck(network, input=(shape := Shape(channels, side, side))).failed
+                for side in range(
+                    EMBEDDED_SIDE, min(architecture.input.height, architecture.input.width)
+                )
+                if not infer_shapes(
+                    architecture, input=(shape := Shape(channels, side, side))
+                ).failed
             ),
             None,
         )
-    report = recheck(network, input=input, classes=classes)
+    report = infer_shapes(architecture, input=input, classes=classes)
     show(report.errors)
     if report.failed:
         raise click.exceptions.Exit(1)
     return report.networks[0]
 
 
-def identity(checked: CheckedNetwork, classes: tuple[str, ...]) -> ModelIdentity:
+def identity(network: Network, classes: tuple[str, ...]) -> ModelIdentity:
     """Return what a checkpoint remembers of its network."""
     from ctcdsl.runs.identity import ModelIdentity
 
-    network = checked.network
-    channels, height, width = network.input
+    architecture = network.architecture
+    channels, height, width = architecture.input
     return ModelIdentity.of(
-        name=network.name,
-        spec=unparse(network),
+        name=architecture.name,
+        spec=unparse(architecture),
         input=(channels, height, width),
         classes=classes,
     )
 
 
-def crop_of(checked: CheckedNetwork) -> tuple[int, int]:
+def crop_of(network: Network) -> tuple[int, int]:
     """Height and width of the network's input."""
-    return checked.network.input.height, checked.network.input.width
+    return network.architecture.input.height, network.architecture.input.width
 
 
 def device_named(name: str) -> torch.device:

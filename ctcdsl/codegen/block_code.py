@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ctcdsl.codegen.calls import Call, Written
+from ctcdsl.codegen.calls import Call, Code
 from ctcdsl.codegen.families import Family
 from ctcdsl.codegen.unify import Expression, Parameter
 
@@ -40,7 +40,7 @@ class BranchCode(NamedTuple):
         """The branch without the comments of its calls."""
         return self._replace(calls=tuple((replace(c, note=""), n) for c, n in self.calls))
 
-    def written(self, names: Names) -> list[Written]:
+    def written(self, names: Names) -> list[Code]:
         """The calls as text."""
         return [call.written(names[e] for e in numbers) for call, numbers in self.calls]
 
@@ -52,7 +52,7 @@ class Names(dict[Expression, str]):
         return str(expression)
 
 
-class BlockCode(NamedTuple):
+class ClassCode(NamedTuple):
     """What the class of a family says.
 
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;

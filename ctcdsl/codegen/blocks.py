@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ctcdsl.checking import Placed
-from ctcdsl.codegen.block_code import BlockCode, BranchCode, Condition, Names
+from ctcdsl.checking import Node
+from ctcdsl.codegen.block_code import BranchCode, ClassCode, Condition, Names
 from ctcdsl.codegen.calls import Argument, Call, Number, Role
 from ctcdsl.codegen.families import Family, Instance, families, height
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.names import block_name, parameter_name
-from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Vector
+from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
 
@@ -26,25 +26,25 @@ class Blocks:
     first needed, inner ones before those that use them.
     """
 
-    def __init__(self, nodes: Sequence[Placed], layers: Layers, network: str) -> None:
+    def __init__(self, nodes: Sequence[Node], layers: Layers, network: str) -> None:
         self.calls: dict[str, Call] = {}
-        self.classes: list[BlockCode] = []
-        blocks = [placed for placed in flat(nodes) if isinstance(placed.layer, Block)]
+        self.classes: list[ClassCode] = []
+        blocks = [node for node in flat(nodes) if isinstance(node.layer, Block)]
         taken = {network}
         for level in range(1, 1 + max(map(height, blocks), default=0)):
-            here = [placed for placed in blocks if height(placed) == level]
+            here = [node for node in blocks if height(node) == level]
             for family in families(here, layers, self.calls):
                 name = block_name(family.wanted_name, taken)
                 taken.add(name)
                 code = _FamilyWriter(family, taken).code(name)
                 self.classes.append(code)
                 for index, instance in enumerate(family.instances):
-                    self.calls[instance.placed.name] = _call(code, instance, index)
-        order = {placed.name: index for index, placed in enumerate(blocks)}
-        self.classes.sort(key=lambda code: order[code.family.first.placed.name])
+                    self.calls[instance.node.name] = _call(code, instance, index)
+        order = {node.name: index for index, node in enumerate(blocks)}
+        self.classes.sort(key=lambda code: order[code.family.first.node.name])
 
 
-def _call(code: BlockCode, instance: Instance, index: int) -> Call:
+def _call(code: ClassCode, instance: Instance, index: int) -> Call:
     """The call that makes an instance, the `index`th of its family."""
     arguments: list[Argument] = []
     for parameter in code.parameters:
@@ -54,7 +54,7 @@ def _call(code: BlockCode, instance: Instance, index: int) -> Call:
         arguments.append(Argument(Number(value, parameter.role), keyword, parameter.default))
     for flag, values in code.flags.items():
         arguments.append(Argument(str(values[index]), flag))
-    channels, high, wide = instance.placed.output
+    channels, high, wide = instance.node.output
     return Call(code.name, tuple(arguments), f"{channels} x {high} x {wide}")
 
 
@@ -64,13 +64,13 @@ class _FamilyWriter:
     def __init__(self, family: Family, taken: set[str]) -> None:
         self._family = family
         self._taken = taken
-        placed = [instance.placed for instance in family.instances]
-        self._inputs: Vector = tuple(p.input.channels for p in placed)
-        self._outputs: Vector = tuple(p.output.channels for p in placed)
+        node = [instance.node for instance in family.instances]
+        self._inputs: Values = tuple(p.input.channels for p in node)
+        self._outputs: Values = tuple(p.output.channels for p in node)
         self._unifier = Unifier(self._inputs, self._outputs, _given(family))
         self._flags: dict[str, Sequence[bool]] = {}
 
-    def code(self, name: str) -> BlockCode:
+    def code(self, name: str) -> ClassCode:
         family, unifier = self._family, self._unifier
         count = len(family.forms)
         partial = [any(i.branches[k] is None for i in family.instances) for k in range(count)]
@@ -82,7 +82,7 @@ class _FamilyWriter:
         attributes = self._attributes(numbers)
         branches: list[BranchCode] = []
         for k in range(count):
-            projection = family.first.placed.shortcut and k == count - 1
+            projection = family.first.node.shortcut and k == count - 1
             if family.forms[k] is None:
                 if projection:
                     branches.append(BranchCode("", ()))
@@ -97,7 +97,7 @@ class _FamilyWriter:
         if parameters:  # then maps differ, and comments would hold for one instance only
             branches = [branch.without_maps() for branch in branches]
         names = self._locals(branches, parameters)
-        return BlockCode(
+        return ClassCode(
             name,
             family,
             tuple(parameters),
@@ -125,9 +125,9 @@ class _FamilyWriter:
 
     def _attributes(self, numbers: Mapping[int, tuple[object, ...]]) -> dict[int, str]:
         """What the branches are called: the residual and its shortcut, or by number."""
-        placed = self._family.first.placed
+        node = self._family.first.node
         own = [k for k, calls in numbers.items() if calls]
-        if placed.shortcut:
+        if node.shortcut:
             return {0: "residual", 1: "shortcut"}
         if len(own) == 1:
             adds = self._family.first.block.join is Join.ADD
@@ -139,7 +139,7 @@ class _FamilyWriter:
         unifier = self._unifier
         entering = unifier.find(self._inputs, Role.CHANNELS)
         leaving = unifier.find(self._outputs, Role.CHANNELS)
-        tests: list[tuple[tuple[Expression, Expression], Vector, Vector]] = []
+        tests: list[tuple[tuple[Expression, Expression], Values, Values]] = []
         for parameter in unifier.of(Role.STRIDE):
             ones = tuple(1 for _ in stays)
             tests.append(((Expression("{}", (parameter,)), _ONE), parameter.values, ones))
@@ -180,7 +180,7 @@ class _FamilyWriter:
 
     def _shapes(self) -> tuple[str | None, str | None, str | None]:
         """The channels that enter and leave, and what divides the map's sides."""
-        maps = [(i.placed.input, i.placed.output) for i in self._family.instances]
+        maps = [(i.node.input, i.node.output) for i in self._family.instances]
         quotients: list[int] = []
         for before, after in maps:
             down, across = before.height // after.height, before.width // after.width
@@ -198,17 +198,17 @@ class _FamilyWriter:
                 return _text(inputs), _sum(widths), _text(scale)
         return _text(inputs), _text(outputs), _text(scale)
 
-    def _known(self, values: Vector, role: Role) -> Expression | None:
+    def _known(self, values: Values, role: Role) -> Expression | None:
         """How the class can say these values; None where it cannot."""
         found = self._unifier.find(values, role)
         return found if found is not None and self._unifier.uses(found) else None
 
-    def _widths(self) -> list[Vector]:
+    def _widths(self) -> list[Values]:
         """The channels that leave each branch."""
-        placed = [instance.placed for instance in self._family.instances]
+        node = [instance.node for instance in self._family.instances]
         rows = [
             [(chain[-1].output if chain else p.input).channels for chain in p.branches]
-            for p in placed
+            for p in node
         ]
         return [tuple(column) for column in zip(*rows, strict=True)]
 
@@ -230,13 +230,13 @@ def _sum(terms: Sequence[Expression | None]) -> str | None:
     return " + ".join([*parts, *([str(constant)] if constant else [])])
 
 
-def _given(family: Family) -> dict[str, Vector]:
+def _given(family: Family) -> dict[str, Values]:
     """The arguments of the family's `def`, those that are whole numbers everywhere."""
     calls = [instance.block.call for instance in family.instances]
     first = calls[0]
     if first is None:
         return {}
-    given: dict[str, Vector] = {}
+    given: dict[str, Values] = {}
     for name, _ in first.arguments:
         values = [dict(call.arguments).get(name) if call else None for call in calls]
         whole = [int(v) for v in values if v is not None and v == int(v)]

@@ -73,7 +73,7 @@ class Call:
             ),
         )
 
-    def written(self, numbers: Iterable[str] | None = None) -> Written:
+    def written(self, numbers: Iterable[str] | None = None) -> Code:
         """The call as text, with other texts for its numbers where they are given."""
         texts = iter(numbers) if numbers is not None else (str(n.value) for n in self.numbers)
         arguments: list[str] = []
@@ -87,10 +87,10 @@ class Call:
                     text = f"({next(texts)}, {next(texts)})"
             if text != argument.default:
                 arguments.append(f"{argument.keyword}={text}" if argument.keyword else text)
-        return Written(self.function, tuple(arguments), self.note)
+        return Code(self.function, tuple(arguments), self.note)
 
 
-class Written(NamedTuple):
+class Code(NamedTuple):
     """A call as text."""
 
     function: str
@@ -114,7 +114,7 @@ def option(keyword: str, value: int, role: Role, default: int | None = None) -> 
 # --------------------------------------------------------------------- layout
 
 
-def sequence(calls: Sequence[Written], own: frozenset[str], indent: int) -> Iterator[str]:
+def sequence(calls: Sequence[Code], own: frozenset[str], indent: int) -> Iterator[str]:
     """The lines between the brackets of `nn.Sequential(…)`.
 
     Three equal calls in a row, or four that count up, become one line, where they make
@@ -131,11 +131,11 @@ def sequence(calls: Sequence[Written], own: frozenset[str], indent: int) -> Iter
             yield from commented(line, calls[at + count - 1].note, indent)
         else:
             count = 1
-            yield from laid_out(call, indent, ",")
+            yield from format_call(call, indent, ",")
         at += count
 
 
-def laid_out(call: Written, indent: int, end: str = "", start: str = "") -> list[str]:
+def format_call(call: Code, indent: int, end: str = "", start: str = "") -> list[str]:
     """Lines of a call: one, with its comment, where it fits; else its arguments apart.
 
     Args:
@@ -164,14 +164,14 @@ def commented(line: str, note: str, indent: int) -> list[str]:
 
 
 def attribute(
-    name: str, calls: Sequence[Written], own: frozenset[str], *, indent: int = 8, lone: bool = False
+    name: str, calls: Sequence[Code], own: frozenset[str], *, indent: int = 8, lone: bool = False
 ) -> list[str]:
     """Lines of `self.name = …`: a chain, or one of the module's `own` classes alone.
 
     With `lone` PyTorch's modules stand alone too.
     """
     if len(calls) == 1 and (lone or calls[0].function in own):
-        return laid_out(calls[0], indent, start=f"self.{name} = ")
+        return format_call(calls[0], indent, start=f"self.{name} = ")
     lines = (f"    {line}" for line in sequence(calls, own, indent + 4))
     return [f"self.{name} = nn.Sequential(", *lines, ")"]
 
@@ -187,7 +187,7 @@ def signature(first: str, parameters: Sequence[str], result: str) -> list[str]:
     return [f"{first}(", *(f"    {parameter}," for parameter in parameters), f") -> {result}:"]
 
 
-def _run(calls: Sequence[Written]) -> tuple[int, str]:
+def _run(calls: Sequence[Code]) -> tuple[int, str]:
     """How many calls from the first on are one line, and that line."""
     first = calls[0]
     equal = 1
@@ -209,11 +209,11 @@ def _run(calls: Sequence[Written]) -> tuple[int, str]:
     start = int(first.arguments[at])
     arguments = [*first.arguments]
     arguments[at] = "channels"
-    call = Written(first.function, tuple(arguments))
+    call = Code(first.function, tuple(arguments))
     return count, f"*({call} for channels in range({start}, {start + count * step}, {step}))"
 
 
-def _difference(one: Written, other: Written) -> tuple[int, int] | None:
+def _difference(one: Code, other: Code) -> tuple[int, int] | None:
     """The one argument in which two calls differ, a number, and by how much."""
     if one.function != other.function or len(one.arguments) != len(other.arguments):
         return None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import takewhile
 from textwrap import wrap
 
-from ctcdsl.codegen.block_code import BlockCode, BranchCode, Condition
+from ctcdsl.codegen.block_code import BranchCode, ClassCode, Condition
 from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
-from ctcdsl.codegen.layers import activate, overwritable
+from ctcdsl.codegen.layers import activate, may_be_inplace
 from ctcdsl.codegen.rows import broken
 from ctcdsl.ir import Activation, Join, Style
 from ctcdsl.ir.unparse import row
@@ -25,7 +25,7 @@ _FUNCTIONS: dict[Activation, str] = {
 }
 
 
-def block_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str]:
+def block_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str]:
     """The lines of a block's class.
 
     Args:
@@ -46,15 +46,15 @@ def block_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str]
     return lines
 
 
-def _chain_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str]:
+def _chain_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str]:
     """A block of which one branch is left: nothing is added to it."""
     calls = code.branches[0].written(code.names)
-    placed = code.family.first.placed
-    if placed.activation is not None:
+    node = code.family.first.node
+    if node.activation is not None:
         free = False
-        for layer in placed.branches[0]:
-            free = overwritable(layer, free)
-        calls.append(activate(placed.activation, free).written())
+        for layer in node.branches[0]:
+            free = may_be_inplace(layer, free)
+        calls.append(activate(node.activation, free).written())
     lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
     lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
     lines += _indented(_locals(code), 8)
@@ -67,9 +67,9 @@ def _chain_class(code: BlockCode, style: Style, own: frozenset[str]) -> list[str
 # ------------------------------------------------------------------ docstring
 
 
-def _docstring(code: BlockCode, style: Style) -> list[str]:
+def _docstring(code: ClassCode, style: Style) -> list[str]:
     first = code.family.first
-    notation = row((first.block,), style, first.placed.input.channels)
+    notation = row((first.block,), style, first.node.input.channels)
     like = ", as in" if code.parameters or code.flags else ":"
     lines = [f"{_summary(code)}{like} `{notation}`."]
     if 4 + len(f'"""{lines[0]}"""') > WIDTH:
@@ -83,13 +83,13 @@ def _docstring(code: BlockCode, style: Style) -> list[str]:
     return [f'"""{lines[0]}', *lines[1:], '"""']
 
 
-def _summary(code: BlockCode) -> str:
+def _summary(code: ClassCode) -> str:
     if code.family.first.block.join is Join.CONCAT:
         return "Concatenates its branches"
     if len(code.branches) == 1:
         return "A block whose other branches do not fit its shape"
     last = code.branches[-1]
-    if code.family.first.placed.shortcut:
+    if code.family.first.node.shortcut:
         if last.condition is not None:
             return "Adds its input, projected where the shape changes"
         return "Adds its input, projected" if last.calls else "Adds its input"
@@ -98,7 +98,7 @@ def _summary(code: BlockCode) -> str:
     return "Adds its branches"
 
 
-def _maps(code: BlockCode) -> str | None:
+def _maps(code: ClassCode) -> str | None:
     """What the block does to shapes, where that can be said."""
     if code.inputs is None or code.outputs is None or code.scale is None:
         return None
@@ -111,7 +111,7 @@ def _maps(code: BlockCode) -> str | None:
 # ------------------------------------------------------------------- __init__
 
 
-def _parameters(code: BlockCode) -> list[str]:
+def _parameters(code: ClassCode) -> list[str]:
     parameters = ["self"]
     starred = False
     for parameter in code.parameters:
@@ -125,7 +125,7 @@ def _parameters(code: BlockCode) -> list[str]:
     return [*parameters, *(f"{flag}: bool" for flag in code.flags)]
 
 
-def _init(code: BlockCode, own: frozenset[str]) -> list[str]:
+def _init(code: ClassCode, own: frozenset[str]) -> list[str]:
     lines = _locals(code)
     for branch in code.branches:
         if not branch.calls:
@@ -146,11 +146,11 @@ def _init(code: BlockCode, own: frozenset[str]) -> list[str]:
     return lines
 
 
-def _locals(code: BlockCode) -> list[str]:
+def _locals(code: ClassCode) -> list[str]:
     return [f"{name} = {expression}" for expression, name in code.names.items()]
 
 
-def _uses(code: BlockCode) -> dict[str, Condition]:
+def _uses(code: ClassCode) -> dict[str, Condition]:
     """The conditions of branches that are the identity: `use_shortcut`."""
     conditions = [b.condition for b in code.branches if not b.calls and b.condition]
     unique = list(dict.fromkeys(conditions))
@@ -162,8 +162,8 @@ def _uses(code: BlockCode) -> dict[str, Condition]:
 # -------------------------------------------------------------------- forward
 
 
-def _forward(code: BlockCode) -> list[str]:
-    block, placed = code.family.first.block, code.family.first.placed
+def _forward(code: ClassCode) -> list[str]:
+    block, node = code.family.first.block, code.family.first.node
     if block.join is Join.CONCAT:
         return _concatenation([_term(branch) for branch in code.branches])
     names = {condition: name for name, condition in _uses(code).items()}
@@ -174,7 +174,7 @@ def _forward(code: BlockCode) -> list[str]:
             name = names.get(branch.condition)
             guard = f"self.{branch.attribute} is not None" if branch.calls else f"self.{name}"
         terms.append((_term(branch), guard))
-    return _addition(terms, _FUNCTIONS[placed.activation] if placed.activation else "{}")
+    return _addition(terms, _FUNCTIONS[node.activation] if node.activation else "{}")
 
 
 def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:

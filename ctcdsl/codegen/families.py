@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ctcdsl.checking import Placed
+from ctcdsl.checking import Node
 from ctcdsl.codegen.calls import Call
 from ctcdsl.codegen.layers import Layers
-from ctcdsl.ir import Activate, Block, Conv, Join, Sides
+from ctcdsl.ir import ActivationLayer, Block, Conv, Join, Pair
 
 Chain = tuple[Call, ...]
 
@@ -21,14 +21,14 @@ class Instance:
     of the implied shortcut; None where that is the identity.
     """
 
-    placed: Placed
+    node: Node
     branches: tuple[Chain | None, ...]
 
     @property
     def block(self) -> Block:
         """The block of the network."""
-        assert isinstance(self.placed.layer, Block)
-        return self.placed.layer
+        assert isinstance(self.node.layer, Block)
+        return self.node.layer
 
 
 @dataclass(slots=True)
@@ -63,35 +63,35 @@ class Family:
     @property
     def wanted_name(self) -> str:
         """What the class would be called: the author's word, else what is usual."""
-        block, placed = self.first.block, self.first.placed
+        block, node = self.first.block, self.first.node
         if block.call is not None:
             return block.call.name
         if block.join is Join.CONCAT:
             return "Concat"
-        if not placed.shortcut:
+        if not node.shortcut:
             there = [form for form in self.forms if form is not None]
             if len(there) == 1:
                 return "Chain"
             if () not in there:
                 return "Sum"
-        convs = [node for node in block.branches[0].nodes if isinstance(node, Conv)]
-        kernels: list[Sides] = [conv.kernel for conv in convs]
+        convs = [element for element in block.branches[0].elements if isinstance(element, Conv)]
+        kernels: list[Pair] = [conv.kernel for conv in convs]
         if len(convs) == 3 and kernels[0] == kernels[2] == (1, 1) and kernels[1] != (1, 1):
             depthwise = convs[1].groups == convs[1].filters > 1
             return "InvertedResidual" if depthwise else "Bottleneck"
         return "Residual"
 
 
-def families(placed: Iterable[Placed], layers: Layers, inner: Mapping[str, Call]) -> list[Family]:
+def families(node: Iterable[Node], layers: Layers, inner: Mapping[str, Call]) -> list[Family]:
     """Sort blocks into families.
 
     Args:
-        placed: The blocks.
+        node: The blocks.
         layers: Writes their layers.
         inner: The calls of the blocks within them, by name.
     """
     found: list[Family] = []
-    for block in placed:
+    for block in node:
         instance = _instance(block, layers, inner)
         if not any(family.takes(instance) for family in found):
             family = Family()
@@ -100,58 +100,58 @@ def families(placed: Iterable[Placed], layers: Layers, inner: Mapping[str, Call]
     return found
 
 
-def height(placed: Placed) -> int:
+def height(node: Node) -> int:
     """How deep blocks are nested in a block; 0 for a layer."""
-    if not isinstance(placed.layer, Block):
+    if not isinstance(node.layer, Block):
         return 0
-    return 1 + max((height(p) for branch in placed.branches for p in branch), default=0)
+    return 1 + max((height(p) for branch in node.branches for p in branch), default=0)
 
 
 def _kind(instance: Instance) -> tuple[object, ...]:
     """What instances of a family have in common beside their branches."""
-    block, placed = instance.block, instance.placed
+    block, node = instance.block, instance.node
     return (
         block.call.name if block.call else None,
         block.join,
-        placed.activation,
-        placed.shortcut,
+        node.activation,
+        node.shortcut,
         # Of a branch that was left out nothing but the author's layers is known.
         tuple(
-            tuple(type(node) for node in branch.nodes) if branch.optional else None
+            tuple(type(element) for element in branch.elements) if branch.optional else None
             for branch in block.branches
         ),
     )
 
 
-def _instance(placed: Placed, layers: Layers, inner: Mapping[str, Call]) -> Instance:
+def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance:
     chains: list[Chain | None] = []
-    for branch in _kept(placed):
+    for branch in _kept(node):
         calls = None if branch is None else tuple(layers.chain(branch, inner))
         if calls is not None:
             calls = tuple(call for call in calls if call.function != "nn.Identity")
         chains.append(calls)
-    if placed.shortcut:
-        chains.append(tuple(layers.chain(placed.branches[-1], inner)) or None)
-    return Instance(placed, tuple(chains))
+    if node.shortcut:
+        chains.append(tuple(layers.chain(node.branches[-1], inner)) or None)
+    return Instance(node, tuple(chains))
 
 
-def _kept(placed: Placed) -> list[Sequence[Placed] | None]:
+def _kept(node: Node) -> list[Sequence[Node] | None]:
     """The chain of each of the author's branches; None for those that were left out."""
-    assert isinstance(placed.layer, Block)
-    branches = placed.layer.branches
+    assert isinstance(node.layer, Block)
+    branches = node.layer.branches
     if len(branches) == 1:
-        return [placed.branches[0]]
-    kept: list[Sequence[Placed] | None] = []
-    chains = iter(placed.branches)
+        return [node.branches[0]]
+    kept: list[Sequence[Node] | None] = []
+    chains = iter(node.branches)
     chain = next(chains, None)
     for index, branch in enumerate(branches, start=1):
         if chain is None:
             kept.append(None)
             continue
         if chain:
-            here = chain[0].name.startswith(f"{placed.name}.branch{index}.")
+            here = chain[0].name.startswith(f"{node.name}.branch{index}.")
         else:  # nothing is left of a branch whose only layer acts after the addition
-            here = len(branch.nodes) == 1 and isinstance(branch.nodes[0], Activate)
+            here = len(branch.elements) == 1 and isinstance(branch.elements[0], ActivationLayer)
         kept.append(chain if here else None)
         if here:
             chain = next(chains, None)

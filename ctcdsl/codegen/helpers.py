@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ctcdsl.checking import CheckedNetwork, Placed
-from ctcdsl.codegen.calls import Argument, Call, Written, laid_out, signature
+from ctcdsl.checking import Network, Node
+from ctcdsl.codegen.calls import Argument, Call, Code, format_call, signature
 from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
 from ctcdsl.codegen.render import render
 from ctcdsl.ir import (
@@ -13,13 +13,13 @@ from ctcdsl.ir import (
     Conv,
     LocalResponseNorm,
     Norm,
-    Normalise,
+    NormLayer,
     Scale,
     SpatialPyramid,
     SqueezeExcite,
 )
 
-_SPOKEN: dict[Norm | Activation, str] = {
+_TITLES: dict[Norm | Activation, str] = {
     "bn": "batch norm",
     "ln": "layer norm",
     "relu": "ReLU",
@@ -33,17 +33,17 @@ _SPOKEN: dict[Norm | Activation, str] = {
 }
 
 
-def helper_classes(checked: CheckedNetwork, layers: Layers) -> dict[str, str]:
+def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
     """The helper classes that a network's layers use, by name."""
-    placed = checked.layers
+    node = network.layers
     texts: dict[str, str] = {}
-    if any(_has_layer_norm_2d(p) for p in placed):
+    if any(_has_layer_norm_2d(p) for p in node):
         texts["LayerNorm2d"] = render("helpers/layer_norm_2d.py")
-    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in placed):
+    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in node):
         texts["LocalResponseNormWithin"] = render("helpers/local_response_norm_within.py")
-    uses: dict[str, list[Placed]] = {}
+    uses: dict[str, list[Node]] = {}
     gates: dict[str, SqueezeExcite] = {}
-    for p in placed:
+    for p in node:
         if isinstance(p.layer, Conv) and (name := layers.helper(p.layer)):
             uses.setdefault(name, []).append(p)
         elif isinstance(p.layer, SqueezeExcite):
@@ -53,14 +53,14 @@ def helper_classes(checked: CheckedNetwork, layers: Layers) -> dict[str, str]:
     for name, gate in gates.items():
         activation = str(activate(gate.activation, True).written())
         texts[name] = render("helpers/squeeze_excite.py", name=name, activation=activation)
-    if any(isinstance(p.layer, Scale) for p in placed):
+    if any(isinstance(p.layer, Scale) for p in node):
         texts["Scale"] = render("helpers/scale.py")
-    if any(isinstance(p.layer, SpatialPyramid) for p in placed):
+    if any(isinstance(p.layer, SpatialPyramid) for p in node):
         texts["SpatialPyramidPool"] = render("helpers/spatial_pyramid_pool.py")
     return texts
 
 
-def _convolution(name: str, uses: Sequence[Placed], layers: Layers) -> str:
+def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     """The class of a convolution with what goes with it, and the options that are used."""
     conv = uses[0].layer
     assert isinstance(conv, Conv)
@@ -80,8 +80,8 @@ def _convolution(name: str, uses: Sequence[Placed], layers: Layers) -> str:
     passed = [f"{option.keyword}={option.keyword}" for option in options]
     if conv.norm is not None and "bias=bias" not in passed:
         passed.append("bias=False")
-    made = Written("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
-    around: list[Written] = []
+    made = Code("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
+    around: list[Code] = []
     if conv.norm is not None:
         width = "in_channels" if conv.preactivation else "out_channels"
         around.append(normalise(conv.norm, 0).written([width]))
@@ -90,7 +90,7 @@ def _convolution(name: str, uses: Sequence[Placed], layers: Layers) -> str:
         in_place = not conv.preactivation or conv.norm is not None
         around.append(activate(conv.activation, in_place).written())
     chain = [*around, made] if conv.preactivation else [made, *around]
-    spoken = [_SPOKEN[part] for part in (conv.norm, conv.activation) if part]
+    spoken = [_TITLES[part] for part in (conv.norm, conv.activation) if part]
     ordered = [*spoken, "convolution"] if conv.preactivation else ["convolution", *spoken]
     summary = ", ".join(ordered)
     return render(
@@ -98,7 +98,7 @@ def _convolution(name: str, uses: Sequence[Placed], layers: Layers) -> str:
         name=name,
         summary=f"{summary[0].upper()}{summary[1:]}.",
         signature=signature("def __init__", parameters, "None"),
-        lines=[line for call in chain for line in laid_out(call, 12, ",")],
+        lines=[line for call in chain for line in format_call(call, 12, ",")],
     )
 
 
@@ -114,6 +114,6 @@ def _given(argument: Argument) -> bool:
     return bool(Call("", (argument,)).written().arguments)
 
 
-def _has_layer_norm_2d(placed: Placed) -> bool:
-    layer = placed.layer
-    return isinstance(layer, Conv | Normalise) and layer.norm == "ln" and not placed.vector
+def _has_layer_norm_2d(node: Node) -> bool:
+    layer = node.layer
+    return isinstance(layer, Conv | NormLayer) and layer.norm == "ln" and not node.vector

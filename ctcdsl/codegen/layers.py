@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ctcdsl.checking import Placed
+from ctcdsl.checking import Node
 from ctcdsl.codegen.calls import Argument, Call, Number, Role, number, option
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Block,
     Conv,
     Dropout,
@@ -19,12 +19,12 @@ from ctcdsl.ir import (
     Linear,
     LocalResponseNorm,
     Norm,
-    Normalise,
+    NormLayer,
+    Pair,
     Pool,
     Scale,
     Shape,
     Shuffle,
-    Sides,
     SpatialPyramid,
     SqueezeExcite,
     Style,
@@ -52,13 +52,13 @@ class Layers:
             are in the network's style.
     """
 
-    def __init__(self, style: Style, *, helped: bool) -> None:
+    def __init__(self, style: Style, *, use_helpers: bool) -> None:
         self._style = style
-        self._helped = helped
+        self._helped = use_helpers
 
     def chain(
         self,
-        chain: Sequence[Placed],
+        chain: Sequence[Node],
         blocks: Mapping[str, Call],
         *,
         free: bool = False,
@@ -73,15 +73,15 @@ class Layers:
             vector: Whether a vector enters it.
         """
         calls: list[Call] = []
-        for placed in chain:
-            if isinstance(placed.layer, Linear) and not vector:
+        for node in chain:
+            if isinstance(node.layer, Linear) and not vector:
                 calls.append(Call("nn.Flatten"))
-            if isinstance(placed.layer, Block):
-                calls.append(blocks[placed.name])
+            if isinstance(node.layer, Block):
+                calls.append(blocks[node.name])
             else:
-                calls += self.layer(placed, placed.layer, free)
-            free = overwritable(placed, free)
-            vector = placed.vector
+                calls += self.layer(node, node.layer, free)
+            free = may_be_inplace(node, free)
+            vector = node.vector
         return calls
 
     def helper(self, conv: Conv) -> str | None:
@@ -93,26 +93,26 @@ class Layers:
         parts = "".join(part.capitalize() for part in (conv.norm, conv.activation) if part)
         return f"{parts}Conv" if conv.preactivation else f"Conv{parts}"
 
-    def layer(self, placed: Placed, layer: Layer, free: bool = False) -> list[Call]:
+    def layer(self, node: Node, layer: Layer, free: bool = False) -> list[Call]:
         """The calls of one layer; `free` where it may overwrite its input."""
-        entering = placed.input.channels
-        note = _map(placed.output)
+        entering = node.input.channels
+        note = _map(node.output)
         match layer:
             case Conv():
-                return self._conv(placed, layer, free)
+                return self._conv(node, layer, free)
             case Pool():
                 reduction = "Max" if layer.reduction == "max" else "Avg"
                 ceil = Argument(str(layer.ceil), "ceil_mode", "False")
                 arguments = (
                     sides("kernel_size", layer.kernel, Role.KERNEL),
                     option("stride", layer.stride, Role.STRIDE),
-                    sides("padding", placed.padding, Role.PADDING, default="0"),
+                    sides("padding", node.padding, Role.PADDING, default="0"),
                     ceil,
                 )
                 return [Call(f"nn.{reduction}Pool2d", arguments, note)]
-            case Normalise(norm=norm):
-                return [normalise(norm, entering, placed.vector)]
-            case Activate(activation=activation):
+            case NormLayer(norm=norm):
+                return [normalise(norm, entering, node.vector)]
+            case ActivationLayer(activation=activation):
                 return [activate(activation, free)]
             case LocalResponseNorm():
                 return [_local_response_norm(layer)]
@@ -132,26 +132,26 @@ class Layers:
                 return [Call(f"nn.Adaptive{reduction}Pool2d", (Argument("1"),)), Call("nn.Flatten")]
             case SpatialPyramid(levels=levels):
                 bins = tuple(Argument(str(level)) for level in levels)
-                return [Call("SpatialPyramidPool", bins, f"{placed.output.channels} features")]
+                return [Call("SpatialPyramidPool", bins, f"{node.output.channels} features")]
             case Linear(activation=activation):
-                features = (placed.input.numel, placed.output.channels)
+                features = (node.input.numel, node.output.channels)
                 linear = Call("nn.Linear", tuple(number(n, Role.CHANNELS) for n in features))
                 return [linear, *([activate(activation, True)] if activation else [])]
 
-    def _conv(self, placed: Placed, conv: Conv, free: bool) -> list[Call]:
+    def _conv(self, node: Node, conv: Conv, free: bool) -> list[Call]:
         helper = self.helper(conv)
         usual = conv.norm is None
         arguments = (
-            number(placed.input.channels, Role.CHANNELS),
+            number(node.input.channels, Role.CHANNELS),
             number(conv.filters, Role.CHANNELS),
             sides("kernel_size", conv.kernel, Role.KERNEL),
             option("stride", conv.stride, Role.STRIDE, 1),
-            sides("padding", placed.padding, Role.PADDING, default="0"),
+            sides("padding", node.padding, Role.PADDING, default="0"),
             option("dilation", conv.dilation, Role.DILATION, 1),
             option("groups", conv.groups, Role.GROUPS, 1),
             Argument(str(conv.bias), "bias", str(usual)),
         )
-        call = Call(helper or "nn.Conv2d", arguments, _map(placed.output))
+        call = Call(helper or "nn.Conv2d", arguments, _map(node.output))
         if helper or conv.activation is None:
             return [call]
         if conv.preactivation:
@@ -159,24 +159,24 @@ class Layers:
         return [call, activate(conv.activation, True)]
 
 
-def overwritable(placed: Placed, free: bool) -> bool:
+def may_be_inplace(node: Node, free: bool) -> bool:
     """Whether an activation may overwrite what leaves a layer that was, or was not, `free` to.
 
     It may not where another branch still needs it, nor where the layer needs its own
     output for its gradient, as activations do.
     """
-    layer = placed.layer
+    layer = node.layer
     match layer:
         case Conv():
             return layer.preactivation or layer.activation is None
         case Linear():
             return layer.activation is None
-        case Activate():
+        case ActivationLayer():
             return False
         case Identity() | Dropout() | Shuffle():
             return free
         case Block(join=Join.ADD):
-            return len(placed.branches) > 1 and placed.activation is None
+            return len(node.branches) > 1 and node.activation is None
         case _:
             return True
 
@@ -216,7 +216,7 @@ def gate_name(layer: SqueezeExcite) -> str:
     return f"SqueezeExcite{suffix}"
 
 
-def sides(keyword: str, values: Sides, role: Role, default: str | None = None) -> Argument:
+def sides(keyword: str, values: Pair, role: Role, default: str | None = None) -> Argument:
     """A window's side, or both where they differ."""
     height, width = values
     if height == width:

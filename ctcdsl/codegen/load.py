@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.names import class_name
 from ctcdsl.codegen.pytorch import generate
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 _PACKAGE = "ctcdsl.generated."
 
 
-def build_module(checked: CheckedNetwork) -> nn.Module:
+def build_module(network: Network) -> nn.Module:
     """Generate, execute and instantiate the PyTorch module of a network.
 
     The module is the one that `ctcdsl compile` writes, so what is trained is what is
     read. Its source is known to `linecache`: tracebacks and `inspect` show it.
     """
-    source = generate(checked)
-    file = f"<generated from {checked.name}>"
+    source = generate(network)
+    file = f"<generated from {network.name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     namespace: dict[str, Any] = {
-        "__name__": f"ctcdsl.generated.{class_name(checked.name)}_{digest}"
+        "__name__": f"ctcdsl.generated.{class_name(network.name)}_{digest}"
     }
     exec(compile(source, file, "exec"), namespace)
-    module: nn.Module = namespace[class_name(checked.name)]()
+    module: nn.Module = namespace[class_name(network.name)]()
     return module
 
 

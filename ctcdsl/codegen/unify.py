@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ctcdsl.codegen.calls import Role
 from ctcdsl.codegen.names import parameter_name
 
-Vector = tuple[int | None, ...]
+Values = tuple[int | None, ...]
 """A value for each instance; None where an instance lacks that part of the code."""
 
 _DEFAULTS = {Role.STRIDE: 1, Role.DILATION: 1, Role.GROUPS: 1, Role.PADDING: 0}
@@ -32,9 +32,9 @@ _LARGEST_RATIO = 64
 class Parameter:
     """A parameter of a class: its value in each instance, and what it is used as."""
 
-    values: Vector
+    values: Values
     roles: set[Role] = field(default_factory=set)
-    author: str = ""  # its name in the `def`
+    def_parameter: str = ""  # its name in the `def`
     name: str = ""
 
     @property
@@ -46,12 +46,12 @@ class Parameter:
     def default(self) -> str | None:
         """What it is where nothing is given; positional parameters have none."""
         usual = _DEFAULTS.get(self.role)
-        return str(usual) if not self.author and usual in self.values else None
+        return str(usual) if not self.def_parameter and usual in self.values else None
 
     @property
     def keyword_only(self) -> bool:
         """Whether it needs its keyword: sizes and strides do, channels do not."""
-        return not self.author and Role.CHANNELS not in self.roles
+        return not self.def_parameter and Role.CHANNELS not in self.roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,19 @@ class Unifier:
         given: The arguments of the author's `def`, by name.
     """
 
-    def __init__(self, inputs: Vector, outputs: Vector, given: Mapping[str, Vector]) -> None:
+    def __init__(self, inputs: Values, outputs: Values, given: Mapping[str, Values]) -> None:
         self._entering = Parameter(inputs, {Role.CHANNELS})
         self._inputs, self._outputs = inputs, outputs
         self._given = [
-            Parameter(values, author=name)
+            Parameter(values, def_parameter=name)
             for name, values in given.items()
             if len(set(values)) > 1 and values != inputs
         ]
         self._new: list[Parameter] = []
-        self._known: dict[Expression, Vector] = {}
+        self._known: dict[Expression, Values] = {}
         self._used: set[Parameter] = set()
 
-    def resolve(self, values: Vector, role: Role) -> Expression:
+    def resolve(self, values: Values, role: Role) -> Expression:
         """An expression with these values, of a new parameter if need be."""
         present = {value for value in values if value is not None}
         found: Expression | None = None
@@ -116,14 +116,14 @@ class Unifier:
         self._known.setdefault(found, values)
         return found
 
-    def find(self, values: Vector, role: Role) -> Expression | None:
+    def find(self, values: Values, role: Role) -> Expression | None:
         """An expression with these values without a new parameter; None if there is none."""
         present = {value for value in values if value is not None}
         if len(present) == 1:
             return Expression(str(present.pop()))
         return next(self._candidates(values, role), None)
 
-    def _candidates(self, values: Vector, role: Role) -> Iterator[Expression]:
+    def _candidates(self, values: Values, role: Role) -> Iterator[Expression]:
         parameters = [self._entering, *self._given, *self._new]
         for parameter in parameters:
             if _equal_may(role, parameter) and _agree(values, parameter.values):
@@ -134,7 +134,7 @@ class Unifier:
                 yield Expression("{} // 2", (parameter,))
         if role not in (Role.CHANNELS, Role.GROUPS):
             return
-        widths = [p for p in parameters if Role.CHANNELS in p.roles or p.author]
+        widths = [p for p in parameters if Role.CHANNELS in p.roles or p.def_parameter]
         for parameter in widths:
             for ratio in range(2, _LARGEST_RATIO + 1):
                 if _follows(values, (parameter,), lambda width, k=ratio: k * width):
@@ -170,7 +170,7 @@ class Unifier:
         """The parameters in use, named, those that need a keyword last."""
         first = [p for p in (self._entering, *self._given) if p in self._used]
         order = sorted([*first, *self._new], key=lambda p: p.keyword_only)
-        wanted = [p.author or self._word(p) for p in order]
+        wanted = [p.def_parameter or self._word(p) for p in order]
         totals = Counter(wanted)
         counts: Counter[str] = Counter()
         names: list[str] = []
@@ -189,19 +189,19 @@ class Unifier:
         return _WORDS[parameter.role]
 
 
-def _agree(values: Vector, known: Vector) -> bool:
+def _agree(values: Values, known: Values) -> bool:
     return all(a is None or a == b for a, b in zip(values, known, strict=True))
 
 
 def _equal_may(role: Role, parameter: Parameter) -> bool:
     """Whether a number may be a parameter that happens to have its values."""
-    if parameter.author or role in parameter.roles:
+    if parameter.def_parameter or role in parameter.roles:
         return True
     alike = {Role.GROUPS: Role.CHANNELS, Role.PADDING: Role.DILATION}
     return alike.get(role) in parameter.roles
 
 
-def _follows(values: Vector, of: Sequence[Parameter], rule: Callable[..., int | None]) -> bool:
+def _follows(values: Values, of: Sequence[Parameter], rule: Callable[..., int | None]) -> bool:
     return all(
         value is None or (None not in given and rule(*given) == value)
         for value, given in zip(values, zip(*(p.values for p in of), strict=True), strict=True)

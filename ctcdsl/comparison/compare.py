@@ -21,18 +21,18 @@ from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.execution.events import Reporter
 from ctcdsl.images import contents
 from ctcdsl.images.data import ImageSet
-from ctcdsl.metrics.memory import footprint
+from ctcdsl.metrics.memory import training_memory
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import info as records
 from ctcdsl.runs import log, manifest
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 from ctcdsl.text.shell import command
 from ctcdsl.training import health
 from ctcdsl.training.loop import train
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 
 _OF_ONE_RUN = frozenset({"CTC609", "CTC618", "CTC621", "CTC622"})
 """A loss that is not finite, a batch too small for its norms, a run that is being trained
@@ -127,11 +127,11 @@ class Comparison:
 
         Raises `UserError` for any other, and `Interrupted` on Ctrl-C, when the run is saved.
         """
-        checked = trial.contestant.checked
+        network = trial.contestant.network
         record = self._record(trial, state)
         try:
             train(
-                build_module(checked),
+                build_module(network),
                 self.train_set,
                 self.test_set,
                 trial.recipe,
@@ -141,15 +141,17 @@ class Comparison:
                 reporter=reporter,
                 resume=state is State.STARTED,
                 device=self.device,
-                keeping=Keeping(
+                keeping=CheckpointPolicy(
                     last=1,
                     files={
                         records.GIVEN: trial.contestant.given.encode(),
-                        **records.files(checked, record, self.listed),
+                        **records.files(network, record, self.listed),
                     },
                     session=len(record.sessions) - 1,
                 ),
-                footprint=footprint(checked, 2 if trial.recipe.precision == "bf16" else 4),
+                training_memory=training_memory(
+                    network, 2 if trial.recipe.precision == "bf16" else 4
+                ),
                 tested_on=self.tested_on,
             )
         except UserError as error:
@@ -190,8 +192,8 @@ class Comparison:
         return records.Record(network=trial.contestant.name, sessions=(session,))
 
     def _test(self, trial: Trial, saved: Checkpoint, reporter: Reporter) -> tuple[float, float]:
-        checked = trial.contestant.checked
-        module = build_module(checked)
+        network = trial.contestant.network
+        module = build_module(network)
         checkpoints.restore_model(module, saved, saved.path)
         # torch's stubs know no overload with both
         module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -205,7 +207,7 @@ class Comparison:
                 statistics=saved.statistics,
                 reporter=reporter,
                 device=self.device,
-                network=checked,
+                network=network,
             ).counts
         found = {
             "weights": _digest(saved),
@@ -213,7 +215,7 @@ class Comparison:
             "top5_error": counts.top5_error,
         }
         text = (json.dumps(found, indent=2) + "\n").encode()
-        write_whole(trial.run / TEN_VIEWS, lambda file: file.write(text))
+        write_atomic(trial.run / TEN_VIEWS, lambda file: file.write(text))
         return counts.top1_error, counts.top5_error
 
     def _no_memory(self, trial: Trial) -> UserError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.comparison.results import Standing
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def draw_comparison(
     legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    write_whole(path, lambda file: figure.savefig(file, format="png"))
+    write_atomic(path, lambda file: figure.savefig(file, format="png"))
 
 
 def _draw_errors(axes: Axes, found: Sequence[Standing], split: str, views: str) -> None:

@@ -102,7 +102,7 @@ def standings(
     contestants: Sequence[Contestant], results: Callable[[Contestant], Sequence[Result]]
 ) -> tuple[Standing, ...]:
     """The networks in the order given, with the `results` of each."""
-    costs = [network_cost(each.checked) for each in contestants]
+    costs = [network_cost(each.network) for each in contestants]
     return tuple(
         Standing(
             contestant=each,

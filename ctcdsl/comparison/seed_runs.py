@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.images.augment import Crop
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
@@ -29,13 +29,13 @@ class Contestant:
     """The text of its file."""
     folder: str
     """What the folder of its runs is called."""
-    checked: CheckedNetwork
+    network: Network
     identity: ModelIdentity
 
     @property
     def name(self) -> str:
         """The network's name."""
-        return self.checked.name
+        return self.network.name
 
     @property
     def crop(self) -> Crop:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.passes.lineage import Family, Relation
-from ctcdsl.passes.registry import spelled
+from ctcdsl.passes.registry import format_pass
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -185,7 +185,9 @@ def _labels(
         along = [piece.at(t / 100) for t in (50, 42, 58, 34, 66, 74) for piece in curve]
         at = min(along, key=lambda place: _crowded(place, taken))
         taken.append(at)
-        options = spelled(relation.applied).partition(":")[2].replace("=", " ").replace(",", ", ")
+        options = (
+            format_pass(relation.applied).partition(":")[2].replace("=", " ").replace(",", ", ")
+        )
         ratio = "" if relation.ratio is None else f"×{relation.ratio:.3g}"
         text = " · ".join(part for part in (options, ratio) if part) or "×1"
         half = 2.9 * len(text)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
-from ctcdsl.ir import Sides
+from ctcdsl.ir import Pair
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_TAG = 1_000_000
 
@@ -23,7 +23,7 @@ _LETTER_TAG = re.compile(r"([pgd])([0-9]+)(?:[x×]([0-9]+))?")
 class Tags(NamedTuple):
     """What stands behind a layer's numbers: `p1`, `g32`, `d2`, and words."""
 
-    padding: Sides | None = None
+    padding: Pair | None = None
     groups: int = 1
     dilation: int = 1
     words: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ NO_TAGS = Tags()
 class Arguments:
     """Reads the arguments of layers and reports those it cannot take."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Diagnostics) -> None:
         self._problems = problems
         self._expressions = Expressions(problems)
 
@@ -57,7 +57,7 @@ class Arguments:
         """Read the tags behind a layer's numbers: `letters` with their numbers, and `options`."""
         if not arguments:
             return NO_TAGS
-        numbers: dict[str, Sides] = {}
+        numbers: dict[str, Pair] = {}
         given: list[str] = []
         for argument in arguments:
             text = argument.text if isinstance(argument, n.Name) else ""
@@ -96,7 +96,7 @@ class Arguments:
             self._problems.error("CTC104", message, span, hint=f"keep one {what}")
 
     def _no_tag(self, argument: n.Argument, letters: str, options: tuple[str, ...]) -> None:
-        known = [f"`{letter}N` ({TAG_LETTERS[letter]} N)" for letter in letters]
+        known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
         known += [f"`{option}`" for option in options]
         hint = f"behind its number{'s' * ('g' in letters)} stand {', '.join(known)}"
         message = f"{quoted(argument.span)} is no tag of this layer"
@@ -105,11 +105,11 @@ class Arguments:
             hint = "a stride stands behind the layer, `/2`; padding is a tag, `p1`"
         letter_tag = _LETTER_TAG.fullmatch(text)
         if letter_tag is not None:
-            message = f"`{text}`, {TAG_LETTERS[letter_tag[1]]}, is no tag of this layer"
-        elif text and text in TAG_LETTERS:
+            message = f"`{text}`, {TAG_PREFIXES[letter_tag[1]]}, is no tag of this layer"
+        elif text and text in TAG_PREFIXES:
             message = f"the tag `{text}` lacks its number"
-            hint = f"write `{text}1` for {TAG_LETTERS[text]} 1"
-        elif text and text not in WORDS:
+            hint = f"write `{text}1` for {TAG_PREFIXES[text]} 1"
+        elif text and text not in KEYWORDS:
             from ctcdsl.syntax import foreign  # only a mistake pays for its tables
 
             message = f"unknown tag `{text}`"
@@ -138,7 +138,7 @@ class Arguments:
         """Any number, or None after an error."""
         return self._expressions.value(argument, scope)
 
-    def window(self, argument: n.Argument, high: int, what: str, scope: Scope) -> Sides | None:
+    def window(self, argument: n.Argument, high: int, what: str, scope: Scope) -> Pair | None:
         """A window: one side, or height x width."""
         if isinstance(argument, n.Size):
             if len(argument.sides) != 2:
@@ -178,7 +178,7 @@ class Arguments:
         from ctcdsl.syntax import foreign  # only a mistake pays for its tables
 
         texts = [argument.span.text for argument in arguments]
-        entry = WORDS.get(word)
+        entry = KEYWORDS.get(word)
         if entry is not None:
             article = "an" if entry.kind[0] in "ao" else "a"
             message = f"`{word}` is {article} {entry.kind} word, not a layer"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.syntax.words import WORDS
+from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Label, Severity
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Definitions:
 class DefinitionReader:
     """Collects definitions and works their values out."""
 
-    def __init__(self, problems: Problems, overrides: Mapping[str, float]) -> None:
+    def __init__(self, problems: Diagnostics, overrides: Mapping[str, float]) -> None:
         self._problems = problems
         self._expressions = Expressions(problems)
         self._overrides = overrides
@@ -41,7 +41,7 @@ class DefinitionReader:
         name = definition.name
         names = [name, *(definition.parameters if isinstance(definition, n.Def) else ())]
         for other in names:
-            if other.text in WORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
+            if other.text in KEYWORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
                 self._reserved(other)
         if isinstance(definition, n.Def):
             self._parameters(definition)
@@ -91,7 +91,7 @@ class DefinitionReader:
             values[name] = self._expressions.value(let.value, Scope(values))
 
     def _reserved(self, name: n.Name) -> None:
-        entry = WORDS.get(name.text)
+        entry = KEYWORDS.get(name.text)
         if entry is not None:
             why = f"`{name.text}` is a word of the language: {entry.summary}"
         elif TAG.fullmatch(name.text):
@@ -110,7 +110,7 @@ class DefinitionReader:
             seen.setdefault(parameter.text, parameter)
 
 
-def warn_of_unused(statements: Iterable[n.Statement], problems: Problems) -> None:
+def report_unused(statements: Iterable[n.Statement], problems: Diagnostics) -> None:
     """Warn of definitions and parameters that nothing uses (CTC904)."""
     statements = tuple(statements)
     mentions = Counter(name for body in _without_heads(statements) for name in set(names_in(body)))
@@ -140,5 +140,5 @@ def _without_heads(statements: Iterable[n.Statement]) -> Iterator[object]:
             yield statement
 
 
-def _unused(message: str, name: n.Name, problems: Problems) -> None:
+def _unused(message: str, name: n.Name, problems: Diagnostics) -> None:
     problems.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import WORDS, suggest
+from ctcdsl.syntax.words import KEYWORDS, suggest
 from ctcdsl.text import Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
-LARGEST = 10**15
+MAX_VALUE = 10**15
 """Values are cut here: whatever they stand for is refused long before."""
 
 TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
@@ -31,18 +31,18 @@ class Scope(NamedTuple):
 
     values: Mapping[str, float | None]
     channels: int | None = None
-    lost: bool = False
+    unknown: bool = False
     each: bool = False
 
 
-class _Wrong(Exception):
+class _EvaluationFailed(Exception):
     """The expression has no value; what is wrong is reported already."""
 
 
 class Expressions:
     """Evaluates arguments and reports names without a meaning."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Diagnostics) -> None:
         self._problems = problems
 
     def value(self, argument: n.Argument, scope: Scope) -> float | None:
@@ -59,7 +59,7 @@ class Expressions:
         tokens = (argument.text,) if isinstance(argument, n.Name) else argument.tokens
         try:
             return self._sum(tokens, scope, argument.span)
-        except _Wrong:
+        except _EvaluationFailed:
             return None
 
     def _sum(self, tokens: tuple[str, ...], scope: Scope, span: Span) -> float:
@@ -80,9 +80,9 @@ class Expressions:
                 product = self._divided(product, self._term(token[1:], scope, span), span)
             else:
                 product *= self._term(token, scope, span)
-                product = max(-LARGEST, min(product, LARGEST))
+                product = max(-MAX_VALUE, min(product, MAX_VALUE))
                 expecting = False
-        return max(-LARGEST, min(total + sign * product, LARGEST))
+        return max(-MAX_VALUE, min(total + sign * product, MAX_VALUE))
 
     def _term(self, token: str, scope: Scope, span: Span) -> float:
         digits = re.match(r"[0-9.]*", token)
@@ -90,31 +90,31 @@ class Expressions:
         factor, name = digits[0], token[digits.end() :]
         if "x" in name and factor and re.fullmatch(r"(x[0-9]+)+", name):
             self._problems.error("CTC107", f"`{token}` is a size, and a number is expected", span)
-            raise _Wrong
+            raise _EvaluationFailed
         number: float = 1
         if factor:
-            number = min(float(factor), LARGEST) if "." in factor else int(factor[:18])
+            number = min(float(factor), MAX_VALUE) if "." in factor else int(factor[:18])
         return number * self._name(name, scope, span) if name else number
 
     def _name(self, name: str, scope: Scope, span: Span) -> float:
         if name == "c":
             if scope.channels is not None:
                 return scope.channels
-            if not scope.lost:
+            if not scope.unknown:
                 self._problems.error(
                     "CTC113",
                     "`c` is the channels that enter a layer, and a `let` belongs to none",
                     span,
                     hint="write a number here, and `c` in the layers: `(1,4c)`",
                 )
-            raise _Wrong
+            raise _EvaluationFailed
         if name in scope.values:
             value = scope.values[name]
             if value is None:
-                raise _Wrong
+                raise _EvaluationFailed
             return value
         if self._problems.told("CTC112", span):
-            raise _Wrong
+            raise _EvaluationFailed
         from ctcdsl.syntax.foreign import amount_hint  # only a mistake pays for its tables
 
         known = tuple(scope.values)
@@ -123,8 +123,8 @@ class Expressions:
         repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
         if repeated is not None and repeated[1] in known:
             hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
-        elif name in WORDS:
-            hint = f"`{name}` is a word of the language: {WORDS[name].summary}"
+        elif name in KEYWORDS:
+            hint = f"`{name}` is a word of the language: {KEYWORDS[name].summary}"
         elif TAG.fullmatch(name):
             hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"
         elif meant:
@@ -134,12 +134,12 @@ class Expressions:
         else:
             hint = f"give it a value: `let {name} = …`"
         self._problems.error("CTC112", f"`{name}` has no value here", span, hint=hint)
-        raise _Wrong
+        raise _EvaluationFailed
 
     def _divided(self, value: float, divisor: float, span: Span) -> float:
         if divisor == 0:
             self._problems.error("CTC108", f"{quoted(span)} divides by zero", span)
-            raise _Wrong
+            raise _EvaluationFailed
         if isinstance(value, int) and isinstance(divisor, int) and value % divisor == 0:
             return value // divisor
         return value / divisor

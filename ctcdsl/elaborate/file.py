@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ctcdsl.elaborate.definitions import DefinitionReader, Definitions, warn_of_unused
+from ctcdsl.elaborate.definitions import DefinitionReader, Definitions, report_unused
 from ctcdsl.elaborate.headers import HeaderReader, Headers
-from ctcdsl.elaborate.layers import Items
+from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.elaborate.stages import StageReader
-from ctcdsl.ir import Dropout, Head, Identity, Linear, Network, PadRule, SpatialPyramid, Style
-from ctcdsl.ir.unparse import holds_conv
+from ctcdsl.ir import Architecture, Dropout, Head, Identity, Linear, PadRule, SpatialPyramid, Style
+from ctcdsl.ir.unparse import contains_conv
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Label, Severity, Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
 """The head of every network of the paper (Sections 3.1 and 5)."""
@@ -28,7 +28,7 @@ NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(slots=True)
-class _Draft:
+class _PendingNetwork:
     """A network while its lines are read; `wrong` where something above them is."""
 
     headers: Headers
@@ -36,14 +36,14 @@ class _Draft:
     lines: list[n.Line] = field(default_factory=list)
     wrong: bool = False
 
-    def another(self) -> _Draft:
+    def fork(self) -> _PendingNetwork:
         """A draft for which the same headers and definitions hold."""
-        return _Draft(self.headers.copy(), self.definitions.copy(), wrong=self.wrong)
+        return _PendingNetwork(self.headers.copy(), self.definitions.copy(), wrong=self.wrong)
 
 
 def read_networks(
-    tree: n.File, problems: Problems, values: Mapping[str, float] = NO_VALUES
-) -> list[Network]:
+    tree: n.File, problems: Diagnostics, values: Mapping[str, float] = NO_VALUES
+) -> list[Architecture]:
     """Resolve the networks of a file; those with mistakes are reported and left out.
 
     Args:
@@ -51,37 +51,37 @@ def read_networks(
         problems: Takes what is wrong.
         values: Replace those of the `let`s of these names.
     """
-    return _Reader(tree, problems, values).networks()
+    return _FileElaborator(tree, problems, values).networks()
 
 
-class _Reader:
-    def __init__(self, tree: n.File, problems: Problems, values: Mapping[str, float]) -> None:
+class _FileElaborator:
+    def __init__(self, tree: n.File, problems: Diagnostics, values: Mapping[str, float]) -> None:
         self._tree = tree
         self._problems = problems
         self._headers = HeaderReader(problems)
         self._definitions = DefinitionReader(problems, values)
         self._stages = StageReader(problems)
-        self._networks: list[Network] = []
+        self._networks: list[Architecture] = []
         self._names: dict[str, Span] = {}
 
-    def networks(self) -> list[Network]:
+    def networks(self) -> list[Architecture]:
         # What stands before the first `net` holds for every network.
-        shared = draft = _Draft(Headers(), Definitions())
+        shared = draft = _PendingNetwork(Headers(), Definitions())
         for statement in self._tree.statements:
             match statement:
                 case n.Header(word="net"):
                     if draft is not shared or draft.lines:
                         self._finish(draft)
-                    draft = shared.another()
+                    draft = shared.fork()
                     self._headers.read(statement, draft.headers)
                 case n.Header(word) if draft.lines:
-                    self._too_low("a header", word, statement.span)
+                    self._after_layers("a header", word, statement.span)
                 case n.Header():
                     before = self._problems.errors
                     self._headers.read(statement, draft.headers)
                     draft.wrong = draft.wrong or self._problems.errors > before
                 case n.Let(name) | n.Def(name) if draft.lines:
-                    self._too_low("a definition", name.text, name.span)
+                    self._after_layers("a definition", name.text, name.span)
                     self._definitions.add(statement, draft.definitions)
                 case n.Let() | n.Def():
                     before = self._problems.errors
@@ -101,7 +101,7 @@ class _Reader:
                             ),
                             hint="remove the `net` line or the layers above it",
                         )
-                        draft = shared.another()
+                        draft = shared.fork()
                     else:
                         self._table(statement, draft)
         if draft.lines or draft.headers.name is not None:
@@ -114,16 +114,16 @@ class _Reader:
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
         if any(isinstance(statement, n.Let | n.Def) for statement in self._tree.statements):
-            warn_of_unused(self._tree.statements, self._problems)
+            report_unused(self._tree.statements, self._problems)
         return self._networks
 
-    def _too_low(self, what: str, name: str, span: Span) -> None:
+    def _after_layers(self, what: str, name: str, span: Span) -> None:
         hint = f"put `{name}` above the layers"
         self._problems.error("CTC305", f"{what} stands above the layers", span, hint=hint)
 
     # ----------------------------------------------------------------- tables
 
-    def _table(self, table: n.Table, draft: _Draft) -> None:
+    def _table(self, table: n.Table, draft: _PendingNetwork) -> None:
         rows = [row for row in table.rows if not row.cells[0].rule]
         if len(rows) < 2:
             self._problems.error(
@@ -156,7 +156,7 @@ class _Reader:
                     hint="its first cell is the network's name",
                 )
                 continue
-            own = draft.another()
+            own = draft.fork()
             own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
             if not _NAME.fullmatch(own.headers.name):
                 self._problems.error(
@@ -172,7 +172,7 @@ class _Reader:
 
     # --------------------------------------------------------------- networks
 
-    def _finish(self, draft: _Draft) -> None:
+    def _finish(self, draft: _PendingNetwork) -> None:
         """Turn a draft into a network, unless it has mistakes."""
         headers = draft.headers
         before = self._problems.errors
@@ -186,11 +186,11 @@ class _Reader:
             self._problems.error("CTC006", f"network `{name}` holds no layers", where)
             return
         values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
-        items = Items(self._problems, headers.style, draft.definitions, values)
+        items = LayerElaborator(self._problems, headers.style, draft.definitions, values)
         stages, head = self._stages.read(draft.lines, items, headers.input.channels)
         if self._problems.errors > before or draft.wrong:
             return
-        if not any(holds_conv(node) for stage in stages for node in stage.nodes):
+        if not any(contains_conv(node) for stage in stages for node in stage.elements):
             self._problems.error(
                 "CTC303",
                 f"network `{name}` has no convolution before its head",
@@ -202,7 +202,7 @@ class _Reader:
         # A network that names no style is in the paper's world.
         pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         self._networks.append(
-            Network(
+            Architecture(
                 name=name,
                 input=headers.input,
                 classes=headers.classes,

@@ -11,7 +11,7 @@ from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import suggest, words
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.plural import plural
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
@@ -42,7 +42,7 @@ class Headers:
 class HeaderReader:
     """Reads header statements into `Headers`."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Diagnostics) -> None:
         self._problems = problems
         self._arguments = Arguments(problems)
 

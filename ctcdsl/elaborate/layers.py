@@ -15,32 +15,32 @@ from ctcdsl.ir import (
     Block,
     Branch,
     Call,
+    Element,
     GlobalPool,
     Identity,
     Join,
     Linear,
-    Node,
     SpatialPyramid,
     Style,
-    channels_after,
     layers_of,
+    out_channels,
 )
-from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
+from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.plural import plural
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_LAYERS = 10_000
 
 
-class Items:
+class LayerElaborator:
     """Turns the items of one network into nodes and reports what it cannot."""
 
     def __init__(
         self,
-        problems: Problems,
+        problems: Diagnostics,
         style: Style,
         definitions: Definitions,
         values: Mapping[str, float | None],
@@ -56,7 +56,9 @@ class Items:
         self._opened = 0
         self._repeats = 0  # layers made by all repetitions, to stop what would never end
 
-    def nodes(self, items: Sequence[n.Item], channels: int | None) -> tuple[list[Node], int | None]:
+    def nodes(
+        self, items: Sequence[n.Item], channels: int | None
+    ) -> tuple[list[Element], int | None]:
         """The nodes of a line which `channels` enter, and the channels that leave it.
 
         They are None, unknown, behind a mistake.
@@ -65,9 +67,9 @@ class Items:
 
     def _sequence(
         self, items: Sequence[n.Item], channels: int | None, scope: Scope
-    ) -> tuple[list[Node], int | None]:
+    ) -> tuple[list[Element], int | None]:
         """Read items in turn; the channels are None, unknown, behind a mistake."""
-        nodes: list[Node] = []
+        nodes: list[Element] = []
         if self._too_deep(items[0].span):
             return nodes, None
         self._depth += 1
@@ -89,17 +91,17 @@ class Items:
 
     def _item(
         self, item: n.Item, upto: int, channels: int | None, scope: Scope
-    ) -> tuple[list[Node], int | None]:
+    ) -> tuple[list[Element], int | None]:
         """Read an item with the first `upto` of its postfixes."""
         if scope.each:
-            scope = scope._replace(channels=channels, lost=channels is None)
+            scope = scope._replace(channels=channels, unknown=channels is None)
         if upto == 0:
             return self._primary(item, channels, scope)
         postfix = item.postfixes[upto - 1]
         if self._too_deep(postfix.span):
             return [], None
         self._depth += 1
-        if isinstance(postfix, n.Times):
+        if isinstance(postfix, n.Repeat):
             found = self._repeated(item, upto, postfix, channels, scope)
         else:
             found = self._strided(item, upto, postfix, channels, scope)
@@ -108,7 +110,7 @@ class Items:
 
     def _strided(
         self, item: n.Item, upto: int, postfix: n.Stride, channels: int | None, scope: Scope
-    ) -> tuple[list[Node], int | None]:
+    ) -> tuple[list[Element], int | None]:
         """Read an item and give it a stride."""
         stride = self._stride(postfix, scope)
         if upto == 1 and _is_pool(item.primary):
@@ -119,8 +121,8 @@ class Items:
         if stride is None or (not nodes and after is None):
             return [], None
         try:
-            return strided(nodes, stride), after
-        except NoWindow:
+            return with_stride(nodes, stride), after
+        except NoStridedLayer:
             empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
             self._problems.error(
                 "CTC302",
@@ -128,7 +130,7 @@ class Items:
                 postfix.span,
                 hint="" if nodes else empty,
             )
-        except StrideTaken as taken:
+        except StrideAlreadySet as taken:
             before = taken.layer.stride
             self._problems.error(
                 "CTC302",
@@ -146,8 +148,8 @@ class Items:
         return self._arguments.integer(value, 1, MAX_KERNEL, "a stride", scope)
 
     def _repeated(
-        self, item: n.Item, upto: int, times: n.Times, channels: int | None, scope: Scope
-    ) -> tuple[list[Node], int | None]:
+        self, item: n.Item, upto: int, times: n.Repeat, channels: int | None, scope: Scope
+    ) -> tuple[list[Element], int | None]:
         """Read an item once for each repetition: `c` may differ from one to the next."""
         amount = times.amount
         if amount == 1 and upto > 1 and isinstance(before := item.postfixes[upto - 2], n.Stride):
@@ -192,10 +194,10 @@ class Items:
 
     def _primary(
         self, item: n.Item, channels: int | None, scope: Scope
-    ) -> tuple[list[Node], int | None]:
+    ) -> tuple[list[Element], int | None]:
         primary = item.primary
-        inside = Scope(scope.values, channels, lost=channels is None)
-        layer: Node | None = None
+        inside = Scope(scope.values, channels, unknown=channels is None)
+        layer: Element | None = None
         match primary:
             case n.Convolution():
                 layer = self._windows.convolution(primary, scope, channels)
@@ -209,16 +211,16 @@ class Items:
             case n.Call("max" | "avg"):
                 self._no_stride(primary)
             case n.Name(word) if word in self._defs:
-                return self._opened_def(self._defs[word], (), primary.span, channels, scope)
+                return self._expand_def(self._defs[word], (), primary.span, channels, scope)
             case n.Call(word, arguments) if word in self._defs:
-                return self._opened_def(self._defs[word], arguments, primary.span, channels, scope)
+                return self._expand_def(self._defs[word], arguments, primary.span, channels, scope)
             case n.Name(word):
                 layer = self._words.word(word, primary.span, tuple(self._defs))
             case n.Call():
                 layer = self._words.call(primary, scope, tuple(self._defs))
         if layer is None:
             return [], None
-        return [layer], None if channels is None else channels_after((layer,), channels)
+        return [layer], None if channels is None else out_channels((layer,), channels)
 
     def _no_stride(self, primary: n.Number | n.Call) -> None:
         text = quoted(primary.span)
@@ -255,17 +257,17 @@ class Items:
             if after is None and (channels is not None or not nodes):
                 return None
             chain = in_braces(nodes, grouped=False) or [Identity(origin=branch.span)]
-            branches.append(Branch(nodes=tuple(chain), optional=branch.optional))
+            branches.append(Branch(elements=tuple(chain), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=group.span)
 
-    def _opened_def(
+    def _expand_def(
         self,
         definition: n.Def,
         arguments: Sequence[n.Argument],
         span: Span,
         channels: int | None,
         scope: Scope,
-    ) -> tuple[list[Node], int | None]:
+    ) -> tuple[list[Element], int | None]:
         """The body of a definition with its parameters' values."""
         name = definition.name.text
         parameters = definition.parameters
@@ -299,9 +301,9 @@ class Items:
             parameter.text: self._arguments.real(argument, scope)
             for parameter, argument in zip(parameters, arguments, strict=True)
         }
-        inside = Scope({**self._values, **values}, channels, lost=channels is None)
+        inside = Scope({**self._values, **values}, channels, unknown=channels is None)
         self._path.append(name)
-        with self._problems.called_at(span):
+        with self._problems.in_def_call(span):
             nodes, after = self._sequence(definition.items, channels, inside)
         self._path.pop()
         if len(nodes) == 1 and isinstance(nodes[0], Block) and nodes[0].call is None:

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
 from ctcdsl.elaborate.headers import HeaderReader, Headers
-from ctcdsl.elaborate.layers import Items
-from ctcdsl.ir import Node
+from ctcdsl.elaborate.layers import LayerElaborator
+from ctcdsl.ir import Element
 from ctcdsl.syntax import nodes as n
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 
 class LaidLine(NamedTuple):
     """A line of the spec, and the nodes that each of its items stands for."""
 
     line: n.Line
-    items: tuple[tuple[n.Item, tuple[Node, ...]], ...]
+    items: tuple[tuple[n.Item, tuple[Element, ...]], ...]
 
 
 class Layout(NamedTuple):
@@ -37,7 +37,7 @@ def lay_out(tree: n.File, name: str, values: Mapping[str, float]) -> Layout:
         values: What `let`s were given instead of their own values.
     """
     above, lines, below = _statements(tree, name)
-    problems = Problems()  # nothing is found: the file has been checked
+    problems = Diagnostics()  # nothing is found: the file has been checked
     headers, definitions = Headers(), Definitions()
     header_reader = HeaderReader(problems)
     definition_reader = DefinitionReader(problems, values)
@@ -48,11 +48,11 @@ def lay_out(tree: n.File, name: str, values: Mapping[str, float]) -> Layout:
         else:
             definition_reader.add(statement, definitions)
     known = {**definition_reader.values(definitions), "classes": headers.classes}
-    reader = Items(problems, headers.style, definitions, known)
+    reader = LayerElaborator(problems, headers.style, definitions, known)
     channels: int | None = headers.input.channels
     laid: list[LaidLine] = []
     for line in lines:
-        items: list[tuple[n.Item, tuple[Node, ...]]] = []
+        items: list[tuple[n.Item, tuple[Element, ...]]] = []
         for item in line.items:
             is_none = isinstance(item.primary, n.Name) and item.primary.text == "none"
             nodes, channels = ([], channels) if is_none else reader.nodes((item,), channels)

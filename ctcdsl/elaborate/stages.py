@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from ctcdsl.elaborate.layers import MAX_LAYERS, Items
+from ctcdsl.elaborate.layers import MAX_LAYERS, LayerElaborator
 from ctcdsl.ir import (
-    Anywhere,
+    Element,
     Head,
     Linear,
-    Node,
+    MapOrVectorLayer,
     Pool,
     Stage,
     VectorLayer,
     layers_of,
 )
-from ctcdsl.ir.unparse import holds_conv
+from ctcdsl.ir.unparse import contains_conv
 from ctcdsl.syntax import nodes as n
 from ctcdsl.text import Label, Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 # Attributes of torch.nn.Module: a stage of that name would overwrite one.
 # fmt: off
@@ -48,7 +48,7 @@ class _Head:
     the first layer that leaves a vector. `none` is the place of `head: none`.
     """
 
-    nodes: list[Node]
+    nodes: list[Element]
     named: bool
     none: Span | None = None
 
@@ -56,11 +56,11 @@ class _Head:
 class StageReader:
     """Reads the lines of one network after another."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Diagnostics) -> None:
         self._problems = problems
 
     def read(
-        self, lines: Sequence[n.Line], items: Items, channels: int
+        self, lines: Sequence[n.Line], items: LayerElaborator, channels: int
     ) -> tuple[tuple[Stage, ...], Head | None]:
         """Split lines into stages and the head.
 
@@ -86,7 +86,7 @@ class StageReader:
                 head = head or _Head([], named=True, none=line.items[0].span if none else None)
                 if none:
                     continue
-            trunk: list[Node] = []
+            trunk: list[Element] = []
             nodes, entering = items.nodes(line.items, entering)
             count += sum(1 for _ in layers_of(nodes))
             for node in nodes:
@@ -97,7 +97,7 @@ class StageReader:
                 if self._fits(node, head, line.label if begun else None):
                     head.nodes.append(node)
             if trunk and line.label:
-                stages.append(Stage(name=line.label, nodes=tuple(trunk)))
+                stages.append(Stage(name=line.label, elements=tuple(trunk)))
             elif trunk:
                 stages += _split_at_pools(trunk)
             elif line.label and not begun and head is not None:
@@ -113,7 +113,7 @@ class StageReader:
             return tuple(stages), None
         return tuple(stages), Head(name=head_name, layers=tuple(head.nodes))
 
-    def _fits(self, node: Node, head: _Head, stage: str | None) -> bool:
+    def _fits(self, node: Element, head: _Head, stage: str | None) -> bool:
         """Whether a node, in a line of the name `stage`, can go on the head; reported if not."""
         error = self._problems.error
         text = quoted(node.origin)
@@ -137,7 +137,7 @@ class StageReader:
             )
             return False
         begins = (Label(head.nodes[0].origin, "the head begins here"),) if head.nodes else ()
-        if isinstance(node, Linear | Anywhere):
+        if isinstance(node, Linear | MapOrVectorLayer):
             return True
         if any(isinstance(layer, VectorLayer) for layer in head.nodes):
             hint = "the head comes last: gap or spp, then fc and drop"
@@ -199,27 +199,27 @@ def _is_none(items: Sequence[n.Item]) -> bool:
     )
 
 
-def _is_classifier(node: Node) -> bool:
+def _is_classifier(node: Element) -> bool:
     return isinstance(node, Linear) and node.features is None
 
 
-def _split_at_pools(nodes: Sequence[Node]) -> list[Stage]:
+def _split_at_pools(nodes: Sequence[Element]) -> list[Stage]:
     """Split a line without a name: a stage lies between two pools (paper, Section 4).
 
     A pool that has a convolution before and behind it in the line begins a stage.
     """
-    convs = [k for k, node in enumerate(nodes) if holds_conv(node)]
+    convs = [k for k, node in enumerate(nodes) if contains_conv(node)]
     if not convs:
-        return [Stage(name=None, nodes=tuple(nodes))]
+        return [Stage(name=None, elements=tuple(nodes))]
     starts = [0]
     held = False  # a convolution since the stage began
     for k, node in enumerate(nodes):
         if isinstance(node, Pool) and held and k < convs[-1]:
             starts.append(k)
             held = False
-        held = held or holds_conv(node)
+        held = held or contains_conv(node)
     ends = [*starts[1:], len(nodes)]
     return [
-        Stage(name=None, nodes=tuple(nodes[start:end]))
+        Stage(name=None, elements=tuple(nodes[start:end]))
         for start, end in zip(starts, ends, strict=True)
     ]

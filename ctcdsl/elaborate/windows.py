@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.ir import Activation, Conv, Node, Pool, Sides, Style
+from ctcdsl.ir import Activation, Conv, Element, Pair, Pool, Style
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Severity, Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_KERNEL = 1_000
 MAX_WIDTH = 1_000_000
@@ -33,7 +33,7 @@ def activation(word: str) -> Activation:
     raise AssertionError(word)
 
 
-def in_braces(nodes: Sequence[Node], *, grouped: bool) -> list[Node]:
+def in_braces(nodes: Sequence[Element], *, grouped: bool) -> list[Element]:
     """Mark the pools of a chain that stands in braces; or unmark them, where a branch holds it."""
     return [
         replace(node, grouped=grouped)
@@ -46,7 +46,7 @@ def in_braces(nodes: Sequence[Node], *, grouped: bool) -> list[Node]:
 class Windows:
     """Reads the convolutions and pools of one network, whose style goes with every one."""
 
-    def __init__(self, problems: Problems, style: Style) -> None:
+    def __init__(self, problems: Diagnostics, style: Style) -> None:
         self._problems = problems
         self._arguments = Arguments(problems)
         self._style = style
@@ -95,7 +95,7 @@ class Windows:
         )
         return self._tagged(plain, tags) if tags.words else plain
 
-    def _warn_of_swapped(self, conv: n.Convolution, kernel: Sides, filters: int) -> None:
+    def _warn_of_swapped(self, conv: n.Convolution, kernel: Pair, filters: int) -> None:
         self._problems.add(
             Severity.WARNING,
             "CTC924",
@@ -124,7 +124,7 @@ class Windows:
         self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
         return conv
 
-    def _borders(self, kernel: Sides, tags: Tags, span: Span) -> None:
+    def _borders(self, kernel: Pair, tags: Tags, span: Span) -> None:
         """Warn of paddings so large that whole windows see nothing of the map (CTC908)."""
         for side, padding in zip(kernel, tags.padding or (), strict=False):
             reach = tags.dilation * (side - 1)

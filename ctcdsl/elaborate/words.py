@@ -8,15 +8,15 @@ from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.elaborate.windows import ACTIVATIONS, MAX_KERNEL, MAX_WIDTH, NORMS, activation
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Dropout,
     GlobalPool,
     Identity,
     Layer,
     Linear,
     LocalResponseNorm,
-    Normalise,
+    NormLayer,
     Scale,
     Shuffle,
     SpatialPyramid,
@@ -25,7 +25,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.syntax import nodes as n
 from ctcdsl.text import Span
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 _EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffle": "shuffle(3)"}
 
@@ -33,7 +33,7 @@ _EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffl
 class Words:
     """Reads the words of one network, whose style gives an activation to some."""
 
-    def __init__(self, problems: Problems, style: Style) -> None:
+    def __init__(self, problems: Diagnostics, style: Style) -> None:
         self._problems = problems
         self._arguments = Arguments(problems)
         self._style = style
@@ -58,13 +58,13 @@ class Words:
             case "lrn":
                 return LocalResponseNorm(origin=span)
             case "bn" | "ln":
-                return Normalise(norm="bn" if word == "bn" else "ln", origin=span)
+                return NormLayer(norm="bn" if word == "bn" else "ln", origin=span)
             case "scale":
                 return Scale(origin=span)
             case "id":
                 return Identity(origin=span)
             case _ if word in ACTIVATIONS:
-                return Activate(activation=activation(word), origin=span)
+                return ActivationLayer(activation=activation(word), origin=span)
             case _ if word in _EXAMPLES:
                 self._problems.error(
                     "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"

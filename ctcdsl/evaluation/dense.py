@@ -19,11 +19,11 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.evaluation.multi_crop import Input, by_size
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.ir import Shape
-from ctcdsl.shapes.resize import trunk_map
+from ctcdsl.shapes.resize import trunk_output
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 
@@ -32,7 +32,7 @@ class Dense:
     """Every window of the map of each image and of its mirror image, averaged."""
 
     model: nn.Module
-    network: CheckedNetwork
+    network: Network
     input: Input
     at_once: int
     """Windows that go through the head together, at most."""
@@ -47,8 +47,8 @@ class Dense:
         if not split.head:
             raise _refused(self.network, "it has no head that could slide over a map")
         self._split = split
-        input = self.network.network.input
-        window = trunk_map(self.network, input.height, input.width)
+        input = self.network.architecture.input
+        window = trunk_output(self.network, input.height, input.width)
         assert window is not None, "the network is checked at this size"
         self._window = window
 
@@ -60,7 +60,7 @@ class Dense:
         result: Tensor | None = None
         for group in by_size(images, self.input):
             height, width = group.images.shape[2:]
-            if trunk_map(self.network, height, width) is None:
+            if trunk_output(self.network, height, width) is None:
                 raise _refused(
                     self.network, f"with {height}x{width} images its branches leave other maps"
                 )
@@ -89,7 +89,7 @@ class Dense:
         return total / (2 * len(places))
 
 
-def _refused(network: CheckedNetwork, reason: str) -> UserError:
+def _refused(network: Network, reason: str) -> UserError:
     return UserError(
         Diagnostic(
             code="CTC641",

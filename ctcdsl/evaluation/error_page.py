@@ -18,7 +18,7 @@ from ctcdsl.evaluation.confusion import confusion, most_confused
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import counted
 from ctcdsl.images.data import ImageSet
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 _THUMBNAIL = (320, 200)
 """Width and height that a picture on the page fits into, in pixels of the file."""
@@ -135,7 +135,7 @@ def write_page(
         rows=sorted(rows, key=lambda row: (-row.error, row.name)),
         facts=facts,
     )
-    write_whole(path, page.encode())
+    write_atomic(path, page.encode())
 
 
 def _thumbnail(images: ImageSet, index: int) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.distributed.shares import WHOLE, Share
 from ctcdsl.evaluation.dense import Dense
 from ctcdsl.evaluation.multi_crop import Crops
@@ -40,7 +40,7 @@ _DENSE = 4
 """An image and its mirror image whole are about as large as so many crops."""
 
 
-class Way(Protocol):
+class ExecutionConfig(Protocol):
     """A way to test images: `Crops` or `Dense`."""
 
     @property
@@ -61,7 +61,7 @@ def evaluate(
     statistics: Statistics,
     reporter: Reporter,
     device: torch.device,
-    network: CheckedNetwork | None = None,
+    network: Network | None = None,
     share: Share = WHOLE,
 ) -> Scores:
     """Test `model`, already on `device`, on `images`, or on this process's `share` of them.
@@ -78,7 +78,7 @@ def evaluate(
     Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.
     """
     input = partial(network_input, statistics=statistics, divisor=recipe.pixel_divisor)
-    way: Way
+    way: ExecutionConfig
     computed = for_testing(model, recipe.precision)
     if views == "dense":
         if network is None:

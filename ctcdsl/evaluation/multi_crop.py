@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.execution.compiled import Forward, compiling_explained, forward_of
 from ctcdsl.images.augment import Crop
@@ -68,7 +68,7 @@ class Crops:
     mirrored: bool
     """Whether the mirror image of each view is a view too, behind those that are not."""
     input: Input
-    network: CheckedNetwork | None
+    network: Network | None
     """The network of `model`, where its first layers may be shared."""
     compile: Compile = "off"
     """How the layers that are not shared are computed. Shared ones see whole images, and would be

@@ -20,7 +20,7 @@ from ctcdsl.images.augment import Crop, scaled_image
 from ctcdsl.images.colour import grey
 from ctcdsl.images.data import ImageSet
 from ctcdsl.runs.log import Row
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def draw_run(
     _draw_predictions(bottom, scores, split, images.classes, centres)
     with warnings.catch_warnings():  # a class name may be in a script that the font lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        write_whole(path, lambda file: figure.savefig(file, format="png"))
+        write_atomic(path, lambda file: figure.savefig(file, format="png"))
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Row], split: str, classes: int) -> None:

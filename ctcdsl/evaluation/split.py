@@ -8,7 +8,7 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.names import attribute_name
 from ctcdsl.ir import Block
@@ -24,26 +24,26 @@ class Split:
     """How many submodules of the trunk compute the first 0, 1, 2, … layers and blocks of it."""
 
     @classmethod
-    def of(cls, model: nn.Module, checked: CheckedNetwork) -> Self | None:
+    def of(cls, model: nn.Module, network: Network) -> Self | None:
         """The parts of `model`; None where it is not built as generated modules are.
 
         Such a module applies its stages one after another, each one submodule, mostly a chain of
         them in `nn.Sequential`. A convolution may be one submodule with its norm and activation,
         or one with the activation behind it.
         """
-        network = checked.network
-        stages = [attribute_name(name) for name in network.stage_names]
-        heads = [attribute_name(network.head.name)] if network.head.layers else []
+        architecture = network.architecture
+        stages = [attribute_name(name) for name in architecture.stage_names]
+        heads = [attribute_name(architecture.head.name)] if architecture.head.layers else []
         children = dict(model.named_children())
         if list(children) != stages + heads:
             return None
-        layers = Layers(network.style, helped=not checked.series)
+        layers = Layers(architecture.style, use_helpers=not network.series)
         trunk: list[nn.Module] = []
         ends = [0]
         for index, name in enumerate(stages):
-            for placed in checked.stage(index):
-                one = isinstance(placed.layer, Block)
-                size = 1 if one else len(layers.layer(placed, placed.layer))  # type: ignore[arg-type]
+            for node in network.stage(index):
+                one = isinstance(node.layer, Block)
+                size = 1 if one else len(layers.layer(node, node.layer))  # type: ignore[arg-type]
                 ends.append(ends[-1] + size)
             trunk += _links(children[name])
             if len(trunk) != ends[-1]:

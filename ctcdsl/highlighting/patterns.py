@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 PRIMED = rf"{NAME}['′]*"
@@ -42,10 +42,10 @@ def _whole(choices: Iterable[str]) -> str:
     return f"{_APART}(?:{_either(choices)}){_ENDED}"
 
 
-KINDS = tuple(dict.fromkeys(word.kind for word in WORDS.values() if word.kind != "operator"))
+KINDS = tuple(dict.fromkeys(word.kind for word in KEYWORDS.values() if word.kind != "operator"))
 
 _HEADERS = _either(word for word in words("header") if word not in ("net", "let", "def"))
-_LETTERS = "".join(TAG_LETTERS)
+_LETTERS = "".join(TAG_PREFIXES)
 
 PATTERNS = (
     Pattern(("comment",), r"#[^\n]*"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ctcdsl.highlighting.patterns import GAP, NAME, PATTERNS, Pattern
 from ctcdsl.resources import resource
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 SCOPES = {
     "comment": "comment.line.number-sign",
@@ -116,4 +116,4 @@ def written() -> str:
 
 
 if __name__ == "__main__":
-    write_whole(resource("grammar", "ctc.tmLanguage.json"), written().encode())
+    write_atomic(resource("grammar", "ctc.tmLanguage.json"), written().encode())

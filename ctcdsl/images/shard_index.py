@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ctcdsl.images.passed_over import LOOSE, OTHER_FOLDER, OTHER_SPLIT, PassedOver
 from ctcdsl.images.tar_members import LABEL, Member, bad, placed, read_members
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 _FORMAT = 2  # of the file; another one is not read but made anew
 
@@ -65,7 +65,7 @@ def indices_of(root: Path, group: str, shards: Sequence[Path]) -> Indices:
     for file in files:
         with contextlib.suppress(UserError, OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, content)
+            write_atomic(file, content)
             break
     return found
 

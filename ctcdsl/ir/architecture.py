@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from ctcdsl.ir.blocks import Node
+from ctcdsl.ir.blocks import Element
 from ctcdsl.ir.layers import Activation, Norm
 from ctcdsl.ir.shapes import Shape
 from ctcdsl.text import Span
@@ -41,7 +41,7 @@ class Stage:
     """Layers and blocks that work on maps of about one size; `name` where the author gave one."""
 
     name: str | None
-    nodes: tuple[Node, ...]
+    elements: tuple[Element, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +53,12 @@ class Head:
     """
 
     name: str = "head"
-    layers: tuple[Node, ...]
+    layers: tuple[Element, ...]
     implied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Architecture:
     """A network as the author wrote it, names resolved and repeats unrolled.
 
     `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are

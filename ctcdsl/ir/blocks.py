@@ -32,7 +32,7 @@ class Branch:
     An `optional` branch is left out where its shape differs from the first branch's.
     """
 
-    nodes: tuple[Node, ...]
+    elements: tuple[Element, ...]
     optional: bool = False
 
 
@@ -51,20 +51,20 @@ class Block:
     origin: Span = field(compare=False)
 
 
-Node = Layer | Block
+Element = Layer | Block
 
 
-def layers_of(nodes: Sequence[Node]) -> Iterator[Layer]:
+def layers_of(nodes: Sequence[Element]) -> Iterator[Layer]:
     """The layers of nodes, those inside blocks included, in the order of the text."""
     for node in nodes:
         if isinstance(node, Block):
             for branch in node.branches:
-                yield from layers_of(branch.nodes)
+                yield from layers_of(branch.elements)
         else:
             yield node
 
 
-def channels_after(nodes: Sequence[Node], channels: int) -> int:
+def out_channels(nodes: Sequence[Element], channels: int) -> int:
     """The channels, or features, that leave a chain of nodes which `channels` enter.
 
     What leaves the classifier is not known here, and nothing follows it.
@@ -77,6 +77,6 @@ def channels_after(nodes: Sequence[Node], channels: int) -> int:
         elif isinstance(node, SpatialPyramid):
             channels *= sum(level * level for level in node.levels)
         elif isinstance(node, Block):
-            outputs = [channels_after(branch.nodes, channels) for branch in node.branches]
+            outputs = [out_channels(branch.elements, channels) for branch in node.branches]
             channels = sum(outputs) if node.join is Join.CONCAT else outputs[0]
     return channels

@@ -14,7 +14,7 @@ from ctcdsl.text import Span
 Reduction = Literal["max", "avg"]
 Norm = Literal["bn", "ln"]
 Activation = Literal["relu", "relu6", "gelu", "silu", "hswish", "sigmoid", "tanh", "leaky"]
-Sides = tuple[int, int]
+Pair = tuple[int, int]
 """Height and width of a window, or the padding above and below, left and right."""
 
 
@@ -28,9 +28,9 @@ class Conv:
     """
 
     filters: int
-    kernel: Sides
+    kernel: Pair
     stride: int = 1
-    padding: Sides | None = None
+    padding: Pair | None = None
     groups: int = 1
     dilation: int = 1
     norm: Norm | None = None
@@ -48,16 +48,16 @@ class Pool:
     """
 
     reduction: Reduction
-    kernel: Sides
+    kernel: Pair
     stride: int
-    padding: Sides | None = None
+    padding: Pair | None = None
     ceil: bool = False
     grouped: bool = False
     origin: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Normalise:
+class NormLayer:
     """A norm on its own: of each channel over the batch, or of the channels of each pixel."""
 
     norm: Norm
@@ -65,7 +65,7 @@ class Normalise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activate:
+class ActivationLayer:
     """An activation on its own."""
 
     activation: Activation
@@ -155,11 +155,11 @@ class Linear:
     origin: Span = field(compare=False)
 
 
-Anywhere = Normalise | Activate | Dropout | Identity
+MapOrVectorLayer = NormLayer | ActivationLayer | Dropout | Identity
 """The layers that take a map as well as a vector."""
-TrunkLayer = Conv | Pool | LocalResponseNorm | SqueezeExcite | Scale | Shuffle | Anywhere
+TrunkLayer = Conv | Pool | LocalResponseNorm | SqueezeExcite | Scale | Shuffle | MapOrVectorLayer
 VectorLayer = GlobalPool | SpatialPyramid | Linear
 """The layers that leave a vector: the first of them begins the head that no line names."""
 Layer = TrunkLayer | VectorLayer
-Window = Conv | Pool
+SlidingWindow = Conv | Pool
 """The layers that slide a window over a map: those with kernel, stride and padding."""

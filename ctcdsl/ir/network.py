@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ctcdsl.ir import Activation, Block, Conv, Layer, Network, Shape, Sides
+from ctcdsl.ir import Activation, Architecture, Block, Conv, Layer, Pair, Shape
 
 
-class Placed(NamedTuple):
+class Node(NamedTuple):
     """A layer or a block in its place: the map that enters, the map that leaves.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
@@ -28,24 +28,24 @@ class Placed(NamedTuple):
     layer: Layer | Block
     input: Shape
     output: Shape
-    padding: Sides = (0, 0)
+    padding: Pair = (0, 0)
     vector: bool = False
-    branches: tuple[tuple[Placed, ...], ...] = ()
+    branches: tuple[tuple[Node, ...], ...] = ()
     shortcut: bool = False
     activation: Activation | None = None
     map_dependent: bool = False
 
 
-class CheckedNetwork(NamedTuple):
+class Network(NamedTuple):
     """A network that passed `check`: `nodes` are its layers and blocks, in dataflow order."""
 
-    network: Network
-    nodes: tuple[Placed, ...]
+    architecture: Architecture
+    nodes: tuple[Node, ...]
 
     @property
     def name(self) -> str:
         """The network's name."""
-        return self.network.name
+        return self.architecture.name
 
     @property
     def output(self) -> Shape:
@@ -53,29 +53,29 @@ class CheckedNetwork(NamedTuple):
         return self.nodes[-1].output
 
     @property
-    def layers(self) -> tuple[Placed, ...]:
+    def layers(self) -> tuple[Node, ...]:
         """Every layer in the order of execution; a block comes behind its branches."""
         return tuple(flat(self.nodes))
 
     @property
     def series(self) -> bool:
         """Whether the network is one chain, without blocks."""
-        return not any(placed.branches for placed in self.nodes)
+        return not any(node.branches for node in self.nodes)
 
-    def convolutions(self) -> Iterator[tuple[Placed, Conv]]:
+    def convolutions(self) -> Iterator[tuple[Node, Conv]]:
         """The convolutions in order, each with its place."""
-        for placed in flat(self.nodes):
-            if isinstance(placed.layer, Conv):
-                yield placed, placed.layer
+        for node in flat(self.nodes):
+            if isinstance(node.layer, Conv):
+                yield node, node.layer
 
-    def stage(self, index: int | None) -> tuple[Placed, ...]:
+    def stage(self, index: int | None) -> tuple[Node, ...]:
         """The layers and blocks of a stage (from 0), or of the head (None)."""
-        return tuple(placed for placed in self.nodes if placed.stage == index)
+        return tuple(node for node in self.nodes if node.stage == index)
 
 
-def flat(nodes: Iterable[Placed]) -> Iterator[Placed]:
+def flat(nodes: Iterable[Node]) -> Iterator[Node]:
     """The layers of placed nodes in the order of execution, blocks behind their branches."""
-    for placed in nodes:
-        for branch in placed.branches:
+    for node in nodes:
+        for branch in node.branches:
             yield from flat(branch)
-        yield placed
+        yield node

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ctcdsl.ir.architecture import Style
 from ctcdsl.ir.layers import (
-    Activate,
     Activation,
+    ActivationLayer,
     Conv,
     Dropout,
     GlobalPool,
@@ -13,11 +13,11 @@ from ctcdsl.ir.layers import (
     Layer,
     Linear,
     LocalResponseNorm,
-    Normalise,
+    NormLayer,
+    Pair,
     Pool,
     Scale,
     Shuffle,
-    Sides,
     SpatialPyramid,
     SqueezeExcite,
 )
@@ -93,9 +93,9 @@ def word(layer: Layer) -> str:
             return "drop"
         case Shuffle():
             return "shuffle"
-        case Normalise(norm=norm):
+        case NormLayer(norm=norm):
             return norm
-        case Activate(activation=activation):
+        case ActivationLayer(activation=activation):
             return activation
         case GlobalPool(reduction=reduction):
             return "gap" if reduction == "avg" else "gmp"
@@ -115,7 +115,7 @@ def name(text: str) -> n.Name:
     return n.Name(text, _NOWHERE)
 
 
-def sides(kernel: Sides) -> n.Number | n.Size:
+def sides(kernel: Pair) -> n.Number | n.Size:
     """A window: one side where it is square."""
     return number(kernel[0]) if kernel[0] == kernel[1] else n.Size(kernel, _NOWHERE)
 
@@ -144,7 +144,7 @@ def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[n.Name, ...]:
     return (*_pad(conv.padding), *map(name, tags))
 
 
-def _pad(padding: Sides | None) -> tuple[n.Name, ...]:
+def _pad(padding: Pair | None) -> tuple[n.Name, ...]:
     if padding is None:
         return ()
     height, width = padding

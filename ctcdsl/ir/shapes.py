@@ -21,7 +21,7 @@ class Shape(NamedTuple):
         return self.channels * self.height * self.width
 
 
-def window_count(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> int:
+def output_size(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> int:
     """Return how many windows fit along one side: the size of the output map.
 
     Floors, as convolutions do. With `ceil` a last window may reach over the far border,

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ctcdsl.ir.blocks import Block, Branch, Node, layers_of
-from ctcdsl.ir.layers import Conv, Layer, Pool, Window
+from ctcdsl.ir.blocks import Block, Branch, Element, layers_of
+from ctcdsl.ir.layers import Conv, Layer, Pool, SlidingWindow
 
 
-class StrideTaken(Exception):
+class StrideAlreadySet(Exception):
     """The layer that would carry a stride has one already."""
 
-    def __init__(self, layer: Window) -> None:
+    def __init__(self, layer: SlidingWindow) -> None:
         super().__init__(layer)
         self.layer = layer
 
 
-class NoWindow(Exception):
+class NoStridedLayer(Exception):
     """There is no convolution and no pool to carry a stride."""
 
 
-def strided(nodes: Sequence[Node], stride: int) -> list[Node]:
+def with_stride(nodes: Sequence[Element], stride: int) -> list[Element]:
     """Return nodes with a stride on the first layer with k > 1, else the first convolution.
 
     In a block every branch that has such a layer carries it.
@@ -34,15 +34,15 @@ def strided(nodes: Sequence[Node], stride: int) -> list[Node]:
     if at is None:
         at = _first(nodes, _is_window)
     if at is None:
-        raise NoWindow
+        raise NoStridedLayer
     node = nodes[at]
-    new: Node
+    new: Element
     if isinstance(node, Block):
         new = replace(node, branches=tuple(_strided(branch, stride) for branch in node.branches))
     else:
         assert isinstance(node, Conv | Pool)
         if node.stride != 1:
-            raise StrideTaken(node)
+            raise StrideAlreadySet(node)
         if isinstance(node, Pool):
             new = replace(node, stride=stride, grouped=False)
         else:
@@ -51,9 +51,9 @@ def strided(nodes: Sequence[Node], stride: int) -> list[Node]:
 
 
 def _strided(branch: Branch, stride: int) -> Branch:
-    if not any(_is_window(layer) for layer in layers_of(branch.nodes)):
+    if not any(_is_window(layer) for layer in layers_of(branch.elements)):
         return branch
-    return replace(branch, nodes=tuple(strided(branch.nodes, stride)))
+    return replace(branch, elements=tuple(with_stride(branch.elements, stride)))
 
 
 def _is_window(layer: Layer) -> bool:
@@ -64,7 +64,7 @@ def _is_wide(layer: Layer) -> bool:
     return isinstance(layer, Conv | Pool) and max(layer.kernel) > 1
 
 
-def _first(nodes: Sequence[Node], is_it: Callable[[Layer], bool]) -> int | None:
+def _first(nodes: Sequence[Element], is_it: Callable[[Layer], bool]) -> int | None:
     """The first node that is, or holds, such a layer."""
     for index, node in enumerate(nodes):
         if any(is_it(layer) for layer in layers_of((node,))):

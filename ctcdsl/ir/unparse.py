@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from ctcdsl.ir.architecture import CONV_RELU, Network, Stage, Style
-from ctcdsl.ir.blocks import Block, Node, layers_of
+from ctcdsl.ir.architecture import CONV_RELU, Architecture, Stage, Style
+from ctcdsl.ir.blocks import Block, Element, layers_of
 from ctcdsl.ir.layers import Conv, Pool
 from ctcdsl.ir.notation import item
-from ctcdsl.ir.strides import NoWindow, StrideTaken, strided
+from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file, format_items
 from ctcdsl.text import Source, Span
@@ -17,7 +17,7 @@ from ctcdsl.text import Source, Span
 _NOWHERE = Span(Source("", ""), 0, 0)
 
 
-def unparse(network: Network) -> str:
+def unparse(architecture: Architecture) -> str:
     """Return the spec of a network: parsing and reading it gives the network again.
 
     Equal neighbours are folded to `xN`, sequential convolutions joined by `+` as the
@@ -25,33 +25,33 @@ def unparse(network: Network) -> str:
     written out: definitions and parameters are the author's, not the network's.
     """
     headers = [
-        _header("net", n.Name(network.name, _NOWHERE)),
-        _header("input", n.Size(tuple(network.input), _NOWHERE)),
-        _header("classes", n.Size((network.classes,), _NOWHERE)),
+        _header("net", n.Name(architecture.name, _NOWHERE)),
+        _header("input", n.Size(tuple(architecture.input), _NOWHERE)),
+        _header("classes", n.Size((architecture.classes,), _NOWHERE)),
     ]
-    if network.style != CONV_RELU:
-        headers.append(_header("style", n.Name(str(network.style), _NOWHERE)))
-    headers.append(_header("pad", n.Name(str(network.pad), _NOWHERE)))
-    if network.maps:
-        sizes = (n.Size(_sides(*side), _NOWHERE) for side in network.maps)
+    if architecture.style != CONV_RELU:
+        headers.append(_header("style", n.Name(str(architecture.style), _NOWHERE)))
+    headers.append(_header("pad", n.Name(str(architecture.pad), _NOWHERE)))
+    if architecture.maps:
+        sizes = (n.Size(_sides(*side), _NOWHERE) for side in architecture.maps)
         headers.append(_header("maps", *sizes))
     lines: list[n.Line] = []
-    channels = network.input.channels
-    for label, nodes in _lines(network):
-        items, channels = items_of(nodes, network.style, channels)
+    channels = architecture.input.channels
+    for label, nodes in _lines(architecture):
+        items, channels = to_items(nodes, architecture.style, channels)
         lines.append(n.Line(label, items, _NOWHERE))
-    if not network.head.layers:
+    if not architecture.head.layers:
         none = n.Item(n.Name("none", _NOWHERE), (), False, _NOWHERE)
         lines.append(n.Line("head", (none,), _NOWHERE))
     return format_file(n.File((*headers, *lines), (), _NOWHERE))
 
 
-def digest(network: Network) -> str:
+def digest(architecture: Architecture) -> str:
     """Return the SHA-256 of a network's canonical text: equal for specs that say the same."""
-    return sha256(unparse(network).encode()).hexdigest()
+    return sha256(unparse(architecture).encode()).hexdigest()
 
 
-def row(nodes: Iterable[Node], style: Style, channels: int) -> str:
+def row(nodes: Iterable[Element], style: Style, channels: int) -> str:
     """Return nodes as a paper's table writes them: `3/1 (2,128)/3+(2,128)x3`.
 
     Args:
@@ -59,7 +59,7 @@ def row(nodes: Iterable[Node], style: Style, channels: int) -> str:
         style: The network's; tags are shown where a convolution differs from it.
         channels: Those that enter the chain; a convolution with as many groups is `dw`.
     """
-    return " ".join(format_items(items_of(tuple(nodes), style, channels)[0]))
+    return " ".join(format_items(to_items(tuple(nodes), style, channels)[0]))
 
 
 def _header(word: str, *values: n.Name | n.Size) -> n.Header:
@@ -73,35 +73,35 @@ def _sides(height: int, width: int) -> tuple[int, ...]:
 # ---------------------------------------------------------------------- lines
 
 
-def _lines(network: Network) -> list[tuple[str | None, tuple[Node, ...]]]:
+def _lines(architecture: Architecture) -> list[tuple[str | None, tuple[Element, ...]]]:
     """Lines and their labels; neighbouring stages that a pool parts share a line."""
-    lines: list[tuple[str | None, tuple[Node, ...]]] = []
+    lines: list[tuple[str | None, tuple[Element, ...]]] = []
     previous: Stage | None = None
-    for stage in network.stages:
+    for stage in architecture.stages:
         if previous is not None and _one_line(previous, stage):
-            lines[-1] = (None, (*lines[-1][1], *stage.nodes))
+            lines[-1] = (None, (*lines[-1][1], *stage.elements))
         else:
-            lines.append((stage.name, stage.nodes))
+            lines.append((stage.name, stage.elements))
         previous = stage
-    if network.head.layers and not network.head.implied:
-        lines.append((network.head.name, network.head.layers))
+    if architecture.head.layers and not architecture.head.implied:
+        lines.append((architecture.head.name, architecture.head.layers))
     return lines
 
 
 def _one_line(before: Stage, after: Stage) -> bool:
     """Whether reading both stages from one line would split them here, and only here."""
-    convs = [k for k, node in enumerate(before.nodes) if holds_conv(node)]
+    convs = [k for k, node in enumerate(before.elements) if contains_conv(node)]
     return (
         before.name is None
         and after.name is None
-        and isinstance(after.nodes[0], Pool)
+        and isinstance(after.elements[0], Pool)
         and bool(convs)
-        and not any(isinstance(node, Pool) for node in before.nodes[convs[0] :])
-        and any(holds_conv(node) for node in after.nodes)
+        and not any(isinstance(node, Pool) for node in before.elements[convs[0] :])
+        and any(contains_conv(node) for node in after.elements)
     )
 
 
-def holds_conv(node: Node) -> bool:
+def contains_conv(node: Element) -> bool:
     """Whether a node is, or holds, a convolution: what makes a stage."""
     return any(isinstance(layer, Conv) for layer in layers_of((node,)))
 
@@ -109,15 +109,15 @@ def holds_conv(node: Node) -> bool:
 # ---------------------------------------------------------------------- items
 
 
-def items_of(
-    nodes: Sequence[Node], style: Style, channels: int, *, joining: bool = True
+def to_items(
+    nodes: Sequence[Element], style: Style, channels: int, *, joining: bool = True
 ) -> tuple[tuple[n.Item, ...], int]:
     """The items of a chain which `channels` enter, and the channels that leave it.
 
     With `joining` a `+` stands between convolutions, as in the paper.
     """
     items: list[n.Item] = []
-    before: Node | None = None
+    before: Element | None = None
     at = 0
     while at < len(nodes):
         node = nodes[at]
@@ -129,13 +129,13 @@ def items_of(
                 break  # the same numbers mean another text here: a dw of other channels
             after = again[2]
             count += 1
-        group = _striding_group(nodes[at:]) if count == 1 else None
+        group = _strided_repeat(nodes[at:]) if count == 1 else None
         if group is not None:
             count, stride = group
             primary, _, after = _written(nodes[at + 1], style, channels)
-            postfixes = (n.Times(count, _NOWHERE), n.Stride(stride, _NOWHERE))
+            postfixes = (n.Repeat(count, _NOWHERE), n.Stride(stride, _NOWHERE))
         elif count > 1:
-            postfixes = (*postfixes, n.Times(count, _NOWHERE))
+            postfixes = (*postfixes, n.Repeat(count, _NOWHERE))
         joined = joining and isinstance(node, Conv) and isinstance(before, Conv)
         items.append(n.Item(primary, postfixes, joined, _NOWHERE))
         before, channels = node, after
@@ -143,7 +143,7 @@ def items_of(
     return tuple(items), channels
 
 
-def _striding_group(nodes: Sequence[Node]) -> tuple[int, int] | None:
+def _strided_repeat(nodes: Sequence[Element]) -> tuple[int, int] | None:
     """Blocks that are `[ … ]xN/s`: how many, and the stride; None where they are not."""
     if len(nodes) < 2 or not isinstance(nodes[0], Block) or not isinstance(nodes[1], Block):
         return None
@@ -155,9 +155,9 @@ def _striding_group(nodes: Sequence[Node]) -> tuple[int, int] | None:
         and first.stride != second.stride
     }
     try:
-        if len(strides) != 1 or strided(nodes[1:2], stride := strides.pop()) != [nodes[0]]:
+        if len(strides) != 1 or with_stride(nodes[1:2], stride := strides.pop()) != [nodes[0]]:
             return None
-    except (NoWindow, StrideTaken):
+    except (NoStridedLayer, StrideAlreadySet):
         return None
     count = 2
     while count < len(nodes) and nodes[count] == nodes[1]:
@@ -166,7 +166,7 @@ def _striding_group(nodes: Sequence[Node]) -> tuple[int, int] | None:
 
 
 def _written(
-    node: Node, style: Style, channels: int
+    node: Element, style: Style, channels: int
 ) -> tuple[n.Primary, tuple[n.Postfix, ...], int]:
     """A node's text, and the channels that leave it."""
     if not isinstance(node, Block):
@@ -176,7 +176,7 @@ def _written(
     branches: list[n.Branch] = []
     outputs: list[int] = []
     for branch in node.branches:
-        items, after = items_of(branch.nodes, style, channels, joining=False)
+        items, after = to_items(branch.elements, style, channels, joining=False)
         branches.append(n.Branch(items, branch.optional, _NOWHERE))
         outputs.append(after)
     concat = node.join == "concat"

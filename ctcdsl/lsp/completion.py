@@ -14,7 +14,7 @@ from ctcdsl.highlighting.patterns import NAME
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.symbols import Definition, scope_at
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
 
 LAYERS = tuple(word for word in words("layer", "norm", "activation") if word != "none")
@@ -151,12 +151,12 @@ def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
 
 def _words(chosen: Iterable[str]) -> Iterator[Choice]:
     for word in chosen:
-        yield Choice(word, WORDS[word].kind, WORDS[word].summary)
+        yield Choice(word, KEYWORDS[word].kind, KEYWORDS[word].summary)
 
 
 def _letter_tags(letters: str) -> Iterator[Choice]:
     for letter in letters:
-        yield Choice(f"{letter}1", "tag", f"{TAG_LETTERS[letter]} 1")
+        yield Choice(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
 
 
 def _parameters(before: tuple[str, ...]) -> tuple[str, ...]:

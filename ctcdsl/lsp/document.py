@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Report, check_source, recheck
+from ctcdsl.checking import Network, Report, check_source, infer_shapes
 from ctcdsl.elaborate.file import read_networks
 from ctcdsl.lsp.calls import calls_of, with_calls
 from ctcdsl.lsp.positions import normalised
@@ -19,7 +19,7 @@ from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Source, Span
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 
 class Costed(NamedTuple):
@@ -68,8 +68,8 @@ class Document:
             return ()  # where lines are missing, the numbers would be wrong
         if not any(isinstance(statement, n.Def) for statement in self.tree.statements):
             return tuple(Costed(network_cost(network), {}) for network in networks)
-        read = read_networks(with_calls(self.tree), Problems())
-        copied = [found for network in read for found in recheck(network).networks]
+        read = read_networks(with_calls(self.tree), Diagnostics())
+        copied = [found for network in read for found in infer_shapes(network).networks]
         return tuple(
             Costed(network_cost(network), _calls(network, copy))
             for network, copy in zip(networks, copied, strict=True)
@@ -112,11 +112,11 @@ class Place(NamedTuple):
     offset: int
 
 
-def _calls(network: CheckedNetwork, copy: CheckedNetwork) -> dict[str, tuple[Span, ...]]:
+def _calls(network: Network, copy: Network) -> dict[str, tuple[Span, ...]]:
     """The calls that the copy's layers know, for the layers of the network itself."""
     return {
-        placed.name: calls_of(copied.layer.origin)
-        for placed, copied in zip(network.layers, copy.layers, strict=True)
+        node.name: calls_of(copied.layer.origin)
+        for node, copied in zip(network.layers, copy.layers, strict=True)
     }
 
 

@@ -7,9 +7,17 @@ from typing import NamedTuple
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover_text import of_networks, of_placings
 from ctcdsl.lsp.layer_costs import placings
-from ctcdsl.lsp.symbols import Definition, Word, definition_at, path_to, scope_at, value_of, word_at
+from ctcdsl.lsp.symbols import (
+    Definition,
+    Keyword,
+    definition_at,
+    path_to,
+    scope_at,
+    value_of,
+    word_at,
+)
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS
+from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES
 from ctcdsl.text import Span
 
 
@@ -42,15 +50,15 @@ def hover(document: Document, offset: int) -> Hover | None:
     return Hover("\n\n".join(parts), span) if parts and span is not None else None
 
 
-def _meaning(word: Word) -> str:
+def _meaning(word: Keyword) -> str:
     """The entry of a reserved word, or what a tag such as `p1` says."""
-    entry = WORDS.get(word.text)
+    entry = KEYWORDS.get(word.text)
     if entry is not None:
         example = f", as in `{entry.example}`" if entry.example else ""
         return f"`{word.text}` ({entry.kind}): {entry.summary}{example}"
     letter, digits = word.text[0], word.text[1:]
-    if letter in TAG_LETTERS and digits.replace("x", "0").isdecimal():
-        return f"`{word.text}` (tag): {TAG_LETTERS[letter]} {digits}"
+    if letter in TAG_PREFIXES and digits.replace("x", "0").isdecimal():
+        return f"`{word.text}` (tag): {TAG_PREFIXES[letter]} {digits}"
     return ""
 
 
@@ -64,12 +72,12 @@ def _channels(document: Document, offset: int) -> str:
             pass
         case [n.Convolution() as of] if not isinstance(path[0], n.Def):
             pass
-        case [n.Call(word) as of] if word in WORDS and not isinstance(path[0], n.Def):
+        case [n.Call(word) as of] if word in KEYWORDS and not isinstance(path[0], n.Def):
             pass
         case _:
             return ""
     rows = [row for network in document.networks for row in placings(network, of.span)]
-    values = dict.fromkeys(str(row.placed.input.channels) for row in rows)
+    values = dict.fromkeys(str(row.node.input.channels) for row in rows)
     return f"; here {', '.join(values)}" if values else ""
 
 
@@ -91,7 +99,7 @@ def _numbers(document: Document, offset: int) -> Hover | None:
     path = path_to(document.tree, offset)
     name = _network_name(path)
     if name is not None:
-        costs = [cost for cost, _ in document.networks if cost.checked.name == name.text]
+        costs = [cost for cost, _ in document.networks if cost.network.name == name.text]
         return Hover(of_networks(costs), name) if costs else None
     region = _region(path, offset)
     if region is None:

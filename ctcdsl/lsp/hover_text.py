@@ -27,25 +27,28 @@ def of_networks(costs: Sequence[NetworkCost]) -> str:
     """Whole networks."""
     lines: list[str] = []
     for cost in costs:
-        network = cost.checked.network
+        architecture = cost.network.architecture
         facts = [
             ("depth", plural(cost.depth, "convolution")),
             ("MACs", f"{cost.macs:,}"),
             ("fc MACs", f"{cost.macs_fc:,}"),
             ("parameters", f"{cost.params:,}"),
-            ("conv maps", conv_maps(cost.checked)),
+            ("conv maps", conv_maps(cost.network)),
         ]
-        if network.head.implied:
+        if architecture.head.implied:
             facts.append(("head", "the paper's, since none is named"))
-        lines += [f"{network.name}: {network.input} → {cost.checked.output}", *_listed(facts)]
+        lines += [
+            f"{architecture.name}: {architecture.input} → {cost.network.output}",
+            *_listed(facts),
+        ]
     return _block(lines)
 
 
 def _one(cost: NetworkCost, placing: Placing) -> str:
-    placed, name = placing.placed, cost.checked.name
-    facts = [("map", f"{placed.input} → {placed.output}")]
-    if any(placed.padding):
-        facts.append(("padding", _sides(placed.padding)))
+    node, name = placing.node, cost.network.name
+    facts = [("map", f"{node.input} → {node.output}")]
+    if any(node.padding):
+        facts.append(("padding", _sides(node.padding)))
     if placing.macs:
         share = _share(placing.macs, cost.macs)
         facts.append(("MACs", f"{placing.macs:,} ({share} of {name})"))
@@ -55,7 +58,7 @@ def _one(cost: NetworkCost, placing: Placing) -> str:
     if placing.params:
         facts.append(("parameters", f"{placing.params:,} ({_share(placing.params, cost.params)})"))
     facts.append(("receptive field", _sides(placing.receptive_field)))
-    return _block([f"{placed.name}: {placing.notation}", *_listed(facts)])
+    return _block([f"{node.name}: {placing.notation}", *_listed(facts)])
 
 
 def _several(found: Found) -> str:
@@ -64,7 +67,7 @@ def _several(found: Found) -> str:
     rows: list[tuple[str, ...]] = []
     sums: list[str] = []
     for cost, placings in found:
-        prefix = f"{cost.checked.name}: " if several_networks else ""
+        prefix = f"{cost.network.name}: " if several_networks else ""
         rows += [_row(cost, placing, prefix) for placing in placings]
         sums.append(prefix + _sum(cost, placings))
     shown = rows if len(rows) <= MAX_ROWS + 1 else rows[:MAX_ROWS]
@@ -79,14 +82,14 @@ def _several(found: Found) -> str:
 
 
 def _row(cost: NetworkCost, placing: Placing, prefix: str) -> tuple[str, ...]:
-    placed = placing.placed
+    node = placing.node
     macs, whole = placing.macs, cost.macs
     if not macs:
         macs, whole = placing.macs_fc, cost.macs_fc
     return (
-        prefix + placed.name,
+        prefix + node.name,
         placing.notation,
-        f"{placed.input} → {placed.output}",
+        f"{node.input} → {node.output}",
         f"{macs:,}" if macs else "",
         _share(macs, whole) if macs else "",
         f"{placing.params:,}" if placing.params else "",

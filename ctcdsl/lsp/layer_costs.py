@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ctcdsl.checking import Placed
+from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
 from ctcdsl.lsp.document import Costed
@@ -18,7 +18,7 @@ from ctcdsl.text.plural import plural
 class Placing(NamedTuple):
     """A layer or a block in its place, and what it costs with all that it holds."""
 
-    placed: Placed
+    node: Node
     notation: str
     macs: int
     macs_fc: int
@@ -32,48 +32,48 @@ def placings(network: Costed, region: Span) -> list[Placing]:
     A layer stems from its own text and from the calls that led there.
     """
     cost = network.cost
-    by_name = {layer.placed.name: layer for layer in cost.layers}
-    implied = cost.checked.network.head.implied
+    by_name = {layer.node.name: layer for layer in cost.layers}
+    implied = cost.network.architecture.head.implied
     found: list[Placing] = []
-    for placed in _outermost(cost.checked.nodes, network.calls, region):
-        if implied and placed.stage is None:
+    for node in _outermost(cost.network.nodes, network.calls, region):
+        if implied and node.stage is None:
             continue  # the paper's head, which no text stands for
-        inside = [by_name[part.name] for part in flat((placed,))]
+        inside = [by_name[part.name] for part in flat((node,))]
         found.append(
             Placing(
-                placed,
-                _notation(placed, cost),
+                node,
+                _notation(node, cost),
                 sum(layer.macs for layer in inside),
                 sum(layer.macs_fc for layer in inside),
                 sum(layer.params for layer in inside),
-                by_name[placed.name].receptive_field,
+                by_name[node.name].receptive_field,
             )
         )
     return found
 
 
 def _outermost(
-    nodes: Sequence[Placed], calls: Mapping[str, tuple[Span, ...]], region: Span
-) -> Iterator[Placed]:
-    for placed in nodes:
-        origin = placed.layer.origin
+    nodes: Sequence[Node], calls: Mapping[str, tuple[Span, ...]], region: Span
+) -> Iterator[Node]:
+    for node in nodes:
+        origin = node.layer.origin
         if any(
             region.start <= span.start and span.end <= region.end
-            for span in (*calls.get(placed.name, ()), origin)
+            for span in (*calls.get(node.name, ()), origin)
         ):
-            yield placed
+            yield node
         else:
-            for branch in placed.branches:
+            for branch in node.branches:
                 yield from _outermost(branch, calls, region)
 
 
-def _notation(placed: Placed, cost: NetworkCost) -> str:
-    layer = placed.layer
+def _notation(node: Node, cost: NetworkCost) -> str:
+    layer = node.layer
     if not isinstance(layer, Block):
-        return describe(placed, cost.checked.network.style)
-    branches = plural(len(placed.branches), "branch")
+        return describe(node, cost.network.architecture.style)
+    branches = plural(len(node.branches), "branch")
     if layer.join is Join.CONCAT:
         return branches
-    if placed.shortcut:
-        branches = "branch and projection" if placed.branches[-1] else "branch and identity"
-    return f"sum of {branches}" + (f", then {placed.activation}" if placed.activation else "")
+    if node.shortcut:
+        branches = "branch and projection" if node.branches[-1] else "branch and identity"
+    return f"sum of {branches}" + (f", then {node.activation}" if node.activation else "")

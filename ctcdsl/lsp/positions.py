@@ -49,7 +49,7 @@ class Positions:
         lines = self._source.lines
         if position.line >= len(lines):
             return len(self._source.text)
-        start = self._source.start_of(position.line + 1)
+        start = self._source.line_offset(position.line + 1)
         units = 0
         for at, character in enumerate(lines[position.line]):
             units += self._units(character)

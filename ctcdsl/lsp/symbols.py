@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
 from ctcdsl.highlighting.patterns import NAME
 from ctcdsl.syntax import nodes as n
-from ctcdsl.syntax.words import WORDS
+from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 # Comments and sizes hold no words; digits may stand before a name (`2n`), and the `x` of
 # `x4` is a word by itself.
@@ -22,7 +22,7 @@ _WORD = re.compile(
 )
 
 
-class Word(NamedTuple):
+class Keyword(NamedTuple):
     """A word and its place."""
 
     text: str
@@ -44,17 +44,17 @@ class Definition(NamedTuple):
         return self.name is not self.statement.name
 
 
-def words_in(source: Source, start: int, end: int) -> Iterator[Word]:
+def words_in(source: Source, start: int, end: int) -> Iterator[Keyword]:
     """The words of some lines, given by the offsets of their ends."""
     for match in _WORD.finditer(source.text, start, end):
         if match.lastgroup is not None:
-            yield Word(match[match.lastgroup], Span(source, *match.span(match.lastgroup)))
+            yield Keyword(match[match.lastgroup], Span(source, *match.span(match.lastgroup)))
 
 
-def word_at(source: Source, offset: int) -> Word | None:
+def word_at(source: Source, offset: int) -> Keyword | None:
     """The word that an offset lies in, or just behind."""
     line = source.position(min(offset, len(source.text)))[0]
-    start = source.start_of(line)
+    start = source.line_offset(line)
     end = start + len(source.lines[line - 1])
     near = [w for w in words_in(source, start, end) if w.span.start <= offset <= w.span.end]
     return near[-1] if near else None
@@ -93,7 +93,7 @@ def _children(node: Any) -> Iterator[Any]:
 def definition_at(tree: n.File, source: Source, offset: int) -> Definition | None:
     """The definition of the name at an offset, or None where no name of the author's is."""
     word = word_at(source, offset)
-    if word is None or word.text in WORDS:
+    if word is None or word.text in KEYWORDS:
         return None
     return _meaning(tree, word)
 
@@ -129,10 +129,10 @@ def scope_at(tree: n.File, offset: int) -> dict[str, Definition]:
 def value_of(let: n.Let, scope: dict[str, Definition]) -> float | None:
     """What a `let` is worth; None where its expression has mistakes."""
     lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, n.Let)}
-    return DefinitionReader(Problems(), {}).values(Definitions(lets)).get(let.name.text)
+    return DefinitionReader(Diagnostics(), {}).values(Definitions(lets)).get(let.name.text)
 
 
-def _meaning(tree: n.File, word: Word) -> Definition | None:
+def _meaning(tree: n.File, word: Keyword) -> Definition | None:
     """Look a word up where it stands: parameters first, then the definitions in scope."""
     offset = word.span.start
     for statement in tree.statements:
@@ -147,7 +147,7 @@ def _meaning(tree: n.File, word: Word) -> Definition | None:
     return scope_at(tree, offset).get(word.text)
 
 
-def _is_label(statement: n.Statement, word: Word) -> bool:
+def _is_label(statement: n.Statement, word: Keyword) -> bool:
     labelled = isinstance(statement, n.Line) and statement.label is not None
     return labelled and word.span.start == statement.span.start
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
     Conv,
     Linear,
-    Normalise,
+    NormLayer,
     Scale,
     SqueezeExcite,
     convolution_macs,
@@ -33,7 +33,7 @@ class LayerCost(NamedTuple):
     borders. Where positions differ, it is the largest.
     """
 
-    placed: Placed
+    node: Node
     macs: int
     macs_fc: int
     params: int
@@ -47,7 +47,7 @@ class NetworkCost(NamedTuple):
     `macs_fc` those of the fully connected layers; `params` all weights and biases.
     """
 
-    checked: CheckedNetwork
+    network: Network
     layers: tuple[LayerCost, ...]
     depth: int
     macs: int
@@ -55,62 +55,62 @@ class NetworkCost(NamedTuple):
     params: int
 
 
-def network_cost(checked: CheckedNetwork) -> NetworkCost:
+def network_cost(network: Network) -> NetworkCost:
     """Count a network."""
     layers: list[LayerCost] = []
-    _count(checked.nodes, IMAGE, layers)
+    _count(network.nodes, IMAGE, layers)
     return NetworkCost(
-        checked=checked,
+        network=network,
         layers=tuple(layers),
-        depth=sum(1 for _ in checked.convolutions()),
+        depth=sum(1 for _ in network.convolutions()),
         macs=sum(layer.macs for layer in layers),
         macs_fc=sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),
     )
 
 
-def total_macs(checked: CheckedNetwork) -> int:
+def total_macs(network: Network) -> int:
     """The `macs` of `network_cost`, for those who count many networks and need no more."""
-    return sum(_macs(placed) for placed in flat(checked.nodes))
+    return sum(_macs(node) for node in flat(network.nodes))
 
 
-def _count(nodes: Iterable[Placed], field: Field, into: list[LayerCost]) -> Field:
+def _count(nodes: Iterable[Node], field: Field, into: list[LayerCost]) -> Field:
     """Add the costs of a chain that `field` enters; return what a value behind it sees."""
-    for placed in nodes:
-        ends = [_count(branch, field, into) for branch in placed.branches]
-        field = union(ends) if ends else field.through(placed)
+    for node in nodes:
+        ends = [_count(branch, field, into) for branch in node.branches]
+        field = union(ends) if ends else field.through(node)
         macs = macs_fc = 0
-        if isinstance(placed.layer, Linear):
-            macs_fc = placed.input.numel * placed.output.numel
+        if isinstance(node.layer, Linear):
+            macs_fc = node.input.numel * node.output.numel
         else:
-            macs = _macs(placed)
-        into.append(LayerCost(placed, macs, macs_fc, _params(placed), field.size(placed)))
+            macs = _macs(node)
+        into.append(LayerCost(node, macs, macs_fc, _params(node), field.size(node)))
     return field
 
 
-def _macs(placed: Placed) -> int:
+def _macs(node: Node) -> int:
     """The MACs of a layer's convolutions; those of `se` work on maps of 1x1."""
-    layer = placed.layer
+    layer = node.layer
     if isinstance(layer, Conv):
-        return convolution_macs(placed.input.channels, layer.kernel, placed.output, layer.groups)
+        return convolution_macs(node.input.channels, layer.kernel, node.output, layer.groups)
     if isinstance(layer, SqueezeExcite):
-        return 2 * placed.input.channels * layer.width
+        return 2 * node.input.channels * layer.width
     return 0
 
 
-def _params(placed: Placed) -> int:
+def _params(node: Node) -> int:
     """A layer's weights, biases, and the scales and shifts of its norm."""
-    entering, layer = placed.input.channels, placed.layer
+    entering, layer = node.input.channels, node.layer
     match layer:
         case Conv(filters=filters):
             weights = entering // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
             normed = entering if layer.preactivation else filters
             return weights + filters * layer.bias + 2 * normed * (layer.norm is not None)
         case Linear():
-            return placed.input.numel * placed.output.numel + placed.output.numel
+            return node.input.numel * node.output.numel + node.output.numel
         case SqueezeExcite(width=width):
             return 2 * entering * width + width + entering
-        case Normalise():
+        case NormLayer():
             return 2 * entering
         case Scale():
             return entering

@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Block,
     Conv,
     Dropout,
@@ -31,7 +31,7 @@ from ctcdsl.ir import (
     Identity,
     Linear,
     LocalResponseNorm,
-    Normalise,
+    NormLayer,
     Pool,
     SpatialPyramid,
     SqueezeExcite,
@@ -41,10 +41,10 @@ from ctcdsl.metrics.complexity import network_cost
 
 _INDEX = 8  # bytes of the place a maximum came from
 _IN_PLACE = frozenset({None, "relu", "leaky"})  # the result tells what backward needs
-_LEFT_OVER = 0.1
+_HEADROOM = 0.1
 
 
-class Footprint(NamedTuple):
+class MemoryEstimate(NamedTuple):
     """The memory that training takes, in bytes."""
 
     fixed: int
@@ -60,22 +60,22 @@ class Footprint(NamedTuple):
 
     def largest_batch(self, available: int) -> int:
         """The most images that a step fits in `available` bytes, 0 where not one does."""
-        room = int(available * (1 - _LEFT_OVER)) - self.fixed
+        room = int(available * (1 - _HEADROOM)) - self.fixed
         return max(0, room // self.per_image)
 
 
-def footprint(checked: CheckedNetwork, value: int = 4) -> Footprint:
+def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
     """What training `checked` takes, at `value` bytes for each value of a map."""
-    params = network_cost(checked).params
-    image = checked.network.input.numel
+    params = network_cost(network).params
+    image = network.architecture.input.numel
     # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
     image_bytes = image * (1 + 4 + (value if value < 4 else 0))
-    steps = list(_steps(checked.nodes, value))
+    steps = list(_steps(network.nodes, value))
     kept, most = image_bytes, image_bytes
     for step in steps:
         kept += step.kept
         most = max(most, kept + step.gradients)
-    return Footprint(fixed=12 * params + (4 - value) * params, kept=kept, per_image=most)
+    return MemoryEstimate(fixed=12 * params + (4 - value) * params, kept=kept, per_image=most)
 
 
 class _Step(NamedTuple):
@@ -85,36 +85,36 @@ class _Step(NamedTuple):
     gradients: int
 
 
-def _steps(nodes: Iterable[Placed], value: int) -> Iterable[_Step]:
+def _steps(nodes: Iterable[Node], value: int) -> Iterable[_Step]:
     """The layers in the order of execution; a block's input waits for all its branches."""
-    for placed in nodes:
-        for branch in placed.branches:
+    for node in nodes:
+        for branch in node.branches:
             for inner, step in zip(flat(branch), _steps(branch, value), strict=True):
-                beside = value * placed.output.numel  # the block's own gradient waits meanwhile
+                beside = value * node.output.numel  # the block's own gradient waits meanwhile
                 handed = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
                 yield _Step(step.kept - handed, step.gradients + beside)
-        around = value * (placed.input.numel + placed.output.numel)
-        yield _Step(_kept(placed, value), around)
+        around = value * (node.input.numel + node.output.numel)
+        yield _Step(_kept(node, value), around)
 
 
-def _linear(placed: Placed) -> bool:
+def _linear(node: Node) -> bool:
     """Whether nobody needs the output once the block has added or joined it."""
-    return isinstance(placed.layer, Conv) and (
-        placed.layer.activation is None or placed.layer.preactivation
+    return isinstance(node.layer, Conv) and (
+        node.layer.activation is None or node.layer.preactivation
     )
 
 
-def _kept(placed: Placed, value: int) -> int:
+def _kept(node: Node, value: int) -> int:
     """Bytes that a layer keeps of one image, its output included."""
-    entering, leaving = placed.input.numel, placed.output.numel
-    layer = placed.layer
+    entering, leaving = node.input.numel, node.output.numel
+    layer = node.layer
     match layer:
         case Conv():
             before = entering if layer.preactivation else leaving
             maps = leaving + before * (layer.norm is not None)
             if layer.preactivation and layer.norm is None and layer.activation is not None:
                 maps += entering
-            return value * (maps + before * _apart(layer.activation))
+            return value * (maps + before * _saves_input(layer.activation))
         case Pool(reduction=reduction):
             return leaving * (value + _INDEX * (reduction == "max"))
         case GlobalPool(reduction=reduction):
@@ -122,31 +122,31 @@ def _kept(placed: Placed, value: int) -> int:
         case SpatialPyramid():
             return leaving * (2 * value + _INDEX)  # each level, and all of them side by side
         case Linear(activation=activation):
-            return value * leaving * (1 + _apart(activation))
-        case Activate(activation=activation):
-            return value * leaving * _apart(activation)
+            return value * leaving * (1 + _saves_input(activation))
+        case ActivationLayer(activation=activation):
+            return value * leaving * _saves_input(activation)
         case Dropout():
             return leaving * (value + 4)
         case LocalResponseNorm():
             return 4 * 4 * leaving  # the squares, their means, the root, the quotient
-        case Normalise():
+        case NormLayer():
             return value * leaving
         case SqueezeExcite(width=width):
-            return value * (leaving + 2 * placed.input.channels + 2 * width)
+            return value * (leaving + 2 * node.input.channels + 2 * width)
         case Block():
-            return value * leaving * (1 + _apart(placed.activation))
+            return value * leaving * (1 + _saves_input(node.activation))
         case Identity():
             return 0
         case _:
             return value * leaving
 
 
-def _apart(activation: Activation | None) -> int:
+def _saves_input(activation: Activation | None) -> int:
     """1 for an activation that keeps a map of its own."""
     return activation not in _IN_PLACE
 
 
-def in_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes for people: `1.2 GB`."""
     for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
         if count >= size:

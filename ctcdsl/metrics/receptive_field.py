@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ctcdsl.checking import Placed
+from ctcdsl.checking import Node
 from ctcdsl.ir import Conv, LocalResponseNorm, Pool, SqueezeExcite
 
 Lines = dict[int, int]
@@ -51,30 +51,30 @@ class Field(NamedTuple):
     height: Side
     width: Side
 
-    def through(self, placed: Placed) -> Field:
+    def through(self, node: Node) -> Field:
         """The field behind a layer that sees this one."""
-        layer = placed.layer
+        layer = node.layer
         if isinstance(layer, Conv | Pool):
             dilation = layer.dilation if isinstance(layer, Conv) else 1
             height, width = (
                 side.window(dilation * (size - 1) + 1, layer.stride, padding)
-                for side, size, padding in zip(self, layer.kernel, placed.padding, strict=True)
+                for side, size, padding in zip(self, layer.kernel, node.padding, strict=True)
             )
         elif isinstance(layer, LocalResponseNorm) and layer.within:
             height, width = (side.window(layer.size, 1, layer.size // 2) for side in self)
-        elif placed.vector or isinstance(layer, SqueezeExcite):
+        elif node.vector or isinstance(layer, SqueezeExcite):
             # All of the map, which fc and the pools of the head take as one position.
-            lengths = placed.input[1:]
+            lengths = node.input[1:]
             height, width = (side.everything(n) for side, n in zip(self, lengths, strict=True))
-            if not placed.vector:
+            if not node.vector:
                 return union((self, Field(height, width)))
         else:
             return self
         return Field(height, width)
 
-    def size(self, placed: Placed) -> tuple[int, int]:
+    def size(self, node: Node) -> tuple[int, int]:
         """Height and width of the largest field of a position that leaves `placed`."""
-        _, height, width = placed.output
+        _, height, width = node.output
         return self.height.extent(height), self.width.extent(width)
 
 

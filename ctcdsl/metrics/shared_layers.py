@@ -21,27 +21,27 @@ from functools import reduce
 from itertools import combinations
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Block,
     Conv,
     Dropout,
     Identity,
-    Normalise,
+    NormLayer,
     Pool,
     Scale,
     Shape,
     Shuffle,
     convolution_macs,
 )
-from ctcdsl.shapes.padding import slide
+from ctcdsl.shapes.padding import window_output
 
 Offset = tuple[int, int]
 """Top and left of a view in its image."""
 
-_EXACT: frozenset[Activation | None] = frozenset({None, "relu", "relu6", "leaky", "hswish"})
+BITWISE_STABLE: frozenset[Activation | None] = frozenset({None, "relu", "relu6", "leaky", "hswish"})
 """Sums, products and comparisons alone: these do not round differently at the ends of a map."""
 
 
@@ -77,7 +77,7 @@ class Prefix:
     """Every view is in exactly one of them."""
     work: int
     """Operations of all layers that could be shared, for all views, as they are shared here."""
-    work_apart: int
+    unshared_work: int
     """The same when every view is computed by itself."""
 
     def mirrored(self, region: Region) -> tuple[Slice, ...]:
@@ -89,21 +89,21 @@ class Prefix:
         return tuple(each._replace(left=free - each.left) for each in region.slices)
 
 
-def shared_prefix(checked: CheckedNetwork, offsets: Sequence[Offset]) -> Prefix:
+def shared_prefix(network: Network, offsets: Sequence[Offset]) -> Prefix:
     """The way to compute views of the network's input size, cut at `offsets`, with least work.
 
     Work counts a multiply-accumulate of a convolution, a value that a pool looks at, or a value
     that another layer writes, as one.
     """
-    layers = shareable(checked)
-    input = checked.network.input
+    layers = shareable(network)
+    input = network.architecture.input
     views = len(offsets)
-    alone = [_work([placed], placed.input) for placed in layers]
+    alone = [_work([node], node.input) for node in layers]
     best = unshared(input, offsets, work=views * sum(alone))
     stride = 1
-    for count, placed in enumerate(layers, start=1):
-        if isinstance(placed.layer, Conv | Pool):
-            stride *= placed.layer.stride
+    for count, node in enumerate(layers, start=1):
+        if isinstance(node.layer, Conv | Pool):
+            stride *= node.layer.stride
         shared = layers[:count]
         boxes = _merged(shared, input, stride, offsets)
         work = sum(_work(shared, box.shape(input)) for box in boxes)
@@ -112,10 +112,10 @@ def shared_prefix(checked: CheckedNetwork, offsets: Sequence[Offset]) -> Prefix:
             best = Prefix(
                 layers=count,
                 stride=stride,
-                map=placed.output,
+                map=node.output,
                 regions=tuple(box.region(offsets, stride) for box in boxes),
                 work=work,
-                work_apart=best.work_apart,
+                unshared_work=best.unshared_work,
             )
     return best
 
@@ -125,38 +125,36 @@ def unshared(input: Shape, offsets: Sequence[Offset], *, work: int = 0) -> Prefi
     boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
     whole = reduce(_Box.with_, boxes)
     regions = (whole.region(offsets, 1),)
-    return Prefix(layers=0, stride=1, map=input, regions=regions, work=work, work_apart=work)
+    return Prefix(layers=0, stride=1, map=input, regions=regions, work=work, unshared_work=work)
 
 
-def shareable(checked: CheckedNetwork) -> tuple[Placed, ...]:
+def shareable(network: Network) -> tuple[Node, ...]:
     """The leading layers of the trunk that give the same bits for a view as for its image.
 
     They see no border, so they neither pad nor pool whole maps, and they are exact (see above).
     """
     count = 0
-    for placed in checked.nodes:
-        if placed.stage is None or not _same_anywhere(placed):
+    for node in network.nodes:
+        if node.stage is None or not _same_anywhere(node):
             break
         count += 1
-    return checked.nodes[:count]
+    return network.nodes[:count]
 
 
-def _same_anywhere(placed: Placed) -> bool:
-    match placed.layer:
+def _same_anywhere(node: Node) -> bool:
+    match node.layer:
         case Conv(activation=activation):
-            return placed.padding == (0, 0) and activation in _EXACT
+            return node.padding == (0, 0) and activation in BITWISE_STABLE
         case Pool(ceil=ceil, kernel=kernel, stride=stride):
             # a last window that reaches over the border sees less than it would in the image
             ends = [
                 (count - 1) * stride + side <= size
-                for count, side, size in zip(
-                    placed.output[1:], kernel, placed.input[1:], strict=True
-                )
+                for count, side, size in zip(node.output[1:], kernel, node.input[1:], strict=True)
             ]
-            return placed.padding == (0, 0) and (not ceil or all(ends))
-        case Activate(activation=activation):
-            return activation in _EXACT
-        case Normalise() | Scale() | Shuffle() | Identity() | Dropout():
+            return node.padding == (0, 0) and (not ceil or all(ends))
+        case ActivationLayer(activation=activation):
+            return activation in BITWISE_STABLE
+        case NormLayer() | Scale() | Shuffle() | Identity() | Dropout():
             return True
         case _:
             return False  # blocks pad inside, or add maps that would have to be aligned
@@ -201,7 +199,7 @@ class _Box(NamedTuple):
 
 
 def _merged(
-    layers: Sequence[Placed], input: Shape, stride: int, offsets: Sequence[Offset]
+    layers: Sequence[Node], input: Shape, stride: int, offsets: Sequence[Offset]
 ) -> list[_Box]:
     """Rectangles of views that share; merged as long as that saves work, the most first."""
     boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
@@ -221,13 +219,13 @@ def _merged(
         boxes = [box for box in boxes if box not in (one, other)] + [both]
 
 
-def _work(layers: Sequence[Placed], shape: Shape) -> int:
+def _work(layers: Sequence[Node], shape: Shape) -> int:
     """The operations of layers that follow one another when a map of `shape` enters."""
     total = 0
-    for placed in layers:
-        layer = placed.layer
+    for node in layers:
+        layer = node.layer
         assert not isinstance(layer, Block), "blocks are not shared"
-        after = slide(shape, layer, (0, 0))
+        after = window_output(shape, layer, (0, 0))
         match layer:
             case Conv():
                 total += convolution_macs(shape.channels, layer.kernel, after, layer.groups)

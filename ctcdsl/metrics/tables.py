@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style
 from ctcdsl.ir.notation import word
 from ctcdsl.ir.unparse import row
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 
 def overview(entries: Sequence[Entry], relative_to: str) -> Table:
     """One row a network."""
-    names = [entry.cost.checked.name for entry in entries]
+    names = [entry.cost.network.name for entry in entries]
     with_file = len(set(names)) < len(names)
     rows = [
         (
@@ -42,7 +42,7 @@ def overview(entries: Sequence[Entry], relative_to: str) -> Table:
             f"{entry.relative:.4f}",
             f"{entry.cost.macs_fc:,}",
             f"{entry.cost.params:,}",
-            conv_maps(entry.cost.checked),
+            conv_maps(entry.cost.network),
             *([entry.file] if with_file else []),
         )
         for name, entry in zip(names, entries, strict=True)
@@ -55,14 +55,14 @@ def overview(entries: Sequence[Entry], relative_to: str) -> Table:
     )
 
 
-def conv_maps(checked: CheckedNetwork) -> str:
+def conv_maps(network: Network) -> str:
     """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`.
 
     In a stage of more than nine, equal neighbours are counted: `56×10`.
     """
     return " · ".join(
-        _sizes([side(placed) for placed, _ in stage])
-        for _, stage in groupby(checked.convolutions(), key=lambda pair: pair[0].stage)
+        _sizes([side(node) for node, _ in stage])
+        for _, stage in groupby(network.convolutions(), key=lambda pair: pair[0].stage)
     )
 
 
@@ -75,12 +75,12 @@ def _sizes(sides: list[str]) -> str:
 
 def layer_table(cost: NetworkCost) -> Table:
     """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
-    style = cost.checked.network.style
+    style = cost.network.architecture.style
     rows = [
         (
-            layer.placed.name,
-            describe(layer.placed, style),
-            str(layer.placed.output),
+            layer.node.name,
+            describe(layer.node, style),
+            str(layer.node.output),
             f"{layer.macs or layer.macs_fc:,}" if layer.macs or layer.macs_fc else "",
             f"{100 * layer.macs / cost.macs:.1f}%" if layer.macs else "",
             f"{layer.params:,}" if layer.params else "",
@@ -104,16 +104,16 @@ def layer_table(cost: NetworkCost) -> Table:
 
 def layer_records(entries: Sequence[Entry]) -> Table:
     """The layers of all networks, for programs: a column has one meaning, no row is a sum."""
-    names = [entry.cost.checked.name for entry in entries]
+    names = [entry.cost.network.name for entry in entries]
     with_file = len(set(names)) < len(names)
     rows: list[tuple[str, ...]] = []
     for name, entry in zip(names, entries, strict=True):
         cost = entry.cost
         for layer in cost.layers:
             cells = (
-                layer.placed.name,
-                describe(layer.placed, cost.checked.network.style),
-                *layer.placed.output,
+                layer.node.name,
+                describe(layer.node, cost.network.architecture.style),
+                *layer.node.output,
                 layer.macs,
                 f"{layer.macs / cost.macs:.4f}",
                 layer.macs_fc,
@@ -132,31 +132,31 @@ def layer_records(entries: Sequence[Entry]) -> Table:
     )
 
 
-def side(placed: Placed) -> str:
+def side(node: Node) -> str:
     """A map's size: `18`, or `18x24` where it is not square."""
-    height, width = placed.output.height, placed.output.width
+    height, width = node.output.height, node.output.width
     return str(height) if height == width else f"{height}x{width}"
 
 
-def describe(placed: Placed, style: Style) -> str:
+def describe(node: Node, style: Style) -> str:
     """A layer in the notation of the spec, with the padding it got."""
-    layer = placed.layer
+    layer = node.layer
     if isinstance(layer, Block):
         if layer.join is Join.CONCAT:
-            return f"{len(placed.branches)} branches"
-        return f"sum, {placed.activation}" if placed.activation else "sum"
+            return f"{len(node.branches)} branches"
+        return f"sum, {node.activation}" if node.activation else "sum"
     if isinstance(layer, Pool):
         layer = replace(layer, grouped=False)
     if isinstance(layer, Conv | Pool):
-        layer = replace(layer, padding=placed.padding if any(placed.padding) else None)
+        layer = replace(layer, padding=node.padding if any(node.padding) else None)
     elif isinstance(layer, Linear) and layer.features is None:
-        return f"fc({placed.output.channels})"
-    return row((layer,), style, placed.input.channels)
+        return f"fc({node.output.channels})"
+    return row((layer,), style, node.input.channels)
 
 
 def kind(layer: LayerCost) -> str:
     """The kind of a layer in the JSON report."""
-    match layer.placed.layer:
+    match layer.node.layer:
         case Block(join=join):
             return str(join)
         case Pool(reduction=reduction):
@@ -178,27 +178,27 @@ def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:
 
 def _network(entry: Entry) -> dict[str, Any]:
     cost = entry.cost
-    network = cost.checked.network
+    architecture = cost.network.architecture
     return {
-        "name": network.name,
+        "name": architecture.name,
         "file": entry.file,
-        "input": list(network.input),
-        "classes": network.classes,
+        "input": list(architecture.input),
+        "classes": architecture.classes,
         "depth": cost.depth,
         "macs": cost.macs,
         "macs_fc": cost.macs_fc,
         "params": cost.params,
         "relative": entry.relative,
         "maps": [
-            [placed.output.height, placed.output.width] for placed, _ in cost.checked.convolutions()
+            [node.output.height, node.output.width] for node, _ in cost.network.convolutions()
         ],
         "layers": [
             {
-                "name": layer.placed.name,
+                "name": layer.node.name,
                 "kind": kind(layer),
-                "spec": describe(layer.placed, network.style),
-                "in": list(layer.placed.input),
-                "out": list(layer.placed.output),
+                "spec": describe(layer.node, architecture.style),
+                "in": list(layer.node.input),
+                "out": list(layer.node.output),
                 "macs": layer.macs,
                 "macs_fc": layer.macs_fc,
                 "params": layer.params,

@@ -1,14 +1,14 @@
 """Rewrites: the paper's layer replacements and others, applied by name and held to promises."""
 
-from ctcdsl.passes.base import Pass, PassResult, Promise, refuse
-from ctcdsl.passes.manager import Contract, Interval, Step, require_within, run_pass, run_passes
+from ctcdsl.passes.base import Guarantee, Pass, PassResult, refuse
+from ctcdsl.passes.manager import Frozen, Interval, Step, require_within, run_pass, run_passes
 
 __all__ = [
-    "Contract",
+    "Frozen",
+    "Guarantee",
     "Interval",
     "Pass",
     "PassResult",
-    "Promise",
     "Step",
     "refuse",
     "require_within",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Network
+from ctcdsl.checking import Network
+from ctcdsl.ir import Architecture
 from ctcdsl.text import Diagnostic, Label, Span, UserError
 
 
-class Promise(StrEnum):
+class Guarantee(StrEnum):
     """What a pass keeps; the manager holds it to that after each run."""
 
     COMPLEXITY = "complexity"
@@ -34,7 +34,7 @@ networks feel it more.
 class PassResult(NamedTuple):
     """What a pass made of a network; `remarks` tell what it solved, chose or left alone."""
 
-    network: Network
+    network: Architecture
     changed: bool = True
     remarks: tuple[str, ...] = ()
 
@@ -52,9 +52,9 @@ class Pass(Protocol):
     summary: ClassVar[str]
     section: ClassVar[str]
     """The section of the paper, or the publication, that it comes from."""
-    preserves: ClassVar[Promise]
+    preserves: ClassVar[Guarantee]
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network.
 
         Raises:

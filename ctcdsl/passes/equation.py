@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Pool
-from ctcdsl.ir.network import Placed
+from ctcdsl.ir.network import Node
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.manager import Step
-from ctcdsl.passes.registry import spelled
+from ctcdsl.passes.registry import format_pass
 
 _MOST = 12
 """Terms of an equation that still read as one."""
@@ -66,7 +66,7 @@ class Equation(NamedTuple):
         return f"{sides[0]}  {sign}  {sides[1]}{shown}"
 
 
-def equation(before: CheckedNetwork, after: CheckedNetwork) -> Equation:
+def equation(before: Network, after: Network) -> Equation:
     """Return the equation of a rewrite."""
     old, new = _layers(before), _layers(after)
     start = 0
@@ -78,16 +78,16 @@ def equation(before: CheckedNetwork, after: CheckedNetwork) -> Equation:
     return Equation(tuple(old[start : len(old) - end]), tuple(new[start : len(new) - end]))
 
 
-def report_line(step: Step, start: CheckedNetwork) -> str:
+def report_line(step: Step, start: Network) -> str:
     """One line on a step: the pass, its equation, and the network's share of the start."""
     share = network_cost(step.after).macs / network_cost(start).macs
     text = str(equation(step.before, step.after))
     network = f"network {share:.3f} of {start.name}"
     text = f"{text[:-1]}; {network})" if text.endswith(")") else f"{text}   ({network})"
-    return f"{spelled(step.applied)}: {text}"
+    return f"{format_pass(step.applied)}: {text}"
 
 
-def as_json(steps: Sequence[Step], start: CheckedNetwork) -> list[dict[str, Any]]:
+def as_json(steps: Sequence[Step], start: Network) -> list[dict[str, Any]]:
     """The steps of a chain as plain data."""
     base = network_cost(start).macs
     found: list[dict[str, Any]] = []
@@ -96,7 +96,7 @@ def as_json(steps: Sequence[Step], start: CheckedNetwork) -> list[dict[str, Any]
         macs = network_cost(step.after).macs
         found.append(
             {
-                "pass": spelled(step.applied),
+                "pass": format_pass(step.applied),
                 "section": step.applied.section,
                 "preserves": str(step.applied.preserves),
                 "before": [_data(layer) for layer in touched.before],
@@ -121,22 +121,22 @@ def _data(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _layers(checked: CheckedNetwork) -> list[Layer]:
+def _layers(network: Network) -> list[Layer]:
     found: list[Layer] = []
-    _collect(checked.nodes, 1, found)
+    _collect(network.nodes, 1, found)
     return found
 
 
-def _collect(nodes: Iterable[Placed], stride: int, into: list[Layer]) -> int:
+def _collect(nodes: Iterable[Node], stride: int, into: list[Layer]) -> int:
     """Add the convolutions of a chain; return the stride behind it."""
-    for placed in nodes:
-        layer = placed.layer
-        if placed.branches:
-            stride = max(_collect(branch, stride, into) for branch in placed.branches)
+    for node in nodes:
+        layer = node.layer
+        if node.branches:
+            stride = max(_collect(branch, stride, into) for branch in node.branches)
         elif isinstance(layer, Conv | Pool):
             stride *= layer.stride
             if isinstance(layer, Conv):
-                entering = placed.input.channels // layer.groups
+                entering = node.input.channels // layer.groups
                 into.append(Layer(entering, layer.kernel, layer.filters, stride))
     return stride
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Conv, Network
+from ctcdsl.checking import Network
+from ctcdsl.ir import Architecture, Conv
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Pass
 from ctcdsl.passes.equation import equation
@@ -47,10 +47,10 @@ class Family(NamedTuple):
     repeated: int = 0
 
 
-def candidates(checked: CheckedNetwork) -> Iterator[Pass]:
+def candidates(network: Network) -> Iterator[Pass]:
     """The paper's moves that may apply to a network, forward only: deeper, smaller, delayed."""
-    for index, stage in enumerate(checked.network.stages, start=1):
-        convs = [node for node in stage.nodes if isinstance(node, Conv)]
+    for index, stage in enumerate(network.architecture.stages, start=1):
+        convs = [node for node in stage.elements if isinstance(node, Conv)]
         sizes = sorted({conv.kernel[0] for conv in convs})
         name = str(index)
         for to in range(2, max(sizes, default=0)):
@@ -65,7 +65,7 @@ def candidates(checked: CheckedNetwork) -> Iterator[Pass]:
     yield DelaySubsample()
 
 
-def find_family(networks: Sequence[CheckedNetwork]) -> Family:
+def find_family(networks: Sequence[Network]) -> Family:
     """Rewrite every network by every candidate, and see which of the others come out.
 
     Equal networks are one, called by all of their names; different ones of one name are
@@ -73,43 +73,43 @@ def find_family(networks: Sequence[CheckedNetwork]) -> Family:
     """
     known = _labels(networks)
     relations: list[Relation] = []
-    once: dict[str, CheckedNetwork] = {}
-    for checked in networks:
-        once.setdefault(known[_nameless(checked.network)], checked)
-    for parent, checked in once.items():
+    once: dict[str, Network] = {}
+    for network in networks:
+        once.setdefault(known[_nameless(network.architecture)], network)
+    for parent, network in once.items():
         seen: set[str] = set()
-        for applied in candidates(checked):
+        for applied in candidates(network):
             try:
-                step = run_pass(checked, applied)
+                step = run_pass(network, applied)
             except UserError:
                 continue  # the move does not apply here
-            child = known.get(_nameless(step.after.network))
+            child = known.get(_nameless(step.after.architecture))
             if child is not None and child != parent and child not in seen:
                 seen.add(child)
                 ratio = equation(step.before, step.after).ratio
                 relations.append(Relation(parent, child, applied, ratio))
     base = network_cost(networks[0]).macs
-    complexity = {name: network_cost(checked).macs / base for name, checked in once.items()}
+    complexity = {name: network_cost(network).macs / base for name, network in once.items()}
     return Family(tuple(once), complexity, tuple(relations), len(networks) - len(once))
 
 
-def _labels(networks: Sequence[CheckedNetwork]) -> dict[Network, str]:
+def _labels(networks: Sequence[Network]) -> dict[Architecture, str]:
     """What each different network is called, in the order given."""
-    names: dict[Network, dict[str, None]] = {}
-    for checked in networks:
-        names.setdefault(_nameless(checked.network), {})[checked.name] = None
-    labels: dict[Network, str] = {}
-    for network, own in names.items():
+    names: dict[Architecture, dict[str, None]] = {}
+    for network in networks:
+        names.setdefault(_nameless(network.architecture), {})[network.name] = None
+    labels: dict[Architecture, str] = {}
+    for architecture, own in names.items():
         label = first = " = ".join(own)
         count = 1
         while label in labels.values():
             count += 1
             label = f"{first} ({count})"
-        labels[network] = label
+        labels[architecture] = label
     return labels
 
 
-def chain_family(networks: Sequence[CheckedNetwork], applied: Iterable[Pass]) -> Family:
+def chain_family(networks: Sequence[Network], applied: Iterable[Pass]) -> Family:
     """The family of one chain of rewrites: each network and the next, counted by steps."""
     first = networks[0].name
     names = (first, *(f"{first} {k}" for k in range(1, len(networks))))
@@ -118,10 +118,10 @@ def chain_family(networks: Sequence[CheckedNetwork], applied: Iterable[Pass]) ->
         for pair, around, step in zip(pairwise(names), pairwise(networks), applied, strict=True)
     )
     base = network_cost(networks[0]).macs
-    shares = (network_cost(checked).macs / base for checked in networks)
+    shares = (network_cost(network).macs / base for network in networks)
     return Family(names, dict(zip(names, shares, strict=True)), relations)
 
 
-def _nameless(network: Network) -> Network:
+def _nameless(architecture: Architecture) -> Architecture:
     """A network by what it is, not what it is called."""
-    return replace(network, name="")
+    return replace(architecture, name="")

@@ -8,14 +8,14 @@ from enum import StrEnum
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Report, recheck
-from ctcdsl.ir import Conv, Network, layers_of
+from ctcdsl.checking import Network, Report, infer_shapes
+from ctcdsl.ir import Architecture, Conv, layers_of
 from ctcdsl.metrics import total_macs
-from ctcdsl.passes.base import TOLERANCE, Pass, PassResult, Promise, refuse
+from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult, refuse
 from ctcdsl.text import Diagnostic, Severity, UserError
 
 
-class Contract(StrEnum):
+class Frozen(StrEnum):
     """What a user may freeze: a pass that changes it fails."""
 
     STAGE_OUTPUTS = "stage-outputs"
@@ -28,8 +28,8 @@ class Step(NamedTuple):
     """One pass of a chain, the network before and after it, and its remarks."""
 
     applied: Pass
-    before: CheckedNetwork
-    after: CheckedNetwork
+    before: Network
+    after: Network
     remarks: tuple[str, ...]
     notes: tuple[Diagnostic, ...] = ()
 
@@ -48,16 +48,16 @@ class Interval(NamedTuple):
 
 
 def run_passes(
-    checked: CheckedNetwork,
+    network: Network,
     passes: Iterable[Pass],
     *,
-    frozen: Sequence[Contract] = (),
+    frozen: Sequence[Frozen] = (),
     multiple: int = 1,
 ) -> list[Step]:
     """Apply passes in turn; each network is checked again before the next sees it.
 
     Args:
-        checked: The network to begin with.
+        network: The network to begin with.
         passes: What to apply.
         frozen: What no pass may change.
         multiple: What every width that a pass sets is a multiple of.
@@ -68,19 +68,19 @@ def run_passes(
             is frozen, CTC504 where a third party's pass fails: the message names the pass.
     """
     steps: list[Step] = []
-    budget = total_macs(checked)
+    budget = total_macs(network)
     for applied in passes:
-        step = run_pass(checked, applied, budget=budget)
+        step = run_pass(network, applied, budget=budget)
         for contract in frozen:
-            _hold(contract, step)
+            _check_frozen(contract, step)
         if multiple > 1:
             _hold_multiple(multiple, step)
         steps.append(step)
-        checked = step.after
+        network = step.after
     return steps
 
 
-def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step:
+def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
     """Apply one pass, check what it made, and verify what it promised.
 
     A pass with a field `budget` is given the MACs that the chain began with.
@@ -89,7 +89,7 @@ def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step
     if "budget" in fields:
         with_budget: Any = applied
         applied = replace(with_budget, budget=budget)
-    result, report = _run(checked, applied)
+    result, report = _run(network, applied)
     if report.failed:
         first = report.errors[0]
         raise UserError(
@@ -102,18 +102,18 @@ def run_pass(checked: CheckedNetwork, applied: Pass, *, budget: int = 0) -> Step
             )
         )
     notes = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
-    step = Step(applied, checked, report.networks[0], result.remarks, notes)
+    step = Step(applied, network, report.networks[0], result.remarks, notes)
     _verify(step)
     return step
 
 
-def _run(checked: CheckedNetwork, applied: Pass) -> tuple[PassResult, Report]:
+def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
     """Run a pass and check what it made; whatever fails in there is the pass's."""
     try:
-        result = applied.run(checked)
+        result = applied.run(network)
         if not isinstance(result, PassResult):
             raise TypeError(f"it returns a {type(result).__name__}, and no PassResult")
-        return result, recheck(result.network, like=checked)
+        return result, infer_shapes(result.network, previous=network)
     except UserError:
         raise
     except Exception as error:
@@ -142,7 +142,7 @@ def _verify(step: Step) -> None:
     """
     before, after = step.before, step.after
     promise = step.applied.preserves
-    if promise is Promise.COMPLEXITY:
+    if promise is Guarantee.COMPLEXITY:
         ratio = total_macs(after) / total_macs(before)
         low, high = TOLERANCE
         if not low <= ratio - 1 <= high:
@@ -150,26 +150,26 @@ def _verify(step: Step) -> None:
                 "CTC410",
                 f"`{step.applied.name}` promises to keep the complexity, and would change it to"
                 f" ×{ratio:.3f}",
-                after.network.origin,
+                after.architecture.origin,
                 hint=f"one pass may move it by {100 * low:+.0f}% to {100 * high:+.0f}%; another"
                 " stage, depth or multiple comes nearer",
             )
-    elif promise in (Promise.OUTPUTS, Promise.INTERIOR) and before.output != after.output:
+    elif promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and before.output != after.output:
         raise refuse(
             "CTC410",
             f"`{step.applied.name}` promises to keep the outputs, and would leave {after.output}"
             f" instead of {before.output}",
-            after.network.origin,
+            after.architecture.origin,
         )
 
 
-def _hold(contract: Contract, step: Step) -> None:
-    before, after = step.before.network, step.after.network
+def _check_frozen(contract: Frozen, step: Step) -> None:
+    before, after = step.before.architecture, step.after.architecture
     held = {
-        Contract.STAGE_OUTPUTS: _stage_outputs(step.before) == _stage_outputs(step.after),
-        Contract.FIRST_LAYER: before.stages[0].nodes[0] == after.stages[0].nodes[0],
-        Contract.INPUT: before.input == after.input,
-        Contract.HEAD: before.head == after.head,
+        Frozen.STAGE_OUTPUTS: _stage_outputs(step.before) == _stage_outputs(step.after),
+        Frozen.FIRST_LAYER: before.stages[0].elements[0] == after.stages[0].elements[0],
+        Frozen.INPUT: before.input == after.input,
+        Frozen.HEAD: before.head == after.head,
     }[contract]
     if not held:
         raise refuse(
@@ -179,15 +179,15 @@ def _hold(contract: Contract, step: Step) -> None:
         )
 
 
-def _stage_outputs(checked: CheckedNetwork) -> list[int]:
+def _stage_outputs(network: Network) -> list[int]:
     """The filters that leave each stage."""
-    stages = range(len(checked.network.stages))
-    return [checked.stage(index)[-1].output.channels for index in stages]
+    stages = range(len(network.architecture.stages))
+    return [network.stage(index)[-1].output.channels for index in stages]
 
 
 def _hold_multiple(multiple: int, step: Step) -> None:
-    old = {conv.filters for conv in _convs(step.before.network)}
-    for conv in _convs(step.after.network):
+    old = {conv.filters for conv in _convs(step.before.architecture)}
+    for conv in _convs(step.after.architecture):
         if conv.filters % multiple and conv.filters not in old:
             raise refuse(
                 "CTC412",
@@ -197,16 +197,16 @@ def _hold_multiple(multiple: int, step: Step) -> None:
             )
 
 
-def _convs(network: Network) -> list[Conv]:
+def _convs(architecture: Architecture) -> list[Conv]:
     return [
         layer
-        for stage in network.stages
-        for layer in layers_of(stage.nodes)
+        for stage in architecture.stages
+        for layer in layers_of(stage.elements)
         if isinstance(layer, Conv)
     ]
 
 
-def require_within(interval: Interval, start: CheckedNetwork, end: CheckedNetwork) -> None:
+def require_within(interval: Interval, start: Network, end: Network) -> None:
     """Fail where a whole chain left the interval (CTC413)."""
     before, after = total_macs(start), total_macs(end)
     change = after / before - 1
@@ -218,6 +218,6 @@ def require_within(interval: Interval, start: CheckedNetwork, end: CheckedNetwor
         "CTC413",
         f"the network costs {after:,} MACs, {100 * change:+.2f}% of {before:,}, outside of"
         f" {interval}",
-        end.network.origin,
+        end.architecture.origin,
         hint=nearest(interval, before, end),
     )

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from ctcdsl.passes.base import Pass, Promise, refuse
+from ctcdsl.passes.base import Guarantee, Pass, refuse
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import UserError
 
@@ -92,8 +92,8 @@ def _wrong(kind: object, name: str) -> str | None:
         return f"lacks {', '.join(missing)}"
     if kind.name != name:  # type: ignore[attr-defined]  # seen just above
         return f"calls itself `{kind.name}`"  # type: ignore[attr-defined]
-    if not isinstance(kind.preserves, Promise):  # type: ignore[attr-defined]  # the same
-        return "preserves what is no `Promise`"
+    if not isinstance(kind.preserves, Guarantee):  # type: ignore[attr-defined]  # the same
+        return "preserves what is no `Guarantee`"
     return None
 
 
@@ -154,7 +154,7 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
         raise _error("CTC402", f"`{text}`: {error}", _takes(takes)) from error
 
 
-def spelled(step: Pass) -> str:
+def format_pass(step: Pass) -> str:
     """A pass as the command line writes it: `depth-for-size:stage=3,to=2`."""
     given = [
         f"{field.name}={getattr(step, field.name)}"

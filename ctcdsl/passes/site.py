@@ -7,8 +7,8 @@ from dataclasses import replace
 from operator import is_
 from typing import NamedTuple
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Block, Conv, Network, Node, Stage
+from ctcdsl.checking import Network
+from ctcdsl.ir import Architecture, Block, Conv, Element, Stage
 from ctcdsl.passes.base import refuse
 from ctcdsl.syntax.words import suggest
 
@@ -20,11 +20,11 @@ class Site(NamedTuple):
     pixels, as the stage's last layer has it.
     """
 
-    network: Network
+    network: Architecture
     position: int
-    before: tuple[Node, ...]
+    before: tuple[Element, ...]
     convs: tuple[Conv, ...]
-    behind: tuple[Node, ...]
+    behind: tuple[Element, ...]
     channels: int
     area: int
 
@@ -38,25 +38,25 @@ class Site(NamedTuple):
         """The stage."""
         return self.network.stages[self.position]
 
-    def with_convs(self, convs: Sequence[Conv]) -> Network:
+    def with_convs(self, convs: Sequence[Conv]) -> Architecture:
         """The network with other convolutions in this stage."""
         nodes = (*self.before, *convs, *self.behind)
-        return with_stage(self.network, self.position, replace(self.stage, nodes=nodes))
+        return with_stage(self.network, self.position, replace(self.stage, elements=nodes))
 
 
-def with_stage(network: Network, index: int, *stages: Stage) -> Network:
+def with_stage(architecture: Architecture, index: int, *stages: Stage) -> Architecture:
     """The network with one stage replaced by others."""
-    old = network.stages
-    return replace(network, stages=(*old[:index], *stages, *old[index + 1 :]))
+    old = architecture.stages
+    return replace(architecture, stages=(*old[:index], *stages, *old[index + 1 :]))
 
 
-def stage_index(network: Network, stage: str) -> int:
+def stage_index(architecture: Architecture, stage: str) -> int:
     """The index, from 0, of a stage given by number (from 1) or name.
 
     Raises:
         UserError: CTC403 where there is no such stage.
     """
-    names = network.stage_names
+    names = architecture.stage_names
     if stage in names:
         return names.index(stage)
     if stage.isdecimal() and 1 <= int(stage) <= len(names):
@@ -64,15 +64,15 @@ def stage_index(network: Network, stage: str) -> int:
     meant = suggest(stage, names)
     raise refuse(
         "CTC403",
-        f"`{network.name}` has no stage {stage}",
-        network.origin,
+        f"`{architecture.name}` has no stage {stage}",
+        architecture.origin,
         hint=f"did you mean `{meant}`?"
         if meant
         else f"it has {len(names)}: {', '.join(names)}; numbers count from 1",
     )
 
 
-def site(checked: CheckedNetwork, stage: str) -> Site:
+def site(network: Network, stage: str) -> Site:
     """The run of plain convolutions of a stage.
 
     Raises:
@@ -80,42 +80,42 @@ def site(checked: CheckedNetwork, stage: str) -> Site:
             replacements do not speak of: blocks, groups, dilation, strides inside the run,
             windows that are not square, layers between the convolutions.
     """
-    network = checked.network
-    index = stage_index(network, stage)
-    nodes = network.stages[index].nodes
-    name = network.stage_names[index]
-    convs = [k for k, node in enumerate(nodes) if isinstance(node, Conv)]
-    for node in nodes:
-        if isinstance(node, Block):
+    architecture = network.architecture
+    index = stage_index(architecture, stage)
+    nodes = architecture.stages[index].elements
+    name = architecture.stage_names[index]
+    convs = [k for k, element in enumerate(nodes) if isinstance(element, Conv)]
+    for element in nodes:
+        if isinstance(element, Block):
             raise refuse(
                 "CTC404",
                 f"{name} holds a block, and blocks are not rewritten",
-                node.origin,
+                element.origin,
                 hint="choose a stage of plain layers",
             )
     if not convs:
         raise refuse("CTC404", f"{name} has no convolution", nodes[0].origin)
     first, last = convs[0], convs[-1]
     run: list[Conv] = []
-    for k, node in enumerate(nodes[first : last + 1], start=first):
-        if not isinstance(node, Conv):
+    for k, element in enumerate(nodes[first : last + 1], start=first):
+        if not isinstance(element, Conv):
             raise refuse(
                 "CTC404",
-                f"{name} has `{node.origin.text}` between its convolutions",
-                node.origin,
+                f"{name} has `{element.origin.text}` between its convolutions",
+                element.origin,
                 hint="stages of convolutions alone, behind a pool, are rewritten",
             )
-        _require_plain(node, is_first=k == first)
-        run.append(node)
-    placed = [p for p in checked.stage(index) if isinstance(p.layer, Conv)]
-    output = placed[-1].output
+        _require_plain(element, is_first=k == first)
+        run.append(element)
+    node = [p for p in network.stage(index) if isinstance(p.layer, Conv)]
+    output = node[-1].output
     return Site(
-        network,
+        architecture,
         index,
         nodes[:first],
         tuple(run),
         nodes[last + 1 :],
-        placed[0].input.channels,
+        node[0].input.channels,
         output.height * output.width,
     )
 
@@ -161,29 +161,31 @@ def plain(conv: Conv, *, kernel: int, filters: int, stride: int = 1) -> Conv:
     return replace(conv, kernel=(kernel, kernel), filters=filters, stride=stride, padding=None)
 
 
-def outside_blocks(nodes: Iterable[Node], message: str) -> str:
+def outside_blocks(nodes: Iterable[Element], message: str) -> str:
     """What is missing among nodes; where some are blocks, which no one looked into, it says so."""
     if any(isinstance(node, Block) for node in nodes):
         return f"{message} outside of blocks, and blocks are not rewritten"
     return message
 
 
-def trunk(network: Network) -> list[tuple[int, int, Node]]:
+def trunk(architecture: Architecture) -> list[tuple[int, int, Element]]:
     """Every node of the trunk with its stage and its index in the stage."""
     return [
-        (s, k, node) for s, stage in enumerate(network.stages) for k, node in enumerate(stage.nodes)
+        (s, k, node)
+        for s, stage in enumerate(architecture.stages)
+        for k, node in enumerate(stage.elements)
     ]
 
 
-def with_nodes(network: Network, nodes: Sequence[Node]) -> Network:
+def with_nodes(architecture: Architecture, nodes: Sequence[Element]) -> Architecture:
     """The network with other nodes in the places of its own, in the order of `trunk`.
 
     Stages in which nothing changes stay the very same: they need not be placed again.
     """
     rest = iter(nodes)
     stages: list[Stage] = []
-    for stage in network.stages:
-        new = tuple(next(rest) for _ in stage.nodes)
-        kept = all(map(is_, new, stage.nodes))
-        stages.append(stage if kept else replace(stage, nodes=new))
-    return replace(network, stages=tuple(stages))
+    for stage in architecture.stages:
+        new = tuple(next(rest) for _ in stage.elements)
+        kept = all(map(is_, new, stage.elements))
+        stages.append(stage if kept else replace(stage, elements=new))
+    return replace(architecture, stages=tuple(stages))

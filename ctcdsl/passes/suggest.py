@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, recheck
-from ctcdsl.ir import Network
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.ir import Architecture
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.rewrites.budget import refit, stage_macs
 from ctcdsl.passes.site import Site, plain, site
@@ -29,7 +29,7 @@ class _Change(NamedTuple):
     text: str
 
 
-def nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
+def nearest(interval: Interval, before: int, end: Network) -> str:
     """The one width and the one depth nearest to the network's own that cost what they may.
 
     Args:
@@ -39,7 +39,7 @@ def nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
     """
     widths: list[_Change] = []
     depths: list[_Change] = []
-    for index in range(len(end.network.stages)):
+    for index in range(len(end.architecture.stages)):
         try:
             where = site(end, str(index + 1))
         except UserError:
@@ -52,7 +52,7 @@ def nearest(interval: Interval, before: int, end: CheckedNetwork) -> str:
     return "; ".join(found)
 
 
-def _widths(interval: Interval, before: int, end: CheckedNetwork, where: Site) -> Iterator[_Change]:
+def _widths(interval: Interval, before: int, end: Network, where: Site) -> Iterator[_Change]:
     """Widths of a stage that fit, and how `repair` gives them: round ones first."""
     target = round(before * (1 + min(max(0.0, interval.low), interval.high)))
     aims = dict.fromkeys((target, round(before * (1 + (interval.low + interval.high) / 2))))
@@ -95,6 +95,6 @@ def _depths(interval: Interval, before: int, where: Site) -> Iterator[_Change]:
                 )
 
 
-def _is_inside(interval: Interval, before: int, network: Network) -> bool:
-    report = recheck(network)
+def _is_inside(interval: Interval, before: int, architecture: Architecture) -> bool:
+    report = infer_shapes(architecture)
     return not report.failed and total_macs(report.networks[0]) / before - 1 in interval

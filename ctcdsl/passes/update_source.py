@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ctcdsl.checking import check_source
 from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.layout import LaidLine, Layout, lay_out
-from ctcdsl.ir import Conv, Network, Node, channels_after
-from ctcdsl.ir.unparse import items_of, unparse
+from ctcdsl.ir import Architecture, Conv, Element, out_channels
+from ctcdsl.ir.unparse import to_items, unparse
 from ctcdsl.passes.base import refuse
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
@@ -22,7 +22,9 @@ _MAX_CELLS = 4_000_000
 """Alignments larger than this are not sought: the lines are written anew."""
 
 
-def respell(source: Source, before: Network, after: Network, values: Mapping[str, float]) -> str:
+def update_source(
+    source: Source, before: Architecture, after: Architecture, values: Mapping[str, float]
+) -> str:
     """Return the canonical text of `after`, which was rewritten from `before` in `source`.
 
     Headers, definitions, comments and the items that stand for unchanged layers stay the
@@ -49,11 +51,11 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     )
     for lines, below in candidates:
         text = format_file(n.File((*above, *lines), below, tree.span))
-        if _read(source.name, text) == _bare(after):
-            kept = _without_idle(above, layout.lines, lines)
+        if _read(source.name, text) == _normalised(after):
+            kept = _drop_unused_defs(above, layout.lines, lines)
             return format_file(n.File((*kept, *lines), below, tree.span))
     text = unparse(after)
-    if _read(source.name, text) != _bare(after):
+    if _read(source.name, text) != _normalised(after):
         raise refuse(
             "CTC411",
             f"no text says what became of `{before.name}`",
@@ -63,16 +65,16 @@ def respell(source: Source, before: Network, after: Network, values: Mapping[str
     return text
 
 
-def _read(name: str, text: str) -> Network | None:
+def _read(name: str, text: str) -> Architecture | None:
     """The network of a text; None where it has errors, or several networks."""
     report = check_source(Source(name, text))
     networks = report.networks
-    return None if report.failed or len(networks) != 1 else _bare(networks[0].network)
+    return None if report.failed or len(networks) != 1 else _normalised(networks[0].architecture)
 
 
-def _bare(network: Network) -> Network:
+def _normalised(architecture: Architecture) -> Architecture:
     """A network without what its text need not say: whether its head was written."""
-    return replace(network, head=replace(network.head, implied=False))
+    return replace(architecture, head=replace(architecture.head, implied=False))
 
 
 Above = n.Header | n.Let | n.Def
@@ -107,7 +109,7 @@ def _restyled(tree: n.File, style: str) -> n.File:
     return tree._replace(statements=tuple(statements))
 
 
-def _without_idle(
+def _drop_unused_defs(
     above: Sequence[Above], old: Sequence[LaidLine], new: Sequence[n.Line]
 ) -> list[Above]:
     """What stands above the layers, less the definitions whose last use a pass rewrote."""
@@ -132,7 +134,7 @@ def _is_net(statement: Above) -> bool:
 # ---------------------------------------------------------------------- lines
 
 
-class _Piece(NamedTuple):
+class _Segment(NamedTuple):
     """A part of a line: an item of the author's with its nodes, or new nodes without one.
 
     `line` is the index of the author's line, or the name of a stage that is new.
@@ -140,7 +142,7 @@ class _Piece(NamedTuple):
 
     line: int | str
     item: n.Item | None
-    nodes: tuple[Node, ...]
+    nodes: tuple[Element, ...]
 
 
 _Lines = tuple[list[n.Line], tuple[str, ...]]
@@ -154,24 +156,24 @@ def _entering(layout: Layout, channels: int) -> dict[int, int]:
         for item, nodes in items:
             if nodes and not _is_numbers(item):
                 found[id(item)] = channels
-            channels = channels_after(nodes, channels)
+            channels = out_channels(nodes, channels)
     return found
 
 
-def _lines(layout: Layout, after: Network, entering: Mapping[int, int]) -> _Lines:
+def _lines(layout: Layout, after: Architecture, entering: Mapping[int, int]) -> _Lines:
     """The author's lines with the items that changed replaced.
 
     With `entering` also those into which other channels come, which may speak of `c`.
     """
     channels = after.input.channels
     items: dict[int | str, list[n.Item]] = {}
-    for piece in _respelled(_aligned(layout.lines, _homes(layout, after))):
+    for piece in _respelled(_aligned(layout.lines, _target_lines(layout, after))):
         line = items.setdefault(piece.line, [])
         if piece.item is not None and entering.get(id(piece.item), channels) == channels:
             line.append(piece.item._replace(joined=piece.item.joined and bool(line)))
-            channels = channels_after(piece.nodes, channels)
+            channels = out_channels(piece.nodes, channels)
         else:
-            new, channels = items_of(piece.nodes, after.style, channels)
+            new, channels = to_items(piece.nodes, after.style, channels)
             line += new
     lines: list[n.Line] = []
     kept: list[int | None] = []  # of each new line, the author's that it was
@@ -215,13 +217,13 @@ def _comments(lines: Sequence[LaidLine]) -> list[str]:
     return found
 
 
-def _homes(layout: Layout, after: Network) -> list[tuple[Node, int | str | None]]:
+def _target_lines(layout: Layout, after: Architecture) -> list[tuple[Element, int | str | None]]:
     """The nodes that are written, each with its line where its stage or head has a name."""
     lines = {laid.line.label: k for k, laid in enumerate(layout.lines) if laid.line.label}
-    homes: list[tuple[Node, int | str | None]] = []
+    homes: list[tuple[Element, int | str | None]] = []
     for stage in after.stages:
         home = None if stage.name is None else lines.get(stage.name, stage.name)
-        homes += [(node, home) for node in stage.nodes]
+        homes += [(node, home) for node in stage.elements]
     if not after.head.implied:
         homes += [(layer, lines.get(after.head.name)) for layer in after.head.layers]
     return homes
@@ -231,8 +233,8 @@ def _homes(layout: Layout, after: Network) -> list[tuple[Node, int | str | None]
 
 
 def _aligned(
-    lines: Sequence[LaidLine], homes: Sequence[tuple[Node, int | str | None]]
-) -> list[_Piece]:
+    lines: Sequence[LaidLine], homes: Sequence[tuple[Element, int | str | None]]
+) -> list[_Segment]:
     """The author's items that still hold, in the order of the new nodes, and what is new.
 
     A longest alignment of items with nodes; new nodes that have no line of their own go into
@@ -241,17 +243,17 @@ def _aligned(
     nodes = [node for node, _ in homes]
     old = [(k, item, own) for k, laid in enumerate(lines) for item, own in laid.items]
     if len(old) * len(nodes) > _MAX_CELLS:
-        return [_Piece(0, None, tuple(nodes))]
+        return [_Segment(0, None, tuple(nodes))]
     best = [[0] * (len(nodes) + 1) for _ in range(len(old) + 1)]
     for i in range(len(old) - 1, -1, -1):
         own = old[i][2]
         for j in range(len(nodes), -1, -1):
             kept = -1
-            if _stands(own, nodes, j):
+            if _matches(own, nodes, j):
                 kept = best[i + 1][j + len(own)] + max(len(own), 1)
             inserted = best[i][j + 1] if j < len(nodes) else -1
             best[i][j] = max(kept, best[i + 1][j], inserted)
-    pieces: list[_Piece] = []
+    pieces: list[_Segment] = []
     i = j = line = 0
     replacing = False  # new nodes come where an item just went, before items of no layers
     while i < len(old) or j < len(nodes):
@@ -261,27 +263,27 @@ def _aligned(
             waits = replacing and not own and j < len(nodes) and best[i][j] == best[i][j + 1]
             if (
                 not waits
-                and _stands(own, nodes, j)
+                and _matches(own, nodes, j)
                 and best[i][j] == best[i + 1][j + len(own)] + max(len(own), 1)
             ):
                 line, replacing = at, False
-                pieces.append(_Piece(line if home is None or not own else home, item, own))
+                pieces.append(_Segment(line if home is None or not own else home, item, own))
                 i, j = i + 1, j + len(own)
                 continue
             if not waits and best[i][j] == best[i + 1][j]:
                 line, replacing = at, True
                 i += 1
                 continue
-        pieces.append(_Piece(line if home is None else home, None, (nodes[j],)))
+        pieces.append(_Segment(line if home is None else home, None, (nodes[j],)))
         j += 1
     return pieces
 
 
-def _stands(own: tuple[Node, ...], nodes: Sequence[Node], at: int) -> bool:
+def _matches(own: tuple[Element, ...], nodes: Sequence[Element], at: int) -> bool:
     return tuple(nodes[at : at + len(own)]) == own
 
 
-def _respelled(pieces: Sequence[_Piece]) -> list[_Piece]:
+def _respelled(pieces: Sequence[_Segment]) -> list[_Segment]:
     """Join new nodes, and the plain convolutions beside them, so that equal ones fold to xN.
 
     What the author wrote with a parameter or a definition stays.
@@ -296,12 +298,12 @@ def _respelled(pieces: Sequence[_Piece]) -> list[_Piece]:
             near = k - 1 if order.step > 0 else k + 1
             if changed[near] and plain[near] and plain[k] and pieces[near].line == pieces[k].line:
                 changed[k] = True
-    joined: list[_Piece] = []
+    joined: list[_Segment] = []
     for piece, new in zip(pieces, changed, strict=True):
         if new and joined and joined[-1].item is None and joined[-1].line == piece.line:
-            joined[-1] = _Piece(piece.line, None, joined[-1].nodes + piece.nodes)
+            joined[-1] = _Segment(piece.line, None, joined[-1].nodes + piece.nodes)
         else:
-            joined.append(_Piece(piece.line, None if new else piece.item, piece.nodes))
+            joined.append(_Segment(piece.line, None if new else piece.item, piece.nodes))
     return joined
 
 
@@ -310,7 +312,7 @@ def _is_numbers(item: n.Item | None) -> bool:
     if item is None:
         return True
     primary = item.primary
-    amounts = (p.amount if isinstance(p, n.Times) else p.value for p in item.postfixes)
+    amounts = (p.amount if isinstance(p, n.Repeat) else p.value for p in item.postfixes)
     return (
         isinstance(primary, n.Convolution)
         and all(isinstance(argument, n.Number | n.Size) for argument in primary.arguments[:2])

@@ -22,7 +22,7 @@ from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, unusable
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
-from ctcdsl.text.folders import write_folder
+from ctcdsl.text.folders import write_folder_atomic
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import shown
 
@@ -130,7 +130,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         ),
         files=manifests.digested(files),
     )
-    write_folder(folder, {**files, manifests.MANIFEST: manifest.as_bytes()})
+    write_folder_atomic(folder, {**files, manifests.MANIFEST: manifest.as_bytes()})
 
 
 def load(path: Path, warn: Warn | None = None) -> Checkpoint:

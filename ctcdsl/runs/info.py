@@ -17,7 +17,7 @@ from typing import Any, Self
 import torch
 
 from ctcdsl import __version__
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen import generate
 from ctcdsl.images import contents
 from ctcdsl.images.contents import Image, digest
@@ -160,10 +160,10 @@ def tested_on(run: Path) -> str:
         return "test"
 
 
-def files(network: CheckedNetwork, record: Record, images: Sequence[Image]) -> dict[str, bytes]:
+def files(network: Network, record: Record, images: Sequence[Image]) -> dict[str, bytes]:
     """What a run's folder has beside its weights: spec, module, record, list of images."""
     return {
-        SPEC: unparse(network.network).encode(),
+        SPEC: unparse(network.architecture).encode(),
         MODULE: generate(network).encode(),
         RECORD: record.text().encode(),
         contents.FILE: contents.as_bytes(images),

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 
 JSONL, CSV = "log.jsonl", "log.csv"
 
@@ -45,13 +45,13 @@ class Row:
 def write(run: Path, rows: Sequence[Row]) -> None:
     """Write both files of `run` anew, each whole or not at all. Raises `UserError` CTC608."""
     lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode()
-    write_whole(run / JSONL, lambda file: file.write(lines))
+    write_atomic(run / JSONL, lambda file: file.write(lines))
     text = io.StringIO()
     table = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     table.writeheader()
     table.writerows(asdict(row) for row in rows)
     data = text.getvalue().encode()
-    write_whole(run / CSV, lambda file: file.write(data))
+    write_atomic(run / CSV, lambda file: file.write(data))
 
 
 def read(run: Path) -> tuple[Row, ...]:

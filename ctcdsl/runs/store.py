@@ -11,7 +11,7 @@ from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.manifest import FOLDER, folder_name, numbers, read
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.folders import remove_folder, sweep
+from ctcdsl.text.folders import remove_folder, remove_stale
 
 BEST = "best"
 """The name of the link beside the checkpoints that leads to the best one."""
@@ -50,9 +50,9 @@ class Shelf:
                 remove_folder(self.place(each))
         return self.place(number)
 
-    def sweep(self) -> None:
+    def remove_stale(self) -> None:
         """Remove what a killed process left half-written."""
-        sweep(self.folder)
+        remove_stale(self.folder)
 
     def clear(self) -> None:
         """Remove all: the run begins anew."""

@@ -6,41 +6,41 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ctcdsl.ir import (
-    Activate,
     Activation,
+    ActivationLayer,
     Block,
     Branch,
     Conv,
+    Element,
     Identity,
     Join,
-    Node,
     PadRule,
     Pool,
     Shape,
     Style,
 )
-from ctcdsl.ir.network import Placed
-from ctcdsl.shapes.padding import slide
+from ctcdsl.ir.network import Node
+from ctcdsl.shapes.padding import window_output
 from ctcdsl.text import Label, Severity, Span
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
-Chain = tuple[Placed, ...]
+Chain = tuple[Node, ...]
 
 
-def end_activation(block: Block, problems: Problems) -> Activation | None:
+def final_activation(block: Block, problems: Diagnostics) -> Activation | None:
     """What acts after the addition: the activation that the branches end in.
 
     Warns (CTC909) of activations that a reader would expect there and that stay in their branch.
     """
-    ends = [(branch, _end(branch.nodes)) for branch in block.branches]
+    ends = [(branch, _end(branch.elements)) for branch in block.branches]
     given = [(branch, end) for branch, end in ends if end is not None]
     for branch, end in given[1:]:
         if end != given[0][1]:
             problems.error(
                 "CTC308",
                 f"branches that are added end in {given[0][1]} and in {end}",
-                branch.nodes[-1].origin,
-                also=(Label(given[0][0].nodes[-1].origin, given[0][1] or ""),),
+                branch.elements[-1].origin,
+                also=(Label(given[0][0].elements[-1].origin, given[0][1] or ""),),
                 hint="one activation acts after the addition: end the others `linear`, or in"
                 " `id` to keep theirs",
             )
@@ -50,10 +50,10 @@ def end_activation(block: Block, problems: Problems) -> Activation | None:
 
 
 def _warn_of_kept(
-    branch: Branch, block: Block, moved: Activation | None, problems: Problems
+    branch: Branch, block: Block, moved: Activation | None, problems: Diagnostics
 ) -> None:
-    last = branch.nodes[-1]
-    if len(block.branches) > 1 and len(branch.nodes) == 1 and isinstance(last, Activate):
+    last = branch.elements[-1]
+    if len(block.branches) > 1 and len(branch.elements) == 1 and isinstance(last, ActivationLayer):
         problems.add(
             Severity.WARNING,
             "CTC909",
@@ -62,7 +62,7 @@ def _warn_of_kept(
             hint=f"write `{last.activation} id` to keep it in the branch",
         )
         return
-    keeps = _keeps(branch.nodes)
+    keeps = _keeps(branch.elements)
     if keeps is None:
         return
     after = f"{moved} acts" if moved else "none acts"
@@ -78,9 +78,9 @@ def _warn_of_kept(
     )
 
 
-def _to_move(keeps: Node, last: Node) -> str:
+def _to_move(keeps: Element, last: Element) -> str:
     """What to write, so that the branch says whether its activation moves."""
-    if isinstance(keeps, Conv) and isinstance(last, Activate):
+    if isinstance(keeps, Conv) and isinstance(last, ActivationLayer):
         return "write `linear` in the convolution, or `id` behind it where both are meant"
     if isinstance(keeps, Conv):
         return (
@@ -90,33 +90,33 @@ def _to_move(keeps: Node, last: Node) -> str:
     return "end the branch in `id` to say that it stays; a `linear` block has none"
 
 
-def _keeps(nodes: Sequence[Node]) -> Node | None:
+def _keeps(nodes: Sequence[Element]) -> Element | None:
     """What ends a branch with an activation that stays inside; None where none is, or `id` ends.
 
     Layers without activations behind it, such as `se`, are looked past, and so is an activation
     that moves.
     """
-    rest = nodes[:-1] if isinstance(nodes[-1], Activate) else nodes
+    rest = nodes[:-1] if isinstance(nodes[-1], ActivationLayer) else nodes
     if rest and isinstance(rest[-1], Conv) and rest is nodes:
         return None  # its activation moves
     for node in reversed(rest):
-        if isinstance(node, Identity | Activate):
+        if isinstance(node, Identity | ActivationLayer):
             return None  # written as it is meant
         if isinstance(node, Conv):
             return node if node.activation is not None and not node.preactivation else None
         if isinstance(node, Block):
-            ends = (_end(branch.nodes) or _keeps(branch.nodes) for branch in node.branches)
+            ends = (_end(branch.elements) or _keeps(branch.elements) for branch in node.branches)
             return node if any(ends) else None
     return None
 
 
-def agree(
+def check_shapes_match(
     block: Block,
     kept: Sequence[Branch],
     chains: Sequence[Chain],
     shape: Shape,
     rule: PadRule,
-    problems: Problems,
+    problems: Diagnostics,
 ) -> bool:
     """Whether the branches have the shapes that their join needs; they are padded by `rule`."""
     first = after(chains[0], shape)
@@ -151,7 +151,7 @@ def shortcut(
     chain: Chain,
     shape: Shape,
     style: Style,
-    problems: Problems,
+    problems: Diagnostics,
 ) -> Chain | None:
     """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
     wanted = after(chain, shape)
@@ -166,7 +166,7 @@ def shortcut(
         bias=style.norm is None,
         origin=block.origin,
     )
-    output = slide(shape, projection, (0, 0))
+    output = window_output(shape, projection, (0, 0))
     if output != wanted:
         problems.error(
             "CTC208",
@@ -176,13 +176,13 @@ def shortcut(
             hint="pad the block's layers so that only strides change the map",
         )
         return None
-    return (Placed(f"{name}.shortcut", stage, projection, shape, output),)
+    return (Node(f"{name}.shortcut", stage, projection, shape, output),)
 
 
 def _extent(branch: Branch, block: Block) -> Span:
     """Where a branch stands; its last layer where it ends in a `def` of its own."""
-    last = branch.nodes[-1].origin
-    whole = branch.nodes[0].origin.to(last)
+    last = branch.elements[-1].origin
+    whole = branch.elements[0].origin.to(last)
     return whole if block.origin.start < whole.start < last.end < block.origin.end else last
 
 
@@ -198,22 +198,24 @@ def _side(shape: Shape) -> str:
 def _stride(chain: Chain) -> int:
     """The stride of a chain as a whole."""
     stride = 1
-    for placed in chain:
-        if isinstance(placed.layer, Conv | Pool):
-            stride *= placed.layer.stride
-        elif placed.branches:
-            stride *= _stride(placed.branches[0])
+    for node in chain:
+        if isinstance(node.layer, Conv | Pool):
+            stride *= node.layer.stride
+        elif node.branches:
+            stride *= _stride(node.branches[0])
     return stride
 
 
-def _end(nodes: Sequence[Node]) -> Activation | None:
+def _end(nodes: Sequence[Element]) -> Activation | None:
     last = nodes[-1]
     if isinstance(last, Conv):
         return None if last.preactivation else last.activation
-    return last.activation if isinstance(last, Activate) else None
+    return last.activation if isinstance(last, ActivationLayer) else None
 
 
-def without_end(nodes: tuple[Node, ...], activation: Activation | None) -> tuple[Node, ...]:
+def without_final_activation(
+    nodes: tuple[Element, ...], activation: Activation | None
+) -> tuple[Element, ...]:
     """A branch whose end gives its activation up to the addition."""
     if activation is None or _end(nodes) != activation:
         return nodes

@@ -5,40 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.ir import Block, Network, PadRule, Pool, Sides
-from ctcdsl.ir.network import CheckedNetwork, Placed
-from ctcdsl.shapes.infer import Placer
+from ctcdsl.ir import Architecture, Block, PadRule, Pair, Pool
+from ctcdsl.ir.network import Network, Node
+from ctcdsl.shapes.infer import ShapeInference
 from ctcdsl.shapes.messages import in_pixels, no_rule, too_large, unsolved, which
-from ctcdsl.shapes.solver import fits, maps_of, solve, steps
+from ctcdsl.shapes.solver import feature_maps, fits, solve, steps
 from ctcdsl.text import Label, Severity
-from ctcdsl.text.sink import Problems, quoted
+from ctcdsl.text.sink import Diagnostics, quoted
 
 
 def check_network(
-    network: Network, problems: Problems, like: CheckedNetwork | None = None
-) -> CheckedNetwork | None:
+    architecture: Architecture, problems: Diagnostics, previous: Network | None = None
+) -> Network | None:
     """Place every layer of a network; None where an error was found.
 
     What it shares with `like` is taken from there.
     """
-    paper = _under_paper(network)
-    paddings = _for_maps(network, problems, paper) if network.maps else {}
+    paper = _under_paper(architecture)
+    paddings = _for_maps(architecture, problems, paper) if architecture.maps else {}
     if paddings is None:
         return None
-    nodes = Placer(network, problems, paddings, like).place()
+    nodes = ShapeInference(architecture, problems, paddings, previous).place()
     if nodes is None:
         return None
     _note_whole_maps(nodes, problems)
     if paper is not None:
-        _note_style_padding(network, nodes, paper.nodes, problems)
-    return CheckedNetwork(network, nodes)
+        _note_style_padding(architecture, nodes, paper.nodes, problems)
+    return Network(architecture, nodes)
 
 
-def _note_whole_maps(nodes: Sequence[Placed], problems: Problems) -> None:
+def _note_whole_maps(nodes: Sequence[Node], problems: Diagnostics) -> None:
     """Note the pools that take no padding since they cover their whole map (CTC906)."""
-    for placed in nodes:
-        pool = placed.layer
-        if placed.map_dependent and isinstance(pool, Pool):
+    for node in nodes:
+        pool = node.layer
+        if node.map_dependent and isinstance(pool, Pool):
             height, width = pool.kernel
             call = f"{pool.reduction}({in_pixels(pool.kernel)}"
             kept = in_pixels(((height - 1) // 2, (width - 1) // 2))
@@ -51,31 +51,31 @@ def _note_whole_maps(nodes: Sequence[Placed], problems: Problems) -> None:
             )
 
 
-def _under_paper(network: Network) -> CheckedNetwork | None:
+def _under_paper(architecture: Architecture) -> Network | None:
     """A plain row as `pad paper` pads it, where only its `style` brought `pad same`.
 
     None where the author named the rule, or where the paper's cannot pad the network.
     """
-    if network.pad_implied_by is None or network.pad is PadRule.PAPER:
+    if architecture.pad_implied_by is None or architecture.pad is PadRule.PAPER:
         return None
-    if any(isinstance(node, Block) for stage in network.stages for node in stage.nodes):
+    if any(isinstance(node, Block) for stage in architecture.stages for node in stage.elements):
         return None
-    paper = replace(network, pad=PadRule.PAPER, pad_implied_by=None)
-    return check_network(paper, Problems())
+    paper = replace(architecture, pad=PadRule.PAPER, pad_implied_by=None)
+    return check_network(paper, Diagnostics())
 
 
 def _note_style_padding(
-    network: Network, same: Sequence[Placed], paper: Sequence[Placed], problems: Problems
+    architecture: Architecture, same: Sequence[Node], paper: Sequence[Node], problems: Diagnostics
 ) -> None:
     """Note the `style` that brought `pad same` and so changed the maps of a plain row (CTC907)."""
-    assert network.pad_implied_by is not None
+    assert architecture.pad_implied_by is not None
     for here, there in zip(same, paper, strict=True):
         if here.stage is not None and here.output != there.output:
             problems.add(
                 Severity.NOTE,
                 "CTC907",
-                f"`{network.name}`: `style` brings `pad same`; write `pad paper` for the paper's",
-                network.pad_implied_by,
+                f"`{architecture.name}`: `style` brings `pad same`; write `pad paper` for the paper's",
+                architecture.pad_implied_by,
                 also=(
                     Label(
                         here.layer.origin,
@@ -88,54 +88,56 @@ def _note_style_padding(
 
 
 def _for_maps(
-    network: Network, problems: Problems, paper: CheckedNetwork | None
-) -> dict[tuple[int, int], Sides] | None:
+    architecture: Architecture, problems: Diagnostics, paper: Network | None
+) -> dict[tuple[int, int], Pair] | None:
     """The paddings that `maps` changes from the rule's; None where it cannot hold.
 
     `paper` is the network under `pad paper`, where that is a way out.
     """
-    for index, stage in enumerate(network.stages, start=1):
-        for node in stage.nodes:
+    for index, stage in enumerate(architecture.stages, start=1):
+        for node in stage.elements:
             if isinstance(node, Block):
                 problems.error(
                     "CTC205",
-                    f"`maps` is for rows of layers, and stage {index} of `{network.name}` holds a"
+                    f"`maps` is for rows of layers, and stage {index} of `{architecture.name}` holds a"
                     " block",
                     node.origin,
                     hint="remove `maps`; blocks are padded by the rule, or by `p` tags",
                 )
                 return None
-    trunk = steps(network)
-    solving = network.pad is PadRule.PAPER
+    trunk = steps(architecture)
+    solving = architecture.pad is PadRule.PAPER
     missing = next((step for step in trunk if step.rule is None), None)
     if missing is not None and missing.window and not (solving and missing.wanted is not None):
         no_rule(missing.window, problems)
         return None
     if missing is None:
         rule = tuple(step.rule or (0, 0) for step in trunk)
-        maps = maps_of(network.input, trunk, rule)
+        maps = feature_maps(architecture.input, trunk, rule)
         fine = all(fits(step, shape) for step, shape in zip(trunk, maps, strict=False))
         if len(maps) == len(trunk) and fine:
             return {}
         if len(maps) < len(trunk) and fine and not solving:
             window = trunk[len(maps)].window
             assert window is not None
-            entering = maps[-1] if maps else network.input
+            entering = maps[-1] if maps else architecture.input
             too_large(window, rule[len(maps)], entering, problems)
             return None
-    solved = solve(network.input, trunk) if solving else None
+    solved = solve(architecture.input, trunk) if solving else None
     if solved is None:
-        unsolved(network, trunk, problems, paper_holds=paper is not None)
+        unsolved(architecture, trunk, problems, paper_holds=paper is not None)
         return None
-    paddings: dict[tuple[int, int], Sides] = {}
-    places = [(k, i) for k, stage in enumerate(network.stages) for i in range(len(stage.nodes))]
+    paddings: dict[tuple[int, int], Pair] = {}
+    places = [
+        (k, i) for k, stage in enumerate(architecture.stages) for i in range(len(stage.elements))
+    ]
     for k, (step, padding) in enumerate(zip(trunk, solved, strict=True)):
         if padding != step.rule:
             rule_says = f" instead of {in_pixels(step.rule)}" if step.rule is not None else ""
             problems.add(
                 Severity.NOTE,
                 "CTC902",
-                f"`{network.name}`: padding {in_pixels(padding)}{rule_says} on {which(trunk, k)},"
+                f"`{architecture.name}`: padding {in_pixels(padding)}{rule_says} on {which(trunk, k)},"
                 " so that `maps` holds",
                 step.layer.origin,
             )

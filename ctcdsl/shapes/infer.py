@@ -5,64 +5,74 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ctcdsl.ir import (
+    Architecture,
     Block,
     Branch,
     Conv,
+    Element,
     GlobalPool,
     Join,
     Layer,
     Linear,
-    Network,
-    Node,
     PadRule,
+    Pair,
     Pool,
     Shape,
     Shuffle,
-    Sides,
     SpatialPyramid,
     VectorLayer,
 )
-from ctcdsl.ir.network import CheckedNetwork, Placed
-from ctcdsl.shapes.blocks import Chain, after, agree, end_activation, shortcut, without_end
+from ctcdsl.ir.network import Network, Node
+from ctcdsl.shapes.blocks import (
+    Chain,
+    after,
+    check_shapes_match,
+    final_activation,
+    shortcut,
+    without_final_activation,
+)
 from ctcdsl.shapes.messages import no_rule, too_large
 from ctcdsl.shapes.names import names
-from ctcdsl.shapes.padding import PaddingRule, covers_map, slide
-from ctcdsl.text.sink import Problems
+from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
+from ctcdsl.text.sink import Diagnostics
 
 
-class Placer:
+class ShapeInference:
     """Places the nodes of one network and reports those that have no place.
 
     `paddings` replaces the rule's for some layers of the trunk, by (stage, index). A stage
-    that is one of `like`, sees the same map and is padded as there is not placed again.
+    that is one of `previous`, sees the same map and is padded as there is not placed again.
     """
 
     def __init__(
         self,
-        network: Network,
-        problems: Problems,
-        paddings: Mapping[tuple[int, int], Sides],
-        like: CheckedNetwork | None = None,
+        architecture: Architecture,
+        problems: Diagnostics,
+        paddings: Mapping[tuple[int, int], Pair],
+        previous: Network | None = None,
     ) -> None:
-        self._network = network
+        self._network = architecture
         self._problems = problems
         self._paddings = paddings
-        self._like: dict[int | None, list[Placed]] = {}
-        self._old = like.network if like is not None else network
-        if like is not None and (self._old.pad, self._old.style) == (network.pad, network.style):
-            for placed in like.nodes:
-                self._like.setdefault(placed.stage, []).append(placed)
+        self._previous: dict[int | None, list[Node]] = {}
+        self._old = previous.architecture if previous is not None else architecture
+        if previous is not None and (self._old.pad, self._old.style) == (
+            architecture.pad,
+            architecture.style,
+        ):
+            for node in previous.nodes:
+                self._previous.setdefault(node.stage, []).append(node)
 
     def place(self) -> Chain | None:
         """Place trunk and head; None where an error was found."""
         network = self._network
         before = self._problems.errors
         shape = network.input
-        nodes: list[Placed] = []
+        nodes: list[Node] = []
         for index, (name, stage) in enumerate(
             zip(network.stage_names, network.stages, strict=True)
         ):
-            chain = self._kept(index, shape) or self._chain(name, index, stage.nodes, shape)
+            chain = self._kept(index, shape) or self._chain(name, index, stage.elements, shape)
             if chain is None:
                 return None
             nodes += chain
@@ -71,23 +81,23 @@ class Placer:
             return None
         return tuple(nodes)
 
-    def _kept(self, index: int, shape: Shape) -> Sequence[Placed] | None:
+    def _kept(self, index: int, shape: Shape) -> Sequence[Node] | None:
         """A stage as it was placed in another network; None where it is another, or elsewhere."""
-        chain = self._like.get(index)
+        chain = self._previous.get(index)
         stage = self._network.stages[index]
         if not chain or self._old.stages[index] is not stage or chain[0].input != shape:
             return None
         rule = PaddingRule(self._network.pad)
-        for k, (node, placed) in enumerate(zip(stage.nodes, chain, strict=True)):
-            if not isinstance(node, Block):
-                padding = self._padding(rule, node, placed.input, (index, k))
-                if padding != (placed.padding, placed.map_dependent):
+        for k, (element, node) in enumerate(zip(stage.elements, chain, strict=True)):
+            if not isinstance(element, Block):
+                padding = self._padding(rule, element, node.input, (index, k))
+                if padding != (node.padding, node.map_dependent):
                     return None
         return chain
 
     def _padding(
         self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int | None, int] | None
-    ) -> tuple[Sides | None, bool]:
+    ) -> tuple[Pair | None, bool]:
         """A layer's padding, and whether the size of the map decided it.
 
         `place` is its stage, None in the head, and index there; None inside of a block.
@@ -109,7 +119,7 @@ class Placer:
         self,
         prefix: str,
         stage: int | None,
-        nodes: Sequence[Node],
+        nodes: Sequence[Element],
         shape: Shape,
         *,
         inner: bool = False,
@@ -119,37 +129,37 @@ class Placer:
         The head, whose `stage` is None, is padded by the rule as a stage is.
         """
         rule = PaddingRule(self._network.pad)
-        placed: list[Placed] = []
+        node: list[Node] = []
         vector = False
-        for index, (name, node) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
-            if isinstance(node, Block):
-                block = self.block(name, stage, node, shape)
+        for index, (name, element) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
+            if isinstance(element, Block):
+                block = self.block(name, stage, element, shape)
                 if block is None:
                     return None
-                placed.append(block)
-            elif isinstance(node, VectorLayer):
-                output = self._vector(node, shape)
+                node.append(block)
+            elif isinstance(element, VectorLayer):
+                output = self._vector(element, shape)
                 if output is None:
                     return None
                 vector = True
-                placed.append(Placed(name, stage, node, shape, output, vector=True))
+                node.append(Node(name, stage, element, shape, output, vector=True))
             else:
                 place = None if inner else (stage, index)
-                padding, by_map = self._padding(rule, node, shape, place)
-                output = self._slide(node, padding, shape)
+                padding, by_map = self._padding(rule, element, shape, place)
+                output = self._slide(element, padding, shape)
                 if padding is None or output is None:
                     return None
-                placed.append(
-                    Placed(name, stage, node, shape, output, padding, vector, map_dependent=by_map)
+                node.append(
+                    Node(name, stage, element, shape, output, padding, vector, map_dependent=by_map)
                 )
-            shape = placed[-1].output
-        return tuple(placed)
+            shape = node[-1].output
+        return tuple(node)
 
-    def _slide(self, layer: Layer, padding: Sides | None, shape: Shape) -> Shape | None:
+    def _slide(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
         if isinstance(layer, Conv | Pool) and padding is None:
             no_rule(layer, self._problems)
             return None
-        output = slide(shape, layer, padding or (0, 0))
+        output = window_output(shape, layer, padding or (0, 0))
         if isinstance(layer, Conv | Pool) and (output.height < 1 or output.width < 1):
             too_large(layer, padding or (0, 0), shape, self._problems)
             return None
@@ -173,17 +183,17 @@ class Placer:
 
     # ----------------------------------------------------------------- blocks
 
-    def block(self, name: str, stage: int | None, block: Block, shape: Shape) -> Placed | None:
+    def block(self, name: str, stage: int | None, block: Block, shape: Shape) -> Node | None:
         """Place a block that `shape` enters; None, reported, where its branches do not fit."""
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
-        activation = end_activation(block, self._problems) if adds else None
+        activation = final_activation(block, self._problems) if adds else None
         chains: list[Chain] = []
         kept: list[Branch] = []
         fine = True
         for index, branch in enumerate(block.branches, start=1):
             prefix = f"{name}.branch{index}" if several else name
-            nodes = without_end(branch.nodes, activation)
+            nodes = without_final_activation(branch.elements, activation)
             chain = self._chain(prefix, stage, nodes, shape, inner=True)
             if chain is None:
                 fine = False
@@ -191,7 +201,7 @@ class Placer:
                 chains.append(chain)
                 kept.append(branch)
         rule = self._network.pad
-        if not fine or not agree(block, kept, chains, shape, rule, self._problems):
+        if not fine or not check_shapes_match(block, kept, chains, shape, rule, self._problems):
             return None
         alone = adds and not several
         if alone:
@@ -204,7 +214,7 @@ class Placer:
         if not adds:
             channels = sum(after(chain, shape).channels for chain in chains)
             output = output._replace(channels=channels)
-        return Placed(
+        return Node(
             name,
             stage,
             block,
@@ -217,9 +227,9 @@ class Placer:
 
     # ------------------------------------------------------------------- head
 
-    def _head(self, shape: Shape, nodes: list[Placed]) -> bool:
+    def _head(self, shape: Shape, nodes: list[Node]) -> bool:
         head = self._network.head
-        kept = self._like.get(None)
+        kept = self._previous.get(None)
         same = self._old.head is head and self._old.classes == self._network.classes
         if kept and same and kept[0].input == shape:
             nodes += kept

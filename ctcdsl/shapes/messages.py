@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.ir import Conv, Network, Shape, Sides, Window
-from ctcdsl.shapes.solver import Step, fits, maps_of, solve, steps
+from ctcdsl.ir import Architecture, Conv, Pair, Shape, SlidingWindow
+from ctcdsl.shapes.solver import Step, feature_maps, fits, solve, steps
 from ctcdsl.text import Label
-from ctcdsl.text.sink import Problems
+from ctcdsl.text.sink import Diagnostics
 
 
-def too_large(layer: Window, padding: Sides, shape: Shape, problems: Problems) -> None:
+def too_large(layer: SlidingWindow, padding: Pair, shape: Shape, problems: Diagnostics) -> None:
     """Report a window that does not fit on the map `shape` that enters it (CTC201)."""
     dilation = layer.dilation if isinstance(layer, Conv) else 1
     high, wide = (dilation * (side - 1) + 1 for side in layer.kernel)
@@ -29,7 +29,7 @@ def too_large(layer: Window, padding: Sides, shape: Shape, problems: Problems) -
     )
 
 
-def no_rule(layer: Window, problems: Problems) -> None:
+def no_rule(layer: SlidingWindow, problems: Diagnostics) -> None:
     """Report a window that `pad paper` has no padding for (CTC204)."""
     height, width = layer.kernel
     if height != width:
@@ -47,14 +47,14 @@ def no_rule(layer: Window, problems: Problems) -> None:
 
 
 def unsolved(
-    network: Network, trunk: Sequence[Step], problems: Problems, *, paper_holds: bool
+    architecture: Architecture, trunk: Sequence[Step], problems: Diagnostics, *, paper_holds: bool
 ) -> None:
     """Report the stage that misses its `maps` (CTC203), with the nearest change that would help.
 
     `paper_holds` where `pad paper` would do, instead of the `pad same` that a `style` brought.
     """
     rule = tuple(step.rule or (0, 0) for step in trunk)
-    maps = maps_of(network.input, trunk, rule)
+    maps = feature_maps(architecture.input, trunk, rule)
     wrong = next((k for k, m in enumerate(maps) if not fits(trunk[k], m)), len(maps))
     if wrong == len(trunk):  # only a missing rule can bring us here
         wrong = next(k for k, step in enumerate(trunk) if step.rule is None)
@@ -64,23 +64,23 @@ def unsolved(
     wanted = step.wanted or (trunk[stage[0]].wanted if stage else None)
     if wanted is None or not got:
         assert step.window is not None
-        entering = maps[wrong - 1] if wrong else network.input
+        entering = maps[wrong - 1] if wrong else architecture.input
         too_large(step.window, rule[wrong], entering, problems)
         return
     first = trunk[stage[0]]
-    before = maps[stage[0] - 1] if stage[0] else network.input
+    before = maps[stage[0] - 1] if stage[0] else architecture.input
     conv = first.window
     assert conv is not None
     problems.error(
         "CTC203",
-        f"stage {step.stage + 1} of `{network.name}` has maps {', '.join(got)} where `maps`"
+        f"stage {step.stage + 1} of `{architecture.name}` has maps {', '.join(got)} where `maps`"
         f" says {_side(Shape(1, *wanted))}",
         conv.origin,
         f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {in_pixels(rule[stage[0]])}",
         also=_also(trunk, stage, conv.origin.start),
         hint="`style` brings `pad same`; under `pad paper` these maps hold"
         if paper_holds
-        else _nearest(network, trunk, maps),
+        else _nearest(architecture, trunk, maps),
     )
 
 
@@ -89,16 +89,16 @@ def _also(trunk: Sequence[Step], stage: Sequence[int], start: int) -> tuple[Labe
     return (Label(last, "the stage's last map"),) if last.start != start else ()
 
 
-def _nearest(network: Network, trunk: Sequence[Step], maps: Sequence[Shape]) -> str:
+def _nearest(architecture: Architecture, trunk: Sequence[Step], maps: Sequence[Shape]) -> str:
     """The hint: the fewest paddings to change, else the `maps` that would describe this."""
-    changed = solve(network.input, trunk, free_all=True)
+    changed = solve(architecture.input, trunk, free_all=True)
     if changed is not None:
         parts = [
             f"padding {in_pixels(padding)} on {which(trunk, k)}"
             for k, (step, padding) in enumerate(zip(trunk, changed, strict=True))
             if padding != step.rule
         ]
-        after = maps_of(network.input, trunk, changed)
+        after = feature_maps(architecture.input, trunk, changed)
         stages = {step.stage for step in trunk if step.wanted is not None}
         given = " · ".join(
             " ".join(
@@ -107,7 +107,7 @@ def _nearest(network: Network, trunk: Sequence[Step], maps: Sequence[Shape]) -> 
             for k in sorted(stages)
         )
         return f"{', '.join(parts)} would give {given}"
-    described = _described(network, trunk, maps) if len(maps) == len(trunk) else ()
+    described = _described(architecture, trunk, maps) if len(maps) == len(trunk) else ()
     if described:
         sizes = " ".join(_side(Shape(1, *size)) for size in described)
         return f"no padding helps; `maps {sizes}` would describe what it has"
@@ -115,7 +115,7 @@ def _nearest(network: Network, trunk: Sequence[Step], maps: Sequence[Shape]) -> 
 
 
 def _described(
-    network: Network, trunk: Sequence[Step], maps: Sequence[Shape]
+    architecture: Architecture, trunk: Sequence[Step], maps: Sequence[Shape]
 ) -> tuple[tuple[int, int], ...]:
     """The sizes that dominate the stages as they are, if `maps` of them would hold."""
     common = tuple(
@@ -126,11 +126,11 @@ def _described(
         ).most_common(1)[0][0]
         for stage in sorted({step.stage for step in trunk if step.wanted is not None})
     )
-    holds = solve(network.input, steps(replace(network, maps=common))) is not None
+    holds = solve(architecture.input, steps(replace(architecture, maps=common))) is not None
     return common if holds else ()
 
 
-def in_pixels(padding: Sides) -> str:
+def in_pixels(padding: Pair) -> str:
     """A padding as messages say it: `1`, or `0x3` where the sides differ."""
     return str(padding[0]) if padding[0] == padding[1] else f"{padding[0]}x{padding[1]}"
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ctcdsl.ir import Block, Node
+from ctcdsl.ir import Block, Element
 from ctcdsl.ir.notation import word
 
 
-def names(prefix: str, nodes: Sequence[Node]) -> list[str]:
+def names(prefix: str, nodes: Sequence[Element]) -> list[str]:
     """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
     return list(_numbered(prefix, tuple(_word(node) for node in nodes)))
 
@@ -28,7 +28,7 @@ def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _word(node: Node) -> str:
+def _word(node: Element) -> str:
     if isinstance(node, Block):
         return node.call.name if node.call else "block"
     return word(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctcdsl.ir import Conv, Layer, PadRule, Pool, Shape, Sides, Window, window_count
+from ctcdsl.ir import Conv, Layer, PadRule, Pair, Pool, Shape, SlidingWindow, output_size
 
 _PAPER = {1: 0, 3: 1, 5: 2, 7: 0, 11: 0}
 
@@ -18,7 +18,7 @@ class PaddingRule:
         self._rule = rule
         self._twos = 0
 
-    def next(self, layer: Layer) -> Sides | None:
+    def next(self, layer: Layer) -> Pair | None:
         """What the author gave, else the rule; None where the rule has none."""
         if not isinstance(layer, Conv | Pool):
             return (0, 0)
@@ -27,7 +27,7 @@ class PaddingRule:
             self._twos = self._twos + 1 if layer.kernel == (2, 2) else 0
         return padding
 
-    def _of(self, layer: Window) -> Sides | None:
+    def _of(self, layer: SlidingWindow) -> Pair | None:
         height, width = layer.kernel
         if self._rule is PadRule.PAPER:
             if isinstance(layer, Pool):
@@ -58,7 +58,7 @@ def covers_map(layer: Layer, shape: Shape) -> bool:
     )
 
 
-def slide(shape: Shape, layer: Layer, padding: Sides) -> Shape:
+def window_output(shape: Shape, layer: Layer, padding: Pair) -> Shape:
     """The map that leaves a trunk layer; a side is less than 1 where the window does not fit."""
     if isinstance(layer, Conv):
         channels, ceil, dilation = layer.filters, False, layer.dilation
@@ -70,7 +70,7 @@ def slide(shape: Shape, layer: Layer, padding: Sides) -> Shape:
     high, wide = layer.kernel
     if dilation != 1:
         high, wide = dilation * (high - 1) + 1, dilation * (wide - 1) + 1
-    height = width = window_count(shape.height, high, stride, padding[0], ceil=ceil)
+    height = width = output_size(shape.height, high, stride, padding[0], ceil=ceil)
     if shape.width != shape.height or wide != high or padding[0] != padding[1]:
-        width = window_count(shape.width, wide, stride, padding[1], ceil=ceil)
+        width = output_size(shape.width, wide, stride, padding[1], ceil=ceil)
     return Shape(channels, height, width)

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ctcdsl.ir import Block, Join, Shape
-from ctcdsl.ir.network import CheckedNetwork, Placed
-from ctcdsl.shapes.padding import slide
+from ctcdsl.ir.network import Network, Node
+from ctcdsl.shapes.padding import window_output
 
 
-def trunk_map(checked: CheckedNetwork, height: int, width: int) -> Shape | None:
+def trunk_output(network: Network, height: int, width: int) -> Shape | None:
     """The map that enters the head when an image of `height` x `width` enters the network.
 
     The layers, paddings and branches stay those of the network's own input, as they do in its
     module. None where a window no longer fits, or where the branches of a block leave maps
     that cannot be joined.
     """
-    shape = Shape(checked.network.input.channels, height, width)
-    return _through((p for p in checked.nodes if p.stage is not None), shape)
+    shape = Shape(network.architecture.input.channels, height, width)
+    return _through((p for p in network.nodes if p.stage is not None), shape)
 
 
-def _through(chain: Iterable[Placed], shape: Shape) -> Shape | None:
-    for placed in chain:
-        after = _after(placed, shape)
+def _through(chain: Iterable[Node], shape: Shape) -> Shape | None:
+    for node in chain:
+        after = _after(node, shape)
         if after is None or min(after) < 1:
             return None
         shape = after
     return shape
 
 
-def _after(placed: Placed, shape: Shape) -> Shape | None:
-    if not isinstance(placed.layer, Block):
-        return slide(shape, placed.layer, placed.padding)
-    outputs = [_through(branch, shape) for branch in placed.branches]
+def _after(node: Node, shape: Shape) -> Shape | None:
+    if not isinstance(node.layer, Block):
+        return window_output(shape, node.layer, node.padding)
+    outputs = [_through(branch, shape) for branch in node.branches]
     first = outputs[0]
     if first is None:
         return None
@@ -41,4 +41,4 @@ def _after(placed: Placed, shape: Shape) -> Shape | None:
         if output is None or output[1:] != first[1:]:
             return None
         channels += output.channels
-    return first if placed.layer.join is Join.ADD else first._replace(channels=channels)
+    return first if node.layer.join is Join.ADD else first._replace(channels=channels)

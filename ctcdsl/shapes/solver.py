@@ -15,18 +15,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctcdsl.ir import (
+    Architecture,
     Block,
     Conv,
     Layer,
-    Network,
     PadRule,
+    Pair,
     Pool,
     Shape,
-    Sides,
-    Window,
+    SlidingWindow,
     convolution_macs,
 )
-from ctcdsl.shapes.padding import PaddingRule, covers_map, slide
+from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
 
 
 class Step(NamedTuple):
@@ -40,43 +40,43 @@ class Step(NamedTuple):
 
     layer: Layer
     stage: int
-    rule: Sides | None
+    rule: Pair | None
     wanted: tuple[int, int] | None
     last: bool
     adapts: bool = False
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> SlidingWindow | None:
         """The layer, if it slides a window."""
         return self.layer if isinstance(self.layer, Conv | Pool) else None
 
 
-def steps(network: Network) -> tuple[Step, ...]:
+def steps(architecture: Architecture) -> tuple[Step, ...]:
     """The trunk's layers in order, each with its padding by the network's rule.
 
     The network is a chain: a stage with blocks has no steps.
     """
     result: list[Step] = []
-    for index, stage in enumerate(network.stages):
-        wanted = network.maps[index - 1] if 0 < index <= len(network.maps) else None
-        last = max((k for k, x in enumerate(stage.nodes) if isinstance(x, Conv)), default=-1)
-        rule = PaddingRule(network.pad)
-        for k, layer in enumerate(stage.nodes):
+    for index, stage in enumerate(architecture.stages):
+        wanted = architecture.maps[index - 1] if 0 < index <= len(architecture.maps) else None
+        last = max((k for k, x in enumerate(stage.elements) if isinstance(x, Conv)), default=-1)
+        rule = PaddingRule(architecture.pad)
+        for k, layer in enumerate(stage.elements):
             assert not isinstance(layer, Block)
             aim = wanted if isinstance(layer, Conv) else None
-            same = network.pad is PadRule.SAME
+            same = architecture.pad is PadRule.SAME
             result.append(Step(layer, index, rule.next(layer), aim, k == last, same))
     return tuple(result)
 
 
-def maps_of(input: Shape, trunk: Sequence[Step], paddings: Sequence[Sides]) -> list[Shape]:
+def feature_maps(input: Shape, trunk: Sequence[Step], paddings: Sequence[Pair]) -> list[Shape]:
     """Return the map behind each step, up to the first window that does not fit."""
     maps: list[Shape] = []
     shape = input
     for step, padding in zip(trunk, paddings, strict=True):
         if step.adapts and padding == step.rule and covers_map(step.layer, shape):
             padding = (0, 0)
-        shape = slide(shape, step.layer, padding)
+        shape = window_output(shape, step.layer, padding)
         if shape.height < 1 or shape.width < 1:
             break
         maps.append(shape)
@@ -97,12 +97,12 @@ class _Best(NamedTuple):
 
     changes: int
     macs: int
-    paddings: tuple[Sides, ...]
+    paddings: tuple[Pair, ...]
 
 
 def solve(
     input: Shape, trunk: Sequence[Step], *, free_all: bool = False
-) -> tuple[Sides, ...] | None:
+) -> tuple[Pair, ...] | None:
     """Return a padding for each step so that every map is as wanted; None where none is.
 
     Exact dynamic programming over the map sizes that can be reached: what follows a
@@ -114,7 +114,7 @@ def solve(
         following: dict[Shape, _Best] = {}
         for shape, best in reached.items():
             for padding in _candidates(step, free_all):
-                output = slide(shape, step.layer, padding)
+                output = window_output(shape, step.layer, padding)
                 if output.height < 1 or output.width < 1 or not fits(step, output):
                     continue
                 macs = best.macs
@@ -130,7 +130,7 @@ def solve(
     return min(reached.values()).paddings if reached else None
 
 
-def _candidates(step: Step, free_all: bool) -> Sequence[Sides]:
+def _candidates(step: Step, free_all: bool) -> Sequence[Pair]:
     layer = step.layer
     if not isinstance(layer, Conv | Pool):
         return ((0, 0),)

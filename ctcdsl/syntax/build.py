@@ -8,7 +8,7 @@ from lark import Token
 
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import decimal
-from ctcdsl.syntax.lexing import MAX_DEPTH, TooDeep
+from ctcdsl.syntax.lexing import MAX_DEPTH, NestingTooDeep
 from ctcdsl.text import Source, Span
 
 _MAX_DIGITS = 18
@@ -170,17 +170,17 @@ class Builder:
             if amount == 1 and not (tight and _is_literal_stride(item.postfixes[-1])):
                 item = item._replace(span=self._span(item, counts))
                 continue
-            item = self._extended(item, n.Times(amount, span), times)
+            item = self._extended(item, n.Repeat(amount, span), times)
         return cast("n.Item", item)
 
     def repeated_by(self, children: list[Any]) -> n.Item:
         item, times, _, argument, closing = children
         count = n.Expression(_tokens(argument), argument.span)
-        return self._extended(item, n.Times(count, self._span(times, closing)), times)
+        return self._extended(item, n.Repeat(count, self._span(times, closing)), times)
 
     def _extended(self, item: n.Item, postfix: n.Postfix, token: Token | None) -> n.Item:
         if token is not None and len(item.postfixes) >= MAX_DEPTH:
-            raise TooDeep(token)
+            raise NestingTooDeep(token)
         primary = item.primary
         if (
             isinstance(postfix, n.Stride)

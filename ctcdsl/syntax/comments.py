@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lark import Token
 
-from ctcdsl.syntax.nodes import NO_TRIVIA, Def, File, Header, Let, Line, Row, Table, Trivia
+from ctcdsl.syntax.nodes import NO_TRIVIA, Comments, Def, File, Header, Let, Line, Row, Table
 from ctcdsl.text import Source
 
 _Node = TypeVar("_Node", Header | Let | Def | Line, Row)
@@ -51,14 +51,14 @@ class _Trivia:
         trivia = self.take(node.span.start, node.span.end)
         return node if trivia == NO_TRIVIA else node._replace(trivia=trivia)
 
-    def take(self, start: int, end: int) -> Trivia:
+    def take(self, start: int, end: int) -> Comments:
         """The trivia of a statement that stands from offset `start` to `end`."""
         first = self._source.position(start)[0]
         last = self._source.position(max(start, end - 1))[0]
         above = self._above(first)
         above += tuple(self._comments[k] for k in range(first, last) if k in self._comments)
         self._next_line = max(self._next_line, last + 1)
-        return Trivia(above=above, behind=self._comments.pop(last, ""))
+        return Comments(above=above, behind=self._comments.pop(last, ""))
 
     def rest(self) -> tuple[str, ...]:
         above = self._above(len(self._source.lines) + 1)

@@ -9,7 +9,7 @@ from lark import Token
 
 from ctcdsl.syntax.foreign import ARROW, header_meant, named_argument
 from ctcdsl.syntax.lexing import CLOSING, OPENING
-from ctcdsl.syntax.words import WORDS, words
+from ctcdsl.syntax.words import KEYWORDS, words
 from ctcdsl.text import Source
 
 # What may stand in a place, as a message lists it: layers stand for all that begins one.
@@ -46,7 +46,7 @@ _LONGEST = 40
 """Tokens longer than this are shown cut."""
 
 
-class Place(NamedTuple):
+class ErrorContext(NamedTuple):
     """Where the parser stopped.
 
     `before` is the token on its stack, None where a whole construct stands there; `inner`
@@ -77,7 +77,7 @@ class Place(NamedTuple):
         return "LPAR" in self.expected
 
 
-def explain(place: Place) -> tuple[str, str]:
+def explain(place: ErrorContext) -> tuple[str, str]:
     """A message, and a hint that may be empty."""
     for look in (_by_arrow, _by_what_stands_before, _by_token):
         message, hint = look(place)
@@ -91,7 +91,7 @@ def explain(place: Place) -> tuple[str, str]:
     return f"expected {_list(place)}, found {place.text}", hint
 
 
-def _by_arrow(place: Place) -> tuple[str, str]:
+def _by_arrow(place: ErrorContext) -> tuple[str, str]:
     """`->`, `=>`, `-->` and `|>` between layers."""
     token = place.token
     if token.type in ("MINUS", "EQUAL", "RULE", "_BAR") and place.behind[:1] == ">":
@@ -99,7 +99,7 @@ def _by_arrow(place: Place) -> tuple[str, str]:
     return "", ""
 
 
-def _by_what_stands_before(place: Place) -> tuple[str, str]:
+def _by_what_stands_before(place: ErrorContext) -> tuple[str, str]:
     before, token = place.before, place.token
     if before is None:
         return "", ""
@@ -108,7 +108,7 @@ def _by_what_stands_before(place: Place) -> tuple[str, str]:
         case "LET" | "DEF" if token.type in _KEYWORDS or token == "x":
             return f"{found} is a word of the language, and no name", "choose another name"
         case kind if kind in _HEADERS:
-            example = WORDS[str(before)].example
+            example = KEYWORDS[str(before)].example
             return (
                 f"expected {_HEADERS[kind]} behind `{before}`, found {found}",
                 f"write `{example}`",
@@ -141,7 +141,7 @@ def _by_what_stands_before(place: Place) -> tuple[str, str]:
     return "", ""
 
 
-def _by_token(place: Place) -> tuple[str, str]:
+def _by_token(place: ErrorContext) -> tuple[str, str]:
     """The mistakes that have a name by the token alone."""
     token, text = place.token, place.text
     layers = place.layers
@@ -177,7 +177,7 @@ def _by_token(place: Place) -> tuple[str, str]:
         case "$END" if "END" in place.expected:
             return "the table is never closed", "add a line `end`"
         case kind if kind in _KEYWORDS and (outside or layers):
-            return f"{text} begins a line of its own", f"{text}: {WORDS[str(token)].summary}"
+            return f"{text} begins a line of its own", f"{text}: {KEYWORDS[str(token)].summary}"
         case "EQUAL" if place.inner is not None and OPENING[place.inner.type] == ")":
             return _named_argument(place)
         case "EQUAL":
@@ -196,7 +196,7 @@ def _by_token(place: Place) -> tuple[str, str]:
     return "", ""
 
 
-def _named_argument(place: Place) -> tuple[str, str]:
+def _named_argument(place: ErrorContext) -> tuple[str, str]:
     """`padding=1` in parentheses: what the language writes for it."""
     before = place.source.text[: place.token.start_pos or 0]
     name = re.search(r"([A-Za-z_]\w*)[ \t]*$", before)
@@ -210,7 +210,7 @@ def _named_argument(place: Place) -> tuple[str, str]:
     return f"an argument has no name: expected `,` or `)`, found {place.text}", hint
 
 
-def _among_arguments(place: Place) -> tuple[str, str]:
+def _among_arguments(place: ErrorContext) -> tuple[str, str]:
     """In parentheses, where one of arguments or parameters is expected, or the next."""
     hint = ""
     if "WORD" not in place.expected:
@@ -228,14 +228,14 @@ def _among_arguments(place: Place) -> tuple[str, str]:
     return f"expected {what}, found {place.text}", hint
 
 
-def _lacks_comma(place: Place) -> bool:
+def _lacks_comma(place: ErrorContext) -> bool:
     """Whether arguments go on, and end in this line: `(3 64)`, and not `(3,64 3/3 (5,128)`."""
     bracket = re.search(r"[(){}\[\]|]", place.behind)
     argument = place.token.type in ("INT", "SIZE", "FLOAT", "WORD", "PRODUCT")
     return argument and bracket is not None and bracket[0] == ")"
 
 
-def _header_meant(place: Place) -> str:
+def _header_meant(place: ErrorContext) -> str:
     """A hint where the word before is nearly a header, or a header has one value too many."""
     start = place.token.start_pos or 0
     line = place.source.text[place.source.text.rfind("\n", 0, start) + 1 : start]
@@ -243,12 +243,12 @@ def _header_meant(place: Place) -> str:
     if written is None:
         return ""
     if written[1] in words("header"):
-        return f"write `{WORDS[written[1]].example}`"
+        return f"write `{KEYWORDS[written[1]].example}`"
     meant = header_meant(written[1])
     return f"did you mean `{meant}`?" if meant and line.strip() == written[1] else ""
 
 
-def _list(place: Place) -> str:
+def _list(place: ErrorContext) -> str:
     expected = set(place.expected)
     # The parser sums up what it could meet: in this place not every bracket is open.
     closing = "" if place.inner is None else OPENING[place.inner.type]

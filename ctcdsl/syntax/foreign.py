@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from ctcdsl.syntax.words import WORDS, closeness, suggest, words
+from ctcdsl.syntax.words import KEYWORDS, closeness, suggest, words
 
 _WRITE = {
     # Pools.
@@ -175,7 +175,7 @@ _REASONS = MappingProxyType(
         for word, what in _by_word(_NO_ACTIVATION).items()
     }
     | {
-        word: f"a line above the layers says it: `{WORDS[header].example}`"
+        word: f"a line above the layers says it: `{KEYWORDS[header].example}`"
         for word, header in _by_word(_HEADERS).items()
     }
 )

@@ -67,11 +67,11 @@ def format_items(items: Iterable[n.Item], times: str = "x") -> list[str]:
     return texts
 
 
-def _above(trivia: n.Trivia, indent: str = "") -> list[str]:
+def _above(trivia: n.Comments, indent: str = "") -> list[str]:
     return [f"{indent}{comment}" if comment else "" for comment in trivia.above]
 
 
-def _behind(line: str, trivia: n.Trivia) -> str:
+def _behind(line: str, trivia: n.Comments) -> str:
     return f"{line}  {trivia.behind}" if trivia.behind else line
 
 

@@ -13,7 +13,7 @@ MAX_DEPTH = 64
 """Brackets nested deeper than this are refused: no network needs them."""
 
 
-class TooDeep(Exception):
+class NestingTooDeep(Exception):
     """Nesting beyond `MAX_DEPTH` ends at `token`: that of brackets, `/s` or `xN`."""
 
     def __init__(self, token: Token) -> None:
@@ -21,7 +21,7 @@ class TooDeep(Exception):
         self.token = token
 
 
-class Lines:
+class NewlineFilter:
     """The token filter between Lark's lexer and its parser.
 
     Drops newlines inside brackets and remembers which brackets are open. After a syntax
@@ -68,7 +68,7 @@ class Lines:
             elif kind in OPENING:
                 self._open.append(token)
                 if len(self._open) > MAX_DEPTH:
-                    raise TooDeep(token)
+                    raise NestingTooDeep(token)
             elif kind in CLOSING and self._open and OPENING[self._open[-1].type] == token:
                 # A bracket of another kind stays open: the parser will object to it.
                 self._closed = self._open.pop()

@@ -6,7 +6,7 @@ import unicodedata
 
 from lark import Token, UnexpectedCharacters, UnexpectedToken
 
-from ctcdsl.syntax.explanations import STARTERS, Place, explain
+from ctcdsl.syntax.explanations import STARTERS, ErrorContext, explain
 from ctcdsl.syntax.foreign import ARROW
 from ctcdsl.syntax.lexing import CLOSING, MAX_DEPTH, OPENING
 from ctcdsl.text import Diagnostic, Label, Source, Span
@@ -105,7 +105,7 @@ def unexpected_token(
     labels = [_label(source, token)]
     stack = error.interactive_parser.parser_state.value_stack
     before = stack[-1] if stack and isinstance(stack[-1], Token) else None
-    place = Place(source, token, before, inner, set(error.expected))
+    place = ErrorContext(source, token, before, inner, set(error.expected))
     if kind == "$END" and "END" in place.expected:
         table = next(value for value in stack if isinstance(value, Token) and value == "table")
         labels = [_label(source, table)]

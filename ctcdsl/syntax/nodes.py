@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ctcdsl.text import Span
 
 
-class Trivia(NamedTuple):
+class Comments(NamedTuple):
     """What stands around a statement: comment lines above it and one behind it.
 
     An empty string in `above` is a blank line.
@@ -22,7 +22,7 @@ class Trivia(NamedTuple):
     behind: str = ""
 
 
-NO_TRIVIA = Trivia()
+NO_TRIVIA = Comments()
 
 
 # ---------------------------------------------------------------- arguments
@@ -92,7 +92,7 @@ class Stride(NamedTuple):
     span: Span
 
 
-class Times(NamedTuple):
+class Repeat(NamedTuple):
     """`xN` behind an item."""
 
     amount: int | Expression
@@ -100,7 +100,7 @@ class Times(NamedTuple):
 
 
 Primary = Convolution | Call | Group | Name | Number
-Postfix = Stride | Times
+Postfix = Stride | Repeat
 
 
 class Item(NamedTuple):
@@ -129,7 +129,7 @@ class Header(NamedTuple):
     word: str
     values: tuple[Name | Size, ...]
     span: Span
-    trivia: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
 
 
 class Let(NamedTuple):
@@ -138,7 +138,7 @@ class Let(NamedTuple):
     name: Name
     value: Argument
     span: Span
-    trivia: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
 
 
 class Def(NamedTuple):
@@ -148,7 +148,7 @@ class Def(NamedTuple):
     parameters: tuple[Name, ...]
     items: tuple[Item, ...]
     span: Span
-    trivia: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
 
 
 class Line(NamedTuple):
@@ -157,7 +157,7 @@ class Line(NamedTuple):
     label: str | None
     items: tuple[Item, ...]
     span: Span
-    trivia: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
 
 
 class Cell(NamedTuple):
@@ -173,7 +173,7 @@ class Row(NamedTuple):
 
     cells: tuple[Cell, ...]
     span: Span
-    trivia: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
 
 
 class Table(NamedTuple):
@@ -181,8 +181,8 @@ class Table(NamedTuple):
 
     rows: tuple[Row, ...]
     span: Span
-    trivia: Trivia = NO_TRIVIA
-    end: Trivia = NO_TRIVIA
+    trivia: Comments = NO_TRIVIA
+    end: Comments = NO_TRIVIA
 
 
 Statement = Header | Let | Def | Line | Table

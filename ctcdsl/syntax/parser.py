@@ -14,7 +14,7 @@ from ctcdsl import __version__
 from ctcdsl.resources import resource
 from ctcdsl.syntax.build import Builder
 from ctcdsl.syntax.comments import attach
-from ctcdsl.syntax.lexing import Lines, TooDeep
+from ctcdsl.syntax.lexing import NestingTooDeep, NewlineFilter
 from ctcdsl.syntax.nodes import File
 from ctcdsl.text import Diagnostic, Source, Span
 
@@ -29,7 +29,7 @@ class Parser:
 
     def __init__(self) -> None:
         self._builder = Builder()
-        self._lines = Lines()
+        self._lines = NewlineFilter()
         self._comments: list[Token] = []
         self._busy = Lock()
         with open(resource("grammar", "ctc.lark"), encoding="utf-8") as file:
@@ -84,7 +84,7 @@ class Parser:
         try:
             # The parser ends a line by its newline; the author need not.
             tree = self._lark.parse(source.text + "\n", on_error=recover)
-        except TooDeep as error:
+        except NestingTooDeep as error:
             from ctcdsl.syntax.mistakes import too_deep
 
             return _empty(source), [*mistakes, too_deep(source, error.token)]

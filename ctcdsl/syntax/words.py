@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 
-class Word(NamedTuple):
+class Keyword(NamedTuple):
     """A reserved word: what kind it is, what it means, and how it is written."""
 
     kind: str
@@ -18,73 +18,73 @@ class Word(NamedTuple):
     example: str = ""
 
 
-WORDS = MappingProxyType(
+KEYWORDS = MappingProxyType(
     {
-        "net": Word("header", "names the network", "net ResNet50"),
-        "input": Word("header", "channels x height x width of an image", "input 3x224x224"),
-        "classes": Word("header", "outputs of the classifier", "classes 1000"),
-        "style": Word(
+        "net": Keyword("header", "names the network", "net ResNet50"),
+        "input": Keyword("header", "channels x height x width of an image", "input 3x224x224"),
+        "classes": Keyword("header", "outputs of the classifier", "classes 1000"),
+        "style": Keyword(
             "header",
             "norm and activation of every convolution; brings `pad same`",
             "style conv-bn-relu",
         ),
-        "pad": Word("header", "the padding rule: same, paper or valid", "pad paper"),
-        "maps": Word("header", "feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
-        "let": Word("header", "a parameter", "let w = 96"),
-        "def": Word("header", "a block of the author's own", "def twice(n) = (3,n) (3,n)"),
-        "table": Word("header", "many networks, one a row"),
-        "end": Word("header", "closes a table"),
-        "x": Word("operator", "repetition: xN", "(3,64)x4"),
-        "c": Word("operator", "the channels that enter a block or a layer", "(1,4c)"),
-        "max": Word("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
-        "avg": Word("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
-        "gap": Word("layer", "global average pooling"),
-        "gmp": Word("layer", "global max pooling"),
-        "spp": Word("layer", "spatial pyramid pooling", "spp(6,3,2,1)"),
-        "fc": Word("layer", "fully connected: fc(n), or fc for the classifier", "fc(4096)"),
-        "drop": Word("layer", "dropout", "drop(0.5)"),
-        "lrn": Word("layer", "local response normalisation: lrn, lrn(size)", "lrn(5)"),
-        "se": Word("layer", "squeeze and excitation through w channels", "se(c/4)"),
-        "scale": Word("layer", "a learned scale for each channel"),
-        "shuffle": Word("layer", "channel shuffle over g groups", "shuffle(3)"),
-        "id": Word("layer", "identity"),
-        "none": Word("layer", "an empty head", "head: none"),
-        "bn": Word("norm", "batch normalisation"),
-        "ln": Word("norm", "layer normalisation over the channels"),
-        "relu": Word("activation", "max(x, 0)"),
-        "relu6": Word("activation", "min(max(x, 0), 6)"),
-        "gelu": Word("activation", "x times the Gaussian's distribution function"),
-        "silu": Word("activation", "x times its sigmoid"),
-        "hswish": Word("activation", "x relu6(x + 3) / 6"),
-        "sigmoid": Word("activation", "1 / (1 + exp(-x))"),
-        "tanh": Word("activation", "hyperbolic tangent"),
-        "leaky": Word("activation", "x, or x / 100 below zero"),
-        "dw": Word("tag", "depthwise: a filter for each channel", "(3,dw)"),
-        "linear": Word("tag", "no activation", "(1,64,linear)"),
-        "bare": Word("tag", "neither norm nor activation", "(7,64,bare)"),
-        "bias": Word("tag", "with a bias", "(3,64,bias)"),
-        "nobias": Word("tag", "without a bias", "(3,64,nobias)"),
-        "ceil": Word("tag", "a pool's map rounds up", "max(3,ceil)/2"),
-        "within": Word("tag", "lrn over a window of each channel's own map", "lrn(3,within)"),
-        "same": Word("rule", "padding d(k-1)/2, none on a side where k equals the stride"),
-        "paper": Word("rule", "the padding of He & Sun 2015, Section 5"),
-        "valid": Word("rule", "no padding"),
-        "conv-relu": Word("style", "convolution, then ReLU"),
-        "conv-bn-relu": Word("style", "convolution, batch norm, ReLU"),
-        "conv-bn-relu6": Word("style", "convolution, batch norm, ReLU6"),
-        "conv-bn-silu": Word("style", "convolution, batch norm, SiLU"),
-        "bn-relu-conv": Word("style", "pre-activation: batch norm, ReLU, convolution"),
-        "conv": Word("style", "convolution alone"),
+        "pad": Keyword("header", "the padding rule: same, paper or valid", "pad paper"),
+        "maps": Keyword("header", "feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
+        "let": Keyword("header", "a parameter", "let w = 96"),
+        "def": Keyword("header", "a block of the author's own", "def twice(n) = (3,n) (3,n)"),
+        "table": Keyword("header", "many networks, one a row"),
+        "end": Keyword("header", "closes a table"),
+        "x": Keyword("operator", "repetition: xN", "(3,64)x4"),
+        "c": Keyword("operator", "the channels that enter a block or a layer", "(1,4c)"),
+        "max": Keyword("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
+        "avg": Keyword("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
+        "gap": Keyword("layer", "global average pooling"),
+        "gmp": Keyword("layer", "global max pooling"),
+        "spp": Keyword("layer", "spatial pyramid pooling", "spp(6,3,2,1)"),
+        "fc": Keyword("layer", "fully connected: fc(n), or fc for the classifier", "fc(4096)"),
+        "drop": Keyword("layer", "dropout", "drop(0.5)"),
+        "lrn": Keyword("layer", "local response normalisation: lrn, lrn(size)", "lrn(5)"),
+        "se": Keyword("layer", "squeeze and excitation through w channels", "se(c/4)"),
+        "scale": Keyword("layer", "a learned scale for each channel"),
+        "shuffle": Keyword("layer", "channel shuffle over g groups", "shuffle(3)"),
+        "id": Keyword("layer", "identity"),
+        "none": Keyword("layer", "an empty head", "head: none"),
+        "bn": Keyword("norm", "batch normalisation"),
+        "ln": Keyword("norm", "layer normalisation over the channels"),
+        "relu": Keyword("activation", "max(x, 0)"),
+        "relu6": Keyword("activation", "min(max(x, 0), 6)"),
+        "gelu": Keyword("activation", "x times the Gaussian's distribution function"),
+        "silu": Keyword("activation", "x times its sigmoid"),
+        "hswish": Keyword("activation", "x relu6(x + 3) / 6"),
+        "sigmoid": Keyword("activation", "1 / (1 + exp(-x))"),
+        "tanh": Keyword("activation", "hyperbolic tangent"),
+        "leaky": Keyword("activation", "x, or x / 100 below zero"),
+        "dw": Keyword("tag", "depthwise: a filter for each channel", "(3,dw)"),
+        "linear": Keyword("tag", "no activation", "(1,64,linear)"),
+        "bare": Keyword("tag", "neither norm nor activation", "(7,64,bare)"),
+        "bias": Keyword("tag", "with a bias", "(3,64,bias)"),
+        "nobias": Keyword("tag", "without a bias", "(3,64,nobias)"),
+        "ceil": Keyword("tag", "a pool's map rounds up", "max(3,ceil)/2"),
+        "within": Keyword("tag", "lrn over a window of each channel's own map", "lrn(3,within)"),
+        "same": Keyword("rule", "padding d(k-1)/2, none on a side where k equals the stride"),
+        "paper": Keyword("rule", "the padding of He & Sun 2015, Section 5"),
+        "valid": Keyword("rule", "no padding"),
+        "conv-relu": Keyword("style", "convolution, then ReLU"),
+        "conv-bn-relu": Keyword("style", "convolution, batch norm, ReLU"),
+        "conv-bn-relu6": Keyword("style", "convolution, batch norm, ReLU6"),
+        "conv-bn-silu": Keyword("style", "convolution, batch norm, SiLU"),
+        "bn-relu-conv": Keyword("style", "pre-activation: batch norm, ReLU, convolution"),
+        "conv": Keyword("style", "convolution alone"),
     }
 )
 
-TAG_LETTERS = MappingProxyType({"p": "padding", "g": "groups", "d": "dilation"})
+TAG_PREFIXES = MappingProxyType({"p": "padding", "g": "groups", "d": "dilation"})
 """Letters that a number follows to make a tag: `p1`, `g32`, `d2`."""
 
 
 def words(*kinds: str) -> tuple[str, ...]:
     """The words of some kinds, in the table's order."""
-    return tuple(word for word, entry in WORDS.items() if entry.kind in kinds)
+    return tuple(word for word, entry in KEYWORDS.items() if entry.kind in kinds)
 
 
 _FUNCTIONS = frozenset(words("layer", "norm", "activation"))

@@ -61,7 +61,7 @@ def _unreadable(name: str, error: OSError) -> Diagnostic:
     )
 
 
-def write_whole(
+def write_atomic(
     path: str | os.PathLike[str], content: bytes | Callable[[IO[bytes]], object]
 ) -> None:
     """Write a file so that it is never seen half-written: temporary file, fsync, rename.

@@ -13,7 +13,7 @@ from ctcdsl.text.files import sync_folder, unwritable
 _TEMPORARY, _REMOVED = ".tmp", ".gone"
 
 
-def write_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+def write_folder_atomic(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
     """Write a folder so that it is never seen half-written; `path` must not exist yet.
 
     The files go to a temporary folder beside it and are synchronised, then the folder is renamed
@@ -60,7 +60,7 @@ def remove_folder(path: str | os.PathLike[str]) -> None:
         shutil.rmtree(going, ignore_errors=True)
 
 
-def sweep(folder: str | os.PathLike[str]) -> None:
+def remove_stale(folder: str | os.PathLike[str]) -> None:
     """Remove what a killed process left half-written or half-removed in `folder`."""
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):

@@ -22,7 +22,7 @@ _OF_NUMBERS = frozenset({"CTC108", "CTC109", "CTC908"})
 """Ranges of numbers: no matter in layers that are repeated zero times."""
 
 
-class Problems:
+class Diagnostics:
     """The diagnostics of one run, in the order found."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Problems:
         return known
 
     @contextmanager
-    def called_at(self, span: Span) -> Iterator[None]:
+    def in_def_call(self, span: Span) -> Iterator[None]:
         """Errors found meanwhile, in the body of a `def`, also point at its call."""
         self._calls.append(span)
         try:

@@ -34,7 +34,7 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
-    def start_of(self, line: int) -> int:
+    def line_offset(self, line: int) -> int:
         """The offset at which a line, counted from 1, begins."""
         return self._line_starts[line - 1]
 

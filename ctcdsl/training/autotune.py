@@ -19,7 +19,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.evaluation.multi_crop import Crops
 from ctcdsl.evaluation.views import five_places
 from ctcdsl.execution.precision import autocast, for_testing
@@ -49,7 +49,7 @@ _MADE_UP = {
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ExecutionConfig:
     """How to compute; every way gives the same numbers but for rounding."""
 
     precision: Precision
@@ -67,7 +67,7 @@ class Way:
         return replace(recipe, precision=self.precision, compile=self.compile)
 
 
-Told = Callable[[Way], None]
+Told = Callable[[ExecutionConfig], None]
 """Hears which way is being tried."""
 
 
@@ -75,7 +75,7 @@ Told = Callable[[Way], None]
 class Tried:
     """What came of a way."""
 
-    way: Way
+    way: ExecutionConfig
     images: int
     """How many it was tried on."""
     first: float = 0.0
@@ -103,10 +103,12 @@ def ways(
     precisions: Sequence[Precision] = PRECISIONS,
     compiles: Sequence[Compile] | None = None,
     prefixes: Sequence[bool] = (False,),
-) -> tuple[Way, ...]:
+) -> tuple[ExecutionConfig, ...]:
     """All ways there are on `device`, the simplest first."""
     there: tuple[Compile, ...] = ("off", "on", "graphs") if device.type == "cuda" else ("off", "on")
-    return tuple(Way(*each) for each in product(precisions, compiles or there, prefixes))
+    return tuple(
+        ExecutionConfig(*each) for each in product(precisions, compiles or there, prefixes)
+    )
 
 
 def fastest(tried: Sequence[Tried]) -> Tried | None:
@@ -126,7 +128,7 @@ def tried_training(
     crop: Crop,
     classes: int,
     device: torch.device,
-    some: Sequence[Way],
+    some: Sequence[ExecutionConfig],
     *,
     channels: int = 3,
     world: int = 1,
@@ -149,7 +151,7 @@ def tried_training(
         torch.arange(images) % 2 == 0,
     ).to(device)
 
-    def prepare(way: Way) -> Run:
+    def prepare(way: ExecutionConfig) -> Run:
         descent = Descent(copied, replace(way.of(recipe), accumulate=1), device)
         descent.set_rate(1e-6)  # nothing is to be learned
         return lambda: torch.tensor(descent.step(batch, _MADE_UP[channels]).learned().loss)
@@ -159,11 +161,11 @@ def tried_training(
 
 def tried_testing(
     model: nn.Module,
-    network: CheckedNetwork,
+    network: Network,
     recipe: Recipe,
     crop: Crop,
     device: torch.device,
-    some: Sequence[Way],
+    some: Sequence[ExecutionConfig],
     *,
     told: Told = lambda way: None,
 ) -> list[Tried]:
@@ -176,7 +178,7 @@ def tried_testing(
     copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     pixels = tuple(_pixels(images, side, side).to(device))
 
-    def prepare(way: Way) -> Run:
+    def prepare(way: ExecutionConfig) -> Run:
         crops = Crops(
             model=for_testing(copied, way.precision),
             crop=crop,
@@ -184,7 +186,7 @@ def tried_testing(
             mirrored=True,
             input=partial(
                 network_input,
-                statistics=_MADE_UP[network.network.input.channels],
+                statistics=_MADE_UP[network.architecture.input.channels],
                 divisor=recipe.pixel_divisor,
             ),
             network=network if way.prefix else None,
@@ -201,8 +203,8 @@ def tried_testing(
 
 
 def _try_all(
-    prepare: Callable[[Way], Run],
-    some: Sequence[Way],
+    prepare: Callable[[ExecutionConfig], Run],
+    some: Sequence[ExecutionConfig],
     images: int,
     device: torch.device,
     told: Told,

@@ -17,7 +17,7 @@ from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import steps
 from ctcdsl.images.batches import Batch, training_batches
 from ctcdsl.images.data import ImageSet
-from ctcdsl.metrics.memory import Footprint
+from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import health
 from ctcdsl.training.run import Session
@@ -45,7 +45,7 @@ class Steps:
     test_images: int
     crop: Crop
     device: torch.device
-    footprint: Footprint | None
+    training_memory: MemoryEstimate | None
     fewest: int = 1
     """Images that the network needs at a time."""
     pace: Pace = field(default_factory=Pace)
@@ -163,4 +163,4 @@ class Steps:
         )
 
     def _out_of_memory(self) -> UserError:
-        return self.session.out_of_memory(self.footprint, self.device)
+        return self.session.out_of_memory(self.training_memory, self.device)

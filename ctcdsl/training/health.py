@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.metrics.memory import Footprint, in_bytes
+from ctcdsl.metrics.memory import MemoryEstimate, format_bytes
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 from ctcdsl.text.plural import plural
@@ -123,7 +123,7 @@ def memory_explained(explain: Callable[[], UserError]) -> Iterator[None]:
 
 
 def may_not_fit(
-    recipe: Recipe, footprint: Footprint | None, device: torch.device, world: int = 1
+    recipe: Recipe, training_memory: MemoryEstimate | None, device: torch.device, world: int = 1
 ) -> Diagnostic | None:
     """CTC622 as a warning where the CPU has too little memory by the cost model.
 
@@ -133,16 +133,16 @@ def may_not_fit(
     at once what it lacks.
     """
     part = _part(recipe, world)
-    if footprint is None or device.type != "cpu":
+    if training_memory is None or device.type != "cpu":
         return None
-    available, needed = memory_of(device), footprint.training(part)
+    available, needed = memory_of(device), training_memory.training(part)
     if needed <= available:
         return None
-    largest = max(1, footprint.largest_batch(available))
+    largest = max(1, training_memory.largest_batch(available))
     return Diagnostic(
         code="CTC622",
-        message=f"a batch of {part} takes about {in_bytes(needed)}, and the memory has"
-        f" {in_bytes(available)}: the system may end training without a word",
+        message=f"a batch of {part} takes about {format_bytes(needed)}, and the memory has"
+        f" {format_bytes(available)}: the system may end training without a word",
         hints=(f"--accumulate {-(-recipe.batch // (world * largest))} computes it in parts",),
         severity=Severity.WARNING,
     )
@@ -150,7 +150,7 @@ def may_not_fit(
 
 def out_of_memory(
     recipe: Recipe,
-    footprint: Footprint | None,
+    training_memory: MemoryEstimate | None,
     device: torch.device,
     saved: Saved,
     world: int = 1,
@@ -159,12 +159,12 @@ def out_of_memory(
     part = _part(recipe, world)
     notes, hints = [str(saved)], []
     available = memory_of(device)
-    if footprint is not None:
+    if training_memory is not None:
         notes.append(
-            f"by the cost model a batch of {part} takes {in_bytes(footprint.training(part))}, and"
-            f" {device} has {in_bytes(available)}"
+            f"by the cost model a batch of {part} takes {format_bytes(training_memory.training(part))}, and"
+            f" {device} has {format_bytes(available)}"
         )
-        largest = footprint.largest_batch(available)
+        largest = training_memory.largest_batch(available)
         if largest >= part:  # others use the memory, or it is in pieces
             notes.append("so other programs use it, or the pieces that are free are too small")
             largest = part // 2
@@ -172,7 +172,7 @@ def out_of_memory(
         largest = part // 2
     if largest >= 1:
         parts = -(-recipe.batch // (world * largest))
-        if footprint is not None:
+        if training_memory is not None:
             notes.append(f"the largest batch that fits is {largest}")
         hints.append(
             f"--resume --accumulate {parts} goes on with the same batch of {recipe.batch}, in"
@@ -198,7 +198,7 @@ def out_of_memory_in_test(views: int, device: torch.device, *hints: str) -> User
         Diagnostic(
             code="CTC622",
             message=f"out of memory in the test, with {plural(views, 'view')} at once on {device}",
-            notes=(f"{device} has {in_bytes(memory_of(device))}",),
+            notes=(f"{device} has {format_bytes(memory_of(device))}",),
             hints=hints,
         )
     )

@@ -21,7 +21,7 @@ from ctcdsl.images.augment import Crop
 from ctcdsl.images.cache import Remembered
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.data import ImageSet, require_same_classes
-from ctcdsl.metrics.memory import Footprint
+from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Progress
@@ -29,7 +29,7 @@ from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.training import checks, health
 from ctcdsl.training.epoch import Steps
 from ctcdsl.training.initialise import set_dropout
-from ctcdsl.training.run import Keeping, Session
+from ctcdsl.training.run import CheckpointPolicy, Session
 from ctcdsl.training.step import Descent
 from ctcdsl.training.validation import Exam
 
@@ -60,8 +60,8 @@ def train(
     resume: bool = False,
     device: torch.device | None = None,
     statistics: Statistics | None = None,
-    keeping: Keeping | None = None,
-    footprint: Footprint | None = None,
+    keeping: CheckpointPolicy | None = None,
+    training_memory: MemoryEstimate | None = None,
     ranks: Ranks = ALONE,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,
@@ -118,7 +118,7 @@ def train(
             run=run,
             identity=identity,
             reporter=reporter,
-            keeping=keeping or Keeping(),
+            keeping=keeping or CheckpointPolicy(),
             stop=stop,
             ranks=ranks,
         )
@@ -128,10 +128,10 @@ def train(
             test_images=len(test_set),
             crop=crop,
             device=device,
-            footprint=footprint,
+            training_memory=training_memory,
             fewest=fewest,
         )
-        loop = _Loop(session, steps, test_set, tested_on, crop, device, footprint)
+        loop = _Loop(session, steps, test_set, tested_on, crop, device, training_memory)
         with session:
             try:
                 session.enter(train_set, statistics, resume)
@@ -160,7 +160,7 @@ class _Loop:
     tested_on: str
     crop: Crop
     device: torch.device
-    footprint: Footprint | None
+    training_memory: MemoryEstimate | None
 
     def finish(self, until: tuple[int, int] | None = None) -> Outcome:
         """Train, test, log and save all that is left, or what is left up to `until`."""
@@ -179,7 +179,7 @@ class _Loop:
             )
         )
         world = session.ranks.share.world
-        warning = health.may_not_fit(recipe, self.footprint, self.device, world)
+        warning = health.may_not_fit(recipe, self.training_memory, self.device, world)
         if warning is not None:
             session.reporter.warned(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
@@ -216,7 +216,9 @@ class _Loop:
             stop=session.stop,
             reporter=session.reporter,
         )
-        with health.memory_explained(lambda: session.out_of_memory(self.footprint, self.device)):
+        with health.memory_explained(
+            lambda: session.out_of_memory(self.training_memory, self.device)
+        ):
             found = exam.of(session.model)
         if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
             raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")

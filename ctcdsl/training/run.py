@@ -16,7 +16,7 @@ from ctcdsl.execution.events import Reporter
 from ctcdsl.execution.interrupt import Stop
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.data import ImageSet
-from ctcdsl.metrics.memory import Footprint
+from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log
@@ -26,14 +26,14 @@ from ctcdsl.runs.schedule import TEN_MINUTES, Cadence, Every
 from ctcdsl.runs.store import Shelf
 from ctcdsl.storage.lock import locked
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 from ctcdsl.training import checks, health
 from ctcdsl.training.initialise import initialise
 from ctcdsl.training.step import Descent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class CheckpointPolicy:
     """What a run writes besides its log, and how often."""
 
     every: Every = TEN_MINUTES
@@ -69,7 +69,7 @@ class Session:
     run: Path
     identity: ModelIdentity
     reporter: Reporter
-    keeping: Keeping
+    keeping: CheckpointPolicy
     stop: Stop
     ranks: Ranks = ALONE
     statistics: Statistics = field(init=False)
@@ -134,7 +134,7 @@ class Session:
         """Draw the initial weights, measure the colours, save."""
         checks.claim(self.run)
         self._locks.enter_context(locked(self.run))
-        self.shelf.sweep()
+        self.shelf.remove_stale()
         self.shelf.clear()
         self._write_files()
         torch.manual_seed(self.recipe.seed)
@@ -160,7 +160,7 @@ class Session:
         checkpoints.restore_model(self.model, saved, saved.path)
         self.descent.optimizer.load_state_dict(saved.optimizer)
         checkpoints.restore_rng(saved)
-        self.shelf.sweep()
+        self.shelf.remove_stale()
         self._write_files()
         log.write(self.run, self.progress.rows)
         if self.keeping.new_images and self.progress.step:
@@ -208,10 +208,12 @@ class Session:
         """CTC609 for a `loss` that is not finite."""
         return health.diverged(f"the loss is {loss} in {where}", self.recipe, self.last_saved)
 
-    def out_of_memory(self, footprint: Footprint | None, device: torch.device) -> UserError:
+    def out_of_memory(
+        self, training_memory: MemoryEstimate | None, device: torch.device
+    ) -> UserError:
         """CTC622 for a lack of memory on `device`."""
         world = self.ranks.share.world
-        return health.out_of_memory(self.recipe, footprint, device, self.last_saved, world)
+        return health.out_of_memory(self.recipe, training_memory, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = health.Saved(str(self.progress), path)
@@ -220,4 +222,4 @@ class Session:
 
     def _write_files(self) -> None:
         for name, content in self.keeping.files.items():
-            write_whole(self.run / name, content)
+            write_atomic(self.run / name, content)

@@ -17,7 +17,7 @@ from conftest import ROOT
 from ctcdsl.highlighting.lexer import TOKENS, CtcLexer
 from ctcdsl.highlighting.textmate import SCOPES, scope, written
 from ctcdsl.resources import resource
-from ctcdsl.syntax.words import TAG_LETTERS, WORDS, words
+from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 
 GRAMMAR = Path(resource("grammar", "ctc.tmLanguage.json"))
 SPECS = sorted((ROOT / "specs").rglob("*.ctc"))
@@ -116,15 +116,15 @@ def test_the_words_are_the_parsers() -> None:
     assert set(re.findall(r'^[A-Z]+: "([a-z]+)"$', grammar, re.MULTILINE)) == set(words("header"))
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", KEYWORDS)
 def test_every_word_has_the_colour_of_its_kind(word: str) -> None:
     text = {"x": "(3,64) x 4", "c": "(1,4c)"}.get(word, f"gap {word} gap")
-    role = {"x": "times", "c": "channels"}.get(word, WORDS[word].kind)
+    role = {"x": "times", "c": "channels"}.get(word, KEYWORDS[word].kind)
     assert Piece(word, scope(role)) in Engine().pieces_of(text)
     assert (TOKENS[role], word) in list(CtcLexer().get_tokens(text))
 
 
-@pytest.mark.parametrize("letter", TAG_LETTERS)
+@pytest.mark.parametrize("letter", TAG_PREFIXES)
 def test_letter_tags(letter: str) -> None:
     assert Piece(f"{letter}2", scope("letter tag")) in Engine().pieces_of(f"(3,64,{letter}2)")
 

@@ -51,9 +51,9 @@ def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
     assert document.networks
     for cost, calls in document.networks:
         for layer in cost.layers:
-            if cost.checked.network.head.implied and layer.placed.stage is None:
+            if cost.network.architecture.head.implied and layer.node.stage is None:
                 continue
-            for span in (layer.placed.layer.origin, *calls.get(layer.placed.name, ())):
+            for span in (layer.node.layer.origin, *calls.get(layer.node.name, ())):
                 shown = hover(document, span.start)
                 assert shown is not None, span.text
                 assert "```text" in shown.markdown
@@ -63,11 +63,11 @@ def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
 def test_copies_of_definitions_change_nothing(path: Path) -> None:
     document = Document(path.name, path.read_text(encoding="utf-8"))
     report = check_source(document.source)
-    assert [cost.checked for cost, _ in document.networks] == list(report.networks)
+    assert [cost.network for cost, _ in document.networks] == list(report.networks)
     for cost, calls in document.networks:
         for layer in cost.layers:
-            origin = layer.placed.layer.origin
-            for call in calls.get(layer.placed.name, ()):
+            origin = layer.node.layer.origin
+            for call in calls.get(layer.node.name, ()):
                 assert not (call.start <= origin.start and origin.end <= call.end)
 
 

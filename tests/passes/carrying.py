@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conftest import load, one
-from ctcdsl.checking import CheckedNetwork, recheck
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Shape
 from ctcdsl.passes.weights import verify_outputs
 from ctcdsl.resources import resource
@@ -18,23 +18,23 @@ def small(rows: str, *, style: str = "conv-relu", pad: str = "paper", side: int 
     return f"net N\ninput 3x{side}x{side}\nclasses 5\nstyle {style}\npad {pad}\n{rows}{head}\n"
 
 
-def modern(name: str, side: int) -> CheckedNetwork:
+def modern(name: str, side: int) -> Network:
     """A network of specs/modern at a small input."""
     from pathlib import Path
 
-    network = load(Path(resource("specs")) / "modern" / f"{name}.ctc").network
-    (checked,) = recheck(network, input=Shape(3, side, side)).networks
-    return checked
+    architecture = load(Path(resource("specs")) / "modern" / f"{name}.ctc").architecture
+    (network,) = infer_shapes(architecture, input=Shape(3, side, side)).networks
+    return network
 
 
-def differences(network: str | CheckedNetwork, *passes: str) -> list[float]:
+def differences(architecture: str | Network, *passes: str) -> list[float]:
     """How far outputs move in each step, relative to the largest, on random weights."""
-    checked = one(network) if isinstance(network, str) else network
+    network = one(architecture) if isinstance(architecture, str) else architecture
     found: list[float] = []
     for applied in passes:
-        done = step(checked, applied)
+        done = step(network, applied)
         measured = verify_outputs(done).difference
         assert measured is not None
         found.append(measured)
-        checked = done.after
+        network = done.after
     return found

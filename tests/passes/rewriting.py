@@ -5,35 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conftest import one
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Network, unparse
+from ctcdsl.checking import Network
+from ctcdsl.ir import Architecture, unparse
 from ctcdsl.passes import Step, run_pass
 from ctcdsl.passes.registry import create, registered
-from ctcdsl.passes.update_source import respell
+from ctcdsl.passes.update_source import update_source
 from ctcdsl.text import Source
 
 KNOWN = registered()
 
 
-def paper(row: str) -> CheckedNetwork:
+def paper(row: str) -> Network:
     """A row in the paper's world."""
     return one(f"net N\ninput 3x224x224\nclasses 1000\npad paper\n{row}\n")
 
 
-def step(checked: CheckedNetwork, applied: str) -> Step:
-    return run_pass(checked, create(applied, KNOWN))
+def step(network: Network, applied: str) -> Step:
+    return run_pass(network, create(applied, KNOWN))
 
 
-def after(checked: CheckedNetwork, *passes: str) -> CheckedNetwork:
+def after(network: Network, *passes: str) -> Network:
     for applied in passes:
-        checked = step(checked, applied).after
-    return checked
+        network = step(network, applied).after
+    return network
 
 
-def row(checked: CheckedNetwork) -> str:
+def row(network: Network) -> str:
     """The layers of a network's stages as a paper's table writes them."""
-    nodes = [node for stage in checked.network.stages for node in stage.nodes]
-    return unparse.row(nodes, checked.network.style, checked.network.input.channels)
+    nodes = [node for stage in network.architecture.stages for node in stage.elements]
+    return unparse.row(nodes, network.architecture.style, network.architecture.input.channels)
 
 
 def rewritten(row_: str, *passes: str) -> str:
@@ -53,7 +53,7 @@ def text(
     report = check_source(source, values=values or {})
     assert not report.failed, report.errors
     (start,) = report.networks
-    network: Network = after(start, *passes).network
+    network: Architecture = after(start, *passes).architecture
     if name is not None:
         network = replace(network, name=name)
-    return respell(source, start.network, network, values or {})
+    return update_source(source, start.architecture, network, values or {})

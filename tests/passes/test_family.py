@@ -67,7 +67,7 @@ def spec(name: str) -> Path:
 
 
 def canonical(path: Path) -> str:
-    return unparse(load(path).network)
+    return unparse(load(path).architecture)
 
 
 def from_a(name: str) -> list[tuple[str, str]]:
@@ -83,7 +83,7 @@ def test_a_model_from_its_parent(name: str, ctcdsl: Any) -> None:
     parent, applied = FAMILY[name]
     result = ctcdsl("rewrite", str(spec(parent)), "--pass", applied, "--name", name)
     assert result.code == 0
-    assert unparse(one(result.out).network) == canonical(spec(name))
+    assert unparse(one(result.out).architecture) == canonical(spec(name))
     assert result.out.splitlines()[-1] == ROWS[name]
 
 
@@ -94,7 +94,7 @@ def test_a_model_from_a_alone_through_pipes(name: str, ctcdsl: Any) -> None:
         result = ctcdsl("rewrite", "--pass", applied, "--name", made, stdin=text)
         assert result.code == 0, result.err
         text = result.out
-    assert unparse(one(text).network) == canonical(spec(name))
+    assert unparse(one(text).architecture) == canonical(spec(name))
     assert text.splitlines()[-1] == ROWS[name]
 
 
@@ -102,14 +102,14 @@ def test_a_model_from_a_alone_through_pipes(name: str, ctcdsl: Any) -> None:
 def test_a_model_from_a_alone_in_one_command(name: str, ctcdsl: Any) -> None:
     passes = [part for applied, _ in from_a(name) for part in ("--pass", applied)]
     result = ctcdsl("rewrite", str(spec("A")), *passes, "--name", name)
-    assert unparse(one(result.out).network) == canonical(spec(name))
+    assert unparse(one(result.out).architecture) == canonical(spec(name))
     assert result.out.splitlines()[-1] == ROWS[name]
 
 
 @pytest.mark.parametrize(("name", "parent", "applied"), OTHER_WAYS)
 def test_other_ways(name: str, parent: str, applied: str, ctcdsl: Any) -> None:
     result = ctcdsl("rewrite", str(spec(parent)), "--pass", applied, "--name", name)
-    assert unparse(one(result.out).network) == canonical(spec(name))
+    assert unparse(one(result.out).architecture) == canonical(spec(name))
 
 
 @pytest.mark.parametrize(

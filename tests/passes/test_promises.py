@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from ctcdsl.checking import CheckedNetwork, recheck
-from ctcdsl.ir import Conv, Network, PadRule, Shape, Stage
-from ctcdsl.passes import Contract, Interval, Pass, PassResult, Promise, run_pass, run_passes
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.ir import Architecture, Conv, PadRule, Shape, Stage
+from ctcdsl.passes import Frozen, Guarantee, Interval, Pass, PassResult, run_pass, run_passes
 from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.text import Diagnostic, UserError
 from rewriting import paper
@@ -22,17 +22,17 @@ class Double:
 
     summary: ClassVar[str] = "a test double"
     section: ClassVar[str] = "none"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
 
-def widened(network: Network, times: int) -> Network:
+def widened(architecture: Architecture, times: int) -> Architecture:
     """A network with more filters in each layer of its last stage."""
     nodes = tuple(
         replace(node, filters=times * node.filters) if isinstance(node, Conv) else node
-        for node in network.stages[-1].nodes
+        for node in architecture.stages[-1].elements
     )
-    last = replace(network.stages[-1], nodes=nodes)
-    return replace(network, stages=(*network.stages[:-1], last))
+    last = replace(architecture.stages[-1], elements=nodes)
+    return replace(architecture, stages=(*architecture.stages[:-1], last))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,30 +40,30 @@ class Doubles(Double):
     name: ClassVar[str] = "doubles"
     times: int = 2
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        return PassResult(widened(checked.network, self.times))
+    def run(self, network: Network) -> PassResult:
+        return PassResult(widened(network.architecture, self.times))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Computes(Doubles):
     name: ClassVar[str] = "computes-the-same"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        return PassResult(replace(checked.network, classes=7))
+    def run(self, network: Network) -> PassResult:
+        return PassResult(replace(network.architecture, classes=7))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breaks(Double):
     name: ClassVar[str] = "breaks"
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        network = checked.network
-        (first, *others) = network.stages[-1].nodes
+    def run(self, network: Network) -> PassResult:
+        architecture = network.architecture
+        (first, *others) = architecture.stages[-1].elements
         assert isinstance(others[0], Conv)
         large = replace(others[0], kernel=(99, 99), padding=(0, 0))
-        last = replace(network.stages[-1], nodes=(first, large))
-        return PassResult(replace(network, stages=(*network.stages[:-1], last)))
+        last = replace(architecture.stages[-1], elements=(first, large))
+        return PassResult(replace(architecture, stages=(*architecture.stages[:-1], last)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +71,16 @@ class Fails(Double):
     name: ClassVar[str] = "fails"
     how: str
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         if self.how == "raises":
             raise ZeroDivisionError("of all things")
         if self.how == "returns":
-            return checked.network  # type: ignore[return-value]
-        stages = (*checked.network.stages, Stage(name=None, nodes=()))
-        return PassResult(replace(checked.network, stages=stages))
+            return network.architecture  # type: ignore[return-value]
+        stages = (*network.architecture.stages, Stage(name=None, elements=()))
+        return PassResult(replace(network.architecture, stages=stages))
 
 
-def failure(*passes: Pass, frozen: tuple[Contract, ...] = ()) -> Diagnostic:
+def failure(*passes: Pass, frozen: tuple[Frozen, ...] = ()) -> Diagnostic:
     with pytest.raises(UserError) as caught:
         run_passes(A, passes, frozen=frozen)
     (diagnostic,) = caught.value.diagnostics
@@ -104,7 +104,7 @@ def test_a_broken_promise_of_outputs() -> None:
 
 def test_a_promise_that_is_kept() -> None:
     (step,) = run_passes(A, [Doubles(times=1)])
-    assert step.after.network == A.network
+    assert step.after.architecture == A.architecture
 
 
 def test_a_wrong_network() -> None:
@@ -130,7 +130,7 @@ def test_a_third_party_s_pass_that_fails(how: str, said: str) -> None:
 
 
 def test_a_pass_of_ours_that_fails_is_a_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(self: RepeatLast, checked: CheckedNetwork) -> PassResult:
+    def run(self: RepeatLast, network: Network) -> PassResult:
         raise KeyError("oh")
 
     monkeypatch.setattr(RepeatLast, "run", run)
@@ -142,38 +142,38 @@ def test_a_pass_of_ours_that_fails_is_a_bug_of_ours(monkeypatch: pytest.MonkeyPa
 @dataclass(frozen=True, kw_only=True)
 class Grows(Double):
     name: ClassVar[str] = "grows"
-    preserves: ClassVar[Promise] = Promise.NOTHING
+    preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        shape = checked.network.input._replace(height=256, width=256)
-        return PassResult(replace(checked.network, input=shape))
+    def run(self, network: Network) -> PassResult:
+        shape = network.architecture.input._replace(height=256, width=256)
+        return PassResult(replace(network.architecture, input=shape))
 
 
 def test_what_is_frozen_names_the_pass() -> None:
-    found = failure(RepeatLast(times=1), Grows(), frozen=(Contract.HEAD, Contract.INPUT))
+    found = failure(RepeatLast(times=1), Grows(), frozen=(Frozen.HEAD, Frozen.INPUT))
     assert found.code == "CTC412"
     assert found.message == "`grows` changes the input, which is frozen"
-    assert len(run_passes(A, [RepeatLast(times=1)], frozen=tuple(Contract))) == 1
+    assert len(run_passes(A, [RepeatLast(times=1)], frozen=tuple(Frozen))) == 1
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(A.network, classes=7),
-        replace(A.network, pad=PadRule.SAME),
-        replace(A.network, maps=((35, 35), (18, 18))),
-        replace(A.network, maps=((36, 36), (18, 18))),
-        replace(A.network, input=Shape(3, 200, 224)),
-        replace(A.network, input=Shape(4, 224, 224)),
-        replace(A.network, stages=A.network.stages[:2]),
-        replace(A.network, stages=A.network.stages[1:]),
-        replace(A.network, stages=A.network.stages[::-1]),
-        replace(A.network, stages=A.network.stages * 2),
-        replace(A.network, head=replace(A.network.head, layers=())),
+        replace(A.architecture, classes=7),
+        replace(A.architecture, pad=PadRule.SAME),
+        replace(A.architecture, maps=((35, 35), (18, 18))),
+        replace(A.architecture, maps=((36, 36), (18, 18))),
+        replace(A.architecture, input=Shape(3, 200, 224)),
+        replace(A.architecture, input=Shape(4, 224, 224)),
+        replace(A.architecture, stages=A.architecture.stages[:2]),
+        replace(A.architecture, stages=A.architecture.stages[1:]),
+        replace(A.architecture, stages=A.architecture.stages[::-1]),
+        replace(A.architecture, stages=A.architecture.stages * 2),
+        replace(A.architecture, head=replace(A.architecture.head, layers=())),
     ],
 )
-def test_what_two_networks_share_is_checked_as_ever(changed: Network) -> None:
-    assert recheck(changed, like=A) == recheck(changed)
+def test_what_two_networks_share_is_checked_as_ever(changed: Architecture) -> None:
+    assert infer_shapes(changed, previous=A) == infer_shapes(changed)
 
 
 def test_intervals() -> None:

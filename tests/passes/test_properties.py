@@ -8,11 +8,11 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from conftest import check, one
-from ctcdsl.checking import CheckedNetwork, recheck
-from ctcdsl.ir import Network
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.ir import Architecture
 from ctcdsl.ir.unparse import unparse
 from ctcdsl.metrics import network_cost
-from ctcdsl.passes import Pass, Promise, Step, run_pass
+from ctcdsl.passes import Guarantee, Pass, Step, run_pass
 from ctcdsl.passes.base import TOLERANCE
 from ctcdsl.passes.rewrites.add_pool import AddPool, RemovePool
 from ctcdsl.passes.rewrites.budget import Repair, Transfer
@@ -20,7 +20,7 @@ from ctcdsl.passes.rewrites.controls import NetworkInNetwork, RepeatLast
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample, UndelaySubsample
 from ctcdsl.passes.rewrites.depth_for_size import DepthForSize, SizeForDepth
 from ctcdsl.passes.rewrites.width import DepthForWidth, WidthForSize
-from ctcdsl.passes.update_source import respell
+from ctcdsl.passes.update_source import update_source
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source, UserError
@@ -90,7 +90,7 @@ def specs(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> tuple[Source, CheckedNetwork]:
+def networks(draw: st.DrawFn) -> tuple[Source, Network]:
     source = Source("<stdin>", draw(specs()))
     report = check(source.text)
     assume(not report.failed)
@@ -121,10 +121,10 @@ def rewrites(draw: st.DrawFn) -> Pass:
     return draw(st.sampled_from(made))
 
 
-def attempt(checked: CheckedNetwork, applied: Pass) -> Step | None:
+def attempt(network: Network, applied: Pass) -> Step | None:
     """What a pass makes; None where it refuses, with a code of its own and at a place."""
     try:
-        return run_pass(checked, applied)
+        return run_pass(network, applied)
     except UserError as error:
         (diagnostic,) = error.diagnostics
         assert "CTC401" < diagnostic.code < "CTC414"
@@ -134,8 +134,8 @@ def attempt(checked: CheckedNetwork, applied: Pass) -> Step | None:
         return None
 
 
-def unnamed_head(network: Network) -> Network:
-    return replace(network, head=replace(network.head, implied=False))
+def unnamed_head(architecture: Architecture) -> Architecture:
+    return replace(architecture, head=replace(architecture.head, implied=False))
 
 
 # ----------------------------------------------------------------- properties
@@ -143,23 +143,23 @@ def unnamed_head(network: Network) -> Network:
 
 @settings(max_examples=400)
 @given(made=networks(), applied=rewrites())
-def test_any_pass_on_any_network(made: tuple[Source, CheckedNetwork], applied: Pass) -> None:
+def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) -> None:
     source, before = made
     step = attempt(before, applied)
     event(f"{applied.name} {'applies' if step else 'refuses'}")
     if step is None:
         return
     # what comes out checks, and is what was checked
-    report = recheck(step.after.network)
+    report = infer_shapes(step.after.architecture)
     assert not report.failed and report.networks[0] == step.after
     # it costs what it promises
-    if applied.preserves is Promise.COMPLEXITY:
+    if applied.preserves is Guarantee.COMPLEXITY:
         change = network_cost(step.after).macs / network_cost(before).macs - 1
         assert TOLERANCE[0] <= change <= TOLERANCE[1]
     # its text is canonical, says exactly this network, and keeps comments and definitions
-    text = respell(source, before.network, step.after.network, {})
-    read = one(text).network
-    assert unnamed_head(read) == unnamed_head(step.after.network)
+    text = update_source(source, before.architecture, step.after.architecture, {})
+    read = one(text).architecture
+    assert unnamed_head(read) == unnamed_head(step.after.architecture)
     tree, _ = parse(Source("", text))
     assert format_file(tree) == text
     for line in source.text.splitlines():
@@ -169,17 +169,17 @@ def test_any_pass_on_any_network(made: tuple[Source, CheckedNetwork], applied: P
 
 @settings(max_examples=150)
 @given(made=networks(), chain=st.lists(rewrites(), min_size=2, max_size=4))
-def test_any_chain_on_any_network(made: tuple[Source, CheckedNetwork], chain: list[Pass]) -> None:
+def test_any_chain_on_any_network(made: tuple[Source, Network], chain: list[Pass]) -> None:
     """The text of each step read again, as a pipe does, leads where the chain leads."""
     source, start = made
-    checked = piped = start
+    network = piped = start
     for applied in chain:
-        step = attempt(checked, applied)
+        step = attempt(network, applied)
         if step is None:
             continue
-        source = Source("", respell(source, piped.network, step.after.network, {}))
-        checked, piped = step.after, one(source.text)
-    assert unparse(unnamed_head(checked.network)) == unparse(unnamed_head(piped.network))
+        source = Source("", update_source(source, piped.architecture, step.after.architecture, {}))
+        network, piped = step.after, one(source.text)
+    assert unparse(unnamed_head(network.architecture)) == unparse(unnamed_head(piped.architecture))
 
 
 # ------------------------------------------------------------------- ways back
@@ -188,7 +188,7 @@ SIZES = st.sampled_from([(2, 3), (3, 5), (2, 5), (2, 4), (3, 7), (4, 7)])
 
 
 @st.composite
-def rows(draw: st.DrawFn, size: int, copies: int) -> tuple[CheckedNetwork, str]:
+def rows(draw: st.DrawFn, size: int, copies: int) -> tuple[Network, str]:
     """A network with a stage of filters of one size, `copies` of each width, and that stage.
 
     Another stage does most of the work, so that what becomes of this one is within bounds.
@@ -204,7 +204,7 @@ def rows(draw: st.DrawFn, size: int, copies: int) -> tuple[CheckedNetwork, str]:
     return report.networks[0], "2"
 
 
-def there_and_back(before: CheckedNetwork, there: Pass, back: Pass) -> bool:
+def there_and_back(before: Network, there: Pass, back: Pass) -> bool:
     """Whether a pass and its inverse both apply, and then change nothing."""
     try:
         middle = run_pass(before, there).after
@@ -236,7 +236,7 @@ def test_size_for_depth_and_back(sizes: tuple[int, int], data: st.DataObject) ->
 
 @settings(max_examples=150)
 @given(made=networks())
-def test_delay_and_back(made: tuple[Source, CheckedNetwork]) -> None:
+def test_delay_and_back(made: tuple[Source, Network]) -> None:
     _, before = made
     assume(attempt_quietly(before, UndelaySubsample()) is None)  # nothing was delayed before
     event(f"applies: {there_and_back(before, DelaySubsample(), UndelaySubsample())}")
@@ -273,8 +273,8 @@ def test_depth_for_width_and_back(
     )
 
 
-def attempt_quietly(checked: CheckedNetwork, applied: Pass) -> Step | None:
+def attempt_quietly(network: Network, applied: Pass) -> Step | None:
     try:
-        return run_pass(checked, applied)
+        return run_pass(network, applied)
     except UserError:
         return None

@@ -89,7 +89,7 @@ def test_a_new_stage_behind_a_named_one_has_a_name_and_a_line() -> None:
         "head:        gap fc",
     ]
     back = text(new, "remove-pool")
-    assert one(back).network == one(spec).network
+    assert one(back).architecture == one(spec).architecture
     assert "\ndeep: 2/2 (3,4w) (3,4w) (3,256)x2  # the rest\nhead: gap fc\n" in back
 
 
@@ -234,7 +234,7 @@ def test_networks_that_no_layout_holds_are_written_anew() -> None:
     spec = "# mine\n(7,64)/2 3/3 (3,128)x2 2/2 (3,512)+(3,256)"
     new = text(spec, "remove-pool:multiple=1")
     assert new == "# mine\n(7,64)/2 3/3 (3,128)x3+(3,256)\n"
-    assert unparse(one(new).network).endswith(new.splitlines()[-1] + "\n")
+    assert unparse(one(new).architecture).endswith(new.splitlines()[-1] + "\n")
 
 
 # ------------------------------------------------------------------ command line

@@ -122,12 +122,12 @@ def test_every_network_keeps_its_outputs(
     report = check(spec)
     if report.failed:
         return
-    (checked,) = report.networks
+    (network,) = report.networks
     for applied in passes:
         try:
-            rewritten = after(checked, applied)
+            rewritten = after(network, applied)
         except UserError as error:  # it refuses what it does not understand, and says so
             assert {d.code for d in error.diagnostics} <= {"CTC403", "CTC404", "CTC405", "CTC402"}
             continue
-        assert max(differences(checked, applied)) < EXACT
-        checked = rewritten
+        assert max(differences(network, applied)) < EXACT
+        network = rewritten

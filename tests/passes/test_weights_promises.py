@@ -10,10 +10,10 @@ import pytest
 
 from carrying import modern, small
 from conftest import ROOT, load, one
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.names import attribute_name
 from ctcdsl.ir import Conv
-from ctcdsl.passes import PassResult, Promise, run_pass
+from ctcdsl.passes import Guarantee, PassResult, run_pass
 from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.passes.rewrites.deepen import Deepen
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
@@ -33,27 +33,27 @@ class WrongOrder:
     name: ClassVar[str] = "wrong-order"
     summary: ClassVar[str] = "deepen with the pads the other way round"
     section: ClassVar[str] = "a test"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
     deepen: ClassVar[Deepen] = Deepen(stage="1", layer=3)
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        result = self.deepen.run(checked)
+    def run(self, network: Network) -> PassResult:
+        result = self.deepen.run(network)
         stage = result.network.stages[0]
-        nodes = list(stage.nodes)
+        nodes = list(stage.elements)
         for at, pad in ((3, 0), (4, 1)):
             conv = nodes[at]
             assert isinstance(conv, Conv)
             nodes[at] = replace(conv, padding=(pad, pad))
-        return PassResult(with_stage(result.network, 0, replace(stage, nodes=tuple(nodes))))
+        return PassResult(with_stage(result.network, 0, replace(stage, elements=tuple(nodes))))
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         return self.deepen.carry(before, after, weights)
 
 
 class WrongOrderInside(WrongOrder):
     __slots__ = ()
-    preserves: ClassVar[Promise] = Promise.INTERIOR
+    preserves: ClassVar[Guarantee] = Guarantee.INTERIOR
 
 
 class Shifted(WrongOrderInside):
@@ -61,7 +61,7 @@ class Shifted(WrongOrderInside):
 
     __slots__ = ()
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         carried = WrongOrder.carry(self, before, after, weights)
         first = carried["stage1.conv1"]
         return {**carried, "stage1.conv1": {**first, "bias": first["bias"] + 0.01}}
@@ -69,7 +69,7 @@ class Shifted(WrongOrderInside):
 
 class LiesAboutOutputs(DelaySubsample):
     __slots__ = ()
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
 
 def test_a_pair_of_two_by_two_identities_is_exact_in_one_order_only() -> None:
@@ -106,8 +106,8 @@ def test_a_pass_that_promises_nothing_is_measured_all_the_same() -> None:
 def test_interiors_are_found_through_blocks_and_larger_inputs() -> None:
     rows = "(3,8)/2 [ (5,8) (3,8) ]x2 3/2 { (1,4) | (3,6) } lrn(3,within) (7x1,8) (3,8,d3) (3,8)"
     for side in (16, 64):
-        checked = one(small(rows, pad="same", side=side))
-        step = run_pass(checked, Deepen(stage="2", size=3))
+        network = one(small(rows, pad="same", side=side))
+        step = run_pass(network, Deepen(stage="2", size=3))
         inside = Inside(deepen=Deepen(stage="2", size=3))
         assert verify_outputs(step._replace(applied=inside)).exact
 
@@ -125,14 +125,14 @@ class Inside:
     name: ClassVar[str] = "inside"
     summary: ClassVar[str] = "deepen"
     section: ClassVar[str] = "a test"
-    preserves: ClassVar[Promise] = Promise.INTERIOR
+    preserves: ClassVar[Guarantee] = Guarantee.INTERIOR
 
     deepen: Deepen
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
-        return self.deepen.run(checked)
+    def run(self, network: Network) -> PassResult:
+        return self.deepen.run(network)
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         return self.deepen.carry(before, after, weights)
 
 
@@ -166,8 +166,8 @@ NETWORKS = sorted(p for p in (ROOT / "specs").rglob("*.ctc") if not p.stem.start
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
 def test_every_tensor_of_every_module_has_its_layer(path: Path) -> None:
-    checked = load(path)
-    found = keys(checked)
+    network = load(path)
+    found = keys(network)
     assert len({(slot.layer, slot.role) for slot in found.values()}) == len(found)
     for key, slot in found.items():
         assert key.partition(".")[0] == attribute_name(slot.layer.partition(".")[0])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
-from ctcdsl.passes import PassResult, Promise, refuse
+from ctcdsl.passes import Guarantee, PassResult, refuse
 from ctcdsl.passes.rewrites.width import width_at
 from ctcdsl.passes.site import plain, site
 from ctcdsl.passes.widths import Term
@@ -29,14 +29,14 @@ class Bottleneck:
     name: ClassVar[str] = "bottleneck"
     summary: ClassVar[str] = "each filter into 1x1, itself, 1x1, at the same complexity"
     section: ClassVar[str] = "He et al. 2016, Figure 5"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str
     multiple: int = 32
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no filter of the stage is larger than 1x1."""
-        where = site(checked, self.stage)
+        where = site(network, self.stage)
         convs: list[Conv] = []
         remarks: list[str] = []
         entering = where.channels

@@ -24,14 +24,14 @@ from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.sampling import draws, order
 from ctcdsl.images.threads import NAME, reading_threads
 from ctcdsl.recipe import Recipe
-from tiny import Blots, refused, said, tiny_recipe, write_folder
+from tiny import Blots, refused, said, tiny_recipe, write_folder_atomic
 
 CROP = (12, 10)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ImageFolder:
-    return ImageFolder.scan(write_folder(tmp_path, 6, size=(27, 19)))
+    return ImageFolder.scan(write_folder_atomic(tmp_path, 6, size=(27, 19)))
 
 
 @pytest.fixture(autouse=True)

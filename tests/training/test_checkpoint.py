@@ -26,7 +26,7 @@ from ctcdsl.runs.checkpoint import (
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import digested, read
 from ctcdsl.runs.store import Shelf
-from ctcdsl.text.files import write_whole
+from ctcdsl.text.files import write_atomic
 from ctcdsl.training.step import Descent
 from tiny import identity, refused, said, tiny_net, tiny_recipe
 
@@ -279,14 +279,14 @@ def test_a_write_that_fails_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     path = tmp_path / "log.csv"
-    write_whole(path, lambda file: file.write(b"before"))
+    write_atomic(path, lambda file: file.write(b"before"))
     with monkeypatch.context() as patch:
         if call == "fsync":
             patch.setattr(os, "fsync", _no_space)
         if call == "replace":
             patch.setattr(os, "replace", _no_space)
         with refused("CTC608") as problems:
-            write_whole(path, _no_space if call == "write" else lambda file: file.write(b"after"))
+            write_atomic(path, _no_space if call == "write" else lambda file: file.write(b"after"))
     assert "no space left on device" in problems[0].message
     assert path.read_bytes() == b"before"
     assert _files(tmp_path) == ["log.csv"]
@@ -331,6 +331,6 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with refused("CTC608") as problems:
-        write_whole(tmp_path / "nowhere" / "x", lambda file: file.write(b"x"))
+        write_atomic(tmp_path / "nowhere" / "x", lambda file: file.write(b"x"))
     assert "no such file" in problems[0].message
     assert "untouched" not in said(problems[0])

@@ -23,7 +23,7 @@ from ctcdsl.comparison import compare as comparisons
 from ctcdsl.execution.events import Step
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from runs import same_weights
-from tiny import CLASSES, write_folder
+from tiny import CLASSES, write_folder_atomic
 
 SHALLOW = "net Shallow\ninput 3x12x12\n(3,4)/2 2/2 (3,8)\nhead: gap drop(0.2) fc\n"
 DEEP = "net Deep\ninput 3x12x12\n(3,4)/2 2/2 (3,6)x2+(3,8)\nhead: gap drop(0.2) fc\n"
@@ -36,8 +36,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two specs and a folder of images, in the working directory."""
     (tmp_path / "shallow.ctc").write_text(SHALLOW, encoding="utf-8")
     (tmp_path / "deep.ctc").write_text(DEEP, encoding="utf-8")
-    write_folder(tmp_path / "data" / "train", each=7)
-    write_folder(tmp_path / "data" / "test", each=5)
+    write_folder_atomic(tmp_path / "data" / "train", each=7)
+    write_folder_atomic(tmp_path / "data" / "test", each=5)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -21,7 +21,14 @@ from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import Statistics
 from ctcdsl.text import Source
 from ctcdsl.training import autotune, epoch
-from ctcdsl.training.autotune import Tried, Way, fastest, tried_testing, tried_training, ways
+from ctcdsl.training.autotune import (
+    ExecutionConfig,
+    Tried,
+    fastest,
+    tried_testing,
+    tried_training,
+    ways,
+)
 from ctcdsl.training.step import Descent
 from runs import CPU, interrupt_at, run_training, same_weights, without_times
 from tiny import Recorder, refused, tiny_net, tiny_recipe
@@ -132,12 +139,16 @@ def test_a_cpu_gets_batches_and_readings_as_they_are() -> None:
 # -------------------------------------------------------------------- tuning
 
 
-def done(way: Way, seconds: float, failure: str = "") -> Tried:
+def done(way: ExecutionConfig, seconds: float, failure: str = "") -> Tried:
     return Tried(way=way, images=8, times=[seconds], failure=failure)
 
 
 def test_the_fastest_is_taken_where_it_earns_its_place() -> None:
-    plain, half, both = Way("float32", "off"), Way("bf16", "off"), Way("bf16", "on")
+    plain, half, both = (
+        ExecutionConfig("float32", "off"),
+        ExecutionConfig("bf16", "off"),
+        ExecutionConfig("bf16", "on"),
+    )
     best = fastest([done(plain, 1.0), done(half, 0.98), done(both, 0.5)])
     assert best is not None and best.way == both
     best = fastest([done(plain, 1.0), done(half, 0.98), done(both, 0.5, "out of memory")])
@@ -146,12 +157,14 @@ def test_the_fastest_is_taken_where_it_earns_its_place() -> None:
 
 
 def test_a_gpu_is_tried_with_graphs_too() -> None:
-    assert ways(CPU) == tuple(Way(p, c) for p in ("float32", "bf16") for c in ("off", "on"))
+    assert ways(CPU) == tuple(
+        ExecutionConfig(p, c) for p in ("float32", "bf16") for c in ("off", "on")
+    )
     there = ways(torch.device("cuda"), precisions=("bf16",))
     assert [way.compile for way in there] == ["off", "on", "graphs"]
     assert ways(CPU, ("bf16",), ("on",), (True, False)) == (
-        Way("bf16", "on", True),
-        Way("bf16", "on", False),
+        ExecutionConfig("bf16", "on", True),
+        ExecutionConfig("bf16", "on", False),
     )
 
 
@@ -164,7 +177,14 @@ def test_trying_to_train_leaves_the_model_alone(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ctcdsl.training.step.forward_of", sometimes)
     model = tiny_net()
     before = [each.detach().clone() for each in model.parameters()]
-    some, told = (Way("float32", "off"), Way("bf16", "off"), Way("bf16", "graphs")), list[Way]()
+    some, told = (
+        (
+            ExecutionConfig("float32", "off"),
+            ExecutionConfig("bf16", "off"),
+            ExecutionConfig("bf16", "graphs"),
+        ),
+        list[ExecutionConfig](),
+    )
     tried = tried_training(model, tiny_recipe(), (12, 12), 3, CPU, some, told=told.append)
     assert told == list(some) == [each.way for each in tried]
     assert [each.images for each in tried] == [7, 7, 7]
@@ -196,7 +216,7 @@ def test_ways_to_test_give_the_same_probabilities() -> None:
 
 
 def test_numbers_that_are_not_finite_are_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = Tried(way=Way("bf16", "off"), images=1, result=torch.tensor([torch.nan]))
+    tried = Tried(way=ExecutionConfig("bf16", "off"), images=1, result=torch.tensor([torch.nan]))
     with autotune._failing(tried):
         pass
     assert "not finite" in tried.failure

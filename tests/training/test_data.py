@@ -15,7 +15,7 @@ from ctcdsl.images.decode import decode, decode_content
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.image_files import SUFFIXES
 from ctcdsl.text.diagnostic import UserError
-from tiny import CLASSES, Blots, blot, refused, said, write_folder
+from tiny import CLASSES, Blots, blot, refused, said, write_folder_atomic
 
 
 def test_a_folder_is_sorted_by_class_and_name(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_folders_without_images_are_no_classes(tmp_path: Path) -> None:
         ImageFolder.scan(tmp_path)
     assert "2 class folders: dog, eel" in found[0].message
     assert "1 file passed over: 1 .txt" in said(found[0])
-    write_folder(tmp_path, 1, ["cat"])
+    write_folder_atomic(tmp_path, 1, ["cat"])
     folder = ImageFolder.scan(tmp_path)
     assert (folder.classes, folder.empty) == (("cat",), ("dog", "eel"))
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_folder(tmp_path, 1)
+    write_folder_atomic(tmp_path, 1)
     with monkeypatch.context() as patch:  # root may read all: the refusal has to be made
         patch.setattr(os, "scandir", _denied)
         with refused("CTC604") as found:
@@ -120,7 +120,7 @@ def test_a_damaged_png_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
-    folder = ImageFolder.scan(write_folder(tmp_path, 1))
+    folder = ImageFolder.scan(write_folder_atomic(tmp_path, 1))
     (tmp_path / "blue" / "0.jpg").unlink()
     with refused("CTC603") as found:
         folder.pixels(1)
@@ -187,9 +187,9 @@ def test_simplejpeg_gives_what_pillow_gives(
 
 
 def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
-    write_folder(tmp_path / "train", 3)
-    write_folder(tmp_path / "val", 2)
-    write_folder(tmp_path / "test", 1)
+    write_folder_atomic(tmp_path / "train", 3)
+    write_folder_atomic(tmp_path / "val", 2)
+    write_folder_atomic(tmp_path / "test", 1)
     parts = open_parts(tmp_path)
     assert {split: len(images) for split, images in parts.items()} == {
         "train": 9,
@@ -202,7 +202,7 @@ def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_one_split_only_says_which_is_missing(tmp_path: Path) -> None:
-    write_folder(tmp_path / "train", 1)
+    write_folder_atomic(tmp_path / "train", 1)
     with refused("CTC601") as found:
         open_splits(tmp_path)
     assert "there are train images but no val or test images" in found[0].message
@@ -210,13 +210,13 @@ def test_a_folder_with_one_split_only_says_which_is_missing(tmp_path: Path) -> N
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    write_folder(tmp_path, 10, ["bus", "train"])
+    write_folder_atomic(tmp_path, 10, ["bus", "train"])
     assert open_parts(tmp_path)["all"].classes == ("bus", "train")
     assert open_splits(tmp_path).train.classes == ("bus", "train")
 
 
 def test_without_splits_every_tenth_image_is_held_out(tmp_path: Path) -> None:
-    write_folder(tmp_path, 20)
+    write_folder_atomic(tmp_path, 20)
     splits = open_splits(tmp_path)
     names = [
         [each.name(index) for index in range(len(each))] for each in (splits.train, splits.test)
@@ -234,12 +234,12 @@ def test_without_splits_every_tenth_image_is_held_out(tmp_path: Path) -> None:
 
 def test_too_few_images_to_hold_some_out(tmp_path: Path) -> None:
     with refused("CTC601"):
-        open_splits(write_folder(tmp_path, 4))
+        open_splits(write_folder_atomic(tmp_path, 4))
 
 
 def test_splits_with_other_classes_are_refused(tmp_path: Path) -> None:
-    write_folder(tmp_path / "train", 1, ["a", "b"])
-    write_folder(tmp_path / "val", 1, ["c", "d"])
+    write_folder_atomic(tmp_path / "train", 1, ["a", "b"])
+    write_folder_atomic(tmp_path / "val", 1, ["c", "d"])
     with refused("CTC611") as found:
         open_splits(tmp_path)
     assert "only in train: a, b" in found[0].notes

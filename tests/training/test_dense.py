@@ -11,31 +11,31 @@ import torch
 from torch import Tensor, nn
 
 from conftest import one
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.dense import Dense
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.images.colour import Statistics, measure, network_input
 from ctcdsl.ir import Shape
-from ctcdsl.shapes.resize import trunk_map
+from ctcdsl.shapes.resize import trunk_output
 from tiny import Blots, Recorder, refused, said, tiny_recipe
 
 STATISTICS = Statistics((99.0, 120.0, 88.0), (1.0, 1.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 INPUT = partial(network_input, statistics=STATISTICS, divisor=58.0)
 
 
-def network_of(row: str, head: str) -> CheckedNetwork:
+def network_of(row: str, head: str) -> Network:
     return one(f"net N\ninput 3x32x28\nclasses 6\npad valid\n{row}\nhead: {head}\n")
 
 
-def built(network: CheckedNetwork) -> Any:
+def built(network: Network) -> Any:
     torch.manual_seed(1)
     module = build_module(network)
     module.initialise("he")  # type: ignore[operator]
     return module.eval()
 
 
-def dense(module: nn.Module, network: CheckedNetwork, at_once: int = 7) -> Dense:
+def dense(module: nn.Module, network: Network, at_once: int = 7) -> Dense:
     return Dense(model=module, network=network, input=INPUT, at_once=at_once)
 
 
@@ -117,11 +117,11 @@ def test_an_image_of_the_crop_s_size_is_one_view_and_its_mirror_image() -> None:
 
 def test_maps_at_another_size() -> None:
     network = network_of("(3,8,p1)/2 max(2,ceil)/2 [ (3,8,p1) (1,16) | id? ]", "gap fc")
-    assert trunk_map(network, 32, 28) == Shape(16, 8, 7)
-    assert trunk_map(network, 41, 57) == Shape(16, 11, 15)
-    assert trunk_map(network, 3, 4) == Shape(16, 1, 1)
-    assert trunk_map(network, 1, 1) == Shape(16, 1, 1)  # a `ceil` pool leaves 1 of 1
-    assert trunk_map(network_of("(3,8)/2 (3,8)", "gap fc"), 6, 40) is None
+    assert trunk_output(network, 32, 28) == Shape(16, 8, 7)
+    assert trunk_output(network, 41, 57) == Shape(16, 11, 15)
+    assert trunk_output(network, 3, 4) == Shape(16, 1, 1)
+    assert trunk_output(network, 1, 1) == Shape(16, 1, 1)  # a `ceil` pool leaves 1 of 1
+    assert trunk_output(network_of("(3,8)/2 (3,8)", "gap fc"), 6, 40) is None
 
 
 def test_branches_that_fall_apart_are_refused() -> None:

@@ -17,15 +17,15 @@ from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load, restore_model
 from ctcdsl.runs.schedule import Every
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 from ranks import KILL, TERM, command_by, normed_net, plain_net, torchrun, train_by
 from runs import CPU, TEST, run_training, same_weights, without_times
-from tiny import Blots, Recorder, tiny_recipe, write_folder
+from tiny import Blots, Recorder, tiny_recipe, write_folder_atomic
 
 SPEC = "net Tiny\ninput 3x16x16\n(3,8)/2 2/2 (3,16)\nhead: gap drop(0.5) fc\n"
 
 RECIPE = tiny_recipe(workers=1)
-EACH_STEP = Keeping(every=Every(steps=1))
+EACH_STEP = CheckpointPolicy(every=Every(steps=1))
 
 Places = tuple[tuple[int, int], ...]
 
@@ -170,7 +170,7 @@ def test_what_the_leader_refuses_all_refuse(tmp_path: Path, whole: Path) -> None
 def test_a_refusal_is_said_once(tmp_path: Path, whole: Path) -> None:
     (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
     for split in ("train", "test"):
-        write_folder(tmp_path / "data" / split)
+        write_folder_atomic(tmp_path / "data" / split)
     words = ("train", tmp_path / "tiny.ctc", "--data", tmp_path / "data", "--device", "cpu")
     found = command_by(tmp_path, *[(*words, "--run", whole)] * 2)
     assert found.codes == [1, 1]
@@ -200,7 +200,7 @@ def test_torchrun_starts_them_again(tmp_path: Path) -> None:
     """One of the processes is killed: torchrun ends the other, and both go on."""
     (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
     for split in ("train", "test"):
-        write_folder(tmp_path / "data" / split)
+        write_folder_atomic(tmp_path / "data" / split)
     process = torchrun(
         *("--max-restarts", "1", "-m", "--"),
         *("ctcdsl", "train", str(tmp_path / "tiny.ctc"), "--data", str(tmp_path / "data")),

@@ -16,13 +16,13 @@ from ctcdsl.images.colour import Statistics, colour_shift, grey, measure, networ
 from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.runs.checkpoint import load
-from tiny import Blots, write_folder
+from tiny import Blots, write_folder_atomic
 
 SPEC = "net Grey\ninput 1x16x16\npad valid\n(3,8)/2 2/2 (3,16,p1)\nhead: gap fc\n"
 
 
 def grey_folder(root: Path, each: int = 4) -> Path:
-    for path in write_folder(root, each).rglob("*.jpg"):
+    for path in write_folder_atomic(root, each).rglob("*.jpg"):
         Image.open(path).convert("L").save(path.with_suffix(".png"))
         path.unlink()
     return root
@@ -66,7 +66,7 @@ def test_a_grey_network_is_trained_tested_and_drawn(
 ) -> None:
     (tmp_path / "grey.ctc").write_text(SPEC, encoding="utf-8")
     for split in ("train", "test"):
-        make = write_folder if coloured else grey_folder
+        make = write_folder_atomic if coloured else grey_folder
         make(tmp_path / "data" / split, 4)
     options = ("--data", tmp_path / "data", "--device", "cpu")
     schedule = ("--recipe", "small", "--schedule", "1:0.01", "--batch", "8", "--run")
@@ -99,8 +99,8 @@ def test_a_grey_network_is_trained_tested_and_drawn(
 
 def test_other_channels_are_refused(ctcdsl: Any, tmp_path: Path) -> None:
     (tmp_path / "four.ctc").write_text(SPEC.replace("1x16", "4x16"), encoding="utf-8")
-    write_folder(tmp_path / "data" / "train", 2)
-    write_folder(tmp_path / "data" / "test", 2)
+    write_folder_atomic(tmp_path / "data" / "train", 2)
+    write_folder_atomic(tmp_path / "data" / "test", 2)
     options = ("--data", tmp_path / "data", "--run", tmp_path / "run", "--device", "cpu")
     for command in ("train", "compare"):
         result = ctcdsl(command, tmp_path / "four.ctc", *options, "--recipe", "small")

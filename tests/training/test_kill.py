@@ -20,7 +20,7 @@ from ctcdsl.runs.checkpoint import load
 from ctcdsl.runs.manifest import numbers
 from ctcdsl.runs.schedule import Every
 from ctcdsl.text.diagnostic import Diagnostic
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 from runs import run_training, same_weights, without_times
 from tiny import tiny_recipe
 
@@ -31,7 +31,7 @@ RECIPE = tiny_recipe(epochs=8, workers=1)
 def train_on(run: Path) -> None:
     """Go on with the run, or begin it."""
     torch.rand(17)
-    keeping = Keeping(every=Every(steps=2), last=2)
+    keeping = CheckpointPolicy(every=Every(steps=2), last=2)
     run_training(run, RECIPE, resume=bool(numbers(run)), keeping=keeping)
 
 

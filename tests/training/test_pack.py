@@ -26,7 +26,7 @@ from ctcdsl.images.decode import decode
 from ctcdsl.images.packing import Form, Packed, pack
 from ctcdsl.images.packs import HEADER, PackedImages, is_pack, open_pack
 from runs import run_training, same_weights
-from tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder
+from tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder_atomic
 
 RAW = Form(encoding="raw", shorter=14)
 JPEG = Form(encoding="jpeg", shorter=14)
@@ -43,8 +43,8 @@ def _nothing(*arguments: object) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_folder(tmp_path / "data" / "train", 4)
-    write_folder(tmp_path / "data" / "val", 2)
+    write_folder_atomic(tmp_path / "data" / "train", 4)
+    write_folder_atomic(tmp_path / "data" / "val", 2)
     return tmp_path / "data"
 
 
@@ -253,7 +253,7 @@ def test_what_is_not_surely_whole_is_made_anew(folder: Path, tmp_path: Path, cut
 
 
 def test_killed_at_any_time_a_packing_can_be_gone_on_with(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "data", 150, size=(200, 160))
+    folder = write_folder_atomic(tmp_path / "data", 150, size=(200, 160))
     parts, out = open_parts(folder), tmp_path / "out"
     made(parts, tmp_path / "whole")
     program = (  # without torch, which takes seconds to load
@@ -328,7 +328,7 @@ def test_a_disk_that_fills_up_loses_nothing(
 
 
 def test_a_pack_without_splits_holds_some_out(tmp_path: Path) -> None:
-    write_folder(tmp_path / "data", 10)
+    write_folder_atomic(tmp_path / "data", 10)
     made(open_parts(tmp_path / "data"), tmp_path / "out")
     splits = open_splits(tmp_path / "out")
     assert (len(splits.train), len(splits.test)) == (27, 3)

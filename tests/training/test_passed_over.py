@@ -17,7 +17,7 @@ from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.passed_over import PassedOver
 from ctcdsl.images.shards import TarShards
 from test_shards import write_tar
-from tiny import CLASSES, blot, refused, said, write_folder
+from tiny import CLASSES, blot, refused, said, write_folder_atomic
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
 
@@ -57,7 +57,7 @@ KINDS = {
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", ["image", "image.dat", "image.2", "0123456789abcdef", "IMG.JPE"])
 def test_content_says_what_an_image_is(tmp_path: Path, form: str, name: str) -> None:
-    write_folder(tmp_path, 1, ["a"])
+    write_folder_atomic(tmp_path, 1, ["a"])
     (tmp_path / "a" / name).write_bytes(image(form))
     folder = ImageFolder.scan(tmp_path)
     if form == "TIFF" and name == "image.dat":  # raw photographs begin so
@@ -73,13 +73,13 @@ def test_content_says_what_an_image_is(tmp_path: Path, form: str, name: str) -> 
 def test_a_suffix_of_images_is_an_image_even_where_it_is_damaged(
     tmp_path: Path, suffix: str
 ) -> None:
-    write_folder(tmp_path, 1, ["a"])
+    write_folder_atomic(tmp_path, 1, ["a"])
     (tmp_path / "a" / f"x{suffix}").write_bytes(b"")
     assert f"a/x{suffix}" in ImageFolder.scan(tmp_path).files
 
 
 def test_other_files_are_counted_in_folders_and_in_tar_files(tmp_path: Path) -> None:
-    write_folder(tmp_path / "data", 2)
+    write_folder_atomic(tmp_path / "data", 2)
     for name, content in OTHERS.items():
         (tmp_path / "data" / "blue" / name).write_bytes(content)
     folder = ImageFolder.scan(tmp_path / "data")
@@ -96,7 +96,7 @@ def test_other_files_are_counted_in_folders_and_in_tar_files(tmp_path: Path) -> 
 
 
 def test_folders_in_a_class_are_searched(tmp_path: Path) -> None:
-    write_folder(tmp_path, 1, ["b"])
+    write_folder_atomic(tmp_path, 1, ["b"])
     for place in ("b/x/y", "b/a", "b/.ipynb_checkpoints", "b/@eaDir/1.jpg"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "2.jpg").write_bytes(image())
@@ -107,7 +107,7 @@ def test_folders_in_a_class_are_searched(tmp_path: Path) -> None:
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
-    data = write_folder(tmp_path / "data", 1, ["a", "b"])
+    data = write_folder_atomic(tmp_path / "data", 1, ["a", "b"])
     shutil.copytree(data / "b", tmp_path / "more")
     links = {
         "a/file.png": data / "b" / "0.jpg",
@@ -135,7 +135,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 
 def test_what_is_beside_the_classes_is_counted(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
-        write_folder(tmp_path / split, 1)
+        write_folder_atomic(tmp_path / split, 1)
     (tmp_path / "README.md").write_text("see LICENSE")
     (tmp_path / "train" / "loose.png").write_bytes(image("PNG"))
     (tmp_path / "annotations").mkdir()
@@ -151,13 +151,13 @@ def test_what_is_beside_the_classes_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_folder_around_the_data_is_passed_by(tmp_path: Path) -> None:
-    write_folder(tmp_path / "archive" / "images" / "train" / "train", 2)
-    write_folder(tmp_path / "archive" / "images" / "test" / "test", 1)
+    write_folder_atomic(tmp_path / "archive" / "images" / "train" / "train", 2)
+    write_folder_atomic(tmp_path / "archive" / "images" / "test" / "test", 1)
     assert {split: len(each) for split, each in open_parts(tmp_path).items()} == {
         "train": 6,
         "test": 3,
     }
-    write_folder(tmp_path / "plain" / "data", 3)
+    write_folder_atomic(tmp_path / "plain" / "data", 3)
     assert open_parts(tmp_path / "plain")["all"].classes == CLASSES
 
 
@@ -177,7 +177,7 @@ def test_a_tar_file_has_the_splits_of_its_folders(
     tmp_path: Path, top: str, names: tuple[str, ...]
 ) -> None:
     for each, name in enumerate(names, start=1):
-        write_folder(tmp_path / "data" / name, each)
+        write_folder_atomic(tmp_path / "data" / name, each)
     path = tar_of(tmp_path / "data.tar", tmp_path / "data", top=top)
     parts = open_parts(path)
     assert {split: len(images) for split, images in parts.items()} == {
@@ -194,7 +194,7 @@ def test_a_tar_file_has_the_splits_of_its_folders(
 
 
 def test_folders_of_a_tar_file_that_are_no_splits(tmp_path: Path) -> None:
-    write_folder(tmp_path / "data", 1, ["bus", "train"])
+    write_folder_atomic(tmp_path / "data", 1, ["bus", "train"])
     path = tar_of(tmp_path / "a.tar", tmp_path / "data", top="vehicles")
     assert open_parts(path)["all"].classes == ("bus", "train")
     deep = {f"./x/cat/{name}.jpg": image() for name in ("1", "sub/2", "sub/deep/3")}
@@ -205,8 +205,8 @@ def test_folders_of_a_tar_file_that_are_no_splits(tmp_path: Path) -> None:
 
 
 def test_images_of_another_split_are_not_trained_on(tmp_path: Path) -> None:
-    write_folder(tmp_path / "data" / "train", 2)
-    write_folder(tmp_path / "data" / "test", 1)
+    write_folder_atomic(tmp_path / "data" / "train", 2)
+    write_folder_atomic(tmp_path / "data" / "test", 1)
     tars = tmp_path / "tars"
     tars.mkdir()
     tar_of(tars / "train.tar", tmp_path / "data")
@@ -216,7 +216,7 @@ def test_images_of_another_split_are_not_trained_on(tmp_path: Path) -> None:
 
 
 def test_links_in_a_tar_file_lead_to_their_members(tmp_path: Path) -> None:
-    data = write_folder(tmp_path / "data", 1, ["a", "b"])
+    data = write_folder_atomic(tmp_path / "data", 1, ["a", "b"])
     os.link(data / "a" / "0.jpg", data / "a" / "hard.jpg")
     (data / "b" / "soft.jpg").symlink_to("../a/0.jpg")
     (data / "b" / "gone.jpg").symlink_to("nowhere.jpg")
@@ -264,7 +264,7 @@ def test_other_forms_are_refused_with_what_to_do(
 
 
 def test_an_archive_beside_the_training_images_is_named(tmp_path: Path) -> None:
-    write_folder(tmp_path / "train", 1)
+    write_folder_atomic(tmp_path / "train", 1)
     (tmp_path / "val.zip").write_bytes(b"PK\x03\x04")
     with refused("CTC601") as found:
         open_splits(tmp_path)
@@ -284,7 +284,7 @@ def test_counts_add_up() -> None:
 
 
 def test_a_grey_image_without_a_suffix_is_read(tmp_path: Path) -> None:
-    write_folder(tmp_path, 1, ["a"])
+    write_folder_atomic(tmp_path, 1, ["a"])
     Image.new("L", (5, 4), 77).save(tmp_path / "a" / "x", "PNG")
     folder = ImageFolder.scan(tmp_path)
     assert folder.pixels(folder.files.index("a/x"))[0, 0].tolist() == [77, 77, 77]

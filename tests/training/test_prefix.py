@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from conftest import load, one
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.multi_crop import Crops
 from ctcdsl.evaluation.split import Split, run
@@ -38,8 +38,8 @@ def some_images(*sizes: tuple[int, int]) -> list[Tensor]:
     ]
 
 
-def crops(module: nn.Module, network: CheckedNetwork, *, shared: bool = True) -> Crops:
-    input = network.network.input
+def crops(module: nn.Module, network: Network, *, shared: bool = True) -> Crops:
+    input = network.architecture.input
     return Crops(
         model=module,
         crop=(input.height, input.width),
@@ -57,7 +57,7 @@ def one_by_one(module: nn.Module, images: list[Tensor], crop: Crop) -> Tensor:
     return logits.float().softmax(dim=1).view(len(images), 10, -1).mean(dim=1)
 
 
-def built(network: CheckedNetwork) -> Any:
+def built(network: Network) -> Any:
     torch.manual_seed(0)
     module = build_module(network)
     module.initialise("he")  # type: ignore[operator]
@@ -81,7 +81,7 @@ def test_the_paper_s_best_model_shares_its_first_convolution_and_pool() -> None:
     assert [each[1:] for each in prefix.mirrored(region)] == [
         (0, 16), (0, 0), (16, 16), (16, 0), (8, 8)
     ]  # fmt: skip
-    assert prefix.work < 0.5 * prefix.work_apart
+    assert prefix.work < 0.5 * prefix.unshared_work
 
 
 def test_views_share_with_those_whose_offsets_leave_the_same_remainder() -> None:
@@ -142,13 +142,13 @@ def test_a_stride_that_divides_no_offset_shares_nothing() -> None:
 def test_sharing_never_costs_more() -> None:
     for path in EVERY:
         network = load(path)
-        _, high, wide = network.network.input
+        _, high, wide = network.architecture.input
         for height, width in ((high, wide), (high + 32, wide + 32), (high + 5, 2 * wide + 1)):
             prefix = shared_prefix(network, five_places(height, width, (high, wide)))
-            assert prefix.work <= prefix.work_apart, path
+            assert prefix.work <= prefix.unshared_work, path
             held = sorted(each.view for region in prefix.regions for each in region.slices)
             assert held == [0, 1, 2, 3, 4]
-            assert prefix.layers or prefix.work == prefix.work_apart
+            assert prefix.layers or prefix.work == prefix.unshared_work
 
 
 # --------------------------------------------------------- the module's parts
@@ -161,14 +161,14 @@ def test_a_module_s_parts_do_what_it_does(path: Path) -> None:
         module = build_module(network)
     split = Split.of(module, network)
     assert split is not None
-    trunk = sum(placed.stage is not None for placed in network.nodes)
+    trunk = sum(node.stage is not None for node in network.nodes)
     assert (split.ends[0], split.ends[-1], len(split.ends)) == (0, len(split.trunk), trunk + 1)
     with torch.device("meta"):
-        maps = torch.empty(1, *network.network.input)
-        for placed, start, end in zip(network.nodes, split.ends, split.ends[1:], strict=False):
-            assert tuple(maps.shape[1:]) == tuple(placed.input)
+        maps = torch.empty(1, *network.architecture.input)
+        for node, start, end in zip(network.nodes, split.ends, split.ends[1:], strict=False):
+            assert tuple(maps.shape[1:]) == tuple(node.input)
             maps = run(split.trunk[start:end], maps)
-            assert tuple(maps.shape[1:]) == tuple(placed.output)
+            assert tuple(maps.shape[1:]) == tuple(node.output)
 
 
 def test_another_module_is_not_taken_apart() -> None:

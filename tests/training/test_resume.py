@@ -18,11 +18,11 @@ from ctcdsl.runs.checkpoint import Checkpoint, load
 from ctcdsl.runs.schedule import Every
 from ctcdsl.runs.store import Shelf
 from ctcdsl.training.loop import Outcome
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 from runs import interrupt_at, run_training, same_weights, without_times
 from tiny import Recorder, tiny_recipe
 
-EACH_STEP = Keeping(every=Every(steps=1))
+EACH_STEP = CheckpointPolicy(every=Every(steps=1))
 PLACES = [(epoch, step) for epoch in (1, 2, 3) for step in (1, 3, 4)]
 
 

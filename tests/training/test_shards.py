@@ -20,7 +20,7 @@ from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.packing import Form, pack
 from ctcdsl.images.packs import open_pack
 from ctcdsl.images.shards import TarShards
-from tiny import CLASSES, refused, said, tiny_recipe, write_folder
+from tiny import CLASSES, refused, said, tiny_recipe, write_folder_atomic
 
 
 def write_tar(path: Path, members: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
@@ -42,7 +42,7 @@ def by_class(folder: ImageFolder) -> list[dict[str, bytes]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ImageFolder:
-    return ImageFolder.scan(write_folder(tmp_path / "folder", 4))
+    return ImageFolder.scan(write_folder_atomic(tmp_path / "folder", 4))
 
 
 @pytest.mark.parametrize("layout", ["train-{}.tar", "train/{}.tar", "training/x{}.tar", "{}.tar"])

@@ -11,7 +11,7 @@ import pytest
 
 from ctcdsl.cli.main import run
 from ranks import KILL, TERM, Said, command_by, torchrun
-from tiny import write_folder
+from tiny import write_folder_atomic
 
 SPEC = "net Tiny\ninput 3x16x16\npad valid\n(3,8)/2 2/2 (3,16,p1)\nhead: gap drop(0.1) fc\n"
 
@@ -22,7 +22,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("shared")
     (place / "tiny.ctc").write_text(SPEC, encoding="utf-8")
     for split in ("train", "test"):
-        write_folder(place / "data" / split, each=5)
+        write_folder_atomic(place / "data" / split, each=5)
     options = ("--recipe", "small", "--batch", "8", "--schedule", "1:0.01", "--device", "cpu")
     data, folder = str(place / "data"), str(place / "run")
     assert run(["train", str(place / "tiny.ctc"), "--data", data, "--run", folder, *options]) == 0
@@ -74,7 +74,7 @@ def test_one_writes(trained: Path, tmp_path: Path) -> None:
 def test_a_process_may_have_no_image(trained: Path, tmp_path: Path, ctcdsl: Any) -> None:
     few = tmp_path / "few"
     shutil.copytree(trained / "data" / "train", few / "train")
-    write_folder(few / "test", each=1)
+    write_folder_atomic(few / "test", each=1)
     options = ("--data", few, "--format", "json")
     alone = ctcdsl(*arguments(trained, *map(str, options)))
     found = evaluate_by(4, trained, *options, folder=tmp_path)

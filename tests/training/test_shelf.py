@@ -17,7 +17,7 @@ from ctcdsl.runs.manifest import numbers
 from ctcdsl.runs.schedule import Cadence, Every
 from ctcdsl.runs.store import Shelf
 from ctcdsl.storage.lock import locked
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 from runs import run_training
 from tiny import identity, refused, tiny_net, tiny_recipe
 
@@ -118,7 +118,7 @@ def test_a_checkpoint_is_due_by_steps_or_by_time() -> None:
 
 
 def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
-    run_training(tmp_path, keeping=Keeping(every=Every(steps=2), last=100))
+    run_training(tmp_path, keeping=CheckpointPolicy(every=Every(steps=2), last=100))
     places = [load(tmp_path / "checkpoints" / f"{n:06}").progress.place for n in numbers(tmp_path)]
     assert places == [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
 

@@ -13,20 +13,20 @@ from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.packing import Form, pack
 from ctcdsl.images.split_names import SPELLINGS, Split, loosely_split_of, split_of_shard
 from test_shards import write_tar
-from tiny import CLASSES, refused, said, write_folder
+from tiny import CLASSES, refused, said, write_folder_atomic
 
 SIZES: dict[Split, int] = {"train": 4, "val": 2, "test": 1}
 
 
 def folders(root: Path, *splits: Split) -> Path:
     for split in splits or tuple(SIZES):
-        write_folder(root / split, SIZES[split])
+        write_folder_atomic(root / split, SIZES[split])
     return root
 
 
 def tars(root: Path, *splits: Split) -> Path:
     for split in splits or tuple(SIZES):
-        images = ImageFolder.scan(write_folder(root.parent / "source" / split, SIZES[split]))
+        images = ImageFolder.scan(write_folder_atomic(root.parent / "source" / split, SIZES[split]))
         members = {name: images.content(at) for at, name in enumerate(images.files)}
         write_tar(root / f"{split}-000.tar", members)
     return root
@@ -91,8 +91,8 @@ def test_other_spellings(tmp_path: Path, split: Split, change: Callable[[str], s
     other: Split = "test" if split == "train" else "train"
     for number, name in enumerate(SPELLINGS[split]):
         root = tmp_path / str(number)
-        write_folder(root / change(name), 1)
-        write_folder(root / change(other), 2)
+        write_folder_atomic(root / change(name), 1)
+        write_folder_atomic(root / change(other), 2)
         assert {name: len(each) for name, each in open_parts(root).items()} == {split: 3, other: 6}
 
 
@@ -106,7 +106,7 @@ def test_a_name_that_says_two_splits_or_a_part_of_one_says_none() -> None:
 
 def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
     for name in ("train", "val", "validation"):
-        write_folder(tmp_path / name, 1)
+        write_folder_atomic(tmp_path / name, 1)
     with refused("CTC637") as found:
         open_parts(tmp_path)
     assert "val/ and validation/" in found[0].message
@@ -119,7 +119,7 @@ def test_a_folder_called_like_a_split_is_that_split(tmp_path: Path) -> None:
 
 
 def test_images_without_splits_have_train_and_test(tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "images", 10)
+    root = write_folder_atomic(tmp_path / "images", 10)
     chosen = open_split(root, None, CLASSES)
     assert (len(chosen.images), chosen.split) == (3, "test")
     assert "held out" in chosen.notes[0].message

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tiny import blot, write_folder
+from tiny import blot, write_folder_atomic
 
 SPEC = "net Tiny\ninput 3x12x12\n(3,4)/2\nhead: gap fc\n"
 
@@ -19,8 +19,8 @@ SPEC = "net Tiny\ninput 3x12x12\n(3,4)/2\nhead: gap fc\n"
 def odd(tmp_path: Path) -> Path:
     """A data set with one of everything."""
     root = tmp_path / "data"
-    write_folder(root / "train", 3, size=(40, 30))
-    write_folder(root / "val", 1, size=(30, 41))
+    write_folder_atomic(root / "train", 3, size=(40, 30))
+    write_folder_atomic(root / "val", 1, size=(30, 41))
     train = root / "train"
     (train / "amber" / "0.jpg").write_bytes((train / "amber" / "0.jpg").read_bytes()[:300])
     blot(0, (40, 30), 7).convert("L").save(train / "amber" / "grey.jpg")
@@ -84,7 +84,7 @@ def test_check_in_words(ctcdsl: Any, odd: Path) -> None:
 
 @pytest.mark.parametrize("raw", [(), ("--raw",)])
 def test_a_pack_is_checked_too(ctcdsl: Any, tmp_path: Path, raw: tuple[str, ...]) -> None:
-    write_folder(tmp_path / "data", 5)
+    write_folder_atomic(tmp_path / "data", 5)
     pack = tmp_path / "pack"
     result = ctcdsl("data", "pack", str(tmp_path / "data"), str(pack), "--shorter", "12", *raw)
     assert result.code == 0, result.err
@@ -119,7 +119,7 @@ def test_what_is_no_data_is_refused(ctcdsl: Any, tmp_path: Path) -> None:
 
 def test_a_pack_is_trained_and_tested_on(ctcdsl: Any, tmp_path: Path) -> None:
     (tmp_path / "tiny.ctc").write_text("net T\ninput 3x12x12\n(3,4)/2\nhead: gap fc\n")
-    write_folder(tmp_path / "data", 10)
+    write_folder_atomic(tmp_path / "data", 10)
     (tmp_path / "data" / "cyan" / "7.jpg").write_bytes(b"nothing")
     pack, run, spec = (str(tmp_path / name) for name in ("pack", "run", "tiny.ctc"))
     numbers = ["--batch", "8", "--schedule", "1:0.01", "--device", "cpu", "--workers", "2"]
@@ -137,9 +137,9 @@ def test_a_pack_is_trained_and_tested_on(ctcdsl: Any, tmp_path: Path) -> None:
 def test_check_counts_classes_in_each_split_and_what_is_passed_over(
     ctcdsl: Any, tmp_path: Path
 ) -> None:
-    write_folder(tmp_path / "train", 2, ["cat", "dog"])
-    write_folder(tmp_path / "val", 1, ["cat"])
-    write_folder(tmp_path / "test", 3, ["dog", "eel"])
+    write_folder_atomic(tmp_path / "train", 2, ["cat", "dog"])
+    write_folder_atomic(tmp_path / "val", 1, ["cat"])
+    write_folder_atomic(tmp_path / "test", 3, ["dog", "eel"])
     (tmp_path / "train" / "fox").mkdir()
     (tmp_path / "test" / "dog" / "dog.xml").write_text("<a/>")
     (tmp_path / "licence").write_text("free")
@@ -177,8 +177,8 @@ def test_check_counts_classes_in_each_split_and_what_is_passed_over(
 
 def test_a_class_of_one_split_only_is_trained_or_left_out(ctcdsl: Any, tmp_path: Path) -> None:
     (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
-    write_folder(tmp_path / "data" / "train", 4, ["cat", "dog", "owl"])
-    write_folder(tmp_path / "data" / "val", 2, ["dog", "eel", "cat"])
+    write_folder_atomic(tmp_path / "data" / "train", 4, ["cat", "dog", "owl"])
+    write_folder_atomic(tmp_path / "data" / "val", 2, ["dog", "eel", "cat"])
     (tmp_path / "data" / "val" / "owl").mkdir()
     (tmp_path / "data" / "val" / "__MACOSX").mkdir()
     options = ("--data", tmp_path / "data", "--device", "cpu")

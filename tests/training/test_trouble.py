@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from conftest import ROOT, one
 from conftest import load as load_spec
 from ctcdsl.codegen.load import build_module
-from ctcdsl.metrics.memory import Footprint, footprint, in_bytes
+from ctcdsl.metrics.memory import MemoryEstimate, format_bytes, training_memory
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.checkpoint import load
 from ctcdsl.text.diagnostic import Severity
@@ -122,9 +122,9 @@ def test_out_of_memory_names_the_batch_that_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
-    model, cost = Greedy(3, error), Footprint(fixed=1000, kept=2000, per_image=2600)
+    model, cost = Greedy(3, error), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
     with refused("CTC622") as found:
-        run_training(tmp_path, model=model, footprint=cost)
+        run_training(tmp_path, model=model, training_memory=cost)
     text = said(found[0])
     for words in ("a batch of 7 images on cpu", "largest batch that fits is 3", "--accumulate 3"):
         assert words in text, text
@@ -135,13 +135,13 @@ def test_out_of_memory_names_the_batch_that_fits(
 
 def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
-    recorder, cost = Recorder(), Footprint(fixed=1000, kept=2000, per_image=2600)
-    run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, footprint=cost)
+    recorder, cost = Recorder(), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
+    run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, training_memory=cost)
     [warning] = recorder.warnings
     assert (warning.code, warning.severity) == ("CTC622", Severity.WARNING)
     assert "--accumulate 3" in said(warning)
     recorder, parts = Recorder(), tiny_recipe(epochs=2, accumulate=3)
-    run_training(tmp_path, parts, reporter=recorder, footprint=cost, resume=True)
+    run_training(tmp_path, parts, reporter=recorder, training_memory=cost, resume=True)
     assert not recorder.warnings
 
 
@@ -149,7 +149,7 @@ def test_of_several_processes_each_needs_room_for_its_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
-    recipe, cost, device = Recipe(batch=12), Footprint(1000, 2000, 2600), torch.device("cpu")
+    recipe, cost, device = Recipe(batch=12), MemoryEstimate(1000, 2000, 2600), torch.device("cpu")
     assert health.may_not_fit(recipe, cost, device, world=4) is None
     warning = health.may_not_fit(recipe, cost, device, world=2)
     assert warning is not None
@@ -168,7 +168,7 @@ def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
 def test_memory_that_the_model_says_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "memory_of", lambda device: 10**9)
     saved = health.Saved("epoch 0", Path("run/checkpoints/000001"))
-    cost, recipe, device = Footprint(0, 10, 10), Recipe(batch=1), torch.device("cpu")
+    cost, recipe, device = MemoryEstimate(0, 10, 10), Recipe(batch=1), torch.device("cpu")
     text = said(health.out_of_memory(recipe, cost, device, saved).diagnostics[0])
     assert "other programs" in text
     assert "a single image does not fit" in text
@@ -202,11 +202,11 @@ def saved_for_backward(module: nn.Module, images: Tensor) -> int:
     ["A", "J_prime", "peers/alexnet", "peers/vgg16", "modern/resnet50", "modern/mobilenet_v2"],
 )
 def test_what_an_image_keeps_is_what_torch_keeps(name: str) -> None:
-    checked = load_spec(ROOT / "specs" / f"{name}.ctc")
-    module = build_module(checked).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.randn(2, *checked.network.input)
+    network = load_spec(ROOT / "specs" / f"{name}.ctc")
+    module = build_module(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.randn(2, *network.architecture.input)
     kept = saved_for_backward(module.train(), images) / 2
-    cost = footprint(checked)
+    cost = training_memory(network)
     assert cost.kept == pytest.approx(kept, rel=0.06)
     assert kept <= cost.per_image * 1.03
     numbers = sum(each.numel() for each in module.parameters())
@@ -214,11 +214,11 @@ def test_what_an_image_keeps_is_what_torch_keeps(name: str) -> None:
 
 
 def test_the_footprint_by_hand() -> None:
-    checked = one("input 3x8x8\nclasses 2\n(3,4) 2/2\nhead: fc\n")
-    cost = footprint(checked)
+    network = one("input 3x8x8\nclasses 2\n(3,4) 2/2\nhead: fc\n")
+    cost = training_memory(network)
     image, conv, pool = 3 * 64 * (1 + 4), 4 * 64 * 4, 4 * 16 * (4 + 8)
     # The largest gradients are those around the convolution, when only its own output is kept.
-    sides = {placed.name: (placed.input, placed.output) for placed in checked.layers}
+    sides = {node.name: (node.input, node.output) for node in network.layers}
     assert len(sides) == 3
     assert cost.kept == image + conv + pool + 2 * 4
     assert cost.per_image == image + conv + pool + 4 * (4 * 64 + 4 * 16)
@@ -227,10 +227,10 @@ def test_the_footprint_by_hand() -> None:
     assert cost.largest_batch(0) == 0
     fits = cost.largest_batch(10**6)
     assert cost.training(fits) <= 900_000 < cost.training(fits + 1)
-    assert footprint(checked, 2).per_image < cost.per_image
+    assert training_memory(network, 2).per_image < cost.per_image
 
 
 def test_bytes_for_people() -> None:
-    assert [in_bytes(n) for n in (1500, 2_500_000, 3 * 10**9, 4 * 10**12)] == [
+    assert [format_bytes(n) for n in (1500, 2_500_000, 3 * 10**9, 4 * 10**12)] == [
         *("2 kB", "2.5 MB", "3.0 GB", "4.0 TB")
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ctcdsl.runs.checkpoint import load
-from ctcdsl.training.run import Keeping
+from ctcdsl.training.run import CheckpointPolicy
 from runs import run_training, same_weights, without_times
 from tiny import Blots, Recorder, tiny_recipe
 
@@ -35,7 +35,7 @@ def test_an_epoch_that_was_begun_starts_again_with_other_images(tmp_path: Path) 
         train_set=FEWER,
         resume=True,
         reporter=recorder,
-        keeping=Keeping(session=1, new_images=True),
+        keeping=CheckpointPolicy(session=1, new_images=True),
     )
     steps = [(step.epoch, step.step) for step in recorder.steps]
     assert steps == [(2, 1), (2, 2), (2, 3)], "21 images in batches of 7"
@@ -45,7 +45,7 @@ def test_an_epoch_that_was_begun_starts_again_with_other_images(tmp_path: Path) 
 
 def test_the_epoch_starts_again_even_if_nothing_came_of_it(tmp_path: Path) -> None:
     run_training(tmp_path, until=(1, 3))
-    keeping = Keeping(session=1, new_images=True)
+    keeping = CheckpointPolicy(session=1, new_images=True)
     run_training(tmp_path, train_set=FEWER, resume=True, until=(1, 0), keeping=keeping)
     saved = load(tmp_path)
     assert saved.progress.place == (1, 0) and saved.session == 1

@@ -53,7 +53,7 @@ def blot(label: int, size: tuple[int, int], seed: int) -> Image.Image:
     return Image.fromarray(np.clip(_COLOURS[label] + noise, 0, 255).astype(np.uint8))
 
 
-def write_folder(
+def write_folder_atomic(
     root: Path, each: int = 3, classes: Sequence[str] = CLASSES, size: tuple[int, int] = (20, 16)
 ) -> Path:
     """Write ``root/CLASS/N.jpg``."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.ir import Pool, Stage
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, width_at
 from ctcdsl.passes.site import Site, plain, site, with_stage
 from ctcdsl.passes.widths import Term, Width, complexity
@@ -31,15 +31,15 @@ class AddPool:
     name: ClassVar[str] = "add-pool"
     summary: ClassVar[str] = "a pool, and wider layers behind it"
     section: ClassVar[str] = "4.5"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     layers: int = 2
     pool: int = 3
     multiple: int = MULTIPLE
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage is too short."""
-        where = site(checked, str(len(checked.network.stages)))
+        where = site(network, str(len(network.architecture.stages)))
         kept = len(where.convs) - self.layers
         if kept < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
             raise refuse(
@@ -65,10 +65,10 @@ class AddPool:
         pool = Pool(
             reduction="max", kernel=(self.pool, self.pool), stride=self.pool, origin=last.origin
         )
-        before = replace(where.stage, nodes=(*where.before, *where.convs[:kept]))
-        behind = Stage(name=_next_name(where), nodes=(pool, *convs, last, *where.behind))
-        network = with_stage(where.network, where.position, before, behind)
-        return PassResult(network, True, (f"behind the pool: {width}",))
+        before = replace(where.stage, elements=(*where.before, *where.convs[:kept]))
+        behind = Stage(name=_next_name(where), elements=(pool, *convs, last, *where.behind))
+        architecture = with_stage(where.network, where.position, before, behind)
+        return PassResult(architecture, True, (f"behind the pool: {width}",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +86,14 @@ class RemovePool:
     name: ClassVar[str] = "remove-pool"
     summary: ClassVar[str] = "the last pool away, and narrower layers in its stage"
     section: ClassVar[str] = "4.5"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     multiple: int = MULTIPLE
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage does not begin with a k/k pool."""
-        where = site(checked, str(len(checked.network.stages)))
-        network = checked.network
+        where = site(network, str(len(network.architecture.stages)))
+        architecture = network.architecture
         pool = where.before[0] if where.before else None
         if where.position == 0 or len(where.before) != 1 or not isinstance(pool, Pool):
             raise refuse(
@@ -107,7 +107,7 @@ class RemovePool:
             )
         if where.convs[0].stride != 1:
             raise refuse("CTC405", "the stage's first layer has a stride", where.convs[0].origin)
-        previous = site(checked, str(where.position))
+        previous = site(network, str(where.position))
         width = _width(
             where.channels,
             [conv.kernel[0] for conv in where.convs],
@@ -119,10 +119,12 @@ class RemovePool:
         convs = [
             plain(conv, kernel=conv.kernel[0], filters=width.rounded) for conv in where.convs[:-1]
         ]
-        nodes = (*previous.stage.nodes, *convs, where.convs[-1], *where.behind)
-        joined = replace(previous.stage, nodes=nodes)
-        stages = (*network.stages[: previous.position], joined)
-        return PassResult(replace(network, stages=stages), True, (f"before the pool: {width}",))
+        nodes = (*previous.stage.elements, *convs, where.convs[-1], *where.behind)
+        joined = replace(previous.stage, elements=nodes)
+        stages = (*architecture.stages[: previous.position], joined)
+        return PassResult(
+            replace(architecture, stages=stages), True, (f"before the pool: {width}",)
+        )
 
 
 def _width(

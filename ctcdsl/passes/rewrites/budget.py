@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Conv, Network
+from ctcdsl.checking import Network
+from ctcdsl.ir import Architecture, Conv
 from ctcdsl.metrics import total_macs
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.rewrites.width import MULTIPLE, width_at
 from ctcdsl.passes.site import Site, plain, site
 from ctcdsl.passes.widths import Term, Width, complexity
@@ -29,29 +29,29 @@ class Transfer:
     name: ClassVar[str] = "transfer"
     summary: ClassVar[str] = "a share of one stage's complexity to another stage"
     section: ClassVar[str] = "4, beyond the paper"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     source: str
     target: str
     share: float = 0.25
     multiple: int = MULTIPLE
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
         if not 0 < self.share < 1:
             raise refuse("CTC402", f"a share lies between 0 and 1, and this is {self.share}", None)
-        source, target = site(checked, self.source), site(checked, self.target)
+        source, target = site(network, self.source), site(network, self.target)
         if source.position == target.position:
             raise refuse("CTC402", "`source` and `target` are one stage", None)
-        before = stage_macs(checked, source)
-        narrower, network = refit(checked, source, before * (1 - self.share), self.multiple)
-        freed = before - complexity(_terms(checked, source), narrower.rounded)
-        budget = stage_macs(checked, target) + freed
-        wider, _ = refit(checked, target, budget, self.multiple)
-        stages = list(network.stages)
+        before = stage_macs(network, source)
+        narrower, architecture = refit(network, source, before * (1 - self.share), self.multiple)
+        freed = before - complexity(_terms(network, source), narrower.rounded)
+        budget = stage_macs(network, target) + freed
+        wider, _ = refit(network, target, budget, self.multiple)
+        stages = list(architecture.stages)
         stages[target.position] = target.with_convs(widened(target, wider)).stages[target.position]
         remarks = (f"{source.name}: {narrower}", f"{target.name}: {wider}")
-        return PassResult(replace(network, stages=tuple(stages)), True, remarks)
+        return PassResult(replace(architecture, stages=tuple(stages)), True, remarks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Repair:
     name: ClassVar[str] = "repair"
     summary: ClassVar[str] = "one width solved again, so that the total returns to the budget"
     section: ClassVar[str] = "4, beyond the paper"
-    preserves: ClassVar[Promise] = Promise.NOTHING
+    preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 
     stage: str
     macs: int | None = None
@@ -77,35 +77,37 @@ class Repair:
     budget: int = 0
     """What the chain began with; set by the manager."""
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
-        where = site(checked, self.stage)
-        total = network_macs(checked)
+        where = site(network, self.stage)
+        total = network_macs(network)
         budget = self.macs if self.macs is not None else self.budget or total
-        width, network = refit(
-            checked, where, budget - total + stage_macs(checked, where), self.multiple
+        width, architecture = refit(
+            network, where, budget - total + stage_macs(network, where), self.multiple
         )
-        return PassResult(network, network != checked.network, (f"{where.name}: {width}",))
+        return PassResult(
+            architecture, architecture != network.architecture, (f"{where.name}: {width}",)
+        )
 
 
-def network_macs(checked: CheckedNetwork) -> int:
+def network_macs(network: Network) -> int:
     """The MACs of a network's convolutions."""
-    return total_macs(checked)
+    return total_macs(network)
 
 
-def stage_macs(checked: CheckedNetwork, where: Site) -> float:
+def stage_macs(network: Network, where: Site) -> float:
     """The MACs of a stage's convolutions as they are."""
     macs = 0
-    for placed in checked.stage(where.position):
-        if isinstance(placed.layer, Conv):
-            height, width = placed.layer.kernel
-            macs += placed.input.channels * height * width * placed.output.numel
+    for node in network.stage(where.position):
+        if isinstance(node.layer, Conv):
+            height, width = node.layer.kernel
+            macs += node.input.channels * height * width * node.output.numel
     return macs
 
 
 def refit(
-    checked: CheckedNetwork, where: Site, budget: float, multiple: int
-) -> tuple[Width, Network]:
+    network: Network, where: Site, budget: float, multiple: int
+) -> tuple[Width, Architecture]:
     """The width at which a stage costs `budget` MACs on its maps, and the network with it."""
     if len(where.convs) < 2:
         raise refuse(
@@ -114,7 +116,7 @@ def refit(
             where.convs[0].origin,
             hint="choose a stage of two or more layers",
         )
-    width = width_at(where, _terms(checked, where), budget, multiple)
+    width = width_at(where, _terms(network, where), budget, multiple)
     return width, where.with_convs(widened(where, width))
 
 
@@ -127,10 +129,10 @@ def widened(where: Site, width: Width) -> list[Conv]:
     return [*inner, where.convs[-1]]
 
 
-def _terms(checked: CheckedNetwork, where: Site) -> list[Term]:
+def _terms(network: Network, where: Site) -> list[Term]:
     """The stage's complexity on its maps, the inner widths unknown."""
-    placed = [p for p in checked.stage(where.position) if isinstance(p.layer, Conv)]
-    last = len(placed) - 1
+    node = [p for p in network.stage(where.position) if isinstance(p.layer, Conv)]
+    last = len(node) - 1
     return [
         Term(
             where.channels if k == 0 else None,
@@ -138,5 +140,5 @@ def _terms(checked: CheckedNetwork, where: Site) -> list[Term]:
             where.convs[k].filters if k == last else None,
             scale=p.output.height * p.output.width,
         )
-        for k, p in enumerate(placed)
+        for k, p in enumerate(node)
     ]

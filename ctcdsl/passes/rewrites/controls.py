@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Conv, Node
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.checking import Network
+from ctcdsl.ir import Conv, Element
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.site import outside_blocks, plain, site, stage_index
 from ctcdsl.text.plural import plural
 
@@ -25,14 +25,14 @@ class RepeatLast:
     name: ClassVar[str] = "repeat-last"
     summary: ClassVar[str] = "duplicates of the last convolution; the cost grows"
     section: ClassVar[str] = "4.4"
-    preserves: ClassVar[Promise] = Promise.NOTHING
+    preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 
     times: int
     stage: str | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC402 where `times` is out of range."""
-        where = site(checked, self.stage or str(len(checked.network.stages)))
+        where = site(network, self.stage or str(len(network.architecture.stages)))
         if not 1 <= self.times <= 1_000:
             raise refuse("CTC402", f"`times` lies from 1 to 1,000, not {self.times}", None)
         last = where.convs[-1]
@@ -53,33 +53,33 @@ class NetworkInNetwork:
     name: ClassVar[str] = "nin"
     summary: ClassVar[str] = "a 1x1 convolution behind each 2x2 and 3x3 one; the cost grows"
     section: ClassVar[str] = "4.4"
-    preserves: ClassVar[Promise] = Promise.NOTHING
+    preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 
     stage: str | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where it has no such convolution."""
-        network = checked.network
-        only = None if self.stage is None else stage_index(network, self.stage)
-        stages = list(network.stages)
+        architecture = network.architecture
+        only = None if self.stage is None else stage_index(architecture, self.stage)
+        stages = list(architecture.stages)
         added = 0
         for index, stage in enumerate(stages):
             if only is not None and index != only:
                 continue
-            nodes: list[Node] = []
-            for node in stage.nodes:
+            nodes: list[Element] = []
+            for node in stage.elements:
                 nodes.append(node)
                 if isinstance(node, Conv) and node.kernel in ((2, 2), (3, 3)) and node.groups == 1:
                     nodes.append(replace(plain(node, kernel=1, filters=node.filters), dilation=1))
                     added += 1
-            stages[index] = replace(stage, nodes=tuple(nodes))
+            stages[index] = replace(stage, elements=tuple(nodes))
         if not added:
-            chosen = network.stages if only is None else (network.stages[only],)
-            nodes_seen = [node for stage in chosen for node in stage.nodes]
+            chosen = architecture.stages if only is None else (architecture.stages[only],)
+            nodes_seen = [node for stage in chosen for node in stage.elements]
             what = "there is no 2x2 or 3x3 convolution to put one behind"
-            raise refuse("CTC405", outside_blocks(nodes_seen, what), network.origin)
+            raise refuse("CTC405", outside_blocks(nodes_seen, what), architecture.origin)
         return PassResult(
-            replace(network, stages=tuple(stages)),
+            replace(architecture, stages=tuple(stages)),
             True,
             (f"{plural(added, 'layer')} of 1x1 added",),
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_KERNEL
 from ctcdsl.ir import Activation, Conv
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.chosen import convolutions, numbered
 from ctcdsl.passes.padding import paddings_of, pinned
 from ctcdsl.passes.site import with_stage
@@ -35,15 +35,15 @@ class Deepen:
     name: ClassVar[str] = "deepen"
     summary: ClassVar[str] = "a convolution that is the identity, to be trained (Net2Deeper)"
     section: ClassVar[str] = "beyond the paper: Chen et al. 2016"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
     stage: str
     layer: int | None = None
     size: int | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC404 behind layers after which no identity can stand."""
-        index, at, conv = self._chosen(checked)
+        index, at, conv = self._chosen(network)
         size = conv.kernel[0] if self.size is None else self.size
         if not 1 <= size <= MAX_KERNEL:
             raise refuse("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}", None)
@@ -56,20 +56,20 @@ class Deepen:
             )
         same = replace(conv, kernel=(size, size), stride=1, padding=None, groups=1, dilation=1)
         pads = [size // 2] if size % 2 else [size // 2, size // 2 - 1]
-        stage = checked.network.stages[index]
-        nodes = (*stage.nodes[: at + 1], *[same] * len(pads), *stage.nodes[at + 1 :])
+        stage = network.architecture.stages[index]
+        nodes = (*stage.elements[: at + 1], *[same] * len(pads), *stage.elements[at + 1 :])
         paddings = {}
-        for (s, k), sides in paddings_of(checked).items():
+        for (s, k), sides in paddings_of(network).items():
             paddings[s, k + len(pads) if s == index and k > at else k] = sides
         paddings |= {(index, at + n): (pad, pad) for n, pad in enumerate(pads, start=1)}
-        network = with_stage(checked.network, index, replace(stage, nodes=nodes))
-        return PassResult(pinned(network, paddings))
+        architecture = with_stage(network.architecture, index, replace(stage, elements=nodes))
+        return PassResult(pinned(architecture, paddings))
 
-    def _chosen(self, checked: CheckedNetwork) -> tuple[int, int, Conv]:
+    def _chosen(self, network: Network) -> tuple[int, int, Conv]:
         """The convolution behind which the identity comes: its stage, its index, itself."""
-        index, found = convolutions(checked, self.stage)
-        at = numbered(checked, index, found, len(found) if self.layer is None else self.layer)
-        conv = checked.network.stages[index].nodes[at]
+        index, found = convolutions(network, self.stage)
+        at = numbered(network, index, found, len(found) if self.layer is None else self.layer)
+        conv = network.architecture.stages[index].elements[at]
         assert isinstance(conv, Conv)
         what = ""
         if conv.preactivation:
@@ -88,16 +88,16 @@ class Deepen:
             )
         return index, at, conv
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the deeper network."""
-        from ctcdsl.passes.weights import bearing
+        from ctcdsl.passes.weights import parameterised
         from ctcdsl.passes.weights.convolutions import identity
 
-        index, at, _ = self._chosen(checked=before)
+        index, at, _ = self._chosen(network=before)
         behind = before.stage(index)[at].name
         carried: Weights = {}
-        targets = iter(bearing(after))
-        for old in bearing(before):
+        targets = iter(parameterised(after))
+        for old in parameterised(before):
             carried[next(targets).name] = weights[old.name]
             if old.name == behind:
                 for _ in range(len(after.stage(index)) - len(before.stage(index))):

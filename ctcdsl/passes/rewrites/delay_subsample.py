@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.ir import Conv, Dropout, LocalResponseNorm, Node, Pool
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.checking import Network
+from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.site import outside_blocks, stage_index, trunk, with_nodes
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ class DelaySubsample:
     name: ClassVar[str] = "delay-subsample"
     summary: ClassVar[str] = "a pool's stride onto the convolution behind it"
     section: ClassVar[str] = "4.6"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no pool can give its stride."""
-        return _move(checked, self.stage, delaying=True)
+        return _move(network, self.stage, delaying=True)
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights; what the network computes with them is another thing."""
         from ctcdsl.passes.weights import unchanged
 
@@ -61,22 +61,22 @@ class UndelaySubsample:
     name: ClassVar[str] = "undelay-subsample"
     summary: ClassVar[str] = "a convolution's stride back onto the pool before it"
     section: ClassVar[str] = "4.6"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
-        return _move(checked, self.stage, delaying=False)
+        return _move(network, self.stage, delaying=False)
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights; what the network computes with them is another thing."""
         from ctcdsl.passes.weights import unchanged
 
         return unchanged(self.name, before, after, weights)
 
 
-def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node] | None:
+def behind_pool(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, Element] | None:
     """The node that takes or gives the stride of the pool at `at`, and where it stands.
 
     Layers that leave the map alone may stand between; None at the end of the trunk.
@@ -88,10 +88,10 @@ def behind_pool(nodes: list[tuple[int, int, Node]], at: int) -> tuple[int, Node]
     return None
 
 
-def _move(checked: CheckedNetwork, stage: str | None, *, delaying: bool) -> PassResult:
-    network = checked.network
-    only = None if stage is None else stage_index(network, stage)
-    nodes = trunk(network)
+def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
+    architecture = network.architecture
+    only = None if stage is None else stage_index(architecture, stage)
+    nodes = trunk(architecture)
     new = [node for _, _, node in nodes]
     remarks: list[str] = []
     for at, (index, _, node) in enumerate(nodes):
@@ -111,14 +111,14 @@ def _move(checked: CheckedNetwork, stage: str | None, *, delaying: bool) -> Pass
         new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)
     if new == [node for _, _, node in nodes]:
         what, which = ("with a stride", "of stride 1")[:: 1 if delaying else -1]
-        place = f"`{network.name}`" if only is None else network.stage_names[only]
+        place = f"`{architecture.name}`" if only is None else architecture.stage_names[only]
         raise refuse(
             "CTC405",
             outside_blocks(
-                [node for s, _, node in trunk(network) if only in (None, s)],
+                [node for s, _, node in trunk(architecture) if only in (None, s)],
                 f"{place} has no pool {what} before a convolution {which}",
             ),
-            network.origin if only is None else network.stages[only].nodes[0].origin,
+            architecture.origin if only is None else architecture.stages[only].elements[0].origin,
             hint="; ".join(remarks),
         )
-    return PassResult(with_nodes(network, new), True, tuple(remarks))
+    return PassResult(with_nodes(architecture, new), True, tuple(remarks))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.site import alike, plain, site
 from ctcdsl.text.plural import plural
 
@@ -28,14 +28,14 @@ class DepthForSize:
     name: ClassVar[str] = "depth-for-size"
     summary: ClassVar[str] = "a large filter into a cascade of smaller ones: 3 into 2+2"
     section: ClassVar[str] = "4.1"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str
     to: int
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no filter of the stage is such a cascade."""
-        where = site(checked, self.stage)
+        where = site(network, self.stage)
         convs: list[Conv] = []
         for conv in where.convs:
             size = conv.kernel[0]
@@ -76,14 +76,14 @@ class SizeForDepth:
     name: ClassVar[str] = "size-for-depth"
     summary: ClassVar[str] = "cascades of small filters into larger ones: 2+2 into 3"
     section: ClassVar[str] = "4.1"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str
     to: int
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the stage is no row of equal cascades."""
-        where = site(checked, self.stage)
+        where = site(network, self.stage)
         sizes = {conv.kernel[0] for conv in where.convs}
         size = where.convs[0].kernel[0]
         if len(sizes) > 1 or size >= self.to or size < 2 or (self.to - 1) % (size - 1):

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    Activate,
+    ActivationLayer,
     Conv,
     Dropout,
+    Element,
     Identity,
     LocalResponseNorm,
-    Node,
-    Normalise,
+    NormLayer,
+    Pair,
     Pool,
     Scale,
-    Sides,
-    window_count,
+    output_size,
 )
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.padding import Place, paddings_of, pinned
 from ctcdsl.passes.site import outside_blocks, stage_index
 
@@ -44,22 +44,26 @@ class DilateDelay:
     name: ClassVar[str] = "dilate-delay"
     summary: ClassVar[str] = "delayed subsampling, exact: the convolution is dilated as well"
     section: ClassVar[str] = "4.6, beyond the paper"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
     stage: str | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no pool can give its stride."""
-        network = checked.network
-        only = None if self.stage is None else stage_index(network, self.stage)
-        paddings = paddings_of(checked)
-        places = [(s, k) for s, stage in enumerate(network.stages) for k in range(len(stage.nodes))]
-        trunk = [placed for placed in checked.nodes if placed.stage is not None]
-        new: dict[Place, Node] = {}
+        architecture = network.architecture
+        only = None if self.stage is None else stage_index(architecture, self.stage)
+        paddings = paddings_of(network)
+        places = [
+            (s, k)
+            for s, stage in enumerate(architecture.stages)
+            for k in range(len(stage.elements))
+        ]
+        trunk = [node for node in network.nodes if node.stage is not None]
+        new: dict[Place, Element] = {}
         remarks: list[str] = []
-        for at, placed in enumerate(trunk):
-            pool = placed.layer
-            if not isinstance(pool, Pool) or pool.stride == 1 or only not in (None, placed.stage):
+        for at, node in enumerate(trunk):
+            pool = node.layer
+            if not isinstance(pool, Pool) or pool.stride == 1 or only not in (None, node.stage):
                 continue
             taker = _taker(trunk, at)
             if isinstance(taker, str):
@@ -69,7 +73,7 @@ class DilateDelay:
             assert isinstance(conv, Conv)
             place, stride = places[taker], pool.stride
             new[places[at]] = replace(pool, stride=1, ceil=False)
-            wider: Sides = (paddings[place][0] * stride, paddings[place][1] * stride)
+            wider: Pair = (paddings[place][0] * stride, paddings[place][1] * stride)
             new[place] = replace(
                 conv, stride=conv.stride * stride, dilation=conv.dilation * stride, padding=wider
             )
@@ -79,42 +83,42 @@ class DilateDelay:
                 "CTC405",
                 outside_blocks(
                     [
-                        node
-                        for k, stage in enumerate(network.stages)
+                        element
+                        for k, stage in enumerate(architecture.stages)
                         if only in (None, k)
-                        for node in stage.nodes
+                        for element in stage.elements
                     ],
-                    f"{f'`{network.name}`' if only is None else network.stage_names[only]} has no"
+                    f"{f'`{architecture.name}`' if only is None else architecture.stage_names[only]} has no"
                     " pool whose stride a convolution could take",
                 ),
-                network.origin,
+                architecture.origin,
                 hint="; ".join(remarks),
             )
         stages = tuple(
-            replace(stage, nodes=tuple(new.get((s, k), n) for k, n in enumerate(stage.nodes)))
-            for s, stage in enumerate(network.stages)
+            replace(stage, elements=tuple(new.get((s, k), n) for k, n in enumerate(stage.elements)))
+            for s, stage in enumerate(architecture.stages)
         )
-        rewritten = pinned(replace(network, stages=stages), paddings)
+        rewritten = pinned(replace(architecture, stages=stages), paddings)
         return PassResult(rewritten, True, tuple(remarks))
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights."""
         from ctcdsl.passes.weights import unchanged
 
         return unchanged(self.name, before, after, weights)
 
 
-def _taker(trunk: list[Placed], at: int) -> int | str:
+def _taker(trunk: list[Node], at: int) -> int | str:
     """Where the convolution stands that takes a pool's stride, or why there is none.
 
     Between them may stand what looks at one pixel at a time.
     """
-    placed, pool = trunk[at], trunk[at].layer
+    node, pool = trunk[at], trunk[at].layer
     assert isinstance(pool, Pool)
     if pool.ceil and any(
-        window_count(side, kernel, pool.stride, pad) != out
+        output_size(side, kernel, pool.stride, pad) != out
         for side, kernel, pad, out in zip(
-            placed.input[1:], pool.kernel, placed.padding, placed.output[1:], strict=True
+            node.input[1:], pool.kernel, node.padding, node.output[1:], strict=True
         )
     ):
         return "its last window, a part of one, exists only at its stride"
@@ -122,7 +126,7 @@ def _taker(trunk: list[Placed], at: int) -> int | str:
         match trunk[k].layer:
             case Conv():
                 return k
-            case LocalResponseNorm(within=False) | Normalise() | Activate():
+            case LocalResponseNorm(within=False) | NormLayer() | ActivationLayer():
                 continue
             case Dropout() | Identity() | Scale():
                 continue

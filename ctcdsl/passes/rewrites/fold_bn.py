@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ctcdsl.checking import CheckedNetwork, Placed
-from ctcdsl.ir import Block, Conv, Layer, Network, Node, Normalise, layers_of
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.checking import Network, Node
+from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -30,30 +30,32 @@ class FoldBatchNorm:
     name: ClassVar[str] = "fold-bn"
     summary: ClassVar[str] = "batch norms into the convolutions before them, for inference"
     section: ClassVar[str] = "beyond the paper: Ioffe & Szegedy 2015"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no batch norm stands behind a convolution."""
-        network = checked.network
+        architecture = network.architecture
         stages = tuple(
-            replace(stage, nodes=_folded(stage.nodes)) for stage in network.stages if stage.nodes
+            replace(stage, elements=_folded(stage.elements))
+            for stage in architecture.stages
+            if stage.elements
         )
-        style = network.style
+        style = architecture.style
         if style.norm == "bn" and not style.preactivation:
             style = style._replace(norm=None)
-        new = replace(network, stages=stages, style=style)
+        new = replace(architecture, stages=stages, style=style)
         kept = _remarks(new)
-        own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in checked.layers)
-        if not own and stages == network.stages:  # a style alone is no norm
+        own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
+        if not own and stages == architecture.stages:  # a style alone is no norm
             raise refuse(
                 "CTC405",
-                f"`{network.name}` has no batch norm behind a convolution",
-                network.origin,
+                f"`{architecture.name}` has no batch norm behind a convolution",
+                architecture.origin,
                 hint=kept[0] if kept else "",
             )
         return PassResult(new, True, kept)
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network without the norms."""
         from ctcdsl.passes.weights.convolutions import folded
 
@@ -69,15 +71,17 @@ class FoldBatchNorm:
         return carried
 
 
-def _folded(nodes: Sequence[Node]) -> tuple[Node, ...]:
+def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
     """A chain with the norms of its convolutions, and those right behind them, folded."""
-    found: list[Node] = []
+    found: list[Element] = []
     for node in nodes:
         last = found[-1] if found else None
         if _is_batch_norm(node) and isinstance(last, Conv) and _takes_norm(last):
             found[-1] = replace(last, bias=True)
         elif isinstance(node, Block):
-            branches = (replace(branch, nodes=_folded(branch.nodes)) for branch in node.branches)
+            branches = (
+                replace(branch, elements=_folded(branch.elements)) for branch in node.branches
+            )
             found.append(replace(node, branches=tuple(branches)))
         elif isinstance(node, Conv) and _folds(node):
             found.append(replace(node, norm=None, bias=True))
@@ -92,7 +96,7 @@ def _folds(conv: Conv) -> bool:
 
 
 def _is_batch_norm(node: Layer | Block) -> bool:
-    return isinstance(node, Normalise) and node.norm == "bn"
+    return isinstance(node, NormLayer) and node.norm == "bn"
 
 
 def _takes_norm(conv: Conv) -> bool:
@@ -102,10 +106,10 @@ def _takes_norm(conv: Conv) -> bool:
     return conv.activation is None and conv.norm != "ln"
 
 
-def _remarks(network: Network) -> tuple[str, ...]:
+def _remarks(architecture: Architecture) -> tuple[str, ...]:
     """What stays, and why: the head as it is, norms that no convolution before them takes in."""
-    layers = [layer for stage in network.stages for layer in layers_of(stage.nodes)]
-    head = list(layers_of(network.head.layers))
+    layers = [layer for stage in architecture.stages for layer in layers_of(stage.elements)]
+    head = list(layers_of(architecture.head.layers))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
     kept = [layer for layer in head if isinstance(layer, Conv) and layer.norm == "bn"]
     alone = [layer for layer in [*layers, *head] if _is_batch_norm(layer)]
@@ -121,25 +125,25 @@ def _remarks(network: Network) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-Pair = tuple[Placed, Sequence[Placed], Placed]
+Pair = tuple[Node, Sequence[Node], Node]
 """A layer, the norms behind it that it took in, and what it became."""
 
 
-def _pairs(old: Sequence[Placed], new: Sequence[Placed]) -> list[Pair]:
+def _pairs(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
     """Each layer of a chain that stays, blocks behind their branches."""
     pairs: list[Pair] = []
     targets = iter(new)
-    last: Placed | None = None
-    taken: list[Placed] = []
-    for placed in old:
-        inside = last is not None and last.stage == placed.stage is not None
+    last: Node | None = None
+    taken: list[Node] = []
+    for node in old:
+        inside = last is not None and last.stage == node.stage is not None
         conv = last.layer if last is not None and inside else None
-        if _is_batch_norm(placed.layer) and isinstance(conv, Conv) and _takes_norm(conv):
-            taken.append(placed)
+        if _is_batch_norm(node.layer) and isinstance(conv, Conv) and _takes_norm(conv):
+            taken.append(node)
             continue
         target = next(targets)
-        for chain, becomes in zip(placed.branches, target.branches, strict=True):
+        for chain, becomes in zip(node.branches, target.branches, strict=True):
             pairs += _pairs(chain, becomes)
-        last, taken = placed, []
-        pairs.append((placed, taken, target))
+        last, taken = node, []
+        pairs.append((node, taken, target))
     return pairs

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from ctcdsl.checking import CheckedNetwork, Placed, recheck
-from ctcdsl.ir import Block, Conv, Identity, Join, Network, Node, Normalise, Sides
+from ctcdsl.checking import Network, Node, infer_shapes
+from ctcdsl.ir import Architecture, Block, Conv, Element, Identity, Join, NormLayer, Pair
 from ctcdsl.ir.network import flat
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.padding import Place, paddings_of, pinned
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
 
 
-class _Arm(NamedTuple):
+class _Branch(NamedTuple):
     """A branch that is linear in its input: a convolution or the identity, then norms."""
 
-    conv: Placed | None
-    norms: tuple[Placed, ...]
+    conv: Node | None
+    norms: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,39 +39,39 @@ class RepVggFuse:
     name: ClassVar[str] = "repvgg-fuse"
     summary: ClassVar[str] = "blocks of parallel linear branches into one convolution each"
     section: ClassVar[str] = "beyond the paper: Ding et al. 2021"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no block can be fused."""
-        network = checked.network
-        paddings: dict[Place, Sides] = paddings_of(checked)
-        stages = list(network.stages)
+        architecture = network.architecture
+        paddings: dict[Place, Pair] = paddings_of(network)
+        stages = list(architecture.stages)
         fused = left = 0
         for index, stage in enumerate(stages):
-            nodes: list[Node] = []
-            for at, placed in enumerate(checked.stage(index)):
-                conv = _fused(placed)
+            nodes: list[Element] = []
+            for at, node in enumerate(network.stage(index)):
+                conv = _fused(node)
                 if conv is None:
-                    left += isinstance(placed.layer, Block)
-                    nodes.append(stage.nodes[at])
+                    left += isinstance(node.layer, Block)
+                    nodes.append(stage.elements[at])
                     continue
                 fused += 1
                 assert conv.padding is not None
                 paddings[index, at] = conv.padding
                 nodes.append(replace(conv, padding=None))
-            stages[index] = replace(stage, nodes=tuple(nodes))
+            stages[index] = replace(stage, elements=tuple(nodes))
         if not fused:
             raise refuse(
                 "CTC405",
-                f"`{network.name}` has no block of the trunk whose branches are all linear",
-                network.origin,
+                f"`{architecture.name}` has no block of the trunk whose branches are all linear",
+                architecture.origin,
                 hint="a branch is a convolution or the identity, and batch norms behind it",
             )
-        new = _restyled(pinned(replace(network, stages=tuple(stages)), paddings))
+        new = _restyled(pinned(replace(architecture, stages=tuple(stages)), paddings))
         stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
         return PassResult(new, True, (f"blocks fused: {fused}", *stay))
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the fused network: branches folded, padded and added."""
         from ctcdsl.passes.weights.convolutions import added, embedded, folded, one_to_one
 
@@ -97,46 +97,46 @@ class RepVggFuse:
         return carried
 
 
-def _arms(block: Placed) -> list[_Arm] | None:
+def _arms(block: Node) -> list[_Branch] | None:
     """The branches of an adding block, where all are linear in its input; else None."""
     assert isinstance(block.layer, Block)
     if block.layer.join is not Join.ADD:
         return None
-    arms: list[_Arm] = []
+    arms: list[_Branch] = []
     for chain in block.branches:
-        conv: Placed | None = None
-        norms: list[Placed] = []
-        for placed in chain:
-            match placed.layer:
+        conv: Node | None = None
+        norms: list[Node] = []
+        for node in chain:
+            match node.layer:
                 case Conv(activation=None, dilation=1, preactivation=False) if (
-                    placed is chain[0] and placed.layer.norm != "ln"
+                    node is chain[0] and node.layer.norm != "ln"
                 ):
-                    conv = placed
-                case Normalise(norm="bn"):
-                    norms.append(placed)
+                    conv = node
+                case NormLayer(norm="bn"):
+                    norms.append(node)
                 case Identity():
                     pass
                 case _:
                     return None
-        arms.append(_Arm(conv, tuple(norms)))
+        arms.append(_Branch(conv, tuple(norms)))
     return arms
 
 
-def _fused(block: Placed) -> Conv | None:
+def _fused(block: Node) -> Conv | None:
     """The convolution that a block is, its padding given; None where it is none."""
     arms = _arms(block) if isinstance(block.layer, Block) else None
-    placed = [arm.conv for arm in arms or () if arm.conv is not None]
-    if arms is None or not placed:
+    node = [arm.conv for arm in arms or () if arm.conv is not None]
+    if arms is None or not node:
         return None
-    convs = [p.layer for p in placed if isinstance(p.layer, Conv)]
+    convs = [p.layer for p in node if isinstance(p.layer, Conv)]
     if len({(conv.groups, conv.stride) for conv in convs}) > 1:
         return None
     kernel = (max(c.kernel[0] for c in convs), max(c.kernel[1] for c in convs))
-    padding = (max(p.padding[0] for p in placed), max(p.padding[1] for p in placed))
-    sizes: list[tuple[Sides, Sides]] = [
-        (conv.kernel, p.padding) for conv, p in zip(convs, placed, strict=True)
+    padding = (max(p.padding[0] for p in node), max(p.padding[1] for p in node))
+    sizes: list[tuple[Pair, Pair]] = [
+        (conv.kernel, p.padding) for conv, p in zip(convs, node, strict=True)
     ]
-    if len(placed) < len(arms):  # the identity is a 1x1 filter
+    if len(node) < len(arms):  # the identity is a 1x1 filter
         sizes.append(((1, 1), (0, 0)))
     if not all(_fits(own, pad, kernel, padding) for own, pad in sizes):
         return None
@@ -151,18 +151,18 @@ def _fused(block: Placed) -> Conv | None:
     )
 
 
-def _fits(kernel: Sides, padding: Sides, large: Sides, pad: Sides) -> bool:
+def _fits(kernel: Pair, padding: Pair, large: Pair, pad: Pair) -> bool:
     """Whether a filter, its map's corner laid on that of a larger one, lies inside it."""
     return all(0 <= pad[axis] - padding[axis] <= large[axis] - kernel[axis] for axis in range(2))
 
 
-def _restyled(network: Network) -> Network:
+def _restyled(architecture: Architecture) -> Architecture:
     """The network in a style without batch norm, where no convolution has one any more."""
-    style = network.style
+    style = architecture.style
     if style.norm != "bn" or style.preactivation:
-        return network
-    report = recheck(network)
-    placed: Sequence[Placed] = report.networks[0].layers if report.networks else ()
-    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in placed):
-        return network
-    return replace(network, style=style._replace(norm=None))
+        return architecture
+    report = infer_shapes(architecture)
+    node: Sequence[Node] = report.networks[0].layers if report.networks else ()
+    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in node):
+        return architecture
+    return replace(architecture, style=style._replace(norm=None))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import (
-    Activate,
+    ActivationLayer,
     Block,
     Conv,
     Dropout,
@@ -17,13 +17,13 @@ from ctcdsl.ir import (
     Identity,
     Linear,
     LocalResponseNorm,
-    Normalise,
+    NormLayer,
     Pool,
     Scale,
     SpatialPyramid,
 )
 from ctcdsl.ir.notation import word
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.chosen import convolutions, numbered
 from ctcdsl.passes.padding import paddings_of, pinned
 from ctcdsl.passes.site import with_stage
@@ -47,31 +47,33 @@ class Widen:
     name: ClassVar[str] = "widen"
     summary: ClassVar[str] = "more filters, copies of the old ones (Net2Wider)"
     section: ClassVar[str] = "beyond the paper: Chen et al. 2016"
-    preserves: ClassVar[Promise] = Promise.OUTPUTS
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
     stage: str
     width: int
     layer: int | None = None
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC404 where channels are mixed before the next layer."""
-        index, chosen = self._chosen(checked)
-        stage = checked.network.stages[index]
-        nodes = list(stage.nodes)
+        index, chosen = self._chosen(network)
+        stage = network.architecture.stages[index]
+        nodes = list(stage.elements)
         for at in chosen:
             conv = nodes[at]
             assert isinstance(conv, Conv)
-            following(checked, checked.stage(index)[at])
+            following(network, network.stage(index)[at])
             nodes[at] = replace(conv, filters=self.width)
-        network = with_stage(checked.network, index, replace(stage, nodes=tuple(nodes)))
-        return PassResult(pinned(network, paddings_of(checked)))
+        architecture = with_stage(
+            network.architecture, index, replace(stage, elements=tuple(nodes))
+        )
+        return PassResult(pinned(architecture, paddings_of(network)))
 
-    def _chosen(self, checked: CheckedNetwork) -> tuple[int, list[int]]:
+    def _chosen(self, network: Network) -> tuple[int, list[int]]:
         """The stage, and where the convolutions stand that become wider."""
-        index, found = convolutions(checked, self.stage)
+        index, found = convolutions(network, self.stage)
         if self.layer is not None:
-            found = [numbered(checked, index, found, self.layer)]
-        nodes = checked.network.stages[index].nodes
+            found = [numbered(network, index, found, self.layer)]
+        nodes = network.architecture.stages[index].elements
         widths = {at: node.filters for at in found if isinstance(node := nodes[at], Conv)}
         narrow = [at for at in found if widths[at] < self.width]
         if self.width > MAX_WIDTH:
@@ -85,18 +87,18 @@ class Widen:
             )
         return index, narrow
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the wider network."""
         from ctcdsl.passes.weights.channels import replicated
 
         index, chosen = self._chosen(before)
         for at in chosen:
-            placed = before.stage(index)[at]
-            weights = replicated(placed, self.width, following(before, placed), weights)
+            node = before.stage(index)[at]
+            weights = replicated(node, self.width, following(before, node), weights)
         return weights
 
 
-def following(checked: CheckedNetwork, conv: Placed) -> Sequence[Placed]:
+def following(network: Network, conv: Node) -> Sequence[Node]:
     """What stands behind a convolution, up to the layer that sums over its channels.
 
     Raises:
@@ -106,20 +108,20 @@ def following(checked: CheckedNetwork, conv: Placed) -> Sequence[Placed]:
     assert isinstance(conv.layer, Conv)
     if conv.layer.groups > 1 or (conv.layer.norm == "ln" and not conv.layer.preactivation):
         raise _mixes(conv, conv)
-    at = next(k for k, placed in enumerate(checked.nodes) if placed.name == conv.name)
-    behind = checked.nodes[at + 1 :]
-    for count, placed in enumerate(behind, start=1):
-        match placed.layer:
+    at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
+    behind = network.nodes[at + 1 :]
+    for count, node in enumerate(behind, start=1):
+        match node.layer:
             case Conv(groups=1) as layer if layer.norm != "ln" or not layer.preactivation:
                 return behind[:count]
             case Linear():
                 return behind[:count]
-            case Normalise(norm="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
+            case NormLayer(norm="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
                 continue
-            case Activate() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
+            case ActivationLayer() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
                 continue
             case _:
-                raise _mixes(conv, placed)
+                raise _mixes(conv, node)
     raise refuse(
         "CTC404",
         f"`{conv.layer.origin.text}` leaves the network's output, which is to stay",
@@ -128,8 +130,8 @@ def following(checked: CheckedNetwork, conv: Placed) -> Sequence[Placed]:
     )
 
 
-def _mixes(conv: Placed, placed: Placed) -> Exception:
-    layer = placed.layer
+def _mixes(conv: Node, node: Node) -> Exception:
+    layer = node.layer
     match layer:
         case Block():
             what = "is a block"

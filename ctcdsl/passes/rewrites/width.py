@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
-from ctcdsl.passes.base import PassResult, Promise, refuse
+from ctcdsl.passes.base import Guarantee, PassResult, refuse
 from ctcdsl.passes.site import Site, alike, plain, site
 from ctcdsl.passes.widths import Term, Width, complexity, solve_width
 from ctcdsl.text.plural import plural
@@ -37,15 +37,15 @@ class DepthForWidth:
     name: ClassVar[str] = "depth-for-width"
     summary: ClassVar[str] = "another depth, at the width that keeps the complexity"
     section: ClassVar[str] = "4.2"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str
     depth: int
     multiple: int = MULTIPLE
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the stage mixes filter sizes, CTC406 without a width."""
-        where = site(checked, self.stage)
+        where = site(network, self.stage)
         size = one_size(where)
         alike(where.convs[:-1])
         if not 2 <= self.depth <= 1_000:
@@ -71,15 +71,15 @@ class WidthForSize:
     name: ClassVar[str] = "width-for-size"
     summary: ClassVar[str] = "another filter size, at the width that keeps the complexity"
     section: ClassVar[str] = "4.3"
-    preserves: ClassVar[Promise] = Promise.COMPLEXITY
+    preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
     stage: str
     to: int
     multiple: int = MULTIPLE
 
-    def run(self, checked: CheckedNetwork) -> PassResult:
+    def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where nothing changes, CTC406 without a width."""
-        where = site(checked, self.stage)
+        where = site(network, self.stage)
         size = one_size(where)
         alike(where.convs[:-1])
         if not 1 <= self.to <= 100 or self.to == size or len(where.convs) < 2:

@@ -4,18 +4,23 @@ The one part of the passes that loads torch; it is imported where weights are at
 """
 
 from ctcdsl.passes.weights.equivalence import Exactness, verify_outputs
-from ctcdsl.passes.weights.tensors import Tensors, Weights, bearing, joined, split, unchanged
-from ctcdsl.passes.weights.transfer import CarriesWeights, Journey, carry_through, require_carriers
+from ctcdsl.passes.weights.tensors import Tensors, Weights, joined, parameterised, split, unchanged
+from ctcdsl.passes.weights.transfer import (
+    TransferResult,
+    TransfersWeights,
+    carry_through,
+    require_carriers,
+)
 
 __all__ = [
-    "CarriesWeights",
     "Exactness",
-    "Journey",
     "Tensors",
+    "TransferResult",
+    "TransfersWeights",
     "Weights",
-    "bearing",
     "carry_through",
     "joined",
+    "parameterised",
     "require_carriers",
     "split",
     "unchanged",

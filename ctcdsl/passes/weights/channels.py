@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ctcdsl.checking import Placed
-from ctcdsl.ir import Conv, Linear, Normalise, Scale, SpatialPyramid
+from ctcdsl.checking import Node
+from ctcdsl.ir import Conv, Linear, NormLayer, Scale, SpatialPyramid
 from ctcdsl.passes.weights.tensors import Tensors, Weights
 
 
-def replicated(conv: Placed, width: int, behind: Sequence[Placed], weights: Weights) -> Weights:
+def replicated(conv: Node, width: int, behind: Sequence[Node], weights: Weights) -> Weights:
     """The weights of a network in which a convolution has `width` filters.
 
     Filter j is a copy of filter j modulo the old number, so every old one has nearly equally
@@ -23,10 +23,10 @@ def replicated(conv: Placed, width: int, behind: Sequence[Placed], weights: Weig
     found = {**weights}
     norm = not conv.layer.preactivation
     found[conv.name] = _copied(weights[conv.name], source, own=True, norm=norm)
-    for placed in behind[:-1]:
-        source = _features(placed, source)
-        if isinstance(placed.layer, Normalise | Scale):
-            found[placed.name] = _copied(weights[placed.name], source, own=True, norm=True)
+    for node in behind[:-1]:
+        source = _features(node, source)
+        if isinstance(node.layer, NormLayer | Scale):
+            found[node.name] = _copied(weights[node.name], source, own=True, norm=True)
     last = behind[-1]
     tensors = weights[last.name]
     if isinstance(last.layer, Linear):
@@ -50,10 +50,10 @@ def _copied(tensors: Tensors, source: Tensor, *, own: bool, norm: bool) -> Tenso
     return found
 
 
-def _features(placed: Placed, source: Tensor) -> Tensor:
+def _features(node: Node, source: Tensor) -> Tensor:
     """Which old feature each new one copies, behind a layer."""
-    if isinstance(placed.layer, SpatialPyramid):
-        return _flattened(source, placed.layer.levels)
+    if isinstance(node.layer, SpatialPyramid):
+        return _flattened(source, node.layer.levels)
     return source
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ctcdsl.checking import Placed
-from ctcdsl.ir import Conv, Sides
+from ctcdsl.checking import Node
+from ctcdsl.ir import Conv, Pair
 from ctcdsl.passes.weights.tensors import Tensors
 
 EPSILON = 1e-5
@@ -48,7 +48,7 @@ def one_to_one(channels: int, groups: int) -> Tensors:
     return {"weight": weight}
 
 
-def embedded(tensors: Tensors, kernel: Sides, offset: Sides) -> Tensors:
+def embedded(tensors: Tensors, kernel: Pair, offset: Pair) -> Tensors:
     """A convolution whose filters stand in larger ones, zero around them."""
     weight = tensors["weight"]
     (top, left), (high, wide) = offset, weight.shape[2:]
@@ -66,15 +66,15 @@ def added(terms: Sequence[Tensors], *, bias: bool) -> Tensors:
     return {"weight": weight, "bias": torch.stack(biases).sum(dim=0)}
 
 
-def identity(placed: Placed) -> Tensors:
+def identity(node: Node) -> Tensors:
     """A convolution of stride 1 that leaves its map as it is, its norm set to undo itself.
 
     Its filters look at the pixel that its padding puts under them: that of even size needs
     a larger padding on one side than it has on the other, or loses the map's last row.
     """
-    conv, channels = placed.layer, placed.input.channels
+    conv, channels = node.layer, node.input.channels
     assert isinstance(conv, Conv)
-    tensors = embedded(one_to_one(channels, conv.groups), conv.kernel, placed.padding)
+    tensors = embedded(one_to_one(channels, conv.groups), conv.kernel, node.padding)
     each = torch.zeros(channels, dtype=torch.float64)
     if conv.bias:
         tensors["bias"] = each

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ctcdsl.passes.base import Promise, refuse
+from ctcdsl.passes.base import Guarantee, refuse
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.weights.interior import interior_difference
 from ctcdsl.passes.weights.probe import difference, outputs, random_images, random_weights
@@ -68,18 +68,18 @@ def verify_outputs(
     old = random_weights(step.before) if old is None else old
     new = carried(step, old) if new is None else new
     promise = step.applied.preserves
-    if promise is Promise.INTERIOR:
+    if promise is Guarantee.INTERIOR:
         measured = Exactness(interior_difference(step.before, step.after, old, new), True)
     else:
         if results is None:
-            images = random_images(step.before.network.input)
+            images = random_images(step.before.architecture.input)
             results = outputs(step.before, old, images), outputs(step.after, new, images)
         measured = Exactness(difference(*results))
-    if promise in (Promise.OUTPUTS, Promise.INTERIOR) and not measured.exact:
+    if promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and not measured.exact:
         raise refuse(
             "CTC410",
             f"`{step.applied.name}` promises to keep the {promise}: {measured}",
-            step.after.network.origin,
+            step.after.architecture.origin,
             hint="this is a mistake of the pass: its weights do not belong to its network",
         )
     return measured

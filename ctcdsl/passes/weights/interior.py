@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.checking import CheckedNetwork, Placed, recheck
+from ctcdsl.checking import Network, Node, infer_shapes
 from ctcdsl.ir import (
+    Architecture,
     Conv,
     GlobalPool,
     Head,
     LocalResponseNorm,
-    Network,
     Pool,
     Shape,
     SqueezeExcite,
@@ -26,7 +26,7 @@ _GROWTHS = 4
 
 
 def interior_difference(
-    before: CheckedNetwork, after: CheckedNetwork, old: Weights, new: Weights
+    before: Network, after: Network, old: Weights, new: Weights
 ) -> float | None:
     """How far the last maps of two trunks differ where neither has seen a padding.
 
@@ -34,9 +34,12 @@ def interior_difference(
     reach everything, a larger one is taken; None where that does not help, or where the maps
     differ in shape.
     """
-    shape = before.network.input
+    shape = before.architecture.input
     for _ in range(_GROWTHS):
-        trunks = [_trunk(network, shape) for network in (before.network, after.network)]
+        trunks = [
+            _trunk(architecture, shape)
+            for architecture in (before.architecture, after.architecture)
+        ]
         if trunks[0] is None or trunks[1] is None or trunks[0].output != trunks[1].output:
             return None
         rows, columns = _common(_clean(trunks[0]), _clean(trunks[1]))
@@ -54,26 +57,26 @@ def interior_difference(
     return None
 
 
-def _trunk(network: Network, shape: Shape) -> CheckedNetwork | None:
+def _trunk(architecture: Architecture, shape: Shape) -> Network | None:
     """A network without its head, at some input."""
-    bare = replace(network, head=Head(layers=()), input=shape)
-    if shape != network.input:
+    bare = replace(architecture, head=Head(layers=()), input=shape)
+    if shape != architecture.input:
         bare = replace(bare, maps=())
-    report = recheck(bare)
+    report = infer_shapes(bare)
     return None if report.failed else report.networks[0]
 
 
-def _clean(checked: CheckedNetwork) -> Clean:
-    shape = checked.network.input
-    return _through(checked.nodes, ((0, shape.height - 1), (0, shape.width - 1)))
+def _clean(network: Network) -> Clean:
+    shape = network.architecture.input
+    return _through(network.nodes, ((0, shape.height - 1), (0, shape.width - 1)))
 
 
-def _through(chain: Sequence[Placed], clean: Clean) -> Clean:
+def _through(chain: Sequence[Node], clean: Clean) -> Clean:
     """What is clean behind a chain of which `clean` enters."""
-    for placed in chain:
-        layer = placed.layer
-        if placed.branches:
-            after = [_through(branch, clean) for branch in placed.branches]
+    for node in chain:
+        layer = node.layer
+        if node.branches:
+            after = [_through(branch, clean) for branch in node.branches]
             clean = after[0]
             for other in after[1:]:
                 clean = _common(clean, other)
@@ -81,7 +84,7 @@ def _through(chain: Sequence[Placed], clean: Clean) -> Clean:
             dilation = layer.dilation if isinstance(layer, Conv) else 1
             rows, columns = (
                 _slid(clean[axis], layer.kernel[axis], layer.stride, pad, dilation)
-                for axis, pad in enumerate(placed.padding)
+                for axis, pad in enumerate(node.padding)
             )
             clean = (rows, columns)
         elif isinstance(layer, LocalResponseNorm) and layer.within:

@@ -7,7 +7,7 @@ from math import isfinite, prod, sqrt
 import torch
 from torch import Tensor
 
-from ctcdsl.checking import CheckedNetwork
+from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Shape
 from ctcdsl.passes.weights.tensors import Weights, in_order, joined, slots
@@ -22,14 +22,14 @@ def random_images(shape: Shape, seed: int = 0) -> Tensor:
     return torch.randn(IMAGES, *shape, dtype=torch.float64, generator=generator)
 
 
-def random_weights(checked: CheckedNetwork, seed: int = 0) -> Weights:
+def random_weights(network: Network, seed: int = 0) -> Weights:
     """Weights without any special value: no bias is zero, no norm is the identity.
 
     Filters are drawn with deviation sqrt(2 / fan-in), so that maps keep their scale.
     """
     generator = torch.Generator().manual_seed(seed)
     weights: Weights = {}
-    for slot in slots(checked):
+    for slot in slots(network):
         if slot.role == "norm.batches":
             value = torch.tensor(1)
         elif slot.role in ("norm.variance", "norm.weight", "factor"):
@@ -41,11 +41,11 @@ def random_weights(checked: CheckedNetwork, seed: int = 0) -> Weights:
     return weights
 
 
-def outputs(checked: CheckedNetwork, weights: Weights, images: Tensor) -> Tensor:
+def outputs(network: Network, weights: Weights, images: Tensor) -> Tensor:
     """What the generated module computes of images, as in inference."""
     with torch.device("meta"):  # the module is made without numbers, and given these
-        module = build_module(checked)
-    module.load_state_dict(joined(checked, in_order(checked, weights)), assign=True)
+        module = build_module(network)
+    module.load_state_dict(joined(network, in_order(network, weights)), assign=True)
     with torch.no_grad():
         result: Tensor = module.eval()(images)
     return result

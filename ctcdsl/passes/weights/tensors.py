@@ -1,6 +1,6 @@
 """Which tensor of a generated module belongs to which layer, and what it is there.
 
-A generated module registers its tensors in the order of `CheckedNetwork.layers`: the
+A generated module registers its tensors in the order of `Network.layers`: the
 branches of a block one after another, an implied shortcut last, a norm before its
 convolution where it acts before it. Names and shapes are verified on the way.
 """
@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ctcdsl.checking import CheckedNetwork, Placed
+from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.load import build_module
-from ctcdsl.ir import Conv, Linear, Norm, Normalise, Scale, SqueezeExcite
+from ctcdsl.ir import Conv, Linear, Norm, NormLayer, Scale, SqueezeExcite
 from ctcdsl.passes.base import refuse
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.diagnostic import InternalError
@@ -23,7 +23,7 @@ from ctcdsl.text.diagnostic import InternalError
 Tensors = dict[str, Tensor]
 """The tensors of one layer by what they are: `weight`, `bias`, `norm.weight`, `norm.mean` …"""
 Weights = dict[str, Tensors]
-"""Tensors by the layer's name, `Placed.name`; in float64 while they are carried."""
+"""Tensors by the layer's name, `Node.name`; in float64 while they are carried."""
 
 
 _SHOWN = 3  # names of a kind in one message
@@ -42,40 +42,40 @@ class Slot(NamedTuple):
     tail: str
 
 
-def bearing(checked: CheckedNetwork) -> list[Placed]:
+def parameterised(network: Network) -> list[Node]:
     """The layers that have tensors, in order."""
-    return [placed for placed in checked.layers if any(_slots(placed))]
+    return [node for node in network.layers if any(_slots(node))]
 
 
-def slots(checked: CheckedNetwork) -> list[Slot]:
+def slots(network: Network) -> list[Slot]:
     """The tensors of a network in the order of its module."""
-    return [slot for placed in checked.layers for slot in _slots(placed)]
+    return [slot for node in network.layers for slot in _slots(node)]
 
 
-def keys(checked: CheckedNetwork) -> dict[str, Slot]:
+def keys(network: Network) -> dict[str, Slot]:
     """The names that the generated module gives its tensors, each with what it is."""
     with torch.device("meta"):  # names and shapes are wanted, no memory and no random numbers
-        state = build_module(checked).state_dict()
-    found = slots(checked)
+        state = build_module(network).state_dict()
+    found = slots(network)
     if len(found) != len(state):
-        raise InternalError(f"{checked.name}: {len(state)} tensors, {len(found)} expected")
+        raise InternalError(f"{network.name}: {len(state)} tensors, {len(found)} expected")
     for (key, tensor), slot in zip(state.items(), found, strict=True):
         if tuple(tensor.shape) != slot.shape or key.rpartition(".")[2] != slot.tail:
             raise InternalError(f"{key} {tuple(tensor.shape)} is not {slot}")
     return dict(zip(state, found, strict=True))
 
 
-def split(checked: CheckedNetwork, state: Mapping[str, Tensor], file: str = "") -> Weights:
+def split(network: Network, state: Mapping[str, Tensor], file: str = "") -> Weights:
     """The tensors of a module by layer, in float64.
 
     Raises:
         UserError: CTC408 where a tensor is missing, is too many, or has another shape or kind of
             number; CTC418 where a number is not finite. Missing counts of batches are 0.
     """
-    names = keys(checked)
+    names = keys(network)
     counts = (key for key, slot in names.items() if slot.role == "norm.batches")
     state = {**{key: torch.tensor(0) for key in counts}, **state}
-    problem = _misfit(checked, names, state)
+    problem = _misfit(network, names, state)
     if problem is not None:
         raise UserError(problem._replace(path=file or None))
     require_finite(state, file)
@@ -116,19 +116,19 @@ def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "")
     )
 
 
-def joined(checked: CheckedNetwork, weights: Iterable[Tensors]) -> dict[str, Tensor]:
+def joined(network: Network, weights: Iterable[Tensors]) -> dict[str, Tensor]:
     """The state of the generated module, from the tensors of its layers in order."""
     values = [tensor for tensors in weights for tensor in tensors.values()]
-    names = keys(checked)
+    names = keys(network)
     if [tuple(value.shape) for value in values] != [slot.shape for slot in names.values()]:
-        raise InternalError(f"{checked.name}: carried tensors do not fit the module")
+        raise InternalError(f"{network.name}: carried tensors do not fit the module")
     return dict(zip(names, values, strict=True))
 
 
-def in_order(checked: CheckedNetwork, weights: Weights) -> list[Tensors]:
+def in_order(network: Network, weights: Weights) -> list[Tensors]:
     """The tensors of each layer, both in the module's order."""
     found: dict[str, Tensors] = {}
-    for slot in slots(checked):
+    for slot in slots(network):
         try:
             found.setdefault(slot.layer, {})[slot.role] = weights[slot.layer][slot.role]
         except KeyError:
@@ -136,9 +136,7 @@ def in_order(checked: CheckedNetwork, weights: Weights) -> list[Tensors]:
     return list(found.values())
 
 
-def unchanged(
-    name: str, before: CheckedNetwork, after: CheckedNetwork, weights: Weights
-) -> Weights:
+def unchanged(name: str, before: Network, after: Network, weights: Weights) -> Weights:
     """The weights of a network whose layers keep their tensors.
 
     Raises:
@@ -152,15 +150,15 @@ def unchanged(
                 "CTC407",
                 f"behind `{name}` the {one.role} of {other.layer} is"
                 f" {_shape(other.shape)}, and was {_shape(one.shape)}",
-                after.network.origin,
+                after.architecture.origin,
                 hint="without --weights the network is rewritten, and can be trained anew",
             )
-    layers = zip(bearing(before), bearing(after), strict=True)
+    layers = zip(parameterised(before), parameterised(after), strict=True)
     return {new.name: weights[old.name] for old, new in layers}
 
 
-def _slots(placed: Placed) -> Iterator[Slot]:
-    layer, entering = placed.layer, placed.input.channels
+def _slots(node: Node) -> Iterator[Slot]:
+    layer, entering = node.layer, node.input.channels
     parts: list[_Part] = []
     match layer:
         case Conv(filters=filters, kernel=kernel):
@@ -169,7 +167,7 @@ def _slots(placed: Placed) -> Iterator[Slot]:
                 own.append(("bias", (filters,), "bias"))
             norm = _norm(layer.norm, entering if layer.preactivation else filters)
             parts = [*norm, *own] if layer.preactivation else [*own, *norm]
-        case Normalise(norm=kind):
+        case NormLayer(norm=kind):
             parts = _norm(kind, entering)
         case SqueezeExcite(width=width):
             parts = [
@@ -181,13 +179,13 @@ def _slots(placed: Placed) -> Iterator[Slot]:
         case Scale():
             parts = [("factor", (entering, 1, 1), "factor")]
         case Linear():
-            leaving = placed.output.channels
-            parts = [("weight", (leaving, placed.input.numel), "weight")]
+            leaving = node.output.channels
+            parts = [("weight", (leaving, node.input.numel), "weight")]
             parts.append(("bias", (leaving,), "bias"))
         case _:
             pass
     for role, shape, tail in parts:
-        yield Slot(placed.name, role, shape, tail)
+        yield Slot(node.name, role, shape, tail)
 
 
 def _norm(norm: Norm | None, channels: int) -> list[_Part]:
@@ -207,7 +205,7 @@ def _norm(norm: Norm | None, channels: int) -> list[_Part]:
 
 
 def _misfit(
-    checked: CheckedNetwork, names: Mapping[str, Slot], state: Mapping[str, Tensor]
+    network: Network, names: Mapping[str, Slot], state: Mapping[str, Tensor]
 ) -> Diagnostic | None:
     """What keeps tensors from being those of a network: the first that does."""
     missing = [key for key in names if key not in state]
@@ -245,7 +243,7 @@ def _misfit(
     ]
     return Diagnostic(
         code="CTC408",
-        message=f"the weights are not those of `{checked.name}`: they {what}",
+        message=f"the weights are not those of `{network.name}`: they {what}",
         notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
         hints=("take the spec they were trained with: in the folder of a run that is spec.ctc",),
     )

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from ctcdsl.checking import CheckedNetwork
-from ctcdsl.passes.base import Pass, Promise, refuse
+from ctcdsl.checking import Network
+from ctcdsl.passes.base import Guarantee, Pass, refuse
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.weights.equivalence import Exactness, verify_outputs
 from ctcdsl.passes.weights.probe import outputs, random_images
@@ -16,14 +16,14 @@ from ctcdsl.passes.weights.tensors import Weights
 
 
 @runtime_checkable
-class CarriesWeights(Protocol):
+class TransfersWeights(Protocol):
     """A pass that knows what weights its network has.
 
     `weights` are tensors by layer and role, in float64, and are not to be changed in place;
     what is returned has those of every layer of `after`.
     """
 
-    def carry(self, before: CheckedNetwork, after: CheckedNetwork, weights: Weights) -> Weights:
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network that the pass made."""
         ...
 
@@ -39,7 +39,7 @@ def carried(step: Step, weights: Weights) -> Weights:
     return _carrier(step.applied).carry(step.before, step.after, weights)
 
 
-class Journey(NamedTuple):
+class TransferResult(NamedTuple):
     """Weights behind a chain, how exact each step was, and what the last network computes."""
 
     weights: Weights
@@ -48,7 +48,7 @@ class Journey(NamedTuple):
     result: Tensor
 
 
-def carry_through(steps: Sequence[Step], weights: Weights) -> Journey:
+def carry_through(steps: Sequence[Step], weights: Weights) -> TransferResult:
     """Carry weights through a chain, and measure each step.
 
     Raises:
@@ -56,7 +56,7 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> Journey:
             CTC418 where the network computes no finite numbers with them.
     """
     measured: list[Exactness] = []
-    images = random_images(steps[0].before.network.input)
+    images = random_images(steps[0].before.architecture.input)
     result = outputs(steps[0].before, weights, images)
     if not bool(result.isfinite().all()):
         raise refuse(
@@ -70,13 +70,13 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> Journey:
         following = outputs(step.after, new, images)
         measured.append(verify_outputs(step, weights, new, results=(result, following)))
         weights, result = new, following
-    return Journey(weights, tuple(measured), images, result)
+    return TransferResult(weights, tuple(measured), images, result)
 
 
-def _carrier(applied: Pass) -> CarriesWeights:
-    if isinstance(applied, CarriesWeights):
+def _carrier(applied: Pass) -> TransfersWeights:
+    if isinstance(applied, TransfersWeights):
         return applied
-    exact = applied.preserves in (Promise.OUTPUTS, Promise.INTERIOR)
+    exact = applied.preserves in (Guarantee.OUTPUTS, Guarantee.INTERIOR)
     why = (
         "promises to keep outputs, but does not say how weights change"
         if exact
