@@ -59,7 +59,7 @@ class Job:
     @property
     def crop(self) -> Crop:
         """The height and width that the network sees."""
-        input = self.network.architecture.input
+        input = self.network.input
         return input.height, input.width
 
     @property

@@ -40,7 +40,7 @@ def on_the_host(module: nn.Module, crop: tuple[int, int], images: list[Tensor]) 
 
 def ways(module: nn.Module, network: Network) -> dict[str, Way]:
     """Each way by its name."""
-    input = network.architecture.input
+    input = network.input
     crop = (input.height, input.width)
     crops = partial(Crops, model=module, crop=crop, places=five_places, mirrored=True, input=INPUT)
     plain, shared = crops(network=None), crops(network=network)
@@ -68,7 +68,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (options.images, height, width, 3), dtype=np.uint8)
     images = [torch.from_numpy(each).permute(2, 0, 1) for each in pixels]
-    _, high, wide = network.architecture.input
+    _, high, wide = network.input
     prefix = shared_prefix(network, five_places(height, width, (high, wide)))
     print(
         f"{network.name}: {prefix.layers} layers shared in {len(prefix.regions)} region(s),"

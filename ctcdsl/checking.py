@@ -39,6 +39,15 @@ class Report(NamedTuple):
         """Whether there are errors."""
         return bool(self.errors)
 
+    def only(self, name: str) -> Report:
+        """The same report with the networks of one name."""
+        return self._replace(networks=tuple(net for net in self.networks if net.name == name))
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are none."""
+        return not self.errors
+
 
 def check_source(
     source: Source, *, input: Shape | None = None, values: Mapping[str, float] = NO_VALUES
@@ -102,8 +111,8 @@ def _check(
                 problems.add(
                     Severity.NOTE,
                     "CTC903",
-                    f"`{architecture.name}`: `maps` holds for {architecture.input} and is not checked"
-                    f" at {input}",
+                    f"`{architecture.name}`: `maps` holds for {architecture.input} and is not"
+                    f" checked at {input}",
                     architecture.origin,
                 )
         if classes is not None:

@@ -117,7 +117,7 @@ def assert_as_predicted(network: Network, module: nn.Module) -> None:
 
     for name, kind, piece in pieces(module):
         piece.register_forward_hook(recorder(name, kind))
-    images = torch.randn(1, *network.architecture.input)
+    images = torch.randn(1, *network.input)
     before = images.clone()
     with torch.inference_mode():
         scores = module(images)
@@ -151,7 +151,7 @@ def assert_as_predicted(network: Network, module: nn.Module) -> None:
 
 def assert_trains(network: Network, module: nn.Module) -> None:
     """Every parameter gets a gradient, and the images do, and stay as they are."""
-    images = torch.randn(2, *network.architecture.input, requires_grad=True)
+    images = torch.randn(2, *network.input, requires_grad=True)
     before = images.detach().clone()
     module.train()(images).square().sum().backward()
     assert torch.equal(images.detach(), before)

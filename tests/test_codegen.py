@@ -118,7 +118,7 @@ def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
     program = (
         "import sys, torch, model\n"
         f"net = model.{class_name(network.name)}(init='he').eval()\n"
-        f"print(tuple(net(torch.zeros(2, *{tuple(network.architecture.input)})).shape),"
+        f"print(tuple(net(torch.zeros(2, *{tuple(network.input)})).shape),"
         " 'ctcdsl' in sys.modules)"
     )
     result = subprocess.run(

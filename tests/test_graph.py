@@ -41,7 +41,7 @@ def test_branches_part_and_meet() -> None:
     assert graph.in_degree("a.block2") == 3
     for source, target, shape in graph.edges(data="shape"):
         node = graph.nodes[source]["node"]
-        assert shape == (node.output if node else network.architecture.input), (source, target)
+        assert shape == (node.output if node else network.input), (source, target)
 
 
 def test_the_family_is_found_by_rewriting() -> None:

@@ -84,11 +84,11 @@ def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
     network = load(path)
     with torch.device("meta"):  # shapes alone: many have weights by the hundred million
         module = build_module(network).eval()
-        images = torch.zeros(1, *network.architecture.input)
+        images = torch.zeros(1, *network.input)
         # Exported first: hooks would be traced with the module.
         exported = torch.export.export(module, (images,))
         outputs = [node.meta["val"] for node in exported.graph.nodes if node.op == "call_function"]
-        assert tuple(outputs[-1].shape) == (1, network.architecture.classes)
+        assert tuple(outputs[-1].shape) == (1, network.classes)
         assert_as_predicted(network, module)
 
 
@@ -137,7 +137,7 @@ def test_a_module_trains_in_channels_last() -> None:
 def test_a_module_exports(text: str) -> None:
     network = one(text)
     module = build_module(network).eval()
-    images = torch.randn(2, *network.architecture.input)
+    images = torch.randn(2, *network.input)
     exported = torch.export.export(module, (images,))
     assert torch.equal(exported.module()(images), module(images))
 

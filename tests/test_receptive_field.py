@@ -43,7 +43,7 @@ def depends(network: Network, row: int, column: int) -> tuple[int, int]:
             if isinstance(child, nn.MaxPool2d):  # whose gradient reaches the largest value alone
                 kernel, stride, padding = child.kernel_size, child.stride, child.padding
                 setattr(parent, name, nn.AvgPool2d(kernel, stride, padding, child.ceil_mode))
-    image = torch.rand(1, *network.architecture.input, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(1, *network.input, dtype=torch.float64, requires_grad=True)
     module(image)[0, :, row, column].sum().backward()
     assert image.grad is not None
     seen = image.grad[0].abs().sum(0) > 0

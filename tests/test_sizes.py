@@ -28,7 +28,7 @@ GUARD = r"the (paddings|branches) are for images of \d+x\d+, not of \d+x\d+"
 
 def at(network: Network, height: int, width: int) -> Network | None:
     """The same spec for images of another size; None where it has none."""
-    shape = Shape(network.architecture.input.channels, height, width)
+    shape = Shape(network.input.channels, height, width)
     report = infer_shapes(network.architecture, input=shape)
     return None if report.failed else report.networks[0]
 
@@ -64,9 +64,9 @@ def assert_like_compiled_for(network: Network, *sizes: tuple[int, int]) -> list[
     module = build_module(network).eval()
     found: list[str] = []
     for height, width in sizes:
-        images = torch.randn(1, network.architecture.input.channels, height, width)
+        images = torch.randn(1, network.input.channels, height, width)
         other = at(network, height, width)
-        if Shape(network.architecture.input.channels, height, width) == network.architecture.input:
+        if Shape(network.input.channels, height, width) == network.input:
             assert module(images).shape[0] == 1
         elif bound_to_size(network):
             with pytest.raises(ValueError, match=GUARD):
@@ -190,8 +190,8 @@ def test_a_module_of_one_size_says_so(text: str, bound: str) -> None:
     network = one(text)
     source = generate(network)
     module = build_module(network).eval()
-    height, width = network.architecture.input[1:]
-    images = torch.randn(2, *network.architecture.input)
+    height, width = network.input[1:]
+    images = torch.randn(2, *network.input)
     assert torch.equal(torch.export.export(module, (images,)).module()(images), module(images))
     if bound:
         assert f"The {bound} were chosen for this size; images of another are refused." in source
@@ -235,7 +235,7 @@ FIXED |= {"vgg16_bn", "zf_fast"}
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository(path: Path) -> None:
     network = with_small_fc(load(path))
-    _, height, width = network.architecture.input
+    _, height, width = network.input
     if path.stem in ("E_prime", "J_prime"):
         found = assert_like_compiled_for(network, (height, width + 1), (256, 256))
         assert found == ["refused"] * 2

@@ -19,9 +19,10 @@ from ctcdsl.cli.report import show
 from ctcdsl.cli.tables import as_markdown, as_text
 from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
+from ctcdsl.loading import find_spec
 from ctcdsl.recipe import Recipe
 from ctcdsl.text import Diagnostic, UserError
-from ctcdsl.text.files import read_source, unwritable
+from ctcdsl.text.files import unwritable
 from ctcdsl.text.plural import plural
 from ctcdsl.text.render import render
 
@@ -117,14 +118,14 @@ def command(
 
     small = (recipe_name or ("paper" if data else "small")) == "small"
     recipe = with_options(Recipe.small() if small else Recipe.paper(), given)
-    sources = [read_source(file) for file in or_stdin(specs)]
+    found = [find_spec(file) for file in or_stdin(specs)]
     where = device_named(device)
-    named = checked_or_exit(sources, values=values)
+    named = checked_or_exit(found, values=values)
     opened = open_data(data)
     with Display() as display:
         listed = list_images(opened, display, recipe.workers, ALONE)
     comparison = Comparison(
-        contestants=contestants(named, sources, opened, shape),
+        contestants=contestants(named, [each.source for each in found], opened, shape),
         recipe=recipe,
         seeds=seeds,
         folder=Path(folder),

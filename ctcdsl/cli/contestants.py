@@ -29,8 +29,8 @@ def contestants(
     from ctcdsl.comparison.seed_runs import Contestant
 
     if shape is None and data.embedded:
-        least = min(min(each.network.architecture.input[1:]) for each in named)
-        channels = named[0].network.architecture.input.channels
+        least = min(min(each.network.input[1:]) for each in named)
+        channels = named[0].network.input.channels
         shape = next(
             (
                 square
@@ -48,12 +48,12 @@ def contestants(
         show(problems)
         raise click.exceptions.Exit(1)
     fitted = [report.networks[0] for report in reports]
-    if len(inputs := {network.architecture.input for network in fitted}) > 1:
+    if len(inputs := {network.input for network in fitted}) > 1:
         listed = ", ".join(sorted(map(str, inputs)))
         click.echo(
             f"note: the networks see different inputs ({listed}); --input gives them one", err=True
         )
-    elif any(each.network.architecture.input not in inputs for each in named):
+    elif any(each.network.input not in inputs for each in named):
         click.echo(f"note: compared at {inputs.pop()}, not at the specs' own input", err=True)
     texts = {source.name: source.text for source in sources}
     return tuple(

@@ -9,7 +9,7 @@ import click
 from ctcdsl.cli.inputs import Named, Values, checked_or_exit, input_shape, or_stdin, values_option
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
-from ctcdsl.metrics import DEFINITION, NetworkCost, network_cost
+from ctcdsl.metrics import DEFINITION, Cost, network_cost
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.plural import plural
@@ -79,7 +79,7 @@ def command(
         click.echo("\n" + fill(DEFINITION, 100))
 
 
-def _layers(cost: NetworkCost, form: str, table: str) -> str:
+def _layers(cost: Cost, form: str, table: str) -> str:
     architecture = cost.network.architecture
     title = (
         f"{architecture.name}  (input {architecture.input}, {plural(cost.depth, 'convolution')})"
@@ -88,7 +88,7 @@ def _layers(cost: NetworkCost, form: str, table: str) -> str:
     return f"{heading}\n{table}\n"
 
 
-def _base(costs: list[NetworkCost], networks: list[Named], name: str | None) -> NetworkCost:
+def _base(costs: list[Cost], networks: list[Named], name: str | None) -> Cost:
     if name is None:
         return costs[0]
     for cost in costs:

@@ -12,9 +12,10 @@ import click
 from ctcdsl.checking import Network, Report, check_source
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
+from ctcdsl.loading import Found, find_spec, select
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import Diagnostic, Severity, Source, UserError
-from ctcdsl.text.files import STDIN, read_source
+from ctcdsl.text.files import STDIN
 
 
 class Named(NamedTuple):
@@ -72,7 +73,7 @@ _CAUSES = ("CTC922", "CTC924")
 
 
 def check_files(
-    files: Iterable[str | Source], *, input: Shape | None = None, values: Values = ()
+    files: Iterable[str | Source | Found], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
     """Check every file; one that cannot be read does not keep the others from it.
 
@@ -85,11 +86,14 @@ def check_files(
     known: set[str] = set()
     for file in files:
         try:
-            source = file if isinstance(file, Source) else read_source(file)
-            report = check_source(source, input=input, values=given)
+            found = _found(file)
+            report = check_source(found.source, input=input, values=given)
+            if found.network is not None:
+                report = report.only(found.network)
+            diagnostics += found.notes
         except UserError as error:
             report = Report((), error.diagnostics)
-        name = file.name if isinstance(file, Source) else file
+        name = file if isinstance(file, str) else _found(file).source.name
         networks += [Named(name, network) for network in report.networks]
         # Beside errors, notes and most warnings only distract.
         diagnostics += (
@@ -104,6 +108,12 @@ def check_files(
     return networks, diagnostics, failed
 
 
+def _found(file: str | Source | Found) -> Found:
+    if isinstance(file, Found):
+        return file
+    return Found(file) if isinstance(file, Source) else find_spec(file)
+
+
 def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse a `-D` that no spec has a `let` for: a slip would otherwise change nothing."""
     for name in given:
@@ -114,7 +124,7 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_or_exit(
-    files: Iterable[str | Source],
+    files: Iterable[str | Source | Found],
     *,
     input: Shape | None = None,
     values: Values = (),
@@ -133,22 +143,5 @@ def checked_or_exit(
 
 
 def pick(networks: Sequence[Named], name: str | None, file: str) -> Network:
-    """The network of a spec: its only one, or the one named.
-
-    Raises:
-        UserError: CTC111 where the name is missing or unknown.
-    """
-    if name is None and len(networks) == 1:
-        return networks[0].network
-    names = [named.network.name for named in networks]
-    for named in networks:
-        if named.network.name == name:
-            return named.network
-    known = ", ".join(names)
-    if name is None:
-        message, hint = f"the spec holds {len(names)} networks: {known}", "choose: `--net NAME`"
-    else:
-        meant = suggest(name, tuple(names))
-        message = f"the spec holds no network `{name}`"
-        hint = f"did you mean `{meant}`?" if meant else f"it holds {known}"
-    raise UserError(Diagnostic(code="CTC111", message=message, path=file, hints=(hint,)))
+    """The network of a spec: its only one, or the one named (CTC111 where there is none)."""
+    return select([each.network for each in networks], name, file)

@@ -25,6 +25,7 @@ COMMANDS = {
     "cost": "Tell what networks cost: MACs, parameters, maps.",
     "rewrite": "Rewrite a network by passes, at constant cost.",
     "passes": "List the passes of rewrite.",
+    "specs": "List the built-in networks, or print one.",
     "fmt": "Write specs in canonical form.",
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",

@@ -15,6 +15,7 @@ from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick
 from ctcdsl.cli.recipe_options import with_options
 from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
 from ctcdsl.ir import Shape
+from ctcdsl.loading import find_spec
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.files import read_source
 
@@ -90,8 +91,9 @@ def asked(
         refuse_without_spec(net, values)
     else:
         (file,) = or_stdin([spec] if spec else [])
-        source = read_source(file)
-        named, given, file = checked_or_exit([source], values=values), source.text, source.name
+        found = find_spec(file)
+        named = checked_or_exit([found], values=values)
+        given, file = found.source.text, found.source.name
     if folder is None:
         folder = Path("runs") / file_name(pick(named, net, file).name)
     if not resume and not (auto_resume and manifest.numbers(folder)):
@@ -159,7 +161,7 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
             data=data or session.data,
             run=target,
             recipe=Recipe.from_dict(session.recipe),
-            input=network.architecture.input,
+            input=network.input,
             device=session.device if device == "auto" else device,
             resumed=(Resumed(session=number - 1, place=session.place) if number else None),
             allow_changed_data=True,

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.carry import (
-    Cargo,
-    carry,
-    require_cargo,
-    require_places,
-    with_cargo,
-    write_both,
-)
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
 from ctcdsl.cli.report import show
+from ctcdsl.cli.rewrite_weights import (
+    require_places,
+    require_transfer,
+    transferred,
+    with_weights,
+    write_both,
+)
 from ctcdsl.ir import Architecture
+from ctcdsl.loading import find_spec
 from ctcdsl.passes import Frozen, Interval, Step, require_within, run_passes
 from ctcdsl.passes.equation import as_json, report_line
 from ctcdsl.passes.lineage import Family, chain_family, find_family
@@ -26,8 +27,11 @@ from ctcdsl.passes.update_source import update_source
 from ctcdsl.syntax.nodes import Header
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
-from ctcdsl.text.files import STDIN, read_source, write_atomic
+from ctcdsl.text.files import STDIN, write_atomic
 from ctcdsl.text.plural import plural
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights.transferred import TransferredWeights
 
 
 def interval(text: str) -> Interval:
@@ -131,10 +135,10 @@ def command(
     chain = [create(text, known) for text in passes]
     require_places(weights, weights_out, output)
     if weights is not None:
-        require_cargo(chain)
+        require_transfer(chain)
     (file,) = or_stdin(specs)
-    source = read_source(file)
-    start = pick(checked_or_exit([source], values=values, notes=False), net, file)
+    source = (found := find_spec(file)).source
+    start = pick(checked_or_exit([found], values=values, notes=False), net, file)
     contracts = [Frozen(contract) for contract in frozen]
     steps = run_passes(start, chain, frozen=contracts, multiple=multiple)
     end = steps[-1].after
@@ -142,34 +146,34 @@ def command(
         require_within(within, start, end)
     after = end.architecture if name is None else _renamed(end.architecture, name)
     text = update_source(source, start.architecture, after, dict(values))
-    cargo = None if weights is None else carry(weights, start, steps, text)
+    new_weights = None if weights is None else transferred(weights, start, steps, text)
     if graph is not None:
         _draw(chain_family([start, *(step.after for step in steps)], chain), graph)
     to_file = output is not None and output != STDIN
-    if cargo is not None and weights_out is not None:
-        write_both(output if to_file else None, text, weights_out, cargo)
+    if new_weights is not None and weights_out is not None:
+        write_both(output if to_file else None, text, weights_out, new_weights)
     elif output is not None and to_file:
         write_atomic(output, text.encode())
     if form == "json":
         import json
 
         data = {"start": start.name, "steps": as_json(steps, start), "spec": text}
-        click.echo(json.dumps(with_cargo(data, cargo), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(with_weights(data, new_weights), indent=2, ensure_ascii=False))
     else:
-        _report(steps, start, cargo)
+        _report(steps, start, new_weights)
         if not to_file:
             click.echo(text, nl=False)
 
 
-def _report(steps: list[Step], start: Network, cargo: Cargo | None) -> None:
+def _report(steps: list[Step], start: Network, weights: TransferredWeights | None) -> None:
     for index, step in enumerate(steps):
         click.echo(report_line(step, start), err=True)
         for remark in step.remarks:
             click.echo(f"  {remark}", err=True)
-        if cargo is not None:
-            click.echo(f"  {cargo.measured[index]}", err=True)
-    if cargo is not None:
-        click.echo(cargo.summary, err=True)
+        if weights is not None:
+            click.echo(f"  {weights.measured[index]}", err=True)
+    if weights is not None:
+        click.echo(weights.summary, err=True)
     show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
 
 

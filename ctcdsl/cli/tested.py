@@ -128,7 +128,7 @@ def tested_by_all(
             classes=len(classes),
             embedded=data is None,
         )
-        show(channels_noted(architecture.architecture.input.channels, images))
+        show(channels_noted(architecture.input.channels, images))
         own = identity(architecture, classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
         ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")

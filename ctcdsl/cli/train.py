@@ -216,7 +216,7 @@ def _train(
         order.network, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
     _introduce(order, network, data)
-    show(channels_noted(network.architecture.input.channels, data.splits.train))
+    show(channels_noted(network.input.channels, data.splits.train))
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)
@@ -249,9 +249,7 @@ def _train(
                 resume=order.resumed is not None,
                 device=device,
                 keeping=keeping,
-                training_memory=training_memory(
-                    network, 2 if order.recipe.precision == "bf16" else 4
-                ),
+                memory=training_memory(network, 2 if order.recipe.precision == "bf16" else 4),
                 ranks=ranks,
                 tested_on=data.splits.tested_on,
                 until=order.until,
@@ -317,16 +315,16 @@ def _introduce(order: Order, network: Network, data: Data) -> None:
             " patch of its other side. --data DIR trains on your own images.",
             err=True,
         )
-    if network.architecture.input != before.architecture.input:
+    if network.input != before.input:
         click.echo(
-            f"note: trained at {network.architecture.input}, not the spec's {before.architecture.input};"
-            f" --input {before.architecture.input} for the full size",
+            f"note: trained at {network.input}, not the spec's {before.input};"
+            f" --input {before.input} for the full size",
             err=True,
         )
-    if network.architecture.classes != before.architecture.classes:
+    if network.classes != before.classes:
         click.echo(
-            f"note: {plural(network.architecture.classes, 'class')} as in the data, not the spec's"
-            f" {before.architecture.classes}",
+            f"note: {plural(network.classes, 'class')} as in the data, not the spec's"
+            f" {before.classes}",
             err=True,
         )
     click.echo(f"{network.name} goes to {order.run}", err=True)

@@ -46,10 +46,10 @@ def tuned_training(
         model,
         recipe,
         crop_of(network),
-        network.architecture.classes,
+        network.classes,
         device,
         _ways(device, given, prefixes=(False,)),
-        channels=network.architecture.input.channels,
+        channels=network.input.channels,
         world=ranks.share.world,
         told=_trying,
     )

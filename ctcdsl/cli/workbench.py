@@ -129,7 +129,7 @@ def identity(network: Network, classes: tuple[str, ...]) -> ModelIdentity:
 
 def crop_of(network: Network) -> tuple[int, int]:
     """Height and width of the network's input."""
-    return network.architecture.input.height, network.architecture.input.width
+    return network.input.height, network.input.width
 
 
 def device_named(name: str) -> torch.device:

@@ -58,7 +58,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
     bound = _bound(network)
     return render(
         "module.py",
-        title=f"{architecture.name}: a convolutional network, {architecture.input} images to {outputs}.",
+        title=f"{network.name}: a convolutional network, {network.input} images to {outputs}.",
         architecture=list(_architecture(network)),
         cost=_cost(network),
         provenance=fill(
@@ -84,7 +84,7 @@ def _outputs(network: Network) -> str:
     if not network.nodes[-1].vector:
         return f"maps {network.output}"
     features = network.output.channels
-    return f"{features} {'classes' if features == network.architecture.classes else 'features'}"
+    return f"{features} {'classes' if features == network.classes else 'features'}"
 
 
 def _architecture(network: Network) -> Iterator[str]:

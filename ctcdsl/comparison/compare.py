@@ -149,9 +149,7 @@ class Comparison:
                     },
                     session=len(record.sessions) - 1,
                 ),
-                training_memory=training_memory(
-                    network, 2 if trial.recipe.precision == "bf16" else 4
-                ),
+                memory=training_memory(network, 2 if trial.recipe.precision == "bf16" else 4),
                 tested_on=self.tested_on,
             )
         except UserError as error:

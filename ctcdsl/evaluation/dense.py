@@ -47,7 +47,7 @@ class Dense:
         if not split.head:
             raise _refused(self.network, "it has no head that could slide over a map")
         self._split = split
-        input = self.network.architecture.input
+        input = self.network.input
         window = trunk_output(self.network, input.height, input.width)
         assert window is not None, "the network is checked at this size"
         self._window = window

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ctcdsl.ir import Activation, Architecture, Block, Conv, Layer, Pair, Shape
+from ctcdsl.ir.unparse import unparse
 
 
 class Node(NamedTuple):
@@ -36,16 +38,66 @@ class Node(NamedTuple):
     map_dependent: bool = False
 
 
-class Network(NamedTuple):
-    """A network that passed `check`: `nodes` are its layers and blocks, in dataflow order."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network whose every map is known: what `check` returns and everything else takes.
+
+    `nodes` are its layers and blocks, in dataflow order. Two networks are equal where their
+    architectures are: names, layers, maps; where their texts stand does not matter. `str()`
+    is the canonical text, which loads as an equal network.
+    """
 
     architecture: Architecture
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...] = field(repr=False)
 
     @property
     def name(self) -> str:
         """The network's name."""
         return self.architecture.name
+
+    @property
+    def input(self) -> Shape:
+        """The shape of an image: channels, height, width."""
+        return self.architecture.input
+
+    @property
+    def classes(self) -> int:
+        """The outputs of the classifier."""
+        return self.architecture.classes
+
+    @property
+    def stages(self) -> dict[str, tuple[Node, ...]]:
+        """The layers and blocks of each stage by its name, the head's last."""
+        names = self.architecture.stage_names
+        found = {name: self.stage(index) for index, name in enumerate(names)}
+        head = self.stage(None)
+        return {**found, self.architecture.head.name: head} if head else found
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the convolutions for one image, Eqn. 1 of He & Sun 2015."""
+        from ctcdsl.metrics import total_macs
+
+        return total_macs(self)
+
+    @property
+    def params(self) -> int:
+        """Weights and biases of all layers."""
+        from ctcdsl.metrics import network_cost
+
+        return network_cost(self).params
+
+    def __str__(self) -> str:
+        return unparse(self.architecture)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {self.input} -> {self.output}, {self.macs:,} MACs>"
+
+    def _repr_html_(self) -> str:
+        """The table of layers, maps and shares that a notebook shows."""
+        from ctcdsl.metrics import network_cost
+
+        return network_cost(self)._repr_html_()
 
     @property
     def output(self) -> Shape:

@@ -14,7 +14,7 @@ from ctcdsl.checking import Network, Report, check_source, infer_shapes
 from ctcdsl.elaborate.file import read_networks
 from ctcdsl.lsp.calls import calls_of, with_calls
 from ctcdsl.lsp.positions import normalised
-from ctcdsl.metrics import NetworkCost, network_cost
+from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
@@ -25,7 +25,7 @@ from ctcdsl.text.sink import Diagnostics
 class Costed(NamedTuple):
     """What a network costs, and the calls of `def`s that led to its layers, by their names."""
 
-    cost: NetworkCost
+    cost: Cost
     calls: Mapping[str, tuple[Span, ...]]
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ctcdsl.lsp.layer_costs import Placing
-from ctcdsl.metrics import NetworkCost
+from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text.plural import plural
 
 MAX_ROWS = 8
 """Layers that are listed, of those that one text stands for."""
 
-Found = Sequence[tuple[NetworkCost, Sequence[Placing]]]
+Found = Sequence[tuple[Cost, Sequence[Placing]]]
 """The placings of a text in each network that has it."""
 
 
@@ -23,7 +23,7 @@ def of_placings(found: Found) -> str:
     return _several(found)
 
 
-def of_networks(costs: Sequence[NetworkCost]) -> str:
+def of_networks(costs: Sequence[Cost]) -> str:
     """Whole networks."""
     lines: list[str] = []
     for cost in costs:
@@ -44,7 +44,7 @@ def of_networks(costs: Sequence[NetworkCost]) -> str:
     return _block(lines)
 
 
-def _one(cost: NetworkCost, placing: Placing) -> str:
+def _one(cost: Cost, placing: Placing) -> str:
     node, name = placing.node, cost.network.name
     facts = [("map", f"{node.input} → {node.output}")]
     if any(node.padding):
@@ -81,7 +81,7 @@ def _several(found: Found) -> str:
     return _block(lines)
 
 
-def _row(cost: NetworkCost, placing: Placing, prefix: str) -> tuple[str, ...]:
+def _row(cost: Cost, placing: Placing, prefix: str) -> tuple[str, ...]:
     node = placing.node
     macs, whole = placing.macs, cost.macs
     if not macs:
@@ -97,7 +97,7 @@ def _row(cost: NetworkCost, placing: Placing, prefix: str) -> tuple[str, ...]:
     )
 
 
-def _sum(cost: NetworkCost, placings: Sequence[Placing]) -> str:
+def _sum(cost: Cost, placings: Sequence[Placing]) -> str:
     macs = sum(placing.macs for placing in placings)
     macs_fc = sum(placing.macs_fc for placing in placings)
     params = sum(placing.params for placing in placings)

@@ -9,7 +9,7 @@ from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
 from ctcdsl.lsp.document import Costed
-from ctcdsl.metrics import NetworkCost
+from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.text import Span
 from ctcdsl.text.plural import plural
@@ -67,7 +67,7 @@ def _outermost(
                 yield from _outermost(branch, calls, region)
 
 
-def _notation(node: Node, cost: NetworkCost) -> str:
+def _notation(node: Node, cost: Cost) -> str:
     layer = node.layer
     if not isinstance(layer, Block):
         return describe(node, cost.network.architecture.style)

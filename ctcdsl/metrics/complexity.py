@@ -40,11 +40,12 @@ class LayerCost(NamedTuple):
     receptive_field: tuple[int, int]
 
 
-class NetworkCost(NamedTuple):
-    """The cost of a network for one image.
+class Cost(NamedTuple):
+    """The cost of a network for a batch of images; one image unless told otherwise.
 
     `depth` is the number of convolutional layers, the paper's d; `macs` are theirs,
-    `macs_fc` those of the fully connected layers; `params` all weights and biases.
+    `macs_fc` those of the fully connected layers; `params` all weights and biases. Those
+    of `layers` are for one image.
     """
 
     network: Network
@@ -53,19 +54,32 @@ class NetworkCost(NamedTuple):
     macs: int
     macs_fc: int
     params: int
+    batch: int = 1
+
+    def relative_to(self, other: Cost) -> float:
+        """The MACs of an image as a share of another network's, Table 1's "complexity"."""
+        return (self.macs / self.batch) / (other.macs / other.batch)
+
+    def _repr_html_(self) -> str:
+        """The table of layers that a notebook shows."""
+        from ctcdsl.metrics.html import as_html
+        from ctcdsl.metrics.tables import layer_table
+
+        return as_html(layer_table(self), caption=self.network.name)
 
 
-def network_cost(network: Network) -> NetworkCost:
-    """Count a network."""
+def network_cost(network: Network, batch: int = 1) -> Cost:
+    """Count a network, for a batch of images."""
     layers: list[LayerCost] = []
     _count(network.nodes, IMAGE, layers)
-    return NetworkCost(
+    return Cost(
         network=network,
         layers=tuple(layers),
         depth=sum(1 for _ in network.convolutions()),
-        macs=sum(layer.macs for layer in layers),
-        macs_fc=sum(layer.macs_fc for layer in layers),
+        macs=batch * sum(layer.macs for layer in layers),
+        macs_fc=batch * sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),
+        batch=batch,
     )
 
 

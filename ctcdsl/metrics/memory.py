@@ -67,7 +67,7 @@ class MemoryEstimate(NamedTuple):
 def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
     """What training `checked` takes, at `value` bytes for each value of a map."""
     params = network_cost(network).params
-    image = network.architecture.input.numel
+    image = network.input.numel
     # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
     image_bytes = image * (1 + 4 + (value if value < 4 else 0))
     steps = list(_steps(network.nodes, value))

@@ -96,7 +96,7 @@ def shared_prefix(network: Network, offsets: Sequence[Offset]) -> Prefix:
     that another layer writes, as one.
     """
     layers = shareable(network)
-    input = network.architecture.input
+    input = network.input
     views = len(offsets)
     alone = [_work([node], node.input) for node in layers]
     best = unshared(input, offsets, work=views * sum(alone))

@@ -11,13 +11,13 @@ from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style
 from ctcdsl.ir.notation import word
 from ctcdsl.ir.unparse import row
-from ctcdsl.metrics.complexity import DEFINITION, LayerCost, NetworkCost
+from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
 
 
 class Entry(NamedTuple):
     """A network's cost, the file it came from, and its MACs as a share of another's."""
 
-    cost: NetworkCost
+    cost: Cost
     file: str
     relative: float
 
@@ -73,7 +73,7 @@ def _sizes(sides: list[str]) -> str:
     return " ".join(text if count == 1 else f"{text}×{count}" for text, count in runs)
 
 
-def layer_table(cost: NetworkCost) -> Table:
+def layer_table(cost: Cost) -> Table:
     """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
     style = cost.network.architecture.style
     rows = [

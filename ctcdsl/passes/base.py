@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture
-from ctcdsl.text import Diagnostic, Label, Span, UserError
+from ctcdsl.text import Diagnostic, Label, Span, SpecError
 
 
 class Guarantee(StrEnum):
@@ -65,9 +65,9 @@ class Pass(Protocol):
 
 def refuse(
     code: str, message: str, span: Span | None, *, at: str = "", hint: str = ""
-) -> UserError:
+) -> SpecError:
     """The error of a pass that does not apply, pointing at the place."""
-    return UserError(
+    return SpecError(
         Diagnostic(
             code=code,
             message=message,

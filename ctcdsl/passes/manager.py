@@ -12,7 +12,7 @@ from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.ir import Architecture, Conv, layers_of
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult, refuse
-from ctcdsl.text import Diagnostic, Severity, UserError
+from ctcdsl.text import Diagnostic, Severity, SpecError, UserError
 
 
 class Frozen(StrEnum):
@@ -92,7 +92,7 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
     result, report = _run(network, applied)
     if report.failed:
         first = report.errors[0]
-        raise UserError(
+        raise SpecError(
             Diagnostic(
                 code="CTC411",
                 message=f"behind `{applied.name}` the network is wrong: {first.message}",
@@ -121,7 +121,7 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
         if module.partition(".")[0] == "ctcdsl":
             error.add_note(f"in the pass `{applied.name}`")
             raise  # a bug of ours, and reported as one
-        raise UserError(_failure(applied, module, error)) from error
+        raise SpecError(_failure(applied, module, error)) from error
 
 
 def _failure(applied: Pass, module: str, error: Exception) -> Diagnostic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -251,3 +252,16 @@ def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:
         severity=Severity.WARNING,
         hints=(f"taken instead: {found.path}, {found.progress}",),
     )
+
+
+def read_weights(path: str) -> dict[str, Tensor]:
+    """The tensors of a file of weights, or those of a run's newest checkpoint.
+
+    Raises:
+        UserError: CTC409 where the file cannot be read, CTC610 where no checkpoint can.
+    """
+    if os.path.isdir(path):
+        return load(Path(path)).model
+    from ctcdsl.passes.weights.files import read_tensors
+
+    return read_tensors(path)

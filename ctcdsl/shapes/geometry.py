@@ -74,7 +74,8 @@ def _note_style_padding(
             problems.add(
                 Severity.NOTE,
                 "CTC907",
-                f"`{architecture.name}`: `style` brings `pad same`; write `pad paper` for the paper's",
+                f"`{architecture.name}`: `style` brings `pad same`; write `pad paper` for the"
+                " paper's",
                 architecture.pad_implied_by,
                 also=(
                     Label(
@@ -99,8 +100,8 @@ def _for_maps(
             if isinstance(node, Block):
                 problems.error(
                     "CTC205",
-                    f"`maps` is for rows of layers, and stage {index} of `{architecture.name}` holds a"
-                    " block",
+                    f"`maps` is for rows of layers, and stage {index} of `{architecture.name}`"
+                    " holds a block",
                     node.origin,
                     hint="remove `maps`; blocks are padded by the rule, or by `p` tags",
                 )
@@ -137,8 +138,8 @@ def _for_maps(
             problems.add(
                 Severity.NOTE,
                 "CTC902",
-                f"`{architecture.name}`: padding {in_pixels(padding)}{rule_says} on {which(trunk, k)},"
-                " so that `maps` holds",
+                f"`{architecture.name}`: padding {in_pixels(padding)}{rule_says} on"
+                f" {which(trunk, k)}, so that `maps` holds",
                 step.layer.origin,
             )
             paddings[places[k]] = padding

@@ -16,7 +16,7 @@ def trunk_output(network: Network, height: int, width: int) -> Shape | None:
     module. None where a window no longer fits, or where the branches of a block leave maps
     that cannot be joined.
     """
-    shape = Shape(network.architecture.input.channels, height, width)
+    shape = Shape(network.input.channels, height, width)
     return _through((p for p in network.nodes if p.stage is not None), shape)
 
 

@@ -1,6 +1,6 @@
 """Texts, places in them, and the diagnostics that point there."""
 
-from ctcdsl.text.diagnostic import Diagnostic, InternalError, Label, Severity, UserError
+from ctcdsl.text.diagnostic import Diagnostic, InternalError, Label, Severity, SpecError, UserError
 from ctcdsl.text.source import Source, Span
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "Severity",
     "Source",
     "Span",
+    "SpecError",
     "UserError",
 ]

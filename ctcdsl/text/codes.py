@@ -129,5 +129,6 @@ CODES = MappingProxyType(
         "CTC916": "files that are passed over",
         "CTC917": "images of other channels than the network's",
         "CTC918": "a run that continues with other images",
+        "CTC951": "a name that is a file in the folder",
     }
 )

@@ -47,5 +47,14 @@ class UserError(Exception):
         self.diagnostics = diagnostics
 
 
+class SpecError(UserError, ValueError):
+    """A spec is wrong, or a pass does not apply to it; `str()` shows the place as `check` does."""
+
+    def __str__(self) -> str:
+        from ctcdsl.text.render import render
+
+        return "\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+
+
 class InternalError(Exception):
     """An invariant of ctcdsl itself is broken: never raised for wrong input."""

@@ -186,7 +186,7 @@ def tried_testing(
             mirrored=True,
             input=partial(
                 network_input,
-                statistics=_MADE_UP[network.architecture.input.channels],
+                statistics=_MADE_UP[network.input.channels],
                 divisor=recipe.pixel_divisor,
             ),
             network=network if way.prefix else None,

@@ -45,7 +45,7 @@ class Steps:
     test_images: int
     crop: Crop
     device: torch.device
-    training_memory: MemoryEstimate | None
+    memory: MemoryEstimate | None
     fewest: int = 1
     """Images that the network needs at a time."""
     pace: Pace = field(default_factory=Pace)
@@ -163,4 +163,4 @@ class Steps:
         )
 
     def _out_of_memory(self) -> UserError:
-        return self.session.out_of_memory(self.training_memory, self.device)
+        return self.session.out_of_memory(self.memory, self.device)

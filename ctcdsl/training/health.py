@@ -123,7 +123,7 @@ def memory_explained(explain: Callable[[], UserError]) -> Iterator[None]:
 
 
 def may_not_fit(
-    recipe: Recipe, training_memory: MemoryEstimate | None, device: torch.device, world: int = 1
+    recipe: Recipe, memory: MemoryEstimate | None, device: torch.device, world: int = 1
 ) -> Diagnostic | None:
     """CTC622 as a warning where the CPU has too little memory by the cost model.
 
@@ -133,12 +133,12 @@ def may_not_fit(
     at once what it lacks.
     """
     part = _part(recipe, world)
-    if training_memory is None or device.type != "cpu":
+    if memory is None or device.type != "cpu":
         return None
-    available, needed = memory_of(device), training_memory.training(part)
+    available, needed = memory_of(device), memory.training(part)
     if needed <= available:
         return None
-    largest = max(1, training_memory.largest_batch(available))
+    largest = max(1, memory.largest_batch(available))
     return Diagnostic(
         code="CTC622",
         message=f"a batch of {part} takes about {format_bytes(needed)}, and the memory has"
@@ -150,7 +150,7 @@ def may_not_fit(
 
 def out_of_memory(
     recipe: Recipe,
-    training_memory: MemoryEstimate | None,
+    memory: MemoryEstimate | None,
     device: torch.device,
     saved: Saved,
     world: int = 1,
@@ -159,12 +159,12 @@ def out_of_memory(
     part = _part(recipe, world)
     notes, hints = [str(saved)], []
     available = memory_of(device)
-    if training_memory is not None:
+    if memory is not None:
         notes.append(
-            f"by the cost model a batch of {part} takes {format_bytes(training_memory.training(part))}, and"
+            f"by the cost model a batch of {part} takes {format_bytes(memory.training(part))}, and"
             f" {device} has {format_bytes(available)}"
         )
-        largest = training_memory.largest_batch(available)
+        largest = memory.largest_batch(available)
         if largest >= part:  # others use the memory, or it is in pieces
             notes.append("so other programs use it, or the pieces that are free are too small")
             largest = part // 2
@@ -172,7 +172,7 @@ def out_of_memory(
         largest = part // 2
     if largest >= 1:
         parts = -(-recipe.batch // (world * largest))
-        if training_memory is not None:
+        if memory is not None:
             notes.append(f"the largest batch that fits is {largest}")
         hints.append(
             f"--resume --accumulate {parts} goes on with the same batch of {recipe.batch}, in"

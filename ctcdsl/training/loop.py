@@ -61,7 +61,7 @@ def train(
     device: torch.device | None = None,
     statistics: Statistics | None = None,
     keeping: CheckpointPolicy | None = None,
-    training_memory: MemoryEstimate | None = None,
+    memory: MemoryEstimate | None = None,
     ranks: Ranks = ALONE,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,
@@ -128,10 +128,10 @@ def train(
             test_images=len(test_set),
             crop=crop,
             device=device,
-            training_memory=training_memory,
+            memory=memory,
             fewest=fewest,
         )
-        loop = _Loop(session, steps, test_set, tested_on, crop, device, training_memory)
+        loop = _Loop(session, steps, test_set, tested_on, crop, device, memory)
         with session:
             try:
                 session.enter(train_set, statistics, resume)
@@ -160,7 +160,7 @@ class _Loop:
     tested_on: str
     crop: Crop
     device: torch.device
-    training_memory: MemoryEstimate | None
+    memory: MemoryEstimate | None
 
     def finish(self, until: tuple[int, int] | None = None) -> Outcome:
         """Train, test, log and save all that is left, or what is left up to `until`."""
@@ -179,7 +179,7 @@ class _Loop:
             )
         )
         world = session.ranks.share.world
-        warning = health.may_not_fit(recipe, self.training_memory, self.device, world)
+        warning = health.may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
             session.reporter.warned(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
@@ -216,9 +216,7 @@ class _Loop:
             stop=session.stop,
             reporter=session.reporter,
         )
-        with health.memory_explained(
-            lambda: session.out_of_memory(self.training_memory, self.device)
-        ):
+        with health.memory_explained(lambda: session.out_of_memory(self.memory, self.device)):
             found = exam.of(session.model)
         if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
             raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")

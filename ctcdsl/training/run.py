@@ -208,12 +208,10 @@ class Session:
         """CTC609 for a `loss` that is not finite."""
         return health.diverged(f"the loss is {loss} in {where}", self.recipe, self.last_saved)
 
-    def out_of_memory(
-        self, training_memory: MemoryEstimate | None, device: torch.device
-    ) -> UserError:
+    def out_of_memory(self, memory: MemoryEstimate | None, device: torch.device) -> UserError:
         """CTC622 for a lack of memory on `device`."""
         world = self.ranks.share.world
-        return health.out_of_memory(self.recipe, training_memory, device, self.last_saved, world)
+        return health.out_of_memory(self.recipe, memory, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = health.Saved(str(self.progress), path)

@@ -33,7 +33,7 @@ def after(network: Network, *passes: str) -> Network:
 def row(network: Network) -> str:
     """The layers of a network's stages as a paper's table writes them."""
     nodes = [node for stage in network.architecture.stages for node in stage.elements]
-    return unparse.row(nodes, network.architecture.style, network.architecture.input.channels)
+    return unparse.row(nodes, network.architecture.style, network.input.channels)
 
 
 def rewritten(row_: str, *passes: str) -> str:

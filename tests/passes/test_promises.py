@@ -145,7 +145,7 @@ class Grows(Double):
     preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 
     def run(self, network: Network) -> PassResult:
-        shape = network.architecture.input._replace(height=256, width=256)
+        shape = network.input._replace(height=256, width=256)
         return PassResult(replace(network.architecture, input=shape))
 
 

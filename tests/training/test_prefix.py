@@ -39,7 +39,7 @@ def some_images(*sizes: tuple[int, int]) -> list[Tensor]:
 
 
 def crops(module: nn.Module, network: Network, *, shared: bool = True) -> Crops:
-    input = network.architecture.input
+    input = network.input
     return Crops(
         model=module,
         crop=(input.height, input.width),
@@ -142,7 +142,7 @@ def test_a_stride_that_divides_no_offset_shares_nothing() -> None:
 def test_sharing_never_costs_more() -> None:
     for path in EVERY:
         network = load(path)
-        _, high, wide = network.architecture.input
+        _, high, wide = network.input
         for height, width in ((high, wide), (high + 32, wide + 32), (high + 5, 2 * wide + 1)):
             prefix = shared_prefix(network, five_places(height, width, (high, wide)))
             assert prefix.work <= prefix.unshared_work, path
@@ -164,7 +164,7 @@ def test_a_module_s_parts_do_what_it_does(path: Path) -> None:
     trunk = sum(node.stage is not None for node in network.nodes)
     assert (split.ends[0], split.ends[-1], len(split.ends)) == (0, len(split.trunk), trunk + 1)
     with torch.device("meta"):
-        maps = torch.empty(1, *network.architecture.input)
+        maps = torch.empty(1, *network.input)
         for node, start, end in zip(network.nodes, split.ends, split.ends[1:], strict=False):
             assert tuple(maps.shape[1:]) == tuple(node.input)
             maps = run(split.trunk[start:end], maps)

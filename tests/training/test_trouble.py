@@ -124,7 +124,7 @@ def test_out_of_memory_names_the_batch_that_fits(
     monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
     model, cost = Greedy(3, error), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
     with refused("CTC622") as found:
-        run_training(tmp_path, model=model, training_memory=cost)
+        run_training(tmp_path, model=model, memory=cost)
     text = said(found[0])
     for words in ("a batch of 7 images on cpu", "largest batch that fits is 3", "--accumulate 3"):
         assert words in text, text
@@ -136,12 +136,12 @@ def test_out_of_memory_names_the_batch_that_fits(
 def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "memory_of", lambda device: 10_000)
     recorder, cost = Recorder(), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
-    run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, training_memory=cost)
+    run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, memory=cost)
     [warning] = recorder.warnings
     assert (warning.code, warning.severity) == ("CTC622", Severity.WARNING)
     assert "--accumulate 3" in said(warning)
     recorder, parts = Recorder(), tiny_recipe(epochs=2, accumulate=3)
-    run_training(tmp_path, parts, reporter=recorder, training_memory=cost, resume=True)
+    run_training(tmp_path, parts, reporter=recorder, memory=cost, resume=True)
     assert not recorder.warnings
 
 
@@ -204,7 +204,7 @@ def saved_for_backward(module: nn.Module, images: Tensor) -> int:
 def test_what_an_image_keeps_is_what_torch_keeps(name: str) -> None:
     network = load_spec(ROOT / "specs" / f"{name}.ctc")
     module = build_module(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.randn(2, *network.architecture.input)
+    images = torch.randn(2, *network.input)
     kept = saved_for_backward(module.train(), images) / 2
     cost = training_memory(network)
     assert cost.kept == pytest.approx(kept, rel=0.06)

@@ -79,6 +79,7 @@ class DilateDelay:
             )
             paddings[place] = wider
         if not new:
+            where = f"`{network.name}`" if only is None else architecture.stage_names[only]
             raise refuse(
                 "CTC405",
                 outside_blocks(
@@ -88,8 +89,7 @@ class DilateDelay:
                         if only in (None, k)
                         for element in stage.elements
                     ],
-                    f"{f'`{architecture.name}`' if only is None else architecture.stage_names[only]} has no"
-                    " pool whose stride a convolution could take",
+                    f"{where} has no pool whose stride a convolution could take",
                 ),
                 architecture.origin,
                 hint="; ".join(remarks),

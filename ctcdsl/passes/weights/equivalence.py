@@ -72,7 +72,7 @@ def verify_outputs(
         measured = Exactness(interior_difference(step.before, step.after, old, new), True)
     else:
         if results is None:
-            images = random_images(step.before.architecture.input)
+            images = random_images(step.before.input)
             results = outputs(step.before, old, images), outputs(step.after, new, images)
         measured = Exactness(difference(*results))
     if promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and not measured.exact:

@@ -34,7 +34,7 @@ def interior_difference(
     reach everything, a larger one is taken; None where that does not help, or where the maps
     differ in shape.
     """
-    shape = before.architecture.input
+    shape = before.input
     for _ in range(_GROWTHS):
         trunks = [
             _trunk(architecture, shape)
@@ -67,7 +67,7 @@ def _trunk(architecture: Architecture, shape: Shape) -> Network | None:
 
 
 def _clean(network: Network) -> Clean:
-    shape = network.architecture.input
+    shape = network.input
     return _through(network.nodes, ((0, shape.height - 1), (0, shape.width - 1)))
 
 

@@ -56,7 +56,7 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> TransferResult:
             CTC418 where the network computes no finite numbers with them.
     """
     measured: list[Exactness] = []
-    images = random_images(steps[0].before.architecture.input)
+    images = random_images(steps[0].before.input)
     result = outputs(steps[0].before, weights, images)
     if not bool(result.isfinite().all()):
         raise refuse(

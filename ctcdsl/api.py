@@ -1,0 +1,296 @@
+"""What `import ctcdsl` offers: load, check, cost, rewrite, generate, build.
+
+Every command of the command line parses options, calls one of these and prints.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ctcdsl.checking import Network, Report, check_source
+from ctcdsl.elaborate.headers import MAX_SIDE
+from ctcdsl.ir import Shape
+from ctcdsl.loading import find_spec, select
+from ctcdsl.metrics.complexity import Cost, network_cost
+from ctcdsl.text import Diagnostic, Source, SpecError, UserError
+from ctcdsl.text.files import read_source
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ctcdsl.passes import Pass, Step
+
+__all__ = [
+    "Cost",
+    "Diagnostic",
+    "Network",
+    "Report",
+    "Rewrite",
+    "SpecError",
+    "build",
+    "check",
+    "cost",
+    "generate",
+    "load",
+    "load_all",
+    "loads",
+    "rewrite",
+]
+
+Input = Shape | tuple[int, int, int] | int | str
+"""An input: (channels, height, width), `"3x224x224"`, or 224 for a square colour image."""
+
+
+class Rewrite(NamedTuple):
+    """What came of a rewrite.
+
+    `steps` are the passes with the network before and after each, `text` is the spec of
+    `network` in its author's form, `weights` are its tensors where weights were given.
+    """
+
+    network: Network
+    steps: tuple[Step, ...]
+    text: str
+    weights: dict[str, Tensor] | None = None
+
+
+def load(
+    path_or_name: str | os.PathLike[str],
+    *,
+    input: Input | None = None,
+    params: Mapping[str, float] | None = None,
+    name: str | None = None,
+) -> Network:
+    """Load a network from a spec file, or a built-in network by its name.
+
+    Args:
+        path_or_name: A path (an `os.PathLike`, or a str with a separator or the suffix
+            `.ctc`), else a name: NAME.ctc in the current folder, else a built-in network.
+        input: An input that replaces the spec's.
+        params: Values that replace those of the spec's `let`s.
+        name: Which network, where the spec holds several.
+
+    Raises:
+        SpecError: The spec cannot be found or read, or has errors.
+
+    >>> load("resnet50").params
+    25557032
+    """
+    source, network = _locate(path_or_name)
+    return _select(_networks(source, input, params), name or network, source)
+
+
+def load_all(
+    path: str | os.PathLike[str],
+    *,
+    input: Input | None = None,
+    params: Mapping[str, float] | None = None,
+) -> list[Network]:
+    """Load every network of a spec: the rows of a table, or those begun by `net`.
+
+    Raises:
+        SpecError: The spec cannot be found or read, or has errors.
+
+    >>> [net.name for net in load_all("table2")]
+    ["B'", "D'", "E'", "J'"]
+    """
+    source, network = _locate(path)
+    networks = _networks(source, input, params)
+    return [net for net in networks if network in (None, net.name)]
+
+
+def loads(
+    text: str,
+    *,
+    input: Input | None = None,
+    params: Mapping[str, float] | None = None,
+    name: str | None = None,
+) -> Network:
+    """Load a network from the text of a spec.
+
+    Raises:
+        SpecError: The text has errors; `str()` shows them with their places.
+
+    >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
+    846271168
+    """
+    source = Source("<text>", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _select(_networks(source, input, params), name, source)
+
+
+def check(text_or_path: str | os.PathLike[str]) -> Report:
+    """Check a spec: a str is its text, an `os.PathLike` its file. Wrong input raises nothing.
+
+    >>> report = check("(7,64)/2 3/3 (5,128")
+    >>> report.ok
+    False
+    """
+    try:
+        if isinstance(text_or_path, str):
+            return check_source(Source("<text>", text_or_path))
+        return check_source(read_source(os.fspath(text_or_path)))
+    except UserError as error:
+        return Report((), error.diagnostics)
+
+
+def cost(net: Network | str, *, batch: int = 1) -> Cost:
+    """Count a network: MACs by Eqn. 1 of He & Sun 2015, parameters, receptive fields.
+
+    Args:
+        net: A network, or what `load` takes.
+        batch: How many images the MACs are for.
+
+    >>> cost("J'").relative_to(cost("A"))
+    0.97853...
+    """
+    return network_cost(_as_network(net), batch)
+
+
+def rewrite(
+    net: Network | str,
+    *passes: Pass | str,
+    within: tuple[float, float] | None = None,
+    frozen: Sequence[str] = (),
+    multiple: int = 1,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+) -> Rewrite:
+    """Rewrite a network by passes, each checked for what it preserves.
+
+    Args:
+        net: A network, or what `load` takes.
+        passes: As the command line writes them, `"depth-for-size:stage=3,to=2"`, or objects.
+        within: How far the MACs may move, as shares: `(-0.07, 0.03)`.
+        frozen: What no pass may change: `stage-outputs`, `first-layer`, `input`, `head`.
+        multiple: What every width that a pass sets must be a multiple of.
+        weights: Tensors of `net` to transfer: a state dict, a file of one, or a run.
+
+    Raises:
+        SpecError: A pass is unknown or does not apply, or broke what it preserves.
+
+    >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
+    True
+    """
+    from ctcdsl.passes import Frozen, Interval, require_within, run_passes
+    from ctcdsl.passes.registry import create, registered
+    from ctcdsl.passes.update_source import update_source
+
+    start = _as_network(net)
+    known = registered()
+    chain = [create(each, known) if isinstance(each, str) else each for each in passes]
+    if not chain:
+        raise ValueError("name at least one pass: `ctcdsl passes` lists them")
+    steps = run_passes(start, chain, frozen=[Frozen(each) for each in frozen], multiple=multiple)
+    end = steps[-1].after
+    if within is not None:
+        require_within(Interval(*within), start, end)
+    source = start.architecture.origin.source
+    text = update_source(source, start.architecture, end.architecture, {})
+    if weights is None:
+        return Rewrite(end, tuple(steps), text)
+    from ctcdsl.passes.weights import require_carriers
+    from ctcdsl.passes.weights.transferred import transfer_weights
+
+    require_carriers(chain)
+    file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
+    found = transfer_weights(start, steps, text, _tensors(weights), file)
+    return Rewrite(end, tuple(steps), text, found.state)
+
+
+def generate(net: Network | str, target: str = "pytorch") -> str:
+    """Generate the source of a PyTorch module: deterministic, formatted, needs torch alone.
+
+    Raises:
+        ValueError: `target` is unknown.
+    """
+    from ctcdsl import codegen
+
+    if target != "pytorch":
+        raise ValueError(f"unknown target {target!r}; the only target is 'pytorch'")
+    return codegen.generate(_as_network(net))
+
+
+def build(
+    net: Network | str, *, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None
+) -> nn.Module:
+    """Build the module that `generate` writes, in evaluation or training as torch begins it.
+
+    Args:
+        net: A network, or what `load` takes.
+        weights: A state dict, a file of one (safetensors, .pt), or the folder of a run.
+
+    Raises:
+        SpecError: The weights cannot be read.
+        RuntimeError: They are another network's (torch's own message names the keys).
+    """
+    from ctcdsl.codegen.load import build_module
+
+    module = build_module(_as_network(net))
+    if weights is not None:
+        module.load_state_dict(_tensors(weights))
+    return module
+
+
+def _tensors(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> dict[str, Tensor]:
+    if isinstance(weights, Mapping):
+        return dict(weights)
+    from ctcdsl.runs.checkpoint import read_weights
+
+    return read_weights(os.fspath(weights))
+
+
+def _as_network(net: Network | str) -> Network:
+    return load(net) if isinstance(net, str) else net
+
+
+def _locate(path_or_name: str | os.PathLike[str]) -> tuple[Source, str | None]:
+    try:
+        if isinstance(path_or_name, str):
+            found = find_spec(path_or_name)
+            return found.source, found.network
+        return read_source(os.fspath(path_or_name)), None
+    except UserError as error:
+        raise SpecError(*error.diagnostics) from None
+
+
+def _networks(
+    source: Source, input: Input | None, params: Mapping[str, float] | None
+) -> tuple[Network, ...]:
+    report = check_source(source, input=_shape(input), values=params or {})
+    if not report.ok:
+        raise SpecError(*report.errors)
+    unknown = [name for name in params or {} if name not in report.parameters]
+    if unknown:
+        raise SpecError(
+            Diagnostic(
+                code="CTC111",
+                message=f"the spec has no `let {unknown[0]}`",
+                path=source.name,
+                hints=(f"it has {', '.join(report.parameters) or 'none'}",),
+            )
+        )
+    return report.networks
+
+
+def _select(networks: Sequence[Network], name: str | None, source: Source) -> Network:
+    try:
+        return select(networks, name, source.name)
+    except UserError as error:
+        raise SpecError(*error.diagnostics) from None
+
+
+def _shape(input: Input | None) -> Shape | None:
+    """Read an input; a ValueError says what one is."""
+    if input is None or isinstance(input, Shape):
+        return input
+    if isinstance(input, tuple):
+        sides: tuple[int, ...] = input
+    else:
+        parts = str(input).replace("×", "x").split("x")
+        sides = tuple(int(part) if part.isdecimal() else 0 for part in parts)
+    if len(sides) == 1:
+        sides = (3, sides[0], sides[0])
+    if len(sides) != 3 or not all(0 < side <= MAX_SIDE for side in sides):
+        raise ValueError(f'{input!r} is not an input: give (3, 224, 224), "3x224x224" or 224')
+    return Shape(*sides)

@@ -1,0 +1,138 @@
+"""Where a spec comes from: a path, a name in the folder, or a built-in network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ctcdsl.ir.network import Network
+from ctcdsl.resources import resource
+from ctcdsl.syntax.words import suggest
+from ctcdsl.text import Diagnostic, Severity, Source, UserError
+from ctcdsl.text.files import STDIN, read_source
+
+_NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
+_ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
+_GROUPS = {"paper": "", "peers": "peers", "modern": "modern"}
+_PRIME = str.maketrans("′", "'")
+
+
+class BuiltIn(NamedTuple):
+    """A spec that comes with ctcdsl.
+
+    `name` is its file's stem, `group` the folder: `paper`, `peers` or `modern`.
+    """
+
+    name: str
+    group: str
+    path: str
+
+    def read(self) -> Source:
+        """Its text; messages call it by its name."""
+        return Source(self.name, read_source(self.path).text)
+
+
+class Found(NamedTuple):
+    """A spec, and which of its networks is meant where the name says so."""
+
+    source: Source
+    network: str | None = None
+    notes: tuple[Diagnostic, ...] = ()
+
+
+def built_in_specs() -> tuple[BuiltIn, ...]:
+    """The specs that come with ctcdsl: the paper's, then its peers, then today's."""
+    return tuple(_built_in())
+
+
+def _built_in() -> Iterator[BuiltIn]:
+    for group, folder in _GROUPS.items():
+        path = resource("specs", folder)
+        for file in sorted(os.listdir(path)):
+            stem, suffix = os.path.splitext(file)
+            if suffix == ".ctc":
+                yield BuiltIn(stem, group, os.path.join(path, file))
+
+
+def find_spec(text: str) -> Found:
+    """Find the spec that a word means.
+
+    A text with a path separator or the suffix `.ctc` is a path, `-` is standard input. Any
+    other is a name: of the file NAME.ctc in the current folder, else of a built-in network,
+    by its file's stem or its own name (`resnet50`, `ResNet50`, `J'`).
+
+    Raises:
+        UserError: CTC005 where there is no such file or network; CTC007 where the file is
+            not UTF-8.
+    """
+    if text == STDIN or text.endswith(".ctc") or any(sep in text for sep in _SEPARATORS):
+        return Found(read_source(text))
+    for file in (f"{text}.ctc", text):
+        if os.path.isfile(file):
+            return Found(read_source(file), notes=_shadows(text, file))
+    found = _find_built_in(text)
+    if found is None:
+        raise UserError(_unknown(text))
+    return found
+
+
+_SEPARATORS = tuple(sep for sep in (os.sep, os.altsep) if sep)
+
+
+def _find_built_in(name: str) -> Found | None:
+    """By stem first, so that A.ctc comes before a table's A; then by name; then in a table."""
+    wanted = name.translate(_PRIME)
+    specs = built_in_specs()
+    for spec in specs:
+        if spec.name == wanted:
+            return Found(spec.read())
+    sources = [spec.read() for spec in specs]
+    for pattern in (_NET, _ROW):
+        for source in sources:
+            if wanted in (found.translate(_PRIME) for found in pattern.findall(source.text)):
+                return Found(source, wanted)
+    return None
+
+
+def _shadows(name: str, file: str) -> tuple[Diagnostic, ...]:
+    """A note that a name means a file here."""
+    message = f"`{name}` is the file {file} in this folder"
+    if _find_built_in(name) is not None:
+        message += ", not the built-in network of that name"
+    return (Diagnostic(code="CTC951", message=message, path=file, severity=Severity.NOTE),)
+
+
+def _unknown(name: str) -> Diagnostic:
+    names = [spec.name for spec in built_in_specs()]
+    names += [net for spec in built_in_specs() for net in _NET.findall(spec.read().text)]
+    meant = suggest(name, tuple(names))
+    hint = f"did you mean `{meant}`?" if meant else "`ctcdsl specs` lists the built-in networks"
+    return Diagnostic(
+        code="CTC005",
+        message=f"there is no file {name}.ctc here and no built-in network `{name}`",
+        hints=(f"{hint}; a path ends in .ctc",),
+    )
+
+
+def select(networks: Sequence[Network], name: str | None, file: str) -> Network:
+    """The network of a spec: its only one, or the one named.
+
+    Raises:
+        UserError: CTC111 where the name is missing or unknown.
+    """
+    if name is None and len(networks) == 1:
+        return networks[0]
+    for network in networks:
+        if network.name == name:
+            return network
+    names = [network.name for network in networks]
+    known = ", ".join(names)
+    if name is None:
+        message, hint = f"the spec has {len(names)} networks: {known}", "choose: `--net NAME`"
+    else:
+        meant = suggest(name, tuple(names))
+        message = f"the spec has no network `{name}`"
+        hint = f"did you mean `{meant}`?" if meant else f"it has {known}"
+    raise UserError(Diagnostic(code="CTC111", message=message, path=file, hints=(hint,)))

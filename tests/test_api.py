@@ -1,0 +1,127 @@
+"""The library as `import ctcdsl` offers it."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import ctcdsl
+from ctcdsl import api
+from ctcdsl.ir import Shape
+
+ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
+
+
+def test_importing_it_loads_nothing() -> None:
+    names = "{'torch', 'lark', 'ctcdsl.api'}"
+    code = f"import sys, ctcdsl; sys.exit(not {names}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_name_is_there_and_listed() -> None:
+    assert set(ctcdsl.__all__) == set(api.__all__) <= set(dir(ctcdsl))
+    for name in ctcdsl.__all__:
+        assert getattr(ctcdsl, name) is getattr(api, name)
+    with pytest.raises(AttributeError, match="no attribute 'costs'"):
+        ctcdsl.costs  # noqa: B018  # the attribute is what is tested
+
+
+def test_the_examples_of_the_docstrings_hold() -> None:
+    for module in (ctcdsl, api):
+        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS, extraglobs=vars(api))
+        assert result.attempted and not result.failed, module
+
+
+def test_a_text_a_file_and_a_name_give_the_same_network(tmp_path: Path) -> None:
+    file = tmp_path / "E.ctc"
+    file.write_text(f"net E\n{ROW}\n", encoding="utf-8")
+    found = ctcdsl.load(file)
+    assert found == ctcdsl.load(str(file)) == ctcdsl.loads(f"net E\n{ROW}")
+    assert found.macs == ctcdsl.load("E").macs == 846_271_168
+    assert ctcdsl.loads(str(found)) == found and hash(ctcdsl.loads(str(found))) == hash(found)
+
+
+def test_a_network_says_what_it_is() -> None:
+    net = ctcdsl.load("resnet50")
+    assert (net.name, net.input, net.classes) == ("ResNet50", Shape(3, 224, 224), 1000)
+    assert list(net.stages) == ["conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "head"]
+    assert net.params == 25_557_032
+    assert repr(net) == "<Network ResNet50: 3x224x224 -> 1000x1x1, 4,087,136,256 MACs>"
+    assert net._repr_html_().startswith("<table>") and "conv5_x" in net._repr_html_()
+
+
+@pytest.mark.parametrize("given", [(3, 96, 96), "3x96x96", 96, Shape(3, 96, 96)])
+def test_another_input(given: tuple[int, int, int] | str | int) -> None:
+    assert ctcdsl.load("A", input=given).input == Shape(3, 96, 96)
+
+
+@pytest.mark.parametrize("given", ["3x96", "x", 0, (3, 96, 0)])
+def test_what_is_not_an_input(given: tuple[int, int, int] | str | int) -> None:
+    with pytest.raises(ValueError, match="is not an input"):
+        ctcdsl.load("A", input=given)
+
+
+def test_parameters_have_values() -> None:
+    assert ctcdsl.loads("let w = 8\n(3,w) gap fc", params={"w": 16}).layers[0].output.channels == 16
+    with pytest.raises(ctcdsl.SpecError, match="no `let v`"):
+        ctcdsl.loads("let w = 8\n(3,w) gap fc", params={"v": 16})
+
+
+def test_errors_show_the_place() -> None:
+    with pytest.raises(ctcdsl.SpecError) as caught:
+        ctcdsl.loads("(7,64)/2 gpa fc")
+    assert isinstance(caught.value, ValueError)
+    assert "unknown layer `gpa`" in str(caught.value) and "^^^" in str(caught.value)
+    assert [d.code for d in caught.value.diagnostics] == ["CTC101"]
+
+
+def test_checking_raises_nothing(tmp_path: Path) -> None:
+    assert ctcdsl.check(ROW).ok
+    assert [d.code for d in ctcdsl.check("(3,").diagnostics] == ["CTC003"]
+    assert [d.code for d in ctcdsl.check(tmp_path / "none.ctc").diagnostics] == ["CTC005"]
+
+
+def test_one_of_several_networks() -> None:
+    assert ctcdsl.load("table2", name="J'") == ctcdsl.load_all("table2")[-1]
+    with pytest.raises(ctcdsl.SpecError, match="4 networks"):
+        ctcdsl.load("table2")
+
+
+def test_the_cost_of_a_batch() -> None:
+    one, many = ctcdsl.cost("E"), ctcdsl.cost("E", batch=8)
+    assert many.macs == 8 * one.macs and many.params == one.params
+    assert many.relative_to(one) == 1
+
+
+def test_a_rewrite_has_its_text_and_steps() -> None:
+    found = ctcdsl.rewrite("A", "depth-for-size:stage=3,to=2", frozen=["first-layer"])
+    assert "(2,256)x6" in found.text and "# He & Sun" in found.text
+    assert ctcdsl.loads(found.text) == found.network and len(found.steps) == 1
+    with pytest.raises(ctcdsl.SpecError, match="no pass `depth`"):
+        ctcdsl.rewrite("A", "depth")
+    with pytest.raises(ctcdsl.SpecError, match="outside of"):
+        ctcdsl.rewrite("A", "depth-for-size:stage=3,to=2", within=(0.5, 0.6))
+    with pytest.raises(ValueError, match="at least one pass"):
+        ctcdsl.rewrite("A")
+
+
+def test_weights_follow_a_rewrite() -> None:
+    net = ctcdsl.loads("net N input 3x16x16 classes 5\nstyle conv-bn-relu\n(3,8) (3,8) gap fc")
+    module = ctcdsl.build(net).eval()
+    found = ctcdsl.rewrite(net, "fold-bn", weights=module.state_dict())
+    assert found.weights is not None
+    folded = ctcdsl.build(found.network, weights=found.weights).eval()
+    images = torch.randn(2, 3, 16, 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(images), module(images))
+
+
+def test_generated_source_is_that_of_the_command() -> None:
+    assert "class E(nn.Module):" in ctcdsl.generate("E")
+    with pytest.raises(ValueError, match="unknown target 'jax'"):
+        ctcdsl.generate("E", "jax")
