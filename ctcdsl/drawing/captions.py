@@ -1,0 +1,189 @@
+"""What is written on the boxes of a network's picture, and behind them as tooltips."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ctcdsl.drawing.fold import Layers, map_sizes
+from ctcdsl.ir import (
+    ActivationLayer,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Identity,
+    Linear,
+    LocalResponseNorm,
+    NormLayer,
+    Pair,
+    Pool,
+    Scale,
+    Shape,
+    Shuffle,
+    SpatialPyramid,
+    SqueezeExcite,
+    Style,
+)
+from ctcdsl.ir.network import Node, flat
+from ctcdsl.ir.notation import item
+from ctcdsl.metrics import LayerCost, NetworkCost
+from ctcdsl.metrics.tables import describe
+from ctcdsl.syntax.nodes import Convolution, Name
+
+_NORMS = {"bn": "batch norm", "ln": "layer norm"}
+_ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "gelu": "GELU", "silu": "SiLU", "tanh": "tanh"}
+
+
+class Sums(NamedTuple):
+    """The costs of all layers that a box stands for; `share` is of all convolutions' MACs."""
+
+    macs: int
+    macs_fc: int
+    params: int
+    share: float
+
+
+class Costs:
+    """The costs of a network's layers, by name."""
+
+    def __init__(self, cost: NetworkCost) -> None:
+        self.total = cost
+        self._of: dict[str, LayerCost] = {layer.node.name: layer for layer in cost.layers}
+
+    def of(self, nodes: tuple[Node, ...]) -> Sums:
+        """The sums over nodes and what is inside them."""
+        costs = [self._of[node.name] for node in flat(nodes)]
+        macs = sum(cost.macs for cost in costs)
+        return Sums(
+            macs,
+            sum(cost.macs_fc for cost in costs),
+            sum(cost.params for cost in costs),
+            macs / self.total.macs if self.total.macs else 0.0,
+        )
+
+
+class Caption(NamedTuple):
+    """A box's first line with its repetitions (or nothing), its second line, and its tooltip."""
+
+    main: str
+    times: str
+    below: str
+    note: str
+
+
+def caption(box: Layers, sums: Sums, style: Style) -> Caption:
+    """What a box says."""
+    node = box.nodes[0]
+    layer = node.layer
+    below = [map_sizes(box)] if isinstance(layer, Conv | Pool) else []
+    if isinstance(layer, Conv):
+        main = f"{window(layer.kernel)}, {layer.filters}{_stride(layer.stride)}"
+        below = [*_tags(layer, style, node.input.channels), *below, percent(sums.share)]
+    elif isinstance(layer, Linear):
+        features = node.output.channels
+        main = f"fc {features}"
+        if layer.activation and layer.activation != style.activation:
+            below.append(_ACTIVATIONS.get(layer.activation, layer.activation))
+        below.append(f"{amount(sums.params)} parameters")
+    else:
+        main = _name(node)
+        if sums.macs:
+            below.append(percent(sums.share))
+    times = f"×{box.times}" if box.times > 1 else ""
+    return Caption(main, times, " · ".join(filter(None, below)), _note(box, sums, style))
+
+
+def window(kernel: Pair) -> str:
+    """A window's sides: `3×3`."""
+    return f"{kernel[0]}×{kernel[1]}"
+
+
+def shape(of: Shape, *, vector: bool = False) -> str:
+    """A map on an edge: `64×56×56`, or its channels where it is a vector."""
+    return str(of.channels) if vector else f"{of.channels}×{of.height}×{of.width}"
+
+
+def percent(share: float) -> str:
+    """A share of the convolutions' MACs."""
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def amount(value: int) -> str:
+    """A large number, short: `25.6 M`."""
+    for factor, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= factor * 0.9995:
+            return f"{value / factor:#.3g}".removesuffix(".") + f" {letter}"
+    return str(value)
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun: `1 layer`, `2 layers`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def activation(word: str) -> str:
+    """An activation as papers write it."""
+    return _ACTIVATIONS.get(word, word)
+
+
+def _stride(stride: int) -> str:
+    return f", /{stride}" if stride > 1 else ""
+
+
+def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
+    """In which ways a convolution differs from the network's style."""
+    primary, _ = item(conv, style, channels)
+    assert isinstance(primary, Convolution)
+    words = [argument.text for argument in primary.arguments[2:] if isinstance(argument, Name)]
+    tags = ["depthwise"] if conv.groups == conv.filters == channels and channels > 1 else []
+    for word in words:
+        if word[0] == "g" and word[1:].isdigit():
+            tags.append(f"{word[1:]} groups")
+        elif word[0] == "d" and word[1:].isdigit():
+            tags.append(f"dilation {word[1:]}")
+        elif not (word[0] == "p" and word[1:2].isdigit()):
+            tags.append(activation(word))
+    return tags
+
+
+def _name(node: Node) -> str:
+    match node.layer:
+        case Pool(reduction=reduction, kernel=kernel, stride=stride):
+            return f"{window(kernel)} {reduction} pool{_stride(stride)}"
+        case GlobalPool(reduction=reduction):
+            return f"global {reduction} pool"
+        case SpatialPyramid(levels=levels):
+            return f"pyramid pool {', '.join(map(str, levels))}"
+        case NormLayer(norm=norm):
+            return _NORMS[norm]
+        case ActivationLayer(activation=word):
+            return activation(word)
+        case LocalResponseNorm(size=size):
+            return f"LRN {size}"
+        case SqueezeExcite(width=width):
+            return f"squeeze-excite {width}"
+        case Dropout(probability=probability):
+            return f"dropout {probability:g}"
+        case Shuffle(groups=groups):
+            return f"shuffle {groups}"
+        case Scale():
+            return "scale"
+        case Identity():
+            return "identity"
+        case _:
+            return type(node.layer).__name__.lower()
+
+
+def _note(box: Layers, sums: Sums, style: Style) -> str:
+    """Names, notation, maps and exact costs, a line each."""
+    first, last = box.nodes[0], box.nodes[-1]
+    names = first.name if len(box.nodes) == 1 else f"{first.name} … {last.name}"
+    lines = [
+        names,
+        describe(first, style),
+        f"{shape(first.input)} → {shape(last.output)}",
+        f"{plural(len(box.nodes), 'layer')} in all" if len(box.nodes) > 1 else "",
+        f"{sums.macs:,} MACs, {percent(sums.share)} of the convolutions'" if sums.macs else "",
+        f"{sums.macs_fc:,} MACs, fully connected" if sums.macs_fc else "",
+        f"{plural(sums.params, 'parameter')}" if sums.params else "",
+    ]
+    return "\n".join(filter(None, lines))
