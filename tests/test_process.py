@@ -28,13 +28,15 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
 def test_light_commands_load_nothing_heavy() -> None:
     program = (
         "import sys; from ctcdsl.cli.main import run; run(sys.argv[1:]); "
-        "print(sorted({'torch', 'numpy', 'jinja2', 'networkx', 'rich', 'PIL', 'matplotlib'}"
+        "print(sorted({'torch', 'numpy', 'jinja2', 'networkx', 'rich', 'PIL', 'matplotlib', "
+        "'ctcdsl.drawing'}"
         " & sys.modules.keys()), file=sys.stderr)"
     )
     for arguments, loaded in (
         (["cost", "specs/A.ctc"], "[]"),
         (["check", "specs/A.ctc"], "[]"),
         (["fmt", "--check", "specs/A.ctc"], "[]"),
+        (["draw", "specs/A.ctc"], "['ctcdsl.drawing']"),
         (["compile", "specs/A.ctc"], "['jinja2']"),
     ):
         result = subprocess.run(

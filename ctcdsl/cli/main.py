@@ -27,6 +27,7 @@ COMMANDS = {
     "passes": "List the passes of rewrite.",
     "specs": "List the built-in networks, or print one.",
     "fmt": "Write specs in canonical form.",
+    "draw": "Draw a network as SVG.",
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",
     "eval": "Test a trained network with 10 views.",

@@ -130,5 +130,6 @@ CODES = MappingProxyType(
         "CTC917": "images of other channels than the network's",
         "CTC918": "a run that continues with other images",
         "CTC951": "a name that is a file in the folder",
+        "CTC952": "a network with too many layers to draw",
     }
 )
