@@ -93,7 +93,7 @@ def point() -> Drawn:
     return Drawn((), Size(0.5, 0.5, 0))
 
 
-def framed(inside: Drawn, kind: str, title: str, badge: str) -> Drawn:
+def framed(inside: Drawn, kind: str, title: str, badge: str, note: str = "") -> Drawn:
     """A frame; its title is to the left of the line that comes in, its badge to the right."""
     pad = 9.0 if kind == "stage" else 7.0
     bold = kind == "stage"
@@ -105,7 +105,7 @@ def framed(inside: Drawn, kind: str, title: str, badge: str) -> Drawn:
     )
     top = (20.0 if title or badge else 0.0) + 5
     height = top + inside.size.length + pad
-    parts: list[Part] = [Rect(-left, 0, left + right, height, kind, radius=8)]
+    parts: list[Part] = [Rect(-left, 0, left + right, height, kind, radius=8, note=note)]
     if title:
         parts.append(Text(pad - left, 16, title, MAIN, bold=bold))
     if badge:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ctcdsl.drawing.fold import Layers, map_sizes
 from ctcdsl.ir import (
     ActivationLayer,
+    Block,
     Conv,
     Dropout,
     GlobalPool,
@@ -25,7 +26,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.ir.network import Node, flat
 from ctcdsl.ir.notation import item
-from ctcdsl.metrics import LayerCost, NetworkCost
+from ctcdsl.metrics import Cost, LayerCost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.syntax.nodes import Convolution, Name
 
@@ -45,7 +46,7 @@ class Sums(NamedTuple):
 class Costs:
     """The costs of a network's layers, by name."""
 
-    def __init__(self, cost: NetworkCost) -> None:
+    def __init__(self, cost: Cost) -> None:
         self.total = cost
         self._of: dict[str, LayerCost] = {layer.node.name: layer for layer in cost.layers}
 
@@ -173,15 +174,25 @@ def _name(node: Node) -> str:
             return type(node.layer).__name__.lower()
 
 
+def block_note(nodes: tuple[Node, ...], sums: Sums) -> str:
+    """Of a block: names, the `def` that it came from with its arguments, maps, exact costs."""
+    layer = nodes[0].layer
+    call = layer.call if isinstance(layer, Block) else None
+    arguments = ", ".join(f"{name}={value:g}" for name, value in call.arguments) if call else ""
+    return _lines(nodes, f"{call.name}({arguments})" if call else "", sums)
+
+
 def _note(box: Layers, sums: Sums, style: Style) -> str:
-    """Names, notation, maps and exact costs, a line each."""
-    first, last = box.nodes[0], box.nodes[-1]
-    names = first.name if len(box.nodes) == 1 else f"{first.name} … {last.name}"
+    """Of a layer: names, notation, maps, exact costs."""
+    return _lines(box.nodes, describe(box.nodes[0], style), sums)
+
+
+def _lines(nodes: tuple[Node, ...], what: str, sums: Sums) -> str:
+    first, last = nodes[0], nodes[-1]
     lines = [
-        names,
-        describe(first, style),
+        first.name if len(nodes) == 1 else f"{first.name} … {last.name} ({len(nodes)} in all)",
+        what,
         f"{shape(first.input)} → {shape(last.output)}",
-        f"{plural(len(box.nodes), 'layer')} in all" if len(box.nodes) > 1 else "",
         f"{sums.macs:,} MACs, {percent(sums.share)} of the convolutions'" if sums.macs else "",
         f"{sums.macs_fc:,} MACs, fully connected" if sums.macs_fc else "",
         f"{plural(sums.params, 'parameter')}" if sums.params else "",

@@ -15,7 +15,7 @@ from ctcdsl.drawing.boxes import (
     point,
     words,
 )
-from ctcdsl.drawing.captions import Caption, Costs, activation, caption, shape
+from ctcdsl.drawing.captions import Caption, Costs, activation, block_note, caption, shape
 from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, enters
 from ctcdsl.drawing.layered import Edge, Layout, Size, layered
 from ctcdsl.drawing.svg import Line, Part, moved
@@ -55,7 +55,8 @@ class Painter:
         block = item.nodes[0].layer
         assert isinstance(block, Block)
         title = block.call.name if block.call else ""
-        return graph.add(framed(inside.drawn(), "block", title, badge), source, weight)
+        note = block_note(item.nodes, self.costs.of(item.nodes))
+        return graph.add(framed(inside.drawn(), "block", title, badge, note), source, weight)
 
     def _branches(self, graph: _Graph, item: Branching, fork: str) -> str:
         """Add the branches of a block between `fork` and their join; return the join."""

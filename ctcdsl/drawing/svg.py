@@ -36,7 +36,7 @@ _COLOURS = (
     (".minor", "fill", "#eaeef2", "#2a313c"),
     (".minor", "stroke", "#afb8c1", "#656c76"),
     (".ink", "fill", "#1f2328", "#f0f6fc"),
-    (".soft", "fill", "#393f46", "#d1d7e0"),
+    (".soft", "fill", "#393f46", "#e6edf3"),
     (".faint", "fill", "#59636e", "#9198a1"),
     (".flow", "stroke", "#6e7781", "#9198a1"),
     (".tip.flow", "fill", "#6e7781", "#9198a1"),

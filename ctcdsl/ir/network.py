@@ -87,6 +87,12 @@ class Network:
 
         return network_cost(self).params
 
+    def draw(self, *, width: int = 840) -> str:
+        """The picture of the network as SVG; stages wrap at `width` pixels."""
+        from ctcdsl.drawing import draw_network
+
+        return draw_network(self, width=width)
+
     def __str__(self) -> str:
         return unparse(self.architecture)
 

@@ -84,6 +84,15 @@ def test_equal_neighbours_are_folded() -> None:
     assert {"×3", "×4", "identity", "+"} <= set(shown)
 
 
+def test_tooltips_have_names_and_exact_costs() -> None:
+    notes = [
+        part.note for part in network_picture(spec("googlenet")).parts if isinstance(part, Rect)
+    ]
+    assert "conv.conv1\n(7,64,p3)/2\n3×224×224 → 64×112×112" in "\n".join(notes)
+    assert any("118,013,952 MACs, 7.5 % of" in note for note in notes)
+    assert any("inc(a=64, r3=96, n3=128, r5=16, n5=32, p=32)" in note for note in notes)
+
+
 def test_a_first_block_with_a_stride_stands_apart() -> None:
     shown = texts(spec("resnet50"))
     assert [text for text in shown if text.startswith("×")] == ["×2", "×3", "×5", "×2"]
@@ -180,7 +189,7 @@ def test_the_text_is_the_same_each_time_and_well_formed() -> None:
 def test_hostile_names_do_no_harm(name: str) -> None:
     network = one(f"{HEADER}a: (3,8)\nhead: gap fc")
     stages = tuple(replace(stage, name=name) for stage in network.architecture.stages)
-    hostile = network._replace(architecture=replace(network.architecture, name=name, stages=stages))
+    hostile = replace(network, architecture=replace(network.architecture, name=name, stages=stages))
     assert_readable(network_picture(hostile))
     root = ElementTree.fromstring(draw_network(hostile))
     kinds = {element.tag.rpartition("}")[2] for element in root.iter()}

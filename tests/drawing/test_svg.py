@@ -7,8 +7,9 @@ import re
 import pytest
 
 from conftest import one
+from ctcdsl.drawing.boxes import DARKEST
 from ctcdsl.drawing.network import network_picture
-from ctcdsl.drawing.svg import HUES, Line, Picture, Rect, Text, moved
+from ctcdsl.drawing.svg import _COLOURS, HUES, Line, Picture, Rect, Text, moved
 from ctcdsl.drawing.text import shorten, text_width
 
 
@@ -39,6 +40,35 @@ def test_every_kind_has_its_colours_in_both_modes() -> None:
     kinds = {name for names in re.findall(r"class='([^']*)'", text) for name in names.split()}
     for kind in kinds - {"ctcdsl", "line", "tip", "bold", "behind", "swatch"}:
         assert f".{kind}{{" in light and f".{kind}{{" in dark, kind
+
+
+def _luminance(colour: tuple[float, ...]) -> float:
+    """Of WCAG 2.2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("mode", [2, 3], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("kind", "ground", "opacity"),
+    [
+        *((kind, "layer", opacity) for kind in ("ink", "soft") for opacity in (0.0, DARKEST)),
+        *((kind, "minor", 0.0) for kind in ("ink", "soft")),
+        *(("faint", ground, 0.0) for ground in ("ground", "stage", "block", "network")),
+        *((hue, "ground", 0.0) for hue in HUES),
+    ],
+)
+def test_text_has_the_contrast_that_wcag_asks_for(
+    kind: str, ground: str, opacity: float, mode: int
+) -> None:
+    fills = {row[0].strip("."): row[mode] for row in _COLOURS if row[1] == "fill"}
+    text, below, share = (
+        [int(fills[name][k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        for name in (kind, ground, "share")
+    )
+    behind = [opacity * b + (1 - opacity) * a for a, b in zip(below, share, strict=True)]
+    low, high = sorted(map(_luminance, (tuple(text), tuple(behind))))
+    assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def test_only_the_rules_in_use_are_written() -> None:
