@@ -73,6 +73,8 @@ def find_spec(text: str) -> Found:
         if os.path.isfile(file):
             return Found(read_source(file), notes=_shadows(text, file))
     found = _find_built_in(text)
+    if found is None and os.path.isdir(text):
+        return Found(read_source(text))  # whose error says what to do about a folder
     if found is None:
         raise UserError(_unknown(text))
     return found
@@ -112,7 +114,7 @@ def _unknown(name: str) -> Diagnostic:
     return Diagnostic(
         code="CTC005",
         message=f"there is no file {name}.ctc here and no built-in network `{name}`",
-        hints=(f"{hint}; a path ends in .ctc",),
+        hints=(f"{hint}; specs end in .ctc",),
     )
 
 
