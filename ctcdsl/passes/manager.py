@@ -112,7 +112,7 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
     try:
         result = applied.run(network)
         if not isinstance(result, PassResult):
-            raise TypeError(f"it returns a {type(result).__name__}, and no PassResult")
+            raise TypeError(f"run() returned {type(result).__name__}, not PassResult")
         return result, infer_shapes(result.network, previous=network)
     except UserError:
         raise

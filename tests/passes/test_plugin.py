@@ -137,7 +137,7 @@ def test_a_pass_with_the_name_of_ours(tmp_path: Path) -> None:
         ("class Bottleneck: name = 'bottleneck'", ENTRY, "is no dataclass"),
         (SOURCE.replace("run(", "walk("), ENTRY, "lacks run"),
         (SOURCE.replace('"bottleneck"', '"neck"'), ENTRY, "calls itself `neck`"),
-        (SOURCE.replace("Promise.COMPLEXITY", "'complexity'"), ENTRY, "no `Guarantee`"),
+        (SOURCE.replace("Guarantee.COMPLEXITY", "'complexity'"), ENTRY, "no `Guarantee`"),
         (SOURCE.replace("stage: str", "stage: Missing"), ENTRY, "NameError"),
     ],
 )  # fmt: skip

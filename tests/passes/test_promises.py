@@ -118,7 +118,7 @@ def test_a_wrong_network() -> None:
     ("how", "said"),
     [
         ("raises", "ZeroDivisionError: of all things"),
-        ("returns", "TypeError: it returns a Network, and no PassResult"),
+        ("returns", "TypeError: run() returned Architecture, not PassResult"),
         ("empties", "IndexError"),
     ],
 )
