@@ -96,14 +96,14 @@ def infer_shapes(
 
 
 def _check(
-    networks: Iterable[Architecture],
+    architectures: Iterable[Architecture],
     problems: Diagnostics,
     input: Shape | None,
     classes: int | None,
     previous: Network | None = None,
 ) -> Report:
-    network: list[Network] = []
-    for architecture in networks:
+    networks: list[Network] = []
+    for architecture in architectures:
         changed = architecture
         if input is not None and input != architecture.input:
             changed = replace(changed, input=input, maps=())
@@ -119,8 +119,8 @@ def _check(
             changed = replace(changed, classes=classes)
         result = check_network(changed, problems, previous)
         if result is not None:
-            network.append(result)
-    return Report(tuple(network), tuple(problems.found))
+            networks.append(result)
+    return Report(tuple(networks), tuple(problems.found))
 
 
 def _words(diagnostic: Diagnostic) -> list[str]:

@@ -89,9 +89,9 @@ def test_the_shortcut_projects_where_the_shape_changes(
 
 
 def test_an_optional_branch_is_left_out_where_shapes_differ() -> None:
-    node = [p for p in net_of("(3,8) [ (3,12) | id? ]x2/2").nodes if p.branches]
-    assert [len(p.branches) for p in node] == [1, 2]
-    assert not any(p.shortcut for p in node)
+    nodes = [p for p in net_of("(3,8) [ (3,12) | id? ]x2/2").nodes if p.branches]
+    assert [len(p.branches) for p in nodes] == [1, 2]
+    assert not any(p.shortcut for p in nodes)
 
 
 # ------------------------------------------------------- strides, repetitions

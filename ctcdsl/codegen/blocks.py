@@ -64,9 +64,9 @@ class _FamilyWriter:
     def __init__(self, family: Family, taken: set[str]) -> None:
         self._family = family
         self._taken = taken
-        node = [instance.node for instance in family.instances]
-        self._inputs: Values = tuple(p.input.channels for p in node)
-        self._outputs: Values = tuple(p.output.channels for p in node)
+        nodes = [instance.node for instance in family.instances]
+        self._inputs: Values = tuple(p.input.channels for p in nodes)
+        self._outputs: Values = tuple(p.output.channels for p in nodes)
         self._unifier = Unifier(self._inputs, self._outputs, _given(family))
         self._flags: dict[str, Sequence[bool]] = {}
 
@@ -205,10 +205,10 @@ class _FamilyWriter:
 
     def _widths(self) -> list[Values]:
         """The channels that leave each branch."""
-        node = [instance.node for instance in self._family.instances]
+        nodes = [instance.node for instance in self._family.instances]
         rows = [
             [(chain[-1].output if chain else p.input).channels for chain in p.branches]
-            for p in node
+            for p in nodes
         ]
         return [tuple(column) for column in zip(*rows, strict=True)]
 

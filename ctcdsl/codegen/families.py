@@ -82,16 +82,16 @@ class Family:
         return "Residual"
 
 
-def families(node: Iterable[Node], layers: Layers, inner: Mapping[str, Call]) -> list[Family]:
+def families(nodes: Iterable[Node], layers: Layers, inner: Mapping[str, Call]) -> list[Family]:
     """Sort blocks into families.
 
     Args:
-        node: The blocks.
+        nodes: The blocks.
         layers: Writes their layers.
         inner: The calls of the blocks within them, by name.
     """
     found: list[Family] = []
-    for block in node:
+    for block in nodes:
         instance = _instance(block, layers, inner)
         if not any(family.takes(instance) for family in found):
             family = Family()

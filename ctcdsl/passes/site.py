@@ -107,15 +107,15 @@ def site(network: Network, stage: str) -> Site:
             )
         _require_plain(element, is_first=k == first)
         run.append(element)
-    node = [p for p in network.stage(index) if isinstance(p.layer, Conv)]
-    output = node[-1].output
+    members = [p for p in network.stage(index) if isinstance(p.layer, Conv)]
+    output = members[-1].output
     return Site(
         architecture,
         index,
         nodes[:first],
         tuple(run),
         nodes[last + 1 :],
-        node[0].input.channels,
+        members[0].input.channels,
         output.height * output.width,
     )
 

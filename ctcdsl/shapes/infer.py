@@ -129,31 +129,31 @@ class ShapeInference:
         The head, whose `stage` is None, is padded by the rule as a stage is.
         """
         rule = PaddingRule(self._network.pad)
-        node: list[Node] = []
+        chain: list[Node] = []
         vector = False
         for index, (name, element) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
             if isinstance(element, Block):
                 block = self.block(name, stage, element, shape)
                 if block is None:
                     return None
-                node.append(block)
+                chain.append(block)
             elif isinstance(element, VectorLayer):
                 output = self._vector(element, shape)
                 if output is None:
                     return None
                 vector = True
-                node.append(Node(name, stage, element, shape, output, vector=True))
+                chain.append(Node(name, stage, element, shape, output, vector=True))
             else:
                 place = None if inner else (stage, index)
                 padding, by_map = self._padding(rule, element, shape, place)
                 output = self._slide(element, padding, shape)
                 if padding is None or output is None:
                     return None
-                node.append(
+                chain.append(
                     Node(name, stage, element, shape, output, padding, vector, map_dependent=by_map)
                 )
-            shape = node[-1].output
-        return tuple(node)
+            shape = chain[-1].output
+        return tuple(chain)
 
     def _slide(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
         if isinstance(layer, Conv | Pool) and padding is None:

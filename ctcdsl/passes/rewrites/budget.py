@@ -131,8 +131,8 @@ def widened(where: Site, width: Width) -> list[Conv]:
 
 def _terms(network: Network, where: Site) -> list[Term]:
     """The stage's complexity on its maps, the inner widths unknown."""
-    node = [p for p in network.stage(where.position) if isinstance(p.layer, Conv)]
-    last = len(node) - 1
+    nodes = [p for p in network.stage(where.position) if isinstance(p.layer, Conv)]
+    last = len(nodes) - 1
     return [
         Term(
             where.channels if k == 0 else None,
@@ -140,5 +140,5 @@ def _terms(network: Network, where: Site) -> list[Term]:
             where.convs[k].filters if k == last else None,
             scale=p.output.height * p.output.width,
         )
-        for k, p in enumerate(node)
+        for k, p in enumerate(nodes)
     ]

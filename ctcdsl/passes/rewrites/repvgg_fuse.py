@@ -125,18 +125,18 @@ def _arms(block: Node) -> list[_Branch] | None:
 def _fused(block: Node) -> Conv | None:
     """The convolution that a block is, its padding given; None where it is none."""
     arms = _arms(block) if isinstance(block.layer, Block) else None
-    node = [arm.conv for arm in arms or () if arm.conv is not None]
-    if arms is None or not node:
+    nodes = [arm.conv for arm in arms or () if arm.conv is not None]
+    if arms is None or not nodes:
         return None
-    convs = [p.layer for p in node if isinstance(p.layer, Conv)]
+    convs = [p.layer for p in nodes if isinstance(p.layer, Conv)]
     if len({(conv.groups, conv.stride) for conv in convs}) > 1:
         return None
     kernel = (max(c.kernel[0] for c in convs), max(c.kernel[1] for c in convs))
-    padding = (max(p.padding[0] for p in node), max(p.padding[1] for p in node))
+    padding = (max(p.padding[0] for p in nodes), max(p.padding[1] for p in nodes))
     sizes: list[tuple[Pair, Pair]] = [
-        (conv.kernel, p.padding) for conv, p in zip(convs, node, strict=True)
+        (conv.kernel, p.padding) for conv, p in zip(convs, nodes, strict=True)
     ]
-    if len(node) < len(arms):  # the identity is a 1x1 filter
+    if len(nodes) < len(arms):  # the identity is a 1x1 filter
         sizes.append(((1, 1), (0, 0)))
     if not all(_fits(own, pad, kernel, padding) for own, pad in sizes):
         return None
@@ -162,7 +162,7 @@ def _restyled(architecture: Architecture) -> Architecture:
     if style.norm != "bn" or style.preactivation:
         return architecture
     report = infer_shapes(architecture)
-    node: Sequence[Node] = report.networks[0].layers if report.networks else ()
-    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in node):
+    nodes: Sequence[Node] = report.networks[0].layers if report.networks else ()
+    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in nodes):
         return architecture
     return replace(architecture, style=style._replace(norm=None))
