@@ -37,7 +37,7 @@ recipe, cpu = Recipe(batch=2, precision=sys.argv[2]), torch.device("cpu")
 model = build_module(network).train()
 initialise(model, recipe)
 to_train_on(model, cpu)
-size = network.network.input
+size = network.input
 pixels = torch.randint(256, (2, size.height, size.width, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
 batch = Batch(pixels, torch.arange(2), torch.zeros(2, 3), torch.arange(2) == 0)
 unit = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

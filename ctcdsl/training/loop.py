@@ -74,7 +74,7 @@ def train(
     step, so that a folder which cannot be written shows at once. With `resume` everything comes
     from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
     `until` ends it earlier, at a place that is saved: epochs done and steps of the next one.
-    `footprint` lets a lack of memory name the batch that would fit; `tested_on` is the
+    `memory` lets a lack of memory name the batch that would fit; `tested_on` is the
     name of the split `test_set`.
 
     Each of several processes calls this with the same arguments and with its own `ranks` and
