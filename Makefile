@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/pytest
 
 full-size: $(READY)
-	$(BIN)/pytest -m full_size tests/test_full_size.py
+	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import ctcdsl
-from conftest import ROOT
 from ctcdsl import api
 from ctcdsl.ir import Shape
+from tests.conftest import ROOT
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 

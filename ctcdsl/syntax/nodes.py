@@ -2,7 +2,7 @@
 
 Nodes are named tuples: frozen, and a tenth of a frozen dataclass's price to define, which
 a command that answers within a blink would notice. Spans are fields like any other; to
-compare what two trees say, strip them (tests/trees.py does).
+compare what two trees say, strip them (tests/support/trees.py does).
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from conftest import one
 from ctcdsl.drawing.boxes import DARKEST
 from ctcdsl.drawing.network import network_picture
 from ctcdsl.drawing.svg import _COLOURS, HUES, Line, Picture, Rect, Text, moved
 from ctcdsl.drawing.text import shorten, text_width
+from tests.conftest import one
 
 
 def picture(*parts: Rect | Text | Line) -> str:

@@ -15,8 +15,8 @@ from ctcdsl.images.colour import measure
 from ctcdsl.recipe import Schedule
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load
-from runs import TEST, TRAIN, run_training, same_weights
-from tiny import Recorder, identity, tiny_net, tiny_recipe
+from tests.support.runs import TEST, TRAIN, run_training, same_weights
+from tests.support.tiny import Recorder, identity, tiny_net, tiny_recipe
 
 
 def test_training_learns_and_keeps_its_books(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 For maintainers only. The result is committed, and nothing else imports this module. It needs
 scikit-image and scikit-learn, which ctcdsl does not depend on: their wheels carry the
 originals. `LICENSES.md` beside this file says whose they are. An encoder of another version
-may write other bytes; then the digest in `tests/training/test_embedded.py` changes too.
+may write other bytes; then the digest in `tests/images/test_sample.py` changes too.
 """
 
 from __future__ import annotations

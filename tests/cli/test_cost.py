@@ -1,0 +1,125 @@
+"""`ctcdsl cost`: its tables, its JSON, its notes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+ROW = "(7,64)/2 3/3 (2,128)×4 (2,256)×6\n"
+
+
+def test_cost_of_all_models(ctcdsl: Any) -> None:
+    result = ctcdsl("cost", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("specs/*.ctc")))
+    assert result.code == 0
+    assert result.out.count("854,954,688") == 2 * 3
+    assert "A MAC is two FLOPs" in result.out and "Eqn. 1" in result.out
+    assert result.err.count("CTC901") == 1
+
+
+def test_a_bare_row_from_standard_input(ctcdsl: Any) -> None:
+    for arguments in (["cost", "-"], ["cost"]):
+        result = ctcdsl(*arguments, stdin=ROW)
+        assert result.code == 0
+        assert "109 · 35 36 35 36 35 36 35 36 35 36" in result.out
+        assert result.err.count("takes the paper's") == 1
+
+
+def test_cost_as_json_keeps_its_contract(ctcdsl: Any) -> None:
+    result = ctcdsl(
+        "cost", "specs/A.ctc", "specs/J_prime.ctc", "--relative-to", "A", "--format", "json"
+    )
+    report = json.loads(result.out)
+    first, second = report["networks"]
+    assert (first["name"], second["name"]) == ("A", "J'")
+    assert second["file"] == "specs/J_prime.ctc"
+    assert second["depth"] == 11 and second["macs"] == 836_604_608
+    assert second["macs_fc"] == 73_302_016 and second["params"] == 79_190_248
+    assert round(second["relative"], 4) == 0.9785
+    sides = [109, 36, 37, 36, 35, 17, 18, 17, 18, 5, 6]
+    assert second["maps"] == [[side, side] for side in sides]
+    layers = second["layers"]
+    assert sum(layer["macs"] for layer in layers) == second["macs"]
+    assert sum(layer["params"] for layer in layers) == second["params"]
+    assert layers[0] == {
+        "name": "stage1.conv",
+        "kind": "conv",
+        "spec": "(7,64)/2",
+        "in": [3, 224, 224],
+        "out": [64, 109, 109],
+        "macs": 111_776_448,
+        "macs_fc": 0,
+        "params": 9_472,
+        "receptive_field": [7, 7],
+    }
+    kinds = [layer["kind"] for layer in layers[-6:]]
+    assert kinds == ["spp", "fc", "dropout", "fc", "dropout", "fc"]
+
+
+def test_cost_as_csv_is_numbers(ctcdsl: Any) -> None:
+    out = ctcdsl("cost", "specs/A.ctc", "--format", "csv").out
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert int(row["MACs"]) == 854_954_688
+    assert row["conv maps"] == "109 · 36 · 18 18 18"
+
+
+def test_cost_as_markdown_is_a_table(ctcdsl: Any) -> None:
+    lines = ctcdsl("cost", "specs/A.ctc", "--format", "markdown").out.splitlines()
+    assert lines[0].startswith("| network") and set(lines[1]) <= set("|-:")
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
+
+
+def test_layers_with_receptive_field_and_share(ctcdsl: Any) -> None:
+    out = ctcdsl("cost", "specs/J_prime.ctc", "--layers").out
+    line = next(line for line in out.splitlines() if line.startswith("stage4.conv2"))
+    assert line.split()[:3] == ["stage4.conv2", "(2,256,p1)", "256x6x6"]
+    assert line.split()[3:] == ["84,934,656", "10.2%", "2,359,552", "151"]
+    sums = [line.split() for line in out.splitlines() if line.startswith(("convo", "fully", "all"))]
+    assert sums == [
+        ["convolutions", "836,604,608", "100.0%", "5,879,040"],
+        ["fully", "connected", "73,302,016", "73,311,208"],
+        ["all", "layers", "79,190,248"],
+    ]
+
+
+def test_relative_to_an_unknown_network(ctcdsl: Any) -> None:
+    result = ctcdsl("cost", "specs/A.ctc", "--relative-to", "Z")
+    assert result.code == 1 and "CTC111" in result.err and "given are A" in result.err
+
+
+def test_another_input_drops_maps_with_a_note(ctcdsl: Any) -> None:
+    result = ctcdsl("cost", "specs/A.ctc", "--input", "80")
+    assert result.code == 0 and "37 · 12 · 6 6 6" in result.out and "CTC903" in result.err
+
+
+def test_layers_as_csv_are_one_table(ctcdsl: Any) -> None:
+    """A program adds up columns: no second header, no sums among the rows, no two meanings."""
+    out = ctcdsl(
+        "cost", "specs/A.ctc", "specs/modern/resnet18.ctc", "--layers", "--format", "csv"
+    ).out
+    rows = list(csv.DictReader(io.StringIO(out)))
+    sums = {
+        name: tuple(
+            sum(int(row[column]) for row in rows if row["network"] == name)
+            for column in ("MACs", "fc MACs", "parameters")
+        )
+        for name in ("A", "ResNet18")
+    }
+    assert sums["A"] == (854_954_688, 73_302_016, 75_000_936)
+    assert sums["ResNet18"][1:] == (512_000, 11_689_512)
+    assert {row["network"] for row in rows} == {"A", "ResNet18"} and out.count("network,") == 1
+    assert sum(float(row["share"]) for row in rows) == pytest.approx(2, abs=0.01)
+    first = rows[0]
+    assert (first["channels"], first["height"], first["width"]) == ("64", "109", "109")
+    assert first["receptive field height"] == first["receptive field width"] == "7"
+
+
+def test_layers_as_csv_name_the_file_where_names_repeat(ctcdsl: Any) -> None:
+    out = ctcdsl("cost", "specs/A.ctc", "specs/table1.ctc", "--layers", "--format", "csv").out
+    files = {row["file"] for row in csv.DictReader(io.StringIO(out)) if row["network"] == "A"}
+    assert files == {"specs/A.ctc", "specs/table1.ctc"}

@@ -1,0 +1,163 @@
+"""Predictions against reality: the generated module runs, and its layers are measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ctcdsl.checking import Network, check_source
+from ctcdsl.codegen.load import build_module
+from ctcdsl.ir import (
+    Shape,
+)
+from ctcdsl.resources import resource
+from ctcdsl.text.files import read_source
+from tests.conftest import SPECS as PAPER
+from tests.conftest import load, one
+from tests.support.oracle import assert_as_predicted, assert_trains
+
+FILES = sorted(
+    path for path in Path(resource("specs")).rglob("*.ctc") if not path.stem.startswith("table")
+)
+
+SMALL = [
+    "(3,8)x2 gap fc",
+    "input 3x32x40\nc1: (3,8) lrn 2/2\nc2: (3,16)x2/2 max(3,p1,ceil)/2\nhead: drop(0.2) fc(10) fc",
+    "input 1x47x71\npad valid\n(5,4)/3 avg(3)/2 (2,6)x3 spp(3,2,1) fc",
+    "input 3x40x40\nclasses 7\n(11,4)/4 { (1,8) (3,8) }x2/2 max(3,ceil)/2 fc(5) drop(0.1) fc",
+    "pad same input 3x17x17\n(4,4,p2) (6,5)/2 max(2,p1)/1\nhead: none",
+    "input 3x17x17\n(3,4,p20)/2 (1x3,4,p0x5) (3,8,d2,p9) (1,6,p1) gap fc",
+    "input 3x48x48\n(7,4)/2 3/1 (2,8)/3+(2,8)x3 2/1 (2,8)/2 gap fc",
+]
+
+BLOCKS = {
+    "branches that begin with activations": "(3,8,linear) [ relu (3,8) | id ] { silu (1,4) | "
+    "hswish | id drop(0.5) leaky (3,4) } relu6 relu (3,4)",
+    "activations on images": "relu (3,8) { leaky | relu6 (3,4) }",
+    "pre-activation": "style bn-relu-conv\n(3,8) [ (3,8)x2 ]x2 [ (3,16)x2 ]x2/2 bn relu",
+    "pre-activation without norm": "style relu-conv\n(3,8,linear) [ (3,8)x2 ] { id | (3,4) }",
+    "projections by every stride": "style conv-bn-relu\n[ (3,8) ] [ (3,8) ] [ (3,8) ]/2 [ (3,12) ]",
+    "projections without a condition": "pad valid\n(3,8) [ (1,8)/2 ] [ (1,8) (1,8) ]",
+    "one branch is left": "[ (3,8) | id? ] [ (3,4) | id? ] relu [ id | (3,8)? ] leaky",
+    "branches come and go": "def rep = [ (3,8) | (1,8) | bn? ]\nrep x2 rep/2",
+    "widths of branches that are left out": "def f(n) = [ (3,8) | (1,n)? | (1,n) (3,12)? ]\n"
+    "f(4) f(8) f(8)/2 f(3)",
+    "a branch where the stride is 1": "style bn-relu-conv\ndef b(n) = [ (3,4) (1,c) | (1,n)? ]\n"
+    "(3,4) b(4) (3,8) b(4)/2 b(8)",
+    "a block in a block": "style conv-bn-relu\n[ [ (3,8) ] { (1,4) | (3,8) } (1,8) ]x2 "
+    "[ [ (3,16) ] { (1,8) | (3,16) } (1,8) ]/2 { { id | (3,4) } | [ (3,8) ]x2 }",
+    "activations alone": "(3,8) [ relu | (3,8,linear)? ] [ (3,8) | relu | relu? ]"
+    " [ sigmoid (1,8) tanh ]",
+    "identities alone": "(3,4) [ id ] [ id | id? ]x2 { id | id } id",
+    "vectors": "style conv-bn-relu\n(3,8) ln relu gap bn relu drop(0.5) ln fc(8) bn tanh"
+    " fc(6,linear) relu fc",
+    "a global maximum": "(3,8) gmp relu fc",
+    "every word": "style conv-ln-gelu\n(3x5,8) se(4) se(2,silu) scale shuffle(4) bn ln "
+    "lrn(3,within) lrn(3,0.001,0.5,2) (3,8,g4,d2) (5,dw,bn,silu,bias) (1x7,8,bare) "
+    "(3,8,leaky,nobias) max(3x1)/1 avg(1x3,p0)/2 relu sigmoid tanh hswish relu6"
+    " leaky silu gelu id drop(0.3)",
+    "kernels as parameters": "def mb(k,t,n) = [ (1,t*c) (k,dw) se(c/4) (1,n,linear) | id? ]\n"
+    "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
+    "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "
+    "{ (1,4) | 3/1 } avg(2)/2 [ (3,16) ] se(4) gap bn drop(0.2) fc(c/2) fc",
+    "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
+    "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
+    "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
+    "\nTensor: Tensor(3) Tensor(4)",
+}
+
+
+def small(path: Path) -> Network:
+    """The network of a file for the smallest images that it takes, to save time."""
+    source = read_source(str(path))
+    for side in (64, 128):
+        report = check_source(source, input=Shape(3, side, side))
+        if not report.failed:
+            return report.networks[0]
+    return load(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
+    network = load(path)
+    with torch.device("meta"):  # shapes alone: many have weights by the hundred million
+        module = build_module(network).eval()
+        images = torch.zeros(1, *network.input)
+        # Exported first: hooks would be traced with the module.
+        exported = torch.export.export(module, (images,))
+        outputs = [node.meta["val"] for node in exported.graph.nodes if node.op == "call_function"]
+        assert tuple(outputs[-1].shape) == (1, network.classes)
+        assert_as_predicted(network, module)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path not in PAPER[:-1]], ids=lambda path: path.stem
+)
+def test_the_networks_of_the_repository_run_and_train(path: Path) -> None:
+    network = small(path)
+    module = build_module(network).eval()
+    assert_as_predicted(network, module)
+    assert_trains(network, module)
+
+
+@pytest.mark.parametrize("text", SMALL)
+def test_other_networks_are_as_predicted(text: str) -> None:
+    network = one(text)
+    assert_as_predicted(network, build_module(network).eval())
+    assert_trains(network, build_module(network))
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_are_as_predicted(name: str) -> None:
+    head = "" if "fc" in BLOCKS[name] or "head:" in BLOCKS[name] else "\nhead: gap fc"
+    network = one(f"input 3x16x20\nclasses 5\n{BLOCKS[name]}{head}")
+    module = build_module(network).eval()
+    exported = torch.export.export(module, (torch.zeros(1, 3, 16, 20),))
+    images = torch.randn(1, 3, 16, 20)
+    assert torch.equal(exported.module()(images), module(images))
+    assert_as_predicted(network, module)
+    assert_trains(network, module)
+
+
+def test_a_module_trains_in_channels_last() -> None:
+    module = build_module(one(SMALL[1]))
+    # torch's stubs know no overload with the memory format alone.
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.randn(4, 3, 32, 40).to(memory_format=torch.channels_last)
+    plain = build_module(one(SMALL[1]))
+    plain.load_state_dict(module.state_dict())
+    assert torch.allclose(module.eval()(images), plain.eval()(images), atol=1e-5)
+    module.train()(images).square().sum().backward()
+    assert all(p.grad is not None for p in module.parameters())
+
+
+@pytest.mark.parametrize("text", [SMALL[0], SMALL[1], SMALL[5]])
+def test_a_module_exports(text: str) -> None:
+    network = one(text)
+    module = build_module(network).eval()
+    images = torch.randn(2, *network.input)
+    exported = torch.export.export(module, (images,))
+    assert torch.equal(exported.module()(images), module(images))
+
+
+def test_weights_start_as_the_paper_says() -> None:
+    torch.manual_seed(0)
+    module = build_module(one("input 3x32x32\n(3,64)x3 gap fc(512) fc"))
+    weights = torch.cat([p.flatten() for p in module.parameters() if p.dim() > 1])
+    assert abs(weights.mean().item()) < 1e-4
+    assert abs(weights.std().item() - 0.01) < 1e-4
+    assert all(p.abs().max() == 0 for p in module.parameters() if p.dim() == 1)
+
+
+def test_he_initialisation_keeps_the_variance() -> None:
+    torch.manual_seed(0)
+    module = build_module(one("input 3x32x32\n(3,64)x3 gap fc(512) fc"))
+    initialise = module.initialise
+    assert callable(initialise)
+    initialise("he")
+    weight = module.get_parameter("stage1.2.weight")
+    assert abs(weight.std().item() / (2 / (64 * 9)) ** 0.5 - 1) < 0.02
+    with pytest.raises(ValueError, match="gaussian"):
+        initialise("xavier")

@@ -1,0 +1,222 @@
+"""The ways to compute: compiled or not, read at once or a step later, chosen by trying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ctcdsl.checking import check_source
+from ctcdsl.codegen.load import build_module
+from ctcdsl.execution import compiled
+from ctcdsl.execution.events import Step
+from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.execution.transfer import Reading, on_device
+from ctcdsl.images.batches import Batch
+from ctcdsl.images.colour import Statistics
+from ctcdsl.text import Source
+from ctcdsl.training import autotune, epoch
+from ctcdsl.training.autotune import (
+    ExecutionConfig,
+    Tried,
+    fastest,
+    tried_testing,
+    tried_training,
+    ways,
+)
+from ctcdsl.training.step import Descent
+from tests.support.runs import CPU, interrupt_at, run_training, same_weights, without_times
+from tests.support.tiny import Recorder, refused, tiny_net, tiny_recipe
+
+# torch's own modules use what torch itself calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+
+SMALL = "net Small\ninput 3x20x20\nclasses 3\npad valid\n(3,8)/2 2/2 (2,8)\nhead: spp(2,1) fc\n"
+STATISTICS = Statistics((120.0,) * 3, (60.0, 20.0, 10.0), ((1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)))
+
+
+def test_compiled_training_learns_and_resumes_exactly(tmp_path: Path) -> None:
+    """Batches of 7 and a last one of 6, dropout, and steps in another order of shapes."""
+    recipe = tiny_recipe(epochs=2, compile="on")
+    whole = run_training(tmp_path / "whole", recipe)
+    assert whole.rows[-1].train_loss < 0.5 * whole.rows[0].train_loss
+    with pytest.raises(Interrupted):
+        run_training(tmp_path / "cut", recipe, reporter=interrupt_at(1, 3))
+    torch._dynamo.reset()  # another process has compiled nothing
+    resumed = run_training(tmp_path / "cut", recipe, resume=True)
+    assert without_times(resumed.rows) == without_times(whole.rows)
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_generated_module_learns_the_same_compiled() -> None:
+    (network,) = check_source(Source("small.ctc", SMALL)).networks
+    pixels = torch.randint(256, (4, 3, 20, 20), dtype=torch.uint8)
+    batch = Batch(pixels, torch.arange(4) % 3, torch.randn(4, 3), torch.arange(4) > 1)
+    losses: list[list[float]] = []
+    for recipe in (tiny_recipe(), tiny_recipe(compile="on")):
+        torch.manual_seed(0)
+        descent = Descent(build_module(network).train(), recipe, CPU)
+        losses.append([descent.step(batch, STATISTICS).learned().loss for _ in range(3)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0][2] < losses[0][0]
+
+
+def test_what_a_compiler_says_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.exc import TorchDynamoException
+
+    def broken(model: nn.Module, **_: object) -> Callable[[Tensor], Tensor]:
+        def forward(images: Tensor) -> Tensor:
+            raise TorchDynamoException("backend='inductor' raised:\nNoCompilerError: no g++\n\nSet")
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with refused("CTC617") as found:
+        run_training(tmp_path / "run", tiny_recipe(compile="on"))
+    assert found[0].notes == ("NoCompilerError: no g++",)
+    with pytest.raises(ValueError, match="mine"), compiled.compiling_explained("on"):
+        raise ValueError("mine")
+
+
+# -------------------------------------------------------------------- read later
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are read a step later, as on a GPU."""
+    monkeypatch.setattr(epoch, "lag", lambda device: 1)
+
+
+def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
+    recorder = Recorder()
+    later = run_training(tmp_path / "late", reporter=recorder)
+    assert [each.step for each in recorder.steps] == [1, 2, 3, 4] * 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(epoch, "lag", lambda device: 0)
+        told = Recorder()
+        soon = run_training(tmp_path / "soon", reporter=told)
+    assert without_times(later.rows) == without_times(soon.rows)
+    losses = [[each.loss for each in which.steps] for which in (recorder, told)]
+    assert losses[0] == losses[1]
+    assert same_weights(tmp_path / "late", tmp_path / "soon")
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_what_is_read_later_is_saved_whole(tmp_path: Path, late: None, step: int) -> None:
+    whole = run_training(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run_training(tmp_path / "cut", reporter=interrupt_at(2, step))
+    resumed = run_training(tmp_path / "cut", resume=True)
+    assert without_times(resumed.rows) == without_times(whole.rows)
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_bad_loss_is_named_by_its_step_when_it_is_read_later(tmp_path: Path, late: None) -> None:
+    model = tiny_net()
+
+    def poison(done: Step) -> None:
+        if done.step == 1:  # the second step is under way: the third meets this
+            next(model.parameters()).data.fill_(torch.inf)
+
+    with refused("CTC609") as found:
+        run_training(tmp_path / "run", model=model, reporter=Recorder(on_step=poison))
+    assert "epoch 1, step 3" in found[0].message
+
+
+def test_a_cpu_gets_batches_and_readings_as_they_are() -> None:
+    batch = Batch(torch.ones(2, 3), torch.ones(2), torch.ones(2, 3), torch.ones(2))
+    (moved,) = on_device(iter([batch]), CPU)
+    assert all(mine is theirs for mine, theirs in zip(batch, moved, strict=True))
+    values = torch.tensor([1.5])
+    assert Reading(values).tensor() is values
+
+
+# -------------------------------------------------------------------- tuning
+
+
+def done(way: ExecutionConfig, seconds: float, failure: str = "") -> Tried:
+    return Tried(way=way, images=8, times=[seconds], failure=failure)
+
+
+def test_the_fastest_is_taken_where_it_earns_its_place() -> None:
+    plain, half, both = (
+        ExecutionConfig("float32", "off"),
+        ExecutionConfig("bf16", "off"),
+        ExecutionConfig("bf16", "on"),
+    )
+    best = fastest([done(plain, 1.0), done(half, 0.98), done(both, 0.5)])
+    assert best is not None and best.way == both
+    best = fastest([done(plain, 1.0), done(half, 0.98), done(both, 0.5, "out of memory")])
+    assert best is not None and best.way == plain, "2% may be chance"
+    assert fastest([done(plain, 1.0, "no")]) is None
+
+
+def test_a_gpu_is_tried_with_graphs_too() -> None:
+    assert ways(CPU) == tuple(
+        ExecutionConfig(p, c) for p in ("float32", "bf16") for c in ("off", "on")
+    )
+    there = ways(torch.device("cuda"), precisions=("bf16",))
+    assert [way.compile for way in there] == ["off", "on", "graphs"]
+    assert ways(CPU, ("bf16",), ("on",), (True, False)) == (
+        ExecutionConfig("bf16", "on", True),
+        ExecutionConfig("bf16", "on", False),
+    )
+
+
+def test_trying_to_train_leaves_the_model_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sometimes(model: nn.Module, compile: str) -> Any:
+        if compile == "graphs":
+            raise RuntimeError("CUDA out of memory: it says a lot")
+        return model
+
+    monkeypatch.setattr("ctcdsl.training.step.forward_of", sometimes)
+    model = tiny_net()
+    before = [each.detach().clone() for each in model.parameters()]
+    some, told = (
+        (
+            ExecutionConfig("float32", "off"),
+            ExecutionConfig("bf16", "off"),
+            ExecutionConfig("bf16", "graphs"),
+        ),
+        list[ExecutionConfig](),
+    )
+    tried = tried_training(model, tiny_recipe(), (12, 12), 3, CPU, some, told=told.append)
+    assert told == list(some) == [each.way for each in tried]
+    assert [each.images for each in tried] == [7, 7, 7]
+    assert [each.failure for each in tried] == ["", "", "out of memory"]
+    assert all(each.images_per_second > 0 for each in tried[:2]) and not tried[2].images_per_second
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+
+
+def test_a_bug_is_no_failure_of_a_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: nn.Module, compile: str) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr("ctcdsl.training.step.forward_of", broken)
+    with pytest.raises(RuntimeError, match="mat1"):
+        tried_training(tiny_net(), tiny_recipe(), (12, 12), 3, CPU, ways(CPU))
+
+
+def test_ways_to_test_give_the_same_probabilities() -> None:
+    (network,) = check_source(Source("small.ctc", SMALL)).networks
+    model = build_module(network)
+    some = ways(CPU, compiles=("off",), prefixes=(True, False))
+    tried = tried_testing(model, network, replace(tiny_recipe(), batch=40), (20, 20), CPU, some)
+    shared, apart, *halves = (each.result for each in tried)
+    assert shared is not None and apart is not None
+    assert torch.equal(shared, apart)
+    for half in halves:
+        assert half is not None
+        assert torch.allclose(half, apart, atol=0.02) and not torch.equal(half, apart)
+
+
+def test_numbers_that_are_not_finite_are_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = Tried(way=ExecutionConfig("bf16", "off"), images=1, result=torch.tensor([torch.nan]))
+    with autotune._failing(tried):
+        pass
+    assert "not finite" in tried.failure

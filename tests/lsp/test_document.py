@@ -1,0 +1,115 @@
+"""What editors are told about texts, without an editor: positions, versions, calls."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctcdsl.checking import check_source
+from ctcdsl.lsp.calls import MAX_COPIES, calls_of, with_calls
+from ctcdsl.lsp.completion import completions
+from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.hover import hover
+from ctcdsl.lsp.positions import Position, Positions
+from ctcdsl.text import Source
+from tests.conftest import ROOT
+
+SPECS = sorted((ROOT / "specs").rglob("*.ctc"))
+
+CODECS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+WIDTHS = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
+
+
+@pytest.mark.parametrize("encoding", CODECS)
+@given(st.text(alphabet="a×🙂\n\u2028é", max_size=40))
+def test_positions_are_those_of_the_encoding(encoding: str, text: str) -> None:
+    positions = Positions(Source("", text), encoding)
+    for offset in range(len(text) + 1):
+        before = text[:offset].split("\n")
+        units = len(before[-1].encode(CODECS[encoding])) // WIDTHS[encoding]
+        assert positions.position(offset) == (len(before) - 1, units)
+        assert positions.offset(Position(len(before) - 1, units)) == offset
+
+
+def test_positions_beyond_the_text() -> None:
+    positions = Positions(Source("", "a🙂\nb"))
+    assert positions.offset(Position(0, 2)) == 1  # inside the pair
+    assert positions.offset(Position(0, 99)) == 2
+    assert positions.offset(Position(7, 0)) == 4
+    assert positions.position(99) == (1, 1)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
+    """The numbers shown at a layer's own text are those of the cost report."""
+    document = Document(path.name, path.read_text(encoding="utf-8"))
+    assert document.networks
+    for cost, calls in document.networks:
+        for layer in cost.layers:
+            if cost.network.architecture.head.implied and layer.node.stage is None:
+                continue
+            for span in (layer.node.layer.origin, *calls.get(layer.node.name, ())):
+                shown = hover(document, span.start)
+                assert shown is not None, span.text
+                assert "```text" in shown.markdown
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_copies_of_definitions_change_nothing(path: Path) -> None:
+    document = Document(path.name, path.read_text(encoding="utf-8"))
+    report = check_source(document.source)
+    assert [cost.network for cost, _ in document.networks] == list(report.networks)
+    for cost, calls in document.networks:
+        for layer in cost.layers:
+            origin = layer.node.layer.origin
+            for call in calls.get(layer.node.name, ()):
+                assert not (call.start <= origin.start and origin.end <= call.end)
+
+
+def test_calls_beyond_the_limit_are_left_alone() -> None:
+    doubling = [f"def d{k} = d{k + 1} d{k + 1}" for k in range(20)]
+    text = "\n".join([*doubling, "def d20 = (1,8)", "d0 gap fc"])
+    tree = with_calls(Document("a.ctc", text).tree)
+    assert len(tree.statements) == 22 + MAX_COPIES
+    assert calls_of(tree.span) == ()
+
+
+def test_versions_do_not_pile_up() -> None:
+    document = Document("a.ctc", "(7,64) gap fc")
+    for _ in range(3):
+        assert not document.report.failed
+        first = weakref.ref(document)
+        document = Document("a.ctc", "(7,64 gap fc", document)
+        assert document.report.failed
+        document = Document("a.ctc", "(7,64) gap fc", document)
+        assert document.last_good is first()
+    assert not document.report.failed
+    gc.collect()
+    assert first() is None
+
+
+def test_a_place_keeps_its_numbers_while_another_is_edited() -> None:
+    fine = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
+    document = Document("a.ctc", fine)
+    assert not document.report.failed
+    broken = Document("a.ctc", fine.replace("/2", "/2 ("), document)
+    assert broken.report.failed
+    again = Document("a.ctc", broken.source.text.replace("net A", "net B"), broken)
+    for version in (broken, again):
+        place = version.earlier(version.source.text.index("(3,96)"))
+        assert place is not None and place.document is document
+        assert fine[place.offset :].startswith("(3,96)")
+    assert again.earlier(again.source.text.index("(7")) is None  # between two changes
+    assert document.earlier(0) is None
+
+
+@given(st.text(alphabet="()[]{}|,/x3c \n#:=?adefgilnpt", max_size=60), st.integers(0, 60))
+def test_no_text_is_too_odd(text: str, offset: int) -> None:
+    document = Document("a.ctc", text)
+    hover(document, min(offset, len(text)))
+    completions(document, min(offset, len(text)))

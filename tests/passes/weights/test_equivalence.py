@@ -1,0 +1,133 @@
+"""Function-preserving passes, measured in float64 on random weights and statistics."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctcdsl.metrics import network_cost
+from ctcdsl.text import UserError
+from tests.conftest import check, one
+from tests.support.carrying import EXACT, differences, modern, small
+from tests.support.rewriting import after, row, text
+
+BN = "conv-bn-relu"
+FUSE = ["repvgg-fuse"]
+RESIDUAL = "(7,8)/2 3/2 [ (1,4) (3,4) (1,16) ]x2 [ (3,24) (3,24) ]x2/2"
+
+
+@pytest.mark.parametrize(
+    ("spec", "passes"),
+    [
+        (small("(7,8)/2 (3,12) (3,16,linear)", style=BN), ["fold-bn"]),
+        (small("(7,8)/2 (3,12,bn) (3,16,linear) bn bn relu (1,8,bare) bn"), ["fold-bn"]),
+        (small(RESIDUAL, style=BN, pad="same"), ["fold-bn"]),
+        (small("(7,8)/2 { (1,4) | (3,6)x2 | 3/1 (1,4) }x2", style=BN, pad="same"), ["fold-bn"]),
+        (small("(3,8) [ (1,16) (3,dw) se(4) (1,8,linear) | id? ]", style=BN), ["fold-bn"]),
+        (small("(7,8,bare)/2 bn relu { id | (1,8) (3,4) }", style="bn-relu-conv"), ["fold-bn"]),
+        (small("(3,8)/2 [ (3,8) | (1,8) | bn? ]x2 [ (3,16) | (1,16) ]/2"), FUSE),
+        (small("(3,8) [ (3,8,g4) | (1,8,g4) | id | bn ]", style=BN), ["repvgg-fuse", "fold-bn"]),
+        (small("(3,8) [ (3x1,8,p1x0) | (1x3,8,p0x1) ] [ (3,8) ] [ (1,9)/2 ]"), FUSE),
+        (small("(3,8) [ (5,8) | (3,8) | (1,8) ] [ (4,8,p0)/4 | (1,8)/4 | (3,8,p1)/4 ]"), FUSE),
+        (small("(3,8) (3,8,linear) bn\nhead: bn (1,6) (1,5,bare) bn gap", style=BN), ["fold-bn"]),
+        (small("(3,8) [ (3,8) | bn ]\nhead: [ (3,8) | bn ] gap fc", style=BN), ["fold-bn"]),
+        (small("(3,8) [ (3,8) | id ]\nhead: [ (3,8) | (1,8) ] gap fc", pad="same"), FUSE),
+        (small("(3,8)/2\nhead: (3,6) { (1,4) | id } gap fc"), ["widen:stage=1,width=13"]),
+        (small("(7,8)/2 3/3 (2,12)x4 2/1 (2,16)"), ["widen:stage=2,width=20"]),
+        (small("(7,8)/2 (3,8)x2", style=BN), ["widen:stage=1,width=9,layer=2"]),
+        (small("(3,8) 2/2 (3,8)\nhead: spp(3,2,1) fc(9) drop(0.5) fc"), ["widen:stage=2,width=21"]),
+        (small("(3,8)/2 (3,8)/2\nhead: fc(9) fc"), ["widen:stage=1,width=11"]),
+        (small("(3,8)/2 (3,8)\nhead: bn relu gmp bn fc"), ["widen:stage=1,width=13"]),
+        (small("(3,8) scale avg(2)/2 bn (3,6)", style="bn-relu-conv"), ["widen:stage=1,width=9"]),
+        (small("(3,8) lrn(3,within) (3,6)"), ["widen:stage=1,width=31,layer=1"]),
+        (small("(7,8)/2 3/3 (2,12)x4 2/1 (2,16)"), ["deepen:stage=2", "deepen:stage=2,layer=3"]),
+        (small("(7,8)/2 (2,12)x3 (5,8)"), ["deepen:stage=1,layer=2,size=3", "deepen:stage=1"]),
+        (small("(7,8)/2 (2,12)", style=BN), ["deepen:stage=1", "deepen:stage=1,size=4"]),
+        (small("(7,8)/2 (3,dw)/2", style="conv-bn-relu6"), ["deepen:stage=1,size=1"]),
+        (small("(7,8)/2 (3,8)", pad="valid"), ["deepen:stage=1,size=3", "deepen:stage=1,size=2"]),
+        (small("(7,8)/2 3/3 (3,8) 2/2 (2,8)x2"), ["dilate-delay"]),
+        (small("(3,8) 3/2 (3,8)/2 2/2 lrn drop(0.5) relu (3x5,8)", pad="same"), ["dilate-delay"]),
+        (small("(3,8) max(3,p1)/2 (5,8,d2) avg(3,p1)/3 bn (1,8)", pad="same"), ["dilate-delay"]),
+        (small("(4,8,p0) max(3,ceil)/2 (3,8)", pad="same", side=34), ["dilate-delay"]),
+        (small("(3,8)x2 2/2 (3,8)", style="bn-relu-conv", pad="same"), ["dilate-delay"]),
+    ],
+)
+def test_outputs_are_kept(spec: str, passes: list[str]) -> None:
+    assert all(difference < EXACT for difference in differences(spec, *passes))
+
+
+def test_the_norms_of_a_residual_network_are_folded() -> None:
+    assert max(differences(modern("resnet18", 64), "fold-bn")) < EXACT
+
+
+def test_repvgg_is_deployed_with_its_published_parameters() -> None:
+    trained = modern("repvgg_a0", 64)
+    assert network_cost(trained).params == 9_108_968
+    deployed = after(trained, "repvgg-fuse")
+    assert network_cost(deployed).params == 8_309_384
+    assert row(deployed).startswith("(3,48)/2x2+(3,48)+(3,96)/2+(3,96)x3")
+    assert max(differences(trained, "repvgg-fuse")) < EXACT
+
+
+def test_what_is_written_shows_tags_only_where_they_differ() -> None:
+    folded = text(small("(3,8) (3,8,linear)", style=BN), "fold-bn")
+    assert folded == small("      (3,8) (3,8,linear)")
+    mixed = text(small("(3,8) [ (3,8) | (1,8) ]", style=BN), "repvgg-fuse")
+    assert mixed == small("      (3,8)+(3,8,bare,relu,bias)", style=BN)
+    both = text(small("(3,8) [ (3,8) | (1,8) ]", style=BN), "repvgg-fuse", "fold-bn")
+    assert both == small("      (3,8)x2")
+
+
+def test_a_definition_goes_with_its_last_use() -> None:
+    spec = "def rep(n) = [ (3,n) | (1,n) ]\ndef pair(n) = rep(n)x2\n(3,8) pair(8) pair(4)"
+    assert "def" not in text(small(spec), "repvgg-fuse")
+    assert text(small(f"def idle = (1,4)\n{spec}"), "repvgg-fuse").count("def") == 1
+
+
+def test_identities_of_even_size_are_tagged_only_where_the_rule_pads_otherwise() -> None:
+    tagged = after(one(small("(7,8)/2 (2,12)x2 (3,8)")), "deepen:stage=1,layer=3")
+    assert row(tagged) == "(7,8)/2+(2,12)x2+(2,12,p1)+(2,12,p0)+(3,8)"
+    as_ruled = after(one(small("(7,8)/2 (2,12) (3,8)")), "deepen:stage=1,layer=2")
+    assert row(as_ruled) == "(7,8)/2+(2,12)x3+(3,8)"
+
+
+# ------------------------------------------------------------------ properties
+
+CONVS = st.sampled_from(["(3,4)", "(3,6)", "(2,4)", "(2,6)", "(1,5)", "(5,4)", "(3,4)/2"])
+TAGGED = st.sampled_from(["(3,6,linear)", "(3,4,relu6)", "(3,4,g2)"])
+OTHERS = st.sampled_from(["2/2", "3/2", "avg(2)/2", "lrn", "bn", "relu", "drop(0.5)", "se(2)"])
+BLOCKS = st.sampled_from(
+    ["[ (3,4) | (1,4) ]", "[ (3,4) | (1,4) | bn? ]", "[ (3,6) (1,6) ]", "{ (1,4) | (3,2) }"]
+)
+PLAIN = st.sampled_from(["fold-bn", "repvgg-fuse", "dilate-delay"])
+DEEPEN = st.sampled_from(["", ",size=2", ",size=3,layer=1"]).map("deepen:stage=1{}".format)
+WIDEN = st.sampled_from(["1,width=7", "2,width=7", "1,width=9,layer=1"]).map(
+    "widen:stage={}".format
+)
+
+
+@settings(max_examples=40)
+@given(
+    layers=st.lists(CONVS | TAGGED | OTHERS | BLOCKS, min_size=1, max_size=6),
+    style=st.sampled_from(["conv-relu", "conv-bn-relu", "bn-relu-conv", "conv-bn-silu"]),
+    pad=st.sampled_from(["paper", "same"]),
+    head=st.sampled_from(["gap fc", "spp(2,1) fc(6) fc", "drop(0.5) fc"]),
+    passes=st.lists(PLAIN | DEEPEN | WIDEN, min_size=1, max_size=3),
+)
+def test_every_network_keeps_its_outputs(
+    layers: list[str], style: str, pad: str, head: str, passes: list[str]
+) -> None:
+    spec = small(f"(3,4) {' '.join(layers)}\nhead: {head}", style=style, pad=pad, side=24)
+    report = check(spec)
+    if report.failed:
+        return
+    (network,) = report.networks
+    for applied in passes:
+        try:
+            rewritten = after(network, applied)
+        except UserError as error:  # it refuses what it does not understand, and says so
+            assert {d.code for d in error.diagnostics} <= {"CTC403", "CTC404", "CTC405", "CTC402"}
+            continue
+        assert max(differences(network, applied)) < EXACT
+        network = rewritten

@@ -1,0 +1,178 @@
+"""Promises about outputs, held against numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from ctcdsl.checking import Network
+from ctcdsl.codegen.names import attribute_name
+from ctcdsl.ir import Conv
+from ctcdsl.passes import Guarantee, PassResult, run_pass
+from ctcdsl.passes.rewrites.controls import RepeatLast
+from ctcdsl.passes.rewrites.deepen import Deepen
+from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
+from ctcdsl.passes.site import with_stage
+from ctcdsl.passes.weights import Weights, carry_through, verify_outputs
+from ctcdsl.passes.weights.probe import random_weights
+from ctcdsl.passes.weights.tensors import keys
+from ctcdsl.text import UserError
+from tests.conftest import ROOT, load, one
+from tests.support.carrying import modern, small
+
+PAIR = small("(7,8)/2 (2,12)x2 (3,8)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongOrder:
+    """Insert a pair of 2x2 identities, padding 0 first: what the rule would do."""
+
+    name: ClassVar[str] = "wrong-order"
+    summary: ClassVar[str] = "deepen with the pads the other way round"
+    section: ClassVar[str] = "a test"
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
+
+    deepen: ClassVar[Deepen] = Deepen(stage="1", layer=3)
+
+    def run(self, network: Network) -> PassResult:
+        result = self.deepen.run(network)
+        stage = result.network.stages[0]
+        nodes = list(stage.elements)
+        for at, pad in ((3, 0), (4, 1)):
+            conv = nodes[at]
+            assert isinstance(conv, Conv)
+            nodes[at] = replace(conv, padding=(pad, pad))
+        return PassResult(with_stage(result.network, 0, replace(stage, elements=tuple(nodes))))
+
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+        return self.deepen.carry(before, after, weights)
+
+
+class WrongOrderInside(WrongOrder):
+    __slots__ = ()
+    preserves: ClassVar[Guarantee] = Guarantee.INTERIOR
+
+
+class Shifted(WrongOrderInside):
+    """Keeps nothing, though it says so: the weights go to the wrong place."""
+
+    __slots__ = ()
+
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+        carried = WrongOrder.carry(self, before, after, weights)
+        first = carried["stage1.conv1"]
+        return {**carried, "stage1.conv1": {**first, "bias": first["bias"] + 0.01}}
+
+
+class LiesAboutOutputs(DelaySubsample):
+    __slots__ = ()
+    preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
+
+
+def test_a_pair_of_two_by_two_identities_is_exact_in_one_order_only() -> None:
+    right = run_pass(one(small("(7,8)/2 (2,12)x2 (3,8)\nhead: fc")), Deepen(stage="1", layer=3))
+    assert verify_outputs(right).difference == 0
+    wrong = run_pass(one(small("(7,8)/2 (2,12)x2 (3,8)\nhead: fc")), WrongOrder())
+    with pytest.raises(UserError, match="`wrong-order` promises to keep the outputs") as caught:
+        verify_outputs(wrong)
+    assert caught.value.diagnostics[0].code == "CTC410"
+
+
+def test_the_other_order_keeps_the_interior() -> None:
+    measured = verify_outputs(run_pass(one(PAIR), WrongOrderInside()))
+    assert measured.interior and measured.difference is not None and measured.exact
+
+
+def test_a_broken_promise_about_the_interior_names_the_pass() -> None:
+    with pytest.raises(UserError, match="`wrong-order` promises to keep the interior"):
+        verify_outputs(run_pass(one(PAIR), Shifted()))
+
+
+def test_a_pass_that_lies_is_found_out() -> None:
+    lie = run_pass(one(small("(3,8) 2/2 (3,8)")), LiesAboutOutputs())
+    with pytest.raises(UserError, match="promises to keep the outputs: outputs changed"):
+        verify_outputs(lie)
+
+
+def test_a_pass_that_promises_nothing_is_measured_all_the_same() -> None:
+    step = run_pass(one(small("(3,8) 2/2 (3,8)")), DelaySubsample())
+    measured = verify_outputs(step)
+    assert measured.difference is not None and measured.difference > 1e-3 and not measured.exact
+
+
+def test_interiors_are_found_through_blocks_and_larger_inputs() -> None:
+    rows = "(3,8)/2 [ (5,8) (3,8) ]x2 3/2 { (1,4) | (3,6) } lrn(3,within) (7x1,8) (3,8,d3) (3,8)"
+    for side in (16, 64):
+        network = one(small(rows, pad="same", side=side))
+        step = run_pass(network, Deepen(stage="2", size=3))
+        inside = Inside(deepen=Deepen(stage="2", size=3))
+        assert verify_outputs(step._replace(applied=inside)).exact
+
+
+def test_where_a_layer_sees_whole_maps_there_is_no_interior() -> None:
+    step = run_pass(one(small("(3,8) se(2) (3,8)")), Inside(deepen=Deepen(stage="1")))
+    with pytest.raises(UserError, match="cannot be compared"):
+        verify_outputs(step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """Deepen, promising the interior alone."""
+
+    name: ClassVar[str] = "inside"
+    summary: ClassVar[str] = "deepen"
+    section: ClassVar[str] = "a test"
+    preserves: ClassVar[Guarantee] = Guarantee.INTERIOR
+
+    deepen: Deepen
+
+    def run(self, network: Network) -> PassResult:
+        return self.deepen.run(network)
+
+    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+        return self.deepen.carry(before, after, weights)
+
+
+def test_outputs_that_are_no_numbers_cannot_be_compared() -> None:
+    step = run_pass(one(small("(3,8) 2/2 (3,8)")), DelaySubsample())
+    weights = random_weights(step.before)
+    weights["head.fc"]["bias"] += float("nan")
+    assert verify_outputs(step, weights).difference is None
+    with pytest.raises(UserError, match="outputs cannot be compared"):
+        verify_outputs(step._replace(applied=LiesAboutOutputs()), weights)
+
+
+def test_tensors_of_which_the_shape_changes_are_refused() -> None:
+    spec = small("(3,8) max(3,p0,ceil)/2 (3,8)\nhead: drop(0.1) fc", side=66)
+    step = run_pass(one(spec), DelaySubsample())
+    with pytest.raises(UserError, match=r"head.fc is 5x8192, and was 5x8712") as caught:
+        verify_outputs(step)
+    assert caught.value.diagnostics[0].code == "CTC407"
+
+
+def test_a_pass_without_carry_is_refused_by_name() -> None:
+    step = run_pass(one(small("(3,8)")), RepeatLast(times=1))
+    with pytest.raises(UserError, match="`repeat-last` makes another function") as caught:
+        carry_through([step], random_weights(step.before))
+    assert caught.value.diagnostics[0].code == "CTC407"
+
+
+# The tables hold the networks of other files.
+NETWORKS = sorted(p for p in (ROOT / "specs").rglob("*.ctc") if not p.stem.startswith("table"))
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_every_tensor_of_every_module_has_its_layer(path: Path) -> None:
+    network = load(path)
+    found = keys(network)
+    assert len({(slot.layer, slot.role) for slot in found.values()}) == len(found)
+    for key, slot in found.items():
+        assert key.partition(".")[0] == attribute_name(slot.layer.partition(".")[0])
+
+
+def test_a_norm_before_its_convolution_is_found_there() -> None:
+    found = {slot.role: key for key, slot in keys(modern("densenet121", 64)).items()}
+    assert found["norm.variance"].endswith(".running_var")

@@ -1,0 +1,164 @@
+"""Which checkpoints of a run stay, when one is due, and who may write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ctcdsl.images.colour import Statistics
+from ctcdsl.runs.checkpoint import Checkpoint, Progress, load, rng_states
+from ctcdsl.runs.log import Row
+from ctcdsl.runs.manifest import numbers
+from ctcdsl.runs.schedule import Cadence, Every
+from ctcdsl.runs.store import Shelf
+from ctcdsl.storage.lock import locked
+from ctcdsl.training.run import CheckpointPolicy
+from tests.support.runs import run_training
+from tests.support.tiny import identity, refused, tiny_net, tiny_recipe
+
+STATISTICS = Statistics((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+
+
+def after(epoch: int, error: float, step: int = 0) -> Checkpoint:
+    row = Row(
+        epoch=epoch,
+        steps=4,
+        images=27,
+        learning_rate=0.1,
+        train_loss=1.0,
+        train_top1_error=0.5,
+        test_loss=1.0,
+        test_top1_error=error,
+        test_top5_error=0.0,
+        images_per_second=1.0,
+        data_wait=0.0,
+        seconds=1.0,
+    )
+    return Checkpoint(
+        identity=identity(),
+        recipe=tiny_recipe(),
+        statistics=STATISTICS,
+        progress=Progress(epoch=epoch, step=step, rows=[row]),
+        model=tiny_net().state_dict(),
+        optimizer={},
+        rng=rng_states(),
+    )
+
+
+def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, keep=2)
+    for epoch, error in enumerate([0.9, 0.3, 0.5, 0.3, 0.8, 0.9, 0.7], start=1):
+        shelf.add(after(epoch, error))
+    assert numbers(tmp_path) == [4, 6, 7], "of equal errors the later one"
+    assert load(tmp_path).progress.epoch == 7
+    best = load(tmp_path / "checkpoints" / "best")
+    assert best.progress.epoch == 4
+    assert best.run == tmp_path.resolve()
+    shelf.add(after(8, 0.1, step=3))
+    assert numbers(tmp_path) == [4, 7, 8], "its weights are not those that were tested"
+
+
+@pytest.mark.parametrize("path", ["", "checkpoints", "checkpoints/000002"])
+def test_a_checkpoint_is_found_from_every_folder(tmp_path: Path, path: str) -> None:
+    shelf = Shelf(tmp_path / "run", keep=2)
+    shelf.add(after(1, 0.5))
+    shelf.add(after(2, 0.6))
+    found = load(tmp_path / "run" / path)
+    assert (found.progress.epoch, found.run) == (2, tmp_path / "run")
+    assert [row.epoch for row in found.rows] == [2]
+
+
+def test_a_number_is_never_written_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, keep=1)
+    shelf.add(after(1, 0.5))
+    assert shelf.add(after(2, 0.6)).name == "000002"
+    (tmp_path / "checkpoints" / "000002" / "state.pt").write_bytes(b"damaged")
+    assert shelf.add(after(2, 0.6)).name == "000003"
+
+
+@pytest.mark.parametrize(
+    ("text", "every"),
+    [
+        ("500", Every(steps=500)),
+        ("1 step", Every(steps=1)),
+        ("20 steps", Every(steps=20)),
+        ("600s", Every(seconds=600)),
+        ("10min", Every(seconds=600)),
+        ("10m", Every(seconds=600)),
+        ("1.5h", Every(seconds=5400)),
+    ],
+)
+def test_how_often_can_be_written(text: str, every: Every) -> None:
+    assert Every.parse(text) == every
+    assert Every.parse(str(every)) == every
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1", "1.5", "ten", "5 parsecs"])
+def test_how_often_cannot_be_written(text: str) -> None:
+    with pytest.raises(ValueError, match="^" + (text or "$")):
+        Every.parse(text)
+
+
+def test_a_checkpoint_is_due_by_steps_or_by_time() -> None:
+    now = 100.0
+    by_steps, by_time = (Cadence(each, lambda: now) for each in (Every(steps=3), Every(seconds=10)))
+    assert [by_steps.due() for _ in range(4)] == [False, False, True, True]
+    by_steps.saved()
+    assert not by_steps.due()
+    assert not by_time.due()
+    now += 10
+    assert by_time.due()
+    by_time.saved()
+    assert not by_time.due()
+
+
+def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
+    run_training(tmp_path, keeping=CheckpointPolicy(every=Every(steps=2), last=100))
+    places = [load(tmp_path / "checkpoints" / f"{n:06}").progress.place for n in numbers(tmp_path)]
+    assert places == [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from ctcdsl.storage.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
+    run_training(tmp_path, tiny_recipe(epochs=1))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with refused("CTC621"):
+            run_training(tmp_path, resume=True)
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert len(run_training(tmp_path, resume=True).rows) == 3, "a killed process holds nothing"
+
+
+def test_a_lock_that_cannot_be_had_is_said(tmp_path: Path) -> None:
+    with refused("CTC608"), locked(tmp_path / "nowhere"):
+        pass
+
+
+def test_weights_are_read_by_anybody(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    saved = after(1, 0.5)
+    place = Shelf(tmp_path, keep=1).add(saved)
+    weights = load_file(place / "weights.safetensors")
+    assert all(torch.equal(weights[name], value) for name, value in saved.model.items())
+    assert replace(saved, path=place).run == tmp_path
