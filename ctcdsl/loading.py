@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ctcdsl.ir.network import Network
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import Diagnostic, Severity, Source, UserError
+from ctcdsl.text import Diagnostic, Severity, Source, UserError, error
 from ctcdsl.text.files import STDIN, read_source
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
@@ -76,7 +76,7 @@ def find_spec(text: str) -> Found:
     if found is None and os.path.isdir(text):
         return Found(read_source(text))  # whose error says what to do about a folder
     if found is None:
-        raise UserError(_unknown(text))
+        raise _unknown(text)
     return found
 
 
@@ -106,15 +106,15 @@ def _shadows(name: str, file: str) -> tuple[Diagnostic, ...]:
     return (Diagnostic(code="CTC951", message=message, path=file, severity=Severity.NOTE),)
 
 
-def _unknown(name: str) -> Diagnostic:
+def _unknown(name: str) -> UserError:
     names = [spec.name for spec in built_in_specs()]
     names += [net for spec in built_in_specs() for net in _NET.findall(spec.read().text)]
     meant = suggest(name, tuple(names))
     hint = f"did you mean `{meant}`?" if meant else "`ctcdsl specs` lists the built-in networks"
-    return Diagnostic(
-        code="CTC005",
-        message=f"there is no file {name}.ctc here and no built-in network `{name}`",
-        hints=(f"{hint}; specs end in .ctc",),
+    return error(
+        "CTC005",
+        f"there is no file {name}.ctc here and no built-in network `{name}`",
+        hint=f"{hint}; specs end in .ctc",
     )
 
 
@@ -137,4 +137,4 @@ def select(networks: Sequence[Network], name: str | None, file: str) -> Network:
         meant = suggest(name, tuple(names))
         message = f"the spec has no network `{name}`"
         hint = f"did you mean `{meant}`?" if meant else f"it has {known}"
-    raise UserError(Diagnostic(code="CTC111", message=message, path=file, hints=(hint,)))
+    raise error("CTC111", message, path=file, hint=hint)

@@ -21,8 +21,8 @@ from ctcdsl.cli.workbench import device_named, open_data, require_training
 from ctcdsl.ir import Shape
 from ctcdsl.loading import find_spec
 from ctcdsl.recipe import Recipe
-from ctcdsl.text import Diagnostic, UserError
-from ctcdsl.text.files import unwritable
+from ctcdsl.storage.atomic import write_error
+from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
 from ctcdsl.text.render import render
 
@@ -252,4 +252,4 @@ def _require_place(file: str) -> None:
     if not os.path.isdir(folder):
         number = errno.ENOENT
     if number:
-        raise UserError(unwritable(file, OSError(number, os.strerror(number))))
+        raise write_error(OSError(number, os.strerror(number)), file)

@@ -6,7 +6,8 @@ import click
 
 from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
 from ctcdsl.ir import Shape
-from ctcdsl.text.files import STDIN, write_atomic
+from ctcdsl.storage.atomic import write_atomic
+from ctcdsl.text.files import STDIN
 
 
 @click.command("draw")

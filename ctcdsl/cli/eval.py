@@ -16,8 +16,7 @@ from ctcdsl.cli.inputs import Values, values_option
 from ctcdsl.cli.processes import together
 from ctcdsl.cli.tested import Manner, Tested, tested_by_all
 from ctcdsl.cli.workbench import crop_of, require_training
-from ctcdsl.text import UserError
-from ctcdsl.text.files import unwritable
+from ctcdsl.storage.atomic import write_error
 
 if TYPE_CHECKING:
     from ctcdsl.evaluation.views import Views
@@ -221,4 +220,4 @@ def _require_place(file: str) -> None:
     elif not os.access(folder, os.W_OK):
         number = errno.EACCES
     if number:
-        raise UserError(unwritable(file, OSError(number, os.strerror(number))))
+        raise write_error(OSError(number, os.strerror(number)), file)

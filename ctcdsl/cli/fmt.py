@@ -6,10 +6,11 @@ import click
 
 from ctcdsl.cli.inputs import or_stdin
 from ctcdsl.cli.report import show
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import UserError
-from ctcdsl.text.files import STDIN, read_source, write_atomic
+from ctcdsl.text.files import STDIN, read_source
 
 
 @click.command("fmt")

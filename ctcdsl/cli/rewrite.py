@@ -24,10 +24,11 @@ from ctcdsl.passes.equation import as_json, report_line
 from ctcdsl.passes.lineage import Family, chain_family, find_family
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.passes.update_source import update_source
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.syntax.nodes import Header
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
-from ctcdsl.text.files import STDIN, write_atomic
+from ctcdsl.text.files import STDIN
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:

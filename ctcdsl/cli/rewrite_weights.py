@@ -13,8 +13,8 @@ import click
 from ctcdsl.checking import Network
 from ctcdsl.cli.report import show
 from ctcdsl.passes import Pass, Step
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text import Diagnostic, UserError
-from ctcdsl.text.files import write_atomic
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights.transferred import TransferredWeights

@@ -8,8 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from ctcdsl.text import UserError
-from ctcdsl.text.files import unprintable
+from ctcdsl.storage.atomic import write_error
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -36,7 +35,7 @@ class _Output(io.FileIO):
             self.lost = False
             if error.errno == errno.EPIPE:
                 raise PipeClosed from None
-            raise UserError(unprintable(error)) from None
+            raise write_error(error) from None
 
 
 class _Messages(io.FileIO):

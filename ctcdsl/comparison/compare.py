@@ -27,8 +27,8 @@ from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import info as records
 from ctcdsl.runs import log, manifest
 from ctcdsl.runs.checkpoint import Checkpoint
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import write_atomic
 from ctcdsl.text.shell import command
 from ctcdsl.training import health
 from ctcdsl.training.loop import train

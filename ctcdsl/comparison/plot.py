@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.comparison.results import Standing
-from ctcdsl.text.files import write_atomic
+from ctcdsl.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

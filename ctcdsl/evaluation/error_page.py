@@ -18,7 +18,7 @@ from ctcdsl.evaluation.confusion import confusion, most_confused
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import counted
 from ctcdsl.images.data import ImageSet
-from ctcdsl.text.files import write_atomic
+from ctcdsl.storage.atomic import write_atomic
 
 _THUMBNAIL = (320, 200)
 """Width and height that a picture on the page fits into, in pixels of the file."""

@@ -20,7 +20,7 @@ from ctcdsl.images.augment import Crop, scaled_image
 from ctcdsl.images.colour import grey
 from ctcdsl.images.data import ImageSet
 from ctcdsl.runs.log import Row
-from ctcdsl.text.files import write_atomic
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:

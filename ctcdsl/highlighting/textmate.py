@@ -10,7 +10,7 @@ from typing import Any
 
 from ctcdsl.highlighting.patterns import GAP, NAME, PATTERNS, Pattern
 from ctcdsl.resources import resource
-from ctcdsl.text.files import write_atomic
+from ctcdsl.storage.atomic import write_atomic
 
 SCOPES = {
     "comment": "comment.line.number-sign",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import zlib
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctcdsl.images.packs import HEADER, MAGIC, ROW
-from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import sync_folder
+from ctcdsl.storage.atomic import sync_folder
+from ctcdsl.storage.lock import locked
+from ctcdsl.text import UserError, error
 
 _SYNC = 64 << 20  # bytes between synchronisations: what a kill may cost
 
@@ -40,35 +40,30 @@ class Unfinished:
     def __init__(self, out: Path, identity: str) -> None:
         self.out = out
         self.part, self.journal = Path(f"{out}.part"), Path(f"{out}.part.rows")
+        self._lock = Path(f"{out}.part.lock")
         self._identity = identity
         self.rows: NDArray[Any] = np.empty(0, ROW)
         self._new: list[tuple[int, ...]] = []
         self._synced = self._end = HEADER.size
 
     def __enter__(self) -> Unfinished:
-        self._data = os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
+        held = refused(self.out, "another process is packing there", "wait for it, or end it")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(self._lock, held))
+            self._data = os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666)
+            stack.callback(os.close, self._data)
             self._log = os.open(self.journal, os.O_RDWR | os.O_CREAT, 0o666)
+            stack.callback(os.close, self._log)
             self._take_up()
-        except BaseException:
-            os.close(self._data)
-            raise
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(OSError):  # a full disk was said already
+        with self._open, contextlib.suppress(OSError):  # a full disk was said already
             self.sync()
-        os.close(self._data)
-        os.close(self._log)
 
     def _take_up(self) -> None:
         """Find out how far an earlier process came, and cut off what is not surely whole."""
-        try:
-            fcntl.flock(self._data, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise refused(
-                self.out, "another process is packing there", "wait for it, or end it"
-            ) from None
         head = f"{self._identity}\n".encode()
         self._head = len(head)
         log = os.pread(self._log, os.fstat(self._log).st_size, 0)
@@ -121,13 +116,13 @@ class Unfinished:
         os.rename(self.part, self.out)
         sync_folder(str(self.out.parent))
         self.journal.unlink(missing_ok=True)
+        self._lock.unlink(missing_ok=True)
         return self._end + len(index)
 
 
 def refused(path: Path, why: str, hint: str) -> UserError:
     """The error CTC634."""
-    message = f"cannot pack into this: {why}"
-    return UserError(Diagnostic(code="CTC634", message=message, path=str(path), hints=(hint,)))
+    return error("CTC634", f"cannot pack into this: {why}", path=path, hint=hint)
 
 
 def _write_at(file: int, content: bytes, start: int) -> None:

@@ -24,8 +24,8 @@ from ctcdsl.images.decode import is_plain_jpeg, open_content, pixels_of
 from ctcdsl.images.pack_writer import Item, Unfinished, refused
 from ctcdsl.images.packs import FORMAT, Encoding, index_bytes
 from ctcdsl.images.threads import done_ahead
+from ctcdsl.storage.atomic import write_error
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import unwritable
 
 _GROUP = 64  # images that are written together
 _AHEAD = 4  # groups in memory
@@ -103,7 +103,7 @@ def pack(
                 progress(done, len(every))
             return _finish(unfinished, parts, form, resumed)
     except OSError as error:
-        raise UserError(unwritable(str(out), error)) from error
+        raise write_error(error, out) from error
 
 
 class _Group:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ctcdsl.images.passed_over import LOOSE, OTHER_FOLDER, OTHER_SPLIT, PassedOver
 from ctcdsl.images.tar_members import LABEL, Member, bad, placed, read_members
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.files import write_atomic
 
 _FORMAT = 2  # of the file; another one is not read but made anew
 

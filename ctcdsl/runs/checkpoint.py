@@ -22,8 +22,8 @@ from ctcdsl.runs import manifest as manifests
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, unusable
+from ctcdsl.storage.atomic import write_folder_atomic
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
-from ctcdsl.text.folders import write_folder_atomic
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import shown
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.files import write_atomic
 
 JSONL, CSV = "log.jsonl", "log.csv"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.manifest import FOLDER, folder_name, numbers, read
+from ctcdsl.storage.atomic import remove_folder, remove_stale
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.folders import remove_folder, remove_stale
 
 BEST = "best"
 """The name of the link beside the checkpoints that leads to the best one."""

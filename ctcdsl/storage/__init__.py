@@ -1,1 +1,1 @@
-"""Files that are written whole, and locks."""
+"""Files and folders that are written completely or not at all, and locks."""

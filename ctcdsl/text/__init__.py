@@ -1,6 +1,15 @@
 """Texts, places in them, and the diagnostics that point there."""
 
-from ctcdsl.text.diagnostic import Diagnostic, InternalError, Label, Severity, SpecError, UserError
+from ctcdsl.text.diagnostic import (
+    Diagnostic,
+    InternalError,
+    Label,
+    Severity,
+    SpecError,
+    UserError,
+    error,
+    reason,
+)
 from ctcdsl.text.source import Source, Span
 
 __all__ = [
@@ -12,4 +21,6 @@ __all__ = [
     "Span",
     "SpecError",
     "UserError",
+    "error",
+    "reason",
 ]

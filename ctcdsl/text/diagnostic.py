@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,6 +56,40 @@ class SpecError(UserError, ValueError):
         from ctcdsl.text.render import render
 
         return "\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+
+
+def error(
+    code: str,
+    message: str,
+    *,
+    at: Span | Label | None = None,
+    path: str | os.PathLike[str] | None = None,
+    notes: Iterable[str] = (),
+    hint: str | Iterable[str] = (),
+) -> UserError:
+    """The exception for one error, to be raised by the caller.
+
+    Empty notes, hints and paths are dropped, and so is a place in a network that a pass made,
+    which has no text. Codes below CTC600 are about a spec or a pass: they give a `SpecError`.
+    """
+    label = Label(at) if isinstance(at, Span) else at
+    hints = (hint,) if isinstance(hint, str) else hint
+    kind = SpecError if code < "CTC600" else UserError
+    return kind(
+        Diagnostic(
+            code,
+            message,
+            labels=(label,) if label is not None and label.span.source.text else (),
+            path=os.fspath(path) if path else None,
+            notes=tuple(filter(None, notes)),
+            hints=tuple(filter(None, hints)),
+        )
+    )
+
+
+def reason(cause: OSError) -> str:
+    """What the system said of a failure, as it follows a colon: `no such file or directory`."""
+    return (cause.strerror or str(cause)).lower()
 
 
 class InternalError(Exception):

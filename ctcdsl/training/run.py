@@ -24,9 +24,9 @@ from ctcdsl.runs.checkpoint import Checkpoint, Progress
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.schedule import TEN_MINUTES, Cadence, Every
 from ctcdsl.runs.store import Shelf
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.storage.lock import locked
-from ctcdsl.text.diagnostic import UserError
-from ctcdsl.text.files import write_atomic
+from ctcdsl.text import UserError, error
 from ctcdsl.training import checks, health
 from ctcdsl.training.initialise import initialise
 from ctcdsl.training.step import Descent
@@ -133,7 +133,7 @@ class Session:
     def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
         """Draw the initial weights, measure the colours, save."""
         checks.claim(self.run)
-        self._locks.enter_context(locked(self.run))
+        self._lock()
         self.shelf.remove_stale()
         self.shelf.clear()
         self._write_files()
@@ -149,12 +149,22 @@ class Session:
         )
         self.save()
 
+    def _lock(self) -> None:
+        """Two processes would write over each other's checkpoints."""
+        held = error(
+            "CTC621",
+            "another process is training this run",
+            path=self.run,
+            hint="wait for its end, or choose another folder with --run",
+        )
+        self._locks.enter_context(locked(self.run / ".lock", held))
+
     def restore(self) -> None:
         """Take everything from the run's newest whole checkpoint, the log included."""
         saved = checkpoints.load(self.run, self.reporter.warned)
         checkpoints.require_identity(saved, self.identity, saved.path)
         checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
-        self._locks.enter_context(locked(self.run))
+        self._lock()
         self.statistics, self.progress = saved.statistics, saved.progress
         self._note_saved(saved.path)  # from here on an interrupt can say what there is
         checkpoints.restore_model(self.model, saved, saved.path)

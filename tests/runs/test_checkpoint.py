@@ -26,7 +26,6 @@ from ctcdsl.runs.checkpoint import (
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import digested, read
 from ctcdsl.runs.store import Shelf
-from ctcdsl.text.files import write_atomic
 from ctcdsl.training.step import Descent
 from tests.support.tiny import identity, refused, said, tiny_net, tiny_recipe
 
@@ -270,28 +269,6 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None
     assert _files(tmp_path / "checkpoints") == ["000001"]
 
 
-def _no_space(*arguments: object) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_a_write_that_fails_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    path = tmp_path / "log.csv"
-    write_atomic(path, lambda file: file.write(b"before"))
-    with monkeypatch.context() as patch:
-        if call == "fsync":
-            patch.setattr(os, "fsync", _no_space)
-        if call == "replace":
-            patch.setattr(os, "replace", _no_space)
-        with refused("CTC608") as problems:
-            write_atomic(path, _no_space if call == "write" else lambda file: file.write(b"after"))
-    assert "no space left on device" in problems[0].message
-    assert path.read_bytes() == b"before"
-    assert _files(tmp_path) == ["log.csv"]
-
-
 @pytest.mark.parametrize("call", ["fsync", "rename", "makedirs"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
 def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
@@ -327,10 +304,3 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
             shelf.add(checkpoint(epoch=2))
     assert load(tmp_path).progress.epoch == 1
     assert _files(tmp_path / "checkpoints") == ["000001"]
-
-
-def test_a_missing_folder_is_said(tmp_path: Path) -> None:
-    with refused("CTC608") as problems:
-        write_atomic(tmp_path / "nowhere" / "x", lambda file: file.write(b"x"))
-    assert "no such file" in problems[0].message
-    assert "untouched" not in said(problems[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +14,8 @@ from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import numbers
 from ctcdsl.runs.schedule import Cadence, Every
 from ctcdsl.runs.store import Shelf
-from ctcdsl.storage.lock import locked
 from ctcdsl.training.run import CheckpointPolicy
+from tests.storage.test_lock import held_elsewhere
 from tests.support.runs import run_training
 from tests.support.tiny import identity, refused, tiny_net, tiny_recipe
 
@@ -123,35 +121,12 @@ def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
     assert places == [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
 
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from ctcdsl.storage.lock import locked
-with locked(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
 def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
     run_training(tmp_path, tiny_recipe(epochs=1))
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    try:
-        assert holder.stdout.readline() == "held\n"
-        with refused("CTC621"):
-            run_training(tmp_path, resume=True)
-    finally:
-        holder.kill()
-        holder.communicate()
-    assert len(run_training(tmp_path, resume=True).rows) == 3, "a killed process holds nothing"
-
-
-def test_a_lock_that_cannot_be_had_is_said(tmp_path: Path) -> None:
-    with refused("CTC608"), locked(tmp_path / "nowhere"):
-        pass
+    with held_elsewhere(tmp_path / ".lock"), refused("CTC621") as errors:
+        run_training(tmp_path, resume=True)
+    assert errors[0].path == str(tmp_path)
+    assert len(run_training(tmp_path, resume=True).rows) == 3
 
 
 def test_weights_are_read_by_anybody(tmp_path: Path) -> None:
