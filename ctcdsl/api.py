@@ -14,7 +14,7 @@ from ctcdsl.elaborate.headers import MAX_SIDE
 from ctcdsl.ir import Shape
 from ctcdsl.loading import find_spec, select
 from ctcdsl.metrics.complexity import Cost, network_cost
-from ctcdsl.text import Diagnostic, Source, SpecError, UserError
+from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
 from ctcdsl.text.files import read_source
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def load(
     25557032
     """
     source, network = _locate(path_or_name)
-    return _select(_networks(source, input, params), name or network, source)
+    return select(_networks(source, input, params), name or network, source.name)
 
 
 def load_all(
@@ -117,7 +117,7 @@ def loads(
     846271168
     """
     source = Source("<text>", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _select(_networks(source, input, params), name, source)
+    return select(_networks(source, input, params), name, source.name)
 
 
 def check(text_or_path: str | os.PathLike[str]) -> Report:
@@ -245,13 +245,10 @@ def _as_network(net: Network | str) -> Network:
 
 
 def _locate(path_or_name: str | os.PathLike[str]) -> tuple[Source, str | None]:
-    try:
-        if isinstance(path_or_name, str):
-            found = find_spec(path_or_name)
-            return found.source, found.network
-        return read_source(os.fspath(path_or_name)), None
-    except UserError as error:
-        raise SpecError(*error.diagnostics) from None
+    if isinstance(path_or_name, str):
+        found = find_spec(path_or_name)
+        return found.source, found.network
+    return read_source(os.fspath(path_or_name)), None
 
 
 def _networks(
@@ -262,22 +259,13 @@ def _networks(
         raise SpecError(*report.errors)
     unknown = [name for name in params or {} if name not in report.parameters]
     if unknown:
-        raise SpecError(
-            Diagnostic(
-                code="CTC111",
-                message=f"the spec has no `let {unknown[0]}`",
-                path=source.name,
-                hints=(f"it has {', '.join(report.parameters) or 'none'}",),
-            )
+        raise error(
+            "CTC111",
+            f"the spec has no `let {unknown[0]}`",
+            path=source.name,
+            hint=f"it has {', '.join(report.parameters) or 'none'}",
         )
     return report.networks
-
-
-def _select(networks: Sequence[Network], name: str | None, source: Source) -> Network:
-    try:
-        return select(networks, name, source.name)
-    except UserError as error:
-        raise SpecError(*error.diagnostics) from None
 
 
 def _shape(input: Input | None) -> Shape | None:

@@ -13,7 +13,7 @@ from ctcdsl.drawing.svg import Part, Picture, Rect, Text, moved
 from ctcdsl.drawing.text import shorten, text_width
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.metrics import network_cost
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text import error
 
 MAX_BOXES = 4000
 """The most layers that are drawn, after folding."""
@@ -45,13 +45,11 @@ def network_picture(network: Network, *, width: int = WIDTH) -> Picture:
     stages = [(title, fold(nodes)) for title, nodes in _stages(network)]
     boxes = sum(count(items) for _, items in stages)
     if boxes > MAX_BOXES:
-        raise UserError(
-            Diagnostic(
-                code="CTC952",
-                message=f"`{network.name}` has {boxes:,} layers to draw after equal neighbours are"
-                f" folded, and a picture holds {MAX_BOXES:,}",
-                hints=("`ctcdsl cost --layers` lists them all",),
-            )
+        raise error(
+            "CTC952",
+            f"`{network.name}` has {boxes:,} layers to draw after equal neighbours are folded,"
+            f" and a picture holds {MAX_BOXES:,}",
+            hint="`ctcdsl cost --layers` lists them all",
         )
     costs = Costs(cost)
     shares = [costs.of(box.nodes).share for _, items in stages for box in _boxes(items)]

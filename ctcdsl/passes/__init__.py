@@ -1,7 +1,8 @@
 """Rewrites: the paper's layer replacements and others, applied by name and held to promises."""
 
-from ctcdsl.passes.base import Guarantee, Pass, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, Pass, PassResult
 from ctcdsl.passes.manager import Frozen, Interval, Step, require_within, run_pass, run_passes
+from ctcdsl.text import error
 
 __all__ = [
     "Frozen",
@@ -10,7 +11,7 @@ __all__ = [
     "Pass",
     "PassResult",
     "Step",
-    "refuse",
+    "error",
     "require_within",
     "run_pass",
     "run_passes",

@@ -7,7 +7,6 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture
-from ctcdsl.text import Diagnostic, Label, Span, SpecError
 
 
 class Guarantee(StrEnum):
@@ -61,17 +60,3 @@ class Pass(Protocol):
             UserError: CTC4xx where the network has what the pass does not understand.
         """
         ...
-
-
-def refuse(
-    code: str, message: str, span: Span | None, *, at: str = "", hint: str = ""
-) -> SpecError:
-    """The error of a pass that does not apply, pointing at the place."""
-    return SpecError(
-        Diagnostic(
-            code=code,
-            message=message,
-            labels=(Label(span, at),) if span is not None and span.source.text else (),
-            hints=(hint,) if hint else (),
-        )
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
-from ctcdsl.passes.base import refuse
 from ctcdsl.passes.site import outside_blocks, stage_index
+from ctcdsl.text import error
 
 
 def convolutions(network: Network, stage: str) -> tuple[int, list[int]]:
@@ -18,10 +18,10 @@ def convolutions(network: Network, stage: str) -> tuple[int, list[int]]:
     nodes = network.architecture.stages[index].elements
     found = [k for k, node in enumerate(nodes) if isinstance(node, Conv)]
     if not found:
-        raise refuse(
+        raise error(
             "CTC404",
             outside_blocks(nodes, f"{network.architecture.stage_names[index]} has no convolution"),
-            nodes[0].origin,
+            at=nodes[0].origin,
             hint="choose a stage of plain layers",
         )
     return index, found
@@ -31,10 +31,10 @@ def numbered(network: Network, stage: int, found: list[int], layer: int) -> int:
     """Where the `layer`-th convolution of a stage stands; CTC402 where there is none."""
     if not 1 <= layer <= len(found):
         name = network.architecture.stage_names[stage]
-        raise refuse(
+        raise error(
             "CTC402",
             f"{name} has no convolution {layer}",
-            network.architecture.stages[stage].elements[found[0]].origin,
+            at=network.architecture.stages[stage].elements[found[0]].origin,
             hint=f"`layer` lies from 1 to {len(found)}",
         )
     return found[layer - 1]

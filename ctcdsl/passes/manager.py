@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.ir import Architecture, Conv, layers_of
 from ctcdsl.metrics import total_macs
-from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult, refuse
-from ctcdsl.text import Diagnostic, Severity, SpecError, UserError
+from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult
+from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error
 
 
 class Frozen(StrEnum):
@@ -93,12 +93,10 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
     if report.failed:
         first = report.errors[0]
         raise SpecError(
-            Diagnostic(
+            first._replace(
                 code="CTC411",
-                message=f"behind `{applied.name}` the network is wrong: {first.message}",
-                labels=first.labels,
+                message=f"`{applied.name}` produced an invalid network: {first.message}",
                 notes=(f"{first.code} of the network that the pass made",),
-                hints=first.hints,
             )
         )
     notes = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
@@ -116,22 +114,22 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
         return result, infer_shapes(result.network, previous=network)
     except UserError:
         raise
-    except Exception as error:
+    except Exception as cause:
         module = type(applied).__module__
         if module.partition(".")[0] == "ctcdsl":
-            error.add_note(f"in the pass `{applied.name}`")
+            cause.add_note(f"in the pass `{applied.name}`")
             raise  # a bug of ours, and reported as one
-        raise SpecError(_failure(applied, module, error)) from error
+        raise _failure(applied, module, cause) from cause
 
 
-def _failure(applied: Pass, module: str, error: Exception) -> Diagnostic:
-    frames = extract_tb(error.__traceback__)
+def _failure(applied: Pass, module: str, cause: Exception) -> UserError:
+    frames = extract_tb(cause.__traceback__)
     inside = [frame for frame in frames if frame.name == "run" or frame is frames[-1]]
-    return Diagnostic(
-        code="CTC504",
-        message=f"the pass `{applied.name}` of {module} fails: {type(error).__name__}: {error}",
-        notes=tuple(f"{frame.filename}:{frame.lineno}, in {frame.name}" for frame in inside),
-        hints=("this is a bug of that package: report it there",),
+    return error(
+        "CTC504",
+        f"the pass `{applied.name}` of {module} fails: {type(cause).__name__}: {cause}",
+        notes=(f"{frame.filename}:{frame.lineno}, in {frame.name}" for frame in inside),
+        hint="this is a bug of that package: report it there",
     )
 
 
@@ -146,20 +144,20 @@ def _verify(step: Step) -> None:
         ratio = total_macs(after) / total_macs(before)
         low, high = TOLERANCE
         if not low <= ratio - 1 <= high:
-            raise refuse(
+            raise error(
                 "CTC410",
                 f"`{step.applied.name}` promises to keep the complexity, and would change it to"
                 f" ×{ratio:.3f}",
-                after.architecture.origin,
+                at=after.architecture.origin,
                 hint=f"one pass may move it by {100 * low:+.0f}% to {100 * high:+.0f}%; another"
                 " stage, depth or multiple comes nearer",
             )
     elif promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and before.output != after.output:
-        raise refuse(
+        raise error(
             "CTC410",
             f"`{step.applied.name}` promises to keep the outputs, and would leave {after.output}"
             f" instead of {before.output}",
-            after.architecture.origin,
+            at=after.architecture.origin,
         )
 
 
@@ -172,10 +170,10 @@ def _check_frozen(contract: Frozen, step: Step) -> None:
         Frozen.HEAD: before.head == after.head,
     }[contract]
     if not held:
-        raise refuse(
+        raise error(
             "CTC412",
             f"`{step.applied.name}` changes the {contract.replace('-', ' ')}, which is frozen",
-            after.origin,
+            at=after.origin,
         )
 
 
@@ -189,10 +187,10 @@ def _hold_multiple(multiple: int, step: Step) -> None:
     old = {conv.filters for conv in _convs(step.before.architecture)}
     for conv in _convs(step.after.architecture):
         if conv.filters % multiple and conv.filters not in old:
-            raise refuse(
+            raise error(
                 "CTC412",
                 f"`{step.applied.name}` sets {conv.filters} filters, no multiple of {multiple}",
-                conv.origin,
+                at=conv.origin,
                 hint=f"give it the option multiple={multiple}",
             )
 
@@ -214,10 +212,10 @@ def require_within(interval: Interval, start: Network, end: Network) -> None:
         return
     from ctcdsl.passes.suggest import nearest
 
-    raise refuse(
+    raise error(
         "CTC413",
         f"the network costs {after:,} MACs, {100 * change:+.2f}% of {before:,}, outside of"
         f" {interval}",
-        end.architecture.origin,
+        at=end.architecture.origin,
         hint=nearest(interval, before, end),
     )

@@ -8,9 +8,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from ctcdsl.passes.base import Guarantee, Pass, refuse
+from ctcdsl.passes.base import Guarantee, Pass
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import UserError
+from ctcdsl.text import error
 
 GROUP = "ctcdsl.passes"
 _INTERNAL = "budget"  # a field that the manager sets
@@ -53,11 +53,11 @@ def registered() -> dict[str, Entry]:
     points = entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.name, _package(point))):
         if point.name in found and _package(found[point.name]) != _package(point):
-            raise _error(
+            raise error(
                 "CTC502",
                 f"two passes are named `{point.name}`: one of {_package(found[point.name])}, one of"
                 f" {_package(point)}",
-                "uninstall one of the packages",
+                hint="uninstall one of the packages",
             )
         found[point.name] = point
     return {name: Entry(name, _package(point), point) for name, point in found.items()}
@@ -70,14 +70,14 @@ def _load(point: EntryPoint) -> type[Pass]:
         wrong = _wrong(kind, point.name)
         if wrong is None:
             options(kind)  # reads the types of its fields
-    except Exception as error:  # whatever a third party's module raises
-        raise _error(
+    except Exception as cause:  # whatever a third party's module raises
+        raise error(
             "CTC503",
-            f"{what} cannot be loaded: {type(error).__name__}: {error}",
-            "install the package again, or uninstall it",
-        ) from error
+            f"{what} cannot be loaded: {type(cause).__name__}: {cause}",
+            hint="install the package again, or uninstall it",
+        ) from cause
     if wrong is not None:
-        raise _error("CTC503", f"{what} {wrong}", "`ctcdsl.passes.Pass` says what a pass is")
+        raise error("CTC503", f"{what} {wrong}", hint="`ctcdsl.passes.Pass` says what a pass is")
     known: type[Pass] = kind
     return known
 
@@ -127,7 +127,7 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
     if name not in known:
         meant = suggest(name, tuple(known))
         hint = f"did you mean `{meant}`?" if meant else "`ctcdsl passes` lists them"
-        raise _error("CTC401", f"there is no pass `{name}`", hint)
+        raise error("CTC401", f"there is no pass `{name}`", hint=hint)
     kind = known[name].kind
     given: dict[str, Any] = {}
     takes = options(kind)
@@ -136,22 +136,22 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
         if key not in [option.name for option in takes]:
             meant = suggest(key, tuple(option.name for option in takes))
             hint = f"did you mean `{meant}`?" if meant else _takes(takes)
-            raise _error("CTC402", f"`{name}` has no option `{key}`", hint)
+            raise error("CTC402", f"`{name}` has no option `{key}`", hint=hint)
         if key in given or not equals:
             what = f"gives `{key}` twice" if key in given else f"gives `{key}` no value"
-            raise _error("CTC402", f"`{text}` {what}", f"write `{name}:{key}=…`")
+            raise error("CTC402", f"`{text}` {what}", hint=f"write `{name}:{key}=…`")
         given[key] = _value(name, key, value, _types(get_type_hints(kind)[key]))
     missing = [option.name for option in takes if option.required and option.name not in given]
     if missing:
-        raise _error(
+        raise error(
             "CTC402",
             f"`{name}` needs {' and '.join(f'`{option}`' for option in missing)}",
-            _takes(takes),
+            hint=_takes(takes),
         )
     try:
         return kind(**given)
-    except ValueError as error:  # from a `__post_init__`
-        raise _error("CTC402", f"`{text}`: {error}", _takes(takes)) from error
+    except ValueError as cause:  # from a `__post_init__`
+        raise error("CTC402", f"`{text}`: {cause}", hint=_takes(takes)) from cause
 
 
 def format_pass(step: Pass) -> str:
@@ -191,8 +191,4 @@ def _value(name: str, key: str, text: str, types: list[type]) -> object:
         except (ValueError, KeyError):
             continue
     wanted = " or ".join(_WANTED.get(kind, kind.__name__) for kind in types)
-    raise _error("CTC402", f"`{key}` of `{name}` is {wanted}, not `{text}`", "")
-
-
-def _error(code: str, message: str, hint: str) -> UserError:
-    return refuse(code, message, None, hint=hint)
+    raise error("CTC402", f"`{key}` of `{name}` is {wanted}, not `{text}`")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture, Block, Conv, Element, Stage
-from ctcdsl.passes.base import refuse
 from ctcdsl.syntax.words import suggest
+from ctcdsl.text import error
 
 
 class Site(NamedTuple):
@@ -62,10 +62,10 @@ def stage_index(architecture: Architecture, stage: str) -> int:
     if stage.isdecimal() and 1 <= int(stage) <= len(names):
         return int(stage) - 1
     meant = suggest(stage, names)
-    raise refuse(
+    raise error(
         "CTC403",
         f"`{architecture.name}` has no stage {stage}",
-        architecture.origin,
+        at=architecture.origin,
         hint=f"did you mean `{meant}`?"
         if meant
         else f"it has {len(names)}: {', '.join(names)}; numbers count from 1",
@@ -87,22 +87,22 @@ def site(network: Network, stage: str) -> Site:
     convs = [k for k, element in enumerate(nodes) if isinstance(element, Conv)]
     for element in nodes:
         if isinstance(element, Block):
-            raise refuse(
+            raise error(
                 "CTC404",
                 f"{name} holds a block, and blocks are not rewritten",
-                element.origin,
+                at=element.origin,
                 hint="choose a stage of plain layers",
             )
     if not convs:
-        raise refuse("CTC404", f"{name} has no convolution", nodes[0].origin)
+        raise error("CTC404", f"{name} has no convolution", at=nodes[0].origin)
     first, last = convs[0], convs[-1]
     run: list[Conv] = []
     for k, element in enumerate(nodes[first : last + 1], start=first):
         if not isinstance(element, Conv):
-            raise refuse(
+            raise error(
                 "CTC404",
                 f"{name} has `{element.origin.text}` between its convolutions",
-                element.origin,
+                at=element.origin,
                 hint="stages of convolutions alone, behind a pool, are rewritten",
             )
         _require_plain(element, is_first=k == first)
@@ -133,10 +133,10 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
     elif conv.padding is not None:
         what = "has a padding of its own, which would be lost"
     if what:
-        raise refuse(
+        raise error(
             "CTC404",
             f"`{conv.origin.text}` {what}",
-            conv.origin,
+            at=conv.origin,
             hint="plain convolutions, padded by the rule, are rewritten",
         )
 
@@ -148,10 +148,10 @@ def alike(convs: Sequence[Conv]) -> None:
     """
     for conv in convs[1:]:
         if plain(conv, kernel=1, filters=1) != plain(convs[0], kernel=1, filters=1):
-            raise refuse(
+            raise error(
                 "CTC404",
                 f"`{conv.origin.text}` has other tags than `{convs[0].origin.text}`",
-                conv.origin,
+                at=conv.origin,
                 hint="layers of one norm and one activation are rewritten together",
             )
 

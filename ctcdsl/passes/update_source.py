@@ -11,11 +11,10 @@ from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.layout import LaidLine, Layout, lay_out
 from ctcdsl.ir import Architecture, Conv, Element, out_channels
 from ctcdsl.ir.unparse import to_items, unparse
-from ctcdsl.passes.base import refuse
 from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
-from ctcdsl.text import Source, Span
+from ctcdsl.text import Source, Span, error
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 _MAX_CELLS = 4_000_000
@@ -56,10 +55,10 @@ def update_source(
             return format_file(n.File((*kept, *lines), below, tree.span))
     text = unparse(after)
     if _read(source.name, text) != _normalised(after):
-        raise refuse(
+        raise error(
             "CTC411",
             f"no text says what became of `{before.name}`",
-            before.origin,
+            at=before.origin,
             hint="a pass made stages of one name, or layers that the language lacks",
         )
     return text

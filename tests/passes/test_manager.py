@@ -109,7 +109,7 @@ def test_a_promise_that_is_kept() -> None:
 
 def test_a_wrong_network() -> None:
     found = failure(Breaks())
-    assert found.code == "CTC411" and found.message.startswith("behind `breaks` the network is")
+    assert found.code == "CTC411" and found.message.startswith("`breaks` produced an invalid")
     assert "99x99" in found.message and found.notes == ("CTC201 of the network that the pass made",)
     assert found.labels[0].span.text == "(3,256)"  # the layer that it was made from
 
@@ -125,7 +125,7 @@ def test_a_wrong_network() -> None:
 def test_a_third_party_s_pass_that_fails(how: str, said: str) -> None:
     found = failure(Fails(how=how))
     assert found.code == "CTC504"
-    assert found.message.startswith(f"the pass `fails` of test_promises fails: {said}")
+    assert found.message.startswith(f"the pass `fails` of {__name__} fails: {said}")
     assert any("test_promises.py:" in note for note in found.notes) is (how == "raises")
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
-from ctcdsl.passes import Guarantee, PassResult, refuse
+from ctcdsl.passes import Guarantee, PassResult, error
 from ctcdsl.passes.rewrites.width import width_at
 from ctcdsl.passes.site import plain, site
 from ctcdsl.passes.widths import Term
@@ -55,5 +55,5 @@ class Bottleneck:
                 remarks.append(f"`{conv.origin.text}`: {width}")
             entering = filters
         if not remarks:
-            raise refuse("CTC405", f"{where.name} has 1x1 filters alone", where.convs[0].origin)
+            raise error("CTC405", f"{where.name} has 1x1 filters alone", at=where.convs[0].origin)
         return PassResult(where.with_convs(convs), remarks=tuple(dict.fromkeys(remarks)))

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Pool, Stage
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, width_at
 from ctcdsl.passes.site import Site, plain, site, with_stage
 from ctcdsl.passes.widths import Term, Width, complexity
+from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
 
@@ -42,12 +43,12 @@ class AddPool:
         where = site(network, str(len(network.architecture.stages)))
         kept = len(where.convs) - self.layers
         if kept < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"{where.name} has {plural(len(where.convs), 'convolution')},"
                 f" and {self.layers} are to move"
                 f" behind a {self.pool}/{self.pool} pool",
-                where.convs[0].origin,
+                at=where.convs[0].origin,
                 hint="two or more may move, and one must stay",
             )
         moved = where.convs[kept:]
@@ -96,17 +97,17 @@ class RemovePool:
         architecture = network.architecture
         pool = where.before[0] if where.before else None
         if where.position == 0 or len(where.before) != 1 or not isinstance(pool, Pool):
-            raise refuse(
-                "CTC405", f"{where.name} does not begin with a pool alone", where.convs[0].origin
+            raise error(
+                "CTC405", f"{where.name} does not begin with a pool alone", at=where.convs[0].origin
             )
         if pool.kernel != (pool.stride, pool.stride) or pool.ceil or len(where.convs) < 2:
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"{where.name} is no k/k pool and two or more layers",
-                pool.origin,
+                at=pool.origin,
             )
         if where.convs[0].stride != 1:
-            raise refuse("CTC405", "the stage's first layer has a stride", where.convs[0].origin)
+            raise error("CTC405", "the stage's first layer has a stride", at=where.convs[0].origin)
         previous = site(network, str(where.position))
         width = _width(
             where.channels,

@@ -8,10 +8,11 @@ from typing import ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture, Conv
 from ctcdsl.metrics import total_macs
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, width_at
 from ctcdsl.passes.site import Site, plain, site
 from ctcdsl.passes.widths import Term, Width, complexity
+from ctcdsl.text import error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,10 @@ class Transfer:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
         if not 0 < self.share < 1:
-            raise refuse("CTC402", f"a share lies between 0 and 1, and this is {self.share}", None)
+            raise error("CTC402", f"a share lies between 0 and 1, and this is {self.share}")
         source, target = site(network, self.source), site(network, self.target)
         if source.position == target.position:
-            raise refuse("CTC402", "`source` and `target` are one stage", None)
+            raise error("CTC402", "`source` and `target` are one stage")
         before = stage_macs(network, source)
         narrower, architecture = refit(network, source, before * (1 - self.share), self.multiple)
         freed = before - complexity(_terms(network, source), narrower.rounded)
@@ -110,10 +111,10 @@ def refit(
 ) -> tuple[Width, Architecture]:
     """The width at which a stage costs `budget` MACs on its maps, and the network with it."""
     if len(where.convs) < 2:
-        raise refuse(
+        raise error(
             "CTC405",
             f"{where.name} has one layer, whose filters stay: no width is free",
-            where.convs[0].origin,
+            at=where.convs[0].origin,
             hint="choose a stage of two or more layers",
         )
     width = width_at(where, _terms(network, where), budget, multiple)

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Element
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.site import outside_blocks, plain, site, stage_index
+from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
 
@@ -34,7 +35,7 @@ class RepeatLast:
         """Rewrite a network; CTC402 where `times` is out of range."""
         where = site(network, self.stage or str(len(network.architecture.stages)))
         if not 1 <= self.times <= 1_000:
-            raise refuse("CTC402", f"`times` lies from 1 to 1,000, not {self.times}", None)
+            raise error("CTC402", f"`times` lies from 1 to 1,000, not {self.times}")
         last = where.convs[-1]
         more = plain(last, kernel=last.kernel[0], filters=last.filters)
         return PassResult(where.with_convs([*where.convs, *[more] * self.times]))
@@ -77,7 +78,7 @@ class NetworkInNetwork:
             chosen = architecture.stages if only is None else (architecture.stages[only],)
             nodes_seen = [node for stage in chosen for node in stage.elements]
             what = "there is no 2x2 or 3x3 convolution to put one behind"
-            raise refuse("CTC405", outside_blocks(nodes_seen, what), architecture.origin)
+            raise error("CTC405", outside_blocks(nodes_seen, what), at=architecture.origin)
         return PassResult(
             replace(architecture, stages=tuple(stages)),
             True,

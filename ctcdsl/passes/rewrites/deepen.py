@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_KERNEL
 from ctcdsl.ir import Activation, Conv
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.chosen import convolutions, numbered
 from ctcdsl.passes.padding import paddings_of, pinned
 from ctcdsl.passes.site import with_stage
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -46,12 +47,12 @@ class Deepen:
         index, at, conv = self._chosen(network)
         size = conv.kernel[0] if self.size is None else self.size
         if not 1 <= size <= MAX_KERNEL:
-            raise refuse("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}", None)
+            raise error("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}")
         if self.size is None and conv.kernel[0] != conv.kernel[1]:
-            raise refuse(
+            raise error(
                 "CTC404",
                 f"`{conv.origin.text}` is not square, and its identity is to have its size",
-                conv.origin,
+                at=conv.origin,
                 hint="give the option `size`",
             )
         same = replace(conv, kernel=(size, size), stride=1, padding=None, groups=1, dilation=1)
@@ -80,10 +81,10 @@ class Deepen:
         elif conv.norm == "ln":
             what = "has a layer norm, which no weights make the identity"
         if what:
-            raise refuse(
+            raise error(
                 "CTC404",
                 f"`{conv.origin.text}` {what}",
-                conv.origin,
+                at=conv.origin,
                 hint="relu and relu6 change nothing the second time: choose such a `layer`",
             )
         return index, at, conv

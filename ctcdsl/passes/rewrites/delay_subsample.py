@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.site import outside_blocks, stage_index, trunk, with_nodes
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -111,14 +112,18 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
         new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)
     if new == [node for _, _, node in nodes]:
         what, which = ("with a stride", "of stride 1")[:: 1 if delaying else -1]
-        place = f"`{architecture.name}`" if only is None else architecture.stage_names[only]
-        raise refuse(
+        if only is None:
+            place, origin = f"`{architecture.name}`", architecture.origin
+        else:
+            place = architecture.stage_names[only]
+            origin = architecture.stages[only].elements[0].origin
+        raise error(
             "CTC405",
             outside_blocks(
                 [node for s, _, node in trunk(architecture) if only in (None, s)],
                 f"{place} has no pool {what} before a convolution {which}",
             ),
-            architecture.origin if only is None else architecture.stages[only].elements[0].origin,
+            at=origin,
             hint="; ".join(remarks),
         )
     return PassResult(with_nodes(architecture, new), True, tuple(remarks))

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.site import alike, plain, site
+from ctcdsl.text import Label, error
 from ctcdsl.text.plural import plural
 
 
@@ -43,20 +44,20 @@ class DepthForSize:
                 convs.append(conv)
                 continue
             if self.to < 2 or (size - 1) % (self.to - 1):
-                raise refuse(
+                raise error(
                     "CTC405",
                     f"no cascade of {self.to}x{self.to} filters sees what {size}x{size} sees",
-                    conv.origin,
+                    at=conv.origin,
                     hint=f"`to` may be {_sizes(size)}",
                 )
             first = plain(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
             rest = plain(first, kernel=self.to, filters=conv.filters) if conv.stride > 1 else first
             convs += [first, *[rest] * ((size - 1) // (self.to - 1) - 1)]
         if len(convs) == len(where.convs):
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"{where.name} has no filter larger than {self.to}x{self.to}",
-                where.convs[0].origin,
+                at=where.convs[0].origin,
             )
         return PassResult(where.with_convs(convs))
 
@@ -87,21 +88,21 @@ class SizeForDepth:
         sizes = {conv.kernel[0] for conv in where.convs}
         size = where.convs[0].kernel[0]
         if len(sizes) > 1 or size >= self.to or size < 2 or (self.to - 1) % (size - 1):
-            raise refuse(
+            shown = ", ".join(f"{side}x{side}" for side in sorted(sizes))
+            raise error(
                 "CTC405",
                 f"{where.name} is no row of cascades that see {self.to}x{self.to}",
-                where.convs[0].origin,
-                at=f"filters of {', '.join(f'{s}x{s}' for s in sorted(sizes))}",
+                at=Label(where.convs[0].origin, f"filters of {shown}"),
             )
         many = (self.to - 1) // (size - 1)
         groups = [where.convs[k : k + many] for k in range(0, len(where.convs), many)]
         for group in groups:
             alike(group)
             if len(group) < many or len({conv.filters for conv in group}) > 1:
-                raise refuse(
+                raise error(
                     "CTC405",
                     f"a {self.to}x{self.to} filter stands for {many} filters of one width",
-                    group[0].origin,
+                    at=group[0].origin,
                     hint=f"{where.name} has {plural(len(where.convs), 'layer')}",
                 )
         convs = [

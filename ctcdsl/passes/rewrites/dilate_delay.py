@@ -19,9 +19,10 @@ from ctcdsl.ir import (
     Scale,
     output_size,
 )
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import Place, paddings_of, pinned
 from ctcdsl.passes.site import outside_blocks, stage_index
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -80,7 +81,7 @@ class DilateDelay:
             paddings[place] = wider
         if not new:
             where = f"`{network.name}`" if only is None else architecture.stage_names[only]
-            raise refuse(
+            raise error(
                 "CTC405",
                 outside_blocks(
                     [
@@ -91,7 +92,7 @@ class DilateDelay:
                     ],
                     f"{where} has no pool whose stride a convolution could take",
                 ),
-                architecture.origin,
+                at=architecture.origin,
                 hint="; ".join(remarks),
             )
         stages = tuple(

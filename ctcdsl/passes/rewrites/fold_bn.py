@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -47,10 +48,10 @@ class FoldBatchNorm:
         kept = _remarks(new)
         own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
         if not own and stages == architecture.stages:  # a style alone is no norm
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"`{architecture.name}` has no batch norm behind a convolution",
-                architecture.origin,
+                at=architecture.origin,
                 hint=kept[0] if kept else "",
             )
         return PassResult(new, True, kept)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from ctcdsl.checking import Network, Node, infer_shapes
 from ctcdsl.ir import Architecture, Block, Conv, Element, Identity, Join, NormLayer, Pair
 from ctcdsl.ir.network import flat
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import Place, paddings_of, pinned
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -61,10 +62,10 @@ class RepVggFuse:
                 nodes.append(replace(conv, padding=None))
             stages[index] = replace(stage, elements=tuple(nodes))
         if not fused:
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"`{architecture.name}` has no block of the trunk whose branches are all linear",
-                architecture.origin,
+                at=architecture.origin,
                 hint="a branch is a convolution or the identity, and batch norms behind it",
             )
         new = _restyled(pinned(replace(architecture, stages=tuple(stages)), paddings))

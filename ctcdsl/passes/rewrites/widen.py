@@ -23,10 +23,11 @@ from ctcdsl.ir import (
     SpatialPyramid,
 )
 from ctcdsl.ir.notation import word
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.chosen import convolutions, numbered
 from ctcdsl.passes.padding import paddings_of, pinned
 from ctcdsl.passes.site import with_stage
+from ctcdsl.text import error
 
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
@@ -77,12 +78,12 @@ class Widen:
         widths = {at: node.filters for at in found if isinstance(node := nodes[at], Conv)}
         narrow = [at for at in found if widths[at] < self.width]
         if self.width > MAX_WIDTH:
-            raise refuse("CTC402", f"a width is at most {MAX_WIDTH:,}, not {self.width}", None)
+            raise error("CTC402", f"a width is at most {MAX_WIDTH:,}, not {self.width}")
         if not narrow:
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"no convolution chosen has fewer than {self.width} filters",
-                nodes[found[0]].origin,
+                at=nodes[found[0]].origin,
                 hint=f"a width of {max(widths.values()) + 1} or more makes it wider",
             )
         return index, narrow
@@ -122,10 +123,10 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
                 continue
             case _:
                 raise _mixes(conv, node)
-    raise refuse(
+    raise error(
         "CTC404",
         f"`{conv.layer.origin.text}` leaves the network's output, which is to stay",
-        conv.layer.origin,
+        at=conv.layer.origin,
         hint="a convolution is widened where another one, or `fc`, stands behind it",
     )
 
@@ -139,9 +140,9 @@ def _mixes(conv: Node, node: Node) -> Exception:
             what = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
         case _:
             what = f"looks at several channels at once (`{word(layer)}`)"
-    return refuse(
+    return error(
         "CTC404",
         f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {what}",
-        layer.origin,
+        at=layer.origin,
         hint="between a widened convolution and the next each channel goes its own way",
     )

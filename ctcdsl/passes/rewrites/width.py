@@ -9,9 +9,10 @@ from typing import ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
-from ctcdsl.passes.base import Guarantee, PassResult, refuse
+from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.site import Site, alike, plain, site
 from ctcdsl.passes.widths import Term, Width, complexity, solve_width
+from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
 MULTIPLE = 32
@@ -49,10 +50,10 @@ class DepthForWidth:
         size = one_size(where)
         alike(where.convs[:-1])
         if not 2 <= self.depth <= 1_000:
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"a depth lies from 2 to 1,000, and this is {self.depth}",
-                where.convs[0].origin,
+                at=where.convs[0].origin,
                 hint="the last layer keeps its filters: with one layer no width is free",
             )
         return solved(where, size=size, depth=self.depth, multiple=self.multiple)
@@ -85,10 +86,10 @@ class WidthForSize:
         if not 1 <= self.to <= 100 or self.to == size or len(where.convs) < 2:
             alone = len(where.convs) < 2
             what = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
-            raise refuse(
+            raise error(
                 "CTC405",
                 f"{where.name} {what}: there is nothing to trade for {self.to}x{self.to}",
-                where.convs[0].origin,
+                at=where.convs[0].origin,
             )
         return solved(where, size=self.to, depth=len(where.convs), multiple=self.multiple)
 
@@ -97,10 +98,10 @@ def one_size(where: Site) -> int:
     """The filter size of a stage; CTC405 where it has several."""
     sizes = sorted({conv.kernel[0] for conv in where.convs})
     if len(sizes) > 1:
-        raise refuse(
+        raise error(
             "CTC405",
             f"{where.name} mixes filters of {' and '.join(f'{s}x{s}' for s in sizes)}",
-            where.convs[0].origin,
+            at=where.convs[0].origin,
             hint="make them one size first, with depth-for-size",
         )
     return sizes[0]
@@ -128,7 +129,7 @@ def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -
     CTC402 for a multiple out of range.
     """
     if not 1 <= multiple <= MAX_MULTIPLE:
-        raise refuse("CTC402", f"a multiple lies from 1 to {MAX_MULTIPLE:,}, not {multiple}", None)
+        raise error("CTC402", f"a multiple lies from 1 to {MAX_MULTIPLE:,}, not {multiple}")
     width = solve_width(terms, budget, multiple)
     if width is None or width.rounded > MAX_WIDTH:
         why = (
@@ -136,11 +137,11 @@ def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -
             if width is None
             else f"it would be {width.exact:,.0f}, and {MAX_WIDTH:,} is the most"
         )
-        raise refuse(
+        raise error(
             "CTC406",
             f"no width of {where.name} keeps the complexity with {plural(len(terms), 'layer')} of"
             f" {_sizes(terms)}: {why}",
-            where.convs[0].origin,
+            at=where.convs[0].origin,
         )
     return width
 

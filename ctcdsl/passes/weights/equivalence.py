@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ctcdsl.passes.base import Guarantee, refuse
+from ctcdsl.passes.base import Guarantee
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.weights.interior import interior_difference
 from ctcdsl.passes.weights.probe import difference, outputs, random_images, random_weights
 from ctcdsl.passes.weights.tensors import Weights
+from ctcdsl.text import error
 
 TOLERANCE = 1e-9
 """How far outputs in float64 may differ, relative to the largest, and count as the same.
@@ -76,10 +77,10 @@ def verify_outputs(
             results = outputs(step.before, old, images), outputs(step.after, new, images)
         measured = Exactness(difference(*results))
     if promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and not measured.exact:
-        raise refuse(
+        raise error(
             "CTC410",
             f"`{step.applied.name}` promises to keep the {promise}: {measured}",
-            step.after.architecture.origin,
+            at=step.after.architecture.origin,
             hint="this is a mistake of the pass: its weights do not belong to its network",
         )
     return measured

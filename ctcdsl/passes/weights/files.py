@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ctcdsl.passes.weights.tensors import Weights
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text import UserError, error, reason
 
 _STATES = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "ema")
 _KINDS = "give a .safetensors file, a .pt file of a state_dict, or the folder of a run"
@@ -30,17 +30,16 @@ def read_tensors(path: str) -> dict[str, Tensor]:
     try:
         with open(path, "rb") as file:
             content = file.read()
-    except OSError as error:
-        message = f"cannot read the weights: {(error.strerror or str(error)).lower()}"
-        raise _unreadable(path, message) from error
+    except OSError as cause:
+        raise _unreadable(path, f"cannot read the weights: {reason(cause)}") from cause
     # safetensors begin with a length of eight bytes, and then a JSON object.
     if content[8:9] != b"{" and (content[:2] == b"PK" or content[:1] == b"\x80"):
         return _state_of(path, _unpickled(path, content))
     try:
         return load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError) as cause:
         message = "this is neither a safetensors file nor one of torch.save, or it is damaged"
-        raise _unreadable(path, message) from error
+        raise _unreadable(path, message) from cause
 
 
 def _unpickled(path: str, content: bytes) -> object:
@@ -49,18 +48,18 @@ def _unpickled(path: str, content: bytes) -> object:
 
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        named = re.search(r"GLOBAL (\S+)", str(error)) or re.search(r"global (\S+)", str(error))
+    except UnpicklingError as cause:
+        named = re.search(r"GLOBAL (\S+)", str(cause)) or re.search(r"global (\S+)", str(cause))
         what = f" (`{named[1]}`)" if named is not None else ""
         message = f"the file holds more than numbers, and reading it would run its code{what}"
         hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
-        raise _unreadable(path, message, hint) from error
-    except Exception as error:  # whatever torch raises for a damaged or another kind of file
+        raise _unreadable(path, message, hint) from cause
+    except Exception as cause:  # whatever torch raises for a damaged or another kind of file
         if content[:2] == b"PK" and b"/code/" in content:
             message = "this is a TorchScript archive, which holds code"
             hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
-            raise _unreadable(path, message, hint) from error
-        raise _unreadable(path, "this is no file of torch.save, or it is damaged") from error
+            raise _unreadable(path, message, hint) from cause
+        raise _unreadable(path, "this is no file of torch.save, or it is damaged") from cause
 
 
 def _state_of(path: str, loaded: object) -> dict[str, Tensor]:
@@ -110,4 +109,4 @@ def rounded(weights: Weights, precision: torch.dtype) -> Weights:
 
 
 def _unreadable(path: str, message: str, hint: str = _KINDS) -> UserError:
-    return UserError(Diagnostic(code="CTC409", message=message, path=path, hints=(hint,)))
+    return error("CTC409", message, path=path, hint=hint)

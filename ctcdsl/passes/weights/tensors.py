@@ -16,8 +16,7 @@ from torch import Tensor
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Conv, Linear, Norm, NormLayer, Scale, SqueezeExcite
-from ctcdsl.passes.base import refuse
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text import error
 from ctcdsl.text.diagnostic import InternalError
 
 Tensors = dict[str, Tensor]
@@ -75,9 +74,7 @@ def split(network: Network, state: Mapping[str, Tensor], file: str = "") -> Weig
     names = keys(network)
     counts = (key for key, slot in names.items() if slot.role == "norm.batches")
     state = {**{key: torch.tensor(0) for key in counts}, **state}
-    problem = _misfit(network, names, state)
-    if problem is not None:
-        raise UserError(problem._replace(path=file or None))
+    _check_names(network, names, state, file)
     require_finite(state, file)
     weights: Weights = {}
     for key, slot in names.items():
@@ -100,19 +97,14 @@ def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "")
     key, tensor = next(iter(wrong.items()))
     nan, infinite = int(tensor.isnan().sum()), int(tensor.double().isinf().sum())
     parts = [f"{n:,} {what}" for n, what in ((nan, "NaN"), (infinite, "infinite")) if n]
-    others = f"{len(wrong) - 1} more of {len(state)} tensors" if len(wrong) > 1 else ""
-    raise UserError(
-        Diagnostic(
-            code="CTC418",
-            message=f"`{key}` holds {' and '.join(parts)} of {tensor.numel():,} numbers{after}",
-            path=file or None,
-            notes=(f"so do {others}",) if others else (),
-            hints=(
-                "save the weights as float32 or bfloat16"
-                if after
-                else "the training diverged: take an earlier checkpoint",
-            ),
-        )
+    others = f"so do {len(wrong) - 1} more of {len(state)} tensors" if len(wrong) > 1 else ""
+    cure = "save the weights as float32 or bfloat16"
+    raise error(
+        "CTC418",
+        f"`{key}` holds {' and '.join(parts)} of {tensor.numel():,} numbers{after}",
+        path=file,
+        notes=(others,),
+        hint=cure if after else "the training diverged: take an earlier checkpoint",
     )
 
 
@@ -146,11 +138,11 @@ def unchanged(name: str, before: Network, after: Network, weights: Weights) -> W
     old, new = slots(before), slots(after)
     for one, other in zip(old, new, strict=True):
         if one.shape != other.shape:
-            raise refuse(
+            raise error(
                 "CTC407",
                 f"behind `{name}` the {one.role} of {other.layer} is"
                 f" {_shape(other.shape)}, and was {_shape(one.shape)}",
-                after.architecture.origin,
+                at=after.architecture.origin,
                 hint="without --weights the network is rewritten, and can be trained anew",
             )
     layers = zip(parameterised(before), parameterised(after), strict=True)
@@ -204,10 +196,10 @@ def _norm(norm: Norm | None, channels: int) -> list[_Part]:
     return affine if norm else []
 
 
-def _misfit(
-    network: Network, names: Mapping[str, Slot], state: Mapping[str, Tensor]
-) -> Diagnostic | None:
-    """What keeps tensors from being those of a network: the first that does."""
+def _check_names(
+    network: Network, names: Mapping[str, Slot], state: Mapping[str, Tensor], file: str
+) -> None:
+    """Check that tensors are those of a network; the error names the first that is not."""
     missing = [key for key in names if key not in state]
     unexpected = [key for key in state if key not in names]
     shaped = [
@@ -232,7 +224,7 @@ def _misfit(
         dtype = str(state[kinds[0]].dtype).removeprefix("torch.")
         what = f"hold `{kinds[0]}` as {dtype}, and weights are floating-point numbers"
     else:
-        return None
+        return
     counts = [
         f"{len(found)} {word} ({_some(found)})"
         for found, word in (
@@ -241,11 +233,12 @@ def _misfit(
         )
         if found
     ]
-    return Diagnostic(
-        code="CTC408",
-        message=f"the weights are not those of `{network.name}`: they {what}",
+    raise error(
+        "CTC408",
+        f"the weights are not those of `{network.name}`: they {what}",
+        path=file,
         notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
-        hints=("take the spec they were trained with: in the folder of a run that is spec.ctc",),
+        hint="take the spec they were trained with: in the folder of a run that is spec.ctc",
     )
 
 

@@ -8,11 +8,12 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from torch import Tensor
 
 from ctcdsl.checking import Network
-from ctcdsl.passes.base import Guarantee, Pass, refuse
+from ctcdsl.passes.base import Guarantee, Pass
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.weights.equivalence import Exactness, verify_outputs
 from ctcdsl.passes.weights.probe import outputs, random_images
 from ctcdsl.passes.weights.tensors import Weights
+from ctcdsl.text import error
 
 
 @runtime_checkable
@@ -59,10 +60,9 @@ def carry_through(steps: Sequence[Step], weights: Weights) -> TransferResult:
     images = random_images(steps[0].before.input)
     result = outputs(steps[0].before, weights, images)
     if not bool(result.isfinite().all()):
-        raise refuse(
+        raise error(
             "CTC418",
             f"with these weights `{steps[0].before.name}` computes NaN or infinities",
-            None,
             hint="is a running variance negative, or a weight huge? take an earlier checkpoint",
         )
     for step in steps:
@@ -82,9 +82,8 @@ def _carrier(applied: Pass) -> TransfersWeights:
         if exact
         else "makes another function of the network: no weights carry over"
     )
-    raise refuse(
+    raise error(
         "CTC407",
         f"`{applied.name}` {why}",
-        None,
         hint="rewrite without --weights, then train; `ctcdsl passes` lists what keeps outputs",
     )
