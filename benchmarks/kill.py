@@ -36,7 +36,8 @@ SPEC = "net Small\ninput 3x32x32\n(3,32)/2 3/2 (3,64) (3,64)\nhead: gap drop(0.2
 TIMES = ("images_per_second", "data_wait", "seconds")
 CHILD = """
 import signal, sys
-from ctcdsl.training import exam, log, shelf
+from ctcdsl.runs import checkpoint, log
+from ctcdsl.training import validation
 marker = open(sys.argv[1], "w")
 def mark(word):
     marker.seek(0); marker.truncate(); marker.write(word); marker.flush()
@@ -49,8 +50,8 @@ def marked(module, name, word):
         finally:
             mark("in training")
     setattr(module, name, call)
-marked(exam, "evaluate", "in a test")
-marked(shelf.checkpoints, "write", "writing a checkpoint")
+marked(validation, "evaluate", "in a test")
+marked(checkpoint, "write", "writing a checkpoint")
 marked(log, "write", "writing the log")
 mark("starting")
 from ctcdsl.cli.main import main
@@ -58,7 +59,7 @@ main(sys.argv[2:])
 """
 
 
-class Outcome(NamedTuple):
+class TrainingResult(NamedTuple):
     """What became of the runs."""
 
     kills: Counter[str]
@@ -101,7 +102,7 @@ def start(folder: Path, run: str, epochs: int, *more: str) -> subprocess.Popen[b
     )
 
 
-def tortured(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> Outcome:
+def tortured(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> TrainingResult:
     """Kill a run `kills` times, then let it end, and compare."""
     chance, found = random.Random(seed), Counter[str]()
     lost, passed_over, equal = 0, 0, True
@@ -126,7 +127,7 @@ def tortured(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> 
             lost += bool(places)
         passed_over += len(heard)
     finish(start(folder, "killed", epochs, "--workers", str(workers)))
-    return Outcome(found, lost, passed_over, equal and compare(folder))
+    return TrainingResult(found, lost, passed_over, equal and compare(folder))
 
 
 def wait_until_busy(process: subprocess.Popen[bytes], doing: Path, chance: random.Random) -> None:

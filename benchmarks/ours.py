@@ -14,14 +14,14 @@ from job import Job
 from turns import Turn
 
 from ctcdsl.evaluation import evaluate
-from ctcdsl.evaluation.multi_crop import Crops
-from ctcdsl.execution.events import Silent
-from ctcdsl.execution.transfer import lag, on_device
+from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
+from ctcdsl.execution.events import NullCallback
+from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.data import ImageSet
 from ctcdsl.recipe import Compile, Precision, Recipe
-from ctcdsl.training.step import Descent, Taken
+from ctcdsl.training.step import PendingStep, TrainStep
 
 Turns = Callable[[ImageSet], Turn]
 """A turn over the images of a set; the weights are those of all sets' turns."""
@@ -56,7 +56,7 @@ def training(job: Job, options: Options, statistics: Statistics) -> Turns:
     """Epochs over image sets."""
     recipe, device = options.set(job.recipe), job.device
     model = job.model(torch.channels_last).train()
-    descent = Descent(model, recipe, device)
+    descent = TrainStep(model, recipe, device)
     epochs = count(1)
 
     def turns(images: ImageSet) -> Turn:
@@ -64,13 +64,13 @@ def training(job: Job, options: Options, statistics: Statistics) -> Turns:
             batches = training_batches(
                 images, recipe, crop=job.crop, epoch=next(epochs), pin=device.type == "cuda"
             )
-            given: deque[Taken] = deque()
-            for batch in on_device(batches, device):
+            given: deque[PendingStep] = deque()
+            for batch in prefetch_to_device(batches, device):
                 given.append(descent.step(batch, statistics))
-                if len(given) > lag(device):
-                    given.popleft().learned()
+                if len(given) > pipeline_depth(device):
+                    given.popleft().result()
             for taken in given:
-                taken.learned()
+                taken.result()
 
         return turn
 
@@ -81,17 +81,17 @@ def testing(job: Job, options: Options, statistics: Statistics) -> Turns:
     """10-view tests on image sets."""
     recipe = replace(options.set(job.recipe), batch=10 * job.at_once)
     model = job.model(torch.channels_last)
-    made: list[Crops] = []
+    made: list[MultiCropEvaluator] = []
 
-    def once(**named: Any) -> Crops:
+    def once(**named: Any) -> MultiCropEvaluator:
         # What it compares and compiles at first is little of a test of 50,000, but much of a turn.
         if not made:
-            made.append(Crops(**named))
+            made.append(MultiCropEvaluator(**named))
         return made[0]
 
     def turns(images: ImageSet) -> Turn:
         def turn() -> None:
-            with patch.object(evaluate, "Crops", once):
+            with patch.object(evaluate, "MultiCropEvaluator", once):
                 evaluate.evaluate(
                     model,
                     images,
@@ -99,7 +99,7 @@ def testing(job: Job, options: Options, statistics: Statistics) -> Turns:
                     views=10,
                     recipe=recipe,
                     statistics=statistics,
-                    reporter=Silent(),
+                    reporter=NullCallback(),
                     device=job.device,
                     network=job.network,
                 )

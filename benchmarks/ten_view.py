@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ctcdsl.checking import Network, check_source
 from ctcdsl.codegen.load import build_module
-from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.views import five_places, views
 from ctcdsl.images.colour import Statistics, network_input
 from ctcdsl.metrics.shared_layers import shared_prefix
@@ -42,7 +42,9 @@ def ways(module: nn.Module, network: Network) -> dict[str, Way]:
     """Each way by its name."""
     input = network.input
     crop = (input.height, input.width)
-    crops = partial(Crops, model=module, crop=crop, places=five_places, mirrored=True, input=INPUT)
+    crops = partial(
+        MultiCropEvaluator, model=module, crop=crop, places=five_places, mirrored=True, input=INPUT
+    )
     plain, shared = crops(network=None), crops(network=network)
     return {
         "views cut on the host": partial(on_the_host, module, crop),

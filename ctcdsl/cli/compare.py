@@ -28,8 +28,8 @@ from ctcdsl.text.render import render
 
 if TYPE_CHECKING:
     from ctcdsl.comparison.compare import Comparison
-    from ctcdsl.comparison.results import Standing
-    from ctcdsl.comparison.seed_runs import Contestant, Result, State, Trial
+    from ctcdsl.comparison.results import NetworkResult
+    from ctcdsl.comparison.seed_runs import ComparedNetwork, Result, SeedRun, State
 
 FAILED, INTERRUPTED = 1, 130
 _WRITERS = {"text": as_text, "markdown": as_markdown}
@@ -137,7 +137,7 @@ def command(
         views=10 if views == "10" else 1,
         device=where,
     )
-    comparison.require_fit()
+    comparison.check_model_fits_data()
     takes = {each.identity.input[0] for each in comparison.contestants}
     show(
         note for channels in sorted(takes) for note in channels_noted(channels, opened.splits.train)
@@ -146,7 +146,7 @@ def command(
 
 
 def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
-    from ctcdsl.comparison.results import standings
+    from ctcdsl.comparison.results import network_results
     from ctcdsl.comparison.seed_runs import State
     from ctcdsl.execution.interrupt import Interrupted
 
@@ -158,7 +158,7 @@ def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
         f" {count[State.FINISHED]} finished, {count[State.STARTED]} begun",
         err=True,
     )
-    results: dict[Contestant, list[Result]] = {each: [] for each in comparison.contestants}
+    results: dict[ComparedNetwork, list[Result]] = {each: [] for each in comparison.contestants}
     for number, (trial, state) in enumerate(states.items(), start=1):
         heading = f"{trial.contestant.name}, seed {trial.recipe.seed} ({number} of {len(states)})"
         try:
@@ -170,14 +170,14 @@ def _compare(comparison: Comparison, plot: str | None, form: str) -> int:
         if result.failure is not None:
             click.echo(render(result.failure), err=True)
         results[trial.contestant].append(result)
-    found = standings(comparison.contestants, results.__getitem__)
+    found = network_results(comparison.contestants, results.__getitem__)
     _say(comparison, found, form)
     if plot is not None:
         _draw(Path(plot), comparison, found)
     return FAILED if any(r.failure for each in found for r in each.results) else 0
 
 
-def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str) -> Result:
+def _carry_out(comparison: Comparison, trial: SeedRun, state: State, heading: str) -> Result:
     from ctcdsl.cli.progress import Display
     from ctcdsl.comparison.seed_runs import State
     from ctcdsl.execution.interrupt import Interrupted, interruptible
@@ -201,7 +201,7 @@ def _carry_out(comparison: Comparison, trial: Trial, state: State, heading: str)
             raise Interrupted(trial.run, "its last epoch, before its test") from None
 
 
-def _say(comparison: Comparison, found: tuple[Standing, ...], form: str) -> None:
+def _say(comparison: Comparison, found: tuple[NetworkResult, ...], form: str) -> None:
     from ctcdsl.comparison.results import as_json, caption, table
 
     k = min(5, len(comparison.test_set.classes))
@@ -230,7 +230,7 @@ def _short(failure: Diagnostic) -> str:
     return f"{failure.message} [{failure.code}]"
 
 
-def _draw(path: Path, comparison: Comparison, found: tuple[Standing, ...]) -> None:
+def _draw(path: Path, comparison: Comparison, found: tuple[NetworkResult, ...]) -> None:
     from ctcdsl.comparison.plot import draw_comparison
 
     seeds = plural(comparison.seeds, "seed")

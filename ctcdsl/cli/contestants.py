@@ -16,17 +16,17 @@ from ctcdsl.ir import Shape
 from ctcdsl.text import Source
 
 if TYPE_CHECKING:
-    from ctcdsl.comparison.seed_runs import Contestant
+    from ctcdsl.comparison.seed_runs import ComparedNetwork
 
 
 def contestants(
     named: Sequence[Named], sources: Sequence[Source], data: Data, shape: Shape | None
-) -> tuple[Contestant, ...]:
+) -> tuple[ComparedNetwork, ...]:
     """The networks for the data's classes at the input asked for; all misfits are shown at once.
 
     Without one, the embedded photographs take the smallest square that all of them fit.
     """
-    from ctcdsl.comparison.seed_runs import Contestant
+    from ctcdsl.comparison.seed_runs import ComparedNetwork
 
     if shape is None and data.embedded:
         least = min(min(each.network.input[1:]) for each in named)
@@ -57,7 +57,7 @@ def contestants(
         click.echo(f"note: compared at {inputs.pop()}, not at the specs' own input", err=True)
     texts = {source.name: source.text for source in sources}
     return tuple(
-        Contestant(
+        ComparedNetwork(
             file=each.file,
             given=texts[each.file],
             folder=file_name(network.name),

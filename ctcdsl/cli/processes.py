@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.cli.main import EXIT_ERRORS, EXIT_INTERRUPTED
-from ctcdsl.execution.events import Silent
+from ctcdsl.execution.events import NullCallback
 from ctcdsl.text import UserError
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def together() -> Iterator[Ranks]:
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-class Aside(Silent):
-    """A `Reporter` for a process that does not lead, which says what the leader cannot know."""
+class Aside(NullCallback):
+    """A `Callback` for a process that does not lead, which says what the leader cannot know."""
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """Warn of an image that cannot be read, whatever else is silenced."""
         text = f"warning: {name} is left out, the next image takes its place: {reason}"
         click.echo(text, file=sys.__stderr__)

@@ -12,7 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from ctcdsl.cli.fitting import Fact, fit
-from ctcdsl.execution.events import Plan, Step
+from ctcdsl.execution.events import StepEnded, TrainingStarted
 from ctcdsl.runs.log import Row
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
@@ -35,7 +35,7 @@ class _Said(ProgressColumn):
 
 
 class Display:
-    """A `Reporter` for people; a context manager, since a bar must be taken down."""
+    """A `Callback` for people; a context manager, since a bar must be taken down."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -66,11 +66,11 @@ class Display:
         if self._console.is_terminal:
             self._progress.stop()
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         """Show how far the colour statistics are."""
         self.working("mean and colours", done, total)
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         """Say what will be done."""
         self._tested_on = plan.tested_on
         self._line(
@@ -80,7 +80,7 @@ class Display:
             f" {plural(plan.steps, 'step')} on {plan.device}" + _from(plan)
         )
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         """Show loss, speed, waiting and the time left."""
         self._show(
             f"epoch {step.epoch}/{step.epochs}",
@@ -101,15 +101,15 @@ class Display:
         """Warn of an image that a pack goes without."""
         self._line(f"warning: {name} is left out: {reason}")
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """Warn of an image that cannot be read."""
         self._line(f"warning: {name} is left out, the next image takes its place: {reason}")
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         """Show how far the test is."""
         self.working("testing", done, total)
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         """Print a line that stays."""
         self._fitted(
             Fact(f"epoch {row.epoch:3}"),
@@ -122,7 +122,7 @@ class Display:
             Fact(_duration(row.seconds), 5),
         )
 
-    def warned(self, warning: Diagnostic) -> None:
+    def on_warning(self, warning: Diagnostic) -> None:
         """Print a warning."""
         self._line(render(warning))
 
@@ -146,7 +146,7 @@ class Display:
         self._next_line = time.monotonic() + _PULSE
 
 
-def _from(plan: Plan) -> str:
+def _from(plan: TrainingStarted) -> str:
     """Where a resumed run continues."""
     if plan.first_epoch > plan.epochs:
         return ", all of them done"

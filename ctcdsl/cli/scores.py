@@ -84,8 +84,8 @@ def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> 
         "loss": None if isnan(counts.loss) else counts.loss,
         "top1_error": counts.top1_error,
         f"top{scores.k}_error": counts.top5_error,
-        "wrong": counts.total - int(counts.hits.sum()),
-        f"wrong_top{scores.k}": counts.total - int(counts.near.sum()),
+        "wrong": counts.total - int(counts.top1_correct.sum()),
+        f"wrong_top{scores.k}": counts.total - int(counts.top5_correct.sum()),
         "class_errors": dict(zip(classes, counts.class_errors, strict=True)),
         "class_images": dict(zip(classes, counts.images.tolist(), strict=True)),
         "confusion": [

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ctcdsl.distributed.processes import Ranks
     from ctcdsl.evaluation.scores import Scores
     from ctcdsl.evaluation.views import Views
-    from ctcdsl.execution.events import Reporter
-    from ctcdsl.execution.interrupt import Stop
+    from ctcdsl.execution.events import Callback
+    from ctcdsl.execution.interrupt import StopFlag
     from ctcdsl.images.data import ImageSet
     from ctcdsl.images.split_names import Split
     from ctcdsl.recipe import Compile, Precision, Recipe
@@ -85,7 +85,7 @@ def tested_by_all(
     manner: Manner,
     device: str,
     ranks: Ranks,
-    stop: Stop,
+    stop: StopFlag,
 ) -> Tested:
     """Load everything and test; every process gets the scores of the whole test.
 
@@ -134,11 +134,11 @@ def tested_by_all(
         ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")
         scores = _scores(architecture, saved, images, views, manner, where, ranks, stop)
     except Gone:
-        if not stop.asked:  # else all were asked, and one was faster
+        if not stop.requested:  # else all were asked, and one was faster
             raise
         raise KeyboardInterrupt from None
     stop.deferred = False
-    if stop.asked:
+    if stop.requested:
         raise KeyboardInterrupt
     return Tested(scores=scores, network=architecture, images=images, split=taken, saved=saved)
 
@@ -151,7 +151,7 @@ def _scores(
     manner: Manner,
     device: torch.device,
     ranks: Ranks,
-    stop: Stop,
+    stop: StopFlag,
 ) -> Scores:
     """Those of all images, each process having tested its share of them."""
     import torch
@@ -161,8 +161,8 @@ def _scores(
     from ctcdsl.evaluation.evaluate import evaluate
     from ctcdsl.evaluation.scores import merged
     from ctcdsl.runs import checkpoint as checkpoints
-    from ctcdsl.training.health import memory_explained
-    from ctcdsl.training.validation import Watch
+    from ctcdsl.training.health import oom_as_error
+    from ctcdsl.training.validation import StopWatcher
 
     module = build_module(network)
     checkpoints.restore_model(module, saved, saved.path)
@@ -175,10 +175,10 @@ def _scores(
     for note in _notes(manner, views, recipe, saved.recipe):
         click.echo(f"note: {note}", err=True)
     with ExitStack() as opened:
-        display: Reporter = opened.enter_context(Display()) if ranks.leads else Aside()
+        display: Callback = opened.enter_context(Display()) if ranks.leads else Aside()
 
         def tested() -> Scores:
-            with memory_explained(partial(_no_memory, recipe, device)):
+            with oom_as_error(partial(_no_memory, recipe, device)):
                 return evaluate(
                     module,
                     images,
@@ -186,7 +186,9 @@ def _scores(
                     views=views,
                     recipe=recipe,
                     statistics=saved.statistics,
-                    reporter=Watch(display, len(images), ranks, stop) if ranks.several else display,
+                    reporter=StopWatcher(display, len(images), ranks, stop)
+                    if ranks.several
+                    else display,
                     device=device,
                     network=network if prefix or views == "dense" else None,
                     share=ranks.share,

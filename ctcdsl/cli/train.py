@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ctcdsl.checking import Network
     from ctcdsl.cli.progress import Display
     from ctcdsl.distributed.processes import Ranks
-    from ctcdsl.execution.events import Reporter
+    from ctcdsl.execution.events import Callback
     from ctcdsl.images.contents import Image
     from ctcdsl.runs.log import Row
 
@@ -234,7 +234,7 @@ def _train(
                 device=device.type,
                 processes=ranks.share.world,
             )
-            display: Reporter = shown or Aside()
+            display: Callback = shown or Aside()
             if tensorboard and ranks.leads:
                 display = _with_events(display, order.run, open_reporters)
             outcome = train(
@@ -298,13 +298,13 @@ def _tuned(
     return replace(order, recipe=tuned_training(model, network, order.recipe, device, ranks, given))
 
 
-def _with_events(display: Reporter, run: Path, opened: ExitStack) -> Reporter:
-    from ctcdsl.execution.events import Several
+def _with_events(display: Callback, run: Path, opened: ExitStack) -> Callback:
+    from ctcdsl.execution.events import CallbackList
     from ctcdsl.training.tensorboard import TensorBoard
 
     events = TensorBoard(run)
     opened.callback(events.close)
-    return Several(display, events)
+    return CallbackList(display, events)
 
 
 def _introduce(order: Order, network: Network, data: Data) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ctcdsl.distributed.processes import Ranks
     from ctcdsl.recipe import Compile, Precision, Recipe
-    from ctcdsl.training.autotune import ExecutionConfig, Tried
+    from ctcdsl.training.autotune import ExecutionConfig, Measurement
 
 
 class Given(NamedTuple):
@@ -39,10 +39,10 @@ def tuned_training(
     given: Given,
 ) -> Recipe:
     """`recipe` in the way that trains `network` fastest; the leader decides for all processes."""
-    from ctcdsl.training.autotune import tried_training
+    from ctcdsl.training.autotune import measure_training
 
     click.echo(f"how to train {network.name} fastest on {device}:", err=True)
-    tried = tried_training(
+    tried = measure_training(
         model,
         recipe,
         crop_of(network),
@@ -67,10 +67,10 @@ def tuned_testing(
     given: Given,
 ) -> tuple[Recipe, bool]:
     """`recipe` in the way that tests `network` fastest by ten views; whether the views share."""
-    from ctcdsl.training.autotune import tried_testing
+    from ctcdsl.training.autotune import measure_evaluation
 
     click.echo(f"how to test {network.name} fastest by 10 views on {device}:", err=True)
-    tried = tried_testing(
+    tried = measure_evaluation(
         model,
         network,
         recipe,
@@ -101,7 +101,7 @@ def _trying(way: ExecutionConfig) -> None:
     click.echo(f"  trying {named(way)}", err=True)
 
 
-def _show(tried: Sequence[Tried], *, views: bool) -> None:
+def _show(tried: Sequence[Measurement], *, views: bool) -> None:
     names = ("precision", "compile", "views") if views else ("precision", "compile")
     titles = (*names, "images/s", "ratio", "first run, s")
     rows = tuple(_row(each, tried[0], len(names)) for each in tried)
@@ -112,7 +112,7 @@ def _show(tried: Sequence[Tried], *, views: bool) -> None:
     click.echo(f"({tried[0].images} images at a time, the fastest of several runs)", err=True)
 
 
-def _row(tried: Tried, first: Tried, names: int) -> tuple[str, ...]:
+def _row(tried: Measurement, first: Measurement, names: int) -> tuple[str, ...]:
     way = tried.way
     cells = (way.precision, way.compile, "shared" if way.prefix else "apart")[:names]
     if tried.failure:
@@ -121,7 +121,7 @@ def _row(tried: Tried, first: Tried, names: int) -> tuple[str, ...]:
     return (*cells, f"{tried.images_per_second:,.1f}", ratio, f"{tried.first:.1f}")
 
 
-def _taken(tried: Sequence[Tried]) -> ExecutionConfig | None:
+def _taken(tried: Sequence[Measurement]) -> ExecutionConfig | None:
     from ctcdsl.training.autotune import fastest
 
     best = fastest(tried)

@@ -16,9 +16,9 @@ from typing import Literal
 import torch
 
 from ctcdsl.codegen.load import build_module
-from ctcdsl.comparison.seed_runs import Contestant, Result, State, Trial, state_of
+from ctcdsl.comparison.seed_runs import ComparedNetwork, Result, SeedRun, State, state_of
 from ctcdsl.evaluation.evaluate import evaluate
-from ctcdsl.execution.events import Reporter
+from ctcdsl.execution.events import Callback
 from ctcdsl.images import contents
 from ctcdsl.images.data import ImageSet
 from ctcdsl.metrics.memory import training_memory
@@ -47,7 +47,7 @@ TEN_VIEWS = "ten-views.json"
 class Comparison:
     """Which networks are trained how, on what."""
 
-    contestants: tuple[Contestant, ...]
+    contestants: tuple[ComparedNetwork, ...]
     recipe: Recipe
     """Its seed is the first one's."""
     seeds: int
@@ -63,14 +63,14 @@ class Comparison:
     views: Literal[1, 10]
     device: torch.device
 
-    def trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> tuple[SeedRun, ...]:
         """All of them, the first seed of every network before the second of any.
 
         Raises `UserError` CTC605 where the last seed is out of range.
         """
         first = self.recipe.seed
         return tuple(
-            Trial(
+            SeedRun(
                 contestant=each,
                 recipe=replace(self.recipe, seed=seed),
                 run=self.folder / each.folder / f"seed{seed}",
@@ -79,7 +79,7 @@ class Comparison:
             for each in self.contestants
         )
 
-    def require_fit(self) -> None:
+    def check_model_fits_data(self) -> None:
         """Raise `UserError` with a diagnostic for every network that cannot be trained so.
 
         CTC651 two networks share a name, so their runs would share folders; CTC612 an input that
@@ -104,14 +104,14 @@ class Comparison:
         if problems:
             raise UserError(*problems)
 
-    def survey(self) -> dict[Trial, State]:
+    def survey(self) -> dict[SeedRun, State]:
         """How far every trial is.
 
         Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
         run (see `state_of`).
         """
         images = records.Images.of(self.listed)
-        states: dict[Trial, State] = {}
+        states: dict[SeedRun, State] = {}
         problems: list[Diagnostic] = []
         for trial in self.trials():
             try:
@@ -122,7 +122,7 @@ class Comparison:
             raise UserError(*problems)
         return states
 
-    def train(self, trial: Trial, state: State, reporter: Reporter) -> Result | None:
+    def train(self, trial: SeedRun, state: State, reporter: Callback) -> Result | None:
         """Train what is left of a trial; a failure of the network's own is returned.
 
         Raises `UserError` for any other, and `Interrupted` on Ctrl-C, when the run is saved.
@@ -156,12 +156,12 @@ class Comparison:
             return _failed(trial, error)
         return None
 
-    def tested(self, trial: Trial, reporter: Reporter) -> Result:
+    def tested(self, trial: SeedRun, reporter: Callback) -> Result:
         """The result of a trial that is trained; by 10 views it is tested unless it was before.
 
         A test that finds no memory is the network's own failure, too.
         """
-        saved = checkpoints.load(trial.run, reporter.warned)
+        saved = checkpoints.load(trial.run, reporter.on_warning)
         last = saved.rows[-1]
         errors: tuple[float, float] | None = last.test_top1_error, last.test_top5_error
         if self.views == 10:
@@ -174,7 +174,7 @@ class Comparison:
             seed=trial.recipe.seed, run=trial.run, rows=saved.rows, top1_error=top1, top5_error=top5
         )
 
-    def _record(self, trial: Trial, state: State) -> records.Record:
+    def _record(self, trial: SeedRun, state: State) -> records.Record:
         """What `ctcdsl train` would record, too."""
         saved = checkpoints.load(trial.run) if state is State.STARTED else None
         session = records.this_session(
@@ -189,13 +189,13 @@ class Comparison:
             return records.read(trial.run).continued(session)
         return records.Record(network=trial.contestant.name, sessions=(session,))
 
-    def _test(self, trial: Trial, saved: Checkpoint, reporter: Reporter) -> tuple[float, float]:
+    def _test(self, trial: SeedRun, saved: Checkpoint, reporter: Callback) -> tuple[float, float]:
         network = trial.contestant.network
         module = build_module(network)
         checkpoints.restore_model(module, saved, saved.path)
         # torch's stubs know no overload with both
         module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        with health.memory_explained(lambda: self._no_memory(trial)):
+        with health.oom_as_error(lambda: self._no_memory(trial)):
             counts = evaluate(
                 module,
                 self.test_set,
@@ -216,14 +216,14 @@ class Comparison:
         write_atomic(trial.run / TEN_VIEWS, lambda file: file.write(text))
         return counts.top1_error, counts.top5_error
 
-    def _no_memory(self, trial: Trial) -> UserError:
+    def _no_memory(self, trial: SeedRun) -> UserError:
         batch = trial.recipe.batch
         alone = command("eval", trial.run, "--batch", str(max(1, batch // 2)))
         hint = f"test it alone: {alone}"
         return health.out_of_memory_in_test(batch, self.device, hint)
 
     def _namesakes(self) -> Iterator[Diagnostic]:
-        first: dict[str, Contestant] = {}
+        first: dict[str, ComparedNetwork] = {}
         for each in self.contestants:
             other = first.setdefault(each.folder, each)
             if other is not each:
@@ -236,7 +236,7 @@ class Comparison:
                 )
 
 
-def _failed(trial: Trial, error: UserError) -> Result:
+def _failed(trial: SeedRun, error: UserError) -> Result:
     """A result without errors; any failure but the network's own is raised again."""
     if not {each.code for each in error.diagnostics} <= _OF_ONE_RUN:
         raise error

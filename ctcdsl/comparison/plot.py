@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctcdsl.comparison.results import Standing
+from ctcdsl.comparison.results import NetworkResult
 from ctcdsl.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LINES = ("solid", (0, (5, 2)), (0, (1, 1.5)))
 
 
 def draw_comparison(
-    path: Path, found: Sequence[Standing], *, title: str, split: str, views: str
+    path: Path, found: Sequence[NetworkResult], *, title: str, split: str, views: str
 ) -> None:
     """Write the picture as PNG; a network without a finished run has only its learning curve.
 
@@ -48,7 +48,7 @@ def draw_comparison(
     write_atomic(path, lambda file: figure.savefig(file, format="png"))
 
 
-def _draw_errors(axes: Axes, found: Sequence[Standing], split: str, views: str) -> None:
+def _draw_errors(axes: Axes, found: Sequence[NetworkResult], split: str, views: str) -> None:
     for index, each in enumerate(found):
         if each.top1 is None:
             continue
@@ -72,7 +72,7 @@ def _draw_errors(axes: Axes, found: Sequence[Standing], split: str, views: str) 
     axes.margins(0.12)
 
 
-def _draw_curves(axes: Axes, found: Sequence[Standing], split: str) -> None:
+def _draw_curves(axes: Axes, found: Sequence[NetworkResult], split: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for index, each in enumerate(found):
@@ -96,7 +96,7 @@ def _draw_curves(axes: Axes, found: Sequence[Standing], split: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _label(standing: Standing) -> str:
+def _label(standing: NetworkResult) -> str:
     failed = len(standing.results) - len(standing.finished)
     text = f"{standing.contestant.name}, {standing.depth} deep"
     return f"{text} ({failed} of {len(standing.results)} failed)" if failed else text

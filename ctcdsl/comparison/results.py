@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ctcdsl.comparison.compare import Comparison
-from ctcdsl.comparison.seed_runs import Contestant, Result
+from ctcdsl.comparison.seed_runs import ComparedNetwork, Result
 from ctcdsl.metrics import network_cost
 from ctcdsl.metrics.tables import Table
 from ctcdsl.text.plural import plural
@@ -18,7 +18,7 @@ SPREAD = "the standard deviation over the seeds (n - 1 in the denominator)"
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class MeanStd:
     """The mean of some numbers, and how far they lie apart."""
 
     mean: float
@@ -26,7 +26,7 @@ class Spread:
     """Their standard deviation, with n - 1 in the denominator; None for a single number."""
 
     @classmethod
-    def of(cls, numbers: Sequence[float]) -> Spread | None:
+    def of(cls, numbers: Sequence[float]) -> MeanStd | None:
         """That of `numbers`; None where there are none."""
         if not numbers:
             return None
@@ -39,10 +39,10 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class NetworkResult:
     """A network in the comparison."""
 
-    contestant: Contestant
+    contestant: ComparedNetwork
     depth: int
     macs: int
     relative: float
@@ -57,14 +57,14 @@ class Standing:
         return tuple(each for each in self.results if each.failure is None)
 
     @property
-    def top1(self) -> Spread | None:
+    def top1(self) -> MeanStd | None:
         """Top-1 error over the seeds that were finished."""
-        return Spread.of([e.top1_error for e in self.finished if e.top1_error is not None])
+        return MeanStd.of([e.top1_error for e in self.finished if e.top1_error is not None])
 
     @property
-    def top5(self) -> Spread | None:
+    def top5(self) -> MeanStd | None:
         """Top-5 error over the seeds that were finished."""
-        return Spread.of([e.top5_error for e in self.finished if e.top5_error is not None])
+        return MeanStd.of([e.top5_error for e in self.finished if e.top5_error is not None])
 
     @property
     def seconds_per_epoch(self) -> float | None:
@@ -84,7 +84,7 @@ class Standing:
         speeds = [row.images_per_second for each in self.finished for row in each.rows]
         return fmean(speeds) if speeds else None
 
-    def curve(self) -> tuple[tuple[int, Spread], ...]:
+    def curve(self) -> tuple[tuple[int, MeanStd], ...]:
         """Test top-1 error (centre view) after each epoch that any seed reached."""
         by_epoch: dict[int, list[float]] = {}
         for each in self.results:
@@ -94,17 +94,17 @@ class Standing:
         return tuple(
             (epoch, spread)
             for epoch, errors in sorted(by_epoch.items())
-            if (spread := Spread.of(errors)) is not None
+            if (spread := MeanStd.of(errors)) is not None
         )
 
 
-def standings(
-    contestants: Sequence[Contestant], results: Callable[[Contestant], Sequence[Result]]
-) -> tuple[Standing, ...]:
+def network_results(
+    contestants: Sequence[ComparedNetwork], results: Callable[[ComparedNetwork], Sequence[Result]]
+) -> tuple[NetworkResult, ...]:
     """The networks in the order given, with the `results` of each."""
     costs = [network_cost(each.network) for each in contestants]
     return tuple(
-        Standing(
+        NetworkResult(
             contestant=each,
             depth=cost.depth,
             macs=cost.macs,
@@ -116,7 +116,7 @@ def standings(
     )
 
 
-def table(found: Sequence[Standing], k: int) -> Table:
+def table(found: Sequence[NetworkResult], k: int) -> Table:
     """A row a network; `k` is the k of top-k, which is left out where there are only k classes."""
     partly = any(0 < len(each.finished) < len(each.results) for each in found)
     first = found[0].contestant.name
@@ -163,7 +163,7 @@ def caption(comparison: Comparison) -> str:
     )
 
 
-def as_json(comparison: Comparison, found: Sequence[Standing], k: int) -> dict[str, Any]:
+def as_json(comparison: Comparison, found: Sequence[NetworkResult], k: int) -> dict[str, Any]:
     """All of it as plain data; errors are shares."""
     recipe = {name: value for name, value in comparison.recipe.as_dict().items() if name != "seed"}
     return {
@@ -182,7 +182,7 @@ def as_json(comparison: Comparison, found: Sequence[Standing], k: int) -> dict[s
     }
 
 
-def _network(standing: Standing, k: int) -> dict[str, Any]:
+def _network(standing: NetworkResult, k: int) -> dict[str, Any]:
     return {
         "name": standing.contestant.name,
         "file": standing.contestant.file,

@@ -21,7 +21,7 @@ _HOW = frozenset({"accumulate", "compile", "max_corrupt", "workers"})
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Contestant:
+class ComparedNetwork:
     """A network that is compared, as it fits the data."""
 
     file: str
@@ -52,10 +52,10 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Trial:
+class SeedRun:
     """A network to be trained with a seed."""
 
-    contestant: Contestant
+    contestant: ComparedNetwork
     recipe: Recipe
     """With the seed."""
     run: Path
@@ -74,7 +74,7 @@ class Result:
     failure: Diagnostic | None = None
 
 
-def state_of(trial: Trial, images: records.Images) -> State:
+def state_of(trial: SeedRun, images: records.Images) -> State:
     """How far the run in the trial's folder is, if it is that trial's.
 
     Raises `UserError`: CTC652 where the run has another recipe or spec, was trained on other
@@ -110,7 +110,7 @@ def _changed(before: Recipe, now: Recipe) -> tuple[str, ...]:
     )
 
 
-def _other(trial: Trial, what: str, notes: Sequence[str]) -> UserError:
+def _other(trial: SeedRun, what: str, notes: Sequence[str]) -> UserError:
     return UserError(
         Diagnostic(
             code="CTC652",

@@ -28,7 +28,7 @@ from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Dense:
+class DenseEvaluator:
     """Every window of the map of each image and of its mirror image, averaged."""
 
     model: nn.Module

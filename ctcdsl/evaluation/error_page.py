@@ -25,7 +25,7 @@ _THUMBNAIL = (320, 200)
 _PAIRS = 25
 
 
-class Guess(NamedTuple):
+class Prediction(NamedTuple):
     """A class that was thought likely, and how likely."""
 
     name: str
@@ -33,7 +33,7 @@ class Guess(NamedTuple):
     right: bool
 
 
-class Mistake(NamedTuple):
+class Misclassified(NamedTuple):
     """An image, what it shows, and what it was taken for."""
 
     name: str
@@ -43,7 +43,7 @@ class Mistake(NamedTuple):
     """The probability of the class it was taken for."""
     of_label: float
     """That of its own class."""
-    guesses: tuple[Guess, ...]
+    guesses: tuple[Prediction, ...]
     picture: str
     """The image as a ``data:`` URI."""
 
@@ -67,7 +67,7 @@ def worst(scores: Scores, most: int) -> list[int]:
     return sorted(wrong, key=lambda row: (-lead[row], row))[:most]
 
 
-def mistakes(scores: Scores, images: ImageSet, most: int) -> list[Mistake]:
+def misclassified(scores: Scores, images: ImageSet, most: int) -> list[Misclassified]:
     """The worst errors with their pictures. Raises `UserError` where an image cannot be read."""
     classes = images.classes
     found = []
@@ -75,14 +75,14 @@ def mistakes(scores: Scores, images: ImageSet, most: int) -> list[Mistake]:
         label = int(scores.labels[row])
         tops, likely = scores.top[row].tolist(), scores.probabilities[row].tolist()
         guesses = [
-            Guess(classes[top], probability, top == label)
+            Prediction(classes[top], probability, top == label)
             for top, probability in zip(tops, likely, strict=True)
         ]
         if label not in tops:
-            guesses.append(Guess(classes[label], float(scores.of_labels[row]), right=True))
+            guesses.append(Prediction(classes[label], float(scores.of_labels[row]), right=True))
         index = int(scores.indices[row])
         found.append(
-            Mistake(
+            Misclassified(
                 name=images.name(index),
                 label=classes[label],
                 predicted=classes[tops[0]],
@@ -114,23 +114,27 @@ def write_page(
     """
     classes = images.classes
     counts = scores.counts
-    each = zip(classes, counts.images.tolist(), counts.hits.tolist(), strict=True)
-    rows = [Row(name, n, n - hits, (n - hits) / n) for name, n, hits in each if n]
+    each = zip(classes, counts.images.tolist(), counts.top1_correct.tolist(), strict=True)
+    rows = [
+        Row(name, n, n - top1_correct, (n - top1_correct) / n)
+        for name, n, top1_correct in each
+        if n
+    ]
     pairs = [
         (classes[label], classes[predicted], number)
         for label, predicted, number in most_confused(confusion(scores), _PAIRS)
     ]
-    found = mistakes(scores, images, most)
+    found = misclassified(scores, images, most)
     page = _render(
         title=title,
         split=split,
         views=counted(scores.views),
         images=scores.images,
-        wrong=counts.total - int(counts.hits.sum()),
+        wrong=counts.total - int(counts.top1_correct.sum()),
         top1=counts.top1_error,
         topk=counts.top5_error,
         k=scores.k,
-        mistakes=found,
+        misclassified=found,
         pairs=pairs,
         rows=sorted(rows, key=lambda row: (-row.error, row.name)),
         facts=facts,

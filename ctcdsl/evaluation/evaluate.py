@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from ctcdsl.checking import Network
 from ctcdsl.distributed.shares import WHOLE, Share
-from ctcdsl.evaluation.dense import Dense
-from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.dense import DenseEvaluator
+from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.scores import Scores, merged
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_place, centre_view, five_places, views
-from ctcdsl.execution.events import Reporter
+from ctcdsl.execution.events import Callback
 from ctcdsl.execution.precision import autocast, for_testing
-from ctcdsl.execution.transfer import Reading, lag, on_device
+from ctcdsl.execution.transfer import AsyncRead, pipeline_depth, prefetch_to_device
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.batches import whole_batches
 from ctcdsl.images.colour import Statistics, network_input
@@ -41,7 +41,7 @@ _DENSE = 4
 
 
 class ExecutionConfig(Protocol):
-    """A way to test images: `Crops` or `Dense`."""
+    """A way to test images: `MultiCropEvaluator` or `DenseEvaluator`."""
 
     @property
     def note(self) -> str:
@@ -59,7 +59,7 @@ def evaluate(
     views: Views,
     recipe: Recipe,
     statistics: Statistics,
-    reporter: Reporter,
+    reporter: Callback,
     device: torch.device,
     network: Network | None = None,
     share: Share = WHOLE,
@@ -83,10 +83,10 @@ def evaluate(
     if views == "dense":
         if network is None:
             raise ValueError("dense views need the network")
-        way = Dense(model=computed, network=network, input=input, at_once=recipe.batch)
+        way = DenseEvaluator(model=computed, network=network, input=input, at_once=recipe.batch)
     else:
         places, mirrored = (centre_place, False) if views == 1 else (five_places, True)
-        way = Crops(
+        way = MultiCropEvaluator(
             model=computed,
             crop=crop,
             places=places,
@@ -100,17 +100,17 @@ def evaluate(
     batches = whole_batches(
         images, recipe, crop=crop, batch=together, share=share, pin=device.type == "cuda"
     )
-    given: deque[tuple[Reading, Tensor]] = deque()
+    given: deque[tuple[AsyncRead, Tensor]] = deque()
     found: list[_Found] = []
     done = 0
     with _evaluating(model), _evaluating(computed), torch.inference_mode():
-        for batch in on_device(batches, device):
+        for batch in prefetch_to_device(batches, device):
             with autocast(recipe.precision, device):
-                given.append((Reading(way.probabilities(batch.images)), batch.labels))
-            if len(given) > lag(device):
+                given.append((AsyncRead(way.probabilities(batch.images)), batch.labels))
+            if len(given) > pipeline_depth(device):
                 found.append(_Found(*given.popleft()))
             done += len(batch.labels)
-            reporter.testing(done, len(mine))
+            reporter.on_validation(done, len(mine))
         found += [_Found(*each) for each in given]
     classes = found[0].classes if found else len(images.classes)
     return Scores(
@@ -128,7 +128,7 @@ def evaluate(
 class _Found:
     """What is kept of the probabilities of a batch: all classes of all images would be too much."""
 
-    def __init__(self, reading: Reading, labels: Tensor) -> None:
+    def __init__(self, reading: AsyncRead, labels: Tensor) -> None:
         probabilities = reading.tensor()
         self.classes = probabilities.shape[1]
         self.labels = labels

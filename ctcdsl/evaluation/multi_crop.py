@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ctcdsl.checking import Network
 from ctcdsl.evaluation.split import Split, run
-from ctcdsl.execution.compiled import Forward, compiling_explained, forward_of
+from ctcdsl.execution.compiled import Forward, compile_as_error, forward_of
 from ctcdsl.images.augment import Crop
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.shared_layers import Offset, Prefix, shared_prefix, unshared
@@ -59,7 +59,7 @@ def by_size(images: Sequence[Tensor], input: Input) -> Iterator[Group]:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Crops:
+class MultiCropEvaluator:
     """Crop-sized views of each image, averaged."""
 
     model: nn.Module
@@ -128,7 +128,7 @@ class Crops:
         """What the network makes of the `maps` behind `end` submodules of its trunk."""
         if end not in self._forwards:
             self._forwards[end] = forward_of(self._rest(end), self.compile)
-        with compiling_explained(self.compile):
+        with compile_as_error(self.compile):
             return self._forwards[end](maps)
 
     def _rest(self, end: int) -> nn.Module:

@@ -21,23 +21,23 @@ class Counts:
 
     images: Tensor
     """int64 (classes,): images of each class."""
-    hits: Tensor
+    top1_correct: Tensor
     """int64 (classes,): those whose class is the likeliest."""
-    near: Tensor
+    top5_correct: Tensor
     """int64 (classes,): those whose class is among the `k` likeliest."""
-    nats: int
+    loss_sum: int
     """Sum of the images' losses, in 2^-32 nats."""
-    broken: int
+    non_finite: int
     """Images whose loss is not a number."""
 
     def __add__(self, other: Counts) -> Counts:
         """The counts of both parts."""
         return Counts(
             images=self.images + other.images,
-            hits=self.hits + other.hits,
-            near=self.near + other.near,
-            nats=self.nats + other.nats,
-            broken=self.broken + other.broken,
+            top1_correct=self.top1_correct + other.top1_correct,
+            top5_correct=self.top5_correct + other.top5_correct,
+            loss_sum=self.loss_sum + other.loss_sum,
+            non_finite=self.non_finite + other.non_finite,
         )
 
     @property
@@ -48,26 +48,28 @@ class Counts:
     @property
     def loss(self) -> float:
         """Mean of -log p(label) in nats; NaN where a loss is, or without images."""
-        return math.nan if self.broken or not self.total else self.nats / _NAT / self.total
+        return math.nan if self.non_finite or not self.total else self.loss_sum / _NAT / self.total
 
     @property
     def top1_error(self) -> float:
         """Share of images whose class is not the likeliest."""
-        return self._error(self.hits)
+        return self._error(self.top1_correct)
 
     @property
     def top5_error(self) -> float:
         """Share of images whose class is not among the `k` likeliest."""
-        return self._error(self.near)
+        return self._error(self.top5_correct)
 
     @property
     def class_errors(self) -> tuple[float | None, ...]:
         """Top-1 error of each class; None for a class without images."""
-        pairs = zip(self.images.tolist(), self.hits.tolist(), strict=True)
-        return tuple((images - hits) / images if images else None for images, hits in pairs)
+        pairs = zip(self.images.tolist(), self.top1_correct.tolist(), strict=True)
+        return tuple(
+            (images - top1_correct) / images if images else None for images, top1_correct in pairs
+        )
 
-    def _error(self, hits: Tensor) -> float:
-        return (self.total - int(hits.sum())) / self.total if self.total else math.nan
+    def _error(self, top1_correct: Tensor) -> float:
+        return (self.total - int(top1_correct.sum())) / self.total if self.total else math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -108,17 +110,17 @@ class Scores:
     @property
     def counts(self) -> Counts:
         """The whole numbers that all errors follow from."""
-        near = (self.top == self.labels[:, None]).any(dim=1)
+        top5_correct = (self.top == self.labels[:, None]).any(dim=1)
         # an underflowing probability must not make the loss infinite, a broken one must show
         likely = self.of_labels.clamp(min=torch.finfo(torch.float32).tiny)
-        nats = -likely.double().log()
-        broken = nats.isnan()
+        loss_sum = -likely.double().log()
+        non_finite = loss_sum.isnan()
         return Counts(
             images=self._per_class(self.labels),
-            hits=self._per_class(self.labels[self.right]),
-            near=self._per_class(self.labels[near]),
-            nats=int((nats[~broken] * _NAT).round().long().sum()),
-            broken=int(broken.sum()),
+            top1_correct=self._per_class(self.labels[self.right]),
+            top5_correct=self._per_class(self.labels[top5_correct]),
+            loss_sum=int((loss_sum[~non_finite] * _NAT).round().long().sum()),
+            non_finite=int(non_finite.sum()),
         )
 
     @property

@@ -32,7 +32,7 @@ def forward_of(model: nn.Module, compile: Compile) -> Forward:
 
 
 @contextmanager
-def compiling_explained(compile: Compile) -> Iterator[None]:
+def compile_as_error(compile: Compile) -> Iterator[None]:
     """Turns what torch.compile meets on its way into `UserError` CTC617."""
     try:
         yield

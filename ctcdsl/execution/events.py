@@ -10,7 +10,7 @@ from ctcdsl.text.diagnostic import Diagnostic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TrainingStarted:
     """What lies ahead, said once when training begins."""
 
     epochs: int
@@ -29,7 +29,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class StepEnded:
     """One step done: epochs and steps are counted from 1."""
 
     epoch: int
@@ -47,104 +47,104 @@ class Step:
     """Estimate for all that is left, tests included."""
 
 
-class Reporter(Protocol):
+class Callback(Protocol):
     """Hears of training and testing as they go; each call returns quickly."""
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         """So many images of the sample have gone into the colour statistics."""
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         """Training begins, or goes on."""
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         """A step is done."""
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """A training image cannot be read, and the next one took its place."""
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         """So many test images are done."""
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         """An epoch is trained, tested, logged and saved."""
 
-    def warned(self, warning: Diagnostic) -> None:
+    def on_warning(self, warning: Diagnostic) -> None:
         """Training goes on, but there is something to be known."""
 
 
-class Silent:
-    """A `Reporter` that says nothing."""
+class NullCallback:
+    """A `Callback` that says nothing."""
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         """Nothing."""
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         """Nothing."""
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         """Nothing."""
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """Nothing."""
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         """Nothing."""
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         """Nothing."""
 
-    def warned(self, warning: Diagnostic) -> None:
+    def on_warning(self, warning: Diagnostic) -> None:
         """Nothing."""
 
 
-class Follower(Silent):
-    """A `Reporter` for all but the first of several processes: what they alone know is said."""
+class Follower(NullCallback):
+    """A `Callback` for all but the first of several processes: what they alone know is said."""
 
-    def __init__(self, other: Reporter) -> None:
+    def __init__(self, other: Callback) -> None:
         self._other = other
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """Hand it on: each process reads images of its own."""
-        self._other.replaced(name, reason)
+        self._other.on_image_replaced(name, reason)
 
 
-class Several:
-    """A `Reporter` that tells others, in their order."""
+class CallbackList:
+    """A `Callback` that tells others, in their order."""
 
-    def __init__(self, *others: Reporter) -> None:
+    def __init__(self, *others: Callback) -> None:
         self._others = others
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         """Hand it on."""
         for each in self._others:
-            each.measuring(done, total)
+            each.on_statistics(done, total)
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         """Hand it on."""
         for each in self._others:
-            each.started(plan)
+            each.on_training_started(plan)
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         """Hand it on."""
         for each in self._others:
-            each.stepped(step)
+            each.on_step(step)
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         """Hand it on."""
         for each in self._others:
-            each.replaced(name, reason)
+            each.on_image_replaced(name, reason)
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         """Hand it on."""
         for each in self._others:
-            each.testing(done, total)
+            each.on_validation(done, total)
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         """Hand it on."""
         for each in self._others:
-            each.epoch_ended(row)
+            each.on_epoch_end(row)
 
-    def warned(self, warning: Diagnostic) -> None:
+    def on_warning(self, warning: Diagnostic) -> None:
         """Hand it on."""
         for each in self._others:
-            each.warned(warning)
+            each.on_warning(warning)

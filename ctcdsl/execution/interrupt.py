@@ -34,36 +34,36 @@ class Interrupted(Exception):
         super().__init__(text)
 
 
-class Stop:
+class StopFlag:
     """Turns these signals into one `KeyboardInterrupt` at a place where that does no harm.
 
-    While images are waited for or tested, that is at once. What is `held` together, a step and
+    While images are waited for or tested, that is at once. What is `blocked` together, a step and
     the counting of it, is finished first: a weight half updated could not be saved. Whoever loses
     patience and signals again gets out at once, without what was not saved.
     """
 
     def __init__(self) -> None:
-        self.broken = False
+        self.aborted = False
         """Something held was broken off: the state is that of no step, and is not to be saved."""
         self.deferred = False
-        """A first signal only sets `asked`: several processes agree when to stop."""
+        """A first signal only sets `requested`: several processes agree when to stop."""
         self._held = 0
         self._came = self._pending = False
         self._last = -math.inf
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether a signal waits to be obeyed."""
         return self._pending
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def blocked(self) -> Iterator[None]:
         """Within this, a first signal waits for the end."""
         self._held += 1
         try:
             yield
         except BaseException:
-            self.broken = True
+            self.aborted = True
             raise
         finally:
             self._held -= 1
@@ -88,9 +88,9 @@ class Stop:
 
 
 @contextmanager
-def interruptible() -> Iterator[Stop]:
-    """Within this, signals stop training as `Stop` says (in the main thread)."""
-    stop = Stop()
+def interruptible() -> Iterator[StopFlag]:
+    """Within this, signals stop training as `StopFlag` says (in the main thread)."""
+    stop = StopFlag()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread may set handlers
         return

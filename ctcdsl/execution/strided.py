@@ -36,7 +36,7 @@ class _PixelsFirst(nn.Conv2d):
         return functional.conv2d(pixels, self.weight, self.bias)
 
 
-def to_train_on(model: nn.Module, device: torch.device) -> tuple[str, ...]:
+def prepare_for_training(model: nn.Module, device: torch.device) -> tuple[str, ...]:
     """Bring `model` to `device`, in channels-last memory, so that it can be trained there.
 
     On a CPU the convolutions that the kernel would be wrong for are changed; their weights, and

@@ -28,7 +28,7 @@ class Movable(Protocol):
 M = TypeVar("M", bound=Movable)
 
 
-def on_device(batches: Iterator[M], device: torch.device) -> Iterator[M]:
+def prefetch_to_device(batches: Iterator[M], device: torch.device) -> Iterator[M]:
     """The batches on `device`; a GPU gets the next while it computes with the one before."""
     if device.type != "cuda":
         for batch in batches:
@@ -45,7 +45,7 @@ def on_device(batches: Iterator[M], device: torch.device) -> Iterator[M]:
         yield moved
 
 
-class Reading:
+class AsyncRead:
     """The values of a small tensor, on their way to the host."""
 
     def __init__(self, values: Tensor) -> None:
@@ -64,6 +64,6 @@ class Reading:
         return self._values
 
 
-def lag(device: torch.device) -> int:
+def pipeline_depth(device: torch.device) -> int:
     """How many steps later numbers are read: a CPU has computed them when they are asked for."""
     return 1 if device.type == "cuda" else 0

@@ -1,7 +1,7 @@
 """Which way of computing is the fastest here: each is tried on made-up images, and timed.
 
-What is tried is what will be done: `Descent.step`, or views through `Crops`. Only the images are
-made up, since what they show costs the same.
+What is tried is what will be done: `TrainStep.step`, or views through `MultiCropEvaluator`. Only
+the images are made up, since what they show costs the same.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
-from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.views import five_places
 from ctcdsl.execution.precision import autocast, for_testing
-from ctcdsl.execution.strided import to_train_on
+from ctcdsl.execution.strided import prepare_for_training
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import tried as tried_once
 from ctcdsl.images.batches import Batch
@@ -31,7 +31,7 @@ from ctcdsl.images.colour import Statistics, network_input
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.health import is_out_of_memory
-from ctcdsl.training.step import Descent
+from ctcdsl.training.step import TrainStep
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
 _EARNS = 1.05
@@ -72,7 +72,7 @@ Told = Callable[[ExecutionConfig], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Tried:
+class Measurement:
     """What came of a way."""
 
     way: ExecutionConfig
@@ -111,9 +111,9 @@ def ways(
     )
 
 
-def fastest(tried: Sequence[Tried]) -> Tried | None:
+def fastest(tried: Sequence[Measurement]) -> Measurement | None:
     """The fastest of the ways that did not fail, where it is clearly faster than simpler ones."""
-    best: Tried | None = None
+    best: Measurement | None = None
     for each in tried:
         if each.failure:
             continue
@@ -122,7 +122,7 @@ def fastest(tried: Sequence[Tried]) -> Tried | None:
     return best
 
 
-def tried_training(
+def measure_training(
     model: nn.Module,
     recipe: Recipe,
     crop: Crop,
@@ -133,13 +133,13 @@ def tried_training(
     channels: int = 3,
     world: int = 1,
     told: Told = lambda way: None,
-) -> list[Tried]:
+) -> list[Measurement]:
     """Take steps with a copy of `model` in each of `some` ways; `model` keeps its weights.
 
     Of a batch this takes what goes through the network at once, in one of `world` processes.
     """
     copied = copy.deepcopy(model).train()
-    to_train_on(copied, device)
+    prepare_for_training(copied, device)
     _, fewest = tried_once(copied, torch.zeros(1, channels, *crop, device=device))
     images = max(fewest, recipe.batch // (recipe.accumulate * world))
     if device.type == "cpu":
@@ -152,14 +152,14 @@ def tried_training(
     ).to(device)
 
     def prepare(way: ExecutionConfig) -> Run:
-        descent = Descent(copied, replace(way.of(recipe), accumulate=1), device)
+        descent = TrainStep(copied, replace(way.of(recipe), accumulate=1), device)
         descent.set_rate(1e-6)  # nothing is to be learned
-        return lambda: torch.tensor(descent.step(batch, _MADE_UP[channels]).learned().loss)
+        return lambda: torch.tensor(descent.step(batch, _MADE_UP[channels]).result().loss)
 
     return _try_all(prepare, some, images, device, told)
 
 
-def tried_testing(
+def measure_evaluation(
     model: nn.Module,
     network: Network,
     recipe: Recipe,
@@ -168,7 +168,7 @@ def tried_testing(
     some: Sequence[ExecutionConfig],
     *,
     told: Told = lambda way: None,
-) -> list[Tried]:
+) -> list[Measurement]:
     """Test images by ten views with a copy of `model` in each of `some` ways."""
     views = min(recipe.batch, _CPU_VIEWS) if device.type == "cpu" else recipe.batch
     images = max(1, views // 10)
@@ -179,7 +179,7 @@ def tried_testing(
     pixels = tuple(_pixels(images, side, side).to(device))
 
     def prepare(way: ExecutionConfig) -> Run:
-        crops = Crops(
+        crops = MultiCropEvaluator(
             model=for_testing(copied, way.precision),
             crop=crop,
             places=five_places,
@@ -208,15 +208,15 @@ def _try_all(
     images: int,
     device: torch.device,
     told: Told,
-) -> list[Tried]:
+) -> list[Measurement]:
     """Run each way once and once more, then time it.
 
     On a CPU, which others use too, the ways take turns, so that each has the same share of bad
     luck. On a GPU one comes after the other: times hardly vary, and its memory may not hold all.
     """
-    tried = [Tried(way=way, images=images) for way in some]
+    tried = [Measurement(way=way, images=images) for way in some]
     for group in [tried] if device.type == "cpu" else [[each] for each in tried]:
-        runs: list[tuple[Tried, Run]] = []
+        runs: list[tuple[Measurement, Run]] = []
         for each in group:
             told(each.way)
             with _failing(each):
@@ -237,7 +237,7 @@ def _try_all(
 
 
 @contextmanager
-def _failing(tried: Tried) -> Iterator[None]:
+def _failing(tried: Measurement) -> Iterator[None]:
     """Notes why a way fails, where that is no bug."""
     try:
         yield

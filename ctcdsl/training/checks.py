@@ -23,7 +23,7 @@ from ctcdsl.text.shell import command
 _MAY_CHANGE = frozenset({"accumulate", "compile", "epochs", "max_corrupt", "schedule", "workers"})
 
 
-def require_fit(
+def check_model_fits_data(
     model: nn.Module, images: ImageSet, identity: ModelIdentity, crop: Crop, device: torch.device
 ) -> int:
     """Raise `UserError` CTC612 unless `model`, on `device`, maps crops to the images' classes.
@@ -56,7 +56,7 @@ def require_fit(
     return fewest
 
 
-def claim(run: Path) -> None:
+def claim_folder(run: Path) -> None:
     """Make the folder `run` for a training that begins.
 
     Raises `UserError`: CTC608 where it cannot be made, CTC614 as `require_unused`.
@@ -102,7 +102,7 @@ def _held(run: Path) -> str | None:
 
 
 def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:
-    """Raise `UserError` CTC613 where `asked` differs in more than length, rates and workers."""
+    """Raise `UserError` CTC613 where `requested` differs in more than length, rates and workers."""
     before, now = trained.as_dict(), asked.as_dict()
     changed = [name for name in before if before[name] != now[name] and name not in _MAY_CHANGE]
     if changed:

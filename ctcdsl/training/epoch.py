@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 
 from ctcdsl.distributed.processes import AllStop
-from ctcdsl.execution.events import Step
-from ctcdsl.execution.transfer import lag, on_device
+from ctcdsl.execution.events import StepEnded
+from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import steps
 from ctcdsl.images.batches import Batch, training_batches
@@ -20,12 +20,12 @@ from ctcdsl.images.data import ImageSet
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import health
-from ctcdsl.training.run import Session
-from ctcdsl.training.step import Learned, Taken
-from ctcdsl.training.throughput import Pace
+from ctcdsl.training.run import TrainingRun
+from ctcdsl.training.step import PendingStep, StepResult
+from ctcdsl.training.throughput import Throughput
 
 
-class _Open(NamedTuple):
+class _InFlight(NamedTuple):
     """A step that was given to the device and whose numbers nobody has read."""
 
     number: int
@@ -33,14 +33,14 @@ class _Open(NamedTuple):
     images: int
     """Of all processes together."""
     rate: float
-    taken: Taken
+    taken: PendingStep
 
 
 @dataclass(slots=True, kw_only=True)
-class Steps:
-    """Takes the steps of a run. They are counted at once; what they found is read `lag` later."""
+class EpochRunner:
+    """Takes the steps of a run, and reads their results `pipeline_depth` steps later."""
 
-    session: Session
+    session: TrainingRun
     images: ImageSet
     test_images: int
     crop: Crop
@@ -48,13 +48,13 @@ class Steps:
     memory: MemoryEstimate | None
     fewest: int = 1
     """Images that the network needs at a time."""
-    pace: Pace = field(default_factory=Pace)
-    _open: deque[_Open] = field(default_factory=deque)
-    _read: list[tuple[_Open, Learned]] = field(default_factory=list)
+    pace: Throughput = field(default_factory=Throughput)
+    _open: deque[_InFlight] = field(default_factory=deque)
+    _read: list[tuple[_InFlight, StepResult]] = field(default_factory=list)
     """Steps that are not reported yet."""
 
     def __post_init__(self) -> None:
-        self.session.settle = self._settle  # whoever saves wants all numbers
+        self.session.flush = self._flush  # whoever saves wants all numbers
 
     @property
     def in_epoch(self) -> int:
@@ -78,23 +78,23 @@ class Steps:
             share=session.ranks.share,
             fewest=self.fewest,
             pin=self.device.type == "cuda",
-            replaced=session.reporter.replaced,
+            replaced=session.reporter.on_image_replaced,
         )
         if until is not None:
             batches = islice(batches, until - progress.step)
-        for batch in on_device(batches, self.device):
-            self.pace.got_batch()
-            with session.stop.held():
+        for batch in prefetch_to_device(batches, self.device):
+            self.pace.batch_ready()
+            with session.stop.blocked():
                 images = self._take(batch)
-                self._settle(lag(self.device))
+                self._flush(pipeline_depth(self.device))
                 self.pace.end_step(images)
                 progress.seconds, progress.waited = self.pace.epoch_seconds, self.pace.epoch_waited
                 if progress.step < self.in_epoch:  # else the checkpoint after the test is near
                     session.save_if_due()
             self._report()
-            self.pace.asks_batch()
-        with session.stop.held():
-            self._settle()
+            self.pace.batch_requested()
+        with session.stop.blocked():
+            self._flush()
         self._report()
 
     def _take(self, batch: Batch) -> int:
@@ -106,21 +106,21 @@ class Steps:
         rate = session.recipe.schedule.rate_after(seen, len(self.images))
         session.descent.set_rate(rate)
         session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
-        with health.memory_explained(self._out_of_memory):
+        with health.oom_as_error(self._out_of_memory):
             taken = session.descent.step(
-                batch, session.statistics, whole=images, stop=lambda: session.stop.asked
+                batch, session.statistics, whole=images, stop=lambda: session.stop.requested
             )
         progress.step += 1
         progress.images += images
-        self._open.append(_Open(progress.step, images, rate, taken))
+        self._open.append(_InFlight(progress.step, images, rate, taken))
         return images
 
-    def _settle(self, keep: int = 0) -> None:
+    def _flush(self, keep: int = 0) -> None:
         """Read what all but the last `keep` steps found; `UserError` CTC609 for a loss gone bad."""
         progress = self.session.progress
         while len(self._open) > keep:
             step = self._open.popleft()
-            learned = step.taken.learned()
+            learned = step.taken.result()
             if not math.isfinite(learned.loss):
                 where = f"training, epoch {progress.epoch + 1}, step {step.number}"
                 raise self.session.diverged(learned.loss, where)
@@ -137,17 +137,17 @@ class Steps:
                 raise AllStop
             self._report_step(step, learned)
 
-    def _report_step(self, step: _Open, learned: Learned) -> None:
+    def _report_step(self, step: _InFlight, learned: StepResult) -> None:
         session = self.session
         epochs, epoch = session.recipe.last_epoch, session.progress.epoch + 1
         left = epochs - epoch
         done = (epoch - 1) * self.in_epoch + step.number
         if done == min(health.LEARNS_BY, epochs * self.in_epoch):
-            warning = health.does_not_start(learned.loss, learned.logits, session.recipe)
+            warning = health.not_learning(learned.loss, learned.logits, session.recipe)
             if warning is not None:
-                session.reporter.warned(warning)
-        session.reporter.stepped(
-            Step(
+                session.reporter.on_warning(warning)
+        session.reporter.on_step(
+            StepEnded(
                 epoch=epoch,
                 epochs=epochs,
                 step=step.number,

@@ -65,7 +65,7 @@ def all_finite(model: nn.Module) -> bool:
     return bool(torch.stack(finite).all().item()) if finite else True
 
 
-def does_not_start(loss: float, logits: Tensor, recipe: Recipe) -> Diagnostic | None:
+def not_learning(loss: float, logits: Tensor, recipe: Recipe) -> Diagnostic | None:
     """CTC912 where, after `LEARNS_BY` steps, the network still tells no images apart.
 
     Also where it has a loss far above that of guessing: then its steps are too large.
@@ -112,7 +112,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def memory_explained(explain: Callable[[], UserError]) -> Iterator[None]:
+def oom_as_error(explain: Callable[[], UserError]) -> Iterator[None]:
     """Turns torch's lack of memory into what `explain` returns."""
     try:
         yield

@@ -13,9 +13,9 @@ from torch import nn
 from ctcdsl.distributed.processes import ALONE, AllStop, Gone, Ranks
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.devices import default_device
-from ctcdsl.execution.events import Follower, Plan, Reporter
+from ctcdsl.execution.events import Callback, Follower, TrainingStarted
 from ctcdsl.execution.interrupt import Interrupted, interruptible
-from ctcdsl.execution.strided import note_on, to_train_on
+from ctcdsl.execution.strided import note_on, prepare_for_training
 from ctcdsl.images import batch_plan
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.cache import Remembered
@@ -27,15 +27,15 @@ from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Progress
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.training import checks, health
-from ctcdsl.training.epoch import Steps
+from ctcdsl.training.epoch import EpochRunner
 from ctcdsl.training.initialise import set_dropout
-from ctcdsl.training.run import CheckpointPolicy, Session
-from ctcdsl.training.step import Descent
+from ctcdsl.training.run import CheckpointPolicy, TrainingRun
+from ctcdsl.training.step import TrainStep
 from ctcdsl.training.validation import Exam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TrainingResult:
     """A finished training."""
 
     run: Path
@@ -56,7 +56,7 @@ def train(
     crop: Crop,
     run: Path,
     identity: ModelIdentity,
-    reporter: Reporter,
+    reporter: Callback,
     resume: bool = False,
     device: torch.device | None = None,
     statistics: Statistics | None = None,
@@ -65,7 +65,7 @@ def train(
     ranks: Ranks = ALONE,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,
-) -> Outcome:
+) -> TrainingResult:
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
     `model` maps float32 (N, 3, h, w) to logits (N, classes). It ends up on `device`
@@ -93,8 +93,8 @@ def train(
     device = device or default_device()
     train_set = Remembered(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
-    copying = to_train_on(model, device)
-    fewest = checks.require_fit(model, train_set, identity, crop, device)
+    copying = prepare_for_training(model, device)
+    fewest = checks.check_model_fits_data(model, train_set, identity, crop, device)
     batch_plan.require_batches(recipe, len(train_set), fewest)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
@@ -103,17 +103,17 @@ def train(
     if not ranks.leads:
         reporter = Follower(reporter)
     if copying:
-        reporter.warned(note_on(copying))
+        reporter.on_warning(note_on(copying))
     note = batch_plan.note_on(recipe, len(train_set), ranks.share.world, fewest)
     if note is not None:
-        reporter.warned(note)
+        reporter.on_warning(note)
     ranks.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
     with interruptible() as stop:
-        session = Session(
+        session = TrainingRun(
             model=model,
-            descent=Descent(model, recipe, device, ranks, fewest),
+            descent=TrainStep(model, recipe, device, ranks, fewest),
             recipe=recipe,
             run=run,
             identity=identity,
@@ -122,7 +122,7 @@ def train(
             stop=stop,
             ranks=ranks,
         )
-        steps = Steps(
+        steps = EpochRunner(
             session=session,
             images=train_set,
             test_images=len(test_set),
@@ -134,10 +134,10 @@ def train(
         loop = _Loop(session, steps, test_set, tested_on, crop, device, memory)
         with session:
             try:
-                session.enter(train_set, statistics, resume)
+                session.start_or_resume(train_set, statistics, resume)
                 return loop.finish(until)
             except Gone:
-                if not stop.asked:  # else all were asked, and one was faster
+                if not stop.requested:  # else all were asked, and one was faster
                     raise
                 where = session.saved.where if session.saved else None
                 raise Interrupted(run, where) from None
@@ -154,19 +154,19 @@ def train(
 class _Loop:
     """What is done to the state of a run."""
 
-    session: Session
-    steps: Steps
+    session: TrainingRun
+    steps: EpochRunner
     test_set: ImageSet
     tested_on: str
     crop: Crop
     device: torch.device
     memory: MemoryEstimate | None
 
-    def finish(self, until: tuple[int, int] | None = None) -> Outcome:
+    def finish(self, until: tuple[int, int] | None = None) -> TrainingResult:
         """Train, test, log and save all that is left, or what is left up to `until`."""
         session, recipe = self.session, self.session.recipe
-        session.reporter.started(
-            Plan(
+        session.reporter.on_training_started(
+            TrainingStarted(
                 epochs=recipe.last_epoch,
                 first_epoch=session.progress.epoch + 1,
                 first_step=session.progress.step + 1,
@@ -181,7 +181,7 @@ class _Loop:
         world = session.ranks.share.world
         warning = health.may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
-            session.reporter.warned(warning)
+            session.reporter.on_warning(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
         while session.progress.epoch < epochs or session.progress.step < steps:
             if session.progress.epoch == epochs:
@@ -190,13 +190,13 @@ class _Loop:
                 break
             self.steps.finish_epoch()
             row = self._row(self._test())
-            with session.stop.held():
+            with session.stop.blocked():
                 session.progress = Progress(epoch=row.epoch, rows=[*session.progress.rows, row])
                 if session.ranks.leads:
                     log.write(session.run, session.progress.rows)
                 session.save()
-            session.reporter.epoch_ended(row)
-        return Outcome(
+            session.reporter.on_epoch_end(row)
+        return TrainingResult(
             run=session.run,
             checkpoint=session.last_saved.path,
             rows=tuple(session.progress.rows),
@@ -216,7 +216,7 @@ class _Loop:
             stop=session.stop,
             reporter=session.reporter,
         )
-        with health.memory_explained(lambda: session.out_of_memory(self.memory, self.device)):
+        with health.oom_as_error(lambda: session.out_of_memory(self.memory, self.device)):
             found = exam.of(session.model)
         if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
             raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")

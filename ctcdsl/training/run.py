@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from ctcdsl.distributed.processes import ALONE, Ranks
-from ctcdsl.execution.events import Reporter
-from ctcdsl.execution.interrupt import Stop
+from ctcdsl.execution.events import Callback
+from ctcdsl.execution.interrupt import StopFlag
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.data import ImageSet
 from ctcdsl.metrics.memory import MemoryEstimate
@@ -29,7 +29,7 @@ from ctcdsl.storage.lock import locked
 from ctcdsl.text import UserError, error
 from ctcdsl.training import checks, health
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.step import Descent
+from ctcdsl.training.step import TrainStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +60,22 @@ class _State:
 
 
 @dataclass(slots=True, kw_only=True)
-class Session:
+class TrainingRun:
     """One call of `train`: the network, how it is trained, and how far it is."""
 
     model: nn.Module
-    descent: Descent
+    descent: TrainStep
     recipe: Recipe
     run: Path
     identity: ModelIdentity
-    reporter: Reporter
+    reporter: Callback
     keeping: CheckpointPolicy
-    stop: Stop
+    stop: StopFlag
     ranks: Ranks = ALONE
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
     saved: health.Saved | None = None
-    settle: Callable[[], None] = lambda: None
+    flush: Callable[[], None] = lambda: None
     """Makes the sums of `progress` those of all its steps; called before it is saved."""
     _saved_place: tuple[int, int] | None = None
     _locks: ExitStack = field(default_factory=ExitStack)
@@ -101,14 +101,16 @@ class Session:
         assert self.saved is not None
         return self.saved
 
-    def enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> None:
+    def start_or_resume(
+        self, images: ImageSet, statistics: Statistics | None, resume: bool
+    ) -> None:
         """Begin, or go on from the newest checkpoint.
 
         Of several processes the leader does so, and hands what it has on to the others, or the
         error that keeps it from that.
         """
         self.stop.deferred = not self.ranks.leads
-        state = self.ranks.by_leader(lambda: self._enter(images, statistics, resume))
+        state = self.ranks.by_leader(lambda: self._start_or_resume(images, statistics, resume))
         self.stop.deferred = self.ranks.several
         if not self.ranks.leads:
             self.model.load_state_dict(state.model)
@@ -116,11 +118,13 @@ class Session:
             self.statistics, self.progress = state.statistics, state.progress
             self._note_saved(state.saved.path)
 
-    def _enter(self, images: ImageSet, statistics: Statistics | None, resume: bool) -> _State:
+    def _start_or_resume(
+        self, images: ImageSet, statistics: Statistics | None, resume: bool
+    ) -> _State:
         if resume:
-            self.restore()
+            self.resume()
         else:
-            self.begin(images, statistics)
+            self.start(images, statistics)
         self.stop.deferred = self.ranks.several  # what is handed on must not be interrupted
         return _State(
             model=self.model.state_dict(),
@@ -130,9 +134,9 @@ class Session:
             saved=self.last_saved,
         )
 
-    def begin(self, images: ImageSet, statistics: Statistics | None) -> None:
+    def start(self, images: ImageSet, statistics: Statistics | None) -> None:
         """Draw the initial weights, measure the colours, save."""
-        checks.claim(self.run)
+        checks.claim_folder(self.run)
         self._lock()
         self.shelf.remove_stale()
         self.shelf.clear()
@@ -145,7 +149,7 @@ class Session:
             self.recipe.statistics_sample,
             shorter=self.recipe.resize_for((height, width)),
             channels=channels,
-            progress=self.reporter.measuring,
+            progress=self.reporter.on_statistics,
         )
         self.save()
 
@@ -159,9 +163,9 @@ class Session:
         )
         self._locks.enter_context(locked(self.run / ".lock", held))
 
-    def restore(self) -> None:
+    def resume(self) -> None:
         """Take everything from the run's newest whole checkpoint, the log included."""
-        saved = checkpoints.load(self.run, self.reporter.warned)
+        saved = checkpoints.load(self.run, self.reporter.on_warning)
         checkpoints.require_identity(saved, self.identity, saved.path)
         checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
         self._lock()
@@ -184,7 +188,7 @@ class Session:
         Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
         number, which is nothing to go on from. Then the checkpoints before it stay.
         """
-        self.settle()
+        self.flush()
         if not self.ranks.leads or self._saved_place == self.progress.place:
             return
         if not health.all_finite(self.model):
@@ -210,8 +214,8 @@ class Session:
 
     def save_and_leave(self) -> None:
         """Save where training was interrupted, if it had begun and is between two steps."""
-        if self.saved is not None and not self.stop.broken:
-            with self.stop.held():
+        if self.saved is not None and not self.stop.aborted:
+            with self.stop.blocked():
                 self.save()
 
     def diverged(self, loss: float, where: str) -> UserError:

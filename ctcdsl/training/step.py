@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ctcdsl.distributed.processes import ALONE, Ranks
-from ctcdsl.execution.compiled import compiling_explained, forward_of
+from ctcdsl.execution.compiled import compile_as_error, forward_of
 from ctcdsl.execution.precision import autocast
-from ctcdsl.execution.transfer import Reading
+from ctcdsl.execution.transfer import AsyncRead
 from ctcdsl.images.batch_plan import micro_batches
 from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import Statistics, colour_shift, network_input
 from ctcdsl.recipe import Recipe
 
 
-class Learned(NamedTuple):
+class StepResult(NamedTuple):
     """What a step found before it changed the weights."""
 
     loss: float
@@ -32,19 +32,19 @@ class Learned(NamedTuple):
     """Whether a process wants all to stop after this step."""
 
 
-class Taken:
+class PendingStep:
     """A step that was given to the device; perhaps it is not done yet."""
 
     def __init__(self, numbers: Tensor, logits: Tensor) -> None:
-        self._numbers, self._logits = Reading(numbers), logits
+        self._numbers, self._logits = AsyncRead(numbers), logits
 
-    def learned(self) -> Learned:
+    def result(self) -> StepResult:
         """What it found; waits until it is done."""
         loss, mistaken, stops = self._numbers.tensor().tolist()
-        return Learned(loss, int(mistaken), self._logits, stops > 0)
+        return StepResult(loss, int(mistaken), self._logits, stops > 0)
 
 
-class Descent:
+class TrainStep:
     """Gradient descent with momentum on the weights of `model`, which is on `device`.
 
     L2 decay applies to weights alone, not to biases and norms. The paper names one decay
@@ -86,7 +86,7 @@ class Descent:
         *,
         whole: int | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> Taken:
+    ) -> PendingStep:
         """Learn from `batch`, on the device, in as many parts as the recipe says.
 
         On a GPU this returns before the step is done, and nothing in it waits. Each part counts
@@ -106,7 +106,7 @@ class Descent:
         for size in micro_batches(images, self._recipe.accumulate, self._fewest):
             part = batch.part(start, start + size)
             start += size
-            with compiling_explained(self._recipe.compile):
+            with compile_as_error(self._recipe.compile):
                 loss, logits = self._loss(part, statistics)
                 share = loss * (len(part.labels) / whole)
                 torch.autograd.backward(share)
@@ -117,7 +117,7 @@ class Descent:
         # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
         self.optimizer.found_inf = (~numbers[0].isfinite()).to(torch.float32)  # type: ignore[attr-defined]
         self.optimizer.step()
-        return Taken(numbers, logits)
+        return PendingStep(numbers, logits)
 
     def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
         """Mean cross entropy and logits."""

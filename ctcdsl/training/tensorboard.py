@@ -6,15 +6,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ctcdsl.execution.events import Plan, Silent, Step
+from ctcdsl.execution.events import NullCallback, StepEnded, TrainingStarted
 from ctcdsl.runs.log import Row
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 FOLDER = "tensorboard"
 
 
-class TensorBoard(Silent):
-    """A `Reporter` that writes events to the folder ``tensorboard`` of a run.
+class TensorBoard(NullCallback):
+    """A `Callback` that writes events to the folder ``tensorboard`` of a run.
 
     Every step has loss, learning rate and speed, every epoch its row of the log. Of a resumed
     run, events after the step it goes on from are dropped by TensorBoard itself.
@@ -37,7 +37,7 @@ class TensorBoard(Silent):
         self._writer: Any = None
         self._steps, self._tested_on = 0, "test"
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         """Open the file of events."""
         self._steps, self._tested_on = plan.steps, plan.tested_on
         first = (plan.first_epoch - 1) * plan.steps + plan.first_step
@@ -45,7 +45,7 @@ class TensorBoard(Silent):
             log_dir=str(self._folder), purge_step=first if first > 1 else None
         )
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         """Write a step."""
         at = (step.epoch - 1) * self._steps + step.step
         for name, value in (
@@ -56,7 +56,7 @@ class TensorBoard(Silent):
         ):
             self._writer.add_scalar(name, value, at)
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         """Write an epoch, at the step it ended with."""
         for name, value in (
             ("train/loss", row.train_loss),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 _WINDOW = 20  # steps: long enough to be steady, short enough to show a change
 
 
-class Pace:
+class Throughput:
     """Measures steps; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -26,11 +26,11 @@ class Pace:
         self._epoch_began = self._began - seconds
         self._waited = 0.0
 
-    def asks_batch(self) -> None:
+    def batch_requested(self) -> None:
         """The next step's images are asked for."""
         self._asked = self._clock()
 
-    def got_batch(self) -> None:
+    def batch_ready(self) -> None:
         """The step's images are here: what passed since they were asked for was waiting."""
         self._waited = self._clock() - self._asked
 

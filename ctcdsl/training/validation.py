@@ -11,8 +11,8 @@ from torch import nn
 from ctcdsl.distributed.processes import AllStop, Ranks
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Counts
-from ctcdsl.execution.events import Reporter, Silent
-from ctcdsl.execution.interrupt import Stop
+from ctcdsl.execution.events import Callback, NullCallback
+from ctcdsl.execution.interrupt import StopFlag
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.data import ImageSet
@@ -29,8 +29,8 @@ class Exam:
     statistics: Statistics
     device: torch.device
     ranks: Ranks
-    stop: Stop
-    reporter: Reporter
+    stop: StopFlag
+    reporter: Callback
 
     def of(self, model: nn.Module) -> Counts:
         """Test `model`, whose weights all processes have; its buffers are the leader's.
@@ -42,7 +42,7 @@ class Exam:
         return reduce(Counts.__add__, parts)
 
     def _counted(self, model: nn.Module) -> Counts:
-        watch = Watch(self.reporter, len(self.images), self.ranks, self.stop)
+        watch = StopWatcher(self.reporter, len(self.images), self.ranks, self.stop)
         return evaluate(
             model,
             self.images,
@@ -56,15 +56,15 @@ class Exam:
         ).counts
 
 
-class Watch(Silent):
+class StopWatcher(NullCallback):
     """Hands on how far a test by all processes is; raises `AllStop` where one was asked to stop."""
 
-    def __init__(self, reporter: Reporter, images: int, ranks: Ranks, stop: Stop) -> None:
+    def __init__(self, reporter: Callback, images: int, ranks: Ranks, stop: StopFlag) -> None:
         self._reporter, self._images, self._ranks, self._stop = reporter, images, ranks, stop
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         """So many images of this process's share are done."""
-        if self._ranks.should_leave(self._stop.asked):
+        if self._ranks.should_leave(self._stop.requested):
             raise AllStop
         images = self._images
-        self._reporter.testing(min(done * self._ranks.share.world, images), images)
+        self._reporter.on_validation(min(done * self._ranks.share.world, images), images)

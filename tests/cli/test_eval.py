@@ -108,7 +108,7 @@ def test_a_lack_of_memory_says_what_to_do(evaluate: Any, monkeypatch: pytest.Mon
     def none_left(self: object, images: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate")
 
-    monkeypatch.setattr("ctcdsl.evaluation.multi_crop.Crops.probabilities", none_left)
+    monkeypatch.setattr("ctcdsl.evaluation.multi_crop.MultiCropEvaluator.probabilities", none_left)
     found = evaluate()
     assert found.code == 1 and "CTC622" in found.err
     assert "with 8 views at once" in found.err and "--batch 4" in found.err
@@ -176,7 +176,7 @@ def test_an_interrupt_leaves_within_seconds(
     page = tmp_path / "page.html"
     program = (
         "import sys; from ctcdsl.cli.main import main; from ctcdsl.cli.progress import Display\n"
-        "def testing(self, done, total): print('tested', done, flush=True)\n"
+        "def on_validation(self, done, total): print('tested', done, flush=True)\n"
         "Display.testing = testing; main(sys.argv[1:])"
     )
     command = arguments(trained, "--data", tmp_path / "data", "--report", page)

@@ -13,11 +13,11 @@ from ctcdsl.cli.fitting import Fact, fit
 from ctcdsl.cli.progress import Display
 from ctcdsl.cli.scores import as_text
 from ctcdsl.evaluation.scores import Scores
-from ctcdsl.execution.events import Plan, Step
+from ctcdsl.execution.events import StepEnded, TrainingStarted
 from ctcdsl.runs.log import Row
 from ctcdsl.text.plural import plural
 
-STEP = Step(
+STEP = StepEnded(
     epoch=74, epochs=75, step=9999, steps=10010, learning_rate=0.0001, loss=2.3456,
     images_per_second=12345.0, data_wait=0.5, seconds_left=7000.0,
 )  # fmt: skip
@@ -34,11 +34,11 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int, terminal: bool) -> Iterat
     monkeypatch.setattr("ctcdsl.cli.progress.Console", lambda **_: console)
     monkeypatch.setattr("ctcdsl.cli.progress._PULSE", 0.0)
     with Display() as display:
-        display.stepped(STEP)
+        display.on_step(STEP)
         display._progress.refresh()
-        display.testing(12345, 50000)
+        display.on_validation(12345, 50000)
         display._progress.refresh()
-        display.epoch_ended(ROW)
+        display.on_epoch_end(ROW)
     text = written.getvalue()
     for code in ("\x1b[2K", "\x1b[1A", "\x1b[?25l", "\x1b[?25h"):
         text = text.replace(code, "")
@@ -98,8 +98,8 @@ def test_a_resumed_run_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr("ctcdsl.cli.progress.Console", lambda **_: Console(file=written))
     with Display() as display:
-        display.started(
-            Plan(
+        display.on_training_started(
+            TrainingStarted(
                 epochs=1,
                 first_epoch=2,
                 first_step=1,

@@ -20,7 +20,7 @@ from PIL import Image
 from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
 from ctcdsl.comparison import compare as comparisons
-from ctcdsl.execution.events import Step
+from ctcdsl.execution.events import StepEnded
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from tests.support.runs import same_weights
 from tests.support.tiny import CLASSES, write_folder_atomic
@@ -133,14 +133,14 @@ def test_a_run_is_that_of_train(ctcdsl: Call, place: Path) -> None:
 def test_interrupted_it_goes_on(ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = json.loads(ctcdsl(*compare("--views", "1", "--run", "whole", "--format", "json"))[1])
     with monkeypatch.context() as patched:
-        seen: list[Step] = []
+        seen: list[StepEnded] = []
 
-        def stop(self: Display, step: Step) -> None:
+        def stop(self: Display, step: StepEnded) -> None:
             seen.append(step)
             if len(seen) == 11:  # of 6 steps in a run: the second run's second epoch
                 raise KeyboardInterrupt
 
-        patched.setattr(Display, "stepped", stop)
+        patched.setattr(Display, "on_step", stop)
         code, out, err = ctcdsl(*compare("--views", "1"))
     assert code == 130 and not out
     assert "Deep, seed 0 (2 of 4) is saved at epoch 2, step 2: the same command goes on" in err
@@ -163,7 +163,7 @@ def test_interrupted_in_a_test_it_goes_on(
         def stop(self: Display, done: int, total: int) -> None:
             raise KeyboardInterrupt
 
-        patched.setattr(Display, "testing", stop)
+        patched.setattr(Display, "on_validation", stop)
         code, out, err = ctcdsl(*compare())
     assert code == 130 and not out and "before its test: the same command goes on" in err
     code, out, err = ctcdsl(*compare())

@@ -180,7 +180,7 @@ def test_a_refusal_is_said_once(tmp_path: Path, whole: Path) -> None:
 class TermWhileMeasuring(Recorder):
     """Sends SIGTERM to its process."""
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         os.kill(os.getpid(), TERM)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
-from ctcdsl.evaluation.dense import Dense
+from ctcdsl.evaluation.dense import DenseEvaluator
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.images.colour import Statistics, measure, network_input
 from ctcdsl.ir import Shape
@@ -35,8 +35,8 @@ def built(network: Network) -> Any:
     return module.eval()
 
 
-def dense(module: nn.Module, network: Network, at_once: int = 7) -> Dense:
-    return Dense(model=module, network=network, input=INPUT, at_once=at_once)
+def dense(module: nn.Module, network: Network, at_once: int = 7) -> DenseEvaluator:
+    return DenseEvaluator(model=module, network=network, input=INPUT, at_once=at_once)
 
 
 def some_images(*sizes: tuple[int, int]) -> list[Tensor]:

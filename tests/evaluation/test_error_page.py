@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.evaluation.error_page import mistakes, worst, write_page
+from ctcdsl.evaluation.error_page import misclassified, worst, write_page
 from ctcdsl.evaluation.scores import Scores
 from tests.support.tiny import Blots, refused, said
 
@@ -89,7 +89,7 @@ def page(path: Path, found: Scores | None = None, most: int = 60, **others: obje
 def test_the_most_confident_errors_come_first() -> None:
     assert worst(scores(), 99) == [4, 5, 1]
     assert worst(scores(), 2) == [4, 5]
-    first, second, third = mistakes(scores(), Named(NAMES, each=2), 3)
+    first, second, third = misclassified(scores(), Named(NAMES, each=2), 3)
     assert (first.label, first.predicted) == (NAMES[1], NAMES[0])
     assert first.likely == pytest.approx(0.95)
     assert [guess.name for guess in second.guesses] == [NAMES[1], NAMES[2], NAMES[0]]
@@ -108,7 +108,7 @@ def test_the_right_class_is_shown_even_where_it_is_not_among_the_likeliest() -> 
         probabilities=found.probabilities[:, :2],
         of_labels=found.of_labels,
     )
-    first = mistakes(short, Named(NAMES, each=2), 1)[0]
+    first = misclassified(short, Named(NAMES, each=2), 1)[0]
     assert [guess.right for guess in first.guesses] == [False, False, True]
     assert first.guesses[2].probability == 0.0
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
-from ctcdsl.evaluation.multi_crop import Crops
+from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.evaluation.views import centre_place, five_places, views
 from ctcdsl.images.augment import Crop
@@ -38,9 +38,9 @@ def some_images(*sizes: tuple[int, int]) -> list[Tensor]:
     ]
 
 
-def crops(module: nn.Module, network: Network, *, shared: bool = True) -> Crops:
+def crops(module: nn.Module, network: Network, *, shared: bool = True) -> MultiCropEvaluator:
     input = network.input
-    return Crops(
+    return MultiCropEvaluator(
         model=module,
         crop=(input.height, input.width),
         places=five_places,

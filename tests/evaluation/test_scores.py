@@ -38,8 +38,8 @@ def test_errors_are_counts() -> None:
     found = scores(LABELS, PREDICTED)
     counts = found.counts
     assert counts.images.tolist() == [4, 2, 3, 0]
-    assert counts.hits.tolist() == [1, 1, 1, 0]
-    assert counts.near.tolist() == [1, 2, 3, 0]
+    assert counts.top1_correct.tolist() == [1, 1, 1, 0]
+    assert counts.top5_correct.tolist() == [1, 2, 3, 0]
     assert (found.images, found.k) == (9, 2)
     assert found.top1_error == 6 / 9
     assert found.top5_error == 3 / 9
@@ -62,7 +62,7 @@ def test_counts_of_parts_add_up_in_any_order() -> None:
     whole = scores(labels, predicted, 9)
     parts = [scores(labels[k::7], predicted[k::7], 9).counts for k in range(7)]
     total = sum(reversed(parts[1:]), parts[0])
-    for name in ("images", "hits", "near"):
+    for name in ("images", "top1_correct", "top5_correct"):
         assert torch.equal(getattr(total, name), getattr(whole.counts, name)), name
     assert total.loss == whole.loss, "not only nearly"
     assert total.class_errors == whole.class_errors
@@ -72,7 +72,7 @@ def test_a_loss_that_is_no_number_shows() -> None:
     found = scores([0, 1], [0, 1])
     found.of_labels[1] = math.nan
     assert math.isnan(found.loss)
-    assert found.counts.broken == 1
+    assert found.counts.non_finite == 1
     assert math.isnan((scores([0], [0]).counts + found.counts).loss)
     found.of_labels[1] = 0.0  # underflowed
     assert math.isfinite(found.loss)

@@ -14,22 +14,22 @@ from torch import Tensor, nn
 from ctcdsl.checking import check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.execution import compiled
-from ctcdsl.execution.events import Step
+from ctcdsl.execution.events import StepEnded
 from ctcdsl.execution.interrupt import Interrupted
-from ctcdsl.execution.transfer import Reading, on_device
+from ctcdsl.execution.transfer import AsyncRead, prefetch_to_device
 from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import Statistics
 from ctcdsl.text import Source
 from ctcdsl.training import autotune, epoch
 from ctcdsl.training.autotune import (
     ExecutionConfig,
-    Tried,
+    Measurement,
     fastest,
-    tried_testing,
-    tried_training,
+    measure_evaluation,
+    measure_training,
     ways,
 )
-from ctcdsl.training.step import Descent
+from ctcdsl.training.step import TrainStep
 from tests.support.runs import CPU, interrupt_at, run_training, same_weights, without_times
 from tests.support.tiny import Recorder, refused, tiny_net, tiny_recipe
 
@@ -60,8 +60,8 @@ def test_a_generated_module_learns_the_same_compiled() -> None:
     losses: list[list[float]] = []
     for recipe in (tiny_recipe(), tiny_recipe(compile="on")):
         torch.manual_seed(0)
-        descent = Descent(build_module(network).train(), recipe, CPU)
-        losses.append([descent.step(batch, STATISTICS).learned().loss for _ in range(3)])
+        descent = TrainStep(build_module(network).train(), recipe, CPU)
+        losses.append([descent.step(batch, STATISTICS).result().loss for _ in range(3)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert losses[0][2] < losses[0][0]
 
@@ -79,7 +79,7 @@ def test_what_a_compiler_says_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
     with refused("CTC617") as found:
         run_training(tmp_path / "run", tiny_recipe(compile="on"))
     assert found[0].notes == ("NoCompilerError: no g++",)
-    with pytest.raises(ValueError, match="mine"), compiled.compiling_explained("on"):
+    with pytest.raises(ValueError, match="mine"), compiled.compile_as_error("on"):
         raise ValueError("mine")
 
 
@@ -119,28 +119,28 @@ def test_what_is_read_later_is_saved_whole(tmp_path: Path, late: None, step: int
 def test_a_bad_loss_is_named_by_its_step_when_it_is_read_later(tmp_path: Path, late: None) -> None:
     model = tiny_net()
 
-    def poison(done: Step) -> None:
+    def poison(done: StepEnded) -> None:
         if done.step == 1:  # the second step is under way: the third meets this
             next(model.parameters()).data.fill_(torch.inf)
 
     with refused("CTC609") as found:
-        run_training(tmp_path / "run", model=model, reporter=Recorder(on_step=poison))
+        run_training(tmp_path / "run", model=model, reporter=Recorder(after_step=poison))
     assert "epoch 1, step 3" in found[0].message
 
 
 def test_a_cpu_gets_batches_and_readings_as_they_are() -> None:
     batch = Batch(torch.ones(2, 3), torch.ones(2), torch.ones(2, 3), torch.ones(2))
-    (moved,) = on_device(iter([batch]), CPU)
+    (moved,) = prefetch_to_device(iter([batch]), CPU)
     assert all(mine is theirs for mine, theirs in zip(batch, moved, strict=True))
     values = torch.tensor([1.5])
-    assert Reading(values).tensor() is values
+    assert AsyncRead(values).tensor() is values
 
 
 # -------------------------------------------------------------------- tuning
 
 
-def done(way: ExecutionConfig, seconds: float, failure: str = "") -> Tried:
-    return Tried(way=way, images=8, times=[seconds], failure=failure)
+def done(way: ExecutionConfig, seconds: float, failure: str = "") -> Measurement:
+    return Measurement(way=way, images=8, times=[seconds], failure=failure)
 
 
 def test_the_fastest_is_taken_where_it_earns_its_place() -> None:
@@ -185,7 +185,7 @@ def test_trying_to_train_leaves_the_model_alone(monkeypatch: pytest.MonkeyPatch)
         ),
         list[ExecutionConfig](),
     )
-    tried = tried_training(model, tiny_recipe(), (12, 12), 3, CPU, some, told=told.append)
+    tried = measure_training(model, tiny_recipe(), (12, 12), 3, CPU, some, told=told.append)
     assert told == list(some) == [each.way for each in tried]
     assert [each.images for each in tried] == [7, 7, 7]
     assert [each.failure for each in tried] == ["", "", "out of memory"]
@@ -199,14 +199,16 @@ def test_a_bug_is_no_failure_of_a_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("ctcdsl.training.step.forward_of", broken)
     with pytest.raises(RuntimeError, match="mat1"):
-        tried_training(tiny_net(), tiny_recipe(), (12, 12), 3, CPU, ways(CPU))
+        measure_training(tiny_net(), tiny_recipe(), (12, 12), 3, CPU, ways(CPU))
 
 
 def test_ways_to_test_give_the_same_probabilities() -> None:
     (network,) = check_source(Source("small.ctc", SMALL)).networks
     model = build_module(network)
     some = ways(CPU, compiles=("off",), prefixes=(True, False))
-    tried = tried_testing(model, network, replace(tiny_recipe(), batch=40), (20, 20), CPU, some)
+    tried = measure_evaluation(
+        model, network, replace(tiny_recipe(), batch=40), (20, 20), CPU, some
+    )
     shared, apart, *halves = (each.result for each in tried)
     assert shared is not None and apart is not None
     assert torch.equal(shared, apart)
@@ -216,7 +218,9 @@ def test_ways_to_test_give_the_same_probabilities() -> None:
 
 
 def test_numbers_that_are_not_finite_are_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = Tried(way=ExecutionConfig("bf16", "off"), images=1, result=torch.tensor([torch.nan]))
+    tried = Measurement(
+        way=ExecutionConfig("bf16", "off"), images=1, result=torch.tensor([torch.nan])
+    )
     with autotune._failing(tried):
         pass
     assert "not finite" in tried.failure

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.execution.strided import note_on, to_train_on
+from ctcdsl.execution.strided import note_on, prepare_for_training
 from tests.support.runs import CPU, run_training
 from tests.support.tiny import Recorder, tiny_recipe
 
@@ -34,8 +34,8 @@ from tests.support.tiny import Recorder, tiny_recipe
 )
 def test_layers_that_are_changed_compute_the_same(layer: nn.Conv2d, changed: bool) -> None:
     model = nn.Sequential(copy.deepcopy(layer), nn.ReLU())
-    assert to_train_on(model, CPU) == (("0",) if changed else ())
-    assert to_train_on(model, CPU) == (("0",) if changed else ())
+    assert prepare_for_training(model, CPU) == (("0",) if changed else ())
+    assert prepare_for_training(model, CPU) == (("0",) if changed else ())
     assert list(model.state_dict()) == [f"0.{name}" for name in layer.state_dict()]
     images = torch.randn(2, layer.in_channels, 9, 12)
     gradients: list[torch.Tensor] = []

@@ -26,7 +26,7 @@ from ctcdsl.runs.checkpoint import (
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import digested, read
 from ctcdsl.runs.store import Shelf
-from ctcdsl.training.step import Descent
+from ctcdsl.training.step import TrainStep
 from tests.support.tiny import identity, refused, said, tiny_net, tiny_recipe
 
 STATISTICS = Statistics((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
@@ -55,7 +55,7 @@ def checkpoint(epoch: int = 4, classes: tuple[str, ...] = ("a", "b", "c")) -> Ch
         statistics=STATISTICS,
         progress=Progress(epoch=epoch, step=2, loss=0.1, rows=[ROW]),
         model=model.state_dict(),
-        optimizer=Descent(model, recipe, torch.device("cpu")).optimizer.state_dict(),
+        optimizer=TrainStep(model, recipe, torch.device("cpu")).optimizer.state_dict(),
         rng=rng_states(),
     )
 

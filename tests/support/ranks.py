@@ -22,7 +22,7 @@ from ctcdsl.distributed.processes import joined
 from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.validation import Watch
+from ctcdsl.training.validation import StopWatcher
 from tests.support.runs import run_training
 from tests.support.tiny import tiny_net
 
@@ -187,13 +187,13 @@ def _command(
 
 
 def _arrange_in_test(number: int) -> None:
-    testing = Watch.testing
+    testing = StopWatcher.on_validation
 
-    def signalled(self: Watch, done: int, total: int) -> None:
+    def signalled(self: StopWatcher, done: int, total: int) -> None:
         os.kill(os.getpid(), number)
         testing(self, done, total)
 
-    Watch.testing = signalled  # type: ignore[method-assign]
+    StopWatcher.on_validation = signalled  # type: ignore[method-assign]
 
 
 def _arrange(model: nn.Module, event: Event) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctcdsl.execution.events import Step
+from ctcdsl.execution.events import StepEnded
 from ctcdsl.images.data import ImageSet
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load
-from ctcdsl.training.loop import Outcome, train
+from ctcdsl.training.loop import TrainingResult, train
 from tests.support.tiny import Blots, Recorder, identity, tiny_net, tiny_recipe
 
 TRAIN, TEST = Blots(each=9), Blots(each=4, seed=1000)
@@ -31,7 +31,7 @@ def run_training(
     test_set: ImageSet = TEST,
     reporter: Recorder | None = None,
     **others: Any,
-) -> Outcome:
+) -> TrainingResult:
     return train(
         model or tiny_net(),
         train_set,
@@ -69,8 +69,8 @@ def same_weights(first: Path, second: Path) -> bool:
 
 
 def interrupt_at(epoch: int, step: int) -> Recorder:
-    def stop(done: Step) -> None:
+    def stop(done: StepEnded) -> None:
         if (done.epoch, done.step) == (epoch, step):
             raise KeyboardInterrupt
 
-    return Recorder(on_step=stop)
+    return Recorder(after_step=stop)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ctcdsl.execution.events import Plan, Step
+from ctcdsl.execution.events import StepEnded, TrainingStarted
 from ctcdsl.images.data import Pixels
 from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.runs.identity import ModelIdentity
@@ -89,38 +89,38 @@ def tiny_recipe(epochs: int = 3, rate: float = 0.02, **others: object) -> Recipe
 
 @dataclass
 class Recorder:
-    """A reporter that remembers, and that calls `on_step` if there is one."""
+    """A reporter that remembers, and that calls `after_step` if there is one."""
 
-    on_step: Callable[[Step], object] | None = None
-    plans: list[Plan] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    after_step: Callable[[StepEnded], object] | None = None
+    plans: list[TrainingStarted] = field(default_factory=list)
+    steps: list[StepEnded] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     measured: list[tuple[int, int]] = field(default_factory=list)
     tested: list[tuple[int, int]] = field(default_factory=list)
     bad: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
 
-    def measuring(self, done: int, total: int) -> None:
+    def on_statistics(self, done: int, total: int) -> None:
         self.measured.append((done, total))
 
-    def started(self, plan: Plan) -> None:
+    def on_training_started(self, plan: TrainingStarted) -> None:
         self.plans.append(plan)
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepEnded) -> None:
         self.steps.append(step)
-        if self.on_step is not None:
-            self.on_step(step)
+        if self.after_step is not None:
+            self.after_step(step)
 
-    def replaced(self, name: str, reason: str) -> None:
+    def on_image_replaced(self, name: str, reason: str) -> None:
         self.bad.append((name, reason))
 
-    def testing(self, done: int, total: int) -> None:
+    def on_validation(self, done: int, total: int) -> None:
         self.tested.append((done, total))
 
-    def epoch_ended(self, row: Row) -> None:
+    def on_epoch_end(self, row: Row) -> None:
         self.rows.append(row)
 
-    def warned(self, warning: Diagnostic) -> None:
+    def on_warning(self, warning: Diagnostic) -> None:
         self.warnings.append(warning)
 
 

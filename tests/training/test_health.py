@@ -59,7 +59,7 @@ def test_both_the_loss_and_the_logits_must_stand_still(
     loss: float, deviation: float, warned: bool
 ) -> None:
     logits = deviation * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
-    found = health.does_not_start(loss, logits, Recipe())
+    found = health.not_learning(loss, logits, Recipe())
     assert (found is not None) == warned
 
 
@@ -78,7 +78,7 @@ def test_advice_follows_from_what_was_measured(
     loss: float, deviation: float, initialisation: str, advice: str
 ) -> None:
     logits = deviation * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
-    found = health.does_not_start(loss, logits, tiny_recipe(initialisation=initialisation))
+    found = health.not_learning(loss, logits, tiny_recipe(initialisation=initialisation))
     assert found is not None
     assert advice in found.hints[0]
     assert ("raise" in found.hints[0]) == ("raise" in advice)
@@ -86,7 +86,7 @@ def test_advice_follows_from_what_was_measured(
 
 def test_a_broken_weight_is_not_saved(tmp_path: Path) -> None:
     class Breaks(Recorder):
-        def testing(self, done: int, total: int) -> None:
+        def on_validation(self, done: int, total: int) -> None:
             with torch.no_grad():
                 next(model.parameters())[0] = math.inf
             raise KeyboardInterrupt

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ctcdsl.execution.events import Step
-from ctcdsl.execution.interrupt import Interrupted, Stop, interruptible
+from ctcdsl.execution.events import StepEnded
+from ctcdsl.execution.interrupt import Interrupted, StopFlag, interruptible
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, load
 from ctcdsl.runs.schedule import Every
 from ctcdsl.runs.store import Shelf
-from ctcdsl.training.loop import Outcome
+from ctcdsl.training.loop import TrainingResult
 from ctcdsl.training.run import CheckpointPolicy
 from tests.support.runs import interrupt_at, run_training, same_weights, without_times
 from tests.support.tiny import Recorder, tiny_recipe
@@ -52,7 +52,7 @@ def test_a_run_interrupted_in_its_test_is_tested_again(tmp_path: Path) -> None:
     whole = run_training(tmp_path / "whole")
 
     class Stops(Recorder):
-        def testing(self, done: int, total: int) -> None:
+        def on_validation(self, done: int, total: int) -> None:
             if len(self.rows) == 1 and done > 7:
                 raise KeyboardInterrupt
 
@@ -82,13 +82,13 @@ def test_the_log_is_that_of_the_checkpoint(tmp_path: Path) -> None:
 
 
 def test_seconds_of_an_interrupted_epoch_are_counted(tmp_path: Path) -> None:
-    def slow(step: Step) -> None:
+    def slow(step: StepEnded) -> None:
         time.sleep(0.05)
         if step.step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        run_training(tmp_path, tiny_recipe(epochs=1), reporter=Recorder(on_step=slow))
+        run_training(tmp_path, tiny_recipe(epochs=1), reporter=Recorder(after_step=slow))
     [row] = run_training(tmp_path, tiny_recipe(epochs=1), resume=True).rows
     assert row.seconds > 0.1
     assert row.images_per_second == pytest.approx(27 / row.seconds, rel=0.5)
@@ -124,7 +124,7 @@ def test_an_interrupted_run_says_where_it_stands(tmp_path: Path) -> None:
 
 def test_interrupted_before_anything_was_saved(tmp_path: Path) -> None:
     class Stops(Recorder):
-        def measuring(self, done: int, total: int) -> None:
+        def on_statistics(self, done: int, total: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as caught:
@@ -138,12 +138,12 @@ def test_interrupted_before_anything_was_saved(tmp_path: Path) -> None:
 def test_a_signal_interrupts(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
 
-    def kill(step: Step) -> None:
+    def kill(step: StepEnded) -> None:
         if step.epoch == 2:
             os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted) as caught:
-        run_training(tmp_path, reporter=Recorder(on_step=kill))
+        run_training(tmp_path, reporter=Recorder(after_step=kill))
     assert caught.value.saved == "epoch 2, step 1"
     assert signal.getsignal(number) == before
 
@@ -189,15 +189,15 @@ def test_a_signal_that_comes_twice_counts_once(monkeypatch: pytest.MonkeyPatch) 
 def test_losing_patience_breaks_off_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 50.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    stop, reached = Stop(), []
-    with pytest.raises(KeyboardInterrupt), stop.held():
+    stop, reached = StopFlag(), []
+    with pytest.raises(KeyboardInterrupt), stop.blocked():
         stop.signalled(signal.SIGINT, None)
         reached.append("after the first")
         now += 2
         stop.signalled(signal.SIGINT, None)
         reached.append("after the second")
     assert reached == ["after the first"]
-    assert stop.broken, "what was held is not whole, and not to be saved"
+    assert stop.aborted, "what was held is not whole, and not to be saved"
 
 
 def test_a_step_that_is_broken_off_is_not_saved(
@@ -222,7 +222,7 @@ def test_a_step_that_is_broken_off_is_not_saved(
 
 
 def test_training_works_outside_the_main_thread(tmp_path: Path) -> None:
-    outcomes: list[Outcome] = []
+    outcomes: list[TrainingResult] = []
     thread = threading.Thread(
         target=lambda: outcomes.append(run_training(tmp_path, tiny_recipe(epochs=1)))
     )

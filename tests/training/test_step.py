@@ -13,7 +13,7 @@ from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import measure
 from ctcdsl.recipe import Recipe
 from ctcdsl.training.initialise import initialise
-from ctcdsl.training.step import Descent
+from ctcdsl.training.step import TrainStep
 from tests.support.runs import CPU, TRAIN
 from tests.support.tiny import tiny_net, tiny_recipe
 
@@ -46,7 +46,7 @@ def test_initial_weights_are_gaussian_and_biases_zero(
 
 def test_decay_is_on_weights_alone() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
-    groups = Descent(model, Recipe(), CPU).optimizer.param_groups
+    groups = TrainStep(model, Recipe(), CPU).optimizer.param_groups
     shapes = [[tuple(each.shape) for each in group["params"]] for group in groups]
     assert shapes == [[(4, 3, 3, 3), (2, 4)], [(4,), (4,), (4,), (2,)]]
     assert [group["weight_decay"] for group in groups] == [0.0005, 0.0]
@@ -56,7 +56,7 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
     fc = nn.Linear(3, 2, bias=False)
     recipe = tiny_recipe(colour_sigma=0.0, weight_decay=0.1, momentum=0.5, rate=0.3)
     statistics = measure(TRAIN, 3, shorter=16)
-    descent = Descent(nn.Sequential(nn.Flatten(), fc), recipe, CPU)
+    descent = TrainStep(nn.Sequential(nn.Flatten(), fc), recipe, CPU)
     pixels = torch.tensor([[200, 20, 90], [10, 250, 60]], dtype=torch.uint8)[:, :, None, None]
     inputs = (pixels[:, :, 0, 0].double() - torch.tensor(statistics.mean)) / recipe.pixel_divisor
     labels = torch.tensor([0, 1])
@@ -75,9 +75,9 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
 
 def test_a_loss_that_is_not_finite_changes_no_weight() -> None:
     model = tiny_net()
-    descent = Descent(model, tiny_recipe(), CPU)
+    descent = TrainStep(model, tiny_recipe(), CPU)
     before = [each.detach().clone() for each in model.parameters()]
     pixels, labels = torch.zeros(2, 3, 12, 12, dtype=torch.uint8), torch.tensor([0, 1])
     batch = Batch(pixels, labels, torch.full((2, 3), torch.inf), torch.tensor([True, False]))
-    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3, shorter=16)).learned().loss)
+    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3, shorter=16)).result().loss)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))

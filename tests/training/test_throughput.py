@@ -1,6 +1,6 @@
 import pytest
 
-from ctcdsl.training.throughput import Pace
+from ctcdsl.training.throughput import Throughput
 
 
 class Clock:
@@ -11,16 +11,16 @@ class Clock:
         return self.now
 
 
-def step(pace: Pace, clock: Clock, wait: float, work: float, images: int = 10) -> None:
+def step(pace: Throughput, clock: Clock, wait: float, work: float, images: int = 10) -> None:
     clock.now += wait
-    pace.got_batch()
+    pace.batch_ready()
     clock.now += work
     pace.end_step(images)
 
 
 def test_speed_and_waiting_are_over_the_last_steps() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = Throughput(clock)
     assert (pace.images_per_second, pace.data_wait, pace.seconds_left(5, 1, 10)) == (0, 0, 0)
     for _ in range(100):
         step(pace, clock, 3.0, 1.0)
@@ -34,7 +34,7 @@ def test_speed_and_waiting_are_over_the_last_steps() -> None:
 
 def test_an_epoch_is_counted_by_itself() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = Throughput(clock)
     step(pace, clock, 1.0, 1.0)
     clock.now += 7
     assert pace.end_test() == pytest.approx(9)
@@ -47,10 +47,10 @@ def test_an_epoch_is_counted_by_itself() -> None:
 
 def test_saving_between_steps_is_no_waiting_for_images() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = Throughput(clock)
     step(pace, clock, 1.0, 1.0)
     clock.now += 5  # saving
-    pace.asks_batch()
+    pace.batch_requested()
     step(pace, clock, 1.0, 2.0)
     assert pace.epoch_waited == pytest.approx(2)
     assert pace.epoch_seconds == pytest.approx(10)
@@ -58,7 +58,7 @@ def test_saving_between_steps_is_no_waiting_for_images() -> None:
 
 def test_the_time_left_counts_steps_and_tests() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = Throughput(clock)
     step(pace, clock, 0.5, 1.5)
     assert pace.seconds_left(6, 2, 30) == pytest.approx(6 * 2 + 2 * 30 / (3 * 5))
     clock.now += 7
