@@ -126,7 +126,7 @@ def test_a_third_party_s_pass_that_fails(how: str, said: str) -> None:
     found = failure(Fails(how=how))
     assert found.code == "CTC504"
     assert found.message.startswith(f"the pass `fails` of {__name__} fails: {said}")
-    assert any("test_promises.py:" in note for note in found.notes) is (how == "raises")
+    assert any(f"{__file__}:" in note for note in found.notes) is (how == "raises")
 
 
 def test_a_pass_of_ours_that_fails_is_a_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
