@@ -46,7 +46,7 @@ def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: s
 def _written(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> str:
     import json
 
-    from ctcdsl.text.exchange import as_github, as_json, as_sarif
+    from ctcdsl.text.formats import as_github, as_json, as_sarif
 
     if form == "github":
         return as_github(diagnostics)

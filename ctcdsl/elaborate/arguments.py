@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Argument, Call, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -39,7 +39,7 @@ class Arguments:
         self._problems = problems
         self._expressions = Expressions(problems)
 
-    def one(self, call: n.Call, example: str) -> n.Argument | None:
+    def one(self, call: Call, example: str) -> Argument | None:
         """The only argument of a call, or None after an error that shows `example`."""
         if len(call.arguments) == 1:
             return call.arguments[0]
@@ -52,7 +52,7 @@ class Arguments:
         return None
 
     def tags(
-        self, arguments: Sequence[n.Argument], *, letters: str = "", options: tuple[str, ...] = ()
+        self, arguments: Sequence[Argument], *, letters: str = "", options: tuple[str, ...] = ()
     ) -> Tags:
         """Read the tags behind a layer's numbers: `letters` with their numbers, and `options`."""
         if not arguments:
@@ -60,7 +60,7 @@ class Arguments:
         numbers: dict[str, Pair] = {}
         given: list[str] = []
         for argument in arguments:
-            text = argument.text if isinstance(argument, n.Name) else ""
+            text = argument.text if isinstance(argument, Name) else ""
             match = _LETTER_TAG.fullmatch(text)
             if match is not None and match[1] in letters:
                 letter, first, second = match.groups()
@@ -95,13 +95,13 @@ class Arguments:
             message = f"{' and '.join(given)} exclude each other"
             self._problems.error("CTC104", message, span, hint=f"keep one {what}")
 
-    def _no_tag(self, argument: n.Argument, letters: str, options: tuple[str, ...]) -> None:
+    def _no_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
         known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
         known += [f"`{option}`" for option in options]
         hint = f"behind its number{'s' * ('g' in letters)} stand {', '.join(known)}"
         message = f"{quoted(argument.span)} is no tag of this layer"
-        text = argument.text if isinstance(argument, n.Name) else ""
-        if isinstance(argument, n.Number) and letters:
+        text = argument.text if isinstance(argument, Name) else ""
+        if isinstance(argument, Number) and letters:
             hint = "a stride stands behind the layer, `/2`; padding is a tag, `p1`"
         letter_tag = _LETTER_TAG.fullmatch(text)
         if letter_tag is not None:
@@ -117,7 +117,7 @@ class Arguments:
         self._problems.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
-        self, argument: n.Argument, low: int, high: int, what: str, scope: Scope
+        self, argument: Argument, low: int, high: int, what: str, scope: Scope
     ) -> int | None:
         """A whole number from `low` to `high`, or None after an error that names `what`."""
         value = self._expressions.value(argument, scope)
@@ -127,20 +127,20 @@ class Arguments:
             value = int(value)
         if not isinstance(value, int):
             text = quoted(argument.span)
-            is_worth = "" if isinstance(argument, n.Number) else f", which is {value:g}"
+            is_worth = "" if isinstance(argument, Number) else f", which is {value:g}"
             self._problems.error(
                 "CTC108", f"{what} is a whole number, not {text}{is_worth}", argument.span
             )
             return None
         return value if self.number(value, low, high, what, argument.span) else None
 
-    def real(self, argument: n.Argument, scope: Scope) -> float | None:
+    def real(self, argument: Argument, scope: Scope) -> float | None:
         """Any number, or None after an error."""
         return self._expressions.value(argument, scope)
 
-    def window(self, argument: n.Argument, high: int, what: str, scope: Scope) -> Pair | None:
+    def window(self, argument: Argument, high: int, what: str, scope: Scope) -> Pair | None:
         """A window: one side, or height x width."""
-        if isinstance(argument, n.Size):
+        if isinstance(argument, Size):
             if len(argument.sides) != 2:
                 self._problems.error(
                     "CTC107",
@@ -170,7 +170,7 @@ class Arguments:
         word: str,
         span: Span,
         definitions: tuple[str, ...] = (),
-        arguments: Sequence[n.Argument] = (),
+        arguments: Sequence[Argument] = (),
     ) -> None:
         """Refuse a word that is no layer, and suggest the one meant."""
         if self._problems.told("CTC101", span):

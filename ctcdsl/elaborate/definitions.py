@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
+from ctcdsl.syntax.nodes import Def, Header, Let, Name, Statement
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics
@@ -18,8 +18,8 @@ from ctcdsl.text.sink import Diagnostics
 class Definitions:
     """The `let`s and `def`s above a network."""
 
-    lets: dict[str, n.Let] = field(default_factory=dict)
-    defs: dict[str, n.Def] = field(default_factory=dict)
+    lets: dict[str, Let] = field(default_factory=dict)
+    defs: dict[str, Def] = field(default_factory=dict)
 
     def copy(self) -> Definitions:
         """The same definitions for another network of the file, free to be added to."""
@@ -34,23 +34,23 @@ class DefinitionReader:
         self._expressions = Expressions(problems)
         self._overrides = overrides
         # The networks of a file share most of its `let`s.
-        self._worked_out: tuple[dict[str, n.Let], dict[str, float | None]] | None = None
+        self._worked_out: tuple[dict[str, Let], dict[str, float | None]] | None = None
 
-    def add(self, definition: n.Let | n.Def, to: Definitions) -> None:
+    def add(self, definition: Let | Def, to: Definitions) -> None:
         """Take a definition, unless its name is taken."""
         name = definition.name
-        names = [name, *(definition.parameters if isinstance(definition, n.Def) else ())]
+        names = [name, *(definition.parameters if isinstance(definition, Def) else ())]
         for other in names:
             if other.text in KEYWORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
                 self._reserved(other)
-        if isinstance(definition, n.Def):
+        if isinstance(definition, Def):
             self._parameters(definition)
         first = to.lets.get(name.text) or to.defs.get(name.text)
         if first is not None:
             label = Label(first.name.span, "first defined here")
             message = f"`{name.text}` is defined twice"
             self._problems.error("CTC105", message, name.span, also=(label,))
-        elif isinstance(definition, n.Let):
+        elif isinstance(definition, Let):
             to.lets[name.text] = definition
         else:
             to.defs[name.text] = definition
@@ -90,7 +90,7 @@ class DefinitionReader:
         if name not in values:
             values[name] = self._expressions.value(let.value, Scope(values))
 
-    def _reserved(self, name: n.Name) -> None:
+    def _reserved(self, name: Name) -> None:
         entry = KEYWORDS.get(name.text)
         if entry is not None:
             why = f"`{name.text}` is a word of the language: {entry.summary}"
@@ -100,8 +100,8 @@ class DefinitionReader:
             why = f"`{name.text}` is no name: letters, digits and `_` make one"
         self._problems.error("CTC114", why, name.span, hint="choose another name")
 
-    def _parameters(self, definition: n.Def) -> None:
-        seen: dict[str, n.Name] = {}
+    def _parameters(self, definition: Def) -> None:
+        seen: dict[str, Name] = {}
         for parameter in definition.parameters:
             if parameter.text in seen:
                 label = Label(seen[parameter.text].span, "first given here")
@@ -110,35 +110,35 @@ class DefinitionReader:
             seen.setdefault(parameter.text, parameter)
 
 
-def report_unused(statements: Iterable[n.Statement], problems: Diagnostics) -> None:
+def report_unused(statements: Iterable[Statement], problems: Diagnostics) -> None:
     """Warn of definitions and parameters that nothing uses (CTC904)."""
     statements = tuple(statements)
     mentions = Counter(name for body in _without_heads(statements) for name in set(names_in(body)))
     for definition in statements:
-        if not isinstance(definition, n.Let | n.Def):
+        if not isinstance(definition, Let | Def):
             continue
         name = definition.name.text
-        body = definition.value if isinstance(definition, n.Let) else definition.items
+        body = definition.value if isinstance(definition, Let) else definition.items
         used = set(names_in(body))
         if mentions[name] == (name in used):  # by itself at most
-            word = "let" if isinstance(definition, n.Let) else "def"
+            word = "let" if isinstance(definition, Let) else "def"
             _unused(f"`{word} {name}` is never used", definition.name, problems)
-        if isinstance(definition, n.Def):
+        if isinstance(definition, Def):
             for parameter in definition.parameters:
                 if parameter.text not in used:
                     what = f"parameter `{parameter.text}` of `{name}` is never used"
                     _unused(what, parameter, problems)
 
 
-def _without_heads(statements: Iterable[n.Statement]) -> Iterator[object]:
+def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:
     for statement in statements:
-        if isinstance(statement, n.Let):
+        if isinstance(statement, Let):
             yield statement.value
-        elif isinstance(statement, n.Def):
+        elif isinstance(statement, Def):
             yield statement.items
-        elif not isinstance(statement, n.Header):
+        elif not isinstance(statement, Header):
             yield statement
 
 
-def _unused(message: str, name: n.Name, problems: Diagnostics) -> None:
+def _unused(message: str, name: Name, problems: Diagnostics) -> None:
     problems.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")

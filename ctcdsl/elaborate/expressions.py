@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, suggest
 from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -45,18 +45,18 @@ class Expressions:
     def __init__(self, problems: Diagnostics) -> None:
         self._problems = problems
 
-    def value(self, argument: n.Argument, scope: Scope) -> float | None:
+    def value(self, argument: Argument, scope: Scope) -> float | None:
         """The value of a number, a name or an expression; None after an error."""
-        if isinstance(argument, n.Number):
+        if isinstance(argument, Number):
             return argument.value
-        if isinstance(argument, n.Size):
+        if isinstance(argument, Size):
             self._problems.error(
                 "CTC107",
                 f"{quoted(argument.span)} is a size, and a number is expected",
                 argument.span,
             )
             return None
-        tokens = (argument.text,) if isinstance(argument, n.Name) else argument.tokens
+        tokens = (argument.text,) if isinstance(argument, Name) else argument.tokens
         try:
             return self._sum(tokens, scope, argument.span)
         except _EvaluationFailed:
@@ -147,13 +147,13 @@ class Expressions:
 
 def names_in(node: object) -> Iterator[str]:
     """The names that a syntax node mentions: in expressions, as layers, as arguments."""
-    if isinstance(node, n.Expression):
+    if isinstance(node, Expression):
         for token in node.tokens:
             yield from re.findall(r"[A-Za-z_]\w*", token)
-    elif isinstance(node, n.Name):
+    elif isinstance(node, Name):
         yield node.text
     elif isinstance(node, tuple) and not isinstance(node, Span):
-        if isinstance(node, n.Call):
+        if isinstance(node, Call):
             yield node.word
         for part in node:
             yield from names_in(part)

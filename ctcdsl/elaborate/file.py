@@ -14,7 +14,7 @@ from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.elaborate.stages import StageReader
 from ctcdsl.ir import Architecture, Dropout, Head, Identity, Linear, PadRule, SpatialPyramid, Style
 from ctcdsl.ir.unparse import contains_conv
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -33,7 +33,7 @@ class _PendingNetwork:
 
     headers: Headers
     definitions: Definitions
-    lines: list[n.Line] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     wrong: bool = False
 
     def fork(self) -> _PendingNetwork:
@@ -42,7 +42,7 @@ class _PendingNetwork:
 
 
 def read_networks(
-    tree: n.File, problems: Diagnostics, values: Mapping[str, float] = NO_VALUES
+    tree: File, problems: Diagnostics, values: Mapping[str, float] = NO_VALUES
 ) -> list[Architecture]:
     """Resolve the networks of a file; those with mistakes are reported and left out.
 
@@ -55,7 +55,7 @@ def read_networks(
 
 
 class _FileElaborator:
-    def __init__(self, tree: n.File, problems: Diagnostics, values: Mapping[str, float]) -> None:
+    def __init__(self, tree: File, problems: Diagnostics, values: Mapping[str, float]) -> None:
         self._tree = tree
         self._problems = problems
         self._headers = HeaderReader(problems)
@@ -69,27 +69,27 @@ class _FileElaborator:
         shared = draft = _PendingNetwork(Headers(), Definitions())
         for statement in self._tree.statements:
             match statement:
-                case n.Header(word="net"):
+                case Header(word="net"):
                     if draft is not shared or draft.lines:
                         self._finish(draft)
                     draft = shared.fork()
                     self._headers.read(statement, draft.headers)
-                case n.Header(word) if draft.lines:
+                case Header(word) if draft.lines:
                     self._after_layers("a header", word, statement.span)
-                case n.Header():
+                case Header():
                     before = self._problems.errors
                     self._headers.read(statement, draft.headers)
                     draft.wrong = draft.wrong or self._problems.errors > before
-                case n.Let(name) | n.Def(name) if draft.lines:
+                case Let(name) | Def(name) if draft.lines:
                     self._after_layers("a definition", name.text, name.span)
                     self._definitions.add(statement, draft.definitions)
-                case n.Let() | n.Def():
+                case Let() | Def():
                     before = self._problems.errors
                     self._definitions.add(statement, draft.definitions)
                     draft.wrong = draft.wrong or self._problems.errors > before
-                case n.Line():
+                case Line():
                     draft.lines.append(statement)
-                case n.Table():
+                case Table():
                     if draft.headers.name is not None or draft.lines:
                         self._problems.error(
                             "CTC306",
@@ -113,7 +113,7 @@ class _FileElaborator:
                 self._tree.span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
-        if any(isinstance(statement, n.Let | n.Def) for statement in self._tree.statements):
+        if any(isinstance(statement, Let | Def) for statement in self._tree.statements):
             report_unused(self._tree.statements, self._problems)
         return self._networks
 
@@ -123,7 +123,7 @@ class _FileElaborator:
 
     # ----------------------------------------------------------------- tables
 
-    def _table(self, table: n.Table, draft: _PendingNetwork) -> None:
+    def _table(self, table: Table, draft: _PendingNetwork) -> None:
         rows = [row for row in table.rows if not row.cells[0].rule]
         if len(rows) < 2:
             self._problems.error(
@@ -167,7 +167,7 @@ class _FileElaborator:
                 )
                 continue
             own.headers.seen = {**draft.headers.seen, "net": name.span}
-            own.lines.append(n.Line(None, items, items[0].span.to(items[-1].span)))
+            own.lines.append(Line(None, items, items[0].span.to(items[-1].span)))
             self._finish(own)
 
     # --------------------------------------------------------------- networks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.styles import read_style
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Header, Name, Size
 from ctcdsl.syntax.words import suggest, words
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.plural import plural
@@ -46,7 +46,7 @@ class HeaderReader:
         self._problems = problems
         self._arguments = Arguments(problems)
 
-    def read(self, header: n.Header, into: Headers) -> None:
+    def read(self, header: Header, into: Headers) -> None:
         """Take one header; a word given twice for one network is an error."""
         word = header.word
         if word in into.seen:
@@ -56,18 +56,18 @@ class HeaderReader:
         into.seen[word] = header.span
         value = header.values[0]
         match word, value:
-            case "net", n.Name(text):
+            case "net", Name(text):
                 into.name = text
-            case "input", n.Size():
+            case "input", Size():
                 into.input = self._input(value) or into.input
-            case "classes", n.Size():
+            case "classes", Size():
                 into.classes = self._side(value, MAX_CLASSES, "the number of classes") or 1000
-            case "pad", n.Name(text, span):
+            case "pad", Name(text, span):
                 if text in words("rule"):
                     into.pad = PadRule(text)
                 else:
                     self._unknown(text, "rule", "padding rule", span)
-            case "style", n.Name(text, span):
+            case "style", Name(text, span):
                 into.styled = header.span
                 style = read_style(text)
                 if style is not None:
@@ -78,7 +78,7 @@ class HeaderReader:
                 into.maps_span = header.span
                 into.maps = self._maps(header)
 
-    def _input(self, size: n.Size) -> Shape | None:
+    def _input(self, size: Size) -> Shape | None:
         if len(size.sides) != 3:
             self._problems.error(
                 "CTC107",
@@ -106,7 +106,7 @@ class HeaderReader:
             )
         return Shape(*size.sides)
 
-    def _side(self, size: n.Size, high: int, what: str) -> int | None:
+    def _side(self, size: Size, high: int, what: str) -> int | None:
         if len(size.sides) != 1:
             self._problems.error(
                 "CTC107", f"{what} is one number, not {quoted(size.span)}", size.span
@@ -115,10 +115,10 @@ class HeaderReader:
         side = size.sides[0]
         return side if self._arguments.number(side, 1, high, what, size.span) else None
 
-    def _maps(self, header: n.Header) -> tuple[tuple[int, int], ...]:
+    def _maps(self, header: Header) -> tuple[tuple[int, int], ...]:
         maps: list[tuple[int, int]] = []
         for size in header.values:
-            assert isinstance(size, n.Size)
+            assert isinstance(size, Size)
             if len(size.sides) > 2:
                 self._problems.error(
                     "CTC107",

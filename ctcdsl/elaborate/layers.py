@@ -26,7 +26,7 @@ from ctcdsl.ir import (
     out_channels,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.plural import plural
@@ -57,7 +57,7 @@ class LayerElaborator:
         self._repeats = 0  # layers made by all repetitions, to stop what would never end
 
     def nodes(
-        self, items: Sequence[n.Item], channels: int | None
+        self, items: Sequence[syntax.Item], channels: int | None
     ) -> tuple[list[Element], int | None]:
         """The nodes of a line which `channels` enter, and the channels that leave it.
 
@@ -66,7 +66,7 @@ class LayerElaborator:
         return self._sequence(items, channels, Scope(self._values, each=True))
 
     def _sequence(
-        self, items: Sequence[n.Item], channels: int | None, scope: Scope
+        self, items: Sequence[syntax.Item], channels: int | None, scope: Scope
     ) -> tuple[list[Element], int | None]:
         """Read items in turn; the channels are None, unknown, behind a mistake."""
         nodes: list[Element] = []
@@ -90,7 +90,7 @@ class LayerElaborator:
     # -------------------------------------------------------------- postfixes
 
     def _item(
-        self, item: n.Item, upto: int, channels: int | None, scope: Scope
+        self, item: syntax.Item, upto: int, channels: int | None, scope: Scope
     ) -> tuple[list[Element], int | None]:
         """Read an item with the first `upto` of its postfixes."""
         if scope.each:
@@ -101,7 +101,7 @@ class LayerElaborator:
         if self._too_deep(postfix.span):
             return [], None
         self._depth += 1
-        if isinstance(postfix, n.Repeat):
+        if isinstance(postfix, syntax.Repeat):
             found = self._repeated(item, upto, postfix, channels, scope)
         else:
             found = self._strided(item, upto, postfix, channels, scope)
@@ -109,7 +109,12 @@ class LayerElaborator:
         return found
 
     def _strided(
-        self, item: n.Item, upto: int, postfix: n.Stride, channels: int | None, scope: Scope
+        self,
+        item: syntax.Item,
+        upto: int,
+        postfix: syntax.Stride,
+        channels: int | None,
+        scope: Scope,
     ) -> tuple[list[Element], int | None]:
         """Read an item and give it a stride."""
         stride = self._stride(postfix, scope)
@@ -140,7 +145,7 @@ class LayerElaborator:
             )
         return [], None
 
-    def _stride(self, postfix: n.Stride, scope: Scope) -> int | None:
+    def _stride(self, postfix: syntax.Stride, scope: Scope) -> int | None:
         value = postfix.value
         if isinstance(value, int):
             fine = self._arguments.number(value, 1, MAX_KERNEL, "a stride", postfix.span)
@@ -148,11 +153,15 @@ class LayerElaborator:
         return self._arguments.integer(value, 1, MAX_KERNEL, "a stride", scope)
 
     def _repeated(
-        self, item: n.Item, upto: int, times: n.Repeat, channels: int | None, scope: Scope
+        self, item: syntax.Item, upto: int, times: syntax.Repeat, channels: int | None, scope: Scope
     ) -> tuple[list[Element], int | None]:
         """Read an item once for each repetition: `c` may differ from one to the next."""
         amount = times.amount
-        if amount == 1 and upto > 1 and isinstance(before := item.postfixes[upto - 2], n.Stride):
+        if (
+            amount == 1
+            and upto > 1
+            and isinstance(before := item.postfixes[upto - 2], syntax.Stride)
+        ):
             self._problems.error(
                 "CTC116",
                 f"`/{before.value}x1` reads as stride {before.value}, once",
@@ -193,38 +202,38 @@ class LayerElaborator:
     # -------------------------------------------------------------- primaries
 
     def _primary(
-        self, item: n.Item, channels: int | None, scope: Scope
+        self, item: syntax.Item, channels: int | None, scope: Scope
     ) -> tuple[list[Element], int | None]:
         primary = item.primary
         inside = Scope(scope.values, channels, unknown=channels is None)
         layer: Element | None = None
         match primary:
-            case n.Convolution():
+            case syntax.Convolution():
                 layer = self._windows.convolution(primary, scope, channels)
-            case n.Group("{", (n.Branch(items, False),)):
+            case syntax.Group("{", (syntax.Branch(items, False),)):
                 nodes, after = self._sequence(items, channels, inside)
                 return in_braces(nodes, grouped=True), after
-            case n.Group():
+            case syntax.Group():
                 layer = self._block(primary, channels, inside)
-            case n.Number():
+            case syntax.Number():
                 self._no_stride(primary)
-            case n.Call("max" | "avg"):
+            case syntax.Call("max" | "avg"):
                 self._no_stride(primary)
-            case n.Name(word) if word in self._defs:
+            case syntax.Name(word) if word in self._defs:
                 return self._expand_def(self._defs[word], (), primary.span, channels, scope)
-            case n.Call(word, arguments) if word in self._defs:
+            case syntax.Call(word, arguments) if word in self._defs:
                 return self._expand_def(self._defs[word], arguments, primary.span, channels, scope)
-            case n.Name(word):
+            case syntax.Name(word):
                 layer = self._words.word(word, primary.span, tuple(self._defs))
-            case n.Call():
+            case syntax.Call():
                 layer = self._words.call(primary, scope, tuple(self._defs))
         if layer is None:
             return [], None
         return [layer], None if channels is None else out_channels((layer,), channels)
 
-    def _no_stride(self, primary: n.Number | n.Call) -> None:
+    def _no_stride(self, primary: syntax.Number | syntax.Call) -> None:
         text = quoted(primary.span)
-        if isinstance(primary, n.Number):
+        if isinstance(primary, syntax.Number):
             message = f"{text} alone is no layer: a pool is `k/s`, window size and stride"
         else:
             message = f"{text} has no stride"
@@ -233,7 +242,7 @@ class LayerElaborator:
 
     # ----------------------------------------------------- blocks, definitions
 
-    def _block(self, group: n.Group, channels: int | None, inside: Scope) -> Block | None:
+    def _block(self, group: syntax.Group, channels: int | None, inside: Scope) -> Block | None:
         join = Join.CONCAT if group.bracket == "{" else Join.ADD
         branches: list[Branch] = []
         for index, branch in enumerate(group.branches):
@@ -262,8 +271,8 @@ class LayerElaborator:
 
     def _expand_def(
         self,
-        definition: n.Def,
-        arguments: Sequence[n.Argument],
+        definition: syntax.Def,
+        arguments: Sequence[syntax.Argument],
         span: Span,
         channels: int | None,
         scope: Scope,
@@ -312,8 +321,8 @@ class LayerElaborator:
         return nodes, after
 
 
-def _is_pool(primary: n.Primary) -> TypeGuard[n.Number | n.Call]:
+def _is_pool(primary: syntax.Primary) -> TypeGuard[syntax.Number | syntax.Call]:
     """Whether this is `3` of `3/2`, `max(…)` or `avg(…)`."""
-    return isinstance(primary, n.Number) or (
-        isinstance(primary, n.Call) and primary.word in ("max", "avg")
+    return isinstance(primary, syntax.Number) or (
+        isinstance(primary, syntax.Call) and primary.word in ("max", "avg")
     )

@@ -18,7 +18,7 @@ from ctcdsl.ir import (
     layers_of,
 )
 from ctcdsl.ir.unparse import contains_conv
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Item, Line, Name
 from ctcdsl.text import Label, Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -60,7 +60,7 @@ class StageReader:
         self._problems = problems
 
     def read(
-        self, lines: Sequence[n.Line], items: LayerElaborator, channels: int
+        self, lines: Sequence[Line], items: LayerElaborator, channels: int
     ) -> tuple[tuple[Stage, ...], Head | None]:
         """Split lines into stages and the head.
 
@@ -162,7 +162,7 @@ class StageReader:
             return False
         return True
 
-    def _label(self, line: n.Line, labels: dict[str, Span]) -> None:
+    def _label(self, line: Line, labels: dict[str, Span]) -> None:
         label = line.label
         if label is None:
             return
@@ -190,10 +190,10 @@ class StageReader:
                 )
 
 
-def _is_none(items: Sequence[n.Item]) -> bool:
+def _is_none(items: Sequence[Item]) -> bool:
     return (
         len(items) == 1
-        and isinstance(items[0].primary, n.Name)
+        and isinstance(items[0].primary, Name)
         and items[0].primary.text == "none"
         and not items[0].postfixes
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import Activation, Conv, Element, Pair, Pool, Style
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Severity, Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -53,7 +53,7 @@ class Windows:
 
     # ----------------------------------------------------------- convolutions
 
-    def convolution(self, conv: n.Convolution, scope: Scope, channels: int | None) -> Conv | None:
+    def convolution(self, conv: Convolution, scope: Scope, channels: int | None) -> Conv | None:
         """`(k,n,tags)`; `channels` enter, which a depthwise convolution keeps."""
         if len(conv.arguments) < 2:
             self._problems.error(
@@ -67,7 +67,7 @@ class Windows:
         kernel = self._arguments.window(size, MAX_KERNEL, "a filter size", scope)
         tags = self._arguments.tags(rest, letters="pgd", options=_CONV_TAGS)
         groups = tags.groups
-        if isinstance(count, n.Name) and count.text == "dw":
+        if isinstance(count, Name) and count.text == "dw":
             filters = channels
             if groups != 1:
                 what = "a depthwise convolution has a group for each channel"
@@ -95,7 +95,7 @@ class Windows:
         )
         return self._tagged(plain, tags) if tags.words else plain
 
-    def _warn_of_swapped(self, conv: n.Convolution, kernel: Pair, filters: int) -> None:
+    def _warn_of_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
         self._problems.add(
             Severity.WARNING,
             "CTC924",
@@ -142,13 +142,11 @@ class Windows:
 
     # ------------------------------------------------------------------ pools
 
-    def pool(
-        self, primary: n.Number | n.Call, stride: int, span: Span, scope: Scope
-    ) -> Pool | None:
+    def pool(self, primary: Number | Call, stride: int, span: Span, scope: Scope) -> Pool | None:
         """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` reaches over the stride."""
-        word = primary.word if isinstance(primary, n.Call) else "max"
-        arguments: tuple[n.Argument, ...] = (
-            primary.arguments if isinstance(primary, n.Call) else (primary,)
+        word = primary.word if isinstance(primary, Call) else "max"
+        arguments: tuple[Argument, ...] = (
+            primary.arguments if isinstance(primary, Call) else (primary,)
         )
         if not arguments:
             message = f"`{word}` needs a window size"

@@ -23,7 +23,7 @@ from ctcdsl.ir import (
     SqueezeExcite,
     Style,
 )
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Argument, Call, Name
 from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics
 
@@ -37,7 +37,7 @@ class Words:
         self._problems = problems
         self._arguments = Arguments(problems)
         self._style = style
-        self._calls: dict[str, Callable[[n.Call, Scope], Layer | None]] = {
+        self._calls: dict[str, Callable[[Call, Scope], Layer | None]] = {
             "spp": self._spp,
             "fc": self._fc,
             "drop": self._drop,
@@ -87,7 +87,7 @@ class Words:
                 self._arguments.unknown(word, span, known)
         return None
 
-    def call(self, call: n.Call, scope: Scope, known: tuple[str, ...] = ()) -> Layer | None:
+    def call(self, call: Call, scope: Scope, known: tuple[str, ...] = ()) -> Layer | None:
         """A word with arguments."""
         if call.word in self._calls:
             return self._calls[call.word](call, scope)
@@ -103,7 +103,7 @@ class Words:
             self._arguments.unknown(call.word, span, known, call.arguments)
         return None
 
-    def _spp(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _spp(self, call: Call, scope: Scope) -> Layer | None:
         if not call.arguments:
             self._problems.error(
                 "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
@@ -116,14 +116,14 @@ class Words:
         sizes = tuple(level for level in levels if level is not None)
         return SpatialPyramid(levels=sizes, origin=call.span) if len(sizes) == len(levels) else None
 
-    def _fc(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _fc(self, call: Call, scope: Scope) -> Layer | None:
         usual = self._style.activation
         given = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
         if given is None:
             return None
         return Linear(features=given[0], activation=given[1], origin=call.span)
 
-    def _se(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _se(self, call: Call, scope: Scope) -> Layer | None:
         usual = self._style.activation or "relu"
         given = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
         if given is None:
@@ -131,7 +131,7 @@ class Words:
         return SqueezeExcite(width=given[0], activation=given[1] or "relu", origin=call.span)
 
     def _width_and_activation(
-        self, call: n.Call, scope: Scope, example: str, what: str, usual: Activation | None
+        self, call: Call, scope: Scope, example: str, what: str, usual: Activation | None
     ) -> tuple[int, Activation | None] | None:
         if not call.arguments:
             self._arguments.one(call, example)
@@ -145,7 +145,7 @@ class Words:
             usual = None if word == "linear" else activation(word)
         return width, usual
 
-    def _drop(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _drop(self, call: Call, scope: Scope) -> Layer | None:
         argument = self._arguments.one(call, "drop(0.5)")
         value = None if argument is None else self._arguments.real(argument, scope)
         if argument is None or value is None:
@@ -160,10 +160,10 @@ class Words:
             return None
         return Dropout(probability=float(value), origin=call.span)
 
-    def _lrn(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _lrn(self, call: Call, scope: Scope) -> Layer | None:
         """`lrn(size,alpha,beta,k,within)`, each but the size optional."""
-        numbers: Sequence[n.Argument] = call.arguments
-        within = bool(numbers) and isinstance(numbers[-1], n.Name) and numbers[-1].text == "within"
+        numbers: Sequence[Argument] = call.arguments
+        within = bool(numbers) and isinstance(numbers[-1], Name) and numbers[-1].text == "within"
         if within:
             numbers = numbers[:-1]
         if not 1 <= len(numbers) <= 4:
@@ -188,7 +188,7 @@ class Words:
             size=size, alpha=alpha, beta=beta, k=k, within=within, origin=call.span
         )
 
-    def _shuffle(self, call: n.Call, scope: Scope) -> Layer | None:
+    def _shuffle(self, call: Call, scope: Scope) -> Layer | None:
         argument = self._arguments.one(call, "shuffle(3)")
         groups = argument and self._arguments.integer(
             argument, 1, MAX_WIDTH, "the number of groups", scope

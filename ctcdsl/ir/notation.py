@@ -21,13 +21,24 @@ from ctcdsl.ir.layers import (
     SpatialPyramid,
     SqueezeExcite,
 )
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import (
+    Branch,
+    Call,
+    Convolution,
+    Group,
+    Item,
+    Name,
+    Number,
+    Primary,
+    Size,
+    Stride,
+)
 from ctcdsl.text import Source, Span
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 
 
-def item(layer: Layer, style: Style, channels: int) -> tuple[n.Primary, int]:
+def item(layer: Layer, style: Style, channels: int) -> tuple[Primary, int]:
     """Return the syntax of a layer that `channels` enter, and the `/s` behind it or 0.
 
     Tags are given only where the layer differs from the style.
@@ -40,38 +51,38 @@ def item(layer: Layer, style: Style, channels: int) -> tuple[n.Primary, int]:
                 name("dw") if depthwise else number(filters),
                 *_tags(layer, style, depthwise),
             )
-            return n.Convolution(arguments, _NOWHERE), stride if stride > 1 else 0
+            return Convolution(arguments, _NOWHERE), stride if stride > 1 else 0
         case Pool(reduction=reduction, kernel=kernel, stride=stride, ceil=ceil):
             options = (*_pad(layer.padding), *((name("ceil"),) if ceil else ()))
             size = sides(kernel)
-            pool: n.Number | n.Call = n.Call(reduction, (size, *options), _NOWHERE)
-            if reduction == "max" and not options and isinstance(size, n.Number):
+            pool: Number | Call = Call(reduction, (size, *options), _NOWHERE)
+            if reduction == "max" and not options and isinstance(size, Number):
                 pool = size
             return (_in_braces(pool, stride), 0) if layer.grouped else (pool, stride)
         case LocalResponseNorm():
             return _lrn(layer), 0
         case SqueezeExcite(width=width, activation=activation):
             given = () if activation == (style.activation or "relu") else (name(activation),)
-            return n.Call("se", (number(width), *given), _NOWHERE), 0
+            return Call("se", (number(width), *given), _NOWHERE), 0
         case Linear(features=None):
             return name("fc"), 0
         case Linear(features=features, activation=activation):
             assert features is not None
             given = () if activation == style.activation else (name(activation or "linear"),)
-            return n.Call("fc", (number(features), *given), _NOWHERE), 0
+            return Call("fc", (number(features), *given), _NOWHERE), 0
         case SpatialPyramid(levels=levels):
-            return n.Call("spp", tuple(number(level) for level in levels), _NOWHERE), 0
+            return Call("spp", tuple(number(level) for level in levels), _NOWHERE), 0
         case Dropout(probability=probability):
-            return n.Call("drop", (number(probability),), _NOWHERE), 0
+            return Call("drop", (number(probability),), _NOWHERE), 0
         case Shuffle(groups=groups):
-            return n.Call("shuffle", (number(groups),), _NOWHERE), 0
+            return Call("shuffle", (number(groups),), _NOWHERE), 0
         case _:
             return name(word(layer)), 0
 
 
-def _in_braces(pool: n.Number | n.Call, stride: int) -> n.Group:
-    inside = n.Item(pool, (n.Stride(stride, _NOWHERE),), False, _NOWHERE)
-    return n.Group("{", (n.Branch((inside,), False, _NOWHERE),), _NOWHERE)
+def _in_braces(pool: Number | Call, stride: int) -> Group:
+    inside = Item(pool, (Stride(stride, _NOWHERE),), False, _NOWHERE)
+    return Group("{", (Branch((inside,), False, _NOWHERE),), _NOWHERE)
 
 
 def word(layer: Layer) -> str:
@@ -105,22 +116,22 @@ def word(layer: Layer) -> str:
             return "id"
 
 
-def number(value: float) -> n.Number:
+def number(value: float) -> Number:
     """A number as an argument."""
-    return n.Number(value, _NOWHERE)
+    return Number(value, _NOWHERE)
 
 
-def name(text: str) -> n.Name:
+def name(text: str) -> Name:
     """A word as an argument, or as a layer."""
-    return n.Name(text, _NOWHERE)
+    return Name(text, _NOWHERE)
 
 
-def sides(kernel: Pair) -> n.Number | n.Size:
+def sides(kernel: Pair) -> Number | Size:
     """A window: one side where it is square."""
-    return number(kernel[0]) if kernel[0] == kernel[1] else n.Size(kernel, _NOWHERE)
+    return number(kernel[0]) if kernel[0] == kernel[1] else Size(kernel, _NOWHERE)
 
 
-def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[n.Name, ...]:
+def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[Name, ...]:
     tags: list[str] = []
     if conv.groups > 1 and not depthwise:
         tags.append(f"g{conv.groups}")
@@ -144,14 +155,14 @@ def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[n.Name, ...]:
     return (*_pad(conv.padding), *map(name, tags))
 
 
-def _pad(padding: Pair | None) -> tuple[n.Name, ...]:
+def _pad(padding: Pair | None) -> tuple[Name, ...]:
     if padding is None:
         return ()
     height, width = padding
     return (name(f"p{height}" if height == width else f"p{height}x{width}"),)
 
 
-def _lrn(layer: LocalResponseNorm) -> n.Call:
+def _lrn(layer: LocalResponseNorm) -> Call:
     values: list[float] = [layer.alpha, layer.beta, layer.k]
     usual: list[float] = [1e-4, 0.75, 1.0]
     while values and values[-1] == usual[-1]:
@@ -159,4 +170,4 @@ def _lrn(layer: LocalResponseNorm) -> n.Call:
         usual.pop()
     whole = (int(value) if value.is_integer() else value for value in values)
     arguments = (number(layer.size), *map(number, whole))
-    return n.Call("lrn", (*arguments, *((name("within"),) if layer.within else ())), _NOWHERE)
+    return Call("lrn", (*arguments, *((name("within"),) if layer.within else ())), _NOWHERE)

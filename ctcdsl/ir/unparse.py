@@ -10,8 +10,21 @@ from ctcdsl.ir.blocks import Block, Element, layers_of
 from ctcdsl.ir.layers import Conv, Pool
 from ctcdsl.ir.notation import item
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file, format_items
+from ctcdsl.syntax.nodes import (
+    Branch,
+    File,
+    Group,
+    Header,
+    Item,
+    Line,
+    Name,
+    Postfix,
+    Primary,
+    Repeat,
+    Size,
+    Stride,
+)
 from ctcdsl.text import Source, Span
 
 _NOWHERE = Span(Source("", ""), 0, 0)
@@ -25,25 +38,25 @@ def unparse(architecture: Architecture) -> str:
     written out: definitions and parameters are the author's, not the network's.
     """
     headers = [
-        _header("net", n.Name(architecture.name, _NOWHERE)),
-        _header("input", n.Size(tuple(architecture.input), _NOWHERE)),
-        _header("classes", n.Size((architecture.classes,), _NOWHERE)),
+        _header("net", Name(architecture.name, _NOWHERE)),
+        _header("input", Size(tuple(architecture.input), _NOWHERE)),
+        _header("classes", Size((architecture.classes,), _NOWHERE)),
     ]
     if architecture.style != CONV_RELU:
-        headers.append(_header("style", n.Name(str(architecture.style), _NOWHERE)))
-    headers.append(_header("pad", n.Name(str(architecture.pad), _NOWHERE)))
+        headers.append(_header("style", Name(str(architecture.style), _NOWHERE)))
+    headers.append(_header("pad", Name(str(architecture.pad), _NOWHERE)))
     if architecture.maps:
-        sizes = (n.Size(_sides(*side), _NOWHERE) for side in architecture.maps)
+        sizes = (Size(_sides(*side), _NOWHERE) for side in architecture.maps)
         headers.append(_header("maps", *sizes))
-    lines: list[n.Line] = []
+    lines: list[Line] = []
     channels = architecture.input.channels
     for label, nodes in _lines(architecture):
         items, channels = to_items(nodes, architecture.style, channels)
-        lines.append(n.Line(label, items, _NOWHERE))
+        lines.append(Line(label, items, _NOWHERE))
     if not architecture.head.layers:
-        none = n.Item(n.Name("none", _NOWHERE), (), False, _NOWHERE)
-        lines.append(n.Line("head", (none,), _NOWHERE))
-    return format_file(n.File((*headers, *lines), (), _NOWHERE))
+        none = Item(Name("none", _NOWHERE), (), False, _NOWHERE)
+        lines.append(Line("head", (none,), _NOWHERE))
+    return format_file(File((*headers, *lines), (), _NOWHERE))
 
 
 def digest(architecture: Architecture) -> str:
@@ -62,8 +75,8 @@ def row(nodes: Iterable[Element], style: Style, channels: int) -> str:
     return " ".join(format_items(to_items(tuple(nodes), style, channels)[0]))
 
 
-def _header(word: str, *values: n.Name | n.Size) -> n.Header:
-    return n.Header(word, values, _NOWHERE)
+def _header(word: str, *values: Name | Size) -> Header:
+    return Header(word, values, _NOWHERE)
 
 
 def _sides(height: int, width: int) -> tuple[int, ...]:
@@ -111,12 +124,12 @@ def contains_conv(node: Element) -> bool:
 
 def to_items(
     nodes: Sequence[Element], style: Style, channels: int, *, joining: bool = True
-) -> tuple[tuple[n.Item, ...], int]:
+) -> tuple[tuple[Item, ...], int]:
     """The items of a chain which `channels` enter, and the channels that leave it.
 
     With `joining` a `+` stands between convolutions, as in the paper.
     """
-    items: list[n.Item] = []
+    items: list[Item] = []
     before: Element | None = None
     at = 0
     while at < len(nodes):
@@ -133,11 +146,11 @@ def to_items(
         if group is not None:
             count, stride = group
             primary, _, after = _written(nodes[at + 1], style, channels)
-            postfixes = (n.Repeat(count, _NOWHERE), n.Stride(stride, _NOWHERE))
+            postfixes = (Repeat(count, _NOWHERE), Stride(stride, _NOWHERE))
         elif count > 1:
-            postfixes = (*postfixes, n.Repeat(count, _NOWHERE))
+            postfixes = (*postfixes, Repeat(count, _NOWHERE))
         joined = joining and isinstance(node, Conv) and isinstance(before, Conv)
-        items.append(n.Item(primary, postfixes, joined, _NOWHERE))
+        items.append(Item(primary, postfixes, joined, _NOWHERE))
         before, channels = node, after
         at += count
     return tuple(items), channels
@@ -167,18 +180,18 @@ def _strided_repeat(nodes: Sequence[Element]) -> tuple[int, int] | None:
 
 def _written(
     node: Element, style: Style, channels: int
-) -> tuple[n.Primary, tuple[n.Postfix, ...], int]:
+) -> tuple[Primary, tuple[Postfix, ...], int]:
     """A node's text, and the channels that leave it."""
     if not isinstance(node, Block):
         primary, stride = item(node, style, channels)
-        postfixes = (n.Stride(stride, _NOWHERE),) if stride else ()
+        postfixes = (Stride(stride, _NOWHERE),) if stride else ()
         return primary, postfixes, node.filters if isinstance(node, Conv) else channels
-    branches: list[n.Branch] = []
+    branches: list[Branch] = []
     outputs: list[int] = []
     for branch in node.branches:
         items, after = to_items(branch.elements, style, channels, joining=False)
-        branches.append(n.Branch(items, branch.optional, _NOWHERE))
+        branches.append(Branch(items, branch.optional, _NOWHERE))
         outputs.append(after)
     concat = node.join == "concat"
-    group = n.Group("{" if concat else "[", tuple(branches), _NOWHERE)
+    group = Group("{" if concat else "[", tuple(branches), _NOWHERE)
     return group, (), sum(outputs) if concat else outputs[0]

@@ -9,8 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.lexing import MAX_DEPTH
+from ctcdsl.syntax.nodes import (
+    Call,
+    Def,
+    File,
+    Group,
+    Header,
+    Item,
+    Line,
+    Name,
+    Primary,
+    Statement,
+    Table,
+)
 from ctcdsl.text import Source, Span
 
 MAX_COPIES = 2_000
@@ -30,32 +42,32 @@ def calls_of(origin: Span) -> tuple[Span, ...]:
     return origin.source.calls if isinstance(origin.source, CalledSource) else ()
 
 
-def with_calls(tree: n.File) -> n.File:
+def with_calls(tree: File) -> File:
     """Return a file that means the same, in which each call has its own copy of the `def`."""
     return _Copies(tree).file()
 
 
 class _Copies:
-    def __init__(self, tree: n.File) -> None:
+    def __init__(self, tree: File) -> None:
         self._tree = tree
         self._source = tree.span.source
-        self._defs: dict[str, n.Def] = {}
-        self._made: list[n.Def] = []
+        self._defs: dict[str, Def] = {}
+        self._made: list[Def] = []
         self._count = 0
 
-    def file(self) -> n.File:
-        statements: list[n.Statement] = []
+    def file(self) -> File:
+        statements: list[Statement] = []
         layers: int | None = None  # where the network's layers begin
-        above: dict[str, n.Def] | None = None  # what stands above the first `net`
+        above: dict[str, Def] | None = None  # what stands above the first `net`
         for statement in self._tree.statements:
             match statement:
-                case n.Header(word="net"):
+                case Header(word="net"):
                     above = self._defs if above is None else above
                     self._defs = dict(above)
                     layers = None
-                case n.Def(name):
+                case Def(name):
                     self._defs.setdefault(name.text, statement)
-            if not isinstance(statement, n.Line | n.Table):
+            if not isinstance(statement, Line | Table):
                 statements.append(statement)
                 continue
             layers = len(statements) if layers is None else layers
@@ -66,8 +78,8 @@ class _Copies:
             self._made = []
         return self._tree._replace(statements=tuple(statements))
 
-    def _statement(self, statement: n.Line | n.Table) -> n.Line | n.Table:
-        if isinstance(statement, n.Line):
+    def _statement(self, statement: Line | Table) -> Line | Table:
+        if isinstance(statement, Line):
             return statement._replace(items=self._items(statement.items, ()))
         rows = tuple(
             row._replace(
@@ -81,25 +93,23 @@ class _Copies:
         return statement._replace(rows=rows)
 
     def _items(
-        self, items: tuple[n.Item, ...], calls: tuple[Span, ...], path: tuple[str, ...] = ()
-    ) -> tuple[n.Item, ...]:
+        self, items: tuple[Item, ...], calls: tuple[Span, ...], path: tuple[str, ...] = ()
+    ) -> tuple[Item, ...]:
         return tuple(
             item._replace(primary=self._primary(item.primary, calls, path)) for item in items
         )
 
-    def _primary(
-        self, primary: n.Primary, calls: tuple[Span, ...], path: tuple[str, ...]
-    ) -> n.Primary:
+    def _primary(self, primary: Primary, calls: tuple[Span, ...], path: tuple[str, ...]) -> Primary:
         match primary:
-            case n.Group():
+            case Group():
                 branches = tuple(
                     branch._replace(items=self._items(branch.items, calls, path))
                     for branch in primary.branches
                 )
                 return primary._replace(branches=branches)
-            case n.Name(name) if name in self._defs:
+            case Name(name) if name in self._defs:
                 return primary._replace(text=self._copy(name, primary.span, calls, path))
-            case n.Call(name) if name in self._defs:
+            case Call(name) if name in self._defs:
                 return primary._replace(word=self._copy(name, primary.span, calls, path))
             case _:
                 return primary
@@ -114,7 +124,7 @@ class _Copies:
         calls = (*calls, call)
         definition = self._defs[name]
         items = self._items(definition.items, calls, (*path, name))
-        moved: tuple[n.Item, ...] = _moved(items, CalledSource(self._source, calls))
+        moved: tuple[Item, ...] = _moved(items, CalledSource(self._source, calls))
         self._made.append(
             definition._replace(name=definition.name._replace(text=copied), items=moved)
         )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ctcdsl.highlighting.patterns import NAME
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.symbols import Definition, scope_at
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Def, Let
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
 
@@ -118,7 +118,7 @@ def _layers(situation: Situation, scope: Scope) -> Iterator[Choice]:
         yield from _words(("none",))
     yield from _words(LAYERS)
     for definition in scope:
-        if isinstance(definition.statement, n.Def):
+        if isinstance(definition.statement, Def):
             text = definition.statement.span.text
             yield Choice(definition.name.text, "def", " ".join(text.split()))
 
@@ -145,7 +145,7 @@ def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
     for parameter in parameters:
         yield Choice(parameter, "parameter", "a parameter of this block")
     for definition in scope:
-        if isinstance(definition.statement, n.Let):
+        if isinstance(definition.statement, Let):
             yield Choice(definition.name.text, "let", definition.statement.span.text)
 
 

@@ -15,8 +15,8 @@ from ctcdsl.elaborate.file import read_networks
 from ctcdsl.lsp.calls import calls_of, with_calls
 from ctcdsl.lsp.positions import normalised
 from ctcdsl.metrics import Cost, network_cost
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
+from ctcdsl.syntax.nodes import Def, File
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Source, Span
 from ctcdsl.text.sink import Diagnostics
@@ -38,16 +38,16 @@ class Document:
         self._before = before.last_good if before is not None else None
 
     @cached_property
-    def _parsed(self) -> tuple[n.File, list[Diagnostic]]:
+    def _parsed(self) -> tuple[File, list[Diagnostic]]:
         return parse(self.source)
 
     @property
-    def tree(self) -> n.File:
+    def tree(self) -> File:
         """The syntax tree; lines with syntax errors are missing."""
         return self._parsed[0]
 
     @property
-    def tree_or_earlier(self) -> n.File:
+    def tree_or_earlier(self) -> File:
         """The tree of the last version without errors, where all of this one is lost."""
         good = self._before
         return self.tree if self.tree.statements or good is None else good.tree
@@ -66,7 +66,7 @@ class Document:
         networks = self.report.networks
         if not networks:
             return ()  # where lines are missing, the numbers would be wrong
-        if not any(isinstance(statement, n.Def) for statement in self.tree.statements):
+        if not any(isinstance(statement, Def) for statement in self.tree.statements):
             return tuple(Costed(network_cost(network), {}) for network in networks)
         read = read_networks(with_calls(self.tree), Diagnostics())
         copied = [found for network in read for found in infer_shapes(network).networks]

@@ -16,7 +16,21 @@ from ctcdsl.lsp.symbols import (
     value_of,
     word_at,
 )
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import (
+    Call,
+    Cell,
+    Convolution,
+    Def,
+    Group,
+    Header,
+    Item,
+    Let,
+    Line,
+    Name,
+    Number,
+    Row,
+    Table,
+)
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES
 from ctcdsl.text import Span
 
@@ -65,14 +79,14 @@ def _meaning(word: Keyword) -> str:
 def _channels(document: Document, offset: int) -> str:
     """The values of `c` in a place, where what they enter is one layer or block of its own."""
     path = path_to(document.tree, offset)
-    primaries = [node.primary for node in path if isinstance(node, n.Item)]
-    around = [primary for primary in primaries[:-1] if isinstance(primary, n.Group)]
+    primaries = [node.primary for node in path if isinstance(node, Item)]
+    around = [primary for primary in primaries[:-1] if isinstance(primary, Group)]
     match around[-1:] or primaries[-1:]:
-        case [n.Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
+        case [Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
             pass
-        case [n.Convolution() as of] if not isinstance(path[0], n.Def):
+        case [Convolution() as of] if not isinstance(path[0], Def):
             pass
-        case [n.Call(word) as of] if word in KEYWORDS and not isinstance(path[0], n.Def):
+        case [Call(word) as of] if word in KEYWORDS and not isinstance(path[0], Def):
             pass
         case _:
             return ""
@@ -87,9 +101,9 @@ def _defined(document: Document, definition: Definition) -> str:
     if definition.is_parameter:
         return f"`{name}`: a parameter of `{statement.name.text}`"
     shown = f"```ctc\n{statement.span.text}\n```"
-    if isinstance(statement, n.Let):
+    if isinstance(statement, Let):
         value = value_of(statement, scope_at(document.tree, statement.span.start))
-        if value is not None and not isinstance(statement.value, n.Number):
+        if value is not None and not isinstance(statement.value, Number):
             shown += f"\n\n`{name}` is {value:,.6g}"
     return shown
 
@@ -113,9 +127,9 @@ def _numbers(document: Document, offset: int) -> Hover | None:
 def _network_name(path: list[object]) -> Span | None:
     """The name of a network: behind `net`, or first in a table's row."""
     match path:
-        case [n.Header(word="net"), n.Name(_, span), *_]:
+        case [Header(word="net"), Name(_, span), *_]:
             return span
-        case [n.Table(), n.Row(cells), n.Cell() as cell, *_] if cell is cells[0]:
+        case [Table(), Row(cells), Cell() as cell, *_] if cell is cells[0]:
             return cell.span
         case _:
             return None
@@ -123,13 +137,13 @@ def _network_name(path: list[object]) -> Span | None:
 
 def _region(path: list[object], offset: int) -> Span | None:
     """The text that is meant: the innermost item, or a whole stage or definition."""
-    items = [node for node in path if isinstance(node, n.Item)]
+    items = [node for node in path if isinstance(node, Item)]
     if items:
         return items[-1].span
     match path:
-        case [n.Def(span=span), *_]:
+        case [Def(span=span), *_]:
             return span
-        case [n.Line(label=str(label), span=span), *_] if offset <= span.start + len(label):
+        case [Line(label=str(label), span=span), *_] if offset <= span.start + len(label):
             return span
         case _:
             return None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
 from ctcdsl.highlighting.patterns import NAME
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Name, Statement, Table
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
 from ctcdsl.text.sink import Diagnostics
@@ -35,8 +35,8 @@ class Definition(NamedTuple):
     `statement` is the one that gives the name, `name` the name in it.
     """
 
-    name: n.Name
-    statement: n.Let | n.Def
+    name: Name
+    statement: Let | Def
 
     @property
     def is_parameter(self) -> bool:
@@ -60,7 +60,7 @@ def word_at(source: Source, offset: int) -> Keyword | None:
     return near[-1] if near else None
 
 
-def path_to(tree: n.File, offset: int) -> list[Any]:
+def path_to(tree: File, offset: int) -> list[Any]:
     """The nodes around an offset, the outermost first, or around the character before it.
 
     The deeper path wins: behind a layer the layer is meant, not the line.
@@ -68,7 +68,7 @@ def path_to(tree: n.File, offset: int) -> list[Any]:
     return max((_path(tree, offset), _path(tree, offset - 1)), key=len)
 
 
-def _path(tree: n.File, offset: int) -> list[Any]:
+def _path(tree: File, offset: int) -> list[Any]:
     path: list[Any] = []
     children = _children(tree)
     while True:
@@ -90,7 +90,7 @@ def _children(node: Any) -> Iterator[Any]:
             yield from (child for child in part if hasattr(child, "span"))
 
 
-def definition_at(tree: n.File, source: Source, offset: int) -> Definition | None:
+def definition_at(tree: File, source: Source, offset: int) -> Definition | None:
     """The definition of the name at an offset, or None where no name of the author's is."""
     word = word_at(source, offset)
     if word is None or word.text in KEYWORDS:
@@ -98,7 +98,7 @@ def definition_at(tree: n.File, source: Source, offset: int) -> Definition | Non
     return _meaning(tree, word)
 
 
-def uses_of(tree: n.File, source: Source, definition: Definition) -> list[Span]:
+def uses_of(tree: File, source: Source, definition: Definition) -> list[Span]:
     """Every place that names a definition, the definition itself among them."""
     name = definition.name.text
     return [
@@ -110,45 +110,45 @@ def uses_of(tree: n.File, source: Source, definition: Definition) -> list[Span]:
     ]
 
 
-def scope_at(tree: n.File, offset: int) -> dict[str, Definition]:
+def scope_at(tree: File, offset: int) -> dict[str, Definition]:
     """The definitions of the network around an offset, and those above all networks."""
     names: dict[str, Definition] = {}
     above: dict[str, Definition] | None = None  # what stands above the first `net`
     for statement in tree.statements:
         match statement:
-            case n.Header(word="net"):
+            case Header(word="net"):
                 if offset < statement.span.start:
                     break
                 above = names if above is None else above
                 names = dict(above)
-            case n.Let() | n.Def():
+            case Let() | Def():
                 names.setdefault(statement.name.text, Definition(statement.name, statement))
     return names
 
 
-def value_of(let: n.Let, scope: dict[str, Definition]) -> float | None:
+def value_of(let: Let, scope: dict[str, Definition]) -> float | None:
     """What a `let` is worth; None where its expression has mistakes."""
-    lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, n.Let)}
+    lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, Let)}
     return DefinitionReader(Diagnostics(), {}).values(Definitions(lets)).get(let.name.text)
 
 
-def _meaning(tree: n.File, word: Keyword) -> Definition | None:
+def _meaning(tree: File, word: Keyword) -> Definition | None:
     """Look a word up where it stands: parameters first, then the definitions in scope."""
     offset = word.span.start
     for statement in tree.statements:
         if not statement.span.start <= offset < statement.span.end:
             continue
-        if isinstance(statement, n.Header) or _is_label(statement, word):
+        if isinstance(statement, Header) or _is_label(statement, word):
             return None
-        if isinstance(statement, n.Def):
+        if isinstance(statement, Def):
             for parameter in statement.parameters:
                 if parameter.text == word.text:
                     return Definition(parameter, statement)
     return scope_at(tree, offset).get(word.text)
 
 
-def _is_label(statement: n.Statement, word: Keyword) -> bool:
-    labelled = isinstance(statement, n.Line) and statement.label is not None
+def _is_label(statement: Statement, word: Keyword) -> bool:
+    labelled = isinstance(statement, Line) and statement.label is not None
     return labelled and word.span.start == statement.span.start
 
 
@@ -161,22 +161,22 @@ class Symbol(NamedTuple):
     name_span: Span
 
 
-def symbols(tree: n.File) -> list[Symbol]:
+def symbols(tree: File) -> list[Symbol]:
     """Networks, definitions and named stages, in the order of the text."""
     found: list[Symbol] = []
     for statement in tree.statements:
         span = statement.span
         match statement:
-            case n.Header(word="net", values=(n.Name(text, name_span),)):
+            case Header(word="net", values=(Name(text, name_span),)):
                 found.append(Symbol(text, "network", span, name_span))
-            case n.Let(name):
+            case Let(name):
                 found.append(Symbol(name.text, "let", span, name.span))
-            case n.Def(name):
+            case Def(name):
                 found.append(Symbol(name.text, "def", span, name.span))
-            case n.Line(str(label)):
+            case Line(str(label)):
                 name_span = Span(span.source, span.start, span.start + len(label))
                 found.append(Symbol(label, "stage", span, name_span))
-            case n.Table(rows):
+            case Table(rows):
                 for row in [row for row in rows if not row.cells[0].rule][1:]:
                     cell = row.cells[0]
                     if cell.items:

@@ -11,8 +11,20 @@ from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.layout import LaidLine, Layout, lay_out
 from ctcdsl.ir import Architecture, Conv, Element, out_channels
 from ctcdsl.ir.unparse import to_items, unparse
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
+from ctcdsl.syntax.nodes import (
+    Convolution,
+    Def,
+    File,
+    Header,
+    Item,
+    Let,
+    Line,
+    Name,
+    Number,
+    Repeat,
+    Size,
+)
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source, Span, error
 
@@ -49,10 +61,10 @@ def update_source(
         _lines_anew(layout, anew),
     )
     for lines, below in candidates:
-        text = format_file(n.File((*above, *lines), below, tree.span))
+        text = format_file(File((*above, *lines), below, tree.span))
         if _read(source.name, text) == _normalised(after):
             kept = _drop_unused_defs(above, layout.lines, lines)
-            return format_file(n.File((*kept, *lines), below, tree.span))
+            return format_file(File((*kept, *lines), below, tree.span))
     text = unparse(after)
     if _read(source.name, text) != _normalised(after):
         raise error(
@@ -76,12 +88,12 @@ def _normalised(architecture: Architecture) -> Architecture:
     return replace(architecture, head=replace(architecture.head, implied=False))
 
 
-Above = n.Header | n.Let | n.Def
+Above = Header | Let | Def
 
 
 def _with_value(statement: Above, values: Mapping[str, float]) -> Above:
-    if isinstance(statement, n.Let) and statement.name.text in values:
-        value = n.Number(values[statement.name.text], statement.span)
+    if isinstance(statement, Let) and statement.name.text in values:
+        value = Number(values[statement.name.text], statement.span)
         return statement._replace(value=value)
     return statement
 
@@ -90,18 +102,18 @@ def _renamed(above: Sequence[Above], name: str) -> list[Above]:
     """What stands above the layers, with another name for the network."""
     if any(_is_net(statement) for statement in above):
         return [
-            statement._replace(values=(n.Name(name, statement.span),))
-            if isinstance(statement, n.Header) and statement.word == "net"
+            statement._replace(values=(Name(name, statement.span),))
+            if isinstance(statement, Header) and statement.word == "net"
             else statement
             for statement in above
         ]
-    return [n.Header("net", (n.Name(name, _NOWHERE),), _NOWHERE), *above]
+    return [Header("net", (Name(name, _NOWHERE),), _NOWHERE), *above]
 
 
-def _restyled(tree: n.File, style: str) -> n.File:
+def _restyled(tree: File, style: str) -> File:
     statements = (
-        statement._replace(values=(n.Name(style, statement.values[0].span),))
-        if isinstance(statement, n.Header) and statement.word == "style"
+        statement._replace(values=(Name(style, statement.values[0].span),))
+        if isinstance(statement, Header) and statement.word == "style"
         else statement
         for statement in tree.statements
     )
@@ -109,25 +121,25 @@ def _restyled(tree: n.File, style: str) -> n.File:
 
 
 def _drop_unused_defs(
-    above: Sequence[Above], old: Sequence[LaidLine], new: Sequence[n.Line]
+    above: Sequence[Above], old: Sequence[LaidLine], new: Sequence[Line]
 ) -> list[Above]:
     """What stands above the layers, less the definitions whose last use a pass rewrote."""
     kept = list(above)
     for definition in reversed(above):
-        if not isinstance(definition, n.Def):
+        if not isinstance(definition, Def):
             continue
-        others = [s.items for s in kept if isinstance(s, n.Def) and s is not definition]
+        others = [s.items for s in kept if isinstance(s, Def) and s is not definition]
         now = {name for part in (*others, *new) for name in names_in(part)}
         then = {name for laid in old for name in names_in(laid.line)}
         name = definition.name.text
-        calling = {s.name.text for s in above if isinstance(s, n.Def) and name in names_in(s.items)}
+        calling = {s.name.text for s in above if isinstance(s, Def) and name in names_in(s.items)}
         if name not in now and (name in then or calling - {name}):
             kept.remove(definition)
     return kept
 
 
 def _is_net(statement: Above) -> bool:
-    return isinstance(statement, n.Header) and statement.word == "net"
+    return isinstance(statement, Header) and statement.word == "net"
 
 
 # ---------------------------------------------------------------------- lines
@@ -140,11 +152,11 @@ class _Segment(NamedTuple):
     """
 
     line: int | str
-    item: n.Item | None
+    item: Item | None
     nodes: tuple[Element, ...]
 
 
-_Lines = tuple[list[n.Line], tuple[str, ...]]
+_Lines = tuple[list[Line], tuple[str, ...]]
 """Lines, and the comments below them."""
 
 
@@ -165,7 +177,7 @@ def _lines(layout: Layout, after: Architecture, entering: Mapping[int, int]) -> 
     With `entering` also those into which other channels come, which may speak of `c`.
     """
     channels = after.input.channels
-    items: dict[int | str, list[n.Item]] = {}
+    items: dict[int | str, list[Item]] = {}
     for piece in _respelled(_aligned(layout.lines, _target_lines(layout, after))):
         line = items.setdefault(piece.line, [])
         if piece.item is not None and entering.get(id(piece.item), channels) == channels:
@@ -174,27 +186,27 @@ def _lines(layout: Layout, after: Architecture, entering: Mapping[int, int]) -> 
         else:
             new, channels = to_items(piece.nodes, after.style, channels)
             line += new
-    lines: list[n.Line] = []
+    lines: list[Line] = []
     kept: list[int | None] = []  # of each new line, the author's that it was
     for key, own in items.items():
         old = layout.lines[key].line if isinstance(key, int) else None
         label = old.label if old is not None else str(key)
-        lines.append(n.Line(label, tuple(own), layout.lines[0].line.span))
+        lines.append(Line(label, tuple(own), layout.lines[0].line.span))
         kept.append(key if isinstance(key, int) else None)
     return _with_comments(layout, lines, kept)
 
 
-def _lines_anew(layout: Layout, anew: n.File) -> _Lines:
+def _lines_anew(layout: Layout, anew: File) -> _Lines:
     """Lines written from the network alone."""
-    lines = [line for line in anew.statements if isinstance(line, n.Line)]
+    lines = [line for line in anew.statements if isinstance(line, Line)]
     labels = [laid.line.label for laid in layout.lines]
     kept = [labels.index(line.label) if line.label in labels else None for line in lines]
     return _with_comments(layout, lines, kept)
 
 
-def _with_comments(layout: Layout, lines: Sequence[n.Line], kept: Sequence[int | None]) -> _Lines:
+def _with_comments(layout: Layout, lines: Sequence[Line], kept: Sequence[int | None]) -> _Lines:
     """Give lines the author's comments: those of a line that is gone go to the next."""
-    done: list[n.Line] = []
+    done: list[Line] = []
     next_one = 0
     for line, own in zip(lines, kept, strict=True):
         if own is None or own < next_one:
@@ -306,15 +318,15 @@ def _respelled(pieces: Sequence[_Segment]) -> list[_Segment]:
     return joined
 
 
-def _is_numbers(item: n.Item | None) -> bool:
+def _is_numbers(item: Item | None) -> bool:
     """Whether an item says all in numbers, so that writing it anew loses nothing."""
     if item is None:
         return True
     primary = item.primary
-    amounts = (p.amount if isinstance(p, n.Repeat) else p.value for p in item.postfixes)
+    amounts = (p.amount if isinstance(p, Repeat) else p.value for p in item.postfixes)
     return (
-        isinstance(primary, n.Convolution)
-        and all(isinstance(argument, n.Number | n.Size) for argument in primary.arguments[:2])
-        and all(isinstance(argument, n.Number | n.Name) for argument in primary.arguments[2:])
+        isinstance(primary, Convolution)
+        and all(isinstance(argument, Number | Size) for argument in primary.arguments[:2])
+        and all(isinstance(argument, Number | Name) for argument in primary.arguments[2:])
         and all(isinstance(amount, int) for amount in amounts)
     )

@@ -5,13 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import (
+    Argument,
+    Branch,
+    Call,
+    Cell,
+    Comments,
+    Convolution,
+    Def,
+    Expression,
+    File,
+    Group,
+    Header,
+    Item,
+    Let,
+    Line,
+    Name,
+    Number,
+    Primary,
+    Size,
+    Statement,
+    Stride,
+    Table,
+)
 
 WIDTH = 100
 """A line of layers longer than this is continued with a backslash."""
 
 
-def format_file(tree: n.File, *, unicode: bool = False) -> str:
+def format_file(tree: File, *, unicode: bool = False) -> str:
     """Return the canonical text of a file: parsing it gives `tree` again.
 
     Args:
@@ -25,19 +47,19 @@ def format_file(tree: n.File, *, unicode: bool = False) -> str:
         width = _label_width(statements)
         for statement in statements:
             match statement:
-                case n.Header():
+                case Header():
                     values = " ".join(_value(value) for value in statement.values)
                     text = [_behind(f"{statement.word} {values}", statement.trivia)]
-                case n.Let(name, value):
+                case Let(name, value):
                     text = [_behind(f"let {name.text} = {_argument(value)}", statement.trivia)]
-                case n.Def():
+                case Def():
                     head = f"{_head(statement)} = "
                     text = _wrap(head, format_items(statement.items, times))
                     text[-1] = _behind(text[-1], statement.trivia)
-                case n.Line():
+                case Line():
                     text = _wrap(_label(statement, width), format_items(statement.items, times))
                     text[-1] = _behind(text[-1], statement.trivia)
-                case n.Table():
+                case Table():
                     text = _table(statement, times)
             lines += [*_above(statement.trivia), *text]
     lines += tree.below
@@ -55,7 +77,7 @@ def decimal(value: float) -> str:
     return digits if "." in digits else f"{digits}.0"
 
 
-def format_items(items: Iterable[n.Item], times: str = "x") -> list[str]:
+def format_items(items: Iterable[Item], times: str = "x") -> list[str]:
     """Return the texts of items; those the author joined by `+` are one text."""
     texts: list[str] = []
     for item in items:
@@ -67,25 +89,25 @@ def format_items(items: Iterable[n.Item], times: str = "x") -> list[str]:
     return texts
 
 
-def _above(trivia: n.Comments, indent: str = "") -> list[str]:
+def _above(trivia: Comments, indent: str = "") -> list[str]:
     return [f"{indent}{comment}" if comment else "" for comment in trivia.above]
 
 
-def _behind(line: str, trivia: n.Comments) -> str:
+def _behind(line: str, trivia: Comments) -> str:
     return f"{line}  {trivia.behind}" if trivia.behind else line
 
 
-def _label_width(statements: Sequence[n.Statement]) -> int:
+def _label_width(statements: Sequence[Statement]) -> int:
     """The column at which the layers of neighbouring lines begin."""
-    labels = [s.label for s in statements if isinstance(s, n.Line) and s.label]
+    labels = [s.label for s in statements if isinstance(s, Line) and s.label]
     return max((len(label) + 2 for label in labels), default=0)
 
 
-def _label(line: n.Line, width: int) -> str:
+def _label(line: Line, width: int) -> str:
     return f"{line.label}:".ljust(width) if line.label else " " * width
 
 
-def _head(definition: n.Def) -> str:
+def _head(definition: Def) -> str:
     """`def name(parameters)`."""
     parameters = ",".join(parameter.text for parameter in definition.parameters)
     return f"def {definition.name.text}" + (f"({parameters})" if parameters else "")
@@ -131,7 +153,7 @@ def _break(text: str, room: int, depth: int) -> tuple[int, int]:
     return min(best.items())[1] if best else (len(text), depth)
 
 
-def _table(table: n.Table, times: str) -> list[str]:
+def _table(table: Table, times: str) -> list[str]:
     grid = [[_cell(cell, times) for cell in row.cells] for row in table.rows]
     columns = max(len(row) for row in grid)
     widths = [max(len(row[k]) for row in grid if k < len(row)) for k in range(columns)]
@@ -143,16 +165,16 @@ def _table(table: n.Table, times: str) -> list[str]:
     return [*lines, *_above(table.end, "  "), _behind("end", table.end)]
 
 
-def _cell(cell: n.Cell, times: str) -> str:
+def _cell(cell: Cell, times: str) -> str:
     return "--" if cell.rule else " ".join(format_items(cell.items, times))
 
 
-def _item(item: n.Item, times: str) -> str:
+def _item(item: Item, times: str) -> str:
     text = _primary(item.primary, times)
     # Behind a word or a number `x4` would be read as a part of it.
-    apart = isinstance(item.primary, n.Name | n.Number) and text[-1] not in "'′"
+    apart = isinstance(item.primary, Name | Number) and text[-1] not in "'′"
     for postfix in item.postfixes:
-        if isinstance(postfix, n.Stride):
+        if isinstance(postfix, Stride):
             value = postfix.value
             text += f"/{value if isinstance(value, int) else _argument(value)}"
             apart = not isinstance(value, int)
@@ -160,46 +182,46 @@ def _item(item: n.Item, times: str) -> str:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
             # `3 x2` would be one size.
-            sign = "*" if isinstance(item.primary, n.Number) and apart else times
+            sign = "*" if isinstance(item.primary, Number) and apart else times
             text += f"{' ' * apart}{sign}{amount}"
             apart = False
     return text
 
 
-def _primary(primary: n.Primary, times: str) -> str:
+def _primary(primary: Primary, times: str) -> str:
     match primary:
-        case n.Convolution(arguments):
+        case Convolution(arguments):
             return f"({_arguments(arguments)})"
-        case n.Call(word, arguments):
+        case Call(word, arguments):
             return f"{word}({_arguments(arguments)})"
-        case n.Group(bracket, branches):
+        case Group(bracket, branches):
             inner = " | ".join(_branch(branch, times) for branch in branches)
             return f"{{ {inner} }}" if bracket == "{" else f"[ {inner} ]"
-        case n.Name(text):
+        case Name(text):
             return text
-        case n.Number(value):
+        case Number(value):
             return str(value)
 
 
-def _branch(branch: n.Branch, times: str) -> str:
+def _branch(branch: Branch, times: str) -> str:
     return " ".join(format_items(branch.items, times)) + ("?" if branch.optional else "")
 
 
-def _arguments(arguments: tuple[n.Argument, ...]) -> str:
+def _arguments(arguments: tuple[Argument, ...]) -> str:
     return ",".join(_argument(argument) for argument in arguments)
 
 
-def _argument(argument: n.Argument) -> str:
+def _argument(argument: Argument) -> str:
     match argument:
-        case n.Number(value):
+        case Number(value):
             return decimal(value)
-        case n.Name(text):
+        case Name(text):
             return text
-        case n.Size(sides):
+        case Size(sides):
             return "x".join(map(str, sides))
-        case n.Expression(tokens):
+        case Expression(tokens):
             return "".join(tokens).replace("--", "- -")  # `--` is a table's rule
 
 
-def _value(value: n.Name | n.Size) -> str:
-    return value.text if isinstance(value, n.Name) else "x".join(map(str, value.sides))
+def _value(value: Name | Size) -> str:
+    return value.text if isinstance(value, Name) else "x".join(map(str, value.sides))

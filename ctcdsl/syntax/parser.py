@@ -57,7 +57,7 @@ class Parser:
         mistakes: list[Diagnostic] = []
 
         def recover(error: UnexpectedInput) -> bool:
-            from ctcdsl.syntax.mistakes import begins_line, unexpected_characters, unexpected_token
+            from ctcdsl.syntax.errors import begins_line, unexpected_characters, unexpected_token
 
             if self._lines.skipping:
                 return True
@@ -85,7 +85,7 @@ class Parser:
             # The parser ends a line by its newline; the author need not.
             tree = self._lark.parse(source.text + "\n", on_error=recover)
         except NestingTooDeep as error:
-            from ctcdsl.syntax.mistakes import too_deep
+            from ctcdsl.syntax.errors import too_deep
 
             return _empty(source), [*mistakes, too_deep(source, error.token)]
         except UnexpectedInput:

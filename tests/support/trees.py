@@ -6,7 +6,29 @@ import re
 
 from hypothesis import strategies as st
 
-from ctcdsl.syntax import nodes as n
+from ctcdsl.syntax.nodes import (
+    Branch,
+    Call,
+    Cell,
+    Comments,
+    Convolution,
+    Def,
+    Expression,
+    File,
+    Group,
+    Header,
+    Item,
+    Let,
+    Line,
+    Name,
+    Number,
+    Primary,
+    Repeat,
+    Row,
+    Size,
+    Stride,
+    Table,
+)
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
 
@@ -38,9 +60,9 @@ numbers = st.one_of(
     st.integers(0, 9999).map(lambda value: value / 1000),
     st.integers(1, 999).map(lambda value: value / 10**8),  # 0.00000999, never 9.99e-06
     st.integers(1, 99).map(lambda value: -value * 1e16),
-).map(lambda value: n.Number(value, SPAN))
-names = primed.map(lambda text: n.Name(text, SPAN))
-sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
+).map(lambda value: Number(value, SPAN))
+names = primed.map(lambda text: Name(text, SPAN))
+sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: Size(tuple(sides), SPAN))
 
 # Expressions are tokens: terms with `+`, `-`, `*` between them, a divisor with its `/`.
 # `bn-3` would be read as a style; no parameter has such a name.
@@ -75,73 +97,73 @@ def _is_expression(of: tuple[str, ...]) -> bool:
     return of[0] != "-" or len(of) > 2 or re.fullmatch(r"[0-9.]+", of[1]) is None
 
 
-expressions = tokens().filter(_is_expression).map(lambda of: n.Expression(of, SPAN))
+expressions = tokens().filter(_is_expression).map(lambda of: Expression(of, SPAN))
 argument = st.one_of(numbers, names, sizes, expressions)
 arguments = st.lists(argument, max_size=4).map(tuple)
 
-convolutions = arguments.map(lambda given: n.Convolution(given, SPAN))
-calls = st.builds(lambda word, given: n.Call(word, given, SPAN), words, arguments)
-strides = st.one_of(integers, words.map(lambda word: n.Expression((word,), SPAN))).map(
-    lambda value: n.Stride(value, SPAN)
+convolutions = arguments.map(lambda given: Convolution(given, SPAN))
+calls = st.builds(lambda word, given: Call(word, given, SPAN), words, arguments)
+strides = st.one_of(integers, words.map(lambda word: Expression((word,), SPAN))).map(
+    lambda value: Stride(value, SPAN)
 )
 # Repeating once is dropped by the parser, and a tag `s2` is a stride.
 times = st.one_of(
-    integers.filter(lambda n: n != 1), tokens().map(lambda of: n.Expression(of, SPAN))
-).map(lambda value: n.Repeat(value, SPAN))
+    integers.filter(lambda n: n != 1), tokens().map(lambda of: Expression(of, SPAN))
+).map(lambda value: Repeat(value, SPAN))
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
 
-def _is_plain_pool(item: n.Item) -> bool:
+def _is_plain_pool(item: Item) -> bool:
     """`max(3)/2`, which the parser turns into `3/2`."""
     return (
-        isinstance(item.primary, n.Call)
+        isinstance(item.primary, Call)
         and item.primary.word == "max"
         and len(item.primary.arguments) == 1
-        and isinstance(item.primary.arguments[0], n.Number)
+        and isinstance(item.primary.arguments[0], Number)
         and bool(item.postfixes)
-        and isinstance(item.postfixes[0], n.Stride)
+        and isinstance(item.postfixes[0], Stride)
     )
 
 
-def sequences(primaries: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[tuple[n.Item, ...]]:
+def sequences(primaries: st.SearchStrategy[Primary]) -> st.SearchStrategy[tuple[Item, ...]]:
     """Items one after another, some joined by `+`."""
     item = st.builds(
-        lambda primary, after, joined: n.Item(primary, after, joined, SPAN),
+        lambda primary, after, joined: Item(primary, after, joined, SPAN),
         primaries,
         postfixes,
         st.booleans(),
     ).filter(lambda item: not _is_plain_pool(item))
     return st.lists(item, min_size=1, max_size=4).map(
-        lambda items: (n.Item(items[0].primary, items[0].postfixes, False, SPAN), *items[1:])
+        lambda items: (Item(items[0].primary, items[0].postfixes, False, SPAN), *items[1:])
     )
 
 
-def _groups(children: st.SearchStrategy[n.Primary]) -> st.SearchStrategy[n.Primary]:
+def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
     branch = st.builds(
-        lambda items, optional: n.Branch(items, optional, SPAN), sequences(children), st.booleans()
+        lambda items, optional: Branch(items, optional, SPAN), sequences(children), st.booleans()
     )
     return st.builds(
-        lambda bracket, branches: n.Group(bracket, tuple(branches), SPAN),
+        lambda bracket, branches: Group(bracket, tuple(branches), SPAN),
         st.sampled_from(["{", "["]),
         st.lists(branch, min_size=1, max_size=3),
     )
 
 
-lone = integers.map(lambda value: n.Number(value, SPAN))
+lone = integers.map(lambda value: Number(value, SPAN))
 leaves = st.one_of(convolutions, calls, names, lone)
 primaries = st.recursive(leaves, _groups, max_leaves=8)
 items = sequences(primaries)
 
 above = st.lists(comments, max_size=2).map(tuple)
 trivia = st.builds(
-    lambda lines, behind: n.Comments(above=lines, behind=behind),
+    lambda lines, behind: Comments(above=lines, behind=behind),
     above,
     st.one_of(st.just(""), comments),
 )
 
-size = st.lists(integers, min_size=1, max_size=3).map(lambda sides: n.Size(tuple(sides), SPAN))
+size = st.lists(integers, min_size=1, max_size=3).map(lambda sides: Size(tuple(sides), SPAN))
 net_names = st.sampled_from(["ResNet-50", "A+B'", "bn-inception", "VGG-16-bn", "conv-net-2"]).map(
-    lambda text: n.Name(text, SPAN)
+    lambda text: Name(text, SPAN)
 )
 headers = st.one_of(
     st.builds(lambda name: ("net", (name,)), st.one_of(names, net_names)),
@@ -150,17 +172,17 @@ headers = st.one_of(
     st.builds(lambda name: ("pad", (name,)), names),
     st.builds(lambda values: ("maps", tuple(values)), st.lists(size, min_size=1, max_size=3)),
     st.sampled_from(["conv-relu", "bn-relu-conv", "relu-conv", "conv", "none"]).map(
-        lambda text: ("style", (n.Name(text, SPAN),))
+        lambda text: ("style", (Name(text, SPAN),))
     ),
-).flatmap(lambda pair: trivia.map(lambda around: n.Header(pair[0], pair[1], SPAN, around)))
+).flatmap(lambda pair: trivia.map(lambda around: Header(pair[0], pair[1], SPAN, around)))
 lets = st.builds(
-    lambda name, value, around: n.Let(name, value, SPAN, around), names, argument, trivia
+    lambda name, value, around: Let(name, value, SPAN, around), names, argument, trivia
 )
 definitions = st.one_of(
-    st.builds(lambda name, of, around: n.Def(name, (), of, SPAN, around), names, items, trivia),
+    st.builds(lambda name, of, around: Def(name, (), of, SPAN, around), names, items, trivia),
     st.builds(
-        lambda word, parameters, of, around: n.Def(
-            n.Name(word, SPAN), tuple(parameters), of, SPAN, around
+        lambda word, parameters, of, around: Def(
+            Name(word, SPAN), tuple(parameters), of, SPAN, around
         ),
         words,
         st.lists(names, min_size=1, max_size=3),
@@ -169,23 +191,23 @@ definitions = st.one_of(
     ),
 )
 labels = st.one_of(st.none(), words)
-lines = st.builds(lambda label, of, around: n.Line(label, of, SPAN, around), labels, items, trivia)
-cells = st.one_of(items.map(lambda of: n.Cell(of, False, SPAN)), st.just(n.Cell((), True, SPAN)))
+lines = st.builds(lambda label, of, around: Line(label, of, SPAN, around), labels, items, trivia)
+cells = st.one_of(items.map(lambda of: Cell(of, False, SPAN)), st.just(Cell((), True, SPAN)))
 rows = st.builds(
-    lambda first, others, last, around: n.Row((first, *others, last), SPAN, around),
+    lambda first, others, last, around: Row((first, *others, last), SPAN, around),
     cells,
-    st.lists(st.one_of(cells, st.just(n.Cell((), False, SPAN))), max_size=3),
+    st.lists(st.one_of(cells, st.just(Cell((), False, SPAN))), max_size=3),
     cells,
     trivia,
 )
 tables = st.builds(
-    lambda of, around, end: n.Table(tuple(of), SPAN, around, end),
+    lambda of, around, end: Table(tuple(of), SPAN, around, end),
     st.lists(rows, min_size=1, max_size=3),
     trivia,
     trivia,
 )
 files = st.builds(
-    lambda statements, below: n.File(tuple(statements), below, SPAN),
+    lambda statements, below: File(tuple(statements), below, SPAN),
     st.lists(st.one_of(headers, lets, definitions, lines, tables), min_size=1, max_size=4),
     above,
 )

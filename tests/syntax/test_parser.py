@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from lark import Lark, logger
 
 from ctcdsl.resources import resource
-from ctcdsl.syntax import nodes as n
 from ctcdsl.syntax.format import format_file
+from ctcdsl.syntax.nodes import File
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source
 from tests.conftest import SPECS, check
@@ -21,7 +21,7 @@ from tests.support import trees
 from tests.support.trees import bare
 
 
-def tree_of(text: str) -> n.File:
+def tree_of(text: str) -> File:
     tree, mistakes = parse(Source("test", text))
     assert not mistakes, (text, mistakes)
     return tree
@@ -29,7 +29,7 @@ def tree_of(text: str) -> n.File:
 
 @settings(max_examples=400)
 @given(tree=trees.files, unicode=st.booleans())
-def test_parsing_a_formatted_tree_gives_the_tree(tree: n.File, unicode: bool) -> None:
+def test_parsing_a_formatted_tree_gives_the_tree(tree: File, unicode: bool) -> None:
     text = format_file(tree, unicode=unicode)
     assert bare(tree_of(text)) == bare(tree)
     assert format_file(tree_of(text), unicode=unicode) == text

@@ -1,4 +1,4 @@
-"""Syntax errors to diagnostics: the code, the places, and what explanations.py says of them."""
+"""Syntax errors to diagnostics: the code, the places, and the texts of error_messages.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 from lark import Token, UnexpectedCharacters, UnexpectedToken
 
-from ctcdsl.syntax.explanations import STARTERS, ErrorContext, explain
+from ctcdsl.syntax.error_messages import STARTERS, ErrorContext, explain
 from ctcdsl.syntax.foreign import ARROW
 from ctcdsl.syntax.lexing import CLOSING, MAX_DEPTH, OPENING
 from ctcdsl.text import Diagnostic, Label, Source, Span
