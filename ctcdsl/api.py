@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ctcdsl.checking import Network, Report, check_source
+from ctcdsl.checking import Network, Report, check_source, infer_shapes
+from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.elaborate.headers import MAX_SIDE
 from ctcdsl.ir import Shape
 from ctcdsl.loading import find_spec, select
 from ctcdsl.metrics.complexity import Cost, network_cost
 from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
 from ctcdsl.text.files import read_source
+from ctcdsl.text.packages import require_packages
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ctcdsl.passes import Pass, Step
+    from ctcdsl.passes.weights.transferred import TransferredWeights
 
 __all__ = [
     "Cost",
@@ -47,13 +51,19 @@ class Rewrite(NamedTuple):
     """What came of a rewrite.
 
     `steps` are the passes with the network before and after each, `text` is the spec of
-    `network` in its author's form, `weights` are its tensors where weights were given.
+    `network` in its author's form. Where weights were given, `weights` are its tensors,
+    and `transfer` says how exact each step was.
     """
 
     network: Network
     steps: tuple[Step, ...]
     text: str
-    weights: dict[str, Tensor] | None = None
+    transfer: TransferredWeights | None = None
+
+    @property
+    def weights(self) -> dict[str, Tensor] | None:
+        """The tensors of `network`, as its generated module names them."""
+        return None if self.transfer is None else self.transfer.state
 
 
 def load(
@@ -151,6 +161,7 @@ def cost(net: Network | str, *, batch: int = 1) -> Cost:
 def rewrite(
     net: Network | str,
     *passes: Pass | str,
+    name: str | None = None,
     within: tuple[float, float] | None = None,
     frozen: Sequence[str] = (),
     multiple: int = 1,
@@ -161,13 +172,16 @@ def rewrite(
     Args:
         net: A network, or what `load` takes.
         passes: As the command line writes them, `"depth-for-size:stage=3,to=2"`, or objects.
+        name: The new network's name; its old one unless given.
         within: How far the MACs may move, as shares: `(-0.07, 0.03)`.
         frozen: What no pass may change: `stage-outputs`, `first-layer`, `input`, `head`.
         multiple: What every width that a pass sets must be a multiple of.
         weights: Tensors of `net` to transfer: a state dict, a file of one, or a run.
 
     Raises:
-        SpecError: A pass is unknown or does not apply, or broke what it preserves.
+        SpecError: A pass is unknown or does not apply, or broke what it preserves; the
+            weights are another network's, cannot be read, or are not finite.
+        ValueError: `name` is not a name, or no pass is given.
 
     >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
     True
@@ -176,26 +190,33 @@ def rewrite(
     from ctcdsl.passes.registry import create, registered
     from ctcdsl.passes.update_source import update_source
 
+    if not passes:
+        raise ValueError("name at least one pass: `ctcdsl passes` lists them")
+    if name is not None and not is_network_name(name):
+        raise ValueError(f"{name!r} is not a name for a network")
     start = _as_network(net)
     known = registered()
-    chain = [create(each, known) if isinstance(each, str) else each for each in passes]
-    if not chain:
-        raise ValueError("name at least one pass: `ctcdsl passes` lists them")
-    steps = run_passes(start, chain, frozen=[Frozen(each) for each in frozen], multiple=multiple)
+    chain = [create(item, known) if isinstance(item, str) else item for item in passes]
+    if weights is not None:
+        require_packages("a transfer of weights", "torch", "safetensors")
+        from ctcdsl.passes.weights import require_carriers
+
+        require_carriers(chain)
+    frozen_parts = [Frozen(part) for part in frozen]
+    steps = tuple(run_passes(start, chain, frozen=frozen_parts, multiple=multiple))
     end = steps[-1].after
     if within is not None:
         require_within(Interval(*within), start, end)
-    source = start.architecture.origin.source
-    text = update_source(source, start.architecture, end.architecture, {})
+    after = replace(end.architecture, name=name or end.name)
+    architecture = update_source(start.architecture, after)
+    text = architecture.origin.source.text
     if weights is None:
-        return Rewrite(end, tuple(steps), text)
-    from ctcdsl.passes.weights import require_carriers
+        return Rewrite(replace(end, architecture=after), steps, text)
     from ctcdsl.passes.weights.transferred import transfer_weights
 
-    require_carriers(chain)
+    (network,) = infer_shapes(architecture).networks
     file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
-    found = transfer_weights(start, steps, text, _tensors(weights), file)
-    return Rewrite(end, tuple(steps), text, found.state)
+    return Rewrite(network, steps, text, transfer_weights(steps, network, _tensors(weights), file))
 
 
 def generate(net: Network | str, target: str = "pytorch") -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import ctcdsl
-from ctcdsl import api
+from ctcdsl import api, checking
 from ctcdsl.ir import Shape
+from ctcdsl.syntax.parser import Parser
 from tests.conftest import ROOT
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
@@ -116,6 +119,44 @@ def test_a_rewrite_has_its_text_and_steps() -> None:
         ctcdsl.rewrite("A", "depth-for-size:stage=3,to=2", within=(0.5, 0.6))
     with pytest.raises(ValueError, match="at least one pass"):
         ctcdsl.rewrite("A")
+
+
+def test_one_rewrite_parses_twice_and_checks_twice(
+    monkeypatch: pytest.MonkeyPatch, ctcdsl: Any
+) -> None:
+    """The author's text and the new one; the network before and the one that the pass made."""
+    calls: Counter[str] = Counter()
+
+    def count(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(Parser, "parse")
+    count(checking, "check_network")
+    api.rewrite("A", "depth-for-size:stage=3,to=2", name="B")
+    assert calls == {"parse": 2, "check_network": 2}
+    calls.clear()
+    assert ctcdsl("rewrite", "A", "--pass", "depth-for-size:stage=3,to=2", "--name", "B").code == 0
+    assert calls == {"parse": 2, "check_network": 2}
+
+
+def test_rewrites_follow_rewrites(tmp_path: Path) -> None:
+    """Each in the author's form, with the name and the values of `let`s that are given."""
+    file = tmp_path / "N.ctc"
+    file.write_text("let w = 64\nnet N # first\npad paper\n(7,w)/2 3/3 (2,128)x4 2/2 (2,256)x6\n")
+    first = api.rewrite(api.load(file, params={"w": 32}), "repeat-last:times=1", name="M")
+    second = api.rewrite(first.network, "repeat-last:times=1,stage=2", name="L")
+    assert first.network.name == "M" and second.network == api.loads(second.text)
+    assert second.text == (
+        "let w = 32\nnet L  # first\npad paper\n(7,w)/2 3/3 (2,128)x5 2/2 (2,256)x7\n"
+    )
+    with pytest.raises(ValueError, match="'let' is not a name"):
+        api.rewrite("A", "add-pool", name="let")
 
 
 def test_weights_follow_a_rewrite() -> None:

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import gc
+from typing import Any
 
 import click
 
-from ctcdsl.checking import Network
+from ctcdsl.api import Rewrite, rewrite
 from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
 from ctcdsl.cli.report import show
-from ctcdsl.cli.rewrite_weights import (
-    require_places,
-    require_transfer,
-    transferred,
-    with_weights,
-    write_both,
-)
-from ctcdsl.ir import Architecture
-from ctcdsl.loading import find_spec
-from ctcdsl.passes import Frozen, Interval, Step, require_within, run_passes
+from ctcdsl.elaborate.file import is_network_name
+from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line
 from ctcdsl.passes.lineage import Family, chain_family, find_family
-from ctcdsl.passes.registry import create, registered
-from ctcdsl.passes.update_source import update_source
 from ctcdsl.storage.atomic import write_atomic
-from ctcdsl.syntax.nodes import Header
-from ctcdsl.syntax.parser import parse
-from ctcdsl.text import Source
 from ctcdsl.text.files import STDIN
 from ctcdsl.text.plural import plural
-
-if TYPE_CHECKING:
-    from ctcdsl.passes.weights.transferred import TransferredWeights
 
 
 def interval(text: str) -> Interval:
@@ -46,6 +30,13 @@ def interval(text: str) -> Interval:
     if len(parts) != 2 or not -1 <= parts[0] <= parts[1] <= 100:
         raise click.BadParameter(f"{text!r} is no interval: write -7%,+3%, or 5%")
     return Interval(*parts)
+
+
+def network_name(text: str) -> str:
+    """Read the option `--name`."""
+    if not is_network_name(text):
+        raise click.BadParameter(f"{text!r} is not a name for a network")
+    return text
 
 
 @click.command("rewrite")
@@ -64,7 +55,12 @@ def interval(text: str) -> Interval:
     help="Draw the chain as SVG; without --pass, which of several networks come from which.",
 )
 @click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
-@click.option("--name", metavar="NAME", help="The new network's name.  [default: the old one]")
+@click.option(
+    "--name",
+    type=network_name,
+    metavar="NAME",
+    help="The new network's name.  [default: the old one]",
+)
 @click.option(
     "--within",
     type=interval,
@@ -132,50 +128,64 @@ def command(
         raise click.UsageError("say what to do: `--pass NAME`; `ctcdsl passes` lists them")
     if len(specs) > 1:
         raise click.UsageError("one spec is rewritten at a time; `--graph` alone takes several")
-    known = registered()
-    chain = [create(text, known) for text in passes]
-    require_places(weights, weights_out, output)
-    if weights is not None:
-        require_transfer(chain)
+    if weights_out is not None and weights is None:
+        raise click.UsageError("--weights-out writes what --weights reads: give both")
+    if weights_out is not None and weights_out == output:
+        raise click.UsageError("-o and --weights-out name one file")
     (file,) = or_stdin(specs)
-    source = (found := find_spec(file)).source
-    start = pick(checked_or_exit([found], values=values, notes=False), net, file)
-    contracts = [Frozen(contract) for contract in frozen]
-    steps = run_passes(start, chain, frozen=contracts, multiple=multiple)
-    end = steps[-1].after
-    if within is not None:
-        require_within(within, start, end)
-    after = end.architecture if name is None else _renamed(end.architecture, name)
-    text = update_source(source, start.architecture, after, dict(values))
-    new_weights = None if weights is None else transferred(weights, start, steps, text)
+    start = pick(checked_or_exit([file], values=values, notes=False), net, file)
+    if weights is not None:
+        gc.enable()  # networks of this size are worth collecting
+    result = rewrite(
+        start,
+        *passes,
+        name=name,
+        within=within,
+        frozen=frozen,
+        multiple=multiple,
+        weights=weights,
+    )
+    if result.transfer is not None:
+        show(result.transfer.notes)
     if graph is not None:
-        _draw(chain_family([start, *(step.after for step in steps)], chain), graph)
-    to_file = output is not None and output != STDIN
-    if new_weights is not None and weights_out is not None:
-        write_both(output if to_file else None, text, weights_out, new_weights)
-    elif output is not None and to_file:
-        write_atomic(output, text.encode())
+        _draw(chain_family(result.steps), graph)
+    to_file = output if output != STDIN else None
+    if result.transfer is not None and weights_out is not None:
+        result.transfer.save(weights_out, to_file, result.text)
+    elif to_file is not None:
+        write_atomic(to_file, result.text.encode())
     if form == "json":
         import json
 
-        data = {"start": start.name, "steps": as_json(steps, start), "spec": text}
-        click.echo(json.dumps(with_weights(data, new_weights), indent=2, ensure_ascii=False))
-    else:
-        _report(steps, start, new_weights)
-        if not to_file:
-            click.echo(text, nl=False)
+        click.echo(json.dumps(_data(result), indent=2, ensure_ascii=False))
+        return
+    _report(result)
+    if to_file is None:
+        click.echo(result.text, nl=False)
 
 
-def _report(steps: list[Step], start: Network, weights: TransferredWeights | None) -> None:
-    for index, step in enumerate(steps):
-        click.echo(report_line(step, start), err=True)
+def _data(result: Rewrite) -> dict[str, Any]:
+    """A rewrite as plain data."""
+    start = result.steps[0].before
+    steps = as_json(result.steps, start)
+    data = {"start": start.name, "steps": steps, "spec": result.text}
+    if result.transfer is None:
+        return data
+    for step, exactness in zip(steps, result.transfer.measured, strict=True):
+        step["weights"] = exactness.as_json()
+    return {**data, "weights": result.transfer.as_json()}
+
+
+def _report(result: Rewrite) -> None:
+    for index, step in enumerate(result.steps):
+        click.echo(report_line(step, result.steps[0].before), err=True)
         for remark in step.remarks:
             click.echo(f"  {remark}", err=True)
-        if weights is not None:
-            click.echo(f"  {weights.measured[index]}", err=True)
-    if weights is not None:
-        click.echo(weights.summary, err=True)
-    show(steps[-1].notes, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
+        if result.transfer is not None:
+            click.echo(f"  {result.transfer.measured[index]}", err=True)
+    if result.transfer is not None:
+        click.echo(result.transfer.summary, err=True)
+    show(result.steps[-1].notes, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
 
 
 def _draw(family: Family, file: str) -> None:
@@ -184,17 +194,5 @@ def _draw(family: Family, file: str) -> None:
     write_atomic(file, draw(family).encode())
     networks, rewrites = len(family.names), len(family.relations)
     again = f"; {family.repeated} given more than once" if family.repeated else ""
-    what = f"{_count(networks, 'network')} and {_count(rewrites, 'rewrite')}"
+    what = f"{plural(networks, 'network')} and {plural(rewrites, 'rewrite')}"
     click.echo(f"{what} drawn in {file}{again}", err=True)
-
-
-def _count(number: int, what: str) -> str:
-    return plural(number, what)
-
-
-def _renamed(architecture: Architecture, name: str) -> Architecture:
-    tree, mistakes = parse(Source("", f"net {name}"))
-    header = tree.statements[0] if len(tree.statements) == 1 and not mistakes else None
-    if not isinstance(header, Header) or header.values[0].span.text != name:
-        raise click.BadParameter(f"{name!r} is no name for a network", param_hint="--name")
-    return replace(architecture, name=name)

@@ -12,7 +12,17 @@ from ctcdsl.elaborate.definitions import DefinitionReader, Definitions, report_u
 from ctcdsl.elaborate.headers import HeaderReader, Headers
 from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.elaborate.stages import StageReader
-from ctcdsl.ir import Architecture, Dropout, Head, Identity, Linear, PadRule, SpatialPyramid, Style
+from ctcdsl.ir import (
+    Architecture,
+    Dropout,
+    Head,
+    Identity,
+    Linear,
+    PadRule,
+    ParsedSpec,
+    SpatialPyramid,
+    Style,
+)
 from ctcdsl.ir.unparse import contains_conv
 from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
 from ctcdsl.syntax.words import words
@@ -58,6 +68,7 @@ class _FileElaborator:
     def __init__(self, tree: File, problems: Diagnostics, values: Mapping[str, float]) -> None:
         self._tree = tree
         self._problems = problems
+        self._values = values
         self._headers = HeaderReader(problems)
         self._definitions = DefinitionReader(problems, values)
         self._stages = StageReader(problems)
@@ -158,7 +169,7 @@ class _FileElaborator:
                 continue
             own = draft.fork()
             own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
-            if not _NAME.fullmatch(own.headers.name):
+            if not is_network_name(own.headers.name):
                 self._problems.error(
                     "CTC304",
                     f"{quoted(name.span)} is no name for a network",
@@ -213,6 +224,7 @@ class _FileElaborator:
                 stages=stages,
                 head=head if head is not None else self._paper_head(name, where, headers.style),
                 origin=draft.lines[0].span.to(draft.lines[-1].span),
+                spec=ParsedSpec(self._tree, name, dict(self._values)),
             )
         )
 
@@ -268,10 +280,16 @@ class _FileElaborator:
         )
 
 
+def is_network_name(text: str) -> bool:
+    """Whether `net` takes a word as a network's name."""
+    reserved = text in words("header") or re.match("x[0-9]", text)
+    return bool(_NAME.fullmatch(text)) and not reserved
+
+
 def _file_stem(path: str) -> str:
     """What a network without a name is called: its file's name as a name, or `stdin`."""
     stem = os.path.splitext(os.path.basename(path))[0].strip("<>")
-    if _NAME.fullmatch(stem) and stem not in words("header"):
+    if is_network_name(stem):
         return stem
     stem = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "network"
-    return f"net_{stem}" if stem[0].isdigit() or stem in words("header") else stem
+    return stem if is_network_name(stem) else f"net_{stem}"

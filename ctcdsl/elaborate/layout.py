@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
@@ -28,19 +27,18 @@ class Layout(NamedTuple):
     below: tuple[str, ...]
 
 
-def lay_out(tree: File, name: str, values: Mapping[str, float]) -> Layout:
+def lay_out(tree: File, name: str) -> Layout:
     """Return the layout of a network of a file that checks without errors.
 
     Args:
         tree: The file's syntax.
         name: The network's; a file that names none holds one.
-        values: What `let`s were given instead of their own values.
     """
     above, lines, below = _statements(tree, name)
     problems = Diagnostics()  # nothing is found: the file has been checked
     headers, definitions = Headers(), Definitions()
     header_reader = HeaderReader(problems)
-    definition_reader = DefinitionReader(problems, values)
+    definition_reader = DefinitionReader(problems, {})
     for statement in above:
         if isinstance(statement, Header):
             headers.seen.clear()  # a network's own header overrides the file's

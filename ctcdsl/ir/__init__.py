@@ -1,6 +1,14 @@
 """Networks as data: layers, blocks, stages, heads, feature maps."""
 
-from ctcdsl.ir.architecture import CONV_RELU, Architecture, Head, PadRule, Stage, Style
+from ctcdsl.ir.architecture import (
+    CONV_RELU,
+    Architecture,
+    Head,
+    PadRule,
+    ParsedSpec,
+    Stage,
+    Style,
+)
 from ctcdsl.ir.blocks import Block, Branch, Call, Element, Join, layers_of, out_channels
 from ctcdsl.ir.layers import (
     Activation,
@@ -50,6 +58,7 @@ __all__ = [
     "NormLayer",
     "PadRule",
     "Pair",
+    "ParsedSpec",
     "Pool",
     "Scale",
     "Shape",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.ir.blocks import Element
 from ctcdsl.ir.layers import Activation, Norm
 from ctcdsl.ir.shapes import Shape
 from ctcdsl.text import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ctcdsl.syntax.nodes import File
 
 
 class PadRule(StrEnum):
@@ -57,13 +62,24 @@ class Head:
     implied: bool = False
 
 
+class ParsedSpec(NamedTuple):
+    """The spec that an architecture was read from, which network of it, and the `let`s' values.
+
+    `values` are those that were given instead of the spec's own.
+    """
+
+    tree: File
+    name: str
+    values: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """A network as the author wrote it, names resolved and repeats unrolled.
 
     `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
     asked for. `pad_implied_by` is the `style` line that brought `pad same`; None where
-    the author named a rule, or no style.
+    the author named a rule, or no style. `spec` is None where no text was read.
     """
 
     name: str
@@ -76,6 +92,7 @@ class Architecture:
     stages: tuple[Stage, ...]
     head: Head
     origin: Span = field(compare=False)
+    spec: ParsedSpec | None = field(default=None, compare=False, repr=False)
 
     @property
     def stage_names(self) -> tuple[str, ...]:

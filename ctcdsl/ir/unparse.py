@@ -48,6 +48,11 @@ def unparse(architecture: Architecture) -> str:
     if architecture.maps:
         sizes = (Size(_sides(*side), _NOWHERE) for side in architecture.maps)
         headers.append(_header("maps", *sizes))
+    return format_file(File((*headers, *to_lines(architecture)), (), _NOWHERE))
+
+
+def to_lines(architecture: Architecture) -> list[Line]:
+    """The lines of a network's canonical text, below its headers."""
     lines: list[Line] = []
     channels = architecture.input.channels
     for label, nodes in _lines(architecture):
@@ -56,7 +61,7 @@ def unparse(architecture: Architecture) -> str:
     if not architecture.head.layers:
         none = Item(Name("none", _NOWHERE), (), False, _NOWHERE)
         lines.append(Line("head", (none,), _NOWHERE))
-    return format_file(File((*headers, *lines), (), _NOWHERE))
+    return lines
 
 
 def digest(architecture: Architecture) -> str:

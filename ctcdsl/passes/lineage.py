@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ctcdsl.ir import Architecture, Conv
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Pass
 from ctcdsl.passes.equation import equation
-from ctcdsl.passes.manager import run_pass
+from ctcdsl.passes.manager import Step, run_pass
 from ctcdsl.passes.rewrites.add_pool import AddPool
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
 from ctcdsl.passes.rewrites.depth_for_size import DepthForSize
@@ -109,13 +109,14 @@ def _labels(networks: Sequence[Network]) -> dict[Architecture, str]:
     return labels
 
 
-def chain_family(networks: Sequence[Network], applied: Iterable[Pass]) -> Family:
+def chain_family(steps: Sequence[Step]) -> Family:
     """The family of one chain of rewrites: each network and the next, counted by steps."""
+    networks = [steps[0].before, *(step.after for step in steps)]
     first = networks[0].name
     names = (first, *(f"{first} {k}" for k in range(1, len(networks))))
     relations = tuple(
-        Relation(*pair, step, equation(*around).ratio)
-        for pair, around, step in zip(pairwise(names), pairwise(networks), applied, strict=True)
+        Relation(*pair, step.applied, equation(step.before, step.after).ratio)
+        for pair, step in zip(pairwise(names), steps, strict=True)
     )
     base = network_cost(networks[0]).macs
     shares = (network_cost(network).macs / base for network in networks)

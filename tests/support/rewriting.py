@@ -56,4 +56,4 @@ def text(
     network: Architecture = after(start, *passes).architecture
     if name is not None:
         network = replace(network, name=name)
-    return update_source(source, start.architecture, network, values or {})
+    return update_source(start.architecture, network).origin.source.text

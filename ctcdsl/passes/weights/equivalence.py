@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -35,6 +35,11 @@ class Exactness(NamedTuple):
     def exact(self) -> bool:
         """Whether the values are the same but for rounding."""
         return self.difference is not None and self.difference <= TOLERANCE
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        compared = "interior" if self.interior else "outputs"
+        return {"compared": compared, "difference": self.difference, "exact": self.exact}
 
     def __str__(self) -> str:
         what = "maps away from borders" if self.interior else "outputs"

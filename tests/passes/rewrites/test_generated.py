@@ -157,8 +157,10 @@ def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) ->
         change = network_cost(step.after).macs / network_cost(before).macs - 1
         assert TOLERANCE[0] <= change <= TOLERANCE[1]
     # its text is canonical, says exactly this network, and keeps comments and definitions
-    text = update_source(source, before.architecture, step.after.architecture, {})
+    printed = update_source(before.architecture, step.after.architecture)
+    text = printed.origin.source.text
     read = one(text).architecture
+    assert read == printed
     assert unnamed_head(read) == unnamed_head(step.after.architecture)
     tree, _ = parse(Source("", text))
     assert format_file(tree) == text
@@ -171,14 +173,14 @@ def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) ->
 @given(made=networks(), chain=st.lists(rewrites(), min_size=2, max_size=4))
 def test_any_chain_on_any_network(made: tuple[Source, Network], chain: list[Pass]) -> None:
     """The text of each step read again, as a pipe does, leads where the chain leads."""
-    source, start = made
+    _, start = made
     network = piped = start
     for applied in chain:
         step = attempt(network, applied)
         if step is None:
             continue
-        source = Source("", update_source(source, piped.architecture, step.after.architecture, {}))
-        network, piped = step.after, one(source.text)
+        printed = update_source(piped.architecture, step.after.architecture)
+        network, piped = step.after, one(printed.origin.source.text)
     assert unparse(unnamed_head(network.architecture)) == unparse(unnamed_head(piped.architecture))
 
 
