@@ -22,11 +22,11 @@ from usual import Usual, loader
 
 from ctcdsl.images import decode
 from ctcdsl.images.batches import training_batches
-from ctcdsl.images.colour import Statistics, colour_shift, measure, network_input
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.colour import Statistics, colour_shift, measure, preprocess
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.image_files import SUFFIXES
-from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.packing import PackOptions, pack
 from ctcdsl.images.packs import Encoding, open_pack
 from ctcdsl.recipe import Recipe
 
@@ -60,9 +60,9 @@ def ours(
         with patch.object(decode, "simplejpeg", simplejpeg if fast else None):
             for batch in training_batches(images, recipe, crop=(CROP, CROP), epoch=number):
                 if colours is not None:
-                    shift = colour_shift(batch.draws, colours, recipe.colour_sigma)
+                    shift = colour_shift(batch.colour_draws, colours, recipe.colour_sigma)
                     scale = recipe.pixel_divisor
-                    network_input(batch.pixels, colours, scale, shift, batch.mirrored)
+                    preprocess(batch.pixels, colours, scale, shift, batch.mirrored)
                 yield len(batch.labels)
 
     return epoch
@@ -90,9 +90,9 @@ def _nothing(*_: object) -> None:
 
 
 def packed(folder: ImageFolder, out: Path, encoding: Encoding) -> ImageSet:
-    form = Form(encoding=encoding, shorter=SHORTER)
+    form = PackOptions(encoding=encoding, shorter=SHORTER)
     parts = {"all": folder}
-    pack(parts, out, form, workers=2, max_corrupt=0.0, replaced=_nothing, progress=_nothing)
+    pack(parts, out, form, workers=2, max_corrupt=0.0, on_skipped=_nothing, progress=_nothing)
     return open_pack(out)["all"]
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.data import ImageSet, Pixels
+from ctcdsl.images.image_set import ImageSet, Pixels
 from ctcdsl.recipe import Recipe
 from ctcdsl.training.initialise import initialise
 

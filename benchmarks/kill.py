@@ -169,7 +169,7 @@ def compare(folder: Path) -> bool:
         for run in ("whole", "killed")
     ]
     return (
-        whole.progress.place == killed.progress.place
+        whole.progress.position == killed.progress.position
         and logs[0] == logs[1]
         and all(torch.equal(*pair) for pair in zip(*tensors, strict=True))
     )

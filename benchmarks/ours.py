@@ -19,7 +19,7 @@ from ctcdsl.execution.events import NullCallback
 from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.colour import Statistics
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.training.step import PendingStep, TrainStep
 

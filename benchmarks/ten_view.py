@@ -23,12 +23,12 @@ from ctcdsl.checking import Network, check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.views import five_places, views
-from ctcdsl.images.colour import Statistics, network_input
+from ctcdsl.images.colour import Statistics, preprocess
 from ctcdsl.metrics.shared_layers import shared_prefix
 from ctcdsl.text.files import read_source
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-INPUT = partial(network_input, statistics=Statistics((120.0,) * 3, (1.0,) * 3, AXES), divisor=58.0)
+INPUT = partial(preprocess, statistics=Statistics((120.0,) * 3, (1.0,) * 3, AXES), divisor=58.0)
 Way = Callable[[list[Tensor]], Tensor]
 
 

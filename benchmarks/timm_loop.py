@@ -22,7 +22,7 @@ from job import Job
 from torch import nn
 from turns import Turn
 
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 
 
 def load(peers: Path | None) -> ModuleType:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from turns import Turn
 
-from ctcdsl.images.augment import Crop, scaled_size
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.augment import Crop, resized_size
+from ctcdsl.images.image_set import ImageSet
 
 Item = tuple[Tensor, int]
 
@@ -37,7 +37,7 @@ class _Files(Dataset[Item]):
     def _whole(self, index: int) -> Image.Image:
         with Image.open(self._root / self._images.name(index)) as file:
             image = file.convert("RGB")
-        return image.resize(scaled_size(*image.size, self._shorter), Image.Resampling.BILINEAR)
+        return image.resize(resized_size(*image.size, self._shorter), Image.Resampling.BILINEAR)
 
     def _cut(self, image: Image.Image, top: int, left: int) -> Image.Image:
         height, width = self._crop

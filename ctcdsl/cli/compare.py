@@ -113,8 +113,8 @@ def command(
     gc.enable()
     from ctcdsl.cli.progress import Display
     from ctcdsl.comparison.compare import Comparison
-    from ctcdsl.distributed.processes import ALONE
-    from ctcdsl.images.channels import channels_noted
+    from ctcdsl.distributed.processes import SINGLE_PROCESS
+    from ctcdsl.images.channels import channel_notes
 
     small = (recipe_name or ("paper" if data else "small")) == "small"
     recipe = with_options(Recipe.small() if small else Recipe.paper(), given)
@@ -123,7 +123,7 @@ def command(
     named = checked_or_exit(found, values=values)
     opened = open_data(data)
     with Display() as display:
-        listed = list_images(opened, display, recipe.workers, ALONE)
+        listed = list_images(opened, display, recipe.workers, SINGLE_PROCESS)
     comparison = Comparison(
         contestants=contestants(named, [each.source for each in found], opened, shape),
         recipe=recipe,
@@ -140,7 +140,7 @@ def command(
     comparison.check_model_fits_data()
     takes = {each.identity.input[0] for each in comparison.contestants}
     show(
-        note for channels in sorted(takes) for note in channels_noted(channels, opened.splits.train)
+        note for channels in sorted(takes) for note in channel_notes(channels, opened.splits.train)
     )
     return _compare(comparison, plot, form)
 

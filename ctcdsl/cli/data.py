@@ -15,7 +15,7 @@ from ctcdsl.cli.workbench import require_training
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
-    from ctcdsl.images.dataset_check import Part, Survey
+    from ctcdsl.images.dataset_check import DatasetReport, SplitReport
 
 _SHOWN = 5  # names in the text; JSON has all of them
 _CLASSES = 20  # rows of the table of classes
@@ -79,11 +79,11 @@ def pack_command(
     Interrupted, the same command goes on where it was; OUT appears when it is whole.
     """
     from ctcdsl.cli.progress import Display
-    from ctcdsl.images.datasets import open_parts
-    from ctcdsl.images.packing import Form, pack
+    from ctcdsl.images.datasets import open_dataset
+    from ctcdsl.images.packing import PackOptions, pack
 
-    form = Form(encoding="raw" if raw else "jpeg", shorter=shorter, quality=quality)
-    parts = open_parts(Path(folder))
+    form = PackOptions(encoding="raw" if raw else "jpeg", shorter=shorter, quality=quality)
+    parts = open_dataset(Path(folder))
     try:
         with Display() as display:
             packed = pack(
@@ -92,7 +92,7 @@ def pack_command(
                 form,
                 workers=workers,
                 max_corrupt=max_corrupt,
-                replaced=display.left_out,
+                on_skipped=display.left_out,
                 progress=lambda done, total: display.working("packing", done, total),
             )
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def pack_command(
         raise
     click.echo(
         f"{out}: {plural(packed.images, 'image')}, {packed.size / 1e6:,.1f} MB"
-        + (f", {packed.left_out} left out" if packed.left_out else "")
+        + (f", {packed.skipped} left out" if packed.skipped else "")
         + (f", {packed.resumed} of them from before" if packed.resumed else "")
     )
     return 0
@@ -132,14 +132,14 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     meant them.
     """
     from ctcdsl.cli.progress import Display
-    from ctcdsl.images.dataset_check import survey
-    from ctcdsl.images.datasets import find_parts
+    from ctcdsl.images.dataset_check import check_dataset
+    from ctcdsl.images.datasets import find_dataset
 
-    parts = find_parts(Path(folder))
+    parts = find_dataset(Path(folder))
     with Display() as display:
-        found = survey(
+        found = check_dataset(
             {split: opened() for split, opened in parts.by_split.items()},
-            beside=parts.beside,
+            outside=parts.outside,
             crop=crop,
             workers=workers,
             progress=lambda done, total: display.working("checking", done, total),
@@ -148,22 +148,22 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     return 1 if found.corrupt else 0
 
 
-def _as_json(found: Survey) -> str:
+def _as_json(found: DatasetReport) -> str:
     parts = {}
-    for split, part in found.parts.items():
-        parts[split] = dataclasses.asdict(part) | {"passed_over": part.passed_over.as_json()}
+    for split, part in found.splits.items():
+        parts[split] = dataclasses.asdict(part) | {"passed_over": part.skipped.as_json()}
     values = {
         "parts": parts,
-        "passed_over": found.passed_over.as_json(),
+        "passed_over": found.skipped.as_json(),
         "duplicates": found.duplicates,
-        "duplicates_across": found.across,
+        "duplicates_across": found.cross_split,
     }
     return json.dumps(values, indent=2)
 
 
-def _as_text(found: Survey, crop: int) -> str:
+def _as_text(found: DatasetReport, crop: int) -> str:
     lines = []
-    for split, part in found.parts.items():
+    for split, part in found.splits.items():
         counts = [number for number in part.per_class.values() if number]
         lines.append(
             f"{split}: {plural(part.images, 'image')} in {plural(len(counts), 'class')},"
@@ -174,10 +174,10 @@ def _as_text(found: Survey, crop: int) -> str:
     if found.duplicates:
         lines.append(
             f"duplicates: {plural(len(found.duplicates), 'image')} stored more than once,"
-            f" {found.across} of them in several splits or classes"
+            f" {found.cross_split} of them in several splits or classes"
         )
         lines += _some([" = ".join(group) for group in found.duplicates])
-    if (passed_over := found.passed_over).total:
+    if (passed_over := found.skipped).total:
         lines.append(str(passed_over))
         for kind, names in sorted(passed_over.names.items()):
             more = passed_over.counts[kind] - len(names)
@@ -185,15 +185,15 @@ def _as_text(found: Survey, crop: int) -> str:
     return "\n".join(lines)
 
 
-def _per_class(found: Survey) -> list[str]:
+def _per_class(found: DatasetReport) -> list[str]:
     """A row a class with its images in each split; of many classes those with gaps first."""
     from ctcdsl.cli.tables import as_text
     from ctcdsl.metrics.tables import Table
 
-    splits = list(found.parts)
-    names = sorted({name for part in found.parts.values() for name in part.per_class})
+    splits = list(found.splits)
+    names = sorted({name for part in found.splits.values() for name in part.per_class})
     counts = {
-        name: [found.parts[split].per_class.get(name, 0) for split in splits] for name in names
+        name: [found.splits[split].per_class.get(name, 0) for split in splits] for name in names
     }
     gaps = [name for name in names if 0 in counts[name]]
     if len(names) > _CLASSES:
@@ -203,17 +203,17 @@ def _per_class(found: Survey) -> list[str]:
     if more := len(counts) - len(names):
         lines.append(f"and {more} more classes")
     for split in splits:
-        missing = [name for name in gaps if not found.parts[split].per_class.get(name, 0)]
+        missing = [name for name in gaps if not found.splits[split].per_class.get(name, 0)]
         if missing:
             lines.append(f"classes without {split} images: {len(missing)}")
             lines += _some(missing)
-        if empty := [name for name in found.parts[split].empty if name not in counts]:
+        if empty := [name for name in found.splits[split].empty if name not in counts]:
             lines.append(f"folders without images in {split}, which are no classes: {len(empty)}")
             lines += _some(empty)
     return lines
 
 
-def _oddities(part: Part, crop: int) -> list[str]:
+def _oddities(part: SplitReport, crop: int) -> list[str]:
     groups = (
         ("corrupt", [f"{name}: {why}" for name, why in part.corrupt]),
         ("greyscale", part.greyscale),

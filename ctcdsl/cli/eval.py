@@ -138,7 +138,7 @@ def command(
                 ranks=ranks,
                 stop=stop,
             )
-            if not ranks.leads:
+            if not ranks.is_main:
                 return
             _say(tested, form)
             if picture is not None:

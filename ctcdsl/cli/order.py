@@ -122,7 +122,7 @@ def asked(
         input=input or Shape(*identity.input),
         device=device,
         resumed=Resumed(
-            session=saved.session, place=saved.progress.place, classes=identity.classes
+            session=saved.session, place=saved.progress.position, classes=identity.classes
         ),
         allow_changed_data=allow_changed_data,
     )
@@ -147,9 +147,9 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
     if manifest.runs_below(folder) and not manifest.numbers(folder):
         checkpoint.load(folder)  # says so
     lineage = records.read(folder).lineage()
-    if lineage[0][0].place != (0, 0):
-        raise records.unrepeatable(
-            folder / records.RECORD, "the record does not reach back to the run's beginning"
+    if lineage[0][0].position != (0, 0):
+        raise records.info_error(
+            folder / records.INFO, "the record does not reach back to the run's beginning"
         )
     source = read_source(str(folder / records.SPEC))
     network = pick(checked_or_exit([source], notes=False), None, source.name)
@@ -163,7 +163,7 @@ def repeated(folder: Path, *, run: str | None, data: str | None, device: str) ->
             recipe=Recipe.from_dict(session.recipe),
             input=network.input,
             device=session.device if device == "auto" else device,
-            resumed=(Resumed(session=number - 1, place=session.place) if number else None),
+            resumed=(Resumed(session=number - 1, place=session.position) if number else None),
             allow_changed_data=True,
             repeats=session,
             until=until,

@@ -15,25 +15,25 @@ from ctcdsl.execution.events import NullCallback
 from ctcdsl.text import UserError
 
 if TYPE_CHECKING:
-    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.distributed.processes import Processes
 
 
 @contextmanager
-def together() -> Iterator[Ranks]:
+def together() -> Iterator[Processes]:
     """Join the other processes, if torchrun has started any; all but the leader are silent.
 
     An error that all of them meet is shown once, since the others only end by it; an interrupt
     is the leader's to tell.
     """
-    from ctcdsl.distributed.processes import AllStop, Gone, joined
+    from ctcdsl.distributed.processes import PeerLost, StopRequested, join_processes
 
-    with joined() as ranks:
-        if not ranks.several:
+    with join_processes() as ranks:
+        if not ranks.is_distributed:
             yield ranks
             return
         try:
             with ExitStack() as stack:
-                if not ranks.leads:
+                if not ranks.is_main:
                     nowhere = stack.enter_context(open(os.devnull, "w"))
                     stack.enter_context(redirect_stdout(nowhere))
                     stack.enter_context(redirect_stderr(nowhere))
@@ -42,19 +42,19 @@ def together() -> Iterator[Ranks]:
             new = [
                 each
                 for each in error.diagnostics
-                if ranks.first_to_say(f"{each.code} {each.path} {each.message}")
+                if ranks.is_first_to_report(f"{each.code} {each.path} {each.message}")
             ]
             if not new:
                 raise click.exceptions.Exit(EXIT_ERRORS) from None
             raise UserError(*new) from error
-        except AllStop:
-            if ranks.leads:
+        except StopRequested:
+            if ranks.is_main:
                 click.echo("interrupted", err=True)
-            with suppress(Gone):
-                ranks.wait()  # torchrun ends the others when one has left
+            with suppress(PeerLost):
+                ranks.barrier()  # torchrun ends the others when one has left
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
         except KeyboardInterrupt:
-            if ranks.leads:
+            if ranks.is_main:
                 raise
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 

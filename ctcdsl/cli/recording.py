@@ -16,25 +16,25 @@ from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from ctcdsl.cli.progress import Display
-    from ctcdsl.distributed.processes import Ranks
-    from ctcdsl.images.contents import Image
-    from ctcdsl.runs.info import Images, Record, SessionInfo
-    from ctcdsl.runs.schedule import Every
+    from ctcdsl.distributed.processes import Processes
+    from ctcdsl.images.fingerprint import ImageRecord
+    from ctcdsl.runs.info import ImagesInfo, RunInfo, SessionInfo
+    from ctcdsl.runs.schedule import Interval
     from ctcdsl.training.run import CheckpointPolicy
 
 
 def list_images(
-    data: Data, display: Display | None, workers: int | None, ranks: Ranks
-) -> tuple[Image, ...]:
+    data: Data, display: Display | None, workers: int | None, ranks: Processes
+) -> tuple[ImageRecord, ...]:
     """The images with their contents; `display` shows how far reading them is."""
-    from ctcdsl.images import contents
+    from ctcdsl.images import fingerprint
 
     def progress(done: int, total: int) -> None:
         if display is not None:
-            display.working("reading images", done * ranks.share.world, total * ranks.share.world)
+            display.working("reading images", done * ranks.shard.world, total * ranks.shard.world)
 
-    threads = max(1, (os.cpu_count() or 1) // ranks.share.world) if workers is None else workers
-    return contents.list_images(
+    threads = max(1, (os.cpu_count() or 1) // ranks.shard.world) if workers is None else workers
+    return fingerprint.list_images(
         data.splits.train,
         data.splits.test,
         tested_on=data.splits.tested_on,
@@ -44,15 +44,15 @@ def list_images(
     )
 
 
-def require_images_of(order: Order, session: SessionInfo, images: tuple[Image, ...]) -> None:
+def require_images_of(order: Order, session: SessionInfo, images: tuple[ImageRecord, ...]) -> None:
     """Refuse to repeat a session on other images.
 
     Raises:
         UserError: CTC623.
     """
-    from ctcdsl.runs.info import Images
+    from ctcdsl.runs.info import ImagesInfo
 
-    now = Images.of(images)
+    now = ImagesInfo.of(images)
     if now != session.images:
         raise UserError(
             Diagnostic(
@@ -68,9 +68,9 @@ def require_images_of(order: Order, session: SessionInfo, images: tuple[Image, .
 def keeping_of(
     order: Order,
     network: Network,
-    images: tuple[Image, ...],
+    images: tuple[ImageRecord, ...],
     *,
-    every: Every,
+    every: Interval,
     keep: int,
     device: str,
     processes: int,
@@ -86,7 +86,7 @@ def keeping_of(
     from ctcdsl.runs import info as records
     from ctcdsl.training.run import CheckpointPolicy
 
-    seen = records.Images.of(images)
+    seen = records.ImagesInfo.of(images)
     record = _record(order)
     resumed = order.resumed
     before = order.repeats
@@ -107,14 +107,14 @@ def keeping_of(
         images=seen,
         device=device,
         parent=resumed.session if resumed and record else None,
-        place=resumed.place if resumed else (0, 0),
+        position=resumed.place if resumed else (0, 0),
         processes=processes,
     )
     if record is None:
-        record = records.Record(network=network.name, sessions=(session,))
+        record = records.RunInfo(network=network.name, sessions=(session,))
     elif resumed is None or resumed.place[0] < order.recipe.last_epoch:
         record = record.continued(session)
-    given = {records.GIVEN: order.given.encode()} if order.given is not None else {}
+    given = {records.ORIGINAL_SPEC: order.given.encode()} if order.given is not None else {}
     return CheckpointPolicy(
         every=every,
         last=keep,
@@ -124,11 +124,11 @@ def keeping_of(
     )
 
 
-def _record(order: Order) -> Record | None:
+def _record(order: Order) -> RunInfo | None:
     """What is recorded of a run that is resumed; None where it begins, or has no record."""
     from ctcdsl.runs import info as records
 
-    if order.resumed is None or not (order.run / records.RECORD).exists():
+    if order.resumed is None or not (order.run / records.INFO).exists():
         return None
     return records.read(order.run)
 
@@ -137,17 +137,17 @@ def _require_allowed(
     order: Order,
     resumed: Resumed,
     parent: SessionInfo,
-    now: Images,
-    images: tuple[Image, ...],
+    now: ImagesInfo,
+    images: tuple[ImageRecord, ...],
 ) -> None:
     """Refuse other images, or note them where the user allows them.
 
     Raises:
         UserError: CTC624.
     """
-    from ctcdsl.images import contents
+    from ctcdsl.images import fingerprint
 
-    notes = _changes(parent, now, contents.read(order.run), images)
+    notes = _changes(parent, now, fingerprint.read(order.run), images)
     found = Diagnostic(
         code="CTC624",
         message="the images are not those that the run was trained on",
@@ -168,12 +168,12 @@ def _require_allowed(
 
 def _changes(
     session: SessionInfo,
-    now: Images,
-    before: tuple[Image, ...] | None,
-    images: tuple[Image, ...],
+    now: ImagesInfo,
+    before: tuple[ImageRecord, ...] | None,
+    images: tuple[ImageRecord, ...],
 ) -> tuple[str, ...]:
     """What became of the images: numbers, and names where the run has a list of them."""
-    from ctcdsl.images import contents
+    from ctcdsl.images import fingerprint
 
     then = session.images
     notes = [
@@ -181,7 +181,7 @@ def _changes(
         f" now {now.training} and {now.test} {now.tested_on}"
     ]
     if before is not None and type(then).of(before) == then:
-        notes += contents.differences(before, images)
+        notes += fingerprint.differences(before, images)
     elif (then.training, then.test) == (now.training, now.test):
         notes.append("names, classes or contents differ")
     return tuple(notes)

@@ -23,12 +23,12 @@ from ctcdsl.ir import Shape
 if TYPE_CHECKING:
     import torch
 
-    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.distributed.processes import Processes
     from ctcdsl.evaluation.scores import Scores
     from ctcdsl.evaluation.views import Views
     from ctcdsl.execution.events import Callback
     from ctcdsl.execution.interrupt import StopFlag
-    from ctcdsl.images.data import ImageSet
+    from ctcdsl.images.image_set import ImageSet
     from ctcdsl.images.split_names import Split
     from ctcdsl.recipe import Compile, Precision, Recipe
     from ctcdsl.runs.checkpoint import Checkpoint
@@ -84,7 +84,7 @@ def tested_by_all(
     values: Values,
     manner: Manner,
     device: str,
-    ranks: Ranks,
+    ranks: Processes,
     stop: StopFlag,
 ) -> Tested:
     """Load everything and test; every process gets the scores of the whole test.
@@ -99,8 +99,8 @@ def tested_by_all(
             views cannot be had; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: a process was asked to stop; of several all leave.
     """
-    from ctcdsl.distributed.processes import Gone
-    from ctcdsl.images.channels import channels_noted
+    from ctcdsl.distributed.processes import PeerLost
+    from ctcdsl.images.channels import channel_notes
     from ctcdsl.runs import checkpoint as checkpoints
     from ctcdsl.runs import manifest
 
@@ -108,7 +108,7 @@ def tested_by_all(
         found = checkpoints.load(Path(checkpoint), warn=lambda diagnostic: show([diagnostic]))
         return replace(found, optimizer={})  # a test needs none, and all processes get this
 
-    stop.deferred = ranks.several
+    stop.deferred = ranks.is_distributed
     try:
         where = ranks.device(device_named(device))
         if spec is None:
@@ -128,12 +128,12 @@ def tested_by_all(
             classes=len(classes),
             embedded=data is None,
         )
-        show(channels_noted(architecture.input.channels, images))
+        show(channel_notes(architecture.input.channels, images))
         own = identity(architecture, classes)
         checkpoints.require_identity(saved, own, Path(checkpoint))
         ranks.require_same(f"{own} {len(images)} {taken} {views} {manner}")
         scores = _scores(architecture, saved, images, views, manner, where, ranks, stop)
-    except Gone:
+    except PeerLost:
         if not stop.requested:  # else all were asked, and one was faster
             raise
         raise KeyboardInterrupt from None
@@ -150,7 +150,7 @@ def _scores(
     views: Views,
     manner: Manner,
     device: torch.device,
-    ranks: Ranks,
+    ranks: Processes,
     stop: StopFlag,
 ) -> Scores:
     """Those of all images, each process having tested its share of them."""
@@ -175,7 +175,7 @@ def _scores(
     for note in _notes(manner, views, recipe, saved.recipe):
         click.echo(f"note: {note}", err=True)
     with ExitStack() as opened:
-        display: Callback = opened.enter_context(Display()) if ranks.leads else Aside()
+        display: Callback = opened.enter_context(Display()) if ranks.is_main else Aside()
 
         def tested() -> Scores:
             with oom_as_error(partial(_no_memory, recipe, device)):
@@ -187,14 +187,14 @@ def _scores(
                     recipe=recipe,
                     statistics=saved.statistics,
                     reporter=StopWatcher(display, len(images), ranks, stop)
-                    if ranks.several
+                    if ranks.is_distributed
                     else display,
                     device=device,
                     network=network if prefix or views == "dense" else None,
-                    share=ranks.share,
+                    share=ranks.shard,
                 )
 
-        return merged(ranks.by_all(tested))
+        return merged(ranks.gather(tested))
 
 
 def _notes(manner: Manner, views: Views, recipe: Recipe, trained: Recipe) -> Iterator[str]:

@@ -28,7 +28,7 @@ from ctcdsl.cli.workbench import (
     require_training,
 )
 from ctcdsl.ir import Shape
-from ctcdsl.runs.schedule import Every
+from ctcdsl.runs.schedule import Interval
 from ctcdsl.text import shell
 from ctcdsl.text.plural import plural
 
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 
     from ctcdsl.checking import Network
     from ctcdsl.cli.progress import Display
-    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.distributed.processes import Processes
     from ctcdsl.execution.events import Callback
-    from ctcdsl.images.contents import Image
+    from ctcdsl.images.fingerprint import ImageRecord
     from ctcdsl.runs.log import Row
 
 INTERRUPTED = 130
 
 
-def _every(text: str) -> Every:
+def _every(text: str) -> Interval:
     """Read the option `--checkpoint-every`."""
     try:
-        return Every.parse(text)
+        return Interval.parse(text)
     except ValueError:
         raise click.BadParameter(
             f"{text!r} is no time and no number of steps: write 10min, 600s, or 500"
@@ -109,7 +109,7 @@ def command(
     auto_resume: bool,
     allow_changed_data: bool,
     repeat: str | None,
-    every: Every,
+    every: Interval,
     keep: int,
     tune: bool,
     tensorboard: bool,
@@ -167,9 +167,9 @@ def _part(order: Order) -> str:
     return f"to epoch {epochs}" if not steps else f"to epoch {epochs + 1}, step {steps}"
 
 
-def _require_images(orders: Sequence[Order], ranks: Ranks) -> None:
+def _require_images(orders: Sequence[Order], ranks: Processes) -> None:
     """Refuse to repeat a run on other images, before anything is trained."""
-    seen: dict[str | None, tuple[Image, ...]] = {}
+    seen: dict[str | None, tuple[ImageRecord, ...]] = {}
     with _display(ranks) as display:
         for order in orders:
             if order.data not in seen:
@@ -180,11 +180,11 @@ def _require_images(orders: Sequence[Order], ranks: Ranks) -> None:
 
 
 @contextmanager
-def _display(ranks: Ranks) -> Iterator[Display | None]:
+def _display(ranks: Processes) -> Iterator[Display | None]:
     """What the process that leads shows."""
     from ctcdsl.cli.progress import Display
 
-    if not ranks.leads:
+    if not ranks.is_main:
         yield None
         return
     with Display() as display:
@@ -193,16 +193,16 @@ def _display(ranks: Ranks) -> Iterator[Display | None]:
 
 def _train(
     order: Order,
-    every: Every,
+    every: Interval,
     keep: int,
     tensorboard: bool,
     tune: Given | None,
-    ranks: Ranks,
+    ranks: Processes,
 ) -> int:
     from ctcdsl.cli.report import show
     from ctcdsl.codegen.load import build_module
     from ctcdsl.execution.interrupt import Interrupted
-    from ctcdsl.images.channels import channels_noted
+    from ctcdsl.images.channels import channel_notes
     from ctcdsl.metrics.memory import training_memory
     from ctcdsl.runs.identity import require_same_classes
     from ctcdsl.training.checks import require_unused
@@ -216,7 +216,7 @@ def _train(
         order.network, input=order.input, classes=len(data.classes), embedded=data.embedded
     )
     _introduce(order, network, data)
-    show(channels_noted(network.input.channels, data.splits.train))
+    show(channel_notes(network.input.channels, data.splits.train))
     model = build_module(network)
     if tune is not None:
         order = _tuned(order, model, network, device, tune, ranks)
@@ -232,10 +232,10 @@ def _train(
                 every=every,
                 keep=keep,
                 device=device.type,
-                processes=ranks.share.world,
+                processes=ranks.shard.world,
             )
             display: Callback = shown or Aside()
-            if tensorboard and ranks.leads:
+            if tensorboard and ranks.is_main:
                 display = _with_events(display, order.run, open_reporters)
             outcome = train(
                 model,
@@ -286,7 +286,7 @@ def _tuned(
     network: Network,
     device: torch.device,
     given: Given,
-    ranks: Ranks,
+    ranks: Processes,
 ) -> Order:
     """The order in the way that was found to be fastest; a run that goes on keeps its own."""
     from ctcdsl.training.autotune import ExecutionConfig

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ctcdsl.distributed.processes import Ranks
+    from ctcdsl.distributed.processes import Processes
     from ctcdsl.recipe import Compile, Precision, Recipe
     from ctcdsl.training.autotune import ExecutionConfig, Measurement
 
@@ -35,7 +35,7 @@ def tuned_training(
     network: Network,
     recipe: Recipe,
     device: torch.device,
-    ranks: Ranks,
+    ranks: Processes,
     given: Given,
 ) -> Recipe:
     """`recipe` in the way that trains `network` fastest; the leader decides for all processes."""
@@ -50,12 +50,12 @@ def tuned_training(
         device,
         _ways(device, given, prefixes=(False,)),
         channels=network.input.channels,
-        world=ranks.share.world,
+        world=ranks.shard.world,
         told=_trying,
     )
     _show(tried, views=False)
     way = _taken(tried)
-    return ranks.from_leader(way.of(recipe) if way else recipe)
+    return ranks.broadcast(way.of(recipe) if way else recipe)
 
 
 def tuned_testing(
@@ -63,7 +63,7 @@ def tuned_testing(
     network: Network,
     recipe: Recipe,
     device: torch.device,
-    ranks: Ranks,
+    ranks: Processes,
     given: Given,
 ) -> tuple[Recipe, bool]:
     """`recipe` in the way that tests `network` fastest by ten views; whether the views share."""
@@ -81,7 +81,7 @@ def tuned_testing(
     )
     _show(tried, views=True)
     way = _taken(tried)
-    return ranks.from_leader((way.of(recipe), way.prefix) if way else (recipe, given.prefix))
+    return ranks.broadcast((way.of(recipe), way.prefix) if way else (recipe, given.prefix))
 
 
 def _ways(

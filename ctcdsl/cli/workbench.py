@@ -17,7 +17,7 @@ from ctcdsl.text import Diagnostic, UserError
 if TYPE_CHECKING:
     import torch
 
-    from ctcdsl.images.chosen_split import Chosen, Splits
+    from ctcdsl.images.split_choice import ChosenSplit, Splits
     from ctcdsl.images.split_names import Split
     from ctcdsl.runs.identity import ModelIdentity
 
@@ -59,7 +59,7 @@ def require_training() -> None:
 
 def open_data(folder: str | None) -> Data:
     """Open the images to train and test on, or the embedded photographs where none are named."""
-    from ctcdsl.images.chosen_split import Splits, open_splits
+    from ctcdsl.images.split_choice import Splits, open_splits
 
     if folder is not None:
         splits = open_splits(Path(folder))
@@ -70,16 +70,16 @@ def open_data(folder: str | None) -> Data:
     return Data(Splits(patches("train"), patches("test")), embedded=True)
 
 
-def open_tested(folder: str | None, split: Split | None, classes: tuple[str, ...]) -> Chosen:
+def open_tested(folder: str | None, split: Split | None, classes: tuple[str, ...]) -> ChosenSplit:
     """Open the images to evaluate a network for `classes` on: of `split`, else of test or val.
 
     Raises:
         UserError: CTC607 where none are of these classes; CTC636 where there is no such split.
     """
-    from ctcdsl.images.chosen_split import embedded_split, open_split
+    from ctcdsl.images.split_choice import open_split, sample_split
 
     if folder is None:
-        return embedded_split(split, classes)
+        return sample_split(split, classes)
     chosen = open_split(Path(folder), split, classes)
     show(chosen.notes)
     return chosen

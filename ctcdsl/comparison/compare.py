@@ -19,8 +19,8 @@ from ctcdsl.codegen.load import build_module
 from ctcdsl.comparison.seed_runs import ComparedNetwork, Result, SeedRun, State, state_of
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.execution.events import Callback
-from ctcdsl.images import contents
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images import fingerprint
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.metrics.memory import training_memory
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
@@ -58,7 +58,7 @@ class Comparison:
     test_set: ImageSet
     tested_on: str
     """The split of `test_set`: of the curves and of the errors."""
-    listed: tuple[contents.Image, ...]
+    listed: tuple[fingerprint.ImageRecord, ...]
     """The images of both sets."""
     views: Literal[1, 10]
     device: torch.device
@@ -110,7 +110,7 @@ class Comparison:
         Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
         run (see `state_of`).
         """
-        images = records.Images.of(self.listed)
+        images = records.ImagesInfo.of(self.listed)
         states: dict[SeedRun, State] = {}
         problems: list[Diagnostic] = []
         for trial in self.trials():
@@ -144,7 +144,7 @@ class Comparison:
                 keeping=CheckpointPolicy(
                     last=1,
                     files={
-                        records.GIVEN: trial.contestant.given.encode(),
+                        records.ORIGINAL_SPEC: trial.contestant.given.encode(),
                         **records.files(network, record, self.listed),
                     },
                     session=len(record.sessions) - 1,
@@ -174,20 +174,20 @@ class Comparison:
             seed=trial.recipe.seed, run=trial.run, rows=saved.rows, top1_error=top1, top5_error=top5
         )
 
-    def _record(self, trial: SeedRun, state: State) -> records.Record:
+    def _record(self, trial: SeedRun, state: State) -> records.RunInfo:
         """What `ctcdsl train` would record, too."""
         saved = checkpoints.load(trial.run) if state is State.STARTED else None
         session = records.this_session(
             recipe=trial.recipe,
             data=self.data,
-            images=records.Images.of(self.listed),
+            images=records.ImagesInfo.of(self.listed),
             device=self.device.type,
             parent=saved.session if saved else None,
-            place=saved.progress.place if saved else (0, 0),
+            position=saved.progress.position if saved else (0, 0),
         )
         if saved is not None:
             return records.read(trial.run).continued(session)
-        return records.Record(network=trial.contestant.name, sessions=(session,))
+        return records.RunInfo(network=trial.contestant.name, sessions=(session,))
 
     def _test(self, trial: SeedRun, saved: Checkpoint, reporter: Callback) -> tuple[float, float]:
         network = trial.contestant.network

@@ -74,7 +74,7 @@ class Result:
     failure: Diagnostic | None = None
 
 
-def state_of(trial: SeedRun, images: records.Images) -> State:
+def state_of(trial: SeedRun, images: records.ImagesInfo) -> State:
     """How far the run in the trial's folder is, if it is that trial's.
 
     Raises `UserError`: CTC652 where the run has another recipe or spec, was trained on other

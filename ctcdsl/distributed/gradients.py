@@ -31,7 +31,7 @@ class FlatGradients:
             for each, start in zip(parameters, starts, strict=True)
         ]
 
-    def fill(self, numbers: Tensor) -> None:
+    def pack(self, numbers: Tensor) -> None:
         """Put the parameters' gradients and the numbers in; no gradient counts as zero."""
         for view, each in zip(self._views, self._parameters, strict=True):
             if each.grad is None:
@@ -40,7 +40,7 @@ class FlatGradients:
                 view.copy_(each.grad)
         self._numbers.copy_(numbers)
 
-    def spread(self) -> Tensor:
+    def unpack(self) -> Tensor:
         """Make what is in it the parameters' gradients; returns the numbers."""
         for view, each in zip(self._views, self._parameters, strict=True):
             each.grad = view

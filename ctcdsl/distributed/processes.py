@@ -1,6 +1,6 @@
 """Work by several processes, which torchrun starts: joining, adding up, stopping together.
 
-All that touches `torch.distributed` is here; `Ranks` does nothing for a process alone.
+All that touches `torch.distributed` is here; `Processes` does nothing for a process alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from ctcdsl.distributed.gradients import FlatGradients
-from ctcdsl.distributed.shares import WHOLE, Share
+from ctcdsl.distributed.shares import SINGLE_SHARD, Shard
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 T = TypeVar("T")
@@ -33,29 +33,29 @@ TIMEOUT = timedelta(minutes=10)
 _ASK_EVERY = 0.5  # seconds: a question to another machine
 
 
-class AllStop(KeyboardInterrupt):
+class StopRequested(KeyboardInterrupt):
     """Every process has agreed to stop after the same step."""
 
 
-class Gone(UserError):
+class PeerLost(UserError):
     """CTC662: another process has ended."""
 
 
-class Ranks:
+class Processes:
     """The processes that work together: here one, for which all this is nothing."""
 
-    share: Share = WHOLE
+    shard: Shard = SINGLE_SHARD
     """The part of every batch, and of the test, that is this process's."""
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes and shows what there is to write and show."""
-        return self.share.rank == 0
+        return self.shard.rank == 0
 
     @property
-    def several(self) -> bool:
+    def is_distributed(self) -> bool:
         """Whether there are others."""
-        return self.share.world > 1
+        return self.shard.world > 1
 
     def device(self, device: torch.device) -> torch.device:
         """The device of this process, where the run computes on `device`."""
@@ -72,21 +72,21 @@ class Ranks:
         """
         return numbers
 
-    def from_leader(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """The leader's `value`."""
         return value
 
     def by_leader(self, work: Callable[[], T]) -> T:
         """What `work` returns to the leader, which alone does it.
 
-        A `UserError` of it is raised on every process, and `AllStop` where it was interrupted.
+        A `UserError` of it is raised on every process; `StopRequested` where it was interrupted.
         """
         return work()
 
-    def by_all(self, work: Callable[[], T]) -> list[T]:
+    def gather(self, work: Callable[[], T]) -> list[T]:
         """What `work` returns to each process, in their order; each calls this with its own part.
 
-        A `UserError` or `AllStop` of one is raised on every process; `should_leave` tells the
+        A `UserError` or `StopRequested` of one is raised on every process; `should_leave` tells the
         others, so that they need not finish first.
         """
         return [work()]
@@ -94,29 +94,29 @@ class Ranks:
     def require_same(self, what: str) -> None:
         """Raise `UserError` CTC663 unless `what` is the same everywhere."""
 
-    def copy_buffers(self, model: nn.Module) -> None:
+    def broadcast_buffers(self, model: nn.Module) -> None:
         """Give every process the leader's buffers, the running statistics of batch norms."""
 
-    def should_leave(self, asked: bool) -> bool:
+    def stop_requested(self, requested: bool) -> bool:
         """Whether any process was `asked` to stop: for work whose steps differ in number."""
-        return asked
+        return requested
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all have come so far."""
 
-    def first_to_say(self, text: str) -> bool:
+    def is_first_to_report(self, text: str) -> bool:
         """Whether no other process has said `text` yet."""
         return True
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = Processes()
 
 
-class _Group(Ranks):
+class _TorchProcesses(Processes):
     """One of several processes."""
 
-    def __init__(self, share: Share, local: int, store: Store) -> None:
-        self.share = share
+    def __init__(self, shard: Shard, local: int, store: Store) -> None:
+        self.shard = shard
         self._local, self._store = local, store
         self._sum: FlatGradients | None = None
         self._ask_again = 0.0
@@ -139,76 +139,76 @@ class _Group(Ranks):
 
     def seed_step(self, seed: int, epoch: int, step: int) -> None:
         """Fix them by seed, epoch, step and rank: one checkpoint serves all processes."""
-        text = f"{seed} {epoch} {step} {self.share.rank}".encode()
+        text = f"{seed} {epoch} {step} {self.shard.rank}".encode()
         torch.manual_seed(int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()))
 
     def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
         if self._sum is None:
             some = [each for each in parameters if each.requires_grad]
             self._sum = FlatGradients(some, len(numbers))
-        self._sum.fill(numbers)
-        with _together():
+        self._sum.pack(numbers)
+        with _peers_required():
             dist.all_reduce(self._sum.flat)
-        return self._sum.spread()
+        return self._sum.unpack()
 
-    def from_leader(self, value: T) -> T:
-        held = [value if self.leads else None]
-        with _together():
+    def broadcast(self, value: T) -> T:
+        held = [value if self.is_main else None]
+        with _peers_required():
             dist.broadcast_object_list(held, src=0, device=torch.device("cpu"))
         assert held[0] is not None
         return held[0]
 
     def by_leader(self, work: Callable[[], T]) -> T:
-        done: _Done[T] = _Done()
-        if self.leads:
+        done: _Outcome[T] = _Outcome()
+        if self.is_main:
             try:
-                done = _Done(value=work())
+                done = _Outcome(value=work())
             except UserError as error:
-                done = _Done(errors=error.diagnostics)
+                done = _Outcome(errors=error.diagnostics)
             except KeyboardInterrupt:
-                done = _Done(stopped=True)
-        return self.from_leader(done).get()
+                done = _Outcome(stopped=True)
+        return self.broadcast(done).result()
 
-    def by_all(self, work: Callable[[], T]) -> list[T]:
+    def gather(self, work: Callable[[], T]) -> list[T]:
         try:
-            done = _Done(value=work())
-        except Gone:
+            done = _Outcome(value=work())
+        except PeerLost:
             raise
         except UserError as error:
-            done = _Done(errors=error.diagnostics)
-        except AllStop:  # a second signal is none: it gets out at once
-            done = _Done(stopped=True)
+            done = _Outcome(errors=error.diagnostics)
+        except StopRequested:  # a second signal is none: it gets out at once
+            done = _Outcome(stopped=True)
         if done.errors or done.stopped:
-            self.should_leave(True)
-        of_all: list[_Done[T]] = [done] * self.share.world
-        with _together():
+            self.stop_requested(True)
+        of_all: list[_Outcome[T]] = [done] * self.shard.world
+        with _peers_required():
             dist.all_gather_object(of_all, done)
         of_all.sort(key=lambda each: not each.errors)  # stable; others left because of an error
-        return [each.get() for each in of_all]
+        return [each.result() for each in of_all]
 
     def require_same(self, what: str) -> None:
-        if len(set(self.by_all(lambda: what))) > 1:
+        if len(set(self.gather(lambda: what))) > 1:
             raise UserError(_differently())
 
-    def copy_buffers(self, model: nn.Module) -> None:
-        with _together():
+    def broadcast_buffers(self, model: nn.Module) -> None:
+        with _peers_required():
             for buffer in model.buffers():
                 dist.broadcast(buffer, src=0)
 
-    def should_leave(self, asked: bool) -> bool:
-        if not asked and time.monotonic() < self._ask_again:
+    def stop_requested(self, requested: bool) -> bool:
+        if not requested and time.monotonic() < self._ask_again:
             return False
         self._ask_again = time.monotonic() + _ASK_EVERY
-        with _together():
-            if asked:
+        with _peers_required():
+            if requested:
                 self._store.set("ctcdsl/leave", "")
-            return asked or bool(self._store.check(["ctcdsl/leave"]))
+            return requested or bool(self._store.check(["ctcdsl/leave"]))
 
-    def wait(self) -> None:
-        with _together():  # not barrier(), which would need to be told the GPU
+    def barrier(self) -> None:
+        with _peers_required():  # not barrier(), which would need to be told the GPU
             dist.all_reduce(torch.zeros(1))
 
-    def first_to_say(self, text: str) -> bool:
+    def is_first_to_report(self, text: str) -> bool:
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         try:
             return self._store.add(f"ctcdsl/said/{digest}", 1) == 1
@@ -217,24 +217,24 @@ class _Group(Ranks):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Done(Generic[T]):
+class _Outcome(Generic[T]):
     """How a piece of work ended, in a form that can be sent to other processes."""
 
     value: T | None = None
     errors: tuple[Diagnostic, ...] = ()
     stopped: bool = False
 
-    def get(self) -> T:
-        """What it returned. Raises `UserError` or `AllStop` where it did not."""
+    def result(self) -> T:
+        """What it returned. Raises `UserError` or `StopRequested` where it did not."""
         if self.errors:
             raise UserError(*self.errors)
         if self.stopped:
-            raise AllStop
+            raise StopRequested
         return cast("T", self.value)
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun has started; without torchrun, this process is alone.
 
     GPUs talk by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they do not come
@@ -243,7 +243,7 @@ def joined() -> Iterator[Ranks]:
     environment = os.environ
     world = int(environment.get("WORLD_SIZE", "1")) if "RANK" in environment else 1
     if world == 1:
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
@@ -256,33 +256,33 @@ def joined() -> Iterator[Ranks]:
             Diagnostic(
                 code="CTC661",
                 message="the processes do not come together",
-                notes=(_first_words(error),),
+                notes=(_first_sentence(error),),
                 hints=("start them with torchrun, with the same rendezvous on every machine",),
             )
         ) from error
     try:
-        yield _Group(Share(rank, world), int(environment.get("LOCAL_RANK", rank)), store)
+        yield _TorchProcesses(Shard(rank, world), int(environment.get("LOCAL_RANK", rank)), store)
     finally:
         dist.destroy_process_group()
 
 
 @contextmanager
-def _together() -> Iterator[None]:
+def _peers_required() -> Iterator[None]:
     """Turns what torch says where another process is gone into CTC662."""
     try:
         yield
     except RuntimeError as error:
-        raise Gone(
+        raise PeerLost(
             Diagnostic(
                 code="CTC662",
                 message="another process is gone",
-                notes=(_first_words(error),),
+                notes=(_first_sentence(error),),
                 hints=("what it said tells why; a training goes on by --resume",),
             )
         ) from error
 
 
-def _first_words(error: Exception) -> str:
+def _first_sentence(error: Exception) -> str:
     """What torch says, without the place in its source and the advice that follows."""
     line = (str(error) or type(error).__name__).splitlines()[0]
     return re.sub(r"^\[[^]]*\]\s*", "", line).partition(". ")[0]

@@ -17,7 +17,7 @@ from PIL import Image
 from ctcdsl.evaluation.confusion import confusion, most_confused
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import counted
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.storage.atomic import write_atomic
 
 _THUMBNAIL = (320, 200)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
-from ctcdsl.distributed.shares import WHOLE, Share
+from ctcdsl.distributed.shares import SINGLE_SHARD, Shard
 from ctcdsl.evaluation.dense import DenseEvaluator
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.scores import Scores, merged
@@ -21,9 +21,9 @@ from ctcdsl.execution.events import Callback
 from ctcdsl.execution.precision import autocast, for_testing
 from ctcdsl.execution.transfer import AsyncRead, pipeline_depth, prefetch_to_device
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.batches import whole_batches
-from ctcdsl.images.colour import Statistics, network_input
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.batches import full_image_batches
+from ctcdsl.images.colour import Statistics, preprocess
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.recipe import Recipe
 
 __all__ = [
@@ -62,7 +62,7 @@ def evaluate(
     reporter: Callback,
     device: torch.device,
     network: Network | None = None,
-    share: Share = WHOLE,
+    share: Shard = SINGLE_SHARD,
 ) -> Scores:
     """Test `model`, already on `device`, on `images`, or on this process's `share` of them.
 
@@ -77,7 +77,7 @@ def evaluate(
 
     Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.
     """
-    input = partial(network_input, statistics=statistics, divisor=recipe.pixel_divisor)
+    input = partial(preprocess, statistics=statistics, divisor=recipe.pixel_divisor)
     way: ExecutionConfig
     computed = for_testing(model, recipe.precision)
     if views == "dense":
@@ -97,8 +97,8 @@ def evaluate(
         )
     together = max(1, recipe.batch // (_DENSE if views == "dense" else views))
     mine = share.of(range(len(images)))
-    batches = whole_batches(
-        images, recipe, crop=crop, batch=together, share=share, pin=device.type == "cuda"
+    batches = full_image_batches(
+        images, recipe, crop=crop, batch=together, shard=share, pin=device.type == "cuda"
     )
     given: deque[tuple[AsyncRead, Tensor]] = deque()
     found: list[_Found] = []

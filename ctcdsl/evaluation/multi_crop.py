@@ -24,7 +24,7 @@ from ctcdsl.recipe import Compile
 Places = Callable[[int, int, Crop], tuple[Offset, ...]]
 """The offsets of the views in an image of a height and a width."""
 Input = Callable[[Tensor], Tensor]
-"""What a network takes, float32, of uint8 images (N, 3, H, W): `network_input`."""
+"""What a network takes, float32, of uint8 images (N, 3, H, W): `preprocess`."""
 
 
 class _Kind(NamedTuple):

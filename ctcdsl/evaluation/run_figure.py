@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, centre_view, counted, views
-from ctcdsl.images.augment import Crop, scaled_image
+from ctcdsl.images.augment import Crop, read_resized
 from ctcdsl.images.colour import grey
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.runs.log import Row
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.plural import plural
@@ -187,7 +187,7 @@ def _draw_predictions(
 
 def _whole(images: ImageSet, index: int, shorter: int, channels: int) -> Tensor:
     """uint8 (3, H, W), in grey for a network of one channel."""
-    pixels = scaled_image(images, index, shorter)
+    pixels = read_resized(images, index, shorter)
     seen = pixels.copy() if channels == 3 else grey(pixels).repeat(3, axis=2)
     return torch.from_numpy(seen).permute(2, 0, 1)
 

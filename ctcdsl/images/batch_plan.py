@@ -20,7 +20,7 @@ from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 from ctcdsl.text.plural import plural
 
 
-def tried(model: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, int]:
+def probe(model: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, int]:
     """Logits of `image`, (1, channels, height, width), and the images that training needs at once.
 
     These are 2 with a batch norm of a 1x1 map, else 1, by the shapes that reach the norms.
@@ -42,56 +42,58 @@ def tried(model: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, int]:
     return logits, 2 if any(shape.numel() == shape[1] for shape in shapes) else 1
 
 
-def batches_of(indices: Sequence[int], batch: int, fewest: int = 1) -> list[list[int]]:
+def split_batches(indices: Sequence[int], batch_size: int, min_images: int = 1) -> list[list[int]]:
     """`indices` in batches; a rest of fewer than `fewest` joins the batch before it."""
-    groups = [list(indices[start : start + batch]) for start in range(0, len(indices), batch)]
-    if len(groups) > 1 and len(groups[-1]) < fewest:
+    groups = [
+        list(indices[start : start + batch_size]) for start in range(0, len(indices), batch_size)
+    ]
+    if len(groups) > 1 and len(groups[-1]) < min_images:
         rest = groups.pop()
         groups[-1] += rest
     return groups
 
 
-def steps(images: int, batch: int, fewest: int = 1) -> int:
-    """How many batches `batches_of` makes."""
-    rest = images % batch
-    joined = images > batch and 0 < rest < fewest
-    return -(-images // batch) - joined
+def num_batches(images: int, batch_size: int, min_images: int = 1) -> int:
+    """How many batches `split_batches` makes."""
+    rest = images % batch_size
+    joined = images > batch_size and 0 < rest < min_images
+    return -(-images // batch_size) - joined
 
 
-def micro_batches(images: int, accumulate: int, fewest: int = 1) -> list[int]:
+def micro_batch_sizes(images: int, accumulate: int, min_images: int = 1) -> list[int]:
     """Sizes of the parts, at most `accumulate`, in which a step takes so many images.
 
     They differ by one at most, the larger first, and have `fewest` images each.
     """
     if not images:
         return []
-    parts = max(1, min(accumulate, images // fewest))
+    parts = max(1, min(accumulate, images // min_images))
     return [images // parts + (number < images % parts) for number in range(parts)]
 
 
-def require_batches(recipe: Recipe, images: int, fewest: int) -> None:
+def require_batches(recipe: Recipe, images: int, min_images: int) -> None:
     """Raise `UserError` CTC618 where no batch has the `fewest` images that the network needs."""
-    if min(recipe.batch, images) >= fewest:
+    if min(recipe.batch, images) >= min_images:
         return
-    few_images = images < fewest
+    few_images = images < min_images
     raise UserError(
         Diagnostic(
             code="CTC618",
             message=f"a batch of {min(recipe.batch, images)}, and the network trains on"
-            f" {fewest} images at a time at least",
+            f" {min_images} images at a time at least",
             notes=(
                 "a batch norm of a 1x1 map has one value an image, and no variance of one value",
                 *(f"the training set has {plural(images, 'image')}",) * few_images,
             ),
             hints=(
-                "add training images" if few_images else f"--batch {fewest} is the smallest",
+                "add training images" if few_images else f"--batch {min_images} is the smallest",
                 "or leave out the batch norm behind `gap` or fc",
             ),
         )
     )
 
 
-def note_on(recipe: Recipe, images: int, world: int, fewest: int) -> Diagnostic | None:
+def batch_size_note(recipe: Recipe, images: int, world: int, min_images: int) -> Diagnostic | None:
     """CTC914 where the batches of so many training images are not quite what was asked for."""
     batch, notes = recipe.batch, []
     if batch > images:
@@ -99,17 +101,17 @@ def note_on(recipe: Recipe, images: int, world: int, fewest: int) -> Diagnostic 
             f"the batch is {batch} and the training set has {plural(images, 'image')}: an epoch is"
             " one step of all of them"
         )
-    if images > batch and 0 < images % batch < fewest:
+    if images > batch and 0 < images % batch < min_images:
         notes.append(f"the last step of an epoch takes {batch + 1} images, not {batch} and 1")
     sizes = {min(batch, images), images % batch} - {0, 1}
     for size in sorted(sizes, reverse=True):
         asked = min(world, size)
-        used = max(1, min(world, size // fewest))
+        used = max(1, min(world, size // min_images))
         share = -(-size // used)
         if used < asked:
             notes.append(f"a batch of {size} goes to {used} of {world} processes")
-        parts = len(micro_batches(share, recipe.accumulate, fewest))
-        if fewest > 1 and parts < min(recipe.accumulate, share):
+        parts = len(micro_batch_sizes(share, recipe.accumulate, min_images))
+        if min_images > 1 and parts < min(recipe.accumulate, share):
             notes.append(
                 f"{plural(share, 'image')} of a step {'go' if share > 1 else 'goes'} through the"
                 f" network in {plural(parts, 'part')}, not {recipe.accumulate}"

@@ -1,7 +1,7 @@
 """Batches of uint8 pixels, read ahead by threads.
 
 The seam for faster loading: all that the loop and the test ask is `training_batches` and
-`whole_batches`, and what they yield depends on their arguments alone, not on the recipe's
+`full_image_batches`, and what they yield depends on their arguments alone, not on the recipe's
 `workers`.
 """
 
@@ -15,13 +15,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ctcdsl.distributed.shares import WHOLE, Share
-from ctcdsl.images.augment import Crop, Place, scaled_image, training_view
-from ctcdsl.images.batch_plan import batches_of
-from ctcdsl.images.corrupt import Found, Ledger, Told, find
-from ctcdsl.images.data import ImageSet, Pixels
-from ctcdsl.images.sampling import Draws, draws, order
-from ctcdsl.images.threads import done_ahead, reading_threads
+from ctcdsl.distributed.shares import SINGLE_SHARD, Shard
+from ctcdsl.images.augment import Crop, Position, cut_crop, read_resized
+from ctcdsl.images.batch_plan import split_batches
+from ctcdsl.images.corrupt import CorruptImages, OnReplaced, ReadResult, read_or_replace
+from ctcdsl.images.image_set import ImageSet, Pixels
+from ctcdsl.images.sampling import AugmentParams, augment_params, epoch_order
+from ctcdsl.images.threads import prefetch, reading_threads
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     """uint8 (images, 3, h, w), channels last."""
     labels: Tensor
     """int64 (images,)."""
-    draws: Tensor
+    colour_draws: Tensor
     """float32 (images, 3): standard normal numbers for the colour altering."""
     mirrored: Tensor
     """bool (images,): which images the network is to see mirrored."""
@@ -50,12 +50,12 @@ class Batch(NamedTuple):
         """All of it."""
         return tuple(self)
 
-    def part(self, start: int, stop: int) -> Batch:
+    def subset(self, start: int, stop: int) -> Batch:
         """Images `start` up to but not `stop`."""
         return Batch(*(each[start:stop] for each in self))
 
 
-class Wholes(NamedTuple):
+class FullImages(NamedTuple):
     """Whole images, scaled, and their labels."""
 
     images: tuple[Tensor, ...]
@@ -63,10 +63,10 @@ class Wholes(NamedTuple):
     labels: Tensor
     """int64 (images,); they stay on the CPU."""
 
-    def to(self, device: torch.device) -> Wholes:
+    def to(self, device: torch.device) -> FullImages:
         """The images on `device`; from pinned memory without waiting for them."""
         images = tuple(each.to(device, non_blocking=True) for each in self.images)
-        return Wholes(images, self.labels)
+        return FullImages(images, self.labels)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -81,10 +81,10 @@ def training_batches(
     crop: Crop,
     epoch: int,
     first_step: int = 0,
-    share: Share = WHOLE,
-    fewest: int = 1,
+    shard: Shard = SINGLE_SHARD,
+    min_images: int = 1,
     pin: bool = False,
-    replaced: Told = lambda name, reason: None,
+    on_replaced: OnReplaced = lambda name, reason: None,
 ) -> Iterator[Batch]:
     """The batches of `epoch` (from 1), each image once, augmented, from step `first_step` on.
 
@@ -98,36 +98,42 @@ def training_batches(
     `max_corrupt` of the images, CTC604 where one may not be read.
     """
     views = _Views(images, recipe, crop, recipe.resize_for(crop), epoch)
-    everything = batches_of(order(recipe.seed, epoch, len(images)), recipe.batch, fewest)
-    mine = [share.of(group, fewest) for group in everything]
-    ledger = Ledger(images, share=sum(map(len, mine)), limit=recipe.max_corrupt, told=replaced)
-    works = (_Training(views, group, tries=ledger.tries, pin=pin) for group in mine[first_step:])
+    everything = split_batches(
+        epoch_order(recipe.seed, epoch, len(images)), recipe.batch, min_images
+    )
+    mine = [shard.of(group, min_images) for group in everything]
+    ledger = CorruptImages(
+        images, num_images=sum(map(len, mine)), limit=recipe.max_corrupt, on_replaced=on_replaced
+    )
+    works = (
+        _PendingBatch(views, group, tries=ledger.max_tries, pin=pin) for group in mine[first_step:]
+    )
     threads = reading_threads(recipe.workers, for_gpu=pin)
-    for work in done_ahead(works, threads=threads, depth=AHEAD):
+    for work in prefetch(works, threads=threads, depth=AHEAD):
         for found in work.found:
-            ledger.enter(found)
+            ledger.add(found)
         yield work.batch()
 
 
-def whole_batches(
+def full_image_batches(
     images: ImageSet,
     recipe: Recipe,
     *,
     crop: Crop,
     batch: int,
-    share: Share = WHOLE,
+    shard: Shard = SINGLE_SHARD,
     pin: bool = False,
-) -> Iterator[Wholes]:
+) -> Iterator[FullImages]:
     """The images in their own order, `batch` at a time, scaled so that `crop` can be cut.
 
     A `share` is every world-th image of the set. Raises `UserError` where an image cannot be
     read, with all such images of the batch.
     """
-    groups = batches_of(share.of(range(len(images))), batch)
+    groups = split_batches(shard.of(range(len(images))), batch)
     shorter = recipe.resize_for(crop)
-    works = (_Wholes(images, group, shorter=shorter, pin=pin) for group in groups)
+    works = (_PendingFullImages(images, group, shorter=shorter, pin=pin) for group in groups)
     threads = reading_threads(recipe.workers, for_gpu=pin)
-    for work in done_ahead(works, threads=threads, depth=AHEAD):
+    for work in prefetch(works, threads=threads, depth=AHEAD):
         yield work.wholes()
 
 
@@ -141,14 +147,14 @@ class _Views:
     shorter: int
     epoch: int
 
-    def draws(self, indices: Sequence[int]) -> Draws:
-        return draws(self.recipe.seed, self.epoch, indices)
+    def draws(self, indices: Sequence[int]) -> AugmentParams:
+        return augment_params(self.recipe.seed, self.epoch, indices)
 
-    def of(self, whole: Pixels, place: Place) -> Pixels:
-        return training_view(whole, place if self.recipe.random_crop else None, self.crop)
+    def of(self, whole: Pixels, place: Position) -> Pixels:
+        return cut_crop(whole, place if self.recipe.random_crop else None, self.crop)
 
 
-class _Training:
+class _PendingBatch:
     """A batch for training, on its way."""
 
     def __init__(self, views: _Views, group: list[int], *, tries: int, pin: bool) -> None:
@@ -158,23 +164,23 @@ class _Training:
         self._pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
         self._rows = self._pixels.numpy()
         self._draws = views.draws(group)
-        self._places: list[Place] = self._draws.places.tolist()
-        self._found: dict[int, Found] = {}
+        self._places: list[Position] = self._draws.crop_positions.tolist()
+        self._found: dict[int, ReadResult] = {}
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         """A call for each slot."""
         return [partial(self._fill, slot) for slot in range(len(self._group))]
 
     def _fill(self, slot: int) -> None:
         views = self._views
         index = self._group[slot]
-        whole, self._found[slot] = find(views.images, index, self._tries, views.shorter)
+        whole, self._found[slot] = read_or_replace(views.images, index, self._tries, views.shorter)
         if whole is not None:
             self._rows[slot] = views.of(whole, self._places[slot])
 
     @property
-    def found(self) -> list[Found]:
+    def found(self) -> list[ReadResult]:
         """What the slots were filled with, in their order."""
         return [self._found[slot] for slot in range(len(self._group))]
 
@@ -189,7 +195,7 @@ class _Training:
         )
 
 
-class _Wholes:
+class _PendingFullImages:
     """A batch of whole images, on its way."""
 
     def __init__(self, images: ImageSet, group: list[int], *, shorter: int, pin: bool) -> None:
@@ -198,13 +204,13 @@ class _Wholes:
         self._failures: dict[int, tuple[Diagnostic, ...]] = {}
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         """A call for each slot."""
         return [partial(self._fill, slot) for slot in range(len(self._group))]
 
     def _fill(self, slot: int) -> None:
         try:
-            pixels = scaled_image(self._images, self._group[slot], self._shorter)
+            pixels = read_resized(self._images, self._group[slot], self._shorter)
         except UserError as error:
             self._failures[slot] = error.diagnostics
             return
@@ -212,12 +218,12 @@ class _Wholes:
         whole.numpy()[:] = pixels  # which may be memory of a pack
         self._scaled[slot] = whole.permute(2, 0, 1)
 
-    def wholes(self) -> Wholes:
+    def wholes(self) -> FullImages:
         """The images; `UserError` for all of them that cannot be read."""
         slots = range(len(self._group))
         if self._failures:
             raise UserError(*(each for slot in slots for each in self._failures.get(slot, ())))
-        return Wholes(
+        return FullImages(
             tuple(self._scaled[slot] for slot in slots),
             torch.tensor([self._images.label(index) for index in self._group], dtype=torch.int64),
         )

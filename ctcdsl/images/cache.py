@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ctcdsl.images.augment import scaled_image
-from ctcdsl.images.data import ImageSet, Pixels
+from ctcdsl.images.augment import read_resized
+from ctcdsl.images.image_set import ImageSet, Pixels
 
 LIMIT = 512 * 2**20
 """Bytes that are kept at most: some 2,000 images of 256 x 341."""
 
 
 @dataclass(slots=True, eq=False)
-class Remembered:
+class CachedImages:
     """The images of `original` as they are after scaling to the `shorter` side.
 
     The pass for mean and colours decodes images that the first epoch sees again. An image is kept
@@ -41,10 +41,10 @@ class Remembered:
         return self.original.name(index)
 
     def pixels(self, index: int) -> Pixels:
-        """Image `index`, scaled. Raises `UserError` as `scaled_image`."""
+        """Image `index`, scaled. Raises `UserError` as `read_resized`."""
         pixels = self._kept.get(index)
         if pixels is None:
-            pixels = scaled_image(self.original, index, self.shorter)
+            pixels = read_resized(self.original, index, self.shorter)
             if pixels.nbytes * len(self.original) <= self.limit:
                 self._kept[index] = pixels
         return pixels

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 
 _LOOKED_AT = 16
 
 
-def channels_noted(channels: int, images: ImageSet) -> tuple[Diagnostic, ...]:
+def channel_notes(channels: int, images: ImageSet) -> tuple[Diagnostic, ...]:
     """The note CTC917 where the images that are looked at have other channels than the network.
 
     They are 16, spread evenly over the set; a grey network's note is given where any of them has

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ctcdsl.images.corrupt import find
-from ctcdsl.images.data import ImageSet, Pixels
+from ctcdsl.images.corrupt import read_or_replace
+from ctcdsl.images.image_set import ImageSet, Pixels
 from ctcdsl.text.diagnostic import UserError
 
 Levels = tuple[float, ...]
@@ -59,7 +59,7 @@ def measure(
     count = min(sample, len(images))
     first, second = np.zeros(channels), np.zeros((channels, channels))
     for done in range(count):
-        image, found = find(images, done * len(images) // count, _TRIES, shorter)
+        image, found = read_or_replace(images, done * len(images) // count, _TRIES, shorter)
         if image is None:
             raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
         levels = image if channels == 3 else grey(image)
@@ -94,7 +94,7 @@ def _grey(pixels: Tensor) -> Tensor:
     return ((weighted + _HALF) >> 16).to(torch.uint8)
 
 
-def network_input(
+def preprocess(
     pixels: Tensor,
     statistics: Statistics,
     divisor: float,
@@ -111,7 +111,9 @@ def network_input(
         pixels = mirror(pixels, mirrored)
     if statistics.channels == 1:
         pixels = _grey(pixels)
-    offset = _on(pixels.device, statistics).mean.neg().expand(len(pixels), statistics.channels)
+    offset = (
+        _on_device(pixels.device, statistics).mean.neg().expand(len(pixels), statistics.channels)
+    )
     if shift is not None:
         offset = offset + shift
     values = pixels.to(torch.float32, memory_format=torch.channels_last)
@@ -135,7 +137,7 @@ def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:
     scales by the eigenvalues, which depends on the unit of the pixels; its library, which this
     paper used too, by their square roots, and so do we.
     """
-    there = _on(draws.device, statistics)
+    there = _on_device(draws.device, statistics)
     return (draws[:, : statistics.channels] * sigma * there.deviations) @ there.axes
 
 
@@ -148,7 +150,7 @@ class _OnDevice(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _on(device: torch.device, statistics: Statistics) -> _OnDevice:
+def _on_device(device: torch.device, statistics: Statistics) -> _OnDevice:
     # Kept, because to bring numbers to a GPU is to wait for all that it was given before.
     with torch.inference_mode(False):
         numbers = (statistics.mean, statistics.deviations, statistics.axes)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from ctcdsl.images.data import Stored, images_per_class
-from ctcdsl.images.datasets import passed_over_of
+from ctcdsl.images.datasets import skipped_files_of
 from ctcdsl.images.decode import open_content, pixels_of
 from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.image_set import FileBacked, images_per_class
 from ctcdsl.images.packs import PackedImages
-from ctcdsl.images.passed_over import PassedOver
-from ctcdsl.images.threads import done_ahead
+from ctcdsl.images.skipped_files import SkippedFiles
+from ctcdsl.images.threads import prefetch
 from ctcdsl.text.diagnostic import UserError
 
 _GROUP = 64
@@ -41,12 +41,12 @@ _GREY: Final = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 
 
 @dataclass(slots=True)
-class Part:
+class SplitReport:
     """What was found in one split."""
 
     images: int
     per_class: dict[str, int]
-    passed_over: PassedOver = field(default_factory=PassedOver)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
     """Files that are not read."""
     empty: tuple[str, ...] = ()
     """Folders without images."""
@@ -61,30 +61,30 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class DatasetReport:
     """What was found in all splits."""
 
-    parts: dict[str, Part]
+    splits: dict[str, SplitReport]
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of images with equal content, as SPLIT/NAME."""
-    across: int
+    cross_split: int
     """How many of the groups have images of several splits or classes."""
-    beside: PassedOver
+    outside: SkippedFiles
     """Files that are in no split, and not read."""
 
     @property
-    def passed_over(self) -> PassedOver:
+    def skipped(self) -> SkippedFiles:
         """All files that are not read."""
-        return PassedOver.of((*(part.passed_over for part in self.parts.values()), self.beside))
+        return SkippedFiles.of((*(part.skipped for part in self.splits.values()), self.outside))
 
     @property
     def corrupt(self) -> int:
         """The number of images that cannot be read."""
-        return sum(len(part.corrupt) for part in self.parts.values())
+        return sum(len(part.corrupt) for part in self.splits.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _ImageInfo:
     """One image, looked at."""
 
     failure: str = ""
@@ -94,47 +94,49 @@ class _Look:
     size: tuple[int, int] = (0, 0)
 
 
-def survey(
-    parts: Mapping[str, Stored],
+def check_dataset(
+    splits: Mapping[str, FileBacked],
     *,
-    beside: PassedOver,
+    outside: SkippedFiles,
     crop: int,
     workers: int,
     progress: Callable[[int, int], object],
-) -> Survey:
+) -> DatasetReport:
     """Decode every image of `parts`; `progress` hears images done and images in all."""
-    places = [(split, at) for split, images in parts.items() for at in range(len(images))]
-    found = {split: _part(images) for split, images in parts.items()}
+    places = [(split, at) for split, images in splits.items() for at in range(len(images))]
+    found = {split: _part(images) for split, images in splits.items()}
     by_digest: dict[bytes, list[tuple[str, int]]] = {}
     works = (
-        _Group(parts, places[start : start + _GROUP]) for start in range(0, len(places), _GROUP)
+        _Group(splits, places[start : start + _GROUP]) for start in range(0, len(places), _GROUP)
     )
     done = 0
-    for work in done_ahead(works, threads=workers, depth=_AHEAD):
+    for work in prefetch(works, threads=workers, depth=_AHEAD):
         for (split, at), look in zip(work.places, work.looks, strict=True):
-            _enter(found[split], parts[split].name(at), look, crop)
+            _enter(found[split], splits[split].name(at), look, crop)
             if look.digest:
                 by_digest.setdefault(look.digest, []).append((split, at))
         done += len(work.places)
         progress(done, len(places))
     groups = [group for group in by_digest.values() if len(group) > 1]
-    return Survey(
+    return DatasetReport(
         found,
-        tuple(tuple(f"{split}/{parts[split].name(at)}" for split, at in group) for group in groups),
-        sum(len({(split, parts[split].label(at)) for split, at in group}) > 1 for group in groups),
-        beside,
+        tuple(
+            tuple(f"{split}/{splits[split].name(at)}" for split, at in group) for group in groups
+        ),
+        sum(len({(split, splits[split].label(at)) for split, at in group}) > 1 for group in groups),
+        outside,
     )
 
 
 class _Group:
     """Some images on their way to be looked at."""
 
-    def __init__(self, parts: Mapping[str, Stored], places: list[tuple[str, int]]) -> None:
+    def __init__(self, parts: Mapping[str, FileBacked], places: list[tuple[str, int]]) -> None:
         self.places, self._parts = places, parts
-        self._looks: dict[int, _Look] = {}
+        self._looks: dict[int, _ImageInfo] = {}
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         """A call for each image."""
         return [partial(self._look, slot) for slot in range(len(self.places))]
 
@@ -143,27 +145,27 @@ class _Group:
         self._looks[slot] = _look(self._parts[split], at)
 
     @property
-    def looks(self) -> list[_Look]:
+    def looks(self) -> list[_ImageInfo]:
         """What was seen, in the order of the places."""
         return [self._looks[slot] for slot in range(len(self.places))]
 
 
-def _look(images: Stored, at: int) -> _Look:
+def _look(images: FileBacked, at: int) -> _ImageInfo:
     name = images.name(at)
     try:
         content = images.content(at)
         digest = hashlib.blake2b(content, digest_size=16).digest()
         if isinstance(images, PackedImages) and images.encoding == "raw":
-            return _Look(digest=digest, mode="RGB", size=images.size(at))
+            return _ImageInfo(digest=digest, mode="RGB", size=images.size(at))
         opened = open_content(content, name)
         kind, mode = opened.format or "", opened.mode
         height, width, _ = pixels_of(opened, content, name).shape
     except UserError as error:
-        return _Look(failure=error.diagnostics[0].message)
-    return _Look(digest=digest, format=kind, mode=mode, size=(width, height))
+        return _ImageInfo(failure=error.diagnostics[0].message)
+    return _ImageInfo(digest=digest, format=kind, mode=mode, size=(width, height))
 
 
-def _enter(part: Part, name: str, look: _Look, crop: int) -> None:
+def _enter(part: SplitReport, name: str, look: _ImageInfo, crop: int) -> None:
     if look.failure:
         part.corrupt.append((name, look.failure))
         return
@@ -178,6 +180,6 @@ def _enter(part: Part, name: str, look: _Look, crop: int) -> None:
         part.mislabelled.append((name, look.format))
 
 
-def _part(images: Stored) -> Part:
+def _part(images: FileBacked) -> SplitReport:
     empty = images.empty if isinstance(images, ImageFolder) else ()
-    return Part(len(images), images_per_class(images), passed_over_of(images), empty)
+    return SplitReport(len(images), images_per_class(images), skipped_files_of(images), empty)

@@ -8,29 +8,29 @@ from functools import partial
 from pathlib import Path
 
 from ctcdsl.images import packs, shards
-from ctcdsl.images.data import Stored
-from ctcdsl.images.folders import ImageFolder, count_beside, subfolders
-from ctcdsl.images.foreign import foreign_in, refusal
-from ctcdsl.images.passed_over import PassedOver
-from ctcdsl.images.split_names import SPLITS, spelled, split_of, splits_among
+from ctcdsl.images.folders import ImageFolder, count_outside, subfolders
+from ctcdsl.images.image_set import FileBacked
+from ctcdsl.images.skipped_files import SkippedFiles
+from ctcdsl.images.split_names import SPLITS, folder_names, split_of, splits_among
+from ctcdsl.images.unsupported import find_unsupported, unsupported_error
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
-Open = Callable[[], Stored]
-"""Opens the images of a split; raises `UserError` as `open_parts`."""
+Open = Callable[[], FileBacked]
+"""Opens the images of a split; raises `UserError` as `open_dataset`."""
 _DEPTH = 5  # folders around the data that are passed by
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dataset:
     """The image sets at a place, not opened yet."""
 
     by_split: Mapping[str, Open]
     """Those of ``train``, ``val`` and ``test``, as many as there are, or ``all``."""
-    beside: PassedOver = field(default_factory=PassedOver)
+    outside: SkippedFiles = field(default_factory=SkippedFiles)
     """What is beside them and not read."""
 
 
-def find_parts(root: Path) -> Parts:
+def find_dataset(root: Path) -> Dataset:
     """The image sets at `root`: those of ``train``, ``val``, ``test``, or ``all`` without splits.
 
     `root` is a pack, a tar file, a folder with tar shards, or a folder with a folder a class; or a
@@ -44,11 +44,11 @@ def find_parts(root: Path) -> Parts:
     """
     if packs.is_pack(root):
         packed = packs.open_pack(root)
-        return Parts({split: partial(packed.__getitem__, split) for split in packed})
-    if root.is_file() and (other := foreign_in(root)) is not None:
-        raise refusal(other)
+        return Dataset({split: partial(packed.__getitem__, split) for split in packed})
+    if root.is_file() and (other := find_unsupported(root)) is not None:
+        raise unsupported_error(other)
     root = _inside(root)
-    folders, tars = _split_folders(root), shards.find(root)
+    folders, tars = _split_folders(root), shards.find_shards(root)
     found: dict[str, Open] = {
         split: partial(ImageFolder.scan, folder) for split, folder in folders.items()
     }
@@ -63,48 +63,48 @@ def find_parts(root: Path) -> Parts:
                 found[split] = partial(_of_split, root, split, paths)
     if found:
         ordered = {split: found[split] for split in (*SPLITS, "all") if split in found}
-        return Parts(ordered, count_beside(root, used))
-    return Parts({"all": partial(_classes, root)})
+        return Dataset(ordered, count_outside(root, used))
+    return Dataset({"all": partial(_classes, root)})
 
 
-def open_parts(root: Path) -> Mapping[str, Stored]:
-    """All image sets at `root` (see `find_parts`), opened.
+def open_dataset(root: Path) -> Mapping[str, FileBacked]:
+    """All image sets at `root` (see `find_dataset`), opened.
 
-    Raises `UserError` as `find_parts`, `ImageFolder.scan`, `shards.open_shards` and
+    Raises `UserError` as `find_dataset`, `ImageFolder.scan`, `shards.open_shards` and
     `packs.open_pack`.
     """
-    return {split: opened() for split, opened in find_parts(root).by_split.items()}
+    return {split: opened() for split, opened in find_dataset(root).by_split.items()}
 
 
-def passed_over_of(images: Stored) -> PassedOver:
+def skipped_files_of(images: FileBacked) -> SkippedFiles:
     """The files among `images` that are not read; a pack has none."""
     if isinstance(images, ImageFolder | shards.TarShards):
-        return images.passed_over
-    return PassedOver()
+        return images.skipped
+    return SkippedFiles()
 
 
-def _of_split(root: Path, split: str, paths: tuple[Path, ...]) -> Stored:
+def _of_split(root: Path, split: str, paths: tuple[Path, ...]) -> FileBacked:
     return shards.open_shards(root, split, paths)[split]
 
 
-def _classes(root: Path) -> Stored:
+def _classes(root: Path) -> FileBacked:
     try:
         return ImageFolder.scan(root)
     except UserError:
-        if (other := foreign_in(root)) is not None:
-            raise refusal(other) from None
+        if (other := find_unsupported(root)) is not None:
+            raise unsupported_error(other) from None
         raise
 
 
 def _inside(root: Path) -> Path:
     """`root`, or the folder in it that holds all there is: archives are often packed so."""
     for _ in range(_DEPTH):
-        if not root.is_dir() or shards.find(root):
+        if not root.is_dir() or shards.find_shards(root):
             break
         folders = subfolders(root)
         if len(folders) != 1 or split_of(folders[0]) is not None:
             break
-        if not (_has_folders(root / folders[0]) or shards.find(root / folders[0])):
+        if not (_has_folders(root / folders[0]) or shards.find_shards(root / folders[0])):
             break
         root = root / folders[0]
     return root
@@ -150,11 +150,11 @@ def _several(root: Path, split: str, names: list[str]) -> UserError:
     )
 
 
-def missing(root: Path, what: str, *, wanted: str, there: Mapping[str, object]) -> UserError:
+def missing_split(root: Path, what: str, *, wanted: str, there: Mapping[str, object]) -> UserError:
     """CTC601: a split is not `there`; `wanted` is its name."""
     listed = " and ".join(f"{split} images" for split in there)
-    names = [spelled(split) for split in SPLITS if split in wanted.split(" or ")]
-    packed = foreign_in(root)
+    names = [folder_names(split) for split in SPLITS if split in wanted.split(" or ")]
+    packed = find_unsupported(root)
     return UserError(
         Diagnostic(
             code="CTC601",
@@ -162,7 +162,7 @@ def missing(root: Path, what: str, *, wanted: str, there: Mapping[str, object]) 
             path=str(root),
             hints=(
                 f"their folder is called {'; '.join(names)}",
-                *(refusal(packed).diagnostics[0].hints if packed is not None else ()),
+                *(unsupported_error(packed).diagnostics[0].hints if packed is not None else ()),
             ),
         )
     )

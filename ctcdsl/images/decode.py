@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ctcdsl.images.data import Pixels
+from ctcdsl.images.image_set import Pixels
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 try:
@@ -27,10 +27,10 @@ def decode(path: Path) -> Pixels:
 
     Raises `UserError` as `read` and `decode_content`.
     """
-    return decode_content(read(path), str(path))
+    return decode_content(read_file(path), str(path))
 
 
-def read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """The file at `path`. Raises `UserError` CTC603, and CTC604 where it may not be read."""
     try:
         with path.open("rb") as file:

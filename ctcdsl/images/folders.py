@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Self
 
-from ctcdsl.images.data import Pixels, some
-from ctcdsl.images.decode import decode, read
+from ctcdsl.images.decode import decode, read_file
 from ctcdsl.images.image_files import HEAD, SYSTEM_FOLDERS, is_hidden, is_image, kind_of
-from ctcdsl.images.passed_over import (
+from ctcdsl.images.image_set import Pixels, first_names
+from ctcdsl.images.skipped_files import (
     DANGLING,
     HIDDEN,
     LOOP,
@@ -19,7 +19,7 @@ from ctcdsl.images.passed_over import (
     OTHER_FOLDER,
     SPECIAL,
     SYSTEM_FOLDER,
-    PassedOver,
+    SkippedFiles,
 )
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.plural import plural
@@ -33,7 +33,7 @@ class ImageFolder:
     classes: tuple[str, ...]
     files: tuple[str, ...]
     labels: tuple[int, ...]
-    passed_over: PassedOver = field(default_factory=PassedOver, compare=False)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles, compare=False)
     empty: tuple[str, ...] = ()
     """Folders without any image: they are no classes."""
 
@@ -49,7 +49,7 @@ class ImageFolder:
         names = subfolders(root)
         if not names:
             _no_classes(root)
-        passed_over = PassedOver()
+        passed_over = SkippedFiles()
         found: dict[str, list[str]] = {}
         for entry in entries(root):
             if entry.name not in names:
@@ -81,7 +81,7 @@ class ImageFolder:
 
     def content(self, index: int) -> bytes:
         """The file of image `index` as it is. Raises `UserError` CTC603 or CTC604."""
-        return read(self.root / self.files[index])
+        return read_file(self.root / self.files[index])
 
     def name(self, index: int) -> str:
         """The path of image `index` below the root."""
@@ -95,7 +95,7 @@ def subfolders(root: Path) -> tuple[str, ...]:
     )
 
 
-def images_below(folder: Path, name: str, passed_over: PassedOver) -> list[str]:
+def images_below(folder: Path, name: str, passed_over: SkippedFiles) -> list[str]:
     """The images in `folder` and below it as ``NAME/…``, sorted; the rest is `passed_over`.
 
     Raises `UserError` CTC604 where a folder may not be read.
@@ -119,9 +119,9 @@ def images_below(folder: Path, name: str, passed_over: PassedOver) -> list[str]:
     return sorted(found)
 
 
-def count_beside(root: Path, used: Collection[str]) -> PassedOver:
+def count_outside(root: Path, used: Collection[str]) -> SkippedFiles:
     """What is in `root` beside the files and folders that are `used`."""
-    found = PassedOver()
+    found = SkippedFiles()
     for entry in entries(root) if root.is_dir() else ():
         if entry.name in used:
             continue
@@ -133,7 +133,7 @@ def count_beside(root: Path, used: Collection[str]) -> PassedOver:
 
 
 def _pass_over(
-    entry: os.DirEntry[str], path: str, passed_over: PassedOver, *, loose: bool = False
+    entry: os.DirEntry[str], path: str, passed_over: SkippedFiles, *, loose: bool = False
 ) -> bool:
     """Count `entry`, which is no folder of images, unless it is an image in a class folder."""
     name = entry.name
@@ -191,36 +191,38 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except FileNotFoundError:
-        refuse("CTC601", "there is no such data directory", folder, "check the path")
+        folder_error("CTC601", "there is no such data directory", folder, "check the path")
     except NotADirectoryError:
-        refuse("CTC601", "this is a file, not a data directory", folder, LAYOUT)
+        folder_error("CTC601", "this is a file, not a data directory", folder, LAYOUT)
     except PermissionError:
         hint = "make the directory readable for you"
-        refuse("CTC604", "no permission to read the directory", folder, hint)
+        folder_error("CTC604", "no permission to read the directory", folder, hint)
     except OSError as error:
         reason = (error.strerror or "unknown error").lower()
-        refuse("CTC601", f"cannot read the data directory: {reason}", folder, "check the path")
+        folder_error(
+            "CTC601", f"cannot read the data directory: {reason}", folder, "check the path"
+        )
 
 
 LAYOUT = "images of a class are in a folder of its name: DIR/cat/1.jpg, DIR/dog/1.jpg"
 
 
 def _no_classes(root: Path) -> NoReturn:
-    passed_over = PassedOver()
+    passed_over = SkippedFiles()
     for entry in entries(root):
         _pass_over(entry, entry.name, passed_over, loose=True)
     loose = passed_over.counts.get(LOOSE, 0)
     what = f"has {plural(loose, 'image')} but no class folders" if loose else "has no class folders"
     empty = all(entry.name.startswith(".") for entry in entries(root))
-    refuse("CTC601", f"the data directory {'is empty' if empty else what}", root, LAYOUT)
+    folder_error("CTC601", f"the data directory {'is empty' if empty else what}", root, LAYOUT)
 
 
-def _no_images(root: Path, names: tuple[str, ...], passed_over: PassedOver) -> NoReturn:
+def _no_images(root: Path, names: tuple[str, ...], passed_over: SkippedFiles) -> NoReturn:
     several = len(names) > 1
     raise UserError(
         Diagnostic(
             code="CTC602",
-            message=f"no images in {len(names)} class folder{'s' * several}: {some(names)}",
+            message=f"no images in {len(names)} class folder{'s' * several}: {first_names(names)}",
             path=str(root),
             notes=(str(passed_over),) * bool(passed_over.total),
             hints=(f"add images; {LAYOUT}",),
@@ -228,6 +230,6 @@ def _no_images(root: Path, names: tuple[str, ...], passed_over: PassedOver) -> N
     )
 
 
-def refuse(code: str, message: str, path: Path, hint: str) -> NoReturn:
+def folder_error(code: str, message: str, path: Path, hint: str) -> NoReturn:
     """Raise a `UserError` of one diagnostic."""
     raise UserError(Diagnostic(code=code, message=message, path=str(path), hints=(hint,)))

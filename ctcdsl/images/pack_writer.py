@@ -20,7 +20,7 @@ from ctcdsl.text import UserError, error
 _SYNC = 64 << 20  # bytes between synchronisations: what a kill may cost
 
 
-class Item(NamedTuple):
+class PackItem(NamedTuple):
     """An image as it lies in a pack."""
 
     content: bytes
@@ -30,7 +30,7 @@ class Item(NamedTuple):
     label: int
 
 
-class Unfinished:
+class PackWriter:
     """``OUT.part`` and ``OUT.part.rows``, open for one process.
 
     A row is written when its image is surely on the disk. So what the rows speak of is there, and
@@ -46,8 +46,8 @@ class Unfinished:
         self._new: list[tuple[int, ...]] = []
         self._synced = self._end = HEADER.size
 
-    def __enter__(self) -> Unfinished:
-        held = refused(self.out, "another process is packing there", "wait for it, or end it")
+    def __enter__(self) -> PackWriter:
+        held = pack_error(self.out, "another process is packing there", "wait for it, or end it")
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(self._lock, held))
             self._data = os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666)
@@ -68,7 +68,7 @@ class Unfinished:
         self._head = len(head)
         log = os.pread(self._log, os.fstat(self._log).st_size, 0)
         if log[: len(head)] not in (b"", head):
-            raise refused(
+            raise pack_error(
                 self.part,
                 "it was begun with other images or options",
                 f"go on with those, or remove {self.part} and {self.journal}",
@@ -87,7 +87,7 @@ class Unfinished:
         os.ftruncate(self._log, len(head) + len(self.rows) * ROW.itemsize)
         os.ftruncate(self._data, self._end)
 
-    def add(self, item: Item) -> None:
+    def add(self, item: PackItem) -> None:
         """Write an image after the others; an empty one is left out in the end."""
         _write_at(self._data, item.content, self._end)
         width, height = item.size
@@ -120,7 +120,7 @@ class Unfinished:
         return self._end + len(index)
 
 
-def refused(path: Path, why: str, hint: str) -> UserError:
+def pack_error(path: Path, why: str, hint: str) -> UserError:
     """The error CTC634."""
     return error("CTC634", f"cannot pack into this: {why}", path=path, hint=hint)
 

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ctcdsl.images.augment import scaled
-from ctcdsl.images.corrupt import Found, Ledger, Told
-from ctcdsl.images.data import Stored
+from ctcdsl.images.augment import resize_shorter
+from ctcdsl.images.corrupt import CorruptImages, OnReplaced, ReadResult
 from ctcdsl.images.decode import is_plain_jpeg, open_content, pixels_of
-from ctcdsl.images.pack_writer import Item, Unfinished, refused
+from ctcdsl.images.image_set import FileBacked
+from ctcdsl.images.pack_writer import PackItem, PackWriter, pack_error
 from ctcdsl.images.packs import FORMAT, Encoding, index_bytes
-from ctcdsl.images.threads import done_ahead
+from ctcdsl.images.threads import prefetch
 from ctcdsl.storage.atomic import write_error
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
@@ -32,7 +32,7 @@ _AHEAD = 4  # groups in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class PackOptions:
     """How images lie in a pack."""
 
     encoding: Encoding = "jpeg"
@@ -43,11 +43,11 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackResult:
     """A pack that was made."""
 
     images: int
-    left_out: int
+    skipped: int
     resumed: int
     """Images that were there from before."""
     size: int
@@ -55,15 +55,15 @@ class Packed:
 
 
 def pack(
-    parts: Mapping[str, Stored],
+    splits: Mapping[str, FileBacked],
     out: Path,
-    form: Form,
+    options: PackOptions,
     *,
     workers: int,
     max_corrupt: float,
-    replaced: Told,
+    on_skipped: OnReplaced,
     progress: Callable[[int, int], object],
-) -> Packed:
+) -> PackResult:
     """Write the images of all `parts` to the pack `out`, with their names, labels and classes.
 
     What an interrupted call left in ``out.part`` is gone on with. An image that cannot be read
@@ -75,33 +75,37 @@ def pack(
     packs there, or ``out.part`` is of other images or another form.
     """
     if out.exists():
-        raise refused(out, "there is something of that name", "remove it, or choose another name")
-    identity = _identity(parts, form)
+        raise pack_error(
+            out, "there is something of that name", "remove it, or choose another name"
+        )
+    identity = _identity(splits, options)
     try:
-        with Unfinished(out, identity) as unfinished:
+        with PackWriter(out, identity) as unfinished:
             resumed = len(unfinished.rows)
             ledgers = {
-                split: Ledger(images, share=len(images), limit=max_corrupt, told=replaced)
-                for split, images in parts.items()
+                split: CorruptImages(
+                    images, num_images=len(images), limit=max_corrupt, on_replaced=on_skipped
+                )
+                for split, images in splits.items()
             }
-            every = [(split, at) for split, images in parts.items() for at in range(len(images))]
+            every = [(split, at) for split, images in splits.items() for at in range(len(images))]
             for (split, at), row in zip(every, unfinished.rows, strict=False):
                 if not row["length"]:
-                    ledgers[split].enter(_failed(at, parts[split].name(at)))
+                    ledgers[split].add(_failed(at, splits[split].name(at)))
             todo = every[resumed:]
             works = (
-                _Group(parts, todo[start : start + _GROUP], form)
+                _Group(splits, todo[start : start + _GROUP], options)
                 for start in range(0, len(todo), _GROUP)
             )
             done = resumed
-            for work in done_ahead(works, threads=workers, depth=_AHEAD):
+            for work in prefetch(works, threads=workers, depth=_AHEAD):
                 for (split, at), (item, failure) in zip(work.places, work.made, strict=True):
                     if failure is not None:
-                        ledgers[split].enter(Found(at, ((at, failure),)))
+                        ledgers[split].add(ReadResult(at, ((at, failure),)))
                     unfinished.add(item)
                 done += len(work.places)
                 progress(done, len(every))
-            return _finish(unfinished, parts, form, resumed)
+            return _finish(unfinished, splits, options, resumed)
     except OSError as error:
         raise write_error(error, out) from error
 
@@ -110,14 +114,14 @@ class _Group:
     """Some images on their way into the pack."""
 
     def __init__(
-        self, parts: Mapping[str, Stored], places: list[tuple[str, int]], form: Form
+        self, parts: Mapping[str, FileBacked], places: list[tuple[str, int]], form: PackOptions
     ) -> None:
         self.places = places
         self._parts, self._form = parts, form
-        self._made: dict[int, tuple[Item, Diagnostic | None]] = {}
+        self._made: dict[int, tuple[PackItem, Diagnostic | None]] = {}
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         """A call for each image."""
         return [partial(self._make, slot) for slot in range(len(self.places))]
 
@@ -126,21 +130,21 @@ class _Group:
         images = self._parts[split]
         label = images.label(at)
         try:
-            content, size = packed(images.content(at), images.name(at), self._form)
+            content, size = encode_image(images.content(at), images.name(at), self._form)
         except UserError as error:
             if error.diagnostics[0].code != "CTC603":
                 raise
-            self._made[slot] = Item(b"", (0, 0), label), error.diagnostics[0]
+            self._made[slot] = PackItem(b"", (0, 0), label), error.diagnostics[0]
         else:
-            self._made[slot] = Item(content, size, label), None
+            self._made[slot] = PackItem(content, size, label), None
 
     @property
-    def made(self) -> Iterator[tuple[Item, Diagnostic | None]]:
+    def made(self) -> Iterator[tuple[PackItem, Diagnostic | None]]:
         """The images in their order, and why one is left out."""
         return (self._made[slot] for slot in range(len(self.places)))
 
 
-def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int]]:
+def encode_image(content: bytes, name: str, form: PackOptions) -> tuple[bytes, tuple[int, int]]:
     """An image file's bytes in a pack, and its width and height there.
 
     Raises `UserError` CTC603 where it cannot be read.
@@ -149,7 +153,7 @@ def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int
     as_it_is = is_plain_jpeg(opened)
     pixels = pixels_of(opened, content, name)
     if min(pixels.shape[:2]) > form.shorter:
-        pixels, as_it_is = scaled(pixels, form.shorter), False
+        pixels, as_it_is = resize_shorter(pixels, form.shorter), False
     height, width, _ = pixels.shape
     if form.encoding == "raw":
         return pixels.tobytes(), (width, height)
@@ -161,8 +165,8 @@ def packed(content: bytes, name: str, form: Form) -> tuple[bytes, tuple[int, int
 
 
 def _finish(
-    unfinished: Unfinished, parts: Mapping[str, Stored], form: Form, resumed: int
-) -> Packed:
+    unfinished: PackWriter, parts: Mapping[str, FileBacked], form: PackOptions, resumed: int
+) -> PackResult:
     unfinished.sync()
     kept = unfinished.rows["length"] > 0
     described: dict[str, Any] = {}
@@ -175,10 +179,10 @@ def _finish(
     texts = {"encoding": form.encoding, "shorter": form.shorter, "quality": form.quality}
     index = index_bytes({**texts, "parts": described}, unfinished.rows[kept])
     left_out = int((~kept).sum())
-    return Packed(first, left_out, resumed, unfinished.finish(index))
+    return PackResult(first, left_out, resumed, unfinished.finish(index))
 
 
-def _identity(parts: Mapping[str, Stored], form: Form) -> str:
+def _identity(parts: Mapping[str, FileBacked], form: PackOptions) -> str:
     """A digest of what is packed and how: a packing goes on only with the same."""
     digest = hashlib.sha256(repr((FORMAT, form)).encode())
     for split, images in parts.items():
@@ -190,7 +194,7 @@ def _identity(parts: Mapping[str, Stored], form: Form) -> str:
     return digest.hexdigest()
 
 
-def _failed(at: int, name: str) -> Found:
+def _failed(at: int, name: str) -> ReadResult:
     hint = ("replace the file, or take it out of the data",)
     diagnostic = Diagnostic("CTC603", "could not be read before", path=name, hints=hint)
-    return Found(at, ((at, diagnostic),))
+    return ReadResult(at, ((at, diagnostic),))

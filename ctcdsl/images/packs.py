@@ -24,8 +24,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.data import Pixels
 from ctcdsl.images.decode import decode_content, unreadable
+from ctcdsl.images.image_set import Pixels
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 Encoding = Literal["jpeg", "raw"]

@@ -19,10 +19,10 @@ _ORDER, _VIEW = 1, 2
 _NUMBERS = 7  # that an image takes of the stream: top, left, mirror, and two pairs for colours
 
 
-class Draws(NamedTuple):
+class AugmentParams(NamedTuple):
     """The choices for some images in one epoch."""
 
-    places: NDArray[np.float64]
+    crop_positions: NDArray[np.float64]
     """(images, 2): where crops lie in the free height and width, from 0 up to but not 1."""
     mirror: NDArray[np.float64]
     """(images,): uniform in [0, 1); an image is mirrored where this is below the recipe's share."""
@@ -30,7 +30,7 @@ class Draws(NamedTuple):
     """(images, 3): standard normal numbers, one for each principal axis of the colours."""
 
 
-def draws(seed: int, epoch: int, indices: Sequence[int]) -> Draws:
+def augment_params(seed: int, epoch: int, indices: Sequence[int]) -> AugmentParams:
     """The choices for the images `indices` in `epoch`, whichever others are asked for with them.
 
     All at once: a generator for each image would take longer than copying its pixels.
@@ -42,7 +42,7 @@ def draws(seed: int, epoch: int, indices: Sequence[int]) -> Draws:
     radius = np.sqrt(-2 * np.log1p(-uniform[:, 3:5]))
     angle = 2 * np.pi * uniform[:, 5:7]
     normal = np.hstack([radius * np.cos(angle), radius[:, :1] * np.sin(angle[:, :1])])
-    return Draws(uniform[:, :2], uniform[:, 2], normal.astype(np.float32))
+    return AugmentParams(uniform[:, :2], uniform[:, 2], normal.astype(np.float32))
 
 
 def _uniform(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ def _uniform(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def order(seed: int, epoch: int, images: int) -> list[int]:
+def epoch_order(seed: int, epoch: int, images: int) -> list[int]:
     """The order in which `epoch` shows the images: a permutation of their indices."""
     indices: list[int] = np.random.default_rng([_ORDER, seed, epoch]).permutation(images).tolist()
     return indices

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.passed_over import LOOSE, OTHER_FOLDER, OTHER_SPLIT, PassedOver
-from ctcdsl.images.tar_members import LABEL, Member, bad, placed, read_members
+from ctcdsl.images.skipped_files import LOOSE, OTHER_FOLDER, OTHER_SPLIT, SkippedFiles
+from ctcdsl.images.tar_members import LABEL, Member, parse_paths, read_members, shard_error
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.diagnostic import UserError
 
@@ -24,7 +24,7 @@ _FORMAT = 2  # of the file; another one is not read but made anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Index:
+class ShardIndex:
     """The samples of some shards, in their order."""
 
     names: tuple[str, ...]
@@ -37,14 +37,14 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Indices:
+class ShardIndices:
     """What is in a group of shards: an index for each split, and what is not read."""
 
-    parts: dict[str, Index]
-    passed_over: PassedOver
+    splits: dict[str, ShardIndex]
+    skipped: SkippedFiles
 
 
-def indices_of(root: Path, group: str, shards: Sequence[Path]) -> Indices:
+def load_indices(root: Path, group: str, shards: Sequence[Path]) -> ShardIndices:
     """The indices of `shards`, from their file where the shards are as they were, else made anew.
 
     The shards' names say that they are of the split `group`, or nothing (``all``): then the
@@ -70,8 +70,8 @@ def indices_of(root: Path, group: str, shards: Sequence[Path]) -> Indices:
     return found
 
 
-def _scan(group: str, shards: Sequence[Path]) -> Indices:
-    passed_over = PassedOver()
+def _scan(group: str, shards: Sequence[Path]) -> ShardIndices:
+    passed_over = SkippedFiles()
     numbers: list[int] = []
     members: list[Member] = []
     for number, shard in enumerate(shards):
@@ -79,7 +79,7 @@ def _scan(group: str, shards: Sequence[Path]) -> Indices:
         members += found
         numbers += [number] * len(found)
     rows: dict[str, list[tuple[int, Member, str]]] = {}
-    places = placed(members)
+    places = parse_paths(members)
     splits = any(each.split for each in places)
     for number, member, place in zip(numbers, members, places, strict=True):
         split = place.split or group
@@ -93,15 +93,15 @@ def _scan(group: str, shards: Sequence[Path]) -> Indices:
             rows.setdefault(split, []).append((number, member, label))
     if not rows:
         name = members[0].name
-        raise bad(shards[0], f"{name} has no class: neither a {LABEL} file nor a folder")
-    return Indices({split: _index(found) for split, found in rows.items()}, passed_over)
+        raise shard_error(shards[0], f"{name} has no class: neither a {LABEL} file nor a folder")
+    return ShardIndices({split: _index(found) for split, found in rows.items()}, passed_over)
 
 
-def _index(rows: Sequence[tuple[int, Member, str]]) -> Index:
+def _index(rows: Sequence[tuple[int, Member, str]]) -> ShardIndex:
     classes = sorted({label for _, _, label in rows})
     codes = {name: code for code, name in enumerate(classes)}
     places = [(number, member.offset, member.size) for number, member, _ in rows]
-    return Index(
+    return ShardIndex(
         tuple(member.name for _, member, _ in rows),
         np.array(places, dtype=np.int64).reshape(-1, 3),
         tuple(classes),
@@ -116,23 +116,23 @@ def _state(shards: Sequence[Path]) -> list[list[str | int]]:
         try:
             found = shard.stat()
         except OSError as error:
-            raise bad(shard, (error.strerror or str(error)).lower()) from None
+            raise shard_error(shard, (error.strerror or str(error)).lower()) from None
         state.append([str(shard.absolute()), found.st_size, found.st_mtime_ns])
     return state
 
 
-def _pack(indices: Indices, state: list[list[str | int]]) -> bytes:
+def _pack(indices: ShardIndices, state: list[list[str | int]]) -> bytes:
     texts = {
         "format": _FORMAT,
         "shards": state,
-        "passed_over": indices.passed_over.as_json(),
+        "passed_over": indices.skipped.as_json(),
         "parts": {
             split: {"names": index.names, "classes": index.classes}
-            for split, index in indices.parts.items()
+            for split, index in indices.splits.items()
         },
     }
     arrays: dict[str, NDArray[np.int64]] = {}
-    for split, index in indices.parts.items():
+    for split, index in indices.splits.items():
         arrays |= {f"{split} places": index.places, f"{split} codes": index.codes}
     file = BytesIO()
     text = np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)
@@ -140,7 +140,7 @@ def _pack(indices: Indices, state: list[list[str | int]]) -> bytes:
     return file.getvalue()
 
 
-def _load(file: Path, state: list[list[str | int]]) -> Indices | None:
+def _load(file: Path, state: list[list[str | int]]) -> ShardIndices | None:
     """The indices in `file`, None where it is missing, damaged or of other shards."""
     try:
         with np.load(file, allow_pickle=False) as arrays:  # a zip file, whose checksums are tested
@@ -148,7 +148,7 @@ def _load(file: Path, state: list[list[str | int]]) -> Indices | None:
             if texts["format"] != _FORMAT or texts["shards"] != state:
                 return None
             parts = {
-                split: Index(
+                split: ShardIndex(
                     tuple(part["names"]),
                     arrays[f"{split} places"],
                     tuple(part["classes"]),
@@ -156,7 +156,7 @@ def _load(file: Path, state: list[list[str | int]]) -> Indices | None:
                 )
                 for split, part in texts["parts"].items()
             }
-            found = Indices(parts, PassedOver.from_json(texts["passed_over"]))
+            found = ShardIndices(parts, SkippedFiles.from_json(texts["passed_over"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
         return None
     fine = all(len(each.names) == len(each.places) == len(each.codes) for each in parts.values())

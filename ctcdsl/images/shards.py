@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.data import Pixels
 from ctcdsl.images.decode import decode_content, unreadable
-from ctcdsl.images.passed_over import PassedOver
-from ctcdsl.images.shard_index import Index, indices_of
+from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.shard_index import ShardIndex, load_indices
+from ctcdsl.images.skipped_files import SkippedFiles
 from ctcdsl.images.split_names import split_of, split_of_shard
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
@@ -27,9 +27,9 @@ class TarShards:
 
     shards: tuple[Path, ...]
     classes: tuple[str, ...]
-    index: Index
+    index: ShardIndex
     labels: NDArray[np.int64]
-    passed_over: PassedOver = field(default_factory=PassedOver)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
     """Files in the shards that are not read."""
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class TarShards:
         return f"{self.shards[self.index.places[index][0]]}:{self.index.names[index]}"
 
 
-def find(root: Path) -> dict[str, tuple[Path, ...]]:
+def find_shards(root: Path) -> dict[str, tuple[Path, ...]]:
     """The tar files of each split at `root`, sorted; ``all`` where no name says a split.
 
     They are ``root/SPLIT/*.tar`` or ``root/SPLIT*.tar``, where no letter may follow the split's
@@ -116,16 +116,18 @@ def open_shards(root: Path, group: str, paths: tuple[Path, ...]) -> dict[str, Ta
     Raises `UserError`: CTC604 a shard may not be read; CTC632 one is no tar file or has no image
     with a class.
     """
-    found = indices_of(root, group, paths)
+    found = load_indices(root, group, paths)
     return {
-        split: _numbered(TarShards(paths, index.classes, index, index.codes, found.passed_over))
-        for split, index in found.parts.items()
+        split: _with_numeric_labels(
+            TarShards(paths, index.classes, index, index.codes, found.skipped)
+        )
+        for split, index in found.splits.items()
     }
 
 
-def _numbered(images: TarShards) -> TarShards:
+def _with_numeric_labels(images: TarShards) -> TarShards:
     """The same images with their classes' numbers as labels, where all classes are numbers."""
-    highest = _highest(images.index)
+    highest = _max_class_number(images.index)
     if not 0 <= highest < _MOST_NUMBERS:
         return images
     numbers = np.array([int(name) for name in images.classes], dtype=np.int64)
@@ -133,7 +135,7 @@ def _numbered(images: TarShards) -> TarShards:
     return replace(images, classes=classes, labels=numbers[images.labels])
 
 
-def _highest(index: Index) -> int:
+def _max_class_number(index: ShardIndex) -> int:
     """The highest class number, -1 where a class is no number."""
     if all(name.isascii() and name.isdecimal() for name in index.classes):
         return max(map(int, index.classes))

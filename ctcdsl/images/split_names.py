@@ -55,7 +55,7 @@ def splits_among(names: Sequence[str]) -> dict[str, Split]:
     return loose if len(set(loose.values())) > 1 else {}
 
 
-def spelled(split: Split) -> str:
+def folder_names(split: Split) -> str:
     """The names of a split's folder, for hints: ``val/, valid/, validation/ or dev/``."""
     *others, last = (f"{name}/" for name in SPELLINGS[split])
     return f"{', '.join(others)} or {last}"

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ctcdsl.images.foreign import foreign, refusal
 from ctcdsl.images.image_files import HEAD, SYSTEM_FOLDERS, is_image, kind_of
-from ctcdsl.images.passed_over import DANGLING, HIDDEN, SPECIAL, SYSTEM_FOLDER, PassedOver
+from ctcdsl.images.skipped_files import DANGLING, HIDDEN, SPECIAL, SYSTEM_FOLDER, SkippedFiles
 from ctcdsl.images.split_names import split_of, splits_among
+from ctcdsl.images.unsupported import unsupported_error, unsupported_format
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
 LABEL = ".cls"
@@ -29,7 +29,7 @@ class Member(NamedTuple):
     """What the file ``KEY.cls`` beside it holds; empty without one."""
 
 
-class Placed(NamedTuple):
+class MemberPath(NamedTuple):
     """What the folders of an image's path say."""
 
     split: str
@@ -38,7 +38,7 @@ class Placed(NamedTuple):
     """The folder that is the class; empty where there is none."""
 
 
-def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
+def read_members(shard: Path, passed_over: SkippedFiles) -> list[Member]:
     """The images of a shard in their order; the other files are `passed_over`.
 
     Links lead to the member they name. Raises `UserError`: CTC604 no permission; CTC632 it is no
@@ -47,8 +47,8 @@ def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
     images: list[tuple[str, int, int]] = []
     links: list[tuple[str, str]] = []
     labels: dict[str, str] = {}
-    if (other := foreign(shard)) is not None:
-        raise refusal(other)
+    if (other := unsupported_format(shard)) is not None:
+        raise unsupported_error(other)
     try:
         length = shard.stat().st_size
         with shard.open("rb") as file, tarfile.open(shard, "r:") as tar:
@@ -58,7 +58,7 @@ def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
                 if member.isdir() or _hidden(name, passed_over):
                     continue
                 if member.isreg() and member.offset_data + member.size > length:
-                    raise bad(shard, "it ends too early")
+                    raise shard_error(shard, "it ends too early")
                 key, suffix = os.path.splitext(name)
                 if suffix == LABEL and (label := tar.extractfile(member)) is not None:
                     labels[key] = label.read().decode("utf-8", errors="replace").strip()
@@ -73,7 +73,7 @@ def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
                     passed_over.add(kind_of(name), name)
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise bad(shard, "it ends too early")  # tarfile passes over that
+                raise shard_error(shard, "it ends too early")  # tarfile passes over that
     except PermissionError:
         raise UserError(
             Diagnostic(
@@ -84,7 +84,7 @@ def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
             )
         ) from None
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise bad(shard, str(error) or type(error).__name__) from None
+        raise shard_error(shard, str(error) or type(error).__name__) from None
     if links:
         places = {name: (offset, size) for name, offset, size in images}
         for name, target in links:
@@ -93,14 +93,14 @@ def read_members(shard: Path, passed_over: PassedOver) -> list[Member]:
             else:
                 passed_over.add(DANGLING, name)
     if not images:
-        raise bad(shard, "it holds no images")
+        raise shard_error(shard, "it holds no images")
     return [
         Member(name, offset, size, labels.get(os.path.splitext(name)[0], ""))
         for name, offset, size in images
     ]
 
 
-def placed(members: Sequence[Member]) -> list[Placed]:
+def parse_paths(members: Sequence[Member]) -> list[MemberPath]:
     """Split and class of each member, as their folders say: ``TOP/SPLIT/CLASS/…/KEY``.
 
     Folders that hold all members and are no class are passed by, as the one around all that a
@@ -124,11 +124,11 @@ def placed(members: Sequence[Member]) -> list[Placed]:
         rest = path[top:]
         split = splits.get(rest[0], "") if rest else ""
         inner = rest[1:] if split else rest
-        result.append(Placed(split, inner[0] if inner else ""))
+        result.append(MemberPath(split, inner[0] if inner else ""))
     return result
 
 
-def _hidden(name: str, passed_over: PassedOver) -> bool:
+def _hidden(name: str, passed_over: SkippedFiles) -> bool:
     for part in name.split("/"):
         if part.lower() in SYSTEM_FOLDERS:
             passed_over.add(SYSTEM_FOLDER, name)
@@ -144,7 +144,7 @@ def _head(file: BinaryIO, offset: int) -> bytes:
     return file.read(HEAD)
 
 
-def bad(shard: Path, why: str) -> UserError:
+def shard_error(shard: Path, why: str) -> UserError:
     """The error CTC632 for a shard."""
     return UserError(
         Diagnostic(

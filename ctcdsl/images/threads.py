@@ -19,21 +19,21 @@ _CHUNK = 8  # parts at most that a thread takes at once: handing over one costs 
 NAME = "ctcdsl-read"
 """What the names of the threads begin with."""
 
-_MOST_THREADS = 16  # they read some 7,000 images a second from JPEG packs
+_MAX_THREADS = 16  # they read some 7,000 images a second from JPEG packs
 
 
 class Work(Protocol):
     """Something that is done when all its parts are."""
 
     @property
-    def parts(self) -> Sequence[Callable[[], object]]:
+    def tasks(self) -> Sequence[Callable[[], object]]:
         """Calls in any order, from any thread."""
 
 
-W = TypeVar("W", bound=Work)
+WorkT = TypeVar("WorkT", bound=Work)
 
 
-def done_ahead(works: Iterator[W], *, threads: int, depth: int) -> Iterator[W]:
+def prefetch(works: Iterator[WorkT], *, threads: int, depth: int) -> Iterator[WorkT]:
     """Yield `works` in their order, each with all its parts done.
 
     `threads` of them work on up to `depth` works ahead, which is what bounds the memory; with
@@ -44,7 +44,7 @@ def done_ahead(works: Iterator[W], *, threads: int, depth: int) -> Iterator[W]:
     """
     if threads == 0:
         for work in works:
-            for part in work.parts:
+            for part in work.tasks:
                 part()
             yield work
         return
@@ -56,8 +56,8 @@ def done_ahead(works: Iterator[W], *, threads: int, depth: int) -> Iterator[W]:
                 return
             part()
 
-    def begin(work: W) -> tuple[W, list[Future[None]]]:
-        parts = work.parts
+    def begin(work: WorkT) -> tuple[WorkT, list[Future[None]]]:
+        parts = work.tasks
         size = min(_CHUNK, -(-len(parts) // threads) or 1)
         chunks = (parts[start : start + size] for start in range(0, len(parts), size))
         return work, [pool.submit(do, chunk) for chunk in chunks]
@@ -88,4 +88,4 @@ def reading_threads(asked: int | None, *, for_gpu: bool) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(_MOST_THREADS, (cores or 1) // here))
+    return max(1, min(_MAX_THREADS, (cores or 1) // here))

@@ -21,7 +21,7 @@ from ctcdsl.recipe import Recipe
 from ctcdsl.runs import manifest as manifests
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.log import Row
-from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, unusable
+from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, checkpoint_error
 from ctcdsl.storage.atomic import write_folder_atomic
 from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
 from ctcdsl.text.plural import plural
@@ -42,19 +42,19 @@ class Progress:
     """Steps of the next epoch that are done; all of them where only its test is left."""
     loss: float = 0.0
     """Sum of the losses of the images those steps have seen."""
-    mistaken: int = 0
+    num_errors: int = 0
     """How many of these were mistaken."""
     images: int = 0
     """How many they were."""
     seconds: float = 0.0
     """How long the steps took."""
-    waited: float = 0.0
+    data_wait: float = 0.0
     """How much of that was waiting for images."""
     rows: list[Row] = field(default_factory=list)
     """The log of the epochs that are done."""
 
     @property
-    def place(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """Epochs done and steps of the next: what orders checkpoints."""
         return self.epoch, self.step
 
@@ -129,7 +129,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         test_top1_error=(
             progress.rows[-1].test_top1_error if progress.rows and not progress.step else None
         ),
-        files=manifests.digested(files),
+        files=manifests.describe_files(files),
     )
     write_folder_atomic(folder, {**files, manifests.MANIFEST: manifest.as_bytes()})
 
@@ -164,7 +164,7 @@ def load(path: Path, warn: Warn | None = None) -> Checkpoint:
 
 
 def _read(folder: Path) -> Checkpoint:
-    manifest, contents = manifests.verified(folder)
+    manifest, contents = manifests.read_verified(folder)
     path = folder / STATE
     try:
         state = torch.load(io.BytesIO(contents[STATE]), map_location="cpu", weights_only=True)
@@ -184,12 +184,12 @@ def _read(folder: Path) -> Checkpoint:
     except MemoryError:
         raise
     except (Exception, SafetensorError):  # zip, pickle and torch each have errors of their own
-        raise unusable(
+        raise checkpoint_error(
             path, "this is no checkpoint of ctcdsl", "name the folder of a run of `ctcdsl train`"
         ) from None
-    if found.progress.place != (manifest.epoch, manifest.step):
+    if found.progress.position != (manifest.epoch, manifest.step):
         message = "the manifest is of another checkpoint"
-        raise unusable(folder, message, "take another checkpoint")
+        raise checkpoint_error(folder, message, "take another checkpoint")
     return found
 
 
@@ -204,7 +204,7 @@ def restore_model(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
         model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]]
-        raise unusable(
+        raise checkpoint_error(
             path,
             f"the checkpoint's weights do not fit the module of {checkpoint.identity.name}",
             f"use ctcdsl {checkpoint.version}, which wrote it",
@@ -239,11 +239,15 @@ def _none(path: Path) -> UserError:
         )
     if (old := path / "checkpoint.pt").is_file() or (path.is_file() and path.suffix == ".pt"):
         message = "this is a checkpoint of an older ctcdsl, in one file, or none of ctcdsl"
-        return unusable(old if path.is_dir() else path, message, "train anew: name a run's folder")
+        return checkpoint_error(
+            old if path.is_dir() else path, message, "train anew: name a run's folder"
+        )
     if path.exists() and not path.is_dir():
-        return unusable(path, "this is a file, not the folder of a run", "name the run's folder")
+        return checkpoint_error(
+            path, "this is a file, not the folder of a run", "name the run's folder"
+        )
     hint = "name the folder of a run; `ctcdsl train` without --resume begins one"
-    return unusable(path, "there is no checkpoint", hint)
+    return checkpoint_error(path, "there is no checkpoint", hint)
 
 
 def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:

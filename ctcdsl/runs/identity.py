@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Self
 
-from ctcdsl.images.data import difference
+from ctcdsl.images.image_set import class_differences
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 
@@ -74,7 +74,7 @@ def _other_classes(found: tuple[str, ...], expected: tuple[str, ...], path: Path
             + (", and not the same ones" if len(found) == len(expected) else "")
         ),
         path=str(path),
-        notes=difference(found, expected, "the checkpoint", "the data"),
+        notes=class_differences(found, expected, "the checkpoint", "the data"),
         hints=("take the data it was trained on, or train again on this data",),
     )
 

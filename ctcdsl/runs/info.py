@@ -19,13 +19,13 @@ import torch
 from ctcdsl import __version__
 from ctcdsl.checking import Network
 from ctcdsl.codegen import generate
-from ctcdsl.images import contents
-from ctcdsl.images.contents import Image, digest
+from ctcdsl.images import fingerprint
+from ctcdsl.images.fingerprint import ImageRecord, digest
 from ctcdsl.ir.unparse import unparse
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 
-RECORD, SPEC, GIVEN, MODULE = "run.json", "spec.ctc", "given.ctc", "model.py"
+INFO, SPEC, ORIGINAL_SPEC, MODULE = "run.json", "spec.ctc", "given.ctc", "model.py"
 """The record; the network in canonical form; the spec as it was given; the generated module."""
 
 _PACKAGES = ("torch", "numpy", "pillow", "safetensors", "simplejpeg")
@@ -33,7 +33,7 @@ _VARIABLES = ("CUBLAS_", "CUDA_", "KMP_", "MKL_", "NCCL_", "NVIDIA_TF32", "OMP_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class ImagesInfo:
     """Which images a run was trained and tested on."""
 
     training: int
@@ -44,7 +44,7 @@ class Images:
     """The split that the network was tested on after each epoch: val, or test without it."""
 
     @classmethod
-    def of(cls, images: Sequence[Image]) -> Self:
+    def of(cls, images: Sequence[ImageRecord]) -> Self:
         """Those of a list of both sets."""
         tested = [image.split for image in images if image.split != "train"]
         return cls(
@@ -61,12 +61,12 @@ class SessionInfo:
 
     parent: int | None
     """The session whose checkpoint this one began from, by its number; None for the first."""
-    place: tuple[int, int]
+    position: tuple[int, int]
     """Epochs done and steps of the next one, in that checkpoint."""
     recipe: dict[str, Any]
     data: str | None
     """The absolute path of the images; None for the embedded photographs."""
-    images: Images
+    images: ImagesInfo
     device: str
     began: str
     command: str
@@ -88,7 +88,7 @@ class SessionInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class RunInfo:
     """How a run came to be."""
 
     network: str
@@ -99,7 +99,7 @@ class Record:
         """The last session: recipe and images of the run as it is."""
         return self.sessions[-1]
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """The record as a file; recipe and images of the last session stand above all sessions."""
         last = asdict(self.last)
         values = {
@@ -127,17 +127,17 @@ class Record:
             if found and session.computes_as(found[0][0]):
                 until = found.pop(0)[1]
             found.insert(0, (session, until))
-            until, number = session.place, session.parent
+            until, number = session.position, session.parent
         return tuple(found)
 
 
-def read(run: Path) -> Record:
+def read(run: Path) -> RunInfo:
     """The record in the folder `run`. Raises `UserError` CTC623 where there is none to be read."""
-    path = run / RECORD
+    path = run / INFO
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         sessions = tuple(map(_session, values["sessions"]))
-        record = Record(network=values["network"], sessions=sessions)
+        record = RunInfo(network=values["network"], sessions=sessions)
         for number, session in enumerate(sessions):
             Recipe.from_dict(session.recipe)
             if session.threads < 1 or not -1 < (session.parent or 0) < max(number, 1):
@@ -146,9 +146,9 @@ def read(run: Path) -> Record:
             raise ValueError
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise unrepeatable(path, f"cannot read the run's record: {reason}") from None
+        raise info_error(path, f"cannot read the run's record: {reason}") from None
     except (ValueError, TypeError, KeyError, LookupError, AttributeError, UserError):
-        raise unrepeatable(path, "the run's record is damaged") from None
+        raise info_error(path, "the run's record is damaged") from None
     return record
 
 
@@ -160,19 +160,19 @@ def tested_on(run: Path) -> str:
         return "test"
 
 
-def files(network: Network, record: Record, images: Sequence[Image]) -> dict[str, bytes]:
+def files(network: Network, record: RunInfo, images: Sequence[ImageRecord]) -> dict[str, bytes]:
     """What a run's folder has beside its weights: spec, module, record, list of images."""
     return {
         SPEC: unparse(network.architecture).encode(),
         MODULE: generate(network).encode(),
-        RECORD: record.text().encode(),
-        contents.FILE: contents.as_bytes(images),
+        INFO: record.to_text().encode(),
+        fingerprint.FILE: fingerprint.to_bytes(images),
     }
 
 
 def _session(values: dict[str, Any]) -> SessionInfo:
-    images, (epoch, step) = Images(**values.pop("images")), values.pop("place")
-    return SessionInfo(images=images, place=(int(epoch), int(step)), **values)
+    images, (epoch, step) = ImagesInfo(**values.pop("images")), values.pop("position")
+    return SessionInfo(images=images, position=(int(epoch), int(step)), **values)
 
 
 def differences(session: SessionInfo, processes: int = 1) -> tuple[str, ...]:
@@ -196,16 +196,16 @@ def this_session(
     *,
     recipe: Recipe,
     data: str | None,
-    images: Images,
+    images: ImagesInfo,
     device: str,
     parent: int | None = None,
-    place: tuple[int, int] = (0, 0),
+    position: tuple[int, int] = (0, 0),
     processes: int = 1,
 ) -> SessionInfo:
     """The session of this process, one of so many, with its command, versions and environment."""
     return SessionInfo(
         parent=parent,
-        place=place,
+        position=position,
         recipe=recipe.as_dict(),
         data=os.path.abspath(data) if data is not None else None,
         images=images,
@@ -263,7 +263,7 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def unrepeatable(path: Path, message: str) -> UserError:
+def info_error(path: Path, message: str) -> UserError:
     """CTC623: the record at `path` is not enough."""
-    hint = f"name the folder of a run of `ctcdsl train`, which has a {RECORD}"
+    hint = f"name the folder of a run of `ctcdsl train`, which has a {INFO}"
     return UserError(Diagnostic(code="CTC623", message=message, path=str(path), hints=(hint,)))

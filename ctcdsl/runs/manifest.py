@@ -48,7 +48,7 @@ class Manifest:
         return (json.dumps(values, indent=2) + "\n").encode()
 
 
-def digested(files: dict[str, bytes]) -> dict[str, tuple[int, str]]:
+def describe_files(files: dict[str, bytes]) -> dict[str, tuple[int, str]]:
     """`Manifest.files` for these contents."""
     return {
         name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in files.items()
@@ -99,11 +99,11 @@ def read(folder: Path) -> Manifest:
         }
         manifest = Manifest(files=files, **values)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise unusable(
+        raise checkpoint_error(
             path, "the manifest of the checkpoint is damaged", "take another checkpoint"
         ) from None
     if manifest.format != FORMAT:
-        raise unusable(
+        raise checkpoint_error(
             folder,
             f"the checkpoint has format {manifest.format}, this ctcdsl reads {FORMAT}",
             f"use ctcdsl {manifest.version}, which wrote it",
@@ -111,7 +111,7 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
-def verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+def read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest of `folder` and the files it names, as they were written.
 
     Raises `UserError` CTC610 naming the file that is missing, or is not what was written.
@@ -128,7 +128,7 @@ def verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
             contents[name] = content
             continue
         hint = "take another checkpoint: the folder of the run finds the newest that is whole"
-        raise unusable(folder / name, "the checkpoint is damaged", hint, found)
+        raise checkpoint_error(folder / name, "the checkpoint is damaged", hint, found)
     return manifest, contents
 
 
@@ -136,15 +136,17 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except PermissionError:
-        raise unusable(path, "no permission to read the checkpoint", "make it readable") from None
+        raise checkpoint_error(
+            path, "no permission to read the checkpoint", "make it readable"
+        ) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise unusable(
+        raise checkpoint_error(
             path, f"the checkpoint is not whole: {reason}", "take another checkpoint"
         ) from None
 
 
-def unusable(path: Path, message: str, hint: str, *notes: str) -> UserError:
+def checkpoint_error(path: Path, message: str, hint: str, *notes: str) -> UserError:
     """CTC610: what stands at `path` is of no use as a checkpoint."""
     return UserError(
         Diagnostic(code="CTC610", message=message, path=str(path), notes=notes, hints=(hint,))

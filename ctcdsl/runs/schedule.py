@@ -14,7 +14,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class Interval:
     """So many seconds, or so many steps; the other is None."""
 
     seconds: float | None = None
@@ -45,21 +45,21 @@ class Every:
         return f"{self.seconds:g}s"
 
 
-TEN_MINUTES = Every(seconds=600.0)
+TEN_MINUTES = Interval(seconds=600.0)
 
 
-class Cadence:
+class CheckpointSchedule:
     """Tells after each step whether a checkpoint is due; `clock` gives seconds."""
 
-    def __init__(self, every: Every, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, every: Interval, clock: Callable[[], float] = time.monotonic) -> None:
         self._every, self._clock = every, clock
-        self.saved()
+        self.reset()
 
-    def saved(self) -> None:
+    def reset(self) -> None:
         """A checkpoint was written: count from now."""
         self._since, self._steps = self._clock(), 0
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """A step is done: whether to save now."""
         self._steps += 1
         if self._every.steps is not None:

@@ -18,7 +18,7 @@ BEST = "best"
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CheckpointStore:
     """The last `keep` checkpoints of `run`, and the best by its test's top-1 error."""
 
     run: Path
@@ -29,7 +29,7 @@ class Shelf:
         """Where they stand."""
         return self.run / FOLDER
 
-    def place(self, number: int) -> Path:
+    def folder_of(self, number: int) -> Path:
         """The folder of checkpoint `number`."""
         return self.folder / folder_name(number)
 
@@ -39,7 +39,7 @@ class Shelf:
         Numbers only grow, so a damaged one is never written over. Raises `UserError` CTC608.
         """
         number = max(numbers(self.run), default=0) + 1
-        checkpoints.write(self.place(number), checkpoint)
+        checkpoints.write(self.folder_of(number), checkpoint)
         found = numbers(self.run)
         best = self._best(found)
         if best is not None:
@@ -47,8 +47,8 @@ class Shelf:
         kept = {*found[-self.keep :], best}
         for each in found:
             if each not in kept:
-                remove_folder(self.place(each))
-        return self.place(number)
+                remove_folder(self.folder_of(each))
+        return self.folder_of(number)
 
     def remove_stale(self) -> None:
         """Remove what a killed process left half-written."""
@@ -57,7 +57,7 @@ class Shelf:
     def clear(self) -> None:
         """Remove all: the run begins anew."""
         for number in numbers(self.run):
-            remove_folder(self.place(number))
+            remove_folder(self.folder_of(number))
         with contextlib.suppress(OSError):
             (self.folder / BEST).unlink()
 
@@ -66,7 +66,7 @@ class Shelf:
         errors = []
         for number in among:
             with contextlib.suppress(UserError):  # a damaged one is not the best
-                if (error := read(self.place(number)).test_top1_error) is not None:
+                if (error := read(self.folder_of(number)).test_top1_error) is not None:
                     errors.append((error, -number))
         return -min(errors)[1] if errors else None
 

@@ -25,9 +25,9 @@ from ctcdsl.evaluation.views import five_places
 from ctcdsl.execution.precision import autocast, for_testing
 from ctcdsl.execution.strided import prepare_for_training
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.batch_plan import tried as tried_once
+from ctcdsl.images.batch_plan import probe as tried_once
 from ctcdsl.images.batches import Batch
-from ctcdsl.images.colour import Statistics, network_input
+from ctcdsl.images.colour import Statistics, preprocess
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training.health import is_out_of_memory
@@ -185,7 +185,7 @@ def measure_evaluation(
             places=five_places,
             mirrored=True,
             input=partial(
-                network_input,
+                preprocess,
                 statistics=_MADE_UP[network.input.channels],
                 divisor=recipe.pixel_divisor,
             ),

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.batch_plan import tried
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.batch_plan import probe
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs import manifest as manifests
@@ -39,7 +39,7 @@ def check_model_fits_data(
             f" or 1x{crop[0]}x{crop[1]} in grey",
             f"give `--input 3x{crop[0]}x{crop[1]}`, or 1x{crop[0]}x{crop[1]} for grey levels",
         )
-    logits, fewest = tried(model, torch.zeros(1, channels, *crop, device=device))
+    logits, fewest = probe(model, torch.zeros(1, channels, *crop, device=device))
     if logits.dim() != 2:
         raise _misfit(
             f"the network leaves maps of {'x'.join(map(str, logits.shape[1:]))}, and training needs"

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import torch
 
-from ctcdsl.distributed.processes import AllStop
+from ctcdsl.distributed.processes import StopRequested
 from ctcdsl.execution.events import StepEnded
 from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.batch_plan import steps
+from ctcdsl.images.batch_plan import num_batches
 from ctcdsl.images.batches import Batch, training_batches
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import health
@@ -59,15 +59,15 @@ class EpochRunner:
     @property
     def in_epoch(self) -> int:
         """Steps that an epoch has."""
-        return steps(len(self.images), self.session.recipe.batch, self.fewest)
+        return num_batches(len(self.images), self.session.recipe.batch, self.fewest)
 
     def finish_epoch(self, until: int | None = None) -> None:
         """Take the steps that are left of the epoch, or those up to step `until`.
 
-        Raises `UserError` as `loop.train`, `AllStop` where a process wants all to stop.
+        Raises `UserError` as `loop.train`, `StopRequested` where a process wants all to stop.
         """
         session, progress = self.session, self.session.progress
-        self.pace.begin_epoch(progress.images, progress.seconds, progress.waited)
+        self.pace.begin_epoch(progress.images, progress.seconds, progress.data_wait)
         session.model.train()
         batches = training_batches(
             self.images,
@@ -75,10 +75,10 @@ class EpochRunner:
             crop=self.crop,
             epoch=progress.epoch + 1,
             first_step=progress.step,
-            share=session.ranks.share,
-            fewest=self.fewest,
+            shard=session.ranks.shard,
+            min_images=self.fewest,
             pin=self.device.type == "cuda",
-            replaced=session.reporter.on_image_replaced,
+            on_replaced=session.reporter.on_image_replaced,
         )
         if until is not None:
             batches = islice(batches, until - progress.step)
@@ -88,7 +88,10 @@ class EpochRunner:
                 images = self._take(batch)
                 self._flush(pipeline_depth(self.device))
                 self.pace.end_step(images)
-                progress.seconds, progress.waited = self.pace.epoch_seconds, self.pace.epoch_waited
+                progress.seconds, progress.data_wait = (
+                    self.pace.epoch_seconds,
+                    self.pace.epoch_waited,
+                )
                 if progress.step < self.in_epoch:  # else the checkpoint after the test is near
                     session.save_if_due()
             self._report()
@@ -125,16 +128,16 @@ class EpochRunner:
                 where = f"training, epoch {progress.epoch + 1}, step {step.number}"
                 raise self.session.diverged(learned.loss, where)
             progress.loss += learned.loss * step.images
-            progress.mistaken += learned.mistaken
+            progress.num_errors += learned.mistaken
             self._read.append((step, learned))
 
     def _report(self) -> None:
-        """Tell of the steps that were read. Raises `AllStop` where one of them says so."""
+        """Tell of the steps that were read. Raises `StopRequested` where one of them says so."""
         read = self._read.copy()
         self._read.clear()
         for step, learned in read:
             if learned.stop:
-                raise AllStop
+                raise StopRequested
             self._report_step(step, learned)
 
     def _report_step(self, step: _InFlight, learned: StepResult) -> None:

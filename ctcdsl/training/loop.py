@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.distributed.processes import ALONE, AllStop, Gone, Ranks
+from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, StopRequested
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.devices import default_device
 from ctcdsl.execution.events import Callback, Follower, TrainingStarted
@@ -18,9 +18,9 @@ from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.strided import note_on, prepare_for_training
 from ctcdsl.images import batch_plan
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.cache import Remembered
+from ctcdsl.images.cache import CachedImages
 from ctcdsl.images.colour import Statistics
-from ctcdsl.images.data import ImageSet, require_same_classes
+from ctcdsl.images.image_set import ImageSet, require_same_classes
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
@@ -62,7 +62,7 @@ def train(
     statistics: Statistics | None = None,
     keeping: CheckpointPolicy | None = None,
     memory: MemoryEstimate | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Processes = SINGLE_PROCESS,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,
 ) -> TrainingResult:
@@ -91,7 +91,7 @@ def train(
     Raises `Interrupted` on Ctrl-C, SIGTERM and SIGHUP, when the run is saved.
     """
     device = device or default_device()
-    train_set = Remembered(train_set, recipe.resize_for(crop))
+    train_set = CachedImages(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
     copying = prepare_for_training(model, device)
     fewest = checks.check_model_fits_data(model, train_set, identity, crop, device)
@@ -100,11 +100,11 @@ def train(
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
-    if not ranks.leads:
+    if not ranks.is_main:
         reporter = Follower(reporter)
     if copying:
         reporter.on_warning(note_on(copying))
-    note = batch_plan.note_on(recipe, len(train_set), ranks.share.world, fewest)
+    note = batch_plan.batch_size_note(recipe, len(train_set), ranks.shard.world, fewest)
     if note is not None:
         reporter.on_warning(note)
     ranks.require_same(
@@ -136,7 +136,7 @@ def train(
             try:
                 session.start_or_resume(train_set, statistics, resume)
                 return loop.finish(until)
-            except Gone:
+            except PeerLost:
                 if not stop.requested:  # else all were asked, and one was faster
                     raise
                 where = session.saved.where if session.saved else None
@@ -144,8 +144,8 @@ def train(
             except KeyboardInterrupt as caught:
                 traceback.clear_frames(caught.__traceback__)  # ends workers before saving
                 session.save_and_leave()
-                if isinstance(caught, AllStop):
-                    ranks.wait()  # whoever left before the leader has saved might end it
+                if isinstance(caught, StopRequested):
+                    ranks.barrier()  # whoever left before the leader has saved might end it
                 where = session.saved.where if session.saved else None
                 raise Interrupted(run, where) from None
 
@@ -178,7 +178,7 @@ class _Loop:
                 device=str(self.device),
             )
         )
-        world = session.ranks.share.world
+        world = session.ranks.shard.world
         warning = health.may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
             session.reporter.on_warning(warning)
@@ -192,7 +192,7 @@ class _Loop:
             row = self._row(self._test())
             with session.stop.blocked():
                 session.progress = Progress(epoch=row.epoch, rows=[*session.progress.rows, row])
-                if session.ranks.leads:
+                if session.ranks.is_main:
                     log.write(session.run, session.progress.rows)
                 session.save()
             session.reporter.on_epoch_end(row)
@@ -231,7 +231,7 @@ class _Loop:
             images=sum(row.images for row in progress.rows[-1:]) + images,
             learning_rate=self.session.recipe.schedule.rate(epoch),
             train_loss=progress.loss / progress.images,
-            train_top1_error=progress.mistaken / progress.images,
+            train_top1_error=progress.num_errors / progress.images,
             test_loss=scores.loss,
             test_top1_error=scores.top1_error,
             test_top5_error=scores.top5_error,

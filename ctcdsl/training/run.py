@@ -11,19 +11,19 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from ctcdsl.distributed.processes import ALONE, Ranks
+from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import StopFlag
 from ctcdsl.images.colour import Statistics, measure
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, Progress
 from ctcdsl.runs.identity import ModelIdentity
-from ctcdsl.runs.schedule import TEN_MINUTES, Cadence, Every
-from ctcdsl.runs.store import Shelf
+from ctcdsl.runs.schedule import TEN_MINUTES, CheckpointSchedule, Interval
+from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.storage.lock import locked
 from ctcdsl.text import UserError, error
@@ -36,7 +36,7 @@ from ctcdsl.training.step import TrainStep
 class CheckpointPolicy:
     """What a run writes besides its log, and how often."""
 
-    every: Every = TEN_MINUTES
+    every: Interval = TEN_MINUTES
     """When to save inside an epoch; at its end a checkpoint is always written."""
     last: int = 3
     """How many checkpoints stay, besides the best."""
@@ -71,7 +71,7 @@ class TrainingRun:
     reporter: Callback
     keeping: CheckpointPolicy
     stop: StopFlag
-    ranks: Ranks = ALONE
+    ranks: Processes = SINGLE_PROCESS
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
     saved: health.Saved | None = None
@@ -79,10 +79,10 @@ class TrainingRun:
     """Makes the sums of `progress` those of all its steps; called before it is saved."""
     _saved_place: tuple[int, int] | None = None
     _locks: ExitStack = field(default_factory=ExitStack)
-    _cadence: Cadence = field(init=False)
+    _cadence: CheckpointSchedule = field(init=False)
 
     def __post_init__(self) -> None:
-        self._cadence = Cadence(self.keeping.every)
+        self._cadence = CheckpointSchedule(self.keeping.every)
 
     def __enter__(self) -> Self:
         return self
@@ -91,9 +91,9 @@ class TrainingRun:
         self._locks.close()
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> CheckpointStore:
         """The run's checkpoints."""
-        return Shelf(self.run, self.keeping.last)
+        return CheckpointStore(self.run, self.keeping.last)
 
     @property
     def last_saved(self) -> health.Saved:
@@ -109,10 +109,10 @@ class TrainingRun:
         Of several processes the leader does so, and hands what it has on to the others, or the
         error that keeps it from that.
         """
-        self.stop.deferred = not self.ranks.leads
+        self.stop.deferred = not self.ranks.is_main
         state = self.ranks.by_leader(lambda: self._start_or_resume(images, statistics, resume))
-        self.stop.deferred = self.ranks.several
-        if not self.ranks.leads:
+        self.stop.deferred = self.ranks.is_distributed
+        if not self.ranks.is_main:
             self.model.load_state_dict(state.model)
             self.descent.optimizer.load_state_dict(state.optimizer)
             self.statistics, self.progress = state.statistics, state.progress
@@ -125,7 +125,7 @@ class TrainingRun:
             self.resume()
         else:
             self.start(images, statistics)
-        self.stop.deferred = self.ranks.several  # what is handed on must not be interrupted
+        self.stop.deferred = self.ranks.is_distributed  # what is handed on must not be interrupted
         return _State(
             model=self.model.state_dict(),
             optimizer=self.descent.optimizer.state_dict(),
@@ -189,7 +189,7 @@ class TrainingRun:
         number, which is nothing to go on from. Then the checkpoints before it stay.
         """
         self.flush()
-        if not self.ranks.leads or self._saved_place == self.progress.place:
+        if not self.ranks.is_main or self._saved_place == self.progress.position:
             return
         if not health.all_finite(self.model):
             where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
@@ -209,7 +209,7 @@ class TrainingRun:
 
     def save_if_due(self) -> None:
         """Save after a step where it is time to."""
-        if self._cadence.due():
+        if self._cadence.is_due():
             self.save()
 
     def save_and_leave(self) -> None:
@@ -224,13 +224,13 @@ class TrainingRun:
 
     def out_of_memory(self, memory: MemoryEstimate | None, device: torch.device) -> UserError:
         """CTC622 for a lack of memory on `device`."""
-        world = self.ranks.share.world
+        world = self.ranks.shard.world
         return health.out_of_memory(self.recipe, memory, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = health.Saved(str(self.progress), path)
-        self._saved_place = self.progress.place
-        self._cadence.saved()
+        self._saved_place = self.progress.position
+        self._cadence.reset()
 
     def _write_files(self) -> None:
         for name, content in self.keeping.files.items():

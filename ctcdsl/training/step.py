@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ctcdsl.distributed.processes import ALONE, Ranks
+from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
 from ctcdsl.execution.compiled import compile_as_error, forward_of
 from ctcdsl.execution.precision import autocast
 from ctcdsl.execution.transfer import AsyncRead
-from ctcdsl.images.batch_plan import micro_batches
+from ctcdsl.images.batch_plan import micro_batch_sizes
 from ctcdsl.images.batches import Batch
-from ctcdsl.images.colour import Statistics, colour_shift, network_input
+from ctcdsl.images.colour import Statistics, colour_shift, preprocess
 from ctcdsl.recipe import Recipe
 
 
@@ -56,7 +56,7 @@ class TrainStep:
         model: nn.Module,
         recipe: Recipe,
         device: torch.device,
-        ranks: Ranks = ALONE,
+        ranks: Processes = SINGLE_PROCESS,
         fewest: int = 1,
     ) -> None:
         weights = [each for each in model.parameters() if each.ndim > 1]
@@ -103,8 +103,8 @@ class TrainStep:
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         start = 0
-        for size in micro_batches(images, self._recipe.accumulate, self._fewest):
-            part = batch.part(start, start + size)
+        for size in micro_batch_sizes(images, self._recipe.accumulate, self._fewest):
+            part = batch.subset(start, start + size)
             start += size
             with compile_as_error(self._recipe.compile):
                 loss, logits = self._loss(part, statistics)
@@ -121,11 +121,11 @@ class TrainStep:
 
     def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
         """Mean cross entropy and logits."""
-        inputs = network_input(
+        inputs = preprocess(
             part.pixels,
             statistics,
             self._recipe.pixel_divisor,
-            colour_shift(part.draws, statistics, self._recipe.colour_sigma),
+            colour_shift(part.colour_draws, statistics, self._recipe.colour_sigma),
             part.mirrored,
         )
         with autocast(self._recipe.precision, self._device):

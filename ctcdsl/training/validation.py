@@ -8,14 +8,14 @@ from functools import reduce
 import torch
 from torch import nn
 
-from ctcdsl.distributed.processes import AllStop, Ranks
+from ctcdsl.distributed.processes import Processes, StopRequested
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.events import Callback, NullCallback
 from ctcdsl.execution.interrupt import StopFlag
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.colour import Statistics
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.recipe import Recipe
 
 
@@ -28,17 +28,17 @@ class Exam:
     recipe: Recipe
     statistics: Statistics
     device: torch.device
-    ranks: Ranks
+    ranks: Processes
     stop: StopFlag
     reporter: Callback
 
     def of(self, model: nn.Module) -> Counts:
         """Test `model`, whose weights all processes have; its buffers are the leader's.
 
-        Raises `AllStop` where a process was asked to stop meanwhile, on every process.
+        Raises `StopRequested` where a process was asked to stop meanwhile, on every process.
         """
-        self.ranks.copy_buffers(model)
-        parts = self.ranks.by_all(lambda: self._counted(model))
+        self.ranks.broadcast_buffers(model)
+        parts = self.ranks.gather(lambda: self._counted(model))
         return reduce(Counts.__add__, parts)
 
     def _counted(self, model: nn.Module) -> Counts:
@@ -50,21 +50,21 @@ class Exam:
             views=1,
             recipe=replace(self.recipe, compile="off"),  # short, and of batches of its own
             statistics=self.statistics,
-            reporter=watch if self.ranks.several else self.reporter,
+            reporter=watch if self.ranks.is_distributed else self.reporter,
             device=self.device,
-            share=self.ranks.share,
+            share=self.ranks.shard,
         ).counts
 
 
 class StopWatcher(NullCallback):
-    """Hands on how far a test by all processes is; raises `AllStop` where one was asked to stop."""
+    """Reports the progress of a test by all processes; raises `StopRequested` where one asks."""
 
-    def __init__(self, reporter: Callback, images: int, ranks: Ranks, stop: StopFlag) -> None:
+    def __init__(self, reporter: Callback, images: int, ranks: Processes, stop: StopFlag) -> None:
         self._reporter, self._images, self._ranks, self._stop = reporter, images, ranks, stop
 
     def on_validation(self, done: int, total: int) -> None:
         """So many images of this process's share are done."""
-        if self._ranks.should_leave(self._stop.requested):
-            raise AllStop
+        if self._ranks.stop_requested(self._stop.requested):
+            raise StopRequested
         images = self._images
-        self._reporter.on_validation(min(done * self._ranks.share.world, images), images)
+        self._reporter.on_validation(min(done * self._ranks.shard.world, images), images)

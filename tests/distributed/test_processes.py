@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from ctcdsl.distributed.processes import ALONE, joined
+from ctcdsl.distributed.processes import SINGLE_PROCESS, join_processes
 from ctcdsl.evaluation.evaluate import evaluate
-from ctcdsl.images.data import Pixels
+from ctcdsl.images.image_set import Pixels
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load, restore_model
-from ctcdsl.runs.schedule import Every
+from ctcdsl.runs.schedule import Interval
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.run import CheckpointPolicy
 from tests.support.ranks import KILL, TERM, command_by, normed_net, plain_net, torchrun, train_by
@@ -25,7 +25,7 @@ from tests.support.tiny import Blots, Recorder, tiny_recipe, write_folder_atomic
 SPEC = "net Tiny\ninput 3x16x16\n(3,8)/2 2/2 (3,16)\nhead: gap drop(0.5) fc\n"
 
 RECIPE = tiny_recipe(workers=1)
-EACH_STEP = CheckpointPolicy(every=Every(steps=1))
+EACH_STEP = CheckpointPolicy(every=Interval(steps=1))
 
 Places = tuple[tuple[int, int], ...]
 
@@ -98,7 +98,7 @@ def test_one_is_killed_the_other_ends_and_both_go_on(tmp_path: Path, whole: Path
     assert time.monotonic() - began < 20
     assert codes == [1, -KILL]
     assert (tmp_path / "said0").read_text() == "CTC662"
-    assert load(run).progress.place == (1, 1)
+    assert load(run).progress.position == (1, 1)
     assert train_by(run, RECIPE, resume=True) == [0, 0]
     as_whole(run, whole)
 
@@ -121,7 +121,7 @@ def test_asked_to_stop_both_stop_at_one_step(
     run = tmp_path / "run"
     codes = train_by(run, RECIPE, event=(rank, training, at, TERM))
     assert codes == [130, 130]
-    assert load(run).progress.place in places
+    assert load(run).progress.position in places
     assert train_by(run, RECIPE, resume=True) == [0, 0]
     as_whole(run, whole)
 
@@ -135,7 +135,7 @@ def test_another_number_of_processes_goes_on(tmp_path: Path) -> None:
             run, tiny_recipe(), world=world, net=plain_net, event=event, resume=run.exists()
         )
         assert codes == [130] * world
-    assert load(run).progress.place in ((1, 3), (1, 4)), "the step of the signal, or the next"
+    assert load(run).progress.position in ((1, 3), (1, 4)), "the step of the signal, or the next"
     rows = run_training(run, model=plain_net(), resume=True).rows
     for name, value in load(tmp_path / "whole").model.items():
         torch.testing.assert_close(load(run).model[name], value, rtol=1e-4, atol=1e-6)
@@ -221,8 +221,8 @@ def test_torchrun_starts_them_again(tmp_path: Path) -> None:
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    with joined() as ranks:
-        assert ranks is ALONE and ranks.leads and not ranks.several
+    with join_processes() as ranks:
+        assert ranks is SINGLE_PROCESS and ranks.is_main and not ranks.is_distributed
 
 
 def test_processes_that_do_not_meet_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +230,6 @@ def test_processes_that_do_not_meet_are_told(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError) as caught, joined():
+    with pytest.raises(UserError) as caught, join_processes():
         pass
     assert caught.value.diagnostics[0].code == "CTC661"

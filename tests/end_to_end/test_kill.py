@@ -18,7 +18,7 @@ import torch
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load
 from ctcdsl.runs.manifest import numbers
-from ctcdsl.runs.schedule import Every
+from ctcdsl.runs.schedule import Interval
 from ctcdsl.text.diagnostic import Diagnostic
 from ctcdsl.training.run import CheckpointPolicy
 from tests.support.runs import run_training, same_weights, without_times
@@ -31,7 +31,7 @@ RECIPE = tiny_recipe(epochs=8, workers=1)
 def train_on(run: Path) -> None:
     """Go on with the run, or begin it."""
     torch.rand(17)
-    keeping = CheckpointPolicy(every=Every(steps=2), last=2)
+    keeping = CheckpointPolicy(every=Interval(steps=2), last=2)
     run_training(run, RECIPE, resume=bool(numbers(run)), keeping=keeping)
 
 

@@ -19,7 +19,7 @@ def test_a_training_ends_at_its_place_and_continues(tmp_path: Path, place: tuple
     complete = run_training(tmp_path / "complete")
     recorder = Recorder()
     run_training(tmp_path / "parts", reporter=recorder, until=place)
-    assert load(tmp_path / "parts").progress.place == place
+    assert load(tmp_path / "parts").progress.position == place
     assert len(recorder.steps) == 4 * place[0] + place[1]
     resumed = run_training(tmp_path / "parts", resume=True)
     assert same_weights(tmp_path / "complete", tmp_path / "parts")
@@ -48,4 +48,4 @@ def test_the_epoch_starts_again_even_if_nothing_came_of_it(tmp_path: Path) -> No
     keeping = CheckpointPolicy(session=1, new_images=True)
     run_training(tmp_path, train_set=FEWER, resume=True, until=(1, 0), keeping=keeping)
     saved = load(tmp_path)
-    assert saved.progress.place == (1, 0) and saved.session == 1
+    assert saved.progress.position == (1, 0) and saved.session == 1

@@ -14,14 +14,14 @@ from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.dense import DenseEvaluator
 from ctcdsl.evaluation.evaluate import evaluate
-from ctcdsl.images.colour import Statistics, measure, network_input
+from ctcdsl.images.colour import Statistics, measure, preprocess
 from ctcdsl.ir import Shape
 from ctcdsl.shapes.resize import trunk_output
 from tests.conftest import one
 from tests.support.tiny import Blots, Recorder, refused, said, tiny_recipe
 
 STATISTICS = Statistics((99.0, 120.0, 88.0), (1.0, 1.0, 1.0), ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
-INPUT = partial(network_input, statistics=STATISTICS, divisor=58.0)
+INPUT = partial(preprocess, statistics=STATISTICS, divisor=58.0)
 
 
 def network_of(row: str, head: str) -> Network:

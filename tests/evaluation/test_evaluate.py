@@ -11,9 +11,9 @@ from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_view, views
 from ctcdsl.execution.precision import autocast, for_testing
-from ctcdsl.images.augment import scaled
+from ctcdsl.images.augment import resize_shorter
 from ctcdsl.images.colour import Statistics, measure
-from ctcdsl.images.data import Pixels
+from ctcdsl.images.image_set import Pixels
 from tests.support.tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ def test_scores_are_those_of_the_averaged_softmax(count: Views) -> None:
     model.eval()
     losses, wrong = [], []
     for index in range(len(images)):
-        whole = scaled(images.pixels(index), 14)
+        whole = resize_shorter(images.pixels(index), 14)
         cuts = naive_views(whole, 12, 12)
         cuts = cuts if count == 10 else cuts[4:5]
         pixels = (np.stack(cuts).astype(np.float64) - np.array(statistics.mean)) / 58.0

@@ -17,7 +17,7 @@ from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.evaluation.views import centre_place, five_places, views
 from ctcdsl.images.augment import Crop
-from ctcdsl.images.colour import Statistics, network_input
+from ctcdsl.images.colour import Statistics, preprocess
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.shared_layers import Region, Slice, shareable, shared_prefix, unshared
 from ctcdsl.resources import resource
@@ -25,7 +25,7 @@ from tests.conftest import load, one
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 STATISTICS = Statistics((120.5, 110.25, 100.125), (60.0, 9.0, 5.0), AXES)
-INPUT = partial(network_input, statistics=STATISTICS, divisor=58.0)
+INPUT = partial(preprocess, statistics=STATISTICS, divisor=58.0)
 
 EVERY = [path for path in Path(resource("specs")).rglob("*.ctc") if not path.stem.startswith("tab")]
 

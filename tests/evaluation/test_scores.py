@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from ctcdsl.distributed.shares import Share
+from ctcdsl.distributed.shares import Shard
 from ctcdsl.evaluation.confusion import Confused, confusion, matrix, most_confused
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores, merged
@@ -93,7 +93,7 @@ def test_shares_of_a_test_make_the_whole(world: int) -> None:
     )
     whole = test(reporter=Recorder())
     recorders = [Recorder() for _ in range(world)]
-    parts = [test(reporter=recorders[r], share=Share(r, world)) for r in range(world)]
+    parts = [test(reporter=recorders[r], share=Shard(r, world)) for r in range(world)]
     assert sum(part.images for part in parts) == len(images), "none is tested twice"
     assert recorders[0].tested[-1] == (parts[0].images, parts[0].images)
     again = merged(parts[::-1])

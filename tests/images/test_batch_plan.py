@@ -8,10 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.distributed.shares import Share
+from ctcdsl.distributed.shares import Shard
 from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.images import batch_plan
-from ctcdsl.images.batch_plan import batches_of, micro_batches, note_on, steps, tried
+from ctcdsl.images.batch_plan import (
+    batch_size_note,
+    micro_batch_sizes,
+    num_batches,
+    probe,
+    split_batches,
+)
 from tests.support.runs import interrupt_at, run_training, same_weights
 from tests.support.tiny import Blots, Recorder, refused, tiny_net, tiny_recipe
 
@@ -26,37 +32,37 @@ def pooled_net() -> nn.Sequential:
 
 def test_which_networks_need_two_images() -> None:
     image = torch.zeros(1, 3, 12, 12)
-    assert tried(tiny_net(), image)[1] == 1
-    assert tried(pooled_net(), image)[1] == 2
-    assert tried(nn.Sequential(*list(pooled_net())[:4]), image)[1] == 1
+    assert probe(tiny_net(), image)[1] == 1
+    assert probe(pooled_net(), image)[1] == 2
+    assert probe(nn.Sequential(*list(pooled_net())[:4]), image)[1] == 1
     vector = nn.Sequential(nn.Flatten(), nn.Linear(432, 6), nn.BatchNorm1d(6))
-    assert tried(vector, image)[1] == 2
+    assert probe(vector, image)[1] == 2
 
 
 @pytest.mark.parametrize("fewest", [1, 2])
 def test_every_image_is_trained_once_and_none_alone(fewest: int) -> None:
     for images in range(fewest, 40):
         for batch in range(fewest, 12):
-            groups = batches_of(range(images), batch, fewest)
-            assert steps(images, batch, fewest) == len(groups)
+            groups = split_batches(range(images), batch, fewest)
+            assert num_batches(images, batch, fewest) == len(groups)
             assert [each for group in groups for each in group] == list(range(images))
             for world in (1, 2, 3, 8):
                 for group in groups:
-                    shares = [Share(rank, world).of(group, fewest) for rank in range(world)]
+                    shares = [Shard(rank, world).of(group, fewest) for rank in range(world)]
                     assert sorted(each for share in shares for each in share) == group
                     for share in filter(None, shares):
-                        parts = micro_batches(len(share), 3, fewest)
+                        parts = micro_batch_sizes(len(share), 3, fewest)
                         assert sum(parts) == len(share)
                         assert min(parts) >= fewest
                         assert len(parts) <= 3
 
 
 def test_parts_are_as_small_as_asked_where_they_can_be() -> None:
-    assert micro_batches(32, 4) == [8, 8, 8, 8]
-    assert micro_batches(7, 3) == [3, 2, 2]
-    assert micro_batches(7, 3, 2) == [3, 2, 2]
-    assert micro_batches(5, 8, 2) == [3, 2]
-    assert micro_batches(0, 8, 2) == []
+    assert micro_batch_sizes(32, 4) == [8, 8, 8, 8]
+    assert micro_batch_sizes(7, 3) == [3, 2, 2]
+    assert micro_batch_sizes(7, 3, 2) == [3, 2, 2]
+    assert micro_batch_sizes(5, 8, 2) == [3, 2]
+    assert micro_batch_sizes(0, 8, 2) == []
 
 
 @pytest.mark.parametrize(("batch", "accumulate"), [(13, 1), (13, 4), (26, 20), (2, 2)])
@@ -82,7 +88,7 @@ def test_a_run_that_stopped_before_a_rest_of_one_resumes(
     recipe = tiny_recipe(epochs=1, batch=13)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "ctcdsl.training.checks.tried", lambda model, image: (tried(model, image)[0], 1)
+            "ctcdsl.training.checks.probe", lambda model, image: (probe(model, image)[0], 1)
         )
         with pytest.raises(Interrupted):
             run_training(tmp_path, recipe, model=pooled_net(), reporter=interrupt_at(1, 2))
@@ -101,12 +107,12 @@ def test_no_batch_of_two_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_what_is_noted() -> None:
-    assert note_on(tiny_recipe(batch=8), 17, 1, 1) is None
-    assert note_on(tiny_recipe(batch=8), 16, 2, 2) is None
-    large = note_on(tiny_recipe(batch=1000), 120, 1, 1)
+    assert batch_size_note(tiny_recipe(batch=8), 17, 1, 1) is None
+    assert batch_size_note(tiny_recipe(batch=8), 16, 2, 2) is None
+    large = batch_size_note(tiny_recipe(batch=1000), 120, 1, 1)
     assert large is not None
     assert "the batch is 1000 and the training set has 120 images" in large.notes[0]
     assert large.hints == ("--batch 15 would give more steps",)
-    shared = note_on(tiny_recipe(batch=8), 17, 8, 2)
+    shared = batch_size_note(tiny_recipe(batch=8), 17, 8, 2)
     assert shared is not None
     assert "a batch of 8 goes to 4 of 8 processes" in shared.notes

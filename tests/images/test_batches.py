@@ -13,15 +13,15 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.distributed.shares import Share
-from ctcdsl.images.augment import scaled
-from ctcdsl.images.batch_plan import steps
-from ctcdsl.images.batches import AHEAD, Batch, training_batches, whole_batches
+from ctcdsl.distributed.shares import Shard
+from ctcdsl.images.augment import resize_shorter
+from ctcdsl.images.batch_plan import num_batches
+from ctcdsl.images.batches import AHEAD, Batch, full_image_batches, training_batches
 from ctcdsl.images.colour import measure, mirror
-from ctcdsl.images.data import ImageSet, Pixels, Subset
 from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.sampling import draws, order
+from ctcdsl.images.image_set import ImageSet, Pixels, Subset
+from ctcdsl.images.sampling import augment_params, epoch_order
 from ctcdsl.images.threads import NAME, reading_threads
 from ctcdsl.recipe import Recipe
 from tests.support.tiny import Blots, refused, said, tiny_recipe, write_folder_atomic
@@ -42,8 +42,11 @@ def _no_thread_stays() -> Iterator[None]:
 
 def reference(images: ImageSet, recipe: Recipe, index: int, epoch: int) -> Pixels:
     """A view as the network is to see it, by the plainest calls."""
-    whole, choice = scaled(images.pixels(index), recipe.resize_for(CROP)), draws(5, epoch, [index])
-    ((down, right),) = choice.places
+    whole, choice = (
+        resize_shorter(images.pixels(index), recipe.resize_for(CROP)),
+        augment_params(5, epoch, [index]),
+    )
+    ((down, right),) = choice.crop_positions
     top = int(down * (whole.shape[0] - CROP[0] + 1))
     left = int(right * (whole.shape[1] - CROP[1] + 1))
     view = whole[top : top + CROP[0], left : left + CROP[1]]
@@ -56,8 +59,8 @@ def test_batches_are_what_the_draws_say(folder: ImageFolder, workers: int, resiz
     recipe = tiny_recipe(workers=workers, resize=resize)
     batches = list(training_batches(folder, recipe, crop=CROP, epoch=4))
     assert [len(batch.labels) for batch in batches] == [7, 7, 4]
-    assert steps(18, 7) == 3
-    indices = order(recipe.seed, 4, len(folder))
+    assert num_batches(18, 7) == 3
+    indices = epoch_order(recipe.seed, 4, len(folder))
     for step, batch in enumerate(batches):
         assert batch.pixels.dtype == torch.uint8
         assert batch.pixels.is_contiguous(memory_format=torch.channels_last)
@@ -66,7 +69,7 @@ def test_batches_are_what_the_draws_say(folder: ImageFolder, workers: int, resiz
         for slot, index in enumerate(indices[7 * step :][:7]):
             assert np.array_equal(seen[slot].permute(1, 2, 0), reference(folder, recipe, index, 4))
             assert batch.labels[slot] == folder.label(index)
-            assert np.array_equal(batch.draws[slot], draws(5, 4, [index]).colour[0])
+            assert np.array_equal(batch.colour_draws[slot], augment_params(5, 4, [index]).colour[0])
     assert 0 < sum(int(batch.mirrored.sum()) for batch in batches) < 18
     assert not _equal(batches, list(training_batches(folder, recipe, crop=CROP, epoch=5)))
 
@@ -110,7 +113,7 @@ def test_a_resumed_epoch_reads_only_what_is_left(workers: int) -> None:
     images.asked.clear()
     rest = list(training_batches(images, recipe, crop=CROP, epoch=1, first_step=6))
     assert _equal(rest, whole[6:])
-    assert sorted(images.asked) == sorted(order(5, 1, 60)[42:])
+    assert sorted(images.asked) == sorted(epoch_order(5, 1, 60)[42:])
     assert not list(training_batches(images, recipe, crop=CROP, epoch=1, first_step=9))
 
 
@@ -119,7 +122,7 @@ def test_shares_together_are_the_batches_of_the_whole(world: int) -> None:
     images, recipe = Blots(each=5), tiny_recipe()  # 15 images: the last batch has 1
     whole = list(training_batches(images, recipe, crop=CROP, epoch=2))
     shares = [
-        list(training_batches(images, recipe, crop=CROP, epoch=2, share=Share(rank, world)))
+        list(training_batches(images, recipe, crop=CROP, epoch=2, shard=Shard(rank, world)))
         for rank in range(world)
     ]
     assert {len(batches) for batches in shares} == {3}, "every rank takes every step"
@@ -134,12 +137,12 @@ def test_shares_together_are_the_batches_of_the_whole(world: int) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_whole_images_in_their_order_and_in_shares(folder: ImageFolder, workers: int) -> None:
     recipe = tiny_recipe(workers=workers)
-    found = list(whole_batches(folder, recipe, crop=CROP, batch=4))
+    found = list(full_image_batches(folder, recipe, crop=CROP, batch=4))
     assert [len(each.labels) for each in found] == [4, 4, 4, 4, 2]
     images = [image for each in found for image in each.images]
     for index, image in enumerate(images):
-        assert np.array_equal(image.permute(1, 2, 0), scaled(folder.pixels(index), 14))
-    second = list(whole_batches(folder, recipe, crop=CROP, batch=4, share=Share(1, 2)))
+        assert np.array_equal(image.permute(1, 2, 0), resize_shorter(folder.pixels(index), 14))
+    second = list(full_image_batches(folder, recipe, crop=CROP, batch=4, shard=Shard(1, 2)))
     shared = [image for each in second for image in each.images]
     assert all(torch.equal(*pair) for pair in zip(shared, images[1::2], strict=True))
     assert torch.cat([each.labels for each in second]).tolist() == list(folder.labels[1::2])
@@ -155,7 +158,7 @@ def test_loading_leaves_torchs_random_numbers_alone() -> None:
 
 def test_a_batch_in_parts_is_the_batch() -> None:
     batch = next(training_batches(Blots(), tiny_recipe(), crop=CROP, epoch=1))
-    parts = [batch.part(0, 3), batch.part(3, 6), batch.part(6, 9)]
+    parts = [batch.subset(0, 3), batch.subset(3, 6), batch.subset(6, 9)]
     assert [len(part.labels) for part in parts] == [3, 3, 1]
     assert _equal([Batch(*map(torch.cat, zip(*parts, strict=True)))], [batch])
     assert _equal([batch.to(torch.device("cpu"))], [batch])
@@ -190,18 +193,21 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
     told: list[tuple[str, str]] = []
     found = list(
         training_batches(
-            folder, recipe, crop=CROP, epoch=1, replaced=lambda *each: told.append(each)
+            folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: told.append(each)
         )
     )
     pixels, labels = (torch.cat([batch[field] for batch in found]) for field in (0, 1))
     before = torch.cat([batch.pixels for batch in whole])
-    for slot, index in enumerate(order(5, 1, 18)):
+    for slot, index in enumerate(epoch_order(5, 1, 18)):
         taken = {8: 9, 16: 0, 17: 0}.get(index, index)  # the last is followed by the first
         assert labels[slot] == folder.label(taken)
         if taken == index:
             assert torch.equal(pixels[slot], before[slot])
         else:
-            (place,), image = draws(5, 1, [index]).places, scaled(folder.pixels(taken), 14)
+            (place,), image = (
+                augment_params(5, 1, [index]).crop_positions,
+                resize_shorter(folder.pixels(taken), 14),
+            )
             top = int(place[0] * (image.shape[0] - 12 + 1))
             left = int(place[1] * (image.shape[1] - 10 + 1))
             cut = image[top : top + 12, left : left + 10]
@@ -218,14 +224,14 @@ def test_an_image_too_thin_to_be_enlarged_is_a_bad_one(folder: ImageFolder, work
     Image.new("RGB", (1, 200_000)).save(folder.root / "blue" / "2.jpg", "PNG")
     told: list[tuple[str, str]] = []
     batches = training_batches(
-        folder, recipe, crop=CROP, epoch=1, replaced=lambda *each: told.append(each)
+        folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: told.append(each)
     )
     assert sum(len(batch.labels) for batch in batches) == 18
     assert [name for name, _ in told] == ["blue/2.jpg"]
     assert "it is 1x200000, and would be scaled to 14x2800000" in told[0][1]
     assert measure(folder, 18, shorter=14)
     with refused("CTC603") as found:
-        list(whole_batches(folder, recipe, crop=CROP, batch=4))
+        list(full_image_batches(folder, recipe, crop=CROP, batch=4))
     assert "blue/2.jpg" in said(found[0])
 
 
@@ -255,7 +261,7 @@ def test_in_a_test_a_bad_image_is_an_error(folder: ImageFolder, workers: int) ->
     damage(folder.root, "amber/1.jpg", "amber/3.jpg", "cyan/1.jpg")
     subset = Subset(folder, tuple(range(10)))
     with refused("CTC603", "CTC603") as found:
-        list(whole_batches(subset, tiny_recipe(workers=workers), crop=CROP, batch=10))
+        list(full_image_batches(subset, tiny_recipe(workers=workers), crop=CROP, batch=10))
     assert str(folder.root / "amber" / "3.jpg") in said(found[1])
 
 

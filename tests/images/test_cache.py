@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ctcdsl.images.cache import Remembered
-from ctcdsl.images.data import Pixels
+from ctcdsl.images.cache import CachedImages
+from ctcdsl.images.image_set import Pixels
 from tests.support.runs import run_training
 from tests.support.tiny import Blots, tiny_recipe
 
@@ -25,7 +25,7 @@ def test_each_image_is_decoded_once(tmp_path: Path) -> None:
 
 
 def test_a_large_set_keeps_none() -> None:
-    images = Remembered(Blots(), 14, limit=1000)
+    images = CachedImages(Blots(), 14, limit=1000)
     assert np.array_equal(images.pixels(3), images.pixels(3))
     assert images.pixels(3) is not images.pixels(3)
     assert min(images.pixels(3).shape[:2]) == 14

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.images.channels import channels_noted
-from ctcdsl.images.colour import Statistics, colour_shift, grey, measure, network_input
+from ctcdsl.images.channels import channel_notes
+from ctcdsl.images.colour import Statistics, colour_shift, grey, measure, preprocess
 from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.runs.checkpoint import load
@@ -35,7 +35,7 @@ def test_grey_levels_are_pillows() -> None:
     assert np.array_equal(grey(alike), alike[..., :1])
     statistics = Statistics((10.0,), (3.0,), ((1.0,),))
     batch = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-    found = network_input(batch, statistics, 2.0, torch.tensor([[4.0]]))
+    found = preprocess(batch, statistics, 2.0, torch.tensor([[4.0]]))
     assert found.shape == (1, 1, 7, 9)
     assert np.array_equal(found[0, 0].numpy(), (grey(pixels)[..., 0] - np.float32(6.0)) / 2)
     shift = colour_shift(torch.tensor([[2.0, 9.0, 9.0]]), statistics, 0.5)
@@ -55,9 +55,9 @@ def test_mean_and_deviation_of_grey_levels(tmp_path: Path) -> None:
 
 def test_the_note_is_about_what_differs(tmp_path: Path) -> None:
     grey_images = ImageFolder.scan(grey_folder(tmp_path))
-    assert channels_noted(1, grey_images) == channels_noted(3, Blots()) == ()
-    assert "turned grey" in channels_noted(1, Blots())[0].message
-    assert "the images are grey" in channels_noted(3, grey_images)[0].message
+    assert channel_notes(1, grey_images) == channel_notes(3, Blots()) == ()
+    assert "turned grey" in channel_notes(1, Blots())[0].message
+    assert "the images are grey" in channel_notes(3, grey_images)[0].message
 
 
 @pytest.mark.parametrize("coloured", [False, True])

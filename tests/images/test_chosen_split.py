@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ctcdsl.images.chosen_split import open_split, open_splits
-from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.datasets import open_dataset
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.packing import PackOptions, pack
+from ctcdsl.images.split_choice import open_split, open_splits
 from ctcdsl.images.split_names import SPELLINGS, Split, loosely_split_of, split_of_shard
 from tests.images.test_shards import write_tar
 from tests.support.tiny import CLASSES, refused, said, write_folder_atomic
@@ -34,12 +34,12 @@ def tars(root: Path, *splits: Split) -> Path:
 
 def packed(root: Path, *splits: Split) -> Path:
     pack(
-        open_parts(folders(root.parent / "source", *splits)),
+        open_dataset(folders(root.parent / "source", *splits)),
         root,
-        Form(),
+        PackOptions(),
         workers=0,
         max_corrupt=0.0,
-        replaced=lambda *each: None,
+        on_skipped=lambda *each: None,
         progress=lambda *each: None,
     )
     return root
@@ -93,7 +93,10 @@ def test_other_spellings(tmp_path: Path, split: Split, change: Callable[[str], s
         root = tmp_path / str(number)
         write_folder_atomic(root / change(name), 1)
         write_folder_atomic(root / change(other), 2)
-        assert {name: len(each) for name, each in open_parts(root).items()} == {split: 3, other: 6}
+        assert {name: len(each) for name, each in open_dataset(root).items()} == {
+            split: 3,
+            other: 6,
+        }
 
 
 def test_a_name_that_says_two_splits_or_a_part_of_one_says_none() -> None:
@@ -108,7 +111,7 @@ def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
     for name in ("train", "val", "validation"):
         write_folder_atomic(tmp_path / name, 1)
     with refused("CTC637") as found:
-        open_parts(tmp_path)
+        open_dataset(tmp_path)
     assert "val/ and validation/" in found[0].message
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.images.augment import scaled
-from ctcdsl.images.colour import Statistics, colour_shift, measure, network_input
+from ctcdsl.images.augment import resize_shorter
+from ctcdsl.images.colour import Statistics, colour_shift, measure, preprocess
 from tests.support.tiny import Blots
 
 STATISTICS = Statistics(
@@ -50,7 +50,7 @@ def test_every_image_counts_the_same() -> None:
 def test_images_are_scaled_as_in_training() -> None:
     images = Blots(each=10)
     found = measure(images, 30, shorter=7)
-    small = [scaled(images.pixels(index), 7) for index in range(30)]
+    small = [resize_shorter(images.pixels(index), 7) for index in range(30)]
     assert np.allclose(found.mean, np.mean(small, axis=(0, 1, 2)))
 
 
@@ -58,14 +58,14 @@ def test_the_network_sees_pixels_minus_mean_over_divisor() -> None:
     pixels = torch.randint(0, 256, (4, 3, 5, 6), dtype=torch.uint8)
     shift = torch.randn(4, 3)
     before = pixels.clone()
-    inputs = network_input(pixels, STATISTICS, 58.0, shift)
+    inputs = preprocess(pixels, STATISTICS, 58.0, shift)
     mean = np.array(STATISTICS.mean)[None, :, None, None]
     naive = (pixels.numpy() - mean + shift.numpy()[:, :, None, None]) / 58.0
     assert np.allclose(inputs, naive, atol=1e-5)
     assert inputs.dtype == torch.float32
     assert inputs.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(pixels, before)
-    assert np.allclose(network_input(pixels, STATISTICS, 1.0), pixels.numpy() - mean, atol=1e-4)
+    assert np.allclose(preprocess(pixels, STATISTICS, 1.0), pixels.numpy() - mean, atol=1e-4)
 
 
 def test_colours_move_along_the_axes() -> None:

@@ -7,15 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from ctcdsl.images.chosen_split import open_splits
-from ctcdsl.images.contents import FILE, Image, as_bytes, differences, digest, list_images, read
-from ctcdsl.images.datasets import open_parts
-from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.datasets import open_dataset
+from ctcdsl.images.fingerprint import (
+    FILE,
+    ImageRecord,
+    differences,
+    digest,
+    list_images,
+    read,
+    to_bytes,
+)
+from ctcdsl.images.packing import PackOptions, pack
+from ctcdsl.images.split_choice import open_splits
 from ctcdsl.text import UserError
 from tests.support.small import make_images
 
 
-def listed(folder: Path, threads: int = 2) -> tuple[Image, ...]:
+def listed(folder: Path, threads: int = 2) -> tuple[ImageRecord, ...]:
     splits = open_splits(folder)
     return list_images(splits.train, splits.test, threads=threads)
 
@@ -58,12 +66,12 @@ def test_a_pack_is_told_by_its_index(tmp_path: Path, monkeypatch: pytest.MonkeyP
     out = tmp_path / "pack"
     for quality in (95, 50):
         pack(
-            open_parts(data),
+            open_dataset(data),
             out.with_suffix(f".{quality}"),
-            Form(quality=quality, shorter=10),
+            PackOptions(quality=quality, shorter=10),
             workers=0,
             max_corrupt=0.0,
-            replaced=lambda name, reason: None,
+            on_skipped=lambda name, reason: None,
             progress=lambda done, total: None,
         )
     monkeypatch.setattr("ctcdsl.images.packs.os.pread", None)  # no image is read
@@ -82,19 +90,22 @@ def test_an_image_that_cannot_be_read_is_listed_and_permission_is_an_error(
     assert [image.name for image in found if image.content == "unreadable"] == ["red/3.jpg"]
 
     def refuse(path: Path) -> bytes:
-        from ctcdsl.images.folders import refuse
+        from ctcdsl.images.folders import folder_error
 
-        refuse("CTC604", "no permission", path, "")
+        folder_error("CTC604", "no permission", path, "")
 
-    monkeypatch.setattr("ctcdsl.images.folders.read", refuse)
+    monkeypatch.setattr("ctcdsl.images.folders.read_file", refuse)
     with pytest.raises(UserError, match="no permission"):
         list_images(splits.train, splits.test, threads=2)
 
 
 def test_the_list_is_kept_in_a_file(tmp_path: Path) -> None:
-    images = (Image("train", "a\tb", "a\tb/\udcff\n.jpg", "0"), Image("test", "ü", "ü/1.jpg", "1"))
-    (tmp_path / FILE).write_bytes(as_bytes(images))
-    assert read(tmp_path) == images and as_bytes(images) == as_bytes(images)
-    (tmp_path / FILE).write_bytes(as_bytes(images)[:-9])
+    images = (
+        ImageRecord("train", "a\tb", "a\tb/\udcff\n.jpg", "0"),
+        ImageRecord("test", "ü", "ü/1.jpg", "1"),
+    )
+    (tmp_path / FILE).write_bytes(to_bytes(images))
+    assert read(tmp_path) == images and to_bytes(images) == to_bytes(images)
+    (tmp_path / FILE).write_bytes(to_bytes(images)[:-9])
     assert read(tmp_path) is None
     assert read(tmp_path / "none") is None

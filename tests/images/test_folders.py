@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from ctcdsl.images import decode as decode_module
-from ctcdsl.images.chosen_split import open_splits
-from ctcdsl.images.data import require_same_classes
-from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.datasets import open_dataset
 from ctcdsl.images.decode import decode, decode_content
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.image_files import SUFFIXES
+from ctcdsl.images.image_set import require_same_classes
+from ctcdsl.images.split_choice import open_splits
 from ctcdsl.text.diagnostic import UserError
 from tests.support.tiny import CLASSES, Blots, blot, refused, said, write_folder_atomic
 
@@ -190,7 +190,7 @@ def test_splits_are_found_by_their_folders(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path / "train", 3)
     write_folder_atomic(tmp_path / "val", 2)
     write_folder_atomic(tmp_path / "test", 1)
-    parts = open_parts(tmp_path)
+    parts = open_dataset(tmp_path)
     assert {split: len(images) for split, images in parts.items()} == {
         "train": 9,
         "val": 6,
@@ -211,7 +211,7 @@ def test_a_folder_with_one_split_only_says_which_is_missing(tmp_path: Path) -> N
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path, 10, ["bus", "train"])
-    assert open_parts(tmp_path)["all"].classes == ("bus", "train")
+    assert open_dataset(tmp_path)["all"].classes == ("bus", "train")
     assert open_splits(tmp_path).train.classes == ("bus", "train")
 
 

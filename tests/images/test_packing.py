@@ -17,23 +17,25 @@ import torch
 from PIL import Image
 
 from ctcdsl.images import pack_writer, packing
-from ctcdsl.images.augment import scaled
+from ctcdsl.images.augment import resize_shorter
 from ctcdsl.images.batches import training_batches
-from ctcdsl.images.chosen_split import open_splits
-from ctcdsl.images.data import Stored, Subset
-from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.datasets import open_dataset
 from ctcdsl.images.decode import decode
-from ctcdsl.images.packing import Form, Packed, pack
+from ctcdsl.images.image_set import FileBacked, Subset
+from ctcdsl.images.packing import PackOptions, PackResult, pack
 from ctcdsl.images.packs import HEADER, PackedImages, is_pack, open_pack
+from ctcdsl.images.split_choice import open_splits
 from tests.support.runs import run_training, same_weights
 from tests.support.tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder_atomic
 
-RAW = Form(encoding="raw", shorter=14)
-JPEG = Form(encoding="jpeg", shorter=14)
+RAW = PackOptions(encoding="raw", shorter=14)
+JPEG = PackOptions(encoding="jpeg", shorter=14)
 
 
-def made(parts: Mapping[str, Stored], out: Path, form: Form = JPEG, **others: Any) -> Packed:
-    values = {"workers": 0, "max_corrupt": 0.0, "replaced": _nothing, "progress": _nothing}
+def made(
+    parts: Mapping[str, FileBacked], out: Path, form: PackOptions = JPEG, **others: Any
+) -> PackResult:
+    values = {"workers": 0, "max_corrupt": 0.0, "on_skipped": _nothing, "progress": _nothing}
     return pack(parts, out, form, **{**values, **others})
 
 
@@ -49,13 +51,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", [RAW, JPEG])
-def test_splits_names_labels_and_classes_are_kept(folder: Path, tmp_path: Path, form: Form) -> None:
-    parts = open_parts(folder)
+def test_splits_names_labels_and_classes_are_kept(
+    folder: Path, tmp_path: Path, form: PackOptions
+) -> None:
+    parts = open_dataset(folder)
     packed = made(parts, tmp_path / "out", form)
-    assert (packed.images, packed.left_out, packed.resumed) == (18, 0, 0)
+    assert (packed.images, packed.skipped, packed.resumed) == (18, 0, 0)
     assert packed.size == (tmp_path / "out").stat().st_size
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out"]
-    found = open_parts(tmp_path / "out")
+    found = open_dataset(tmp_path / "out")
     assert list(found) == ["train", "val"]
     for split, images in parts.items():
         other = found[split]
@@ -69,28 +73,28 @@ def test_splits_names_labels_and_classes_are_kept(folder: Path, tmp_path: Path, 
 
 
 def test_a_raw_pack_holds_the_scaled_pixels(folder: Path, tmp_path: Path) -> None:
-    parts = open_parts(folder)
+    parts = open_dataset(folder)
     made(parts, tmp_path / "out", RAW)
     images = open_pack(tmp_path / "out")["train"]
     for index in range(len(images)):
-        expected = scaled(parts["train"].pixels(index), 14)
+        expected = resize_shorter(parts["train"].pixels(index), 14)
         assert np.array_equal(images.pixels(index), expected)
 
 
 def test_a_jpeg_pack_holds_the_scaled_image_as_jpeg(folder: Path, tmp_path: Path) -> None:
-    parts = open_parts(folder)
-    made(parts, tmp_path / "out", Form(encoding="jpeg", shorter=14, quality=90))
+    parts = open_dataset(folder)
+    made(parts, tmp_path / "out", PackOptions(encoding="jpeg", shorter=14, quality=90))
     for index in range(3):
-        whole = scaled(parts["val"].pixels(index), 14)
+        whole = resize_shorter(parts["val"].pixels(index), 14)
         Image.fromarray(whole).save(tmp_path / "a.jpg", quality=90)
-        found = open_parts(tmp_path / "out")["val"].pixels(index)
+        found = open_dataset(tmp_path / "out")["val"].pixels(index)
         assert np.array_equal(found, decode(tmp_path / "a.jpg"))
 
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
 def test_small_images_are_packed_as_they_are(folder: Path, tmp_path: Path, encoding: Any) -> None:
-    parts = open_parts(folder)
-    made(parts, tmp_path / "out", Form(encoding=encoding, shorter=16))
+    parts = open_dataset(folder)
+    made(parts, tmp_path / "out", PackOptions(encoding=encoding, shorter=16))
     found = open_pack(tmp_path / "out")["train"]
     recipe = tiny_recipe(epochs=1)
     before, after = (
@@ -106,7 +110,7 @@ def test_small_images_are_packed_as_they_are(folder: Path, tmp_path: Path, encod
 def test_a_raw_pack_of_what_training_scales_to_trains_as_the_files_do(
     folder: Path, tmp_path: Path
 ) -> None:
-    parts = open_parts(folder)
+    parts = open_dataset(folder)
     made(parts, tmp_path / "out", RAW)
     recipe = tiny_recipe(epochs=2)
     assert recipe.resize_for((12, 12)) == RAW.shorter
@@ -123,8 +127,8 @@ def test_odd_images_become_rgb_and_upright(tmp_path: Path, encoding: Any) -> Non
     blot(0, (30, 20), 0).save(tmp_path / "data" / "a" / "turned.jpg", exif=exif, quality=95)
     blot(0, (30, 20), 0).convert("CMYK").save(tmp_path / "data" / "a" / "ink.jpg")
     blot(0, (30, 20), 0).convert("L").save(tmp_path / "data" / "a" / "grey.png")
-    parts = open_parts(tmp_path / "data")
-    made(parts, tmp_path / "out", Form(encoding=encoding, shorter=40))
+    parts = open_dataset(tmp_path / "data")
+    made(parts, tmp_path / "out", PackOptions(encoding=encoding, shorter=40))
     found = open_pack(tmp_path / "out")["all"]
     for index in range(3):
         pixels, expected = found.pixels(index), parts["all"].pixels(index)
@@ -134,7 +138,7 @@ def test_odd_images_become_rgb_and_upright(tmp_path: Path, encoding: Any) -> Non
 
 
 def test_the_workers_do_not_show(folder: Path, tmp_path: Path) -> None:
-    parts = open_parts(folder)
+    parts = open_dataset(folder)
     for workers in (0, 3):
         made(parts, tmp_path / f"out{workers}", workers=workers)
     assert (tmp_path / "out0").read_bytes() == (tmp_path / "out3").read_bytes()
@@ -142,7 +146,7 @@ def test_the_workers_do_not_show(folder: Path, tmp_path: Path) -> None:
 
 def test_damage_is_found(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "out"
-    made(open_parts(folder), path)
+    made(open_dataset(folder), path)
     whole = path.read_bytes()
     row = open_pack(path)["train"].rows[1]
     damages = {
@@ -173,25 +177,25 @@ def test_a_bad_image_is_left_out_and_said(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "blue" / "2.jpg").write_bytes(b"nothing")
     told: list[tuple[str, str]] = []
     packed = made(
-        open_parts(folder),
+        open_dataset(folder),
         tmp_path / "out",
         max_corrupt=0.1,
-        replaced=lambda *each: told.append(each),
+        on_skipped=lambda *each: told.append(each),
     )
-    assert (packed.images, packed.left_out) == (17, 1)
+    assert (packed.images, packed.skipped) == (17, 1)
     assert [name for name, _ in told] == ["blue/2.jpg"]
     images = open_pack(tmp_path / "out")["train"]
     assert [images.name(index) for index in range(4, 7)] == [f"blue/{n}.jpg" for n in (0, 1, 3)]
     (folder / "train" / "blue" / "1.jpg").write_bytes(b"nothing")
     with refused("CTC631"):
-        made(open_parts(folder), tmp_path / "second", max_corrupt=0.1)
+        made(open_dataset(folder), tmp_path / "second", max_corrupt=0.1)
     assert not (tmp_path / "second").exists()
 
 
 class Stopping:
     """A set that interrupts when an image is asked for."""
 
-    def __init__(self, images: Stored, at: int) -> None:
+    def __init__(self, images: FileBacked, at: int) -> None:
         self._images, self._at = images, at
 
     def __getattr__(self, name: str) -> Any:
@@ -214,9 +218,9 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize("form", [RAW, JPEG])
-def test_an_interrupted_packing_goes_on(folder: Path, tmp_path: Path, form: Form) -> None:
+def test_an_interrupted_packing_goes_on(folder: Path, tmp_path: Path, form: PackOptions) -> None:
     (folder / "train" / "amber" / "1.jpg").write_bytes(b"nothing")
-    parts = open_parts(folder)
+    parts = open_dataset(folder)
     made(parts, tmp_path / "whole", form, max_corrupt=0.1)
     out = tmp_path / "out"
     for at in (5, 9):
@@ -230,7 +234,7 @@ def test_an_interrupted_packing_goes_on(folder: Path, tmp_path: Path, form: Form
         assert "not finished" in found[0].message
     packed = made(parts, out, form, max_corrupt=0.1)
     assert packed.resumed == 8
-    assert packed.left_out == 1
+    assert packed.skipped == 1
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out", "whole"]
 
@@ -239,7 +243,7 @@ def test_an_interrupted_packing_goes_on(folder: Path, tmp_path: Path, form: Form
 @pytest.mark.parametrize("cut", [1, 27, 28, 200])
 def test_what_is_not_surely_whole_is_made_anew(folder: Path, tmp_path: Path, cut: int) -> None:
     """Rows cut short, or rows of images that the disk has lost."""
-    parts = open_parts(folder)
+    parts = open_dataset(folder)
     made(parts, tmp_path / "whole")
     stopping: Any = {**parts, "val": Stopping(parts["val"], 3)}
     for suffix in (".part.rows", ".part"):
@@ -254,19 +258,19 @@ def test_what_is_not_surely_whole_is_made_anew(folder: Path, tmp_path: Path, cut
 
 def test_killed_at_any_time_a_packing_can_be_gone_on_with(tmp_path: Path) -> None:
     folder = write_folder_atomic(tmp_path / "data", 150, size=(200, 160))
-    parts, out = open_parts(folder), tmp_path / "out"
+    parts, out = open_dataset(folder), tmp_path / "out"
     made(parts, tmp_path / "whole")
     program = (  # without torch, which takes seconds to load
-        "from pathlib import Path; from ctcdsl.training import packing, sources, unfinished;"
-        "packing._GROUP = 4; unfinished._SYNC = 2000; no = lambda *each: None;"
-        f"parts = sources.open_parts(Path({str(folder)!r})); print('begun', flush=True);"
-        f"packing.pack(parts, Path({str(out)!r}), packing.Form(shorter=14), workers=0,"
-        "max_corrupt=0.0, replaced=no, progress=no)"
+        "from pathlib import Path; from ctcdsl.images import datasets, pack_writer, packing;"
+        "packing._GROUP = 4; pack_writer._SYNC = 2000; no = lambda *each: None;"
+        f"parts = datasets.open_dataset(Path({str(folder)!r})); print('begun', flush=True);"
+        f"packing.pack(parts, Path({str(out)!r}), packing.PackOptions(shorter=14), workers=0,"
+        "max_corrupt=0.0, on_skipped=no, progress=no)"
     )
     for seconds in (0.05, 0.15):
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
         assert process.stdout is not None
-        process.stdout.readline()
+        assert process.stdout.readline() == b"begun\n"
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -280,7 +284,7 @@ def test_killed_at_any_time_a_packing_can_be_gone_on_with(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("small_groups")
 def test_what_is_there_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
-    parts, out = open_parts(folder), tmp_path / "out"
+    parts, out = open_dataset(folder), tmp_path / "out"
     out.write_text("mine")
     with refused("CTC634"):
         made(parts, out)
@@ -292,7 +296,7 @@ def test_what_is_there_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
     with refused("CTC634") as found:
         made(parts, out, RAW)
     assert "other images or options" in found[0].message
-    with pack_writer.Unfinished(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
+    with pack_writer.PackWriter(out, packing._identity(parts, JPEG)), refused("CTC634") as found:
         made(parts, out)
     assert "another process" in found[0].message
     made(parts, out)
@@ -300,7 +304,7 @@ def test_what_is_there_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
 
 def test_a_disk_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
     with refused("CTC608") as found:
-        made(open_parts(folder), tmp_path / "nowhere" / "out")
+        made(open_dataset(folder), tmp_path / "nowhere" / "out")
     assert "nowhere" in said(found[0])
 
 
@@ -308,7 +312,7 @@ def test_a_disk_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_loses_nothing(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts, out, real, calls = open_parts(folder), tmp_path / "out", os.pwrite, [0]
+    parts, out, real, calls = open_dataset(folder), tmp_path / "out", os.pwrite, [0]
 
     def full(file: int, content: bytes, start: int) -> int:
         calls[0] += 1
@@ -329,9 +333,9 @@ def test_a_disk_that_fills_up_loses_nothing(
 
 def test_a_pack_without_splits_holds_some_out(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path / "data", 10)
-    made(open_parts(tmp_path / "data"), tmp_path / "out")
+    made(open_dataset(tmp_path / "data"), tmp_path / "out")
     splits = open_splits(tmp_path / "out")
     assert (len(splits.train), len(splits.test)) == (27, 3)
     assert splits.train.classes == CLASSES
     assert isinstance(splits.train, Subset)
-    assert isinstance(splits.train.whole, PackedImages)
+    assert isinstance(splits.train.source, PackedImages)

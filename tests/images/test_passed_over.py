@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ctcdsl.images.chosen_split import open_split, open_splits
-from ctcdsl.images.datasets import find_parts, open_parts
+from ctcdsl.images.datasets import find_dataset, open_dataset
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.passed_over import PassedOver
 from ctcdsl.images.shards import TarShards
+from ctcdsl.images.skipped_files import SkippedFiles
+from ctcdsl.images.split_choice import open_split, open_splits
 from tests.images.test_shards import write_tar
 from tests.support.tiny import CLASSES, blot, refused, said, write_folder_atomic
 
@@ -61,7 +61,7 @@ def test_content_says_what_an_image_is(tmp_path: Path, form: str, name: str) -> 
     (tmp_path / "a" / name).write_bytes(image(form))
     folder = ImageFolder.scan(tmp_path)
     if form == "TIFF" and name == "image.dat":  # raw photographs begin so
-        assert folder.passed_over.counts == {".dat": 1}
+        assert folder.skipped.counts == {".dat": 1}
         return
     if form == "TIFF" and name == "image.2":
         return
@@ -84,15 +84,15 @@ def test_other_files_are_counted_in_folders_and_in_tar_files(tmp_path: Path) -> 
         (tmp_path / "data" / "blue" / name).write_bytes(content)
     folder = ImageFolder.scan(tmp_path / "data")
     assert len(folder) == 6
-    assert folder.passed_over.counts == KINDS
-    assert str(folder.passed_over).startswith("10 files passed over: 1 .db, 1 .heic, ")
+    assert folder.skipped.counts == KINDS
+    assert str(folder.skipped).startswith("10 files passed over: 1 .db, 1 .heic, ")
     members = {name: folder.content(at) for at, name in enumerate(folder.files)}
     members |= {f"blue/{name}": content for name, content in OTHERS.items()}
     path = write_tar(tmp_path / "all.tar", members)
     for _ in range(2):  # the second time from the index
-        images = open_parts(path)["all"]
+        images = open_dataset(path)["all"]
         assert isinstance(images, TarShards)
-        assert (len(images), images.passed_over.counts) == (6, KINDS)
+        assert (len(images), images.skipped.counts) == (6, KINDS)
 
 
 def test_folders_in_a_class_are_searched(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_folders_in_a_class_are_searched(tmp_path: Path) -> None:
     folder = ImageFolder.scan(tmp_path)
     assert folder.files == ("b/0.jpg", "b/a/2.jpg", "b/x/y/2.jpg")
     assert folder.labels == (0, 0, 0)
-    assert folder.passed_over.counts == {"hidden": 1, "system folder": 1}
+    assert folder.skipped.counts == {"hidden": 1, "system folder": 1}
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     folder = ImageFolder.scan(data)
     assert folder.classes == ("a", "b", "c")
     assert folder.files == ("a/0.jpg", "a/again/0.jpg", "a/file.png", "b/0.jpg", "c/0.jpg")
-    assert folder.passed_over.counts == {
+    assert folder.skipped.counts == {
         "link to a folder already read": 3,
         "dangling link": 2,
         "not a regular file": 2,
@@ -153,12 +153,12 @@ def test_what_is_beside_the_classes_is_counted(tmp_path: Path) -> None:
 def test_a_folder_around_the_data_is_passed_by(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path / "archive" / "images" / "train" / "train", 2)
     write_folder_atomic(tmp_path / "archive" / "images" / "test" / "test", 1)
-    assert {split: len(each) for split, each in open_parts(tmp_path).items()} == {
+    assert {split: len(each) for split, each in open_dataset(tmp_path).items()} == {
         "train": 6,
         "test": 3,
     }
     write_folder_atomic(tmp_path / "plain" / "data", 3)
-    assert open_parts(tmp_path / "plain")["all"].classes == CLASSES
+    assert open_dataset(tmp_path / "plain")["all"].classes == CLASSES
 
 
 # ---------------------------------------------------------------- splits in tar files
@@ -179,7 +179,7 @@ def test_a_tar_file_has_the_splits_of_its_folders(
     for each, name in enumerate(names, start=1):
         write_folder_atomic(tmp_path / "data" / name, each)
     path = tar_of(tmp_path / "data.tar", tmp_path / "data", top=top)
-    parts = open_parts(path)
+    parts = open_dataset(path)
     assert {split: len(images) for split, images in parts.items()} == {
         "train": 3,
         "val": 6,
@@ -196,10 +196,10 @@ def test_a_tar_file_has_the_splits_of_its_folders(
 def test_folders_of_a_tar_file_that_are_no_splits(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path / "data", 1, ["bus", "train"])
     path = tar_of(tmp_path / "a.tar", tmp_path / "data", top="vehicles")
-    assert open_parts(path)["all"].classes == ("bus", "train")
+    assert open_dataset(path)["all"].classes == ("bus", "train")
     deep = {f"./x/cat/{name}.jpg": image() for name in ("1", "sub/2", "sub/deep/3")}
     path = write_tar(tmp_path / "b.tar", {**deep, "./x/dog/1.jpg": image()})
-    images = open_parts(path)["all"]
+    images = open_dataset(path)["all"]
     assert images.classes == ("cat", "dog")
     assert [images.label(at) for at in range(4)] == [0, 0, 0, 1]
 
@@ -210,9 +210,9 @@ def test_images_of_another_split_are_not_trained_on(tmp_path: Path) -> None:
     tars = tmp_path / "tars"
     tars.mkdir()
     tar_of(tars / "train.tar", tmp_path / "data")
-    images = open_parts(tars)["train"]
+    images = open_dataset(tars)["train"]
     assert isinstance(images, TarShards)
-    assert (len(images), images.passed_over.counts) == (6, {"of another split": 3})
+    assert (len(images), images.skipped.counts) == (6, {"of another split": 3})
 
 
 def test_links_in_a_tar_file_lead_to_their_members(tmp_path: Path) -> None:
@@ -220,12 +220,12 @@ def test_links_in_a_tar_file_lead_to_their_members(tmp_path: Path) -> None:
     os.link(data / "a" / "0.jpg", data / "a" / "hard.jpg")
     (data / "b" / "soft.jpg").symlink_to("../a/0.jpg")
     (data / "b" / "gone.jpg").symlink_to("nowhere.jpg")
-    images = open_parts(tar_of(tmp_path / "a.tar", data))["all"]
+    images = open_dataset(tar_of(tmp_path / "a.tar", data))["all"]
     assert isinstance(images, TarShards)
     names = {images.name(at): at for at in range(len(images))}
     assert set(names) == {"a/0.jpg", "a/hard.jpg", "b/0.jpg", "b/soft.jpg"}
     assert len({images.content(names[name]) for name in names if name != "b/0.jpg"}) == 1
-    assert images.passed_over.counts == {"dangling link": 1}
+    assert images.skipped.counts == {"dangling link": 1}
 
 
 # ---------------------------------------------------------------- forms that are not read
@@ -257,7 +257,7 @@ def test_other_forms_are_refused_with_what_to_do(
     path.parent.mkdir()
     path.write_bytes(content + bytes(2000))
     with refused("CTC635") as found:
-        for opened in find_parts(path.parent if inside else path).by_split.values():
+        for opened in find_dataset(path.parent if inside else path).by_split.values():
             opened()
     assert hint in said(found[0])
     assert found[0].path == str(path)
@@ -272,15 +272,15 @@ def test_an_archive_beside_the_training_images_is_named(tmp_path: Path) -> None:
 
 
 def test_counts_add_up() -> None:
-    one, other = PassedOver(), PassedOver()
+    one, other = SkippedFiles(), SkippedFiles()
     for number in range(5):
         one.add(".txt", f"{number}.txt")
     other.add("hidden", ".a")
     other.add(".txt", "5.txt")
-    both = PassedOver.of((one, other, one))
+    both = SkippedFiles.of((one, other, one))
     assert str(both) == "7 files passed over: 6 .txt, 1 hidden"
     assert both.as_json()[".txt"] == {"count": 6, "examples": ["0.txt", "1.txt", "2.txt"]}
-    assert PassedOver.from_json(both.as_json()) == both
+    assert SkippedFiles.from_json(both.as_json()) == both
 
 
 def test_a_grey_image_without_a_suffix_is_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sample import CLASSES, Split, patches, photograph, region
 
 ROOM = Path(str(files("ctcdsl.images.sample")))

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ctcdsl.images.sampling import draws, order
+from ctcdsl.images.sampling import augment_params, epoch_order
 
 
 def numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
     """(images, 6): all that is drawn."""
-    found = draws(seed, epoch, indices)
-    return np.column_stack([found.places, found.mirror, found.colour])
+    found = augment_params(seed, epoch, indices)
+    return np.column_stack([found.crop_positions, found.mirror, found.colour])
 
 
 def test_choices_depend_on_seed_epoch_and_index_alone() -> None:
@@ -39,9 +39,9 @@ def test_the_stream_is_that_of_splitmix64() -> None:
         value = (value ^ (value >> 27)) * 0x94D049BB133111EB & mask
         expected.append(((value ^ (value >> 31)) >> 11) / 2**53)
         state = (state + gamma) & mask
-    found = draws(7, 3, range(6))
-    assert [*found.places[5], found.mirror[5]] == expected[35:]
-    assert [*found.places[0], found.mirror[0]] == expected[:3]
+    found = augment_params(7, 3, range(6))
+    assert [*found.crop_positions[5], found.mirror[5]] == expected[35:]
+    assert [*found.crop_positions[0], found.mirror[0]] == expected[:3]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_choices_are_spread_as_they_should(found: NDArray[np.float64]) -> None:
 
 
 def test_every_epoch_shows_every_image_in_an_order_of_its_own() -> None:
-    first, second, other = order(0, 1, 50), order(0, 2, 50), order(1, 1, 50)
+    first, second, other = epoch_order(0, 1, 50), epoch_order(0, 2, 50), epoch_order(1, 1, 50)
     assert sorted(first) == list(range(50))
-    assert first == order(0, 1, 50)
+    assert first == epoch_order(0, 1, 50)
     assert first != second
     assert first != other

@@ -13,13 +13,13 @@ import torch
 
 from ctcdsl.images import shard_index
 from ctcdsl.images.batches import training_batches
-from ctcdsl.images.chosen_split import open_splits
-from ctcdsl.images.datasets import open_parts
+from ctcdsl.images.datasets import open_dataset
 from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.packing import Form, pack
+from ctcdsl.images.packing import PackOptions, pack
 from ctcdsl.images.packs import open_pack
 from ctcdsl.images.shards import TarShards
+from ctcdsl.images.split_choice import open_splits
 from tests.support.tiny import CLASSES, refused, said, tiny_recipe, write_folder_atomic
 
 
@@ -52,7 +52,7 @@ def test_shards_give_the_batches_of_the_folder(
 ) -> None:
     for number, members in enumerate(by_class(folder)):
         write_tar(tmp_path / "tars" / layout.format(number), members)
-    parts = open_parts(tmp_path / "tars")
+    parts = open_dataset(tmp_path / "tars")
     assert list(parts) == (["all"] if layout == "{}.tar" else ["train"])
     [images] = parts.values()
     assert images.classes == CLASSES
@@ -68,7 +68,7 @@ def test_shards_give_the_batches_of_the_folder(
 def test_one_tar_file_is_a_data_set(folder: ImageFolder, tmp_path: Path) -> None:
     [first, second] = by_class(folder)
     path = write_tar(tmp_path / "all.tar", {**first, **second})
-    assert [len(each) for each in open_parts(path).values()] == [12]
+    assert [len(each) for each in open_dataset(path).values()] == [12]
 
 
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
@@ -98,7 +98,7 @@ def test_classes_that_are_names(folder: ImageFolder, tmp_path: Path) -> None:
         members = {"a.jpg": folder.content(0), "a.cls": b"cat"}
         members |= {"b.jpg": folder.content(1), "b.cls": other.encode()}
         write_tar(tmp_path / "tars" / f"{split}.tar", members)
-    assert open_parts(tmp_path / "tars")["train"].classes == ("cat", "dog")
+    assert open_dataset(tmp_path / "tars")["train"].classes == ("cat", "dog")
     splits = open_splits(tmp_path / "tars")
     assert splits.test.classes == ("cat", "dog")
     assert [splits.test.label(at) for at in range(len(splits.test))] == [0]
@@ -111,14 +111,14 @@ def test_the_index_is_kept_until_a_shard_changes(
     tars, scans, real = tmp_path / "tars", [0], shard_index._scan
     path = write_tar(tars / "train-0.tar", by_class(folder)[0])
 
-    def scan(group: str, shards: list[Path]) -> shard_index.Indices:
+    def scan(group: str, shards: list[Path]) -> shard_index.ShardIndices:
         scans[0] += 1
         return real(group, shards)
 
     monkeypatch.setattr(shard_index, "_scan", scan)
 
     def names() -> list[str]:
-        images = open_parts(tars)["train"]
+        images = open_dataset(tars)["train"]
         return [images.name(at) for at in range(len(images))]
 
     first = names()
@@ -147,7 +147,7 @@ def test_where_shards_cannot_be_written_the_index_is_in_the_cache(
     (tmp_path / "tars" / ".ctcdsl-train.index").mkdir()  # so it cannot be a file
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for _ in range(2):
-        assert len(open_parts(tmp_path / "tars")["train"]) == 5
+        assert len(open_dataset(tmp_path / "tars")["train"]) == 5
     [kept] = (tmp_path / "cache" / "ctcdsl").iterdir()
     assert kept.name.endswith("-train.index")
 
@@ -159,27 +159,27 @@ def test_a_shard_that_is_cut_short_is_refused(
     path = write_tar(tmp_path / "tars" / "train-0.tar", by_class(folder)[0])
     os.truncate(path, length)
     with refused("CTC632") as found:
-        open_parts(tmp_path / "tars")
+        open_dataset(tmp_path / "tars")
     assert "train-0.tar" in said(found[0])
 
 
 def test_shards_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"no tar" * 500)
     with refused("CTC632"):
-        open_parts(tmp_path)
+        open_dataset(tmp_path)
     write_tar(tmp_path / "a.tar", {"notes.txt": b"nothing"})
     with refused("CTC632") as found:
-        open_parts(tmp_path)
+        open_dataset(tmp_path)
     assert "no images" in found[0].message
     write_tar(tmp_path / "a.tar", {"1.jpg": b"nothing"})
     with refused("CTC632") as found:
-        open_parts(tmp_path)
+        open_dataset(tmp_path)
     assert "1.jpg has no class" in found[0].message
 
 
 def test_a_shard_that_changed_under_way(folder: ImageFolder, tmp_path: Path) -> None:
     path = write_tar(tmp_path / "tars" / "train-0.tar", by_class(folder)[0])
-    images = open_parts(tmp_path / "tars")["train"]
+    images = open_dataset(tmp_path / "tars")["train"]
     assert isinstance(images, TarShards)
     os.truncate(path, path.stat().st_size // 2)
     with refused("CTC603") as found:
@@ -194,12 +194,12 @@ def test_shards_can_be_packed(folder: ImageFolder, tmp_path: Path) -> None:
     for number, members in enumerate(by_class(folder)):
         write_tar(tmp_path / "tars" / f"train-{number}.tar", members)
     pack(
-        open_parts(tmp_path / "tars"),
+        open_dataset(tmp_path / "tars"),
         tmp_path / "out",
-        Form(),
+        PackOptions(),
         workers=1,
         max_corrupt=0.0,
-        replaced=lambda *each: None,
+        on_skipped=lambda *each: None,
         progress=lambda *each: None,
     )
     images = open_pack(tmp_path / "out")["train"]

@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ctcdsl.images.threads import NAME, done_ahead
+from ctcdsl.images.threads import NAME, prefetch
 
 
 class Squares:
-    """Some numbers, squared when its parts are done."""
+    """Some numbers, squared when its tasks are done."""
 
     def __init__(self, number: int, *, fails: int = -1, seconds: float = 0.0) -> None:
         self.number, self._fails, self._seconds = number, fails, seconds
         self.done: dict[int, int] = {}
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         return [lambda at=at: self._square(at) for at in range(20)]  # type: ignore[misc]
 
     def _square(self, at: int) -> None:
@@ -39,11 +39,11 @@ def ours() -> list[str]:
 @pytest.mark.parametrize("depth", [1, 3])
 def test_works_come_in_their_order_and_done(threads: int, depth: int) -> None:
     works = (Squares(number) for number in range(9))
-    found = list(done_ahead(works, threads=threads, depth=depth))
+    found = list(prefetch(works, threads=threads, depth=depth))
     assert [work.number for work in found] == list(range(9))
     assert all(work.done == {at: at * at for at in range(20)} for work in found)
     assert not ours()
-    assert not list(done_ahead(iter(()), threads=threads, depth=depth))
+    assert not list(prefetch(iter(()), threads=threads, depth=depth))
 
 
 @pytest.mark.parametrize("threads", [0, 1, 5])
@@ -51,7 +51,7 @@ def test_the_first_exception_in_order_is_raised(threads: int) -> None:
     works = (Squares(number, fails=7 if number in (2, 3) else -1) for number in range(9))
     seen = []
     with pytest.raises(ValueError, match="2 at 7"):
-        for work in done_ahead(works, threads=threads, depth=4):
+        for work in prefetch(works, threads=threads, depth=4):
             seen += [work.number]
     assert seen == [0, 1]
     assert not ours()
@@ -65,7 +65,7 @@ def test_no_more_than_the_depth_is_begun() -> None:
             begun.append(number)
             yield Squares(number)
 
-    ahead = done_ahead(works(), threads=2, depth=3)
+    ahead = prefetch(works(), threads=2, depth=3)
     assert next(ahead).number == 0
     assert begun == [0, 1, 2, 3]
     assert next(ahead).number == 1
@@ -76,7 +76,7 @@ def test_no_more_than_the_depth_is_begun() -> None:
 @pytest.mark.parametrize("way", ["close", "forget", "raise"])
 def test_an_early_end_leaves_no_thread_and_does_not_wait_for_the_rest(way: str) -> None:
     began = time.monotonic()
-    ahead = done_ahead((Squares(n, seconds=0.01) for n in range(900)), threads=2, depth=50)
+    ahead = prefetch((Squares(n, seconds=0.01) for n in range(900)), threads=2, depth=50)
     next(ahead)
     assert ours()
     if way == "close":
@@ -93,12 +93,12 @@ def test_ctrl_c_ends_a_process_that_waits_for_its_images() -> None:
     """A real SIGINT, while the main thread waits for a slow image."""
     program = """
 import os, signal, sys, threading, time
-from ctcdsl.images.threads import done_ahead
+from ctcdsl.images.threads import prefetch
 class Slow:
-    parts = [lambda: time.sleep(0.3)] * 100
+    tasks = [lambda: time.sleep(0.3)] * 100
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    list(done_ahead((Slow() for _ in range(100)), threads=2, depth=4))
+    list(prefetch((Slow() for _ in range(100)), threads=2, depth=4))
 except KeyboardInterrupt:
     print("left", threading.active_count())
 """

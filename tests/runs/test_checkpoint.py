@@ -24,8 +24,8 @@ from ctcdsl.runs.checkpoint import (
     write,
 )
 from ctcdsl.runs.log import Row
-from ctcdsl.runs.manifest import digested, read
-from ctcdsl.runs.store import Shelf
+from ctcdsl.runs.manifest import describe_files, read
+from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.training.step import TrainStep
 from tests.support.tiny import identity, refused, said, tiny_net, tiny_recipe
 
@@ -190,7 +190,7 @@ def _sign(path: Path) -> None:
     names = ("weights.safetensors", "state.pt")
     manifest = read(path)
     contents = {name: (path / name).read_bytes() for name in names}
-    signed = replace(manifest, files=digested(contents))
+    signed = replace(manifest, files=describe_files(contents))
     (path / "manifest.json").write_bytes(signed.as_bytes())
 
 
@@ -259,7 +259,7 @@ def _full_disk(limit: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, keep=1)
+    shelf = CheckpointStore(tmp_path, keep=1)
     shelf.add(checkpoint(epoch=1))
     with _full_disk(2000), refused("CTC608") as problems:
         shelf.add(checkpoint(epoch=2))
@@ -274,7 +274,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None
 def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
-    shelf = Shelf(tmp_path, keep=1)
+    shelf = CheckpointStore(tmp_path, keep=1)
     shelf.add(checkpoint(epoch=1))
 
     def fail(*arguments: object, **others: object) -> None:
@@ -292,7 +292,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
 def test_ctrl_c_while_writing_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf(tmp_path, keep=1)
+    shelf = CheckpointStore(tmp_path, keep=1)
     shelf.add(checkpoint(epoch=1))
 
     def interrupted(descriptor: int) -> None:

@@ -12,8 +12,8 @@ from ctcdsl.images.colour import Statistics
 from ctcdsl.runs.checkpoint import Checkpoint, Progress, load, rng_states
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import numbers
-from ctcdsl.runs.schedule import Cadence, Every
-from ctcdsl.runs.store import Shelf
+from ctcdsl.runs.schedule import CheckpointSchedule, Interval
+from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.training.run import CheckpointPolicy
 from tests.storage.test_lock import held_elsewhere
 from tests.support.runs import run_training
@@ -49,7 +49,7 @@ def after(epoch: int, error: float, step: int = 0) -> Checkpoint:
 
 
 def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, keep=2)
+    shelf = CheckpointStore(tmp_path, keep=2)
     for epoch, error in enumerate([0.9, 0.3, 0.5, 0.3, 0.8, 0.9, 0.7], start=1):
         shelf.add(after(epoch, error))
     assert numbers(tmp_path) == [4, 6, 7], "of equal errors the later one"
@@ -63,7 +63,7 @@ def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["", "checkpoints", "checkpoints/000002"])
 def test_a_checkpoint_is_found_from_every_folder(tmp_path: Path, path: str) -> None:
-    shelf = Shelf(tmp_path / "run", keep=2)
+    shelf = CheckpointStore(tmp_path / "run", keep=2)
     shelf.add(after(1, 0.5))
     shelf.add(after(2, 0.6))
     found = load(tmp_path / "run" / path)
@@ -72,7 +72,7 @@ def test_a_checkpoint_is_found_from_every_folder(tmp_path: Path, path: str) -> N
 
 
 def test_a_number_is_never_written_again(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, keep=1)
+    shelf = CheckpointStore(tmp_path, keep=1)
     shelf.add(after(1, 0.5))
     assert shelf.add(after(2, 0.6)).name == "000002"
     (tmp_path / "checkpoints" / "000002" / "state.pt").write_bytes(b"damaged")
@@ -82,42 +82,46 @@ def test_a_number_is_never_written_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "every"),
     [
-        ("500", Every(steps=500)),
-        ("1 step", Every(steps=1)),
-        ("20 steps", Every(steps=20)),
-        ("600s", Every(seconds=600)),
-        ("10min", Every(seconds=600)),
-        ("10m", Every(seconds=600)),
-        ("1.5h", Every(seconds=5400)),
+        ("500", Interval(steps=500)),
+        ("1 step", Interval(steps=1)),
+        ("20 steps", Interval(steps=20)),
+        ("600s", Interval(seconds=600)),
+        ("10min", Interval(seconds=600)),
+        ("10m", Interval(seconds=600)),
+        ("1.5h", Interval(seconds=5400)),
     ],
 )
-def test_how_often_can_be_written(text: str, every: Every) -> None:
-    assert Every.parse(text) == every
-    assert Every.parse(str(every)) == every
+def test_how_often_can_be_written(text: str, every: Interval) -> None:
+    assert Interval.parse(text) == every
+    assert Interval.parse(str(every)) == every
 
 
 @pytest.mark.parametrize("text", ["", "0", "0s", "-1", "1.5", "ten", "5 parsecs"])
 def test_how_often_cannot_be_written(text: str) -> None:
     with pytest.raises(ValueError, match="^" + (text or "$")):
-        Every.parse(text)
+        Interval.parse(text)
 
 
 def test_a_checkpoint_is_due_by_steps_or_by_time() -> None:
     now = 100.0
-    by_steps, by_time = (Cadence(each, lambda: now) for each in (Every(steps=3), Every(seconds=10)))
-    assert [by_steps.due() for _ in range(4)] == [False, False, True, True]
-    by_steps.saved()
-    assert not by_steps.due()
-    assert not by_time.due()
+    by_steps, by_time = (
+        CheckpointSchedule(each, lambda: now) for each in (Interval(steps=3), Interval(seconds=10))
+    )
+    assert [by_steps.is_due() for _ in range(4)] == [False, False, True, True]
+    by_steps.reset()
+    assert not by_steps.is_due()
+    assert not by_time.is_due()
     now += 10
-    assert by_time.due()
-    by_time.saved()
-    assert not by_time.due()
+    assert by_time.is_due()
+    by_time.reset()
+    assert not by_time.is_due()
 
 
 def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
-    run_training(tmp_path, keeping=CheckpointPolicy(every=Every(steps=2), last=100))
-    places = [load(tmp_path / "checkpoints" / f"{n:06}").progress.place for n in numbers(tmp_path)]
+    run_training(tmp_path, keeping=CheckpointPolicy(every=Interval(steps=2), last=100))
+    places = [
+        load(tmp_path / "checkpoints" / f"{n:06}").progress.position for n in numbers(tmp_path)
+    ]
     assert places == [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
 
 
@@ -133,7 +137,7 @@ def test_weights_are_read_by_anybody(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     saved = after(1, 0.5)
-    place = Shelf(tmp_path, keep=1).add(saved)
+    place = CheckpointStore(tmp_path, keep=1).add(saved)
     weights = load_file(place / "weights.safetensors")
     assert all(torch.equal(weights[name], value) for name, value in saved.model.items())
     assert replace(saved, path=place).run == tmp_path

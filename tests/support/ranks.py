@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import nn
 
-from ctcdsl.distributed.processes import joined
+from ctcdsl.distributed.processes import join_processes
 from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import UserError
@@ -160,7 +160,7 @@ def _train(
     if event is not None and event[0] == rank:
         _arrange(model, event)
     try:
-        with joined() as ranks:
+        with join_processes() as ranks:
             run_training(run, model=model, ranks=ranks, **others)
     except Interrupted:
         os._exit(130)

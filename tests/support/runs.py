@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ctcdsl.execution.events import StepEnded
-from ctcdsl.images.data import ImageSet
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load

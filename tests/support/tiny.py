@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ctcdsl.execution.events import StepEnded, TrainingStarted
-from ctcdsl.images.data import Pixels
+from ctcdsl.images.image_set import Pixels
 from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.log import Row

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.images.data import Pixels
 from ctcdsl.images.decode import decode
+from ctcdsl.images.image_set import Pixels
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, load
-from ctcdsl.runs.store import Shelf
+from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.text.diagnostic import InternalError
 from tests.support.runs import run_training
 from tests.support.tiny import Blots, Recorder, identity, refused, said, tiny_net, tiny_recipe
@@ -54,15 +54,15 @@ def test_weights_that_break_in_the_last_step_are_not_saved(tmp_path: Path) -> No
 def test_a_disk_that_fills_up_in_training_leaves_the_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Shelf.add
+    write = CheckpointStore.add
 
-    def full(shelf: Shelf, checkpoint: Checkpoint) -> Path:
+    def full(shelf: CheckpointStore, checkpoint: Checkpoint) -> Path:
         if checkpoint.progress.epoch == 2:
             monkeypatch.setattr(os, "fsync", _no_space)
         return write(shelf, checkpoint)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "add", full)
+        patch.setattr(CheckpointStore, "add", full)
         with refused("CTC608") as found:
             run_training(tmp_path)
     monkeypatch.undo()

@@ -95,7 +95,7 @@ def test_a_broken_weight_is_not_saved(tmp_path: Path) -> None:
     with refused("CTC609") as found:
         run_training(tmp_path, model=model, reporter=Breaks())
     assert "a weight is not finite after epoch 1, step 4" in found[0].message
-    assert load(tmp_path).progress.place == (0, 0)
+    assert load(tmp_path).progress.position == (0, 0)
 
 
 class Greedy(nn.Module):

@@ -15,14 +15,14 @@ from ctcdsl.execution.events import StepEnded
 from ctcdsl.execution.interrupt import Interrupted, StopFlag, interruptible
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, load
-from ctcdsl.runs.schedule import Every
-from ctcdsl.runs.store import Shelf
+from ctcdsl.runs.schedule import Interval
+from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.training.loop import TrainingResult
 from ctcdsl.training.run import CheckpointPolicy
 from tests.support.runs import interrupt_at, run_training, same_weights, without_times
 from tests.support.tiny import Recorder, tiny_recipe
 
-EACH_STEP = CheckpointPolicy(every=Every(steps=1))
+EACH_STEP = CheckpointPolicy(every=Interval(steps=1))
 PLACES = [(epoch, step) for epoch in (1, 2, 3) for step in (1, 3, 4)]
 
 
@@ -36,7 +36,7 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(
     with pytest.raises(Interrupted) as caught:
         run_training(tmp_path / "cut", recipe, reporter=interrupt_at(epoch, step))
     assert caught.value.saved == f"epoch {epoch}, step {step}"
-    assert load(tmp_path / "cut").progress.place == (epoch - 1, step)
+    assert load(tmp_path / "cut").progress.position == (epoch - 1, step)
     torch.rand(100)  # another process has other random numbers behind it
     recorder = Recorder()
     resumed = run_training(tmp_path / "cut", recipe, reporter=recorder, resume=True)
@@ -58,7 +58,7 @@ def test_a_run_interrupted_in_its_test_is_tested_again(tmp_path: Path) -> None:
 
     with pytest.raises(Interrupted):
         run_training(tmp_path / "cut", reporter=Stops())
-    assert load(tmp_path / "cut").progress.place == (1, 4)
+    assert load(tmp_path / "cut").progress.position == (1, 4)
     recorder = Recorder()
     resumed = run_training(tmp_path / "cut", reporter=recorder, resume=True)
     assert recorder.steps[0].epoch == 3, "no step is done twice"
@@ -244,9 +244,9 @@ def test_a_longer_recipe_goes_on_from_the_end(tmp_path: Path) -> None:
 def test_a_checkpoint_that_is_being_written_is_no_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Shelf.add
+    add = CheckpointStore.add
 
-    def stop_at_two(shelf: Shelf, checkpoint: Checkpoint) -> Path:
+    def stop_at_two(shelf: CheckpointStore, checkpoint: Checkpoint) -> Path:
         if checkpoint.progress.epoch == 2:
             half = shelf.folder / ".000099.1.tmp"
             half.mkdir()
@@ -255,9 +255,9 @@ def test_a_checkpoint_that_is_being_written_is_no_checkpoint(
         return add(shelf, checkpoint)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "add", stop_at_two)
+        patch.setattr(CheckpointStore, "add", stop_at_two)
         with pytest.raises(Interrupted):
             run_training(tmp_path)
-    assert load(tmp_path).progress.place == (1, 0)
+    assert load(tmp_path).progress.position == (1, 0)
     assert len(run_training(tmp_path, resume=True).rows) == 3
     assert not list((tmp_path / "checkpoints").glob(".*")), "swept"

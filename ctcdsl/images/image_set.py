@@ -40,7 +40,7 @@ class ImageSet(Protocol):
         """What messages call image `index`."""
 
 
-class Stored(ImageSet, Protocol):
+class FileBacked(ImageSet, Protocol):
     """Images that lie somewhere as files do."""
 
     def content(self, index: int) -> bytes:
@@ -51,35 +51,35 @@ class Stored(ImageSet, Protocol):
 class Subset:
     """Some images of another set, in a given order, with its classes."""
 
-    whole: ImageSet
+    source: ImageSet
     indices: tuple[int, ...]
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes of the whole set."""
-        return self.whole.classes
+        return self.source.classes
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def label(self, index: int) -> int:
         """The label of image `index` of this subset."""
-        return self.whole.label(self.indices[index])
+        return self.source.label(self.indices[index])
 
     def pixels(self, index: int) -> Pixels:
         """Image `index` of this subset."""
-        return self.whole.pixels(self.indices[index])
+        return self.source.pixels(self.indices[index])
 
     def name(self, index: int) -> str:
         """What the whole set calls image `index` of this subset."""
-        return self.whole.name(self.indices[index])
+        return self.source.name(self.indices[index])
 
 
 @dataclass(frozen=True, slots=True)
 class Relabelled:
     """The images of another set whose classes are among `classes`, with the labels of those."""
 
-    whole: ImageSet
+    source: ImageSet
     classes: tuple[str, ...]
     indices: tuple[int, ...]
     labels: tuple[int, ...]
@@ -94,11 +94,11 @@ class Relabelled:
 
     def pixels(self, index: int) -> Pixels:
         """Image `index` of this set."""
-        return self.whole.pixels(self.indices[index])
+        return self.source.pixels(self.indices[index])
 
     def name(self, index: int) -> str:
         """What the whole set calls image `index` of this set."""
-        return self.whole.name(self.indices[index])
+        return self.source.name(self.indices[index])
 
 
 def relabelled(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
@@ -130,10 +130,12 @@ def require_same_classes(train: ImageSet, test: ImageSet) -> None:
             f"the training images have {plural(len(train.classes), 'class')}, "
             f"the test images {len(test.classes)}, and not the same ones"
         )
-        raise other_classes(message, difference(train.classes, test.classes, "training", "testing"))
+        raise class_mismatch(
+            message, class_differences(train.classes, test.classes, "training", "testing")
+        )
 
 
-def other_classes(message: str, notes: tuple[str, ...], path: str | None = None) -> UserError:
+def class_mismatch(message: str, notes: tuple[str, ...], path: str | None = None) -> UserError:
     """CTC611 for two sets of images that cannot be used together."""
     hint = "name class folders alike in all splits: train/cat/ and val/cat/"
     return UserError(
@@ -141,7 +143,7 @@ def other_classes(message: str, notes: tuple[str, ...], path: str | None = None)
     )
 
 
-def difference(
+def class_differences(
     first: Sequence[str], second: Sequence[str], first_word: str, second_word: str
 ) -> tuple[str, ...]:
     """Sentences on the names that only one of two class lists has, three names at most each."""
@@ -150,11 +152,11 @@ def difference(
         known = set(those)
         only = [name for name in these if name not in known]
         if only:
-            notes.append(f"only in {word}: {some(only)}")
+            notes.append(f"only in {word}: {first_names(only)}")
     return tuple(notes) or ("the names are the same, their order differs",)
 
 
-def some(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     """The first three of some names, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more}"

@@ -15,7 +15,7 @@ _EXAMPLES = 3  # names of each kind
 
 
 @dataclass(slots=True)
-class PassedOver:
+class SkippedFiles:
     """How many files were passed over, by kind, with some of their names."""
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -27,14 +27,14 @@ class PassedOver:
         if len(names := self.names.setdefault(kind, [])) < _EXAMPLES:
             names.append(name)
 
-    def update(self, other: PassedOver) -> None:
+    def update(self, other: SkippedFiles) -> None:
         """Add all that `other` has."""
         for kind, count in other.counts.items():
             self.counts[kind] = self.counts.get(kind, 0) + count
             self.names[kind] = (self.names.get(kind, []) + other.names[kind])[:_EXAMPLES]
 
     @classmethod
-    def of(cls, parts: Iterable[PassedOver]) -> Self:
+    def of(cls, parts: Iterable[SkippedFiles]) -> Self:
         """All of several together."""
         whole = cls()
         for part in {id(part): part for part in parts}.values():  # of two splits in one tar file
@@ -70,7 +70,7 @@ class PassedOver:
         )
 
 
-def noted(passed_over: PassedOver) -> tuple[Diagnostic, ...]:
+def skipped_notes(passed_over: SkippedFiles) -> tuple[Diagnostic, ...]:
     """The note CTC916, where anything was passed over."""
     if not passed_over.total:
         return ()

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ctcdsl.distributed.processes import ALONE, Ranks
-from ctcdsl.images.data import ImageSet, Relabelled, Subset
+from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
+from ctcdsl.images.image_set import ImageSet, Relabelled, Subset
 from ctcdsl.images.packs import PackedImages
-from ctcdsl.images.threads import done_ahead
+from ctcdsl.images.threads import prefetch
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.text.plural import plural
 
@@ -25,7 +25,7 @@ _GROUP, _AHEAD = 64, 4
 _NAMED = 3
 
 
-class Image(NamedTuple):
+class ImageRecord(NamedTuple):
     """An image of a run."""
 
     split: str
@@ -44,8 +44,8 @@ def list_images(
     tested_on: str = "test",
     threads: int,
     progress: Callable[[int, int], object] = lambda done, total: None,
-    ranks: Ranks = ALONE,
-) -> tuple[Image, ...]:
+    ranks: Processes = SINGLE_PROCESS,
+) -> tuple[ImageRecord, ...]:
     """All images of both sets in their order, the second being the split `tested_on`.
 
     Each of several processes reads its share.
@@ -55,13 +55,13 @@ def list_images(
     Raises `UserError` CTC604 where one may not be read.
     """
     places = [(images, at) for images in (train, test) for at in range(len(images))]
-    share = places[ranks.share.rank :: ranks.share.world]
-    parts = ranks.by_all(lambda: list(_contents(share, threads, progress)))
+    share = places[ranks.shard.rank :: ranks.shard.world]
+    parts = ranks.gather(lambda: list(_contents(share, threads, progress)))
     contents: list[str] = [""] * len(places)
     for rank, part in enumerate(parts):
-        contents[rank :: ranks.share.world] = part
+        contents[rank :: ranks.shard.world] = part
     return tuple(
-        Image(
+        ImageRecord(
             "train" if number < len(train) else tested_on,
             images.classes[images.label(at)],
             images.name(at),
@@ -71,7 +71,7 @@ def list_images(
     )
 
 
-def digest(images: Iterable[Image]) -> str:
+def digest(images: Iterable[ImageRecord]) -> str:
     """SHA-256 of the list."""
     sums = hashlib.sha256()
     for image in images:
@@ -79,22 +79,22 @@ def digest(images: Iterable[Image]) -> str:
     return sums.hexdigest()
 
 
-def as_bytes(images: Iterable[Image]) -> bytes:
+def to_bytes(images: Iterable[ImageRecord]) -> bytes:
     """The list as `FILE`; the same list gives the same bytes."""
     lines = "".join(f"{json.dumps(image)}\n" for image in images)
     return gzip.compress(lines.encode(), mtime=0)
 
 
-def read(run: Path) -> tuple[Image, ...] | None:
+def read(run: Path) -> tuple[ImageRecord, ...] | None:
     """The list in the folder `run`; None where it is missing or damaged."""
     try:
         text = gzip.decompress((run / FILE).read_bytes()).decode()
-        return tuple(Image(*json.loads(line)) for line in text.splitlines())
+        return tuple(ImageRecord(*json.loads(line)) for line in text.splitlines())
     except (OSError, EOFError, ValueError, TypeError, zlib.error):
         return None
 
 
-def differences(before: Iterable[Image], now: Iterable[Image]) -> tuple[str, ...]:
+def differences(before: Iterable[ImageRecord], now: Iterable[ImageRecord]) -> tuple[str, ...]:
     """What became of the images, a sentence for each kind of change, with the first names."""
     old = {(image.split, image.name): image for image in before}
     new = {(image.split, image.name): image for image in now}
@@ -109,7 +109,7 @@ def differences(before: Iterable[Image], now: Iterable[Image]) -> tuple[str, ...
     return found or ("the order of the images is another one",)
 
 
-def _sentence(what: str, images: Sequence[Image]) -> str:
+def _sentence(what: str, images: Sequence[ImageRecord]) -> str:
     names = ", ".join(f"{image.split}/{image.name}" for image in images[:_NAMED])
     more = ", …" if len(images) > _NAMED else ""
     return f"{plural(len(images), 'image')} {what}: {names}{more}"
@@ -120,7 +120,7 @@ def _contents(
 ) -> Iterator[str]:
     groups = (_Group(places[start : start + _GROUP]) for start in range(0, len(places), _GROUP))
     done = 0
-    for group in done_ahead(groups, threads=threads, depth=_AHEAD):
+    for group in prefetch(groups, threads=threads, depth=_AHEAD):
         yield from group.contents
         done += len(group.contents)
         progress(done, len(places))
@@ -134,7 +134,7 @@ class _Group:
         self.contents = [""] * len(places)
 
     @property
-    def parts(self) -> list[Callable[[], object]]:
+    def tasks(self) -> list[Callable[[], object]]:
         """A call for each image."""
         return [partial(self._read, slot) for slot in range(len(self._places))]
 
@@ -144,7 +144,7 @@ class _Group:
 
 def _content(images: ImageSet, index: int) -> str:
     if isinstance(images, Subset | Relabelled):
-        return _content(images.whole, images.indices[index])
+        return _content(images.source, images.indices[index])
     if isinstance(images, PackedImages):
         row = images.rows[index]
         return f"{row['length']:x}-{row['crc']:08x}"

@@ -1,6 +1,6 @@
 """What knowing images by their contents costs, beside reading them to train on them.
 
-`python benchmarks/knowing_images.py FOLDER [THREADS]`: FOLDER is what `--data` takes.
+`python benchmarks/fingerprint.py FOLDER [THREADS]`: FOLDER is what `--data` takes.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ctcdsl.images.augment import scaled_image
-from ctcdsl.images.chosen_split import open_splits
-from ctcdsl.images.contents import as_bytes, digest, list_images
-from ctcdsl.images.data import ImageSet
-from ctcdsl.images.threads import done_ahead
+from ctcdsl.images.augment import read_resized
+from ctcdsl.images.fingerprint import digest, list_images, to_bytes
+from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.split_choice import open_splits
+from ctcdsl.images.threads import prefetch
 
 
 class _Decoding:
     """Some images that are decoded and scaled as training does."""
 
     def __init__(self, images: ImageSet, numbers: range) -> None:
-        self.parts = [lambda at=at: scaled_image(images, at, 256) for at in numbers]
+        self.tasks = [lambda at=at: read_resized(images, at, 256) for at in numbers]
 
 
 def _decoded(images: ImageSet, threads: int) -> None:
@@ -30,7 +30,7 @@ def _decoded(images: ImageSet, threads: int) -> None:
         _Decoding(images, range(start, min(start + 64, len(images))))
         for start in range(0, len(images), 64)
     )
-    for _ in done_ahead(works, threads=threads, depth=4):
+    for _ in prefetch(works, threads=threads, depth=4):
         pass
 
 
@@ -45,7 +45,7 @@ def main() -> None:
         print(f"{title}: {images / (time.perf_counter() - began):,.0f} images/s, {threads} threads")
     began = time.perf_counter()
     digest(found)
-    size = len(as_bytes(found))
+    size = len(to_bytes(found))
     seconds = time.perf_counter() - began
     print(
         f"digest and list: {1e6 * seconds / images:.1f} µs and {size / images:.0f} bytes an image"

@@ -50,14 +50,14 @@ _AN: Final = frozenset({"arrow", "FFCV", "HDF5", "IDX", "LMDB", "npy", "npz"})
 _HEAD: Final = 512
 
 
-class Foreign(NamedTuple):
+class UnsupportedFile(NamedTuple):
     """A file in a form that is not read."""
 
     path: Path
     form: str
 
 
-def foreign(path: Path) -> Foreign | None:
+def unsupported_format(path: Path) -> UnsupportedFile | None:
     """The form of the file at `path`, by content and name; None where it is none of those."""
     try:
         with path.open("rb") as file:
@@ -79,18 +79,18 @@ def foreign(path: Path) -> Foreign | None:
         form = "pickle"
     if not form and _IDX.search(path.name.lower()):
         form = "IDX"
-    return Foreign(path, form) if form else None
+    return UnsupportedFile(path, form) if form else None
 
 
-def foreign_in(folder: Path) -> Foreign | None:
+def find_unsupported(folder: Path) -> UnsupportedFile | None:
     """The first file of such a form in `folder`."""
     if not folder.is_dir():
-        return foreign(folder) if folder.is_file() else None
+        return unsupported_format(folder) if folder.is_file() else None
     paths = sorted(path for path in folder.iterdir() if path.is_file())
-    return next((found for path in paths if (found := foreign(path)) is not None), None)
+    return next((found for path in paths if (found := unsupported_format(path)) is not None), None)
 
 
-def refusal(found: Foreign) -> UserError:
+def unsupported_error(found: UnsupportedFile) -> UserError:
     """The error CTC635, with a command line where one does."""
     path, form = found
     file, folder = shlex.quote(str(path)), shlex.quote(str(path.parent / _plain_name(path)))
