@@ -11,7 +11,7 @@ import click
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from ctcdsl.text import Diagnostic, UserError
 
 if TYPE_CHECKING:

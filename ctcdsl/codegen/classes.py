@@ -11,7 +11,7 @@ from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
 from ctcdsl.codegen.layers import activate, may_be_inplace
 from ctcdsl.codegen.rows import broken
 from ctcdsl.ir import Activation, Join, Style
-from ctcdsl.ir.unparse import row
+from ctcdsl.ir.printer import row
 
 _FUNCTIONS: dict[Activation, str] = {
     "relu": "torch.relu({})",

@@ -22,7 +22,7 @@ from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
 from ctcdsl.codegen.rows import broken
 from ctcdsl.ir import Block, Conv, Linear, NormLayer
-from ctcdsl.ir.unparse import digest, row
+from ctcdsl.ir.printer import digest, row
 from ctcdsl.metrics import network_cost
 from ctcdsl.shapes.one_size import bound_to_size
 from ctcdsl.text.plural import plural

@@ -25,7 +25,7 @@ from ctcdsl.ir import (
     Style,
 )
 from ctcdsl.ir.network import Node, flat
-from ctcdsl.ir.notation import item
+from ctcdsl.ir.printer import to_primary
 from ctcdsl.metrics import Cost, LayerCost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.syntax.nodes import Convolution, Name
@@ -132,7 +132,7 @@ def _stride(stride: int) -> str:
 
 def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
     """In which ways a convolution differs from the network's style."""
-    primary, _ = item(conv, style, channels)
+    primary, _ = to_primary(conv, style, channels)
     assert isinstance(primary, Convolution)
     words = [argument.text for argument in primary.arguments[2:] if isinstance(argument, Name)]
     tags = ["depthwise"] if conv.groups == conv.filters == channels and channels > 1 else []

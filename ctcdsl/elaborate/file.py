@@ -22,8 +22,8 @@ from ctcdsl.ir import (
     ParsedSpec,
     SpatialPyramid,
     Style,
+    contains_conv,
 )
-from ctcdsl.ir.unparse import contains_conv
 from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Label, Severity, Span
@@ -178,7 +178,7 @@ class _FileElaborator:
                 )
                 continue
             own.headers.seen = {**draft.headers.seen, "net": name.span}
-            own.lines.append(Line(None, items, items[0].span.to(items[-1].span)))
+            own.lines.append(Line(None, items, items[0].span.merge(items[-1].span)))
             self._finish(own)
 
     # --------------------------------------------------------------- networks
@@ -223,7 +223,7 @@ class _FileElaborator:
                 maps=headers.maps,
                 stages=stages,
                 head=head if head is not None else self._paper_head(name, where, headers.style),
-                origin=draft.lines[0].span.to(draft.lines[-1].span),
+                origin=draft.lines[0].span.merge(draft.lines[-1].span),
                 spec=ParsedSpec(self._tree, name, dict(self._values)),
             )
         )

@@ -14,7 +14,7 @@ from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
     Block,
     Branch,
-    Call,
+    DefCall,
     Element,
     GlobalPool,
     Identity,
@@ -165,7 +165,7 @@ class LayerElaborator:
             self._problems.error(
                 "CTC116",
                 f"`/{before.value}x1` reads as stride {before.value}, once",
-                before.span.to(times.span),
+                before.span.merge(times.span),
                 hint=f"write `/{before.value}`; a stride for each side is not in the language yet",
             )
             return [], None
@@ -317,7 +317,7 @@ class LayerElaborator:
         self._path.pop()
         if len(nodes) == 1 and isinstance(nodes[0], Block) and nodes[0].call is None:
             given = tuple((key, value) for key, value in values.items() if value is not None)
-            nodes = [replace(nodes[0], call=Call(name, given))]
+            nodes = [replace(nodes[0], call=DefCall(name, given))]
         return nodes, after
 
 

@@ -15,9 +15,9 @@ from ctcdsl.ir import (
     Pool,
     Stage,
     VectorLayer,
+    contains_conv,
     layers_of,
 )
-from ctcdsl.ir.unparse import contains_conv
 from ctcdsl.syntax.nodes import Item, Line, Name
 from ctcdsl.text import Label, Span
 from ctcdsl.text.sink import Diagnostics, quoted

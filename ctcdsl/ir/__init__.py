@@ -9,7 +9,16 @@ from ctcdsl.ir.architecture import (
     Stage,
     Style,
 )
-from ctcdsl.ir.blocks import Block, Branch, Call, Element, Join, layers_of, out_channels
+from ctcdsl.ir.blocks import (
+    Block,
+    Branch,
+    DefCall,
+    Element,
+    Join,
+    contains_conv,
+    layers_of,
+    out_channels,
+)
 from ctcdsl.ir.layers import (
     Activation,
     ActivationLayer,
@@ -32,6 +41,7 @@ from ctcdsl.ir.layers import (
     SqueezeExcite,
     TrunkLayer,
     VectorLayer,
+    keyword,
 )
 from ctcdsl.ir.shapes import Shape, convolution_macs, output_size
 
@@ -42,8 +52,8 @@ __all__ = [
     "Architecture",
     "Block",
     "Branch",
-    "Call",
     "Conv",
+    "DefCall",
     "Dropout",
     "Element",
     "GlobalPool",
@@ -70,7 +80,9 @@ __all__ = [
     "Style",
     "TrunkLayer",
     "VectorLayer",
+    "contains_conv",
     "convolution_macs",
+    "keyword",
     "layers_of",
     "out_channels",
     "output_size",

@@ -18,7 +18,7 @@ class Join(StrEnum):
     ADD = "add"
 
 
-class Call(NamedTuple):
+class DefCall(NamedTuple):
     """The `def` that a block came from and its arguments: where its names are taken from."""
 
     name: str
@@ -47,7 +47,7 @@ class Block:
 
     join: Join
     branches: tuple[Branch, ...]
-    call: Call | None = field(default=None, compare=False)
+    call: DefCall | None = field(default=None, compare=False)
     origin: Span = field(compare=False)
 
 
@@ -62,6 +62,11 @@ def layers_of(nodes: Sequence[Element]) -> Iterator[Layer]:
                 yield from layers_of(branch.elements)
         else:
             yield node
+
+
+def contains_conv(element: Element) -> bool:
+    """Whether this is or contains a convolution: what makes a stage."""
+    return any(isinstance(layer, Conv) for layer in layers_of((element,)))
 
 
 def out_channels(nodes: Sequence[Element], channels: int) -> int:

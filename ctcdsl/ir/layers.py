@@ -163,3 +163,34 @@ VectorLayer = GlobalPool | SpatialPyramid | Linear
 Layer = TrunkLayer | VectorLayer
 SlidingWindow = Conv | Pool
 """The layers that slide a window over a map: those with kernel, stride and padding."""
+
+
+def keyword(layer: Layer) -> str:
+    """The word of the language that names a layer's kind."""
+    match layer:
+        case Conv():
+            return "conv"
+        case Pool():
+            return "pool"
+        case LocalResponseNorm():
+            return "lrn"
+        case SqueezeExcite():
+            return "se"
+        case Linear():
+            return "fc"
+        case SpatialPyramid():
+            return "spp"
+        case Dropout():
+            return "drop"
+        case Shuffle():
+            return "shuffle"
+        case NormLayer(norm=norm):
+            return norm
+        case ActivationLayer(activation=activation):
+            return activation
+        case GlobalPool(reduction=reduction):
+            return "gap" if reduction == "avg" else "gmp"
+        case Scale():
+            return "scale"
+        case Identity():
+            return "id"

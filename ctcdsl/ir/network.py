@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ctcdsl.ir import Activation, Architecture, Block, Conv, Layer, Pair, Shape
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 
 
 class Node(NamedTuple):

@@ -8,9 +8,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style
-from ctcdsl.ir.notation import word
-from ctcdsl.ir.unparse import row
+from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style, keyword
+from ctcdsl.ir.printer import row
 from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
 
 
@@ -164,7 +163,7 @@ def kind(layer: LayerCost) -> str:
         case Dropout():
             return "dropout"
         case other:
-            return word(other)
+            return keyword(other)
 
 
 def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.file import read_networks
 from ctcdsl.elaborate.layout import LaidLine, Layout, lay_out
 from ctcdsl.ir import Architecture, ParsedSpec, out_channels
-from ctcdsl.ir.unparse import to_items, to_lines, unparse
+from ctcdsl.ir.printer import to_items, to_lines, unparse
 from ctcdsl.passes.alignment import is_plain, segments
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file

@@ -21,7 +21,7 @@ from ctcdsl.checking import Network
 from ctcdsl.codegen import generate
 from ctcdsl.images import fingerprint
 from ctcdsl.images.fingerprint import ImageRecord, digest
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 

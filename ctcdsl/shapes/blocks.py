@@ -182,7 +182,7 @@ def shortcut(
 def _extent(branch: Branch, block: Block) -> Span:
     """Where a branch stands; its last layer where it ends in a `def` of its own."""
     last = branch.elements[-1].origin
-    whole = branch.elements[0].origin.to(last)
+    whole = branch.elements[0].origin.merge(last)
     return whole if block.origin.start < whole.start < last.end < block.origin.end else last
 
 

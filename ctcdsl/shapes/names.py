@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ctcdsl.ir import Block, Element
-from ctcdsl.ir.notation import word
+from ctcdsl.ir import Block, Element, keyword
 
 
 def names(prefix: str, nodes: Sequence[Element]) -> list[str]:
@@ -31,4 +30,4 @@ def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
 def _word(node: Element) -> str:
     if isinstance(node, Block):
         return node.call.name if node.call else "block"
-    return word(node)
+    return keyword(node)

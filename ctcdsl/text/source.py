@@ -51,6 +51,6 @@ class Span(NamedTuple):
         """The characters themselves."""
         return self.source.text[self.start : self.end]
 
-    def to(self, other: Span) -> Span:
+    def merge(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""
         return Span(self.source, self.start, other.end)

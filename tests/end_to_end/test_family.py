@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ctcdsl.ir import Conv
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from tests.conftest import ROOT, load, one
 from tests.support.rewriting import after, row, step
 

@@ -6,7 +6,7 @@ import pytest
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import ActivationLayer, Block, Conv, Shape
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from tests.conftest import check, one
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics.complexity import network_cost
 from ctcdsl.shapes.padding import window_output
 from ctcdsl.shapes.solver import Step, fits, solve, steps

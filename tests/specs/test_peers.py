@@ -9,7 +9,7 @@ import pytest
 
 from ctcdsl.checking import Network, check_source
 from ctcdsl.ir import Block, Conv, Dropout, Linear, LocalResponseNorm, Pool
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics import network_cost
 from ctcdsl.resources import resource
 from ctcdsl.syntax.format import format_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, unparse
+from ctcdsl.ir import Architecture, printer
 from ctcdsl.passes import Step, run_pass
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.passes.update_source import update_source
@@ -33,7 +33,7 @@ def after(network: Network, *passes: str) -> Network:
 def row(network: Network) -> str:
     """The layers of a network's stages as a paper's table writes them."""
     nodes = [node for stage in network.architecture.stages for node in stage.elements]
-    return unparse.row(nodes, network.architecture.style, network.input.channels)
+    return printer.row(nodes, network.architecture.style, network.input.channels)
 
 
 def rewritten(row_: str, *passes: str) -> str:

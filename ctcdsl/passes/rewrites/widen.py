@@ -21,8 +21,8 @@ from ctcdsl.ir import (
     Pool,
     Scale,
     SpatialPyramid,
+    keyword,
 )
-from ctcdsl.ir.notation import word
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.chosen import convolutions, numbered
 from ctcdsl.passes.padding import paddings_of, pinned
@@ -139,7 +139,7 @@ def _mixes(conv: Node, node: Node) -> Exception:
         case Conv():
             what = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
         case _:
-            what = f"looks at several channels at once (`{word(layer)}`)"
+            what = f"looks at several channels at once (`{keyword(layer)}`)"
     return error(
         "CTC404",
         f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {what}",

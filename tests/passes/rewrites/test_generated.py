@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture
-from ctcdsl.ir.unparse import unparse
+from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes import Guarantee, Pass, Step, run_pass
 from ctcdsl.passes.base import TOLERANCE

@@ -1,0 +1,282 @@
+"""Networks and layers back to text: the canonical spec that rewrites and digests are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from ctcdsl.ir.architecture import CONV_RELU, Architecture, Stage, Style
+from ctcdsl.ir.blocks import Block, Element, Join, contains_conv, layers_of, out_channels
+from ctcdsl.ir.layers import (
+    Conv,
+    Dropout,
+    Layer,
+    Linear,
+    LocalResponseNorm,
+    Pair,
+    Pool,
+    Shuffle,
+    SpatialPyramid,
+    SqueezeExcite,
+    keyword,
+)
+from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.syntax import nodes as syntax
+from ctcdsl.syntax.format import format_file, format_items
+from ctcdsl.text import Source, Span
+
+_NOWHERE = Span(Source("", ""), 0, 0)
+
+
+def unparse(architecture: Architecture) -> str:
+    """Return the spec of a network: parsing and reading it gives the network again.
+
+    Equal neighbours are folded to `xN`, sequential convolutions joined by `+` as the
+    paper writes them, and paddings shown only where the author gave them. Blocks are
+    written out: definitions and parameters are the author's, not the network's.
+    """
+    headers = [
+        _header("net", _name(architecture.name)),
+        _header("input", syntax.Size(tuple(architecture.input), _NOWHERE)),
+        _header("classes", syntax.Size((architecture.classes,), _NOWHERE)),
+    ]
+    if architecture.style != CONV_RELU:
+        headers.append(_header("style", _name(str(architecture.style))))
+    headers.append(_header("pad", _name(str(architecture.pad))))
+    if architecture.maps:
+        sizes = (tuple(dict.fromkeys(sides)) for sides in architecture.maps)
+        headers.append(_header("maps", *(syntax.Size(sides, _NOWHERE) for sides in sizes)))
+    return format_file(syntax.File((*headers, *to_lines(architecture)), (), _NOWHERE))
+
+
+def to_lines(architecture: Architecture) -> list[syntax.Line]:
+    """The lines of a network's canonical text, below its headers."""
+    lines: list[syntax.Line] = []
+    channels = architecture.input.channels
+    for label, elements in _lines(architecture):
+        items, channels = to_items(elements, architecture.style, channels)
+        lines.append(syntax.Line(label, items, _NOWHERE))
+    if not architecture.head.layers:
+        none = syntax.Item(_name("none"), (), False, _NOWHERE)
+        lines.append(syntax.Line("head", (none,), _NOWHERE))
+    return lines
+
+
+def digest(architecture: Architecture) -> str:
+    """Return the SHA-256 of a network's canonical text: equal for specs that say the same."""
+    return sha256(unparse(architecture).encode()).hexdigest()
+
+
+def row(elements: Iterable[Element], style: Style, channels: int) -> str:
+    """Return a chain as a paper's table writes it: `3/1 (2,128)/3+(2,128)x3`.
+
+    Args:
+        elements: A chain of layers and blocks.
+        style: The network's; tags are shown where a convolution differs from it.
+        channels: Those of the chain's input; a convolution with as many groups is `dw`.
+    """
+    return " ".join(format_items(to_items(tuple(elements), style, channels)[0]))
+
+
+def _lines(architecture: Architecture) -> list[tuple[str | None, tuple[Element, ...]]]:
+    """Lines and their labels; neighbouring stages with a pool between them share a line."""
+    lines: list[tuple[str | None, tuple[Element, ...]]] = []
+    previous: Stage | None = None
+    for stage in architecture.stages:
+        if previous is not None and _one_line(previous, stage):
+            lines[-1] = (None, (*lines[-1][1], *stage.elements))
+        else:
+            lines.append((stage.name, stage.elements))
+        previous = stage
+    if architecture.head.layers and not architecture.head.implied:
+        lines.append((architecture.head.name, architecture.head.layers))
+    return lines
+
+
+def _one_line(before: Stage, after: Stage) -> bool:
+    """Whether reading both stages from one line would split them here, and only here."""
+    convs = [k for k, element in enumerate(before.elements) if contains_conv(element)]
+    return (
+        before.name is None
+        and after.name is None
+        and isinstance(after.elements[0], Pool)
+        and bool(convs)
+        and not any(isinstance(element, Pool) for element in before.elements[convs[0] :])
+        and any(contains_conv(element) for element in after.elements)
+    )
+
+
+# ---------------------------------------------------------------------- items
+
+
+def to_items(
+    elements: Sequence[Element], style: Style, channels: int, *, joining: bool = True
+) -> tuple[tuple[syntax.Item, ...], int]:
+    """The items of a chain with `channels` at its input, and the channels of its output.
+
+    With `joining` a `+` is written between convolutions, as in the paper.
+    """
+    items: list[syntax.Item] = []
+    at = 0
+    while at < len(elements):
+        element = elements[at]
+        primary, stride = to_primary(element, style, channels)
+        after = out_channels((element,), channels)
+        count = 1
+        while at + count < len(elements) and elements[at + count] == element:
+            if to_primary(element, style, after) != (primary, stride):
+                break  # the same numbers have another text here: a dw of other channels
+            after = out_channels((element,), after)
+            count += 1
+        strides = (syntax.Stride(stride, _NOWHERE),) if stride else ()
+        repeats = (syntax.Repeat(count, _NOWHERE),) if count > 1 else ()
+        postfixes: tuple[syntax.Postfix, ...] = (*strides, *repeats)
+        repeated = _strided_repeat(elements[at:]) if count == 1 else None
+        if repeated is not None:
+            count, stride = repeated
+            primary, _ = to_primary(elements[at + 1], style, channels)
+            postfixes = (syntax.Repeat(count, _NOWHERE), syntax.Stride(stride, _NOWHERE))
+        joined = joining and at > 0 and isinstance(element, Conv)
+        joined = joined and isinstance(elements[at - 1], Conv)
+        items.append(syntax.Item(primary, postfixes, joined, _NOWHERE))
+        channels = after
+        at += count
+    return tuple(items), channels
+
+
+def _strided_repeat(elements: Sequence[Element]) -> tuple[int, int] | None:
+    """Blocks that are `[ … ]xN/s`: how many, and the stride; None where they are not."""
+    if len(elements) < 2 or not all(isinstance(element, Block) for element in elements[:2]):
+        return None
+    strides = {
+        first.stride
+        for first, second in zip(layers_of(elements[:1]), layers_of(elements[1:2]), strict=False)
+        if isinstance(first, Conv | Pool)
+        and isinstance(second, Conv | Pool)
+        and first.stride != second.stride
+    }
+    try:
+        if len(strides) != 1 or with_stride(elements[1:2], *strides) != [elements[0]]:
+            return None
+    except (NoStridedLayer, StrideAlreadySet):
+        return None
+    count = 2
+    while count < len(elements) and elements[count] == elements[1]:
+        count += 1
+    return count, strides.pop()
+
+
+def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Primary, int]:
+    """Return the syntax of a layer or block whose input has `channels`, and its `/s` or 0.
+
+    Tags are given only where a layer differs from the style.
+    """
+    match element:
+        case Block():
+            branches = tuple(
+                syntax.Branch(
+                    to_items(branch.elements, style, channels, joining=False)[0],
+                    branch.optional,
+                    _NOWHERE,
+                )
+                for branch in element.branches
+            )
+            bracket = "{" if element.join is Join.CONCAT else "["
+            return syntax.Group(bracket, branches, _NOWHERE), 0
+        case Conv(filters=filters, stride=stride):
+            depthwise = element.groups == filters == channels and filters > 1
+            count = _name("dw") if depthwise else _number(filters)
+            numbers = (_sides(element.kernel), count)
+            convolution = syntax.Convolution(
+                (*numbers, *_tags(element, style, depthwise)), _NOWHERE
+            )
+            return convolution, stride if stride > 1 else 0
+        case Pool(reduction=reduction, kernel=kernel, stride=stride):
+            size = _sides(kernel)
+            options = _pad(element.padding) + ((_name("ceil"),) if element.ceil else ())
+            pool: syntax.Number | syntax.Call
+            if reduction == "max" and not options and isinstance(size, syntax.Number):
+                pool = size
+            else:
+                pool = syntax.Call(reduction, (size, *options), _NOWHERE)
+            if not element.grouped:
+                return pool, stride
+            item = syntax.Item(pool, (syntax.Stride(stride, _NOWHERE),), False, _NOWHERE)
+            return syntax.Group("{", (syntax.Branch((item,), False, _NOWHERE),), _NOWHERE), 0
+        case _:
+            word, arguments = keyword(element), _arguments(element, style)
+            return (syntax.Call(word, arguments, _NOWHERE) if arguments else _name(word)), 0
+
+
+def _arguments(layer: Layer, style: Style) -> tuple[syntax.Argument, ...]:
+    """The arguments of a layer that is a word."""
+    match layer:
+        case LocalResponseNorm(size=size, alpha=alpha, beta=beta, k=k):
+            values = [alpha, beta, k]
+            while values and values[-1] == (1e-4, 0.75, 1.0)[len(values) - 1]:
+                values.pop()
+            numbers = (int(value) if value.is_integer() else value for value in values)
+            within = (_name("within"),) if layer.within else ()
+            return (_number(size), *map(_number, numbers), *within)
+        case SqueezeExcite(width=width, activation=activation):
+            implied = activation == (style.activation or "relu")
+            return (_number(width),) if implied else (_number(width), _name(activation))
+        case Linear(features=int(features), activation=activation):
+            implied = activation == style.activation
+            options = () if implied else (_name(activation or "linear"),)
+            return (_number(features), *options)
+        case SpatialPyramid(levels=levels):
+            return tuple(map(_number, levels))
+        case Dropout(probability=probability):
+            return (_number(probability),)
+        case Shuffle(groups=groups):
+            return (_number(groups),)
+        case _:
+            return ()
+
+
+def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
+    tags: list[str] = []
+    if conv.groups > 1 and not depthwise:
+        tags.append(f"g{conv.groups}")
+    if conv.dilation > 1:
+        tags.append(f"d{conv.dilation}")
+    if (conv.norm, conv.activation) == (style.norm, style.activation):
+        pass
+    elif conv.norm is None and conv.activation is None:
+        tags.append("bare" if style.norm else "linear")
+    else:
+        implied = style.activation
+        if conv.norm is None and style.norm is not None:
+            tags.append("bare")
+            implied = None
+        elif conv.norm is not None and conv.norm != style.norm:
+            tags.append(conv.norm)
+        if conv.activation != implied:
+            tags.append(conv.activation or "linear")
+    if conv.bias != (style.norm is None):
+        tags.append("bias" if conv.bias else "nobias")
+    return (*_pad(conv.padding), *map(_name, tags))
+
+
+def _pad(padding: Pair | None) -> tuple[syntax.Name, ...]:
+    if padding is None:
+        return ()
+    return (_name(f"p{'x'.join(map(str, dict.fromkeys(padding)))}"),)
+
+
+def _sides(kernel: Pair) -> syntax.Number | syntax.Size:
+    """A window: one side where it is square."""
+    return _number(kernel[0]) if kernel[0] == kernel[1] else syntax.Size(kernel, _NOWHERE)
+
+
+def _header(keyword: str, *values: syntax.Name | syntax.Size) -> syntax.Header:
+    return syntax.Header(keyword, values, _NOWHERE)
+
+
+def _number(value: float) -> syntax.Number:
+    return syntax.Number(value, _NOWHERE)
+
+
+def _name(text: str) -> syntax.Name:
+    return syntax.Name(text, _NOWHERE)
