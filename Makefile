@@ -1,6 +1,7 @@
 # make demo   set everything up and show the main job on embedded data
 # make test   set everything up and pass the tests
 # make full-size  take a training step of every network of specs/ at full size, in minutes
+# make documented  run the trainings that README and docs/ show, in minutes
 # make check  lint, types and the import contract
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
@@ -12,7 +13,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size check bench clean
+.PHONY: demo test full-size documented check bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -22,6 +23,9 @@ test: $(READY)
 
 full-size: $(READY)
 	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py
+
+documented: $(READY)
+	$(BIN)/pytest -m documented tests/end_to_end/test_documents.py
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 SPEC = re.compile(r"```ctc\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+TRAINS = re.compile(r"^\$ ctcdsl (train|compare)\b", re.MULTILINE)
+"""Blocks that take a minute or more: `make documented` runs them, `make test` leaves them out."""
 ANYTHING = "…"
 
 
@@ -27,10 +29,6 @@ class Example:
 
     def __init__(self, command: str, output: str) -> None:
         self.command, self.output = command, output
-
-    @property
-    def trains(self) -> bool:
-        return self.command.startswith(("ctcdsl train", "ctcdsl eval"))
 
 
 def examples(block: str) -> list[Example]:
@@ -77,10 +75,15 @@ def folder(tmp_path: Path) -> Path:
 def each(pattern: re.Pattern[str]) -> list[object]:
     """Every place in a document that matches, with the document and a number."""
     return [
-        pytest.param(path, found, id=f"{path.stem}-{index}")
+        pytest.param(path, found, id=f"{path.stem}-{index}", marks=documented(str(found)))
         for path in DOCUMENTS
         for index, found in enumerate(pattern.findall(path.read_text(encoding="utf-8")))
     ]
+
+
+def documented(block: str) -> tuple[pytest.MarkDecorator, ...]:
+    """The mark of a block that trains."""
+    return (pytest.mark.documented,) if TRAINS.search(block) else ()
 
 
 def rewrite(path: Path, old: str, new: str) -> None:
