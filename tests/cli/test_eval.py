@@ -177,7 +177,7 @@ def test_an_interrupt_leaves_within_seconds(
     program = (
         "import sys; from ctcdsl.cli.main import main; from ctcdsl.cli.progress import Display\n"
         "def on_validation(self, done, total): print('tested', done, flush=True)\n"
-        "Display.testing = testing; main(sys.argv[1:])"
+        "Display.on_validation = on_validation; main(sys.argv[1:])"
     )
     command = arguments(trained, "--data", tmp_path / "data", "--report", page)
     process = subprocess.Popen(

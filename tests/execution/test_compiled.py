@@ -89,7 +89,7 @@ def test_what_a_compiler_says_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers are read a step later, as on a GPU."""
-    monkeypatch.setattr(epoch, "lag", lambda device: 1)
+    monkeypatch.setattr(epoch, "pipeline_depth", lambda device: 1)
 
 
 def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
@@ -97,7 +97,7 @@ def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
     later = run_training(tmp_path / "late", reporter=recorder)
     assert [each.step for each in recorder.steps] == [1, 2, 3, 4] * 3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(epoch, "lag", lambda device: 0)
+        patch.setattr(epoch, "pipeline_depth", lambda device: 0)
         told = Recorder()
         soon = run_training(tmp_path / "soon", reporter=told)
     assert without_times(later.rows) == without_times(soon.rows)

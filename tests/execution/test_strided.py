@@ -48,7 +48,7 @@ def test_layers_that_are_changed_compute_the_same(layer: nn.Conv2d, changed: boo
     torch.testing.assert_close(gradients[:2], gradients[2:])
     with torch.no_grad():  # a test is as it was, to the last bit
         plain = nn.Sequential(layer)
-        plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see to_train_on
+        plain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see prepare_for_training
         seen = images.to(memory_format=torch.channels_last)
         assert torch.equal(model[0](seen), plain(seen))
 
@@ -56,9 +56,10 @@ def test_layers_that_are_changed_compute_the_same(layer: nn.Conv2d, changed: boo
 def test_the_backward_pass_survives_on_a_large_map() -> None:
     """In a process of its own, which torch's own layer ends by a signal."""
     code = (
-        "import torch; from torch import nn; from ctcdsl.execution.strided import to_train_on\n"
+        "import torch; from torch import nn\n"
+        "from ctcdsl.execution.strided import prepare_for_training\n"
         "model = nn.Sequential(nn.Conv2d(3, 48, 1, stride=2))\n"
-        "to_train_on(model, torch.device('cpu'))\n"
+        "prepare_for_training(model, torch.device('cpu'))\n"
         "images = torch.randn(2, 3, 160, 160).to(memory_format=torch.channels_last)\n"
         "for _ in range(3): model(images).sum().backward()\n"
     )
