@@ -61,21 +61,21 @@ def check_source(
         values: Replace those of the spec's `let`s.
     """
     tree, mistakes = parse(source)
-    problems = Diagnostics()
-    problems.found += mistakes
-    networks = read_networks(tree, problems, values)
+    diagnostics = Diagnostics()
+    diagnostics.reported += mistakes
+    networks = read_networks(tree, diagnostics, values)
     if mistakes:
         # Lines with syntax errors are missing: what follows from that is no news, but
         # wrong words and numbers on the other lines are.
         lost = set(re.findall(r"\b(?:let|def)[ \t]+(\w+)", source.text))
         names = [
             d
-            for d in problems.found[len(mistakes) :]
+            for d in diagnostics.reported[len(mistakes) :]
             if "CTC100" < d.code < "CTC200"
             and not (d.code in ("CTC101", "CTC112") and lost & set(_words(d)))
         ]
         return Report((), tuple(sorted([*mistakes, *names], key=_position)))
-    report = _check(networks, problems, input, None)
+    report = _check(networks, diagnostics, input, None)
     lets = (s.name.text for s in tree.statements if isinstance(s, Let))
     return report._replace(parameters=tuple(lets))
 
@@ -97,7 +97,7 @@ def infer_shapes(
 
 def _check(
     architectures: Iterable[Architecture],
-    problems: Diagnostics,
+    diagnostics: Diagnostics,
     input: Shape | None,
     classes: int | None,
     previous: Network | None = None,
@@ -108,7 +108,7 @@ def _check(
         if input is not None and input != architecture.input:
             changed = replace(changed, input=input, maps=())
             if architecture.maps:
-                problems.add(
+                diagnostics.add(
                     Severity.NOTE,
                     "CTC903",
                     f"`{architecture.name}`: `maps` holds for {architecture.input} and is not"
@@ -117,10 +117,10 @@ def _check(
                 )
         if classes is not None:
             changed = replace(changed, classes=classes)
-        result = check_network(changed, problems, previous)
+        result = check_network(changed, diagnostics, previous)
         if result is not None:
             networks.append(result)
-    return Report(tuple(networks), tuple(problems.found))
+    return Report(tuple(networks), tuple(diagnostics.reported))
 
 
 def _words(diagnostic: Diagnostic) -> list[str]:

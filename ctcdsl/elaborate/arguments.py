@@ -35,15 +35,15 @@ NO_TAGS = Tags()
 class Arguments:
     """Reads the arguments of layers and reports those it cannot take."""
 
-    def __init__(self, problems: Diagnostics) -> None:
-        self._problems = problems
-        self._expressions = Expressions(problems)
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
+        self._expressions = Expressions(diagnostics)
 
     def one(self, call: Call, example: str) -> Argument | None:
         """The only argument of a call, or None after an error that shows `example`."""
         if len(call.arguments) == 1:
             return call.arguments[0]
-        self._problems.error(
+        self._diagnostics.error(
             "CTC102",
             f"`{call.word}` takes one argument, not {len(call.arguments)}",
             call.span,
@@ -66,17 +66,17 @@ class Arguments:
                 letter, first, second = match.groups()
                 what = _AMOUNTS[letter]
                 if letter in numbers:
-                    self._problems.error("CTC104", f"{what} is given twice", argument.span)
+                    self._diagnostics.error("CTC104", f"{what} is given twice", argument.span)
                 elif second is not None and letter != "p":
                     message = f"{what} is one number, and `{text}` has two"
-                    self._problems.error("CTC104", message, argument.span)
+                    self._diagnostics.error("CTC104", message, argument.span)
                 else:
                     low = 0 if letter == "p" else 1
                     sides = [int(side[:_DIGITS]) for side in (first, second) if side is not None]
                     if all(self.number(k, low, MAX_TAG, what, argument.span) for k in sides):
                         numbers[letter] = (sides[0], sides[-1])
             elif text in options and text in given:
-                self._problems.error("CTC104", f"`{text}` is given twice", argument.span)
+                self._diagnostics.error("CTC104", f"`{text}` is given twice", argument.span)
             elif text in options:
                 given.append(text)
             else:
@@ -93,7 +93,7 @@ class Arguments:
         given = [f"`{word}`" for word in tags.words if word in kinds]
         if len(given) > 1:
             message = f"{' and '.join(given)} exclude each other"
-            self._problems.error("CTC104", message, span, hint=f"keep one {what}")
+            self._diagnostics.error("CTC104", message, span, hint=f"keep one {what}")
 
     def _no_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
         known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
@@ -114,7 +114,7 @@ class Arguments:
 
             message = f"unknown tag `{text}`"
             hint = foreign.tag_hint(text, options) or hint
-        self._problems.error("CTC104", message, argument.span, hint=hint)
+        self._diagnostics.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
         self, argument: Argument, low: int, high: int, what: str, scope: Scope
@@ -128,7 +128,7 @@ class Arguments:
         if not isinstance(value, int):
             text = quoted(argument.span)
             is_worth = "" if isinstance(argument, Number) else f", which is {value:g}"
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC108", f"{what} is a whole number, not {text}{is_worth}", argument.span
             )
             return None
@@ -142,7 +142,7 @@ class Arguments:
         """A window: one side, or height x width."""
         if isinstance(argument, Size):
             if len(argument.sides) != 2:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC107",
                     f"{what} is a side or height x width, not {quoted(argument.span)}",
                     argument.span,
@@ -160,7 +160,7 @@ class Arguments:
         if low <= value <= high:
             return True
         shown = str(value) if abs(value) < 10**15 else "a number of over 15 digits"
-        self._problems.error(
+        self._diagnostics.error(
             "CTC108", f"{what} lies from {low} to {high:,}, and this is {shown}", span
         )
         return False
@@ -173,7 +173,7 @@ class Arguments:
         arguments: Sequence[Argument] = (),
     ) -> None:
         """Refuse a word that is no layer, and suggest the one meant."""
-        if self._problems.told("CTC101", span):
+        if self._diagnostics.is_reported("CTC101", span):
             return
         from ctcdsl.syntax import foreign  # only a mistake pays for its tables
 
@@ -185,7 +185,7 @@ class Arguments:
             means = f"it means: {entry.summary}"
             as_layer = foreign.is_foreign(word) and (texts or entry.kind == "style")
             meant = foreign.hint(word, (), texts) if as_layer else ""
-            self._problems.error("CTC101", message, span, hint=meant or means)
+            self._diagnostics.error("CTC101", message, span, hint=meant or means)
             return
         known = (*definitions, *words("layer", "norm", "activation"))
         repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)
@@ -198,4 +198,4 @@ class Arguments:
             if word[:1] == "x" and not hint:
                 hint = f"repetition by a name is `x({word[1:]})`"
         hint = hint or f"the layers are {', '.join(known)}"
-        self._problems.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)
+        self._diagnostics.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)

@@ -29,9 +29,9 @@ class Definitions:
 class DefinitionReader:
     """Collects definitions and works their values out."""
 
-    def __init__(self, problems: Diagnostics, overrides: Mapping[str, float]) -> None:
-        self._problems = problems
-        self._expressions = Expressions(problems)
+    def __init__(self, diagnostics: Diagnostics, overrides: Mapping[str, float]) -> None:
+        self._diagnostics = diagnostics
+        self._expressions = Expressions(diagnostics)
         self._overrides = overrides
         # The networks of a file share most of its `let`s.
         self._worked_out: tuple[dict[str, Let], dict[str, float | None]] | None = None
@@ -49,7 +49,7 @@ class DefinitionReader:
         if first is not None:
             label = Label(first.name.span, "first defined here")
             message = f"`{name.text}` is defined twice"
-            self._problems.error("CTC105", message, name.span, also=(label,))
+            self._diagnostics.error("CTC105", message, name.span, also=(label,))
         elif isinstance(definition, Let):
             to.lets[name.text] = definition
         else:
@@ -75,13 +75,13 @@ class DefinitionReader:
             return
         if len(path) > MAX_DEPTH:
             message = f"`let`s refer to each other more than {MAX_DEPTH} deep"
-            self._problems.error("CTC004", message, let.value.span)
+            self._diagnostics.error("CTC004", message, let.value.span)
             values[name] = None
             return
         if name in path:
             cycle = " → ".join([*path[path.index(name) :], name])
             message = f"`{name}` is defined by itself: {cycle}"
-            self._problems.error("CTC115", message, let.value.span)
+            self._diagnostics.error("CTC115", message, let.value.span)
             values[name] = None
             return
         for used in names_in(let.value):
@@ -98,7 +98,7 @@ class DefinitionReader:
             why = f"`{name.text}` is a tag"
         else:
             why = f"`{name.text}` is no name: letters, digits and `_` make one"
-        self._problems.error("CTC114", why, name.span, hint="choose another name")
+        self._diagnostics.error("CTC114", why, name.span, hint="choose another name")
 
     def _parameters(self, definition: Def) -> None:
         seen: dict[str, Name] = {}
@@ -106,11 +106,11 @@ class DefinitionReader:
             if parameter.text in seen:
                 label = Label(seen[parameter.text].span, "first given here")
                 message = f"two parameters are named `{parameter.text}`"
-                self._problems.error("CTC105", message, parameter.span, also=(label,))
+                self._diagnostics.error("CTC105", message, parameter.span, also=(label,))
             seen.setdefault(parameter.text, parameter)
 
 
-def report_unused(statements: Iterable[Statement], problems: Diagnostics) -> None:
+def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> None:
     """Warn of definitions and parameters that nothing uses (CTC904)."""
     statements = tuple(statements)
     mentions = Counter(name for body in _without_heads(statements) for name in set(names_in(body)))
@@ -122,12 +122,12 @@ def report_unused(statements: Iterable[Statement], problems: Diagnostics) -> Non
         used = set(names_in(body))
         if mentions[name] == (name in used):  # by itself at most
             word = "let" if isinstance(definition, Let) else "def"
-            _unused(f"`{word} {name}` is never used", definition.name, problems)
+            _unused(f"`{word} {name}` is never used", definition.name, diagnostics)
         if isinstance(definition, Def):
             for parameter in definition.parameters:
                 if parameter.text not in used:
                     what = f"parameter `{parameter.text}` of `{name}` is never used"
-                    _unused(what, parameter, problems)
+                    _unused(what, parameter, diagnostics)
 
 
 def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:
@@ -140,5 +140,5 @@ def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:
             yield statement
 
 
-def _unused(message: str, name: Name, problems: Diagnostics) -> None:
-    problems.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")
+def _unused(message: str, name: Name, diagnostics: Diagnostics) -> None:
+    diagnostics.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")

@@ -42,15 +42,15 @@ class _EvaluationFailed(Exception):
 class Expressions:
     """Evaluates arguments and reports names without a meaning."""
 
-    def __init__(self, problems: Diagnostics) -> None:
-        self._problems = problems
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
 
     def value(self, argument: Argument, scope: Scope) -> float | None:
         """The value of a number, a name or an expression; None after an error."""
         if isinstance(argument, Number):
             return argument.value
         if isinstance(argument, Size):
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC107",
                 f"{quoted(argument.span)} is a size, and a number is expected",
                 argument.span,
@@ -89,7 +89,9 @@ class Expressions:
         assert digits is not None
         factor, name = digits[0], token[digits.end() :]
         if "x" in name and factor and re.fullmatch(r"(x[0-9]+)+", name):
-            self._problems.error("CTC107", f"`{token}` is a size, and a number is expected", span)
+            self._diagnostics.error(
+                "CTC107", f"`{token}` is a size, and a number is expected", span
+            )
             raise _EvaluationFailed
         number: float = 1
         if factor:
@@ -101,7 +103,7 @@ class Expressions:
             if scope.channels is not None:
                 return scope.channels
             if not scope.unknown:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC113",
                     "`c` is the channels that enter a layer, and a `let` belongs to none",
                     span,
@@ -113,7 +115,7 @@ class Expressions:
             if value is None:
                 raise _EvaluationFailed
             return value
-        if self._problems.told("CTC112", span):
+        if self._diagnostics.is_reported("CTC112", span):
             raise _EvaluationFailed
         from ctcdsl.syntax.foreign import amount_hint  # only a mistake pays for its tables
 
@@ -133,12 +135,12 @@ class Expressions:
             hint = amount
         else:
             hint = f"give it a value: `let {name} = …`"
-        self._problems.error("CTC112", f"`{name}` has no value here", span, hint=hint)
+        self._diagnostics.error("CTC112", f"`{name}` has no value here", span, hint=hint)
         raise _EvaluationFailed
 
     def _divided(self, value: float, divisor: float, span: Span) -> float:
         if divisor == 0:
-            self._problems.error("CTC108", f"{quoted(span)} divides by zero", span)
+            self._diagnostics.error("CTC108", f"{quoted(span)} divides by zero", span)
             raise _EvaluationFailed
         if isinstance(value, int) and isinstance(divisor, int) and value % divisor == 0:
             return value // divisor

@@ -52,7 +52,7 @@ class _PendingNetwork:
 
 
 def read_networks(
-    tree: File, problems: Diagnostics, values: Mapping[str, float] = NO_VALUES
+    tree: File, diagnostics: Diagnostics, values: Mapping[str, float] = NO_VALUES
 ) -> list[Architecture]:
     """Resolve the networks of a file; those with mistakes are reported and left out.
 
@@ -61,17 +61,17 @@ def read_networks(
         problems: Takes what is wrong.
         values: Replace those of the `let`s of these names.
     """
-    return _FileElaborator(tree, problems, values).networks()
+    return _FileElaborator(tree, diagnostics, values).networks()
 
 
 class _FileElaborator:
-    def __init__(self, tree: File, problems: Diagnostics, values: Mapping[str, float]) -> None:
+    def __init__(self, tree: File, diagnostics: Diagnostics, values: Mapping[str, float]) -> None:
         self._tree = tree
-        self._problems = problems
+        self._diagnostics = diagnostics
         self._values = values
-        self._headers = HeaderReader(problems)
-        self._definitions = DefinitionReader(problems, values)
-        self._stages = StageReader(problems)
+        self._headers = HeaderReader(diagnostics)
+        self._definitions = DefinitionReader(diagnostics, values)
+        self._stages = StageReader(diagnostics)
         self._networks: list[Architecture] = []
         self._names: dict[str, Span] = {}
 
@@ -88,21 +88,21 @@ class _FileElaborator:
                 case Header(word) if draft.lines:
                     self._after_layers("a header", word, statement.span)
                 case Header():
-                    before = self._problems.errors
+                    before = self._diagnostics.num_errors
                     self._headers.read(statement, draft.headers)
-                    draft.wrong = draft.wrong or self._problems.errors > before
+                    draft.wrong = draft.wrong or self._diagnostics.num_errors > before
                 case Let(name) | Def(name) if draft.lines:
                     self._after_layers("a definition", name.text, name.span)
                     self._definitions.add(statement, draft.definitions)
                 case Let() | Def():
-                    before = self._problems.errors
+                    before = self._diagnostics.num_errors
                     self._definitions.add(statement, draft.definitions)
-                    draft.wrong = draft.wrong or self._problems.errors > before
+                    draft.wrong = draft.wrong or self._diagnostics.num_errors > before
                 case Line():
                     draft.lines.append(statement)
                 case Table():
                     if draft.headers.name is not None or draft.lines:
-                        self._problems.error(
+                        self._diagnostics.error(
                             "CTC306",
                             "a table names its networks itself and stands alone in its file",
                             Span(
@@ -117,27 +117,27 @@ class _FileElaborator:
                         self._table(statement, draft)
         if draft.lines or draft.headers.name is not None:
             self._finish(draft)
-        elif not self._networks and not self._problems.errors:
-            self._problems.error(
+        elif not self._networks and not self._diagnostics.num_errors:
+            self._diagnostics.error(
                 "CTC006",
                 "the spec holds no layers",
                 self._tree.span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
         if any(isinstance(statement, Let | Def) for statement in self._tree.statements):
-            report_unused(self._tree.statements, self._problems)
+            report_unused(self._tree.statements, self._diagnostics)
         return self._networks
 
     def _after_layers(self, what: str, name: str, span: Span) -> None:
         hint = f"put `{name}` above the layers"
-        self._problems.error("CTC305", f"{what} stands above the layers", span, hint=hint)
+        self._diagnostics.error("CTC305", f"{what} stands above the layers", span, hint=hint)
 
     # ----------------------------------------------------------------- tables
 
     def _table(self, table: Table, draft: _PendingNetwork) -> None:
         rows = [row for row in table.rows if not row.cells[0].rule]
         if len(rows) < 2:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC304",
                 "a table is a row of titles and a row for each network",
                 table.span,
@@ -147,7 +147,7 @@ class _FileElaborator:
         titles = rows[0]
         for row in rows[1:]:
             if len(row.cells) > len(titles.cells):
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC304",
                     f"the row has {len(row.cells)} cells where the titles name {len(titles.cells)}",
                     row.span,
@@ -156,11 +156,11 @@ class _FileElaborator:
                 continue
             name = row.cells[0]
             if not name.items:
-                self._problems.error("CTC304", "the row names no network", row.span)
+                self._diagnostics.error("CTC304", "the row names no network", row.span)
                 continue
             items = tuple(item for cell in row.cells[1:] for item in cell.items)
             if not items:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC006",
                     "the row holds no layers",
                     row.span,
@@ -170,7 +170,7 @@ class _FileElaborator:
             own = draft.fork()
             own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
             if not is_network_name(own.headers.name):
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC304",
                     f"{quoted(name.span)} is no name for a network",
                     name.span,
@@ -186,23 +186,25 @@ class _FileElaborator:
     def _finish(self, draft: _PendingNetwork) -> None:
         """Turn a draft into a network, unless it has mistakes."""
         headers = draft.headers
-        before = self._problems.errors
+        before = self._diagnostics.num_errors
         where = headers.seen.get("net") or draft.lines[0].span
         name = headers.name or _file_stem(self._tree.span.source.name)
         if name in self._names:
             first = Label(self._names[name], "first named here")
-            self._problems.error("CTC105", f"two networks are named `{name}`", where, also=(first,))
+            self._diagnostics.error(
+                "CTC105", f"two networks are named `{name}`", where, also=(first,)
+            )
         self._names.setdefault(name, where)
         if not draft.lines:
-            self._problems.error("CTC006", f"network `{name}` holds no layers", where)
+            self._diagnostics.error("CTC006", f"network `{name}` holds no layers", where)
             return
         values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
-        items = LayerElaborator(self._problems, headers.style, draft.definitions, values)
+        items = LayerElaborator(self._diagnostics, headers.style, draft.definitions, values)
         stages, head = self._stages.read(draft.lines, items, headers.input.channels)
-        if self._problems.errors > before or draft.wrong:
+        if self._diagnostics.num_errors > before or draft.wrong:
             return
         if not any(contains_conv(node) for stage in stages for node in stage.elements):
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC303",
                 f"network `{name}` has no convolution before its head",
                 draft.lines[0].span,
@@ -231,7 +233,7 @@ class _FileElaborator:
     def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:
         """Warn of `maps` without a stage to hold for, and of scores behind an activation."""
         if headers.maps and stages < 2:
-            self._problems.add(
+            self._diagnostics.add(
                 Severity.WARNING,
                 "CTC923",
                 f"`maps` is for stages 2, 3, …, and `{name}` has one stage: nothing is asked",
@@ -247,7 +249,7 @@ class _FileElaborator:
         if last is None or last.features is None or last.activation is None:
             return
         if last.activation not in last.origin.text:  # not written on purpose
-            self._problems.add(
+            self._diagnostics.add(
                 Severity.WARNING,
                 "CTC921",
                 f"{quoted(last.origin)} is the last layer, and {last.activation} acts on its"
@@ -258,7 +260,7 @@ class _FileElaborator:
             )
 
     def _paper_head(self, name: str, where: Span, style: Style) -> Head:
-        self._problems.add(
+        self._diagnostics.add(
             Severity.NOTE,
             "CTC901",
             f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",

@@ -42,16 +42,18 @@ class Headers:
 class HeaderReader:
     """Reads header statements into `Headers`."""
 
-    def __init__(self, problems: Diagnostics) -> None:
-        self._problems = problems
-        self._arguments = Arguments(problems)
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
+        self._arguments = Arguments(diagnostics)
 
     def read(self, header: Header, into: Headers) -> None:
         """Take one header; a word given twice for one network is an error."""
         word = header.word
         if word in into.seen:
             first = Label(into.seen[word], "first given here")
-            self._problems.error("CTC106", f"`{word}` is given twice", header.span, also=(first,))
+            self._diagnostics.error(
+                "CTC106", f"`{word}` is given twice", header.span, also=(first,)
+            )
             return
         into.seen[word] = header.span
         value = header.values[0]
@@ -80,7 +82,7 @@ class HeaderReader:
 
     def _input(self, size: Size) -> Shape | None:
         if len(size.sides) != 3:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC107",
                 f"an input is channels x height x width, and {quoted(size.span)} has"
                 f" {plural(len(size.sides), 'number')}",
@@ -97,7 +99,7 @@ class HeaderReader:
             return None
         first, second, last = size.sides
         if min(first, second) >= 8 and (last in (3, 4) or (last == 1 and first == second)):
-            self._problems.add(
+            self._diagnostics.add(
                 Severity.WARNING,
                 "CTC922",
                 f"`input {first}x{second}x{last}` is {first} channels of {second}x{last} pixels",
@@ -108,7 +110,7 @@ class HeaderReader:
 
     def _side(self, size: Size, high: int, what: str) -> int | None:
         if len(size.sides) != 1:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC107", f"{what} is one number, not {quoted(size.span)}", size.span
             )
             return None
@@ -120,7 +122,7 @@ class HeaderReader:
         for size in header.values:
             assert isinstance(size, Size)
             if len(size.sides) > 2:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC107",
                     f"a map is one side or height x width, not {quoted(size.span)}",
                     size.span,
@@ -140,7 +142,7 @@ class HeaderReader:
         hint = f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}"
         if kind == "style":
             hint = self._of_part(text) or hint
-        self._problems.error("CTC101", f"unknown {what} `{text}`", span, hint=hint)
+        self._diagnostics.error("CTC101", f"unknown {what} `{text}`", span, hint=hint)
 
     def _of_part(self, style: str) -> str:
         """What to do about a norm or an activation of a style that other tools know."""

@@ -40,15 +40,15 @@ class LayerElaborator:
 
     def __init__(
         self,
-        problems: Diagnostics,
+        diagnostics: Diagnostics,
         style: Style,
         definitions: Definitions,
         values: Mapping[str, float | None],
     ) -> None:
-        self._problems = problems
-        self._arguments = Arguments(problems)
-        self._windows = Windows(problems, style)
-        self._words = Words(problems, style)
+        self._diagnostics = diagnostics
+        self._arguments = Arguments(diagnostics)
+        self._windows = Windows(diagnostics, style)
+        self._words = Words(diagnostics, style)
         self._defs = definitions.defs
         self._values = values
         self._path: list[str] = []  # of definitions being opened
@@ -84,7 +84,7 @@ class LayerElaborator:
         if self._depth < MAX_DEPTH:
             return False
         message = f"brackets, `def`s, `/s` and `xN` are nested more than {MAX_DEPTH} deep"
-        self._problems.error("CTC004", message, span)
+        self._diagnostics.error("CTC004", message, span)
         return True
 
     # -------------------------------------------------------------- postfixes
@@ -129,7 +129,7 @@ class LayerElaborator:
             return with_stride(nodes, stride), after
         except NoStridedLayer:
             empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC302",
                 f"`/{stride}` strides a convolution or a pool, and there is none",
                 postfix.span,
@@ -137,7 +137,7 @@ class LayerElaborator:
             )
         except StrideAlreadySet as taken:
             before = taken.layer.stride
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC302",
                 f"`/{stride}` falls on a layer that already has stride {before}",
                 postfix.span,
@@ -162,7 +162,7 @@ class LayerElaborator:
             and upto > 1
             and isinstance(before := item.postfixes[upto - 2], syntax.Stride)
         ):
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC116",
                 f"`/{before.value}x1` reads as stride {before.value}, once",
                 before.span.merge(times.span),
@@ -175,7 +175,7 @@ class LayerElaborator:
         else:
             count = self._arguments.integer(amount, 0, MAX_LAYERS, "a repetition", scope)
         if count == 0:
-            with self._problems.without_numbers():
+            with self._diagnostics.ignoring_ranges():
                 self._item(item, upto - 1, channels, scope)
             return [], channels
         once, after = self._item(item, upto - 1, channels, scope)
@@ -184,7 +184,7 @@ class LayerElaborator:
         layers = sum(1 for _ in layers_of(once))
         self._repeats += layers * count
         if layers * count > MAX_LAYERS or self._repeats > 100 * MAX_LAYERS:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC108",
                 f"{count:,} times {layers:,} layers are more than the {MAX_LAYERS:,} that a"
                 " network may have",
@@ -238,7 +238,7 @@ class LayerElaborator:
         else:
             message = f"{text} has no stride"
         hint = f"write `{text[1:-1]}/2` for stride 2"
-        self._problems.error("CTC102", message, primary.span, hint=hint)
+        self._diagnostics.error("CTC102", message, primary.span, hint=hint)
 
     # ----------------------------------------------------- blocks, definitions
 
@@ -247,7 +247,7 @@ class LayerElaborator:
         branches: list[Branch] = []
         for index, branch in enumerate(group.branches):
             if branch.optional and (join is Join.CONCAT or index == 0):
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC307",
                     "`?` leaves a branch of `[ a | b? ]` out where its shape differs from the"
                     " first branch's",
@@ -257,7 +257,7 @@ class LayerElaborator:
             nodes, after = self._sequence(branch.items, channels, inside)
             for layer in layers_of(nodes):
                 if isinstance(layer, GlobalPool | SpatialPyramid | Linear):
-                    self._problems.error(
+                    self._diagnostics.error(
                         "CTC301",
                         f"{quoted(layer.origin)} leaves a vector, and branches hold maps",
                         layer.origin,
@@ -283,11 +283,11 @@ class LayerElaborator:
         self._opened += 1
         if name in self._path:
             cycle = " → ".join([*self._path[self._path.index(name) :], name])
-            self._problems.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
+            self._diagnostics.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
             return [], None
         if self._opened > MAX_LAYERS:
             outermost = self._defs[(self._path or [name])[0]].name
-            self._problems.add(
+            self._diagnostics.add(
                 Severity.ERROR,
                 "CTC108",
                 f"`{outermost.text}` opens definitions more than {MAX_LAYERS:,} times",
@@ -298,7 +298,7 @@ class LayerElaborator:
         if len(arguments) != len(parameters):
             wanted = ", ".join(parameter.text for parameter in parameters)
             takes = plural(len(parameters), "argument")
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC102",
                 f"`{name}` takes {takes}{f' ({wanted})' * bool(wanted)}, not {len(arguments)}",
                 span,
@@ -312,7 +312,7 @@ class LayerElaborator:
         }
         inside = Scope({**self._values, **values}, channels, unknown=channels is None)
         self._path.append(name)
-        with self._problems.in_def_call(span):
+        with self._diagnostics.in_def_call(span):
             nodes, after = self._sequence(definition.items, channels, inside)
         self._path.pop()
         if len(nodes) == 1 and isinstance(nodes[0], Block) and nodes[0].call is None:

@@ -35,10 +35,10 @@ def lay_out(tree: File, name: str) -> Layout:
         name: The network's; a file that names none holds one.
     """
     above, lines, below = _statements(tree, name)
-    problems = Diagnostics()  # nothing is found: the file has been checked
+    diagnostics = Diagnostics()  # nothing is found: the file has been checked
     headers, definitions = Headers(), Definitions()
-    header_reader = HeaderReader(problems)
-    definition_reader = DefinitionReader(problems, {})
+    header_reader = HeaderReader(diagnostics)
+    definition_reader = DefinitionReader(diagnostics, {})
     for statement in above:
         if isinstance(statement, Header):
             headers.seen.clear()  # a network's own header overrides the file's
@@ -46,7 +46,7 @@ def lay_out(tree: File, name: str) -> Layout:
         else:
             definition_reader.add(statement, definitions)
     known = {**definition_reader.values(definitions), "classes": headers.classes}
-    reader = LayerElaborator(problems, headers.style, definitions, known)
+    reader = LayerElaborator(diagnostics, headers.style, definitions, known)
     channels: int | None = headers.input.channels
     laid: list[LaidLine] = []
     for line in lines:

@@ -56,8 +56,8 @@ class _Head:
 class StageReader:
     """Reads the lines of one network after another."""
 
-    def __init__(self, problems: Diagnostics) -> None:
-        self._problems = problems
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
 
     def read(
         self, lines: Sequence[Line], items: LayerElaborator, channels: int
@@ -103,7 +103,7 @@ class StageReader:
             elif line.label and not begun and head is not None:
                 head_name = line.label
         if count > MAX_LAYERS:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC108",
                 f"the network has {count:,} layers; at most {MAX_LAYERS:,} are allowed",
                 lines[0].span,
@@ -115,7 +115,7 @@ class StageReader:
 
     def _fits(self, node: Element, head: _Head, stage: str | None) -> bool:
         """Whether a node, in a line of the name `stage`, can go on the head; reported if not."""
-        error = self._problems.error
+        error = self._diagnostics.error
         text = quoted(node.origin)
         if head.none is not None:
             error(
@@ -169,9 +169,11 @@ class StageReader:
         span = Span(line.span.source, line.span.start, line.span.start + len(label))
         if label in labels:
             first = Label(labels[label], "first named here")
-            self._problems.error("CTC105", f"two stages are named `{label}`", span, also=(first,))
+            self._diagnostics.error(
+                "CTC105", f"two stages are named `{label}`", span, also=(first,)
+            )
         elif iskeyword(label) or label.startswith("_") or label in _TAKEN:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC110",
                 f"a stage cannot be named `{label}`",
                 span,
@@ -182,7 +184,7 @@ class StageReader:
     def _check_stage_names(self, stages: Sequence[Stage], labels: dict[str, Span]) -> None:
         for k, stage in enumerate(stages, start=1):
             if stage.name is None and f"stage{k}" in labels:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC105",
                     f"stage {k} has no name and would be `stage{k}`, which is taken",
                     labels[f"stage{k}"],

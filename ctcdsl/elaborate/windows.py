@@ -46,9 +46,9 @@ def in_braces(nodes: Sequence[Element], *, grouped: bool) -> list[Element]:
 class Windows:
     """Reads the convolutions and pools of one network, whose style goes with every one."""
 
-    def __init__(self, problems: Diagnostics, style: Style) -> None:
-        self._problems = problems
-        self._arguments = Arguments(problems)
+    def __init__(self, diagnostics: Diagnostics, style: Style) -> None:
+        self._diagnostics = diagnostics
+        self._arguments = Arguments(diagnostics)
         self._style = style
 
     # ----------------------------------------------------------- convolutions
@@ -56,7 +56,7 @@ class Windows:
     def convolution(self, conv: Convolution, scope: Scope, channels: int | None) -> Conv | None:
         """`(k,n,tags)`; `channels` enter, which a depthwise convolution keeps."""
         if len(conv.arguments) < 2:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC103",
                 "a convolution is `(k,n)`: filter size, then number of filters",
                 conv.span,
@@ -71,7 +71,7 @@ class Windows:
             filters = channels
             if groups != 1:
                 what = "a depthwise convolution has a group for each channel"
-                self._problems.error("CTC104", what, conv.span, hint="drop the `g` tag")
+                self._diagnostics.error("CTC104", what, conv.span, hint="drop the `g` tag")
             groups = filters or 1
         else:
             filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
@@ -96,7 +96,7 @@ class Windows:
         return self._tagged(plain, tags) if tags.words else plain
 
     def _warn_of_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
-        self._problems.add(
+        self._diagnostics.add(
             Severity.WARNING,
             "CTC924",
             f"{quoted(conv.span)} is {filters} filter{'s' * (filters != 1)} of"
@@ -130,7 +130,7 @@ class Windows:
             reach = tags.dilation * (side - 1)
             if padding > reach:
                 dilated = f" of dilation {tags.dilation}" if tags.dilation > 1 else ""
-                self._problems.add(
+                self._diagnostics.add(
                     Severity.WARNING,
                     "CTC908",
                     f"padding {padding} of a {kernel[0]}x{kernel[1]} filter{dilated}: windows at"
@@ -150,7 +150,7 @@ class Windows:
         )
         if not arguments:
             message = f"`{word}` needs a window size"
-            self._problems.error("CTC102", message, primary.span, hint=f"write `{word}(3)/2`")
+            self._diagnostics.error("CTC102", message, primary.span, hint=f"write `{word}(3)/2`")
             return None
         size, *rest = arguments
         kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
@@ -159,7 +159,7 @@ class Windows:
             return None
         for side, padding in zip(kernel, tags.padding or (), strict=False):
             if padding > side // 2:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC109",
                     f"padding {padding} of a {kernel[0]}x{kernel[1]} pool is more than half its"
                     " window",

@@ -33,9 +33,9 @@ _EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffl
 class Words:
     """Reads the words of one network, whose style gives an activation to some."""
 
-    def __init__(self, problems: Diagnostics, style: Style) -> None:
-        self._problems = problems
-        self._arguments = Arguments(problems)
+    def __init__(self, diagnostics: Diagnostics, style: Style) -> None:
+        self._diagnostics = diagnostics
+        self._arguments = Arguments(diagnostics)
         self._style = style
         self._calls: dict[str, Callable[[Call, Scope], Layer | None]] = {
             "spp": self._spp,
@@ -66,18 +66,18 @@ class Words:
             case _ if word in ACTIVATIONS:
                 return ActivationLayer(activation=activation(word), origin=span)
             case _ if word in _EXAMPLES:
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"
                 )
             case "max" | "avg":
                 hint = f"write `{word}(3)/2`"
-                self._problems.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
+                self._diagnostics.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
             case "none":
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC301", "`none` stands alone behind `head:`", span, hint="write `head: none`"
                 )
             case "x":
-                self._problems.error(
+                self._diagnostics.error(
                     "CTC101",
                     "`x` is reserved for repetition",
                     span,
@@ -93,7 +93,7 @@ class Words:
             return self._calls[call.word](call, scope)
         span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
         if call.word in ("gap", "gmp", "none", "scale", "id", *NORMS, *ACTIVATIONS):
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC102",
                 f"`{call.word}` takes no arguments",
                 call.span,
@@ -105,7 +105,7 @@ class Words:
 
     def _spp(self, call: Call, scope: Scope) -> Layer | None:
         if not call.arguments:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
             )
             return None
@@ -151,7 +151,7 @@ class Words:
         if argument is None or value is None:
             return None
         if not 0 <= value < 1:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC108",
                 "a dropout probability lies from 0 up to, but not at, 1",
                 argument.span,
@@ -167,7 +167,7 @@ class Words:
         if within:
             numbers = numbers[:-1]
         if not 1 <= len(numbers) <= 4:
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC102",
                 "`lrn` takes a size, then alpha, beta and k",
                 call.span,
@@ -181,7 +181,7 @@ class Words:
             return None
         if within and size % 2 == 0:
             what = f"a window of {size}x{size} has no middle"
-            self._problems.error("CTC108", what, numbers[0].span, hint="use an odd size")
+            self._diagnostics.error("CTC108", what, numbers[0].span, hint="use an odd size")
             return None
         alpha, beta, k = [*map(float, given), *(1e-4, 0.75, 1.0)[len(given) :]]
         return LocalResponseNorm(

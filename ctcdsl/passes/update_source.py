@@ -60,7 +60,7 @@ def _read(source: Source) -> Architecture | None:
     tree, errors = parse(source)
     diagnostics = Diagnostics()
     networks = read_networks(tree, diagnostics)
-    return None if errors or diagnostics.errors or len(networks) != 1 else networks[0]
+    return None if errors or diagnostics.num_errors or len(networks) != 1 else networks[0]
 
 
 def _normalised(architecture: Architecture) -> Architecture:

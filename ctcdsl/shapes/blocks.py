@@ -27,7 +27,7 @@ from ctcdsl.text.sink import Diagnostics, quoted
 Chain = tuple[Node, ...]
 
 
-def final_activation(block: Block, problems: Diagnostics) -> Activation | None:
+def final_activation(block: Block, diagnostics: Diagnostics) -> Activation | None:
     """What acts after the addition: the activation that the branches end in.
 
     Warns (CTC909) of activations that a reader would expect there and that stay in their branch.
@@ -36,7 +36,7 @@ def final_activation(block: Block, problems: Diagnostics) -> Activation | None:
     given = [(branch, end) for branch, end in ends if end is not None]
     for branch, end in given[1:]:
         if end != given[0][1]:
-            problems.error(
+            diagnostics.error(
                 "CTC308",
                 f"branches that are added end in {given[0][1]} and in {end}",
                 branch.elements[-1].origin,
@@ -45,16 +45,16 @@ def final_activation(block: Block, problems: Diagnostics) -> Activation | None:
                 " `id` to keep theirs",
             )
     for branch in block.branches:
-        _warn_of_kept(branch, block, given[0][1] if given else None, problems)
+        _warn_of_kept(branch, block, given[0][1] if given else None, diagnostics)
     return given[0][1] if given else None
 
 
 def _warn_of_kept(
-    branch: Branch, block: Block, moved: Activation | None, problems: Diagnostics
+    branch: Branch, block: Block, moved: Activation | None, diagnostics: Diagnostics
 ) -> None:
     last = branch.elements[-1]
     if len(block.branches) > 1 and len(branch.elements) == 1 and isinstance(last, ActivationLayer):
-        problems.add(
+        diagnostics.add(
             Severity.WARNING,
             "CTC909",
             f"`{last.activation}` is all of its branch, and acts after the addition instead",
@@ -66,13 +66,12 @@ def _warn_of_kept(
     if keeps is None:
         return
     after = f"{moved} acts" if moved else "none acts"
-    problems.add(
+    diagnostics.add(
         Severity.WARNING,
         "CTC909",
         f"the activation of {quoted(keeps.origin)} stays in its branch, and {after} after the"
         " addition",
-        last.origin,
-        "the branch ends here",
+        Label(last.origin, "the branch ends here"),
         also=() if keeps is last else (Label(keeps.origin, "stays as it is"),),
         hint=_to_move(keeps, last),
     )
@@ -116,7 +115,7 @@ def check_shapes_match(
     chains: Sequence[Chain],
     shape: Shape,
     rule: PadRule,
-    problems: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> bool:
     """Whether the branches have the shapes that their join needs; they are padded by `rule`."""
     first = after(chains[0], shape)
@@ -132,11 +131,10 @@ def check_shapes_match(
                 hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         else:
             continue
-        problems.error(
+        diagnostics.error(
             "CTC206",
             message,
-            _extent(branch, block),
-            f"leaves {output}",
+            Label(_extent(branch, block), f"leaves {output}"),
             also=(Label(_extent(kept[0], block), f"leaves {first}"),),
             hint=hint,
         )
@@ -151,7 +149,7 @@ def shortcut(
     chain: Chain,
     shape: Shape,
     style: Style,
-    problems: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> Chain | None:
     """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
     wanted = after(chain, shape)
@@ -168,7 +166,7 @@ def shortcut(
     )
     output = window_output(shape, projection, (0, 0))
     if output != wanted:
-        problems.error(
+        diagnostics.error(
             "CTC208",
             f"no shortcut leads from {shape} to {wanted}: a 1x1 projection with stride"
             f" {projection.stride} leaves {output}",

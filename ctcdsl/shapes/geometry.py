@@ -15,26 +15,26 @@ from ctcdsl.text.sink import Diagnostics, quoted
 
 
 def check_network(
-    architecture: Architecture, problems: Diagnostics, previous: Network | None = None
+    architecture: Architecture, diagnostics: Diagnostics, previous: Network | None = None
 ) -> Network | None:
     """Place every layer of a network; None where an error was found.
 
     What it shares with `like` is taken from there.
     """
     paper = _under_paper(architecture)
-    paddings = _for_maps(architecture, problems, paper) if architecture.maps else {}
+    paddings = _for_maps(architecture, diagnostics, paper) if architecture.maps else {}
     if paddings is None:
         return None
-    nodes = ShapeInference(architecture, problems, paddings, previous).place()
+    nodes = ShapeInference(architecture, diagnostics, paddings, previous).place()
     if nodes is None:
         return None
-    _note_whole_maps(nodes, problems)
+    _note_whole_maps(nodes, diagnostics)
     if paper is not None:
-        _note_style_padding(architecture, nodes, paper.nodes, problems)
+        _note_style_padding(architecture, nodes, paper.nodes, diagnostics)
     return Network(architecture, nodes)
 
 
-def _note_whole_maps(nodes: Sequence[Node], problems: Diagnostics) -> None:
+def _note_whole_maps(nodes: Sequence[Node], diagnostics: Diagnostics) -> None:
     """Note the pools that take no padding since they cover their whole map (CTC906)."""
     for node in nodes:
         pool = node.layer
@@ -42,7 +42,7 @@ def _note_whole_maps(nodes: Sequence[Node], problems: Diagnostics) -> None:
             height, width = pool.kernel
             call = f"{pool.reduction}({in_pixels(pool.kernel)}"
             kept = in_pixels(((height - 1) // 2, (width - 1) // 2))
-            problems.add(
+            diagnostics.add(
                 Severity.NOTE,
                 "CTC906",
                 f"{quoted(pool.origin)} covers its whole {height}x{width} map and takes no padding",
@@ -65,13 +65,16 @@ def _under_paper(architecture: Architecture) -> Network | None:
 
 
 def _note_style_padding(
-    architecture: Architecture, same: Sequence[Node], paper: Sequence[Node], problems: Diagnostics
+    architecture: Architecture,
+    same: Sequence[Node],
+    paper: Sequence[Node],
+    diagnostics: Diagnostics,
 ) -> None:
     """Note the `style` that brought `pad same` and so changed the maps of a plain row (CTC907)."""
     assert architecture.pad_implied_by is not None
     for here, there in zip(same, paper, strict=True):
         if here.stage is not None and here.output != there.output:
-            problems.add(
+            diagnostics.add(
                 Severity.NOTE,
                 "CTC907",
                 f"`{architecture.name}`: `style` brings `pad same`; write `pad paper` for the"
@@ -89,7 +92,7 @@ def _note_style_padding(
 
 
 def _for_maps(
-    architecture: Architecture, problems: Diagnostics, paper: Network | None
+    architecture: Architecture, diagnostics: Diagnostics, paper: Network | None
 ) -> dict[tuple[int, int], Pair] | None:
     """The paddings that `maps` changes from the rule's; None where it cannot hold.
 
@@ -98,7 +101,7 @@ def _for_maps(
     for index, stage in enumerate(architecture.stages, start=1):
         for node in stage.elements:
             if isinstance(node, Block):
-                problems.error(
+                diagnostics.error(
                     "CTC205",
                     f"`maps` is for rows of layers, and stage {index} of `{architecture.name}`"
                     " holds a block",
@@ -110,7 +113,7 @@ def _for_maps(
     solving = architecture.pad is PadRule.PAPER
     missing = next((step for step in trunk if step.rule is None), None)
     if missing is not None and missing.window and not (solving and missing.wanted is not None):
-        no_rule(missing.window, problems)
+        no_rule(missing.window, diagnostics)
         return None
     if missing is None:
         rule = tuple(step.rule or (0, 0) for step in trunk)
@@ -122,11 +125,11 @@ def _for_maps(
             window = trunk[len(maps)].window
             assert window is not None
             entering = maps[-1] if maps else architecture.input
-            too_large(window, rule[len(maps)], entering, problems)
+            too_large(window, rule[len(maps)], entering, diagnostics)
             return None
     solved = solve(architecture.input, trunk) if solving else None
     if solved is None:
-        unsolved(architecture, trunk, problems, paper_holds=paper is not None)
+        unsolved(architecture, trunk, diagnostics, paper_holds=paper is not None)
         return None
     paddings: dict[tuple[int, int], Pair] = {}
     places = [
@@ -135,7 +138,7 @@ def _for_maps(
     for k, (step, padding) in enumerate(zip(trunk, solved, strict=True)):
         if padding != step.rule:
             rule_says = f" instead of {in_pixels(step.rule)}" if step.rule is not None else ""
-            problems.add(
+            diagnostics.add(
                 Severity.NOTE,
                 "CTC902",
                 f"`{architecture.name}`: padding {in_pixels(padding)}{rule_says} on"

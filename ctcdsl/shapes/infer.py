@@ -34,6 +34,7 @@ from ctcdsl.shapes.blocks import (
 from ctcdsl.shapes.messages import no_rule, too_large
 from ctcdsl.shapes.names import names
 from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
+from ctcdsl.text import Label
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -47,12 +48,12 @@ class ShapeInference:
     def __init__(
         self,
         architecture: Architecture,
-        problems: Diagnostics,
+        diagnostics: Diagnostics,
         paddings: Mapping[tuple[int, int], Pair],
         previous: Network | None = None,
     ) -> None:
         self._network = architecture
-        self._problems = problems
+        self._diagnostics = diagnostics
         self._paddings = paddings
         self._previous: dict[int | None, list[Node]] = {}
         self._old = previous.architecture if previous is not None else architecture
@@ -66,7 +67,7 @@ class ShapeInference:
     def place(self) -> Chain | None:
         """Place trunk and head; None where an error was found."""
         network = self._network
-        before = self._problems.errors
+        before = self._diagnostics.num_errors
         shape = network.input
         nodes: list[Node] = []
         for index, (name, stage) in enumerate(
@@ -77,7 +78,7 @@ class ShapeInference:
                 return None
             nodes += chain
             shape = chain[-1].output
-        if self._problems.errors > before or not self._head(shape, nodes):
+        if self._diagnostics.num_errors > before or not self._head(shape, nodes):
             return None
         return tuple(nodes)
 
@@ -157,11 +158,11 @@ class ShapeInference:
 
     def _slide(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
         if isinstance(layer, Conv | Pool) and padding is None:
-            no_rule(layer, self._problems)
+            no_rule(layer, self._diagnostics)
             return None
         output = window_output(shape, layer, padding or (0, 0))
         if isinstance(layer, Conv | Pool) and (output.height < 1 or output.width < 1):
-            too_large(layer, padding or (0, 0), shape, self._problems)
+            too_large(layer, padding or (0, 0), shape, self._diagnostics)
             return None
         if isinstance(layer, Conv) and layer.groups > 1:
             self._divides(layer.groups, shape.channels, "channels that enter", layer)
@@ -174,7 +175,7 @@ class ShapeInference:
         if channels % groups:
             fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
             more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
-            self._problems.error(
+            self._diagnostics.error(
                 "CTC207",
                 f"{groups} groups do not divide the {channels} {what}",
                 layer.origin,
@@ -187,7 +188,7 @@ class ShapeInference:
         """Place a block that `shape` enters; None, reported, where its branches do not fit."""
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
-        activation = final_activation(block, self._problems) if adds else None
+        activation = final_activation(block, self._diagnostics) if adds else None
         chains: list[Chain] = []
         kept: list[Branch] = []
         fine = True
@@ -201,12 +202,12 @@ class ShapeInference:
                 chains.append(chain)
                 kept.append(branch)
         rule = self._network.pad
-        if not fine or not check_shapes_match(block, kept, chains, shape, rule, self._problems):
+        if not fine or not check_shapes_match(block, kept, chains, shape, rule, self._diagnostics):
             return None
         alone = adds and not several
         if alone:
             style = self._network.style
-            chain = shortcut(name, stage, block, chains[0], shape, style, self._problems)
+            chain = shortcut(name, stage, block, chains[0], shape, style, self._diagnostics)
             if chain is None:
                 return None
             chains.append(chain)
@@ -249,12 +250,14 @@ class ShapeInference:
                 largest = max(levels)
                 if largest > min(shape.height, shape.width):
                     implied = self._network.head.implied
-                    self._problems.error(
+                    self._diagnostics.error(
                         "CTC202",
                         f"the pyramid level {largest}x{largest} needs a map of at least that"
                         f" size, and gets {shape.height}x{shape.width}",
-                        layer.origin,
-                        f"`{self._network.name}` takes the paper's head" if implied else "",
+                        Label(
+                            layer.origin,
+                            f"`{self._network.name}` takes the paper's head" if implied else "",
+                        ),
                         hint="use smaller levels, fewer strides, or a larger input",
                     )
                     return None

@@ -12,24 +12,23 @@ from ctcdsl.text import Label
 from ctcdsl.text.sink import Diagnostics
 
 
-def too_large(layer: SlidingWindow, padding: Pair, shape: Shape, problems: Diagnostics) -> None:
+def too_large(layer: SlidingWindow, padding: Pair, shape: Shape, diagnostics: Diagnostics) -> None:
     """Report a window that does not fit on the map `shape` that enters it (CTC201)."""
     dilation = layer.dilation if isinstance(layer, Conv) else 1
     high, wide = (dilation * (side - 1) + 1 for side in layer.kernel)
     height, width = shape.height + 2 * padding[0], shape.width + 2 * padding[1]
     padded = f", {height}x{width} with its padding" if any(padding) else ""
     dilated = f" (dilation {dilation})" if dilation > 1 else ""
-    problems.error(
+    diagnostics.error(
         "CTC201",
         f"a window of {high}x{wide}{dilated} does not fit on the"
         f" {shape.height}x{shape.width} map{padded}",
-        layer.origin,
-        f"gets {shape}",
+        Label(layer.origin, f"gets {shape}"),
         hint="use a smaller window, more padding, fewer strides before it, or a larger input",
     )
 
 
-def no_rule(layer: SlidingWindow, problems: Diagnostics) -> None:
+def no_rule(layer: SlidingWindow, diagnostics: Diagnostics) -> None:
     """Report a window that `pad paper` has no padding for (CTC204)."""
     height, width = layer.kernel
     if height != width:
@@ -38,7 +37,7 @@ def no_rule(layer: SlidingWindow, problems: Diagnostics) -> None:
         dilation = layer.dilation if isinstance(layer, Conv) else 1
         what = "dilated filters" if dilation > 1 else f"{height}x{width} filters"
         say = f"p{dilation * (height - 1) // 2}"
-    problems.error(
+    diagnostics.error(
         "CTC204",
         f"`pad paper` has no padding for {what}",
         layer.origin,
@@ -47,7 +46,11 @@ def no_rule(layer: SlidingWindow, problems: Diagnostics) -> None:
 
 
 def unsolved(
-    architecture: Architecture, trunk: Sequence[Step], problems: Diagnostics, *, paper_holds: bool
+    architecture: Architecture,
+    trunk: Sequence[Step],
+    diagnostics: Diagnostics,
+    *,
+    paper_holds: bool,
 ) -> None:
     """Report the stage that misses its `maps` (CTC203), with the nearest change that would help.
 
@@ -65,18 +68,20 @@ def unsolved(
     if wanted is None or not got:
         assert step.window is not None
         entering = maps[wrong - 1] if wrong else architecture.input
-        too_large(step.window, rule[wrong], entering, problems)
+        too_large(step.window, rule[wrong], entering, diagnostics)
         return
     first = trunk[stage[0]]
     before = maps[stage[0] - 1] if stage[0] else architecture.input
     conv = first.window
     assert conv is not None
-    problems.error(
+    diagnostics.error(
         "CTC203",
         f"stage {step.stage + 1} of `{architecture.name}` has maps {', '.join(got)} where `maps`"
         f" says {_side(Shape(1, *wanted))}",
-        conv.origin,
-        f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {in_pixels(rule[stage[0]])}",
+        Label(
+            conv.origin,
+            f"{got[0]} from {_side(before)}, stride {conv.stride}, padding {in_pixels(rule[stage[0]])}",
+        ),
         also=_also(trunk, stage, conv.origin.start),
         hint="`style` brings `pad same`; under `pad paper` these maps hold"
         if paper_holds

@@ -1,4 +1,4 @@
-"""Collects what is wrong, so that one run reports every mistake, and each of them once."""
+"""Collects diagnostics, so that one run reports every error, and each of them once."""
 
 from __future__ import annotations
 
@@ -8,85 +8,76 @@ from contextlib import contextmanager
 
 from ctcdsl.text import Diagnostic, Label, Severity, Span
 
-_LONGEST = 60
+_MAX_QUOTE = 60
 """Longer pieces of a spec are quoted cut."""
+
+_RANGES = frozenset({"CTC108", "CTC109", "CTC908"})
+"""Numbers out of range, which do not matter in layers that are repeated zero times."""
 
 
 def quoted(span: Span) -> str:
     """What the author wrote, as a message quotes it: on one line, and not too long."""
     text = " ".join(re.sub(r"#[^\n]*|\\(?=[ \t]*\n)", " ", span.text).split())
-    return f"`{text[:_LONGEST]}…`" if len(text) > _LONGEST else f"`{text}`"
-
-
-_OF_NUMBERS = frozenset({"CTC108", "CTC109", "CTC908"})
-"""Ranges of numbers: no matter in layers that are repeated zero times."""
+    return f"`{text[:_MAX_QUOTE]}…`" if len(text) > _MAX_QUOTE else f"`{text}`"
 
 
 class Diagnostics:
-    """The diagnostics of one run, in the order found."""
+    """The diagnostics of one run, in the order they are reported."""
 
     def __init__(self) -> None:
-        self.found: list[Diagnostic] = []
-        self.errors = 0
-        self._seen: set[tuple[str, str, int, int]] = set()
-        self._places: set[tuple[str, int, int]] = set()
+        self.reported: list[Diagnostic] = []
+        self.num_errors = 0
+        self._seen: set[tuple[str, str, Span]] = set()
+        self._places: set[tuple[str, Span]] = set()
         self._calls: list[Span] = []
-        self._unused = 0
+        self._ignoring_ranges = False
 
     def error(
         self,
         code: str,
         message: str,
-        span: Span,
-        at: str = "",
+        at: Span | Label,
         *,
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
-        """Add an error at `span`; `at` is said there, `hint` says what to do."""
+        """Add an error; in the body of a `def` it also points at the call."""
         if self._calls:
             also = (*also, Label(self._calls[-1], "called here"))
-        self.add(Severity.ERROR, code, message, span, at, also=also, hint=hint)
+        self.add(Severity.ERROR, code, message, at, also=also, hint=hint)
 
     def add(
         self,
         severity: Severity,
         code: str,
         message: str,
-        span: Span,
-        at: str = "",
+        at: Span | Label,
         *,
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
-        """Add a diagnostic of any severity; what was said of a place is not said again."""
-        if self._unused and code in _OF_NUMBERS:
+        """Add a diagnostic of any severity, unless it has been reported of this place."""
+        if self._ignoring_ranges and code in _RANGES:
             return
-        self.errors += severity is Severity.ERROR
-        key = (code, message, span.start, span.end)
-        if key in self._seen:
+        self.num_errors += severity is Severity.ERROR
+        first = Label(at) if isinstance(at, Span) else at
+        if (code, message, first.span) in self._seen:
             return
-        self._seen.add(key)
-        self._places.add((code, span.start, span.end))
-        self.found.append(
-            Diagnostic(
-                code=code,
-                message=message,
-                labels=(Label(span, at), *also),
-                hints=(hint,) if hint else (),
-                severity=severity,
-            )
-        )
+        self._seen.add((code, message, first.span))
+        self._places.add((code, first.span))
+        hints = (hint,) if hint else ()
+        labels = (first, *also)
+        self.reported.append(Diagnostic(code, message, labels, hints=hints, severity=severity))
 
-    def told(self, code: str, span: Span) -> bool:
-        """Whether such an error of a place is known: then it is counted, and to be said no more."""
-        known = (code, span.start, span.end) in self._places
-        self.errors += known
+    def is_reported(self, code: str, span: Span) -> bool:
+        """Whether a place has such an error, which then counts again and is not repeated."""
+        known = (code, span) in self._places
+        self.num_errors += known
         return known
 
     @contextmanager
     def in_def_call(self, span: Span) -> Iterator[None]:
-        """Errors found meanwhile, in the body of a `def`, also point at its call."""
+        """Errors reported within, in the body of a `def`, also point at its call."""
         self._calls.append(span)
         try:
             yield
@@ -94,10 +85,10 @@ class Diagnostics:
             self._calls.pop()
 
     @contextmanager
-    def without_numbers(self) -> Iterator[None]:
-        """Meanwhile numbers out of range are no errors: the layers are repeated zero times."""
-        self._unused += 1
+    def ignoring_ranges(self) -> Iterator[None]:
+        """Within, numbers out of range are no errors: the layers are repeated zero times."""
+        before, self._ignoring_ranges = self._ignoring_ranges, True
         try:
             yield
         finally:
-            self._unused -= 1
+            self._ignoring_ranges = before
