@@ -16,7 +16,6 @@ import ctcdsl
 from ctcdsl import api, checking
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.parser import Parser
-from tests.conftest import ROOT
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 
@@ -39,13 +38,6 @@ def test_the_examples_of_the_docstrings_hold() -> None:
     for module in (ctcdsl, api):
         result = doctest.testmod(module, optionflags=doctest.ELLIPSIS, extraglobs=vars(api))
         assert result.attempted and not result.failed, module
-
-
-def test_the_examples_of_the_page_hold() -> None:
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8").replace("```", "\n")
-    examples = doctest.DocTestParser().get_doctest(text, {}, "python.md", None, 0)
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
-    assert result.attempted == text.count(">>> ") and not result.failed
 
 
 def test_a_text_a_file_and_a_name_give_the_same_network(tmp_path: Path) -> None:

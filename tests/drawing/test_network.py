@@ -221,8 +221,3 @@ def test_the_command(ctcdsl: Any, tmp_path: Path) -> None:
     given = f"let w = 8\n{HEADER}a: (3,w)\nhead: gap fc"
     assert ">3×3, 24<" in ctcdsl("draw", "-", "-D", "w=24", stdin=given).out
     assert ctcdsl("draw", "specs/A.ctc", "-o", tmp_path / "no" / "net.svg").code == 1
-
-
-def test_the_picture_in_the_documents_is_the_one_drawn() -> None:
-    recorded = (ROOT / "docs" / "resnet50.svg").read_text(encoding="utf-8")
-    assert recorded == draw_network(spec("resnet50"))

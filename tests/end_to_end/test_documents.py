@@ -1,40 +1,55 @@
-"""Documents tell the truth: their commands are run, outputs and figures compared."""
+"""Documents are true: commands are run; outputs, figures, pictures and links are compared."""
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
+import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from ctcdsl.cli.main import cli
 from ctcdsl.metrics import network_cost
 from ctcdsl.metrics.tables import conv_maps
 from tests.conftest import ROOT, SPECS, load
 
-README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *RUN,
+    *sorted(ROOT.glob("[C-S]*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+    ROOT / "grammar" / "README.md",
+    *sorted((ROOT / "ctcdsl").rglob("*.md")),
+]
 SPEC = re.compile(r"```ctc\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
-BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 TRAINS = re.compile(r"^\$ ctcdsl (train|compare)\b", re.MULTILINE)
 """Blocks that take a minute or more: `make documented` runs them, `make test` leaves them out."""
+PYTHON = re.compile(r"```python\n(>>> .*?)```", re.DOTALL)
+SHELL = re.compile(r"```(?:sh|bash)\n(.*?)```", re.DOTALL)
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(ctcdsl [a-z][^`]*)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 ANYTHING = "…"
+PICTURES = {
+    "model.svg": ["draw", "J'", "--width", "820", "-o"],
+    "resnet50.svg": ["draw", "resnet50", "-o"],
+    "family.svg": ["rewrite", *map(str, SPECS), "--graph"],
+}
 
 
-class Example:
-    """A command of the README and the output it shows."""
-
-    def __init__(self, command: str, output: str) -> None:
-        self.command, self.output = command, output
-
-
-def examples(block: str) -> list[Example]:
-    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
-    assert parts[0] == ""
-    return [Example(*pair) for pair in zip(parts[1::2], parts[2::2], strict=True)]
+def examples(block: str) -> list[tuple[str, str]]:
+    """The commands of a block, each with the output that it shows."""
+    before, *parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+    assert before == ""
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def run(command: str, folder: Path) -> str:
@@ -72,12 +87,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def each(pattern: re.Pattern[str]) -> list[object]:
-    """Every place in a document that matches, with the document and a number."""
+def blocks(pattern: re.Pattern[str]) -> list[object]:
+    """Every match in the documents that are run, with the document and a number."""
     return [
-        pytest.param(path, found, id=f"{path.stem}-{index}", marks=documented(str(found)))
-        for path in DOCUMENTS
-        for index, found in enumerate(pattern.findall(path.read_text(encoding="utf-8")))
+        pytest.param(path, match, id=f"{path.stem}-{index}", marks=documented(str(match)))
+        for path in RUN
+        for index, match in enumerate(pattern.findall(path.read_text(encoding="utf-8")))
     ]
 
 
@@ -92,42 +107,82 @@ def rewrite(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.mark.parametrize(("path", "block"), each(BLOCK))
+@pytest.mark.parametrize(("path", "block"), blocks(CONSOLE))
 def test_commands_print_what_is_shown(
     path: Path, block: str, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     update = request.config.getoption("--update-golden") and ANYTHING not in block
     shown = ""
-    for example in examples(block):
+    for command, expected in examples(block):
         # A full training takes minutes: one epoch shows that the command works as written.
-        command = example.command + (" --epochs 1" if "ctcdsl train" in example.command else "")
-        printed = run(command, folder)
-        shown += f"$ {example.command}\n{printed}"
+        printed = run(command + " --epochs 1" * ("ctcdsl train" in command), folder)
+        shown += f"$ {command}\n{printed}"
         if not update:
-            assert pattern(example.output).fullmatch(printed), f"{command}\n{printed}"
+            assert pattern(expected).fullmatch(printed), f"{command}\n{printed}"
     if update:
         rewrite(path, block, shown)
 
 
-@pytest.mark.parametrize(("path", "example"), each(SPEC))
+@pytest.mark.parametrize(("path", "example"), blocks(SPEC))
 def test_specs_are_checked_as_shown(
     path: Path, example: tuple[str, str], ctcdsl: Any, request: pytest.FixtureRequest
 ) -> None:
     spec, expected = example
     result = ctcdsl("check", "-", stdin=spec)
-    said = result.out + result.err
+    printed = result.out + result.err
     if request.config.getoption("--update-golden"):
-        rewrite(path, f"{spec}```\n```text\n{expected}```", f"{spec}```\n```text\n{said}```")
+        rewrite(path, f"{spec}```\n```text\n{expected}```", f"{spec}```\n```text\n{printed}```")
     else:
-        assert said == expected
+        assert printed == expected
+
+
+def test_python_examples_hold() -> None:
+    for path in RUN:
+        text = "\n".join(PYTHON.findall(path.read_text(encoding="utf-8")))
+        examples = doctest.DocTestParser().get_doctest(text, {}, path.name, None, 0)
+        result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
+        assert result.attempted == text.count(">>> ") and not result.failed, path
+
+
+def commands(text: str) -> list[str]:
+    """The `ctcdsl` commands of shell blocks and of prose, which are shown and not run."""
+    lines = "\n".join(SHELL.findall(text)).replace("\\\n", " ").splitlines()
+    pieces = [piece for line in lines for piece in re.split(r"[|&;]|(?:^|\s)#", line)[:4]]
+    return [f"ctcdsl {piece.split('ctcdsl ', 1)[1]}" for piece in pieces if "ctcdsl " in piece] + [
+        " ".join(code.split()) for code in INLINE.findall(FENCED.sub("", text))
+    ]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_commands_that_are_named_exist(path: Path) -> None:
+    for text in commands(path.read_text(encoding="utf-8")):
+        _, *words = shlex.split(text)
+        command: click.Command = cli
+        while isinstance(command, click.Group) and words:
+            subcommand = command.get_command(click.Context(command), words.pop(0))
+            assert subcommand, text
+            command = subcommand
+        with suppress(click.BadOptionUsage):  # prose may leave the value of an option open
+            command.make_parser(click.Context(command)).parse_args(words)
+
+
+def test_targets_scripts_and_extras_that_are_named_exist() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)(?:  |`|$)", text, flags=re.MULTILINE):
+        assert f"\n{target}: " in makefile, target
+    for script in re.findall(r"python (benchmarks/\w+\.py)", text):
+        assert (ROOT / script).is_file(), script
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for extra in re.findall(r"pip install '?(?:ctcdsl|\.)\[(\w+)\]", text):
+        assert f"\n{extra} = [\n" in project, extra
 
 
 def test_the_table_of_models_is_computed() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
     costs = {load(path).name: network_cost(load(path)) for path in SPECS}
     rows = re.findall(r"^\| ([A-J]'?) \|(.*)\|$", text, flags=re.MULTILINE)
-    table = {name: [c.strip() for c in rest.split("|")] for name, rest in rows if "/" in rest}
-    table |= {name: [c.strip() for c in rest.split("|")] for name, rest in rows[-14:]}
+    table = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
     assert set(table) == set(costs)
     for name, cost in costs.items():
         assert table[name][2:] == [
@@ -139,8 +194,24 @@ def test_the_table_of_models_is_computed() -> None:
         ]
 
 
-def test_files_that_are_named_exist() -> None:
-    text = README.read_text(encoding="utf-8")
-    for path in re.findall(r"\]\(([^)#]+)\)", text):
-        if not path.startswith("http"):
-            assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_as_drawn(name: str, ctcdsl: Any, golden: Any, tmp_path: Path) -> None:
+    assert ctcdsl(*PICTURES[name], tmp_path / name).code == 0
+    golden(ROOT / "docs" / name, (tmp_path / name).read_text(encoding="utf-8"))
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings that a link may name, in small letters and with dashes for spaces."""
+    text = FENCED.sub("", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in LINK.findall(FENCED.sub("", path.read_text(encoding="utf-8"))):
+        file, _, anchor = link.partition("#")
+        if not file.startswith("https://"):
+            target = path.parent / file if file else path
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
