@@ -10,14 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ctcdsl.checking import Network, Report, check_source, infer_shapes
+from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
-from ctcdsl.elaborate.headers import MAX_SIDE
-from ctcdsl.ir import Shape
-from ctcdsl.loading import find_spec, select
+from ctcdsl.loading import Input, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
-from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
-from ctcdsl.text.files import read_source
+from ctcdsl.text import Diagnostic, Source, SpecError, error
 from ctcdsl.text.packages import require_packages
 
 if TYPE_CHECKING:
@@ -42,9 +39,6 @@ __all__ = [
     "loads",
     "rewrite",
 ]
-
-Input = Shape | tuple[int, int, int] | int | str
-"""An input: (channels, height, width), `"3x224x224"`, or 224 for a square colour image."""
 
 
 class Rewrite(NamedTuple):
@@ -88,8 +82,8 @@ def load(
     >>> load("resnet50").params
     25557032
     """
-    source, network = _locate(path_or_name)
-    return select(_networks(source, input, params), name or network, source.name)
+    networks = _checked(path_or_name, input, params)
+    return select(networks, name, os.fspath(path_or_name))
 
 
 def load_all(
@@ -106,9 +100,7 @@ def load_all(
     >>> [net.name for net in load_all("table2")]
     ["B'", "D'", "E'", "J'"]
     """
-    source, network = _locate(path)
-    networks = _networks(source, input, params)
-    return [net for net in networks if network in (None, net.name)]
+    return list(_checked(path, input, params))
 
 
 def loads(
@@ -127,7 +119,7 @@ def loads(
     846271168
     """
     source = Source("<text>", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return select(_networks(source, input, params), name, source.name)
+    return select(_checked(source, input, params), name, source.name)
 
 
 def check(text_or_path: str | os.PathLike[str]) -> Report:
@@ -137,12 +129,9 @@ def check(text_or_path: str | os.PathLike[str]) -> Report:
     >>> report.ok
     False
     """
-    try:
-        if isinstance(text_or_path, str):
-            return check_source(Source("<text>", text_or_path))
-        return check_source(read_source(os.fspath(text_or_path)))
-    except UserError as error:
-        return Report((), error.diagnostics)
+    if isinstance(text_or_path, str):
+        return check_spec(Source("<text>", text_or_path))
+    return check_spec(text_or_path)
 
 
 def cost(net: Network | str, *, batch: int = 1) -> Cost:
@@ -265,17 +254,13 @@ def _as_network(net: Network | str) -> Network:
     return load(net) if isinstance(net, str) else net
 
 
-def _locate(path_or_name: str | os.PathLike[str]) -> tuple[Source, str | None]:
-    if isinstance(path_or_name, str):
-        found = find_spec(path_or_name)
-        return found.source, found.network
-    return read_source(os.fspath(path_or_name)), None
-
-
-def _networks(
-    source: Source, input: Input | None, params: Mapping[str, float] | None
+def _checked(
+    spec: str | os.PathLike[str] | Source,
+    input: Input | None,
+    params: Mapping[str, float] | None,
 ) -> tuple[Network, ...]:
-    report = check_source(source, input=_shape(input), values=params or {})
+    shape = None if input is None else parse_input(input)
+    report = check_spec(spec, input=shape, values=params)
     if not report.ok:
         raise SpecError(*report.errors)
     unknown = [name for name in params or {} if name not in report.parameters]
@@ -283,23 +268,7 @@ def _networks(
         raise error(
             "CTC111",
             f"the spec has no `let {unknown[0]}`",
-            path=source.name,
+            path=spec.name if isinstance(spec, Source) else os.fspath(spec),
             hint=f"it has {', '.join(report.parameters) or 'none'}",
         )
     return report.networks
-
-
-def _shape(input: Input | None) -> Shape | None:
-    """Read an input; a ValueError says what one is."""
-    if input is None or isinstance(input, Shape):
-        return input
-    if isinstance(input, tuple):
-        sides: tuple[int, ...] = input
-    else:
-        parts = str(input).replace("×", "x").split("x")
-        sides = tuple(int(part) if part.isdecimal() else 0 for part in parts)
-    if len(sides) == 1:
-        sides = (3, sides[0], sides[0])
-    if len(sides) != 3 or not all(0 < side <= MAX_SIDE for side in sides):
-        raise ValueError(f'{input!r} is not an input: give (3, 224, 224), "3x224x224" or 224')
-    return Shape(*sides)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ctcdsl.ir.network import Network
+from ctcdsl.checking import Network, Report, check_source
+from ctcdsl.elaborate.headers import MAX_SIDE
+from ctcdsl.ir import Shape
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import Diagnostic, Severity, Source, UserError, error
@@ -40,6 +42,51 @@ class Found(NamedTuple):
     source: Source
     network: str | None = None
     notes: tuple[Diagnostic, ...] = ()
+
+
+Spec = str | os.PathLike[str] | Source | Found
+"""A spec: a path or a name as `find_spec` takes it, a path, a text, or what was found."""
+Input = Shape | tuple[int, int, int] | int | str
+"""An input: (channels, height, width), `"3x224x224"`, or 224 for a square colour image."""
+
+
+def check_spec(
+    spec: Spec, *, input: Shape | None = None, values: Mapping[str, float] | None = None
+) -> Report:
+    """Find a spec and check it, or report why it cannot be found or read.
+
+    Args:
+        spec: What to check; the networks are those meant, where a name means one of several.
+        input: An input that replaces the spec's.
+        values: Replace those of the spec's `let`s.
+    """
+    try:
+        if isinstance(spec, Source):
+            spec = Found(spec)
+        elif isinstance(spec, str):
+            spec = find_spec(spec)
+        elif not isinstance(spec, Found):
+            spec = Found(read_source(os.fspath(spec)))
+    except UserError as failure:
+        return Report((), failure.diagnostics)
+    report = check_source(spec.source, input=input, values=values or {})
+    if spec.network is not None:
+        report = report.only(spec.network)
+    return report._replace(diagnostics=(*spec.notes, *report.diagnostics))
+
+
+def parse_input(value: Input) -> Shape:
+    """Read an input; a ValueError says what one is."""
+    if isinstance(value, tuple):
+        sides: tuple[int, ...] = value
+    else:
+        parts = str(value).replace("×", "x").split("x")
+        sides = tuple(int(part[:9]) if part.isdecimal() else 0 for part in parts)
+    if len(sides) == 1:
+        sides = (3, sides[0], sides[0])
+    if len(sides) != 3 or not all(0 < side <= MAX_SIDE for side in sides):
+        raise ValueError(f'{value!r} is not an input: give (3, 224, 224), "3x224x224" or 224')
+    return Shape(*sides)
 
 
 def built_in_specs() -> tuple[BuiltIn, ...]:

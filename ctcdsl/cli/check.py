@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from ctcdsl.cli.inputs import Named, Values, check_files, input_shape, or_stdin, values_option
+from ctcdsl.cli.inputs import Named, check_files, or_stdin
+from ctcdsl.cli.options import Values, format_option, input_option, values_option
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.tables import conv_maps
@@ -15,17 +16,14 @@ from ctcdsl.text import Diagnostic
 
 @click.command("check")
 @click.argument("files", nargs=-1)
-@click.option(
-    "--input", "shape", type=input_shape, metavar="CxHxW", help="Check for another input."
-)
+@input_option
 @values_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "sarif", "github"]),
-    default="text",
-    show_default=True,
-    help="How to print what was found; sarif and github are for code scanning.",
+@format_option(
+    "text",
+    "json",
+    "sarif",
+    "github",
+    help="How to print the results; sarif and github are for code scanning.",
 )
 def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: str) -> int:
     """Check specs: names, structure and every feature map.

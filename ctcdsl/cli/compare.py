@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ctcdsl.cli.contestants import contestants
-from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, values_option
+from ctcdsl.cli.inputs import checked_or_exit, or_stdin
+from ctcdsl.cli.options import (
+    Values,
+    data_option,
+    device_option,
+    format_option,
+    input_option,
+    recipe_option,
+    values_option,
+)
 from ctcdsl.cli.recipe_options import recipe_options, with_options
 from ctcdsl.cli.recording import list_images
 from ctcdsl.cli.report import show
@@ -37,7 +46,7 @@ _WRITERS = {"text": as_text, "markdown": as_markdown}
 
 @click.command("compare")
 @click.argument("specs", nargs=-1)
-@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and val/CLASS/ images.")
+@data_option
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
@@ -60,30 +69,12 @@ _WRITERS = {"text": as_text, "markdown": as_markdown}
     show_default=True,
     help="1: the centre; 10: four corners and centre, and their flips.",
 )
-@click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@input_option
 @values_option
 @click.option("--plot", metavar="FILE", help="Draw errors and learning curves (PNG).")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*_WRITERS, "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the table.",
-)
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(["paper", "small"]),
-    help="Where the numbers start from.  [paper; small without --data]",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@format_option(*_WRITERS, "json")
+@recipe_option
+@device_option
 @recipe_options
 def command(
     specs: tuple[str, ...],

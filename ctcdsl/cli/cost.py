@@ -6,10 +6,12 @@ from textwrap import fill
 
 import click
 
-from ctcdsl.cli.inputs import Named, Values, checked_or_exit, input_shape, or_stdin, values_option
+from ctcdsl import api
+from ctcdsl.cli.inputs import Named, checked_or_exit, or_stdin
+from ctcdsl.cli.options import Values, format_option, input_option, values_option
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
-from ctcdsl.metrics import DEFINITION, Cost, network_cost
+from ctcdsl.metrics import DEFINITION, Cost
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.plural import plural
@@ -27,18 +29,9 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
 @click.option(
     "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
 )
-@click.option(
-    "--input", "shape", type=input_shape, metavar="CxHxW", help="Count for another input."
-)
+@input_option
 @values_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*_WRITERS, "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the costs.",
-)
+@format_option(*_WRITERS, "json")
 def command(
     files: tuple[str, ...],
     relative_to: str | None,
@@ -53,7 +46,7 @@ def command(
     for one image; fully connected layers are counted apart.
     """
     networks = checked_or_exit(or_stdin(files), input=shape, values=values)
-    costs = [network_cost(network) for _, network in networks]
+    costs = [api.cost(network) for _, network in networks]
     base = _base(costs, networks, relative_to)
     entries = [
         Entry(cost=cost, file=named.file, relative=cost.macs / base.macs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ctcdsl.cli.options import format_option
 from ctcdsl.cli.workbench import require_training
 from ctcdsl.text.plural import plural
 
@@ -116,14 +117,7 @@ def pack_command(
     help="Images whose shorter side is below this are tiny.",
 )
 @_workers_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print what was found.",
-)
+@format_option("text", "json")
 def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     """Decode every image of DIR; count classes, name what is corrupt or odd.
 

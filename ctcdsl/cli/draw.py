@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import click
 
-from ctcdsl.cli.inputs import Values, checked_or_exit, input_shape, or_stdin, pick, values_option
+from ctcdsl.cli.inputs import load_one
+from ctcdsl.cli.options import Values, input_option, net_option, output_option, values_option
+from ctcdsl.cli.report import write_output
 from ctcdsl.ir import Shape
-from ctcdsl.storage.atomic import write_atomic
-from ctcdsl.text.files import STDIN
 
 
 @click.command("draw")
 @click.argument("spec", required=False)
-@click.option("-o", "--output", metavar="FILE", help="Write here.  [default: standard output]")
-@click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
-@click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@output_option
+@net_option
+@input_option
 @values_option
 @click.option(
     "--width",
@@ -38,13 +38,5 @@ def command(
     the larger its share of the convolutions' MACs. The picture follows the reader's light or
     dark mode, and is the same text each time.
     """
-    from ctcdsl.drawing import draw_network
-
-    (file,) = or_stdin([spec] if spec else [])
-    network = pick(checked_or_exit([file], input=shape, values=values), net, file)
-    text = draw_network(network, width=width)
-    if output is None or output == STDIN:
-        click.echo(text, nl=False)
-    else:
-        write_atomic(output, text.encode())
-        click.echo(f"{network.name} drawn in {output}", err=True)
+    network = load_one(spec, net, input=shape, values=values)
+    write_output(network.draw(width=width), output, f"{network.name} drawn in")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ctcdsl.cli.inputs import Values, values_option
+from ctcdsl.cli.options import Values, device_option, format_option, net_option, values_option
 from ctcdsl.cli.processes import together
 from ctcdsl.cli.tested import Manner, Tested, tested_by_all
 from ctcdsl.cli.workbench import crop_of, require_training
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="1: the centre; 10: four corners and centre, and their flips; dense: every place.",
 )
-@click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
+@net_option
 @values_option
 @click.option("--picture", metavar="FILE", help="Draw learning curve, views and predictions (PNG).")
 @click.option("--report", metavar="FILE", help="Write a page of the worst errors (HTML).")
@@ -73,21 +73,8 @@ if TYPE_CHECKING:
     type=int,
     help="Threads that read images.  [for a GPU the cores, else none]",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the errors.",
-)
+@device_option
+@format_option("text", "json")
 def command(
     names: tuple[str, ...],
     data: str | None,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from math import isfinite, nan
 from typing import NamedTuple
 
 import click
 
-from ctcdsl.checking import Network, Report, check_source
+from ctcdsl.checking import Network
+from ctcdsl.cli.options import Values
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
-from ctcdsl.loading import Found, find_spec, select
+from ctcdsl.loading import Found, check_spec, select
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import Diagnostic, Severity, Source, UserError
+from ctcdsl.text import Diagnostic, Severity, Source
 from ctcdsl.text.files import STDIN
 
 
@@ -23,40 +23,6 @@ class Named(NamedTuple):
 
     file: str
     network: Network
-
-
-def input_shape(text: str) -> Shape:
-    """Read the option `--input`: `3x224x224`, or `224` for a square colour image."""
-    parts = text.replace("×", "x").split("x")
-    fine = all(part.isascii() and part.isdigit() and 0 < int(part[:9]) <= 65_536 for part in parts)
-    if not fine or len(parts) not in (1, 3):
-        raise click.BadParameter(f"{text!r} is no input: write 3x224x224, or 224")
-    numbers = [int(part) for part in parts]
-    return Shape(*numbers) if len(numbers) == 3 else Shape(3, numbers[0], numbers[0])
-
-
-def parameter(text: str) -> tuple[str, float]:
-    """Read the option `-D`: `w=64`."""
-    name, equals, value = text.partition("=")
-    try:
-        number = float(value) if "." in value else int(value)
-    except ValueError:
-        number = nan
-    if not equals or not name.isidentifier() or not isfinite(number):
-        raise click.BadParameter(f"{text!r} gives no parameter a value: write w=64")
-    return name, number
-
-
-values_option = click.option(
-    "-D",
-    "values",
-    type=parameter,
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Give a `let` of the spec another value; may be repeated.",
-)
-
-Values = tuple[tuple[str, float], ...]
 
 
 def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
@@ -68,50 +34,41 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
     raise click.UsageError("name a spec, or `-` for standard input")
 
 
-_CAUSES = ("CTC922", "CTC924")
-"""Warnings of swapped numbers: they explain the errors that follow from them."""
+_CAUSES = ("CTC922", "CTC924", "CTC951")
+"""What explains errors: warnings of swapped numbers, and which file a name means."""
 
 
 def check_files(
-    files: Iterable[str | Source | Found], *, input: Shape | None = None, values: Values = ()
+    specs: Iterable[str | Source | Found], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
-    """Check every file; one that cannot be read does not keep the others from it.
+    """Check every spec; one that cannot be read does not keep the others from it.
 
     Returns the checked networks, all diagnostics, and whether any is an error.
     """
     networks: list[Named] = []
     diagnostics: list[Diagnostic] = []
     failed = False
-    given = dict(values)
-    known: set[str] = set()
-    for file in files:
-        try:
-            found = _found(file)
-            report = check_source(found.source, input=input, values=given)
-            if found.network is not None:
-                report = report.only(found.network)
-            diagnostics += found.notes
-        except UserError as error:
-            report = Report((), error.diagnostics)
-        name = file if isinstance(file, str) else _found(file).source.name
-        networks += [Named(name, network) for network in report.networks]
+    parameters: set[str] = set()
+    for spec in specs:
+        report = check_spec(spec, input=input, values=dict(values))
+        networks += [Named(_name(spec), network) for network in report.networks]
         # Beside errors, notes and most warnings only distract.
         diagnostics += (
             d
             for d in report.diagnostics
-            if not report.failed or d.severity is Severity.ERROR or d.code in _CAUSES
+            if report.ok or d.severity is Severity.ERROR or d.code in _CAUSES
         )
         failed = failed or report.failed
-        known.update(report.parameters)
+        parameters.update(report.parameters)
     if not failed:
-        _refuse_unknown(given, known)
+        _refuse_unknown(dict(values), parameters)
     return networks, diagnostics, failed
 
 
-def _found(file: str | Source | Found) -> Found:
-    if isinstance(file, Found):
-        return file
-    return Found(file) if isinstance(file, Source) else find_spec(file)
+def _name(spec: str | Source | Found) -> str:
+    if isinstance(spec, Found):
+        spec = spec.source
+    return spec if isinstance(spec, str) else spec.name
 
 
 def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
@@ -140,6 +97,19 @@ def checked_or_exit(
     if failed:
         raise click.exceptions.Exit(1)
     return networks
+
+
+def load_one(
+    spec: str | None,
+    net: str | None,
+    *,
+    input: Shape | None = None,
+    values: Values = (),
+    notes: bool = True,
+) -> Network:
+    """The network of the spec named on the command line, or of standard input."""
+    (file,) = or_stdin([spec] if spec else [])
+    return pick(checked_or_exit([file], input=input, values=values, notes=notes), net, file)
 
 
 def pick(networks: Sequence[Named], name: str | None, file: str) -> Network:

@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick
+from ctcdsl.cli.inputs import checked_or_exit, or_stdin, pick
+from ctcdsl.cli.options import Values
 from ctcdsl.cli.recipe_options import with_options
 from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec
 from ctcdsl.ir import Shape

@@ -6,6 +6,7 @@ from inspect import getdoc
 
 import click
 
+from ctcdsl.cli.options import format_option
 from ctcdsl.cli.tables import as_text
 from ctcdsl.metrics.tables import Table
 from ctcdsl.passes import Pass
@@ -16,14 +17,7 @@ from ctcdsl.text import Diagnostic, UserError
 
 @click.command("passes")
 @click.argument("name", required=False)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the passes.",
-)
+@format_option("text", "json")
 def command(name: str | None, form: str) -> None:
     """List the passes of `rewrite`, or tell about one: its options, a row before and after.
 

@@ -1,4 +1,4 @@
-"""Diagnostics on standard error, as every command shows them."""
+"""Results on standard output, diagnostics on standard error, as every command shows them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from collections.abc import Collection, Iterable
 
 import click
 
+from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text import Diagnostic
+from ctcdsl.text.files import STDIN
 from ctcdsl.text.render import render, summary
+
+
+def write_output(text: str, file: str | None, done: str) -> None:
+    """Write a result to a file, and say `done FILE`; without one to standard output."""
+    if file is None or file == STDIN:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(file, text.encode())
+        click.echo(f"{done} {file}", err=True)
 
 
 def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ctcdsl.api import Rewrite, rewrite
-from ctcdsl.cli.inputs import Values, checked_or_exit, or_stdin, pick, values_option
+from ctcdsl.cli.inputs import checked_or_exit, load_one, or_stdin
+from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
 from ctcdsl.cli.report import show
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.passes import Frozen, Interval
@@ -48,13 +49,13 @@ def network_name(text: str) -> str:
     metavar="NAME[:k=v,…]",
     help="A rewrite to apply; may be repeated. `ctcdsl passes` lists them.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write here.  [default: standard output]")
+@output_option
 @click.option(
     "--graph",
     metavar="FILE",
     help="Draw the chain as SVG; without --pass, which of several networks come from which.",
 )
-@click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
+@net_option
 @click.option(
     "--name",
     type=network_name,
@@ -88,14 +89,7 @@ def network_name(text: str) -> str:
 )
 @click.option("--weights-out", metavar="FILE", help="Write the new network's weights here.")
 @values_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: the steps with their equations, and the spec, as data.",
-)
+@format_option("text", "json", help="json: the steps with their equations, and the spec, as data.")
 def command(
     specs: tuple[str, ...],
     passes: tuple[str, ...],
@@ -132,8 +126,7 @@ def command(
         raise click.UsageError("--weights-out writes what --weights reads: give both")
     if weights_out is not None and weights_out == output:
         raise click.UsageError("-o and --weights-out name one file")
-    (file,) = or_stdin(specs)
-    start = pick(checked_or_exit([file], values=values, notes=False), net, file)
+    start = load_one(specs[0] if specs else None, net, values=values, notes=False)
     if weights is not None:
         gc.enable()  # networks of this size are worth collecting
     result = rewrite(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.inputs import Named, Values, checked_or_exit, pick
+from ctcdsl.cli.inputs import Named, checked_or_exit, pick
+from ctcdsl.cli.options import Values
 from ctcdsl.text import Diagnostic, Source, UserError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from itertools import takewhile
 
 import click
 
-from ctcdsl.checking import check_source
+from ctcdsl.cli.options import format_option
 from ctcdsl.cli.tables import as_text
-from ctcdsl.loading import BuiltIn, built_in_specs, find_spec
+from ctcdsl.loading import BuiltIn, built_in_specs, check_spec, find_spec
 from ctcdsl.metrics import network_cost
 from ctcdsl.metrics.tables import Table
 
@@ -19,14 +19,7 @@ _TITLES = ("name", "network", "depth", "MACs", "parameters", "source")
 
 @click.command("specs")
 @click.argument("name", required=False)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print the list.",
-)
+@format_option("table", "json")
 def command(name: str | None, form: str) -> None:
     """List the built-in networks, or print the spec of one.
 
@@ -49,7 +42,7 @@ def command(name: str | None, form: str) -> None:
 def _rows(spec: BuiltIn) -> list[tuple[str, ...]]:
     """One row a spec; a table of several networks says how many."""
     source = spec.read()
-    costs = [network_cost(network) for network in check_source(source).networks]
+    costs = [network_cost(network) for network in check_spec(source).networks]
     if len(costs) > 1:
         return [(spec.name, f"{len(costs)} networks", "", "", "", _title(source.text))]
     (cost,) = costs
@@ -59,7 +52,7 @@ def _rows(spec: BuiltIn) -> list[tuple[str, ...]]:
 
 def _data(spec: BuiltIn) -> dict[str, object]:
     source = spec.read()
-    costs = [network_cost(network) for network in check_source(source).networks]
+    costs = [network_cost(network) for network in check_spec(source).networks]
     networks = [
         {"name": c.network.name, "depth": c.depth, "macs": c.macs, "params": c.params}
         for c in costs

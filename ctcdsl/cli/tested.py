@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.inputs import Values, checked_or_exit
+from ctcdsl.cli.inputs import checked_or_exit
+from ctcdsl.cli.options import Values
 from ctcdsl.cli.processes import Aside
 from ctcdsl.cli.report import show
 from ctcdsl.cli.saved import images_of, network_of, own_network, refuse_without_spec

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ctcdsl.cli.inputs import Values, input_shape, values_option
+from ctcdsl.cli.options import (
+    Values,
+    data_option,
+    device_option,
+    input_option,
+    net_option,
+    recipe_option,
+    values_option,
+)
 from ctcdsl.cli.order import Order, asked, repeated
 from ctcdsl.cli.processes import Aside, together
 from ctcdsl.cli.recipe_options import recipe_options
@@ -58,7 +66,7 @@ def _every(text: str) -> Interval:
 
 @click.command("train")
 @click.argument("spec", required=False)
-@click.option("--data", metavar="DIR", help="Folder with train/CLASS/ and val/CLASS/ images.")
+@data_option
 @click.option("--run", "run_folder", metavar="DIR", help="Results go here.  [runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on with the run from its last checkpoint.")
 @click.option("--auto-resume", is_flag=True, help="Go on if there is a checkpoint, else begin.")
@@ -84,22 +92,11 @@ def _every(text: str) -> Interval:
 )
 @click.option("--tune", is_flag=True, help="Try precisions and --compile; take the fastest.")
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard.")
-@click.option("--net", metavar="NAME", help="Which network, where the spec holds several.")
-@click.option("--input", "shape", type=input_shape, metavar="CxHxW", help="Another input.")
+@net_option
+@input_option
 @values_option
-@click.option(
-    "--recipe",
-    "recipe_name",
-    type=click.Choice(["paper", "small"]),
-    help="Where the numbers start from.  [paper; small without --data]",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@recipe_option
+@device_option
 @recipe_options
 def command(
     spec: str | None,
