@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
 from ctcdsl.ir import Architecture, Shape
 from ctcdsl.ir.network import Network, Node
-from ctcdsl.shapes.geometry import check_network
+from ctcdsl.shapes.infer import infer_network
 from ctcdsl.syntax.nodes import Let
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
@@ -117,7 +117,7 @@ def _check(
                 )
         if classes is not None:
             changed = replace(changed, classes=classes)
-        result = check_network(changed, diagnostics, previous)
+        result = infer_network(changed, diagnostics, previous)
         if result is not None:
             networks.append(result)
     return Report(tuple(networks), tuple(diagnostics.reported))

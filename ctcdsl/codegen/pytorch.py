@@ -24,7 +24,7 @@ from ctcdsl.codegen.rows import broken
 from ctcdsl.ir import Block, Conv, Linear, NormLayer
 from ctcdsl.ir.printer import digest, row
 from ctcdsl.metrics import network_cost
-from ctcdsl.shapes.one_size import bound_to_size
+from ctcdsl.shapes.resize import bound_to_size
 from ctcdsl.text.plural import plural
 
 _TORCH = re.compile(r"\btorch\.(cat|full|relu|sigmoid|tanh)\(")

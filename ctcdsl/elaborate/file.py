@@ -58,7 +58,7 @@ def read_networks(
 
     Args:
         tree: The file's syntax.
-        problems: Takes what is wrong.
+        diagnostics: Takes the errors.
         values: Replace those of the `let`s of these names.
     """
     return _FileElaborator(tree, diagnostics, values).networks()

@@ -1,4 +1,4 @@
-"""How the branches of a block come together: shapes, shortcuts, the activation behind a sum."""
+"""How the branches of a block join: shapes, shortcuts, the activation after an addition."""
 
 from __future__ import annotations
 
@@ -32,24 +32,25 @@ def final_activation(block: Block, diagnostics: Diagnostics) -> Activation | Non
 
     Warns (CTC909) of activations that a reader would expect there and that stay in their branch.
     """
-    ends = [(branch, _end(branch.elements)) for branch in block.branches]
-    given = [(branch, end) for branch, end in ends if end is not None]
-    for branch, end in given[1:]:
-        if end != given[0][1]:
+    ends = [(branch.elements[-1], _end(branch.elements)) for branch in block.branches]
+    ends = [(last, activation) for last, activation in ends if activation is not None]
+    moved = ends[0][1] if ends else None
+    for last, activation in ends:
+        if activation != moved:
             diagnostics.error(
                 "CTC308",
-                f"branches that are added end in {given[0][1]} and in {end}",
-                branch.elements[-1].origin,
-                also=(Label(given[0][0].elements[-1].origin, given[0][1] or ""),),
+                f"branches that are added end in {moved} and in {activation}",
+                last.origin,
+                also=(Label(ends[0][0].origin, moved or ""),),
                 hint="one activation acts after the addition: end the others `linear`, or in"
                 " `id` to keep theirs",
             )
     for branch in block.branches:
-        _warn_of_kept(branch, block, given[0][1] if given else None, diagnostics)
-    return given[0][1] if given else None
+        _warn_of_staying(branch, block, moved, diagnostics)
+    return moved
 
 
-def _warn_of_kept(
+def _warn_of_staying(
     branch: Branch, block: Block, moved: Activation | None, diagnostics: Diagnostics
 ) -> None:
     last = branch.elements[-1]
@@ -62,56 +63,57 @@ def _warn_of_kept(
             hint=f"write `{last.activation} id` to keep it in the branch",
         )
         return
-    keeps = _keeps(branch.elements)
-    if keeps is None:
+    staying = _staying(branch.elements)
+    if staying is None:
         return
-    after = f"{moved} acts" if moved else "none acts"
+    acts = f"{moved} acts" if moved else "none acts"
     diagnostics.add(
         Severity.WARNING,
         "CTC909",
-        f"the activation of {quoted(keeps.origin)} stays in its branch, and {after} after the"
+        f"the activation of {quoted(staying.origin)} stays in its branch, and {acts} after the"
         " addition",
         Label(last.origin, "the branch ends here"),
-        also=() if keeps is last else (Label(keeps.origin, "stays as it is"),),
-        hint=_to_move(keeps, last),
+        also=() if staying is last else (Label(staying.origin, "stays as it is"),),
+        hint=_to_move(staying, last),
     )
 
 
-def _to_move(keeps: Element, last: Element) -> str:
+def _to_move(staying: Element, last: Element) -> str:
     """What to write, so that the branch says whether its activation moves."""
-    if isinstance(keeps, Conv) and isinstance(last, ActivationLayer):
-        return "write `linear` in the convolution, or `id` behind it where both are meant"
-    if isinstance(keeps, Conv):
+    if isinstance(staying, Conv) and isinstance(last, ActivationLayer):
+        return "write `linear` in the convolution, or `id` after it where both are meant"
+    if isinstance(staying, Conv):
         return (
-            f"to move it, write `linear` in the convolution and `{keeps.activation}` at the"
+            f"to move it, write `linear` in the convolution and `{staying.activation}` at the"
             " branch's end; to keep it, end the branch in `id`"
         )
     return "end the branch in `id` to say that it stays; a `linear` block has none"
 
 
-def _keeps(nodes: Sequence[Element]) -> Element | None:
-    """What ends a branch with an activation that stays inside; None where none is, or `id` ends.
+def _staying(elements: Sequence[Element]) -> Element | None:
+    """What ends a branch with an activation that stays inside; None if there is none, or an `id`.
 
-    Layers without activations behind it, such as `se`, are looked past, and so is an activation
+    Layers without activations after it, such as `se`, are skipped, and so is an activation
     that moves.
     """
-    rest = nodes[:-1] if isinstance(nodes[-1], ActivationLayer) else nodes
-    if rest and isinstance(rest[-1], Conv) and rest is nodes:
+    rest = elements[:-1] if isinstance(elements[-1], ActivationLayer) else elements
+    if rest and isinstance(rest[-1], Conv) and rest is elements:
         return None  # its activation moves
-    for node in reversed(rest):
-        if isinstance(node, Identity | ActivationLayer):
+    for element in reversed(rest):
+        if isinstance(element, Identity | ActivationLayer):
             return None  # written as it is meant
-        if isinstance(node, Conv):
-            return node if node.activation is not None and not node.preactivation else None
-        if isinstance(node, Block):
-            ends = (_end(branch.elements) or _keeps(branch.elements) for branch in node.branches)
-            return node if any(ends) else None
+        if isinstance(element, Conv):
+            stays = element.activation is not None and not element.preactivation
+            return element if stays else None
+        if isinstance(element, Block):
+            inner = (branch.elements for branch in element.branches)
+            return element if any(_end(chain) or _staying(chain) for chain in inner) else None
     return None
 
 
 def check_shapes_match(
     block: Block,
-    kept: Sequence[Branch],
+    branches: Sequence[Branch],
     chains: Sequence[Chain],
     shape: Shape,
     rule: PadRule,
@@ -119,7 +121,7 @@ def check_shapes_match(
 ) -> bool:
     """Whether the branches have the shapes that their join needs; they are padded by `rule`."""
     first = after(chains[0], shape)
-    for branch, chain in zip(kept[1:], chains[1:], strict=True):
+    for branch, chain in zip(branches[1:], chains[1:], strict=True):
         output = after(chain, shape)
         if block.join is Join.ADD and output != first:
             message = f"branches that are added leave {first} and {output}"
@@ -135,7 +137,7 @@ def check_shapes_match(
             "CTC206",
             message,
             Label(_extent(branch, block), f"leaves {output}"),
-            also=(Label(_extent(kept[0], block), f"leaves {first}"),),
+            also=(Label(_extent(branches[0], block), f"leaves {first}"),),
             hint=hint,
         )
         return False
@@ -152,11 +154,11 @@ def shortcut(
     diagnostics: Diagnostics,
 ) -> Chain | None:
     """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
-    wanted = after(chain, shape)
-    if wanted == shape:
+    target = after(chain, shape)
+    if target == shape:
         return ()
     projection = Conv(
-        filters=wanted.channels,
+        filters=target.channels,
         kernel=(1, 1),
         stride=_stride(chain),
         norm=None if style.preactivation else style.norm,
@@ -165,10 +167,10 @@ def shortcut(
         origin=block.origin,
     )
     output = window_output(shape, projection, (0, 0))
-    if output != wanted:
+    if output != target:
         diagnostics.error(
             "CTC208",
-            f"no shortcut leads from {shape} to {wanted}: a 1x1 projection with stride"
+            f"no shortcut leads from {shape} to {target}: a 1x1 projection with stride"
             f" {projection.stride} leaves {output}",
             block.origin,
             hint="pad the block's layers so that only strides change the map",
@@ -178,14 +180,14 @@ def shortcut(
 
 
 def _extent(branch: Branch, block: Block) -> Span:
-    """Where a branch stands; its last layer where it ends in a `def` of its own."""
+    """The text of a branch; its last layer where that is in the body of a `def`."""
     last = branch.elements[-1].origin
-    whole = branch.elements[0].origin.merge(last)
-    return whole if block.origin.start < whole.start < last.end < block.origin.end else last
+    span = branch.elements[0].origin.merge(last)
+    return span if block.origin.start < span.start < last.end < block.origin.end else last
 
 
 def after(chain: Chain, shape: Shape) -> Shape:
-    """The map behind a chain that `shape` enters; an empty chain is the identity."""
+    """The output of a chain with the input `shape`; an empty chain is the identity."""
     return chain[-1].output if chain else shape
 
 
@@ -194,7 +196,7 @@ def _side(shape: Shape) -> str:
 
 
 def _stride(chain: Chain) -> int:
-    """The stride of a chain as a whole."""
+    """The stride from a chain's input to its output."""
     stride = 1
     for node in chain:
         if isinstance(node.layer, Conv | Pool):
@@ -204,18 +206,18 @@ def _stride(chain: Chain) -> int:
     return stride
 
 
-def _end(nodes: Sequence[Element]) -> Activation | None:
-    last = nodes[-1]
+def _end(elements: Sequence[Element]) -> Activation | None:
+    last = elements[-1]
     if isinstance(last, Conv):
         return None if last.preactivation else last.activation
     return last.activation if isinstance(last, ActivationLayer) else None
 
 
 def without_final_activation(
-    nodes: tuple[Element, ...], activation: Activation | None
+    elements: tuple[Element, ...], activation: Activation | None
 ) -> tuple[Element, ...]:
-    """A branch whose end gives its activation up to the addition."""
-    if activation is None or _end(nodes) != activation:
-        return nodes
-    last = nodes[-1]
-    return (*nodes[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))
+    """The elements of a branch without the activation that moves after the addition."""
+    if activation is None or _end(elements) != activation:
+        return elements
+    last = elements[-1]
+    return (*elements[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))

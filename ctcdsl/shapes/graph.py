@@ -29,7 +29,7 @@ def to_networkx(network: Network) -> nx.DiGraph[str]:
 
 
 def _add(graph: nx.DiGraph[Any], chain: Iterable[Node], source: str) -> str:
-    """Add a chain behind `source`; return the node that ends it."""
+    """Add a chain after `source`; return the node that ends it."""
     for node in chain:
         ends = [_add(graph, branch, source) for branch in node.branches] or [source]
         graph.add_node(node.name, node=node)

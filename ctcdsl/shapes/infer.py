@@ -1,8 +1,9 @@
-"""Every layer and block in its place: names, maps, paddings, shortcuts."""
+"""Architectures to networks: the name, map and padding of every layer and block."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ctcdsl.ir import (
     Architecture,
@@ -31,18 +32,56 @@ from ctcdsl.shapes.blocks import (
     shortcut,
     without_final_activation,
 )
-from ctcdsl.shapes.messages import no_rule, too_large
+from ctcdsl.shapes.maps import paddings_for_maps
+from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools, too_large
 from ctcdsl.shapes.names import names
 from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
 from ctcdsl.text import Label
 from ctcdsl.text.sink import Diagnostics
 
 
-class ShapeInference:
-    """Places the nodes of one network and reports those that have no place.
+def infer_network(
+    architecture: Architecture, diagnostics: Diagnostics, previous: Network | None = None
+) -> Network | None:
+    """Infer every map of a network; None where an error was reported.
 
-    `paddings` replaces the rule's for some layers of the trunk, by (stage, index). A stage
-    that is one of `previous`, sees the same map and is padded as there is not placed again.
+    Stages that it shares with `previous` are taken from there.
+    """
+    paper = _under_paper(architecture)
+    paddings: dict[tuple[int, int], Pair] | None = {}
+    if architecture.maps:
+        paddings = paddings_for_maps(architecture, diagnostics, paper_holds=paper is not None)
+    if paddings is None:
+        return None
+    nodes = ShapeInference(architecture, diagnostics, paddings, previous).run()
+    if nodes is None:
+        return None
+    note_unpadded_pools(nodes, diagnostics)
+    if paper is not None:
+        note_style_padding(architecture, nodes, paper.nodes, diagnostics)
+    return Network(architecture, nodes)
+
+
+def _under_paper(architecture: Architecture) -> Network | None:
+    """A plain row as `pad paper` pads it, where only its `style` brought `pad same`.
+
+    None where the author named the rule, or where the paper's cannot pad the network.
+    """
+    if architecture.pad_implied_by is None or architecture.pad is PadRule.PAPER:
+        return None
+    if any(
+        isinstance(element, Block) for stage in architecture.stages for element in stage.elements
+    ):
+        return None
+    paper = replace(architecture, pad=PadRule.PAPER, pad_implied_by=None)
+    return infer_network(paper, Diagnostics())
+
+
+class ShapeInference:
+    """Infers the nodes of one network and reports layers and blocks that do not fit.
+
+    `paddings` replaces the rule's for some layers of the trunk, by (stage, index). A stage of
+    `previous` with the same input and paddings is reused.
     """
 
     def __init__(
@@ -52,28 +91,25 @@ class ShapeInference:
         paddings: Mapping[tuple[int, int], Pair],
         previous: Network | None = None,
     ) -> None:
-        self._network = architecture
+        self._architecture = architecture
         self._diagnostics = diagnostics
         self._paddings = paddings
         self._previous: dict[int | None, list[Node]] = {}
-        self._old = previous.architecture if previous is not None else architecture
-        if previous is not None and (self._old.pad, self._old.style) == (
-            architecture.pad,
-            architecture.style,
-        ):
+        self._old = old = previous.architecture if previous is not None else architecture
+        if previous is not None and old.pad == architecture.pad and old.style == architecture.style:
             for node in previous.nodes:
                 self._previous.setdefault(node.stage, []).append(node)
 
-    def place(self) -> Chain | None:
-        """Place trunk and head; None where an error was found."""
-        network = self._network
+    def run(self) -> Chain | None:
+        """Infer trunk and head; None where an error was reported."""
+        architecture = self._architecture
         before = self._diagnostics.num_errors
-        shape = network.input
+        shape = architecture.input
         nodes: list[Node] = []
         for index, (name, stage) in enumerate(
-            zip(network.stage_names, network.stages, strict=True)
+            zip(architecture.stage_names, architecture.stages, strict=True)
         ):
-            chain = self._kept(index, shape) or self._chain(name, index, stage.elements, shape)
+            chain = self._reused(index, shape) or self._chain(name, index, stage.elements, shape)
             if chain is None:
                 return None
             nodes += chain
@@ -82,13 +118,13 @@ class ShapeInference:
             return None
         return tuple(nodes)
 
-    def _kept(self, index: int, shape: Shape) -> Sequence[Node] | None:
-        """A stage as it was placed in another network; None where it is another, or elsewhere."""
+    def _reused(self, index: int, shape: Shape) -> Sequence[Node] | None:
+        """A stage's nodes in the previous network; None where stage, input or paddings differ."""
         chain = self._previous.get(index)
-        stage = self._network.stages[index]
+        stage = self._architecture.stages[index]
         if not chain or self._old.stages[index] is not stage or chain[0].input != shape:
             return None
-        rule = PaddingRule(self._network.pad)
+        rule = PaddingRule(self._architecture.pad)
         for k, (element, node) in enumerate(zip(stage.elements, chain, strict=True)):
             if not isinstance(element, Block):
                 padding = self._padding(rule, element, node.input, (index, k))
@@ -109,7 +145,7 @@ class ShapeInference:
         stage, index = place
         if stage is not None and (stage, index) in self._paddings:
             return self._paddings[stage, index], True
-        same = self._network.pad is PadRule.SAME
+        same = self._architecture.pad is PadRule.SAME
         if same and padding != (0, 0) and covers_map(layer, shape):
             return (0, 0), True
         return padding, False
@@ -120,19 +156,20 @@ class ShapeInference:
         self,
         prefix: str,
         stage: int | None,
-        nodes: Sequence[Element],
+        elements: Sequence[Element],
         shape: Shape,
         *,
         inner: bool = False,
     ) -> Chain | None:
-        """Place nodes one after another; None, reported, where a window does not fit.
+        """Infer a chain of elements; None, reported, where a window does not fit.
 
         The head, whose `stage` is None, is padded by the rule as a stage is.
         """
-        rule = PaddingRule(self._network.pad)
+        rule = PaddingRule(self._architecture.pad)
         chain: list[Node] = []
         vector = False
-        for index, (name, element) in enumerate(zip(names(prefix, nodes), nodes, strict=True)):
+        pairs = zip(names(prefix, elements), elements, strict=True)
+        for index, (name, element) in enumerate(pairs):
             if isinstance(element, Block):
                 block = self.block(name, stage, element, shape)
                 if block is None:
@@ -147,7 +184,7 @@ class ShapeInference:
             else:
                 place = None if inner else (stage, index)
                 padding, by_map = self._padding(rule, element, shape, place)
-                output = self._slide(element, padding, shape)
+                output = self._trunk_output(element, padding, shape)
                 if padding is None or output is None:
                     return None
                 chain.append(
@@ -156,7 +193,7 @@ class ShapeInference:
             shape = chain[-1].output
         return tuple(chain)
 
-    def _slide(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
+    def _trunk_output(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
         if isinstance(layer, Conv | Pool) and padding is None:
             no_rule(layer, self._diagnostics)
             return None
@@ -164,20 +201,20 @@ class ShapeInference:
         if isinstance(layer, Conv | Pool) and (output.height < 1 or output.width < 1):
             too_large(layer, padding or (0, 0), shape, self._diagnostics)
             return None
-        if isinstance(layer, Conv) and layer.groups > 1:
-            self._divides(layer.groups, shape.channels, "channels that enter", layer)
-            self._divides(layer.groups, layer.filters, "filters", layer)
-        elif isinstance(layer, Shuffle):
-            self._divides(layer.groups, shape.channels, "channels that enter", layer)
+        if isinstance(layer, Conv | Shuffle):
+            self._check_groups(layer, shape.channels, "input channels")
+        if isinstance(layer, Conv):
+            self._check_groups(layer, layer.filters, "filters")
         return output
 
-    def _divides(self, groups: int, channels: int, what: str, layer: Layer) -> None:
+    def _check_groups(self, layer: Conv | Shuffle, channels: int, noun: str) -> None:
+        groups = layer.groups
         if channels % groups:
             fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
             more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
             self._diagnostics.error(
                 "CTC207",
-                f"{groups} groups do not divide the {channels} {what}",
+                f"{groups} groups do not divide the {channels} {noun}",
                 layer.origin,
                 hint=f"{' or '.join(map(str, [fewer, *more]))} would",
             )
@@ -185,29 +222,30 @@ class ShapeInference:
     # ----------------------------------------------------------------- blocks
 
     def block(self, name: str, stage: int | None, block: Block, shape: Shape) -> Node | None:
-        """Place a block that `shape` enters; None, reported, where its branches do not fit."""
+        """Infer a block with the input `shape`; None, reported, where its branches do not fit."""
         several = len(block.branches) > 1
         adds = block.join is Join.ADD
         activation = final_activation(block, self._diagnostics) if adds else None
         chains: list[Chain] = []
-        kept: list[Branch] = []
-        fine = True
+        branches: list[Branch] = []
+        ok = True
         for index, branch in enumerate(block.branches, start=1):
             prefix = f"{name}.branch{index}" if several else name
-            nodes = without_final_activation(branch.elements, activation)
-            chain = self._chain(prefix, stage, nodes, shape, inner=True)
+            elements = without_final_activation(branch.elements, activation)
+            chain = self._chain(prefix, stage, elements, shape, inner=True)
             if chain is None:
-                fine = False
-            elif not branch.optional or not fine or after(chain, shape) == after(chains[0], shape):
+                ok = False
+            elif not branch.optional or not ok or after(chain, shape) == after(chains[0], shape):
                 chains.append(chain)
-                kept.append(branch)
-        rule = self._network.pad
-        if not fine or not check_shapes_match(block, kept, chains, shape, rule, self._diagnostics):
+                branches.append(branch)
+        rule = self._architecture.pad
+        reports = self._diagnostics
+        if not ok or not check_shapes_match(block, branches, chains, shape, rule, reports):
             return None
-        alone = adds and not several
-        if alone:
-            style = self._network.style
-            chain = shortcut(name, stage, block, chains[0], shape, style, self._diagnostics)
+        lone = adds and not several
+        if lone:
+            style = self._architecture.style
+            chain = shortcut(name, stage, block, chains[0], shape, style, reports)
             if chain is None:
                 return None
             chains.append(chain)
@@ -215,48 +253,42 @@ class ShapeInference:
         if not adds:
             channels = sum(after(chain, shape).channels for chain in chains)
             output = output._replace(channels=channels)
-        return Node(
-            name,
-            stage,
-            block,
-            shape,
-            output,
-            branches=tuple(chains),
-            shortcut=alone,
-            activation=activation,
-        )
+        node = Node(name, stage, block, shape, output, branches=tuple(chains))
+        return node._replace(shortcut=lone, activation=activation)
 
     # ------------------------------------------------------------------- head
 
     def _head(self, shape: Shape, nodes: list[Node]) -> bool:
-        head = self._network.head
-        kept = self._previous.get(None)
-        same = self._old.head is head and self._old.classes == self._network.classes
-        if kept and same and kept[0].input == shape:
-            nodes += kept
+        head = self._architecture.head
+        old = self._previous.get(None)
+        same = self._old.head is head and self._old.classes == self._architecture.classes
+        if old and same and old[0].input == shape:
+            nodes += old
             return True
         chain = self._chain(head.name, None, head.layers, shape)
         nodes += chain or ()
         return chain is not None
 
     def _vector(self, layer: VectorLayer, shape: Shape) -> Shape | None:
-        """The features that leave the layer of a head; None, reported, where its map is small."""
+        """The output of a layer that ends in a vector; None, reported, where its map is small."""
         match layer:
             case GlobalPool():
                 return Shape(shape.channels, 1, 1)
             case Linear(features=features):
-                return Shape(features if features is not None else self._network.classes, 1, 1)
+                return Shape(features if features is not None else self._architecture.classes, 1, 1)
             case SpatialPyramid(levels=levels):
                 largest = max(levels)
                 if largest > min(shape.height, shape.width):
-                    implied = self._network.head.implied
+                    implied = self._architecture.head.implied
                     self._diagnostics.error(
                         "CTC202",
                         f"the pyramid level {largest}x{largest} needs a map of at least that"
                         f" size, and gets {shape.height}x{shape.width}",
                         Label(
                             layer.origin,
-                            f"`{self._network.name}` takes the paper's head" if implied else "",
+                            f"`{self._architecture.name}` takes the paper's head"
+                            if implied
+                            else "",
                         ),
                         hint="use smaller levels, fewer strides, or a larger input",
                     )

@@ -9,14 +9,14 @@ from functools import lru_cache
 from ctcdsl.ir import Block, Element, keyword
 
 
-def names(prefix: str, nodes: Sequence[Element]) -> list[str]:
+def names(prefix: str, elements: Sequence[Element]) -> list[str]:
     """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
-    return list(_numbered(prefix, tuple(_word(node) for node in nodes)))
+    return list(_numbered(prefix, tuple(_word(element) for element in elements)))
 
 
 @lru_cache(maxsize=4096)
 def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Names made of words; kept, since rewrites place chains of the same words anew."""
+    """Names made of words; cached, since rewrites infer chains of the same words again."""
     totals = Counter(words)
     counts: Counter[str] = Counter()
     result: list[str] = []
@@ -27,7 +27,7 @@ def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _word(node: Element) -> str:
-    if isinstance(node, Block):
-        return node.call.name if node.call else "block"
-    return keyword(node)
+def _word(element: Element) -> str:
+    if isinstance(element, Block):
+        return element.call.name if element.call else "block"
+    return keyword(element)

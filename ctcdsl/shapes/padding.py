@@ -1,4 +1,4 @@
-"""How windows are padded by the three rules, and the maps that follow."""
+"""The three padding rules, and the output of a window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAPER = {1: 0, 3: 1, 5: 2, 7: 0, 11: 0}
 class PaddingRule:
     """The padding of a chain's windows by a rule, one after another from the chain's start.
 
-    Under `pad paper` it matters how many 2x2 filters stand before one without another size
+    Under `pad paper` it matters how many 2x2 filters precede one without another size
     between them; 1x1 filters, which change no map, do not count.
     """
 
@@ -59,7 +59,7 @@ def covers_map(layer: Layer, shape: Shape) -> bool:
 
 
 def window_output(shape: Shape, layer: Layer, padding: Pair) -> Shape:
-    """The map that leaves a trunk layer; a side is less than 1 where the window does not fit."""
+    """The output of a trunk layer; a side is less than 1 where the window does not fit."""
     if isinstance(layer, Conv):
         channels, ceil, dilation = layer.filters, False, layer.dilation
     elif isinstance(layer, Pool):
@@ -67,10 +67,10 @@ def window_output(shape: Shape, layer: Layer, padding: Pair) -> Shape:
     else:
         return shape
     stride = layer.stride
-    high, wide = layer.kernel
+    kernel_h, kernel_w = layer.kernel
     if dilation != 1:
-        high, wide = dilation * (high - 1) + 1, dilation * (wide - 1) + 1
-    height = width = output_size(shape.height, high, stride, padding[0], ceil=ceil)
-    if shape.width != shape.height or wide != high or padding[0] != padding[1]:
-        width = output_size(shape.width, wide, stride, padding[1], ceil=ceil)
+        kernel_h, kernel_w = dilation * (kernel_h - 1) + 1, dilation * (kernel_w - 1) + 1
+    height = width = output_size(shape.height, kernel_h, stride, padding[0], ceil=ceil)
+    if shape.width != shape.height or kernel_w != kernel_h or padding[0] != padding[1]:
+        width = output_size(shape.width, kernel_w, stride, padding[1], ceil=ceil)
     return Shape(channels, height, width)

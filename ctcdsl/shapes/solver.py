@@ -3,7 +3,7 @@
 The paper (Section 5) pads by filter size, alternates on sequential 2x2 filters, and then:
 "For some layers before/after a subsampling layer (stride > 1), we need to adjust the
 padding such that: the feature map sizes on the stage 2 is dominantly 36x36 …". Here that
-is exact: every convolution's map lies within 1 of its stage's size, and the stage's last
+is exact: every convolution's map is within 1 of its stage's size, and the stage's last
 map is that size or one less; among the paddings that give this, those with the fewest
 layers changed from the rule, then the fewest MACs, then the smallest paddings from the
 first layer on.
@@ -12,6 +12,7 @@ first layer on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 from ctcdsl.ir import (
@@ -29,11 +30,11 @@ from ctcdsl.ir import (
 from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
 
 
-class Step(NamedTuple):
-    """A trunk layer on its way through the solver.
+class SolverStep(NamedTuple):
+    """A trunk layer as a step of the solver.
 
     `rule` is the padding that the author or the rule gives, None where the rule has
-    none for this filter size; `wanted` the stage's map (height, width) for a
+    none for this filter size; `target` the stage's map (height, width) for a
     convolution under `maps`; `last` marks the stage's last convolution. Under `pad same`
     the rule `adapts`: a pool that covers its whole map takes no padding.
     """
@@ -41,7 +42,7 @@ class Step(NamedTuple):
     layer: Layer
     stage: int
     rule: Pair | None
-    wanted: tuple[int, int] | None
+    target: tuple[int, int] | None
     last: bool
     adapts: bool = False
 
@@ -51,26 +52,28 @@ class Step(NamedTuple):
         return self.layer if isinstance(self.layer, Conv | Pool) else None
 
 
-def steps(architecture: Architecture) -> tuple[Step, ...]:
+def solver_steps(architecture: Architecture) -> tuple[SolverStep, ...]:
     """The trunk's layers in order, each with its padding by the network's rule.
 
-    The network is a chain: a stage with blocks has no steps.
+    The network is a chain, without blocks.
     """
-    result: list[Step] = []
+    result: list[SolverStep] = []
     for index, stage in enumerate(architecture.stages):
-        wanted = architecture.maps[index - 1] if 0 < index <= len(architecture.maps) else None
+        target = architecture.maps[index - 1] if 0 < index <= len(architecture.maps) else None
         last = max((k for k, x in enumerate(stage.elements) if isinstance(x, Conv)), default=-1)
         rule = PaddingRule(architecture.pad)
+        same = architecture.pad is PadRule.SAME
         for k, layer in enumerate(stage.elements):
             assert not isinstance(layer, Block)
-            aim = wanted if isinstance(layer, Conv) else None
-            same = architecture.pad is PadRule.SAME
-            result.append(Step(layer, index, rule.next(layer), aim, k == last, same))
+            size = target if isinstance(layer, Conv) else None
+            result.append(SolverStep(layer, index, rule.next(layer), size, k == last, same))
     return tuple(result)
 
 
-def feature_maps(input: Shape, trunk: Sequence[Step], paddings: Sequence[Pair]) -> list[Shape]:
-    """Return the map behind each step, up to the first window that does not fit."""
+def feature_maps(
+    input: Shape, trunk: Sequence[SolverStep], paddings: Sequence[Pair]
+) -> list[Shape]:
+    """Return the map after each step, up to the first window that does not fit."""
     maps: list[Shape] = []
     shape = input
     for step, padding in zip(trunk, paddings, strict=True):
@@ -83,13 +86,13 @@ def feature_maps(input: Shape, trunk: Sequence[Step], paddings: Sequence[Pair]) 
     return maps
 
 
-def fits(step: Step, shape: Shape) -> bool:
+def fits(step: SolverStep, shape: Shape) -> bool:
     """Whether a map is what `maps` asks of this step."""
-    if step.wanted is None:
+    if step.target is None:
         return True
-    high = 0 if step.last else 1
-    height, width = step.wanted
-    return -1 <= shape.height - height <= high and -1 <= shape.width - width <= high
+    largest = 0 if step.last else 1
+    height, width = step.target
+    return -1 <= shape.height - height <= largest and -1 <= shape.width - width <= largest
 
 
 class _Best(NamedTuple):
@@ -101,9 +104,9 @@ class _Best(NamedTuple):
 
 
 def solve(
-    input: Shape, trunk: Sequence[Step], *, free_all: bool = False
+    input: Shape, trunk: Sequence[SolverStep], *, free_all: bool = False
 ) -> tuple[Pair, ...] | None:
-    """Return a padding for each step so that every map is as wanted; None where none is.
+    """Return a padding for each step so that every map is its target; None where none is.
 
     Exact dynamic programming over the map sizes that can be reached: what follows a
     layer depends on its map alone. Convolutions of the stages under `maps` are free to
@@ -123,22 +126,22 @@ def solve(
                         shape.channels, step.layer.kernel, output, step.layer.groups
                     )
                 changes = best.changes + (padding != step.rule)
-                found = _Best(changes, macs, (*best.paddings, padding))
-                if output not in following or found < following[output]:
-                    following[output] = found
+                candidate = _Best(changes, macs, (*best.paddings, padding))
+                if output not in following or candidate < following[output]:
+                    following[output] = candidate
         reached = following
     return min(reached.values()).paddings if reached else None
 
 
-def _candidates(step: Step, free_all: bool) -> Sequence[Pair]:
+def _candidates(step: SolverStep, free_all: bool) -> Sequence[Pair]:
     layer = step.layer
     if not isinstance(layer, Conv | Pool):
         return ((0, 0),)
-    free = free_all or (step.wanted is not None and layer.padding is None)
+    free = free_all or (step.target is not None and layer.padding is None)
     if not free and step.rule is not None:
         return (step.rule,)
     dilation = layer.dilation if isinstance(layer, Conv) else 1
-    high, wide = (range((dilation * (side - 1) + 1) // 2 + 1) for side in layer.kernel)
+    above, left = (range((dilation * (side - 1) + 1) // 2 + 1) for side in layer.kernel)
     if layer.kernel[0] == layer.kernel[1]:
-        return [(padding, padding) for padding in high]
-    return [(above, left) for above in high for left in wide]
+        return [(padding, padding) for padding in above]
+    return list(product(above, left))

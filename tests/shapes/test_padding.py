@@ -13,7 +13,7 @@ from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size
 from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics.complexity import network_cost
 from ctcdsl.shapes.padding import window_output
-from ctcdsl.shapes.solver import Step, fits, solve, steps
+from ctcdsl.shapes.solver import SolverStep, fits, solve, solver_steps
 from tests.conftest import check, one
 
 
@@ -178,11 +178,11 @@ def test_windows_counted_one_by_one(size: int, kernel: int, stride: int, padding
         assert len(positions) <= ceil <= len(positions) + 1
 
 
-def brute_force(shape: Shape, trunk: tuple[Step, ...]) -> tuple[Pair, ...] | None:
+def brute_force(shape: Shape, trunk: tuple[SolverStep, ...]) -> tuple[Pair, ...] | None:
     """Try every padding of every free convolution; the solver must find the same."""
     choices = [
         [(padding, padding) for padding in range(step.layer.kernel[0] // 2 + 1)]
-        if isinstance(step.layer, Conv) and step.wanted is not None and step.layer.padding is None
+        if isinstance(step.layer, Conv) and step.target is not None and step.layer.padding is None
         else [step.rule or (0, 0)]
         for step in trunk
     ]
@@ -224,7 +224,7 @@ def test_the_solver_finds_what_brute_force_finds(
         return
     with_maps = check(trunk_text.replace("(3,4)/2 ", f"maps {aim}\n(3,4)/2 ", 1))
     architecture = replace(report.networks[0].architecture, maps=((aim, aim),))
-    trunk = steps(architecture)
+    trunk = solver_steps(architecture)
     expected = brute_force(architecture.input, trunk)
     assert solve(architecture.input, trunk) == expected
     assert with_maps.failed == (expected is None)

@@ -16,7 +16,7 @@ from ctcdsl.codegen import generate
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Linear, Shape
 from ctcdsl.resources import resource
-from ctcdsl.shapes.one_size import bound_to_size
+from ctcdsl.shapes.resize import bound_to_size
 from tests.codegen.test_oracle_generated import blocks, rows
 from tests.conftest import check, load, one
 
