@@ -135,7 +135,7 @@ class _FileElaborator:
     # ----------------------------------------------------------------- tables
 
     def _table(self, table: Table, draft: _PendingNetwork) -> None:
-        rows = [row for row in table.rows if not row.cells[0].rule]
+        rows = [row for row in table.rows if not row.cells[0].is_separator]
         if len(rows) < 2:
             self._diagnostics.error(
                 "CTC304",

@@ -84,6 +84,10 @@ def _statements(tree: File, name: str) -> tuple[Above, list[Line], tuple[str, ..
                 row = next(row for row in rows if row.cells[0].span.text == name)
                 items = tuple(item for cell in row.cells[1:] for item in cell.items)
                 net = Header("net", (Name(name, row.span),), row.span)
-                return (*shared, net), [Line(None, items, row.span, row.trivia)], tree.below
+                return (
+                    (*shared, net),
+                    [Line(None, items, row.span, row.comments)],
+                    tree.trailing_comments,
+                )
     above = own if named else shared
-    return tuple(above), lines, tree.below
+    return tuple(above), lines, tree.trailing_comments

@@ -177,7 +177,7 @@ def symbols(tree: File) -> list[Symbol]:
                 name_span = Span(span.source, span.start, span.start + len(label))
                 found.append(Symbol(label, "stage", span, name_span))
             case Table(rows):
-                for row in [row for row in rows if not row.cells[0].rule][1:]:
+                for row in [row for row in rows if not row.cells[0].is_separator][1:]:
                     cell = row.cells[0]
                     if cell.items:
                         found.append(Symbol(cell.span.text, "network", row.span, cell.span))

@@ -117,7 +117,7 @@ def _renamed(above: Sequence[_Above], name: str) -> list[_Above]:
     if not any(is_net):
         return [net, *above]
     return [
-        net._replace(trivia=line.trivia) if named else line
+        net._replace(comments=line.comments) if named else line
         for line, named in zip(above, is_net, strict=True)
     ]
 
@@ -199,8 +199,8 @@ def _with_comments(
     for line, index in zip(lines, kept, strict=True):
         if index is not None and index >= next_index:
             lost = _comments(layout.lines[next_index:index])
-            trivia = layout.lines[index].line.trivia
-            line = line._replace(trivia=trivia._replace(above=(*lost, *trivia.above)))
+            comments = layout.lines[index].line.comments
+            line = line._replace(comments=comments._replace(leading=(*lost, *comments.leading)))
             next_index = index + 1
         commented.append(line)
     return commented, (*_comments(layout.lines[next_index:]), *layout.below)
@@ -210,6 +210,6 @@ def _comments(lines: Sequence[LaidLine]) -> list[str]:
     """The comments of lines, each as a line of its own."""
     comments: list[str] = []
     for laid in lines:
-        above, behind = laid.line.trivia
-        comments += [*above, *([behind] if behind else [])]
+        leading, trailing = laid.line.comments
+        comments += [*leading, *([trailing] if trailing else [])]
     return comments

@@ -149,7 +149,7 @@ class Builder:
         return items
 
     def item(self, children: list[Convolution | Call | Group]) -> Item:
-        """Build an item; a tag `s2` of a convolution or a pool is the stride `/2` behind it."""
+        """Build an item; a tag `s2` of a convolution or a pool is the stride `/2`."""
         primary = children[0]
         item = Item(primary, (), False, primary.span)
         if isinstance(primary, Group):
@@ -160,8 +160,8 @@ class Builder:
         strides = [tag for tag in primary.arguments[numbers:] if _is_stride_tag(tag)]
         if not strides:
             return item
-        kept = tuple(argument for argument in primary.arguments if argument not in strides)
-        item = item._replace(primary=primary._replace(arguments=kept))
+        others = tuple(argument for argument in primary.arguments if argument not in strides)
+        item = item._replace(primary=primary._replace(arguments=others))
         for tag in strides:
             assert isinstance(tag, Name)
             item = self._extended(item, Stride(_integer(tag.text[1:]), tag.span), None)
@@ -265,7 +265,7 @@ class Builder:
 
     def row(self, cells: list[Cell]) -> Row:
         """Build a row; the outer bars of a Markdown table leave empty cells at its ends."""
-        full = [k for k, cell in enumerate(cells) if cell.items or cell.rule]
+        full = [k for k, cell in enumerate(cells) if cell.items or cell.is_separator]
         if not full:
             return Row((), Span(self.source, 0, 0))
         cells = cells[min(full[0], 1) : full[-1] + 1]

@@ -1,4 +1,4 @@
-"""What to say about a token that cannot stand where it does: a sentence, and what to do."""
+"""The message and the hint for a token that is not allowed where it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctcdsl.syntax.lexing import CLOSING, OPENING
 from ctcdsl.syntax.words import KEYWORDS, words
 from ctcdsl.text import Source
 
-# What may stand in a place, as a message lists it: layers stand for all that begins one.
+# What may come next, as a message lists it: "a layer" is for all that begins one.
 _NAMES = {
     "LPAR": "a layer",
     "WORD": "a word",
@@ -42,130 +42,130 @@ _KEYWORDS = frozenset({*_HEADERS, "TABLE", "END"})
 STARTERS = _KEYWORDS | {"LABEL"}
 """Tokens that only the start of a line can hold."""
 
-_LONGEST = 40
-"""Tokens longer than this are shown cut."""
+_MAX_SHOWN = 40
+"""Longer tokens are shown cut."""
 
 
 class ErrorContext(NamedTuple):
     """Where the parser stopped.
 
-    `before` is the token on its stack, None where a whole construct stands there; `inner`
-    the innermost open bracket; `expected` the tokens that could go on.
+    `before` is the token on its stack, None after a complete construct; `bracket` the
+    innermost open one; `expected` the tokens that could come next.
     """
 
     source: Source
     token: Token
     before: Token | None
-    inner: Token | None
+    bracket: Token | None
     expected: set[str]
 
     @property
     def text(self) -> str:
         """The token as messages show it."""
         ends = {"_NEWLINE": "the end of the line", "$END": "the end of the file"}
-        cut = f"{self.token[:_LONGEST]}…" if len(self.token) > _LONGEST else str(self.token)
+        cut = f"{self.token[:_MAX_SHOWN]}…" if len(self.token) > _MAX_SHOWN else str(self.token)
         return ends.get(self.token.type, f"`{cut}`")
 
     @property
-    def behind(self) -> str:
-        """The rest of the token's line."""
+    def rest_of_line(self) -> str:
+        """What follows the token on its line."""
         return self.source.text[self.token.end_pos or 0 :].partition("\n")[0]
 
     @property
-    def layers(self) -> bool:
-        """Whether a layer could stand here."""
+    def expects_layer(self) -> bool:
+        """Whether a layer could come next."""
         return "LPAR" in self.expected
 
 
-def explain(place: ErrorContext) -> tuple[str, str]:
+def explain(context: ErrorContext) -> tuple[str, str]:
     """A message, and a hint that may be empty."""
-    for look in (_by_arrow, _by_what_stands_before, _by_token):
-        message, hint = look(place)
+    for rule in (_by_arrow, _by_token_before, _by_token):
+        message, hint = rule(context)
         if message:
             return message, hint
-    if place.inner is not None and OPENING[place.inner.type] == ")":
-        return _among_arguments(place)
+    if context.bracket is not None and OPENING[context.bracket.type] == ")":
+        return _among_arguments(context)
     hint = ""
-    if place.token.type in ("SIZE", "INT", "FLOAT", "WORD"):
-        hint = _header_meant(place)
-    return f"expected {_list(place)}, found {place.text}", hint
+    if context.token.type in ("SIZE", "INT", "FLOAT", "WORD"):
+        hint = _header_meant(context)
+    return f"expected {_list(context)}, found {context.text}", hint
 
 
-def _by_arrow(place: ErrorContext) -> tuple[str, str]:
+def _by_arrow(context: ErrorContext) -> tuple[str, str]:
     """`->`, `=>`, `-->` and `|>` between layers."""
-    token = place.token
-    if token.type in ("MINUS", "EQUAL", "RULE", "_BAR") and place.behind[:1] == ">":
+    token = context.token
+    if token.type in ("MINUS", "EQUAL", "RULE", "_BAR") and context.rest_of_line[:1] == ">":
         return f"`{token.strip()}>` has no meaning here", ARROW
     return "", ""
 
 
-def _by_what_stands_before(place: ErrorContext) -> tuple[str, str]:
-    before, token = place.before, place.token
+def _by_token_before(context: ErrorContext) -> tuple[str, str]:
+    before, token = context.before, context.token
     if before is None:
         return "", ""
-    found = place.text
+    found = context.text
     match before.type:
         case "LET" | "DEF" if token.type in _KEYWORDS or token == "x":
-            return f"{found} is a word of the language, and no name", "choose another name"
+            return f"{found} is a keyword, not a name", "choose another name"
         case kind if kind in _HEADERS:
             example = KEYWORDS[str(before)].example
             return (
-                f"expected {_HEADERS[kind]} behind `{before}`, found {found}",
+                f"expected {_HEADERS[kind]} after `{before}`, found {found}",
                 f"write `{example}`",
             )
-        case "EQUAL" if not place.layers:
+        case "EQUAL" if not context.expects_layer:
             hint = "`let` names a number, `def` names layers" if token.type in OPENING else ""
             return f"expected a number, a name or an expression, found {found}", hint
         case "EQUAL" if token.type == "LABEL":
             return f"{found} names a stage, and a `def` has none", "name the line that calls it"
         case "QUESTION":
-            return f"expected {_list(place)}, found {found}", "a `?` ends its branch"
+            return f"expected {_list(context)}, found {found}", "a `?` ends its branch"
         case "LBRACE" | "LSQB" | "_BAR" if token.type in ("_BAR", "RBRACE", "RSQB"):
             if before.type != "_BAR" and token.type != "_BAR":
-                return f"`{before}{token}` holds no layers", "put layers inside, or remove it"
+                return f"`{before}{token}` contains no layers", "put layers inside, or remove it"
             return (
                 "the branch is empty",
                 "`id` is the branch that changes nothing: `{ id | (3,64) }`",
             )
         case "TIMES" if token.type != "LPAR":
             hint = "`(3,256)x3`, or an expression in parentheses: `x(n+1)`"
-            return f"expected a whole number behind `{before}`, found {found}", hint
+            return f"expected a whole number after `{before}`, found {found}", hint
         case "STRIDE" if token.type in ("MINUS", "PRODUCT"):
             return "a stride is a number or a name", "`let` gives the value of an expression a name"
-        case "WORD" if place.expected & {"EQUAL"}:
+        case "WORD" if context.expected & {"EQUAL"}:
             hint = "`let w = 96`, `def block(n) = …`"
             touching = "parameters touch the name: `def block(n) = …`"
             return f"expected `=`, found {found}", touching if token.type == "LPAR" else hint
-        case "WORD" if before == "x" and place.inner is None:
+        case "WORD" if before == "x" and context.bracket is None:
             return "`x` repeats by a whole number", "`(3,256)x3`, or `x(n+1)`"
     return "", ""
 
 
-def _by_token(place: ErrorContext) -> tuple[str, str]:
-    """The mistakes that have a name by the token alone."""
-    token, text = place.token, place.text
-    layers = place.layers
-    outside = place.inner is None
+def _by_token(context: ErrorContext) -> tuple[str, str]:
+    """Errors that the token alone explains."""
+    token, text = context.token, context.text
+    layers = context.expects_layer
+    outside = context.bracket is None
     match token.type:
-        case "SLASH" if place.source.text[token.end_pos or 0 :][:1] in ("/", "*"):
+        case "SLASH" if context.source.text[token.end_pos or 0 :][:1] in ("/", "*"):
             return "a `/` must touch its number", "a comment begins with `#`"
         case "SLASH":
             return "a `/` must touch its number", "write `(7,64)/2`, `3/3`"
         case "RULE":
-            return f"{text} cannot stand here", "a comment begins with `#`"
+            return f"{text} is not allowed here", "a comment begins with `#`"
         case "STRIDE" if layers:
-            return f"{text} strides what stands before it, and nothing does", "write `(7,64)/2`"
+            return f"{text} strides the layer before it, and there is none", "write `(7,64)/2`"
         case "TIMES" if layers:
-            return f"{text} repeats what stands before it, and nothing does", "write `(3,256)x3`"
+            return f"{text} repeats the layer before it, and there is none", "write `(3,256)x3`"
         case "PLUS" if outside or layers:
-            return "a `+` stands between two layers", "`(3,64)x3 + (3,128)`"
+            return "a `+` joins two layers", "`(3,64)x3 + (3,128)`"
         case "MINUS" if outside:
-            return "a `-` cannot stand between layers", "a space or `+` joins them"
+            return "a `-` is not allowed between layers", "a space or `+` joins them"
         case "_COMMA" if outside:
             return "a `,` belongs inside parentheses", "a space or `+` joins layers"
         case "_BAR" if outside:
             return (
-                "a `|` parts branches inside brackets, and cells of a table",
+                "a `|` separates branches inside brackets, and cells of a table",
                 "write `{ a | b }`, or `table` above the rows and `end` below",
             )
         case "QUESTION":
@@ -174,71 +174,71 @@ def _by_token(place: ErrorContext) -> tuple[str, str]:
             return f"{text} closes nothing", f"is a `{CLOSING[token.type]}` missing before it?"
         case "END" if outside:
             return "`end` closes a table, and none is open here", ""
-        case "$END" if "END" in place.expected:
+        case "$END" if "END" in context.expected:
             return "the table is never closed", "add a line `end`"
         case kind if kind in _KEYWORDS and (outside or layers):
             return f"{text} begins a line of its own", f"{text}: {KEYWORDS[str(token)].summary}"
-        case "EQUAL" if place.inner is not None and OPENING[place.inner.type] == ")":
-            return _named_argument(place)
+        case "EQUAL" if context.bracket is not None and OPENING[context.bracket.type] == ")":
+            return _named_argument(context)
         case "EQUAL":
             return "`=` belongs to `let` and `def`", "`let w = 96`, `def block(n) = …`"
         case "PRODUCT" if outside:
-            return f"{text} cannot stand here", "put a space between a number and a word"
+            return f"{text} is not allowed here", "put a space between a number and a word"
         case "STYLE_NAME" if layers or outside:
-            return f"{text} is a style, and no layer", f"write `style {token}` above the layers"
-        case "SIZE" if layers and not _header_meant(place):
+            return f"{text} is a style, not a layer", f"write `style {token}` above the layers"
+        case "SIZE" if layers and not _header_meant(context):
             sides = re.split(r"[ \t]*[x×][ \t]*", token)
             size = sides[0] if len(set(sides)) == 1 else "x".join(sides[:2])
             size = size if len(size) < 10 else "1x7"
-            return f"{text} is a size, and no layer", f"write `({size},64)`, or `max({size})/2`"
+            return f"{text} is a size, not a layer", f"write `({size},64)`, or `max({size})/2`"
         case "LABEL":
             return f"{text} names a stage, and a stage begins its line", "put it on its own line"
     return "", ""
 
 
-def _named_argument(place: ErrorContext) -> tuple[str, str]:
+def _named_argument(context: ErrorContext) -> tuple[str, str]:
     """`padding=1` in parentheses: what the language writes for it."""
-    before = place.source.text[: place.token.start_pos or 0]
+    before = context.source.text[: context.token.start_pos or 0]
     name = re.search(r"([A-Za-z_]\w*)[ \t]*$", before)
-    value = re.match(r"[ \t]*([\w.]+)", place.behind)
+    value = re.match(r"[ \t]*([\w.]+)", context.rest_of_line)
     hint = ""
     if name is not None and value is not None:
-        assert place.inner is not None
-        if place.inner.type == "LPAR":
+        assert context.bracket is not None
+        if context.bracket.type == "LPAR":
             hint = named_argument(name[1], value[1])
         hint = hint or f"write `{value[1]}` without its name"
-    return f"an argument has no name: expected `,` or `)`, found {place.text}", hint
+    return f"an argument has no name: expected `,` or `)`, found {context.text}", hint
 
 
-def _among_arguments(place: ErrorContext) -> tuple[str, str]:
-    """In parentheses, where one of arguments or parameters is expected, or the next."""
+def _among_arguments(context: ErrorContext) -> tuple[str, str]:
+    """In parentheses, where an argument or a parameter is expected, or a separator."""
     hint = ""
-    if "WORD" not in place.expected:
-        what = "`,` or `)`"
-        if _lacks_comma(place):
-            hint = f"a comma separates arguments: `, {place.token}`"
-        elif place.token.type not in (*CLOSING, "_COMMA"):
+    if "WORD" not in context.expected:
+        expected = "`,` or `)`"
+        if _lacks_comma(context):
+            hint = f"a comma separates arguments: `, {context.token}`"
+        elif context.token.type not in (*CLOSING, "_COMMA"):
             hint = "is a `)` missing before it?"
-    elif "INT" in place.expected:
-        what = "an argument"
+    elif "INT" in context.expected:
+        expected = "an argument"
     else:
-        what, hint = "a parameter's name", "`def block(n) = …`"
-        if place.token.type in _KEYWORDS or place.token == "x":
-            hint = f"{place.text} is a word of the language: choose another"
-    return f"expected {what}, found {place.text}", hint
+        expected, hint = "a parameter's name", "`def block(n) = …`"
+        if context.token.type in _KEYWORDS or context.token == "x":
+            hint = f"{context.text} is a keyword: choose another name"
+    return f"expected {expected}, found {context.text}", hint
 
 
-def _lacks_comma(place: ErrorContext) -> bool:
-    """Whether arguments go on, and end in this line: `(3 64)`, and not `(3,64 3/3 (5,128)`."""
-    bracket = re.search(r"[(){}\[\]|]", place.behind)
-    argument = place.token.type in ("INT", "SIZE", "FLOAT", "WORD", "PRODUCT")
-    return argument and bracket is not None and bracket[0] == ")"
+def _lacks_comma(context: ErrorContext) -> bool:
+    """Whether arguments continue, and end in this line: `(3 64)`, and not `(3,64 3/3 (5,128)`."""
+    closing = re.search(r"[(){}\[\]|]", context.rest_of_line)
+    argument = context.token.type in ("INT", "SIZE", "FLOAT", "WORD", "PRODUCT")
+    return argument and closing is not None and closing[0] == ")"
 
 
-def _header_meant(place: ErrorContext) -> str:
+def _header_meant(context: ErrorContext) -> str:
     """A hint where the word before is nearly a header, or a header has one value too many."""
-    start = place.token.start_pos or 0
-    line = place.source.text[place.source.text.rfind("\n", 0, start) + 1 : start]
+    start = context.token.start_pos or 0
+    line = context.source.text[context.source.text.rfind("\n", 0, start) + 1 : start]
     written = re.match(r"[ \t]*([A-Za-z_]+)[ \t]", line)
     if written is None:
         return ""
@@ -248,10 +248,10 @@ def _header_meant(place: ErrorContext) -> str:
     return f"did you mean `{meant}`?" if meant and line.strip() == written[1] else ""
 
 
-def _list(place: ErrorContext) -> str:
-    expected = set(place.expected)
-    # The parser sums up what it could meet: in this place not every bracket is open.
-    closing = "" if place.inner is None else OPENING[place.inner.type]
+def _list(context: ErrorContext) -> str:
+    expected = set(context.expected)
+    # The parser's states are merged: not every bracket that it expects is open here.
+    closing = "" if context.bracket is None else OPENING[context.bracket.type]
     for kind, bracket in (("RBRACE", "}"), ("RSQB", "]")):
         if closing != bracket:
             expected.discard(kind)

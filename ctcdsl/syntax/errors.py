@@ -18,7 +18,7 @@ _LOOK_ALIKES = str.maketrans(
 _TIMES_SIGNS = "·∙⋅✕✖⨯"
 _CHARACTER_HINTS = {
     "\0": "the file does not look like text: is it a .ctc file?",
-    ";": "a space or `+` parts layers, `,` arguments",
+    ";": "a space or `+` separates layers, `,` arguments",
     ".": "layers are plain words, such as `relu`, and a fraction has digits, `0.5`",
     ":": "a stage's name is one word at the start of its line, and touches its `:`",
     "\\": "a `\\` continues a line at its very end, before another line",
@@ -65,12 +65,12 @@ def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagno
 
 
 def too_deep(source: Source, token: Token) -> Diagnostic:
-    """Report brackets, or `/s` and `xN` behind one layer, nested beyond `MAX_DEPTH`."""
+    """Report brackets, or `/s` and `xN` of one layer, nested beyond `MAX_DEPTH`."""
     if token.type in OPENING:
         message = f"brackets are nested more than {MAX_DEPTH} deep"
         hint = "a network of the field needs four or five; is a `}` or `]` missing?"
     else:
-        message = f"more than {MAX_DEPTH} `/s` and `xN` stand behind one layer"
+        message = f"one layer has more than {MAX_DEPTH} `/s` and `xN`"
         hint = "multiply the numbers: `x2x3` is `x6`"
     return Diagnostic(
         code="CTC004", message=message, labels=(_label(source, token),), hints=(hint,)
@@ -80,7 +80,7 @@ def too_deep(source: Source, token: Token) -> Diagnostic:
 def unexpected_token(
     source: Source, error: UnexpectedToken, opened: tuple[Token, ...]
 ) -> Diagnostic:
-    """Report a token that cannot stand where it does; `opened` are the open brackets."""
+    """Report a token that is not allowed here; `opened` are the open brackets."""
     token = error.token
     kind = token.type
     if kind in OPENING:
@@ -95,7 +95,7 @@ def unexpected_token(
     if inner is not None and (kind == "$END" or begins_line(source, token)):
         labels = [_label(source, inner)]
         if kind != "$END":
-            labels.append(_label(source, token, "this cannot stand inside"))
+            labels.append(_label(source, token, "this is not allowed inside"))
         return Diagnostic(
             code="CTC003",
             message=f"`{inner[-1]}` is never closed",
@@ -105,13 +105,13 @@ def unexpected_token(
     labels = [_label(source, token)]
     stack = error.interactive_parser.parser_state.value_stack
     before = stack[-1] if stack and isinstance(stack[-1], Token) else None
-    place = ErrorContext(source, token, before, inner, set(error.expected))
-    if kind == "$END" and "END" in place.expected:
+    context = ErrorContext(source, token, before, inner, set(error.expected))
+    if kind == "$END" and "END" in context.expected:
         table = next(value for value in stack if isinstance(value, Token) and value == "table")
         labels = [_label(source, table)]
     elif inner is not None and OPENING[inner.type] == ")":
         labels.append(_label(source, inner, "opened here"))
-    message, hint = explain(place)
+    message, hint = explain(context)
     return Diagnostic(
         code="CTC002",
         message=message,
@@ -121,7 +121,7 @@ def unexpected_token(
 
 
 def begins_line(source: Source, token: Token) -> bool:
-    """Whether this is a token that only the start of a line can hold, and stands there."""
+    """Whether this token can only begin a line, and does."""
     if token.type not in STARTERS:
         return False
     start = token.start_pos or 0
@@ -129,7 +129,7 @@ def begins_line(source: Source, token: Token) -> bool:
 
 
 def _label(source: Source, token: Token, text: str = "") -> Label:
-    # The end of the text, and the newline added behind it, lie past its last character.
+    # The end of the text, and the newline added there, are past its last character.
     start = min(token.start_pos or 0, len(source.text))
     if token.type == "$END":
         start = len(source.text)

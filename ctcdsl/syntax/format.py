@@ -49,20 +49,20 @@ def format_file(tree: File, *, unicode: bool = False) -> str:
             match statement:
                 case Header():
                     values = " ".join(_value(value) for value in statement.values)
-                    text = [_behind(f"{statement.word} {values}", statement.trivia)]
+                    text = [_commented(f"{statement.word} {values}", statement.comments)]
                 case Let(name, value):
-                    text = [_behind(f"let {name.text} = {_argument(value)}", statement.trivia)]
+                    text = [_commented(f"let {name.text} = {_argument(value)}", statement.comments)]
                 case Def():
                     head = f"{_head(statement)} = "
                     text = _wrap(head, format_items(statement.items, times))
-                    text[-1] = _behind(text[-1], statement.trivia)
+                    text[-1] = _commented(text[-1], statement.comments)
                 case Line():
                     text = _wrap(_label(statement, width), format_items(statement.items, times))
-                    text[-1] = _behind(text[-1], statement.trivia)
+                    text[-1] = _commented(text[-1], statement.comments)
                 case Table():
                     text = _table(statement, times)
-            lines += [*_above(statement.trivia), *text]
-    lines += tree.below
+            lines += [*_leading(statement.comments), *text]
+    lines += tree.trailing_comments
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -89,12 +89,12 @@ def format_items(items: Iterable[Item], times: str = "x") -> list[str]:
     return texts
 
 
-def _above(trivia: Comments, indent: str = "") -> list[str]:
-    return [f"{indent}{comment}" if comment else "" for comment in trivia.above]
+def _leading(comments: Comments, indent: str = "") -> list[str]:
+    return [f"{indent}{comment}" if comment else "" for comment in comments.leading]
 
 
-def _behind(line: str, trivia: Comments) -> str:
-    return f"{line}  {trivia.behind}" if trivia.behind else line
+def _commented(line: str, comments: Comments) -> str:
+    return f"{line}  {comments.trailing}" if comments.trailing else line
 
 
 def _label_width(statements: Sequence[Statement]) -> int:
@@ -114,10 +114,10 @@ def _head(definition: Def) -> str:
 
 
 def _wrap(label: str, texts: list[str]) -> list[str]:
-    """Lay texts behind a label, over several lines where one is too long.
+    """Write texts after a label, over several lines where one is too long.
 
-    Between items a backslash continues the line; inside brackets a newline is free, and
-    stands before a bar where it can.
+    Between items a backslash continues the line; inside brackets the line is broken before a
+    bar where it can.
     """
     text = " ".join(texts)
     lines: list[str] = []
@@ -137,7 +137,7 @@ def _break(text: str, room: int, depth: int) -> tuple[int, int]:
     """Where to break a text: the offset of a space, and the depth of brackets there.
 
     The last place within `room` between items, else before a bar, else at any space;
-    else the first space behind it.
+    else the first space after it.
     """
     best: dict[int, tuple[int, int]] = {}
     for at, character in enumerate(text):
@@ -157,34 +157,34 @@ def _table(table: Table, times: str) -> list[str]:
     grid = [[_cell(cell, times) for cell in row.cells] for row in table.rows]
     columns = max(len(row) for row in grid)
     widths = [max(len(row[k]) for row in grid if k < len(row)) for k in range(columns)]
-    lines = [_behind("table", table.trivia)]
+    lines = [_commented("table", table.comments)]
     for row, texts in zip(table.rows, grid, strict=True):
         padded = [text.ljust(width) for text, width in zip(texts, widths, strict=False)]
         line = "  " + " | ".join(padded).rstrip()
-        lines += [*_above(row.trivia, "  "), _behind(line, row.trivia)]
-    return [*lines, *_above(table.end, "  "), _behind("end", table.end)]
+        lines += [*_leading(row.comments, "  "), _commented(line, row.comments)]
+    return [*lines, *_leading(table.end_comments, "  "), _commented("end", table.end_comments)]
 
 
 def _cell(cell: Cell, times: str) -> str:
-    return "--" if cell.rule else " ".join(format_items(cell.items, times))
+    return "--" if cell.is_separator else " ".join(format_items(cell.items, times))
 
 
 def _item(item: Item, times: str) -> str:
     text = _primary(item.primary, times)
-    # Behind a word or a number `x4` would be read as a part of it.
-    apart = isinstance(item.primary, Name | Number) and text[-1] not in "'′"
+    # Right after a word or a number `x4` would be read as a part of it.
+    spaced = isinstance(item.primary, Name | Number) and text[-1] not in "'′"
     for postfix in item.postfixes:
         if isinstance(postfix, Stride):
             value = postfix.value
             text += f"/{value if isinstance(value, int) else _argument(value)}"
-            apart = not isinstance(value, int)
+            spaced = not isinstance(value, int)
         else:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
             # `3 x2` would be one size.
-            sign = "*" if isinstance(item.primary, Number) and apart else times
-            text += f"{' ' * apart}{sign}{amount}"
-            apart = False
+            sign = "*" if isinstance(item.primary, Number) and spaced else times
+            text += f"{' ' * spaced}{sign}{amount}"
+            spaced = False
     return text
 
 
@@ -220,7 +220,7 @@ def _argument(argument: Argument) -> str:
         case Size(sides):
             return "x".join(map(str, sides))
         case Expression(tokens):
-            return "".join(tokens).replace("--", "- -")  # `--` is a table's rule
+            return "".join(tokens).replace("--", "- -")  # `--` is a table's separator
 
 
 def _value(value: Name | Size) -> str:

@@ -10,7 +10,7 @@ OPENING = {"LPAR": ")", "CALL": ")", "LBRACE": "}", "LSQB": "]"}
 CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "["}
 
 MAX_DEPTH = 64
-"""Brackets nested deeper than this are refused: no network needs them."""
+"""Brackets nested deeper than this are an error: no network needs them."""
 
 
 class NestingTooDeep(Exception):
@@ -25,8 +25,8 @@ class NewlineFilter:
     """The token filter between Lark's lexer and its parser.
 
     Drops newlines inside brackets and remembers which brackets are open. After a syntax
-    error `skip_line` makes it swallow the rest of the line, brackets forgotten, so that
-    one mistake gives one message.
+    error `skip_line` makes it skip the rest of the line, brackets forgotten, so that
+    one error gives one message.
     """
 
     # A terminal that no rule uses: it exists to be named in messages.
@@ -43,7 +43,7 @@ class NewlineFilter:
         return (*self._open, self._closed) if self._closed else tuple(self._open)
 
     def begin(self) -> None:
-        """Forget the text before."""
+        """Start a new text, or a new line after an error."""
         self._open.clear()
         self._closed = None
         self.skipping = False
@@ -54,7 +54,7 @@ class NewlineFilter:
         self.skipping = True
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        """Filter the tokens of a text; called again to go on after a mistake."""
+        """Filter the tokens of a text; called again to continue after an error."""
         for token in stream:
             kind = token.type
             self._closed = None

@@ -1,7 +1,7 @@
 """The syntax tree of a .ctc file: what the author wrote, before anything is looked up.
 
 Nodes are named tuples: frozen, and a tenth of a frozen dataclass's price to define, which
-a command that answers within a blink would notice. Spans are fields like any other; to
+a command that answers at once would notice. Spans are fields like any other; to
 compare what two trees say, strip them (tests/support/trees.py does).
 """
 
@@ -13,16 +13,16 @@ from ctcdsl.text import Span
 
 
 class Comments(NamedTuple):
-    """What stands around a statement: comment lines above it and one behind it.
+    """The comment lines above a statement and the comment that ends its line.
 
-    An empty string in `above` is a blank line.
+    An empty string in `leading` is a blank line.
     """
 
-    above: tuple[str, ...] = ()
-    behind: str = ""
+    leading: tuple[str, ...] = ()
+    trailing: str = ""
 
 
-NO_TRIVIA = Comments()
+NO_COMMENTS = Comments()
 
 
 # ---------------------------------------------------------------- arguments
@@ -36,7 +36,7 @@ class Number(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A word among arguments or behind a header: `p1`, `ceil`, `paper`."""
+    """A word among arguments or after a header: `p1`, `ceil`, `paper`."""
 
     text: str
     span: Span
@@ -86,14 +86,14 @@ class Group(NamedTuple):
 
 
 class Stride(NamedTuple):
-    """`/s` behind an item; `s` may be a name."""
+    """`/s` after an item; `s` may be a name."""
 
     value: int | Expression
     span: Span
 
 
 class Repeat(NamedTuple):
-    """`xN` behind an item."""
+    """`xN` after an item."""
 
     amount: int | Expression
     span: Span
@@ -129,7 +129,7 @@ class Header(NamedTuple):
     word: str
     values: tuple[Name | Size, ...]
     span: Span
-    trivia: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
 
 
 class Let(NamedTuple):
@@ -138,17 +138,17 @@ class Let(NamedTuple):
     name: Name
     value: Argument
     span: Span
-    trivia: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
 
 
 class Def(NamedTuple):
-    """`def name(parameters) = items`: a block of the author's own."""
+    """`def name(parameters) = items`: a user-defined block."""
 
     name: Name
     parameters: tuple[Name, ...]
     items: tuple[Item, ...]
     span: Span
-    trivia: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
 
 
 class Line(NamedTuple):
@@ -157,14 +157,14 @@ class Line(NamedTuple):
     label: str | None
     items: tuple[Item, ...]
     span: Span
-    trivia: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
 
 
 class Cell(NamedTuple):
-    """A cell of a table; `rule` for the dashes under a Markdown table's head."""
+    """A cell of a table; a separator has the dashes below a Markdown table's titles."""
 
     items: tuple[Item, ...]
-    rule: bool
+    is_separator: bool
     span: Span
 
 
@@ -173,7 +173,7 @@ class Row(NamedTuple):
 
     cells: tuple[Cell, ...]
     span: Span
-    trivia: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
 
 
 class Table(NamedTuple):
@@ -181,16 +181,16 @@ class Table(NamedTuple):
 
     rows: tuple[Row, ...]
     span: Span
-    trivia: Comments = NO_TRIVIA
-    end: Comments = NO_TRIVIA
+    comments: Comments = NO_COMMENTS
+    end_comments: Comments = NO_COMMENTS
 
 
 Statement = Header | Let | Def | Line | Table
 
 
 class File(NamedTuple):
-    """A whole file; `below` are the comments after the last statement."""
+    """A file; `trailing_comments` follow the last statement."""
 
     statements: tuple[Statement, ...]
-    below: tuple[str, ...]
+    trailing_comments: tuple[str, ...]
     span: Span

@@ -1,4 +1,4 @@
-"""Text to syntax tree: Lark's LALR(1) parser, and recovery from mistakes."""
+"""Text to syntax tree: Lark's LALR(1) parser, and recovery from errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ctcdsl.text import Diagnostic, Source, Span
 
 _LINE_ENDS = ("_NEWLINE", "$END")
 
-MAX_MISTAKES = 20
+MAX_ERRORS = 20
 """Syntax errors reported for one file before the parser gives up."""
 
 
@@ -46,7 +46,7 @@ class Parser:
         )
 
     def parse(self, source: Source) -> tuple[File, list[Diagnostic]]:
-        """Parse a source; with mistakes, the tree holds the lines that were right."""
+        """Parse a source; after errors, the tree has the lines without any."""
         with self._busy, _collector_paused():
             return self._parse(source)
 
@@ -54,22 +54,22 @@ class Parser:
         self._builder.source = source
         self._comments.clear()
         self._lines.begin()
-        mistakes: list[Diagnostic] = []
+        errors: list[Diagnostic] = []
 
         def recover(error: UnexpectedInput) -> bool:
             from ctcdsl.syntax.errors import begins_line, unexpected_characters, unexpected_token
 
             if self._lines.skipping:
                 return True
-            if len(mistakes) >= MAX_MISTAKES:
-                given_up = f"there are more than {MAX_MISTAKES} mistakes: below, nothing was read"
-                mistakes[-1] = mistakes[-1]._replace(notes=(given_up,))
+            if len(errors) >= MAX_ERRORS:
+                given_up = f"there are more than {MAX_ERRORS} errors: nothing below was read"
+                errors[-1] = errors[-1]._replace(notes=(given_up,))
                 return False
             if isinstance(error, UnexpectedCharacters):
-                mistakes.append(unexpected_characters(source, error))
+                errors.append(unexpected_characters(source, error))
             else:
                 assert isinstance(error, UnexpectedToken)
-                mistakes.append(unexpected_token(source, error, self._lines.brackets))
+                errors.append(unexpected_token(source, error, self._lines.brackets))
             _back_to_line_start(error)
             if isinstance(error, UnexpectedToken) and begins_line(source, error.token):
                 # An unclosed bracket above, most likely: this line may be right.
@@ -87,11 +87,11 @@ class Parser:
         except NestingTooDeep as error:
             from ctcdsl.syntax.errors import too_deep
 
-            return _empty(source), [*mistakes, too_deep(source, error.token)]
+            return _empty(source), [*errors, too_deep(source, error.token)]
         except UnexpectedInput:
-            return _empty(source), mistakes
+            return _empty(source), errors
         assert isinstance(tree, File)
-        return attach(tree, self._comments), mistakes
+        return attach(tree, self._comments), errors
 
 
 @contextmanager

@@ -1,7 +1,6 @@
-"""Every word of the language, in one table.
+"""Every keyword of the language, in one table.
 
-The checker resolves words here, messages suggest from here, and editors colour and
-complete from here.
+The checker resolves words by it, and messages, editor colours and completion come from it.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ KEYWORDS = MappingProxyType(
         "pad": Keyword("header", "the padding rule: same, paper or valid", "pad paper"),
         "maps": Keyword("header", "feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
         "let": Keyword("header", "a parameter", "let w = 96"),
-        "def": Keyword("header", "a block of the author's own", "def twice(n) = (3,n) (3,n)"),
+        "def": Keyword("header", "a user-defined block", "def twice(n) = (3,n) (3,n)"),
         "table": Keyword("header", "many networks, one a row"),
         "end": Keyword("header", "closes a table"),
         "x": Keyword("operator", "repetition: xN", "(3,64)x4"),
-        "c": Keyword("operator", "the channels that enter a block or a layer", "(1,4c)"),
+        "c": Keyword("operator", "the input channels of a block or a layer", "(1,4c)"),
         "max": Keyword("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
         "avg": Keyword("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
         "gap": Keyword("layer", "global average pooling"),
@@ -93,38 +92,38 @@ _FUNCTIONS = frozenset(words("layer", "norm", "activation"))
 def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
     """The candidate that `wrong` was probably meant to be, or None.
 
-    Letters that changed places (`gpa` for `gap`) come before letters that differ. A word that
-    names another function (`elu`, `softmax`) is never taken for one of the language.
+    Letters that changed places (`gpa` for `gap`) come before letters that differ. The name of
+    another function (`elu`, `softmax`) is never taken for a misspelling.
     """
-    from ctcdsl.syntax.foreign import is_foreign  # only a mistake pays for loading it
+    from ctcdsl.syntax.foreign import is_foreign  # loaded only for an error
 
     foreign = is_foreign(wrong)
-    found = [
-        (near, -place, candidate)
-        for place, candidate in enumerate(candidates)
-        if (near := closeness(wrong, candidate)) >= (2 if foreign else 0.6)
+    scores = [
+        (score, -index, candidate)
+        for index, candidate in enumerate(candidates)
+        if (score := closeness(wrong, candidate)) >= (2 if foreign else 0.6)
     ]
-    return max(found)[2] if found else None
+    return max(scores)[2] if scores else None
 
 
 def closeness(wrong: str, candidate: str) -> float:
-    """How alike two words are, from 0 to 2: 1 for the same letters in other places.
+    """How similar two words are, from 0 to 2: 1 for the same letters in other places.
 
-    What is a function of the language is alike only to what is mistyped: another first letter, a
-    digit, or several letters more are the name of another function.
+    A function of the language is similar only to misspellings of it: a word with another first
+    letter, another digit or several letters more is the name of another function.
     """
     from difflib import SequenceMatcher
 
     one, other = wrong.lower(), candidate.lower()
     if one == other:
         return 2
-    near = SequenceMatcher(None, other, one).ratio()
+    ratio = SequenceMatcher(None, other, one).ratio()
     if sorted(one) == sorted(other):
-        return 1 + near / 2
+        return 1 + ratio / 2
     if candidate in _FUNCTIONS:
         digits = [[c for c in word if c.isdigit()] for word in (one, other)]
-        longer = abs(len(one) - len(other))
-        begins = one[:1] == other[:1] or (len(other) > 4 and one == other[1:])
-        if not begins or digits[0] != digits[1] or longer > (1 if len(other) < 4 else 2):
+        extra = abs(len(one) - len(other))
+        same_start = one[:1] == other[:1] or (len(other) > 4 and one == other[1:])
+        if not same_start or digits[0] != digits[1] or extra > (1 if len(other) < 4 else 2):
             return 0
-    return near
+    return ratio

@@ -99,7 +99,7 @@ def test_hover_on_c(server: Client) -> None:
         "(3,8) (3,2c)x3 (1,c/4) up(c/8)x2 { (1,3c) }\nhead: gap fc(c/2) fc\n"
     )
     assert server.open("c.ctc", text) == []
-    meaning = "`c` (operator): the channels that enter a block or a layer, as in `(1,4c)`"
+    meaning = "`c` (operator): the input channels of a block or a layer, as in `(1,4c)`"
     for place, values in {
         "c)x3": "8, 16, 32",
         "c/4": "64",

@@ -154,10 +154,10 @@ leaves = st.one_of(convolutions, calls, names, lone)
 primaries = st.recursive(leaves, _groups, max_leaves=8)
 items = sequences(primaries)
 
-above = st.lists(comments, max_size=2).map(tuple)
-trivia = st.builds(
-    lambda lines, behind: Comments(above=lines, behind=behind),
-    above,
+leading = st.lists(comments, max_size=2).map(tuple)
+attached = st.builds(
+    lambda leading, trailing: Comments(leading, trailing),
+    leading,
     st.one_of(st.just(""), comments),
 )
 
@@ -174,12 +174,12 @@ headers = st.one_of(
     st.sampled_from(["conv-relu", "bn-relu-conv", "relu-conv", "conv", "none"]).map(
         lambda text: ("style", (Name(text, SPAN),))
     ),
-).flatmap(lambda pair: trivia.map(lambda around: Header(pair[0], pair[1], SPAN, around)))
+).flatmap(lambda pair: attached.map(lambda around: Header(pair[0], pair[1], SPAN, around)))
 lets = st.builds(
-    lambda name, value, around: Let(name, value, SPAN, around), names, argument, trivia
+    lambda name, value, around: Let(name, value, SPAN, around), names, argument, attached
 )
 definitions = st.one_of(
-    st.builds(lambda name, of, around: Def(name, (), of, SPAN, around), names, items, trivia),
+    st.builds(lambda name, of, around: Def(name, (), of, SPAN, around), names, items, attached),
     st.builds(
         lambda word, parameters, of, around: Def(
             Name(word, SPAN), tuple(parameters), of, SPAN, around
@@ -187,27 +187,27 @@ definitions = st.one_of(
         words,
         st.lists(names, min_size=1, max_size=3),
         items,
-        trivia,
+        attached,
     ),
 )
 labels = st.one_of(st.none(), words)
-lines = st.builds(lambda label, of, around: Line(label, of, SPAN, around), labels, items, trivia)
+lines = st.builds(lambda label, of, around: Line(label, of, SPAN, around), labels, items, attached)
 cells = st.one_of(items.map(lambda of: Cell(of, False, SPAN)), st.just(Cell((), True, SPAN)))
 rows = st.builds(
     lambda first, others, last, around: Row((first, *others, last), SPAN, around),
     cells,
     st.lists(st.one_of(cells, st.just(Cell((), False, SPAN))), max_size=3),
     cells,
-    trivia,
+    attached,
 )
 tables = st.builds(
     lambda of, around, end: Table(tuple(of), SPAN, around, end),
     st.lists(rows, min_size=1, max_size=3),
-    trivia,
-    trivia,
+    attached,
+    attached,
 )
 files = st.builds(
     lambda statements, below: File(tuple(statements), below, SPAN),
     st.lists(st.one_of(headers, lets, definitions, lines, tables), min_size=1, max_size=4),
-    above,
+    leading,
 )
