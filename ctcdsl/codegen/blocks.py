@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.block_code import BranchCode, ClassCode, Condition, Names
 from ctcdsl.codegen.calls import Argument, Call, Number, Role
-from ctcdsl.codegen.families import Family, Instance, families, height
-from ctcdsl.codegen.layers import Layers
+from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
+from ctcdsl.codegen.layers import Layers, map_note
 from ctcdsl.codegen.names import block_name, parameter_name
+from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
@@ -33,19 +33,19 @@ class Blocks:
         taken = {network}
         for level in range(1, 1 + max(map(height, blocks), default=0)):
             here = [node for node in blocks if height(node) == level]
-            for family in families(here, layers, self.calls):
-                name = block_name(family.wanted_name, taken)
+            for block_class in block_classes(here, layers, self.calls):
+                name = block_name(block_class.usual_name, taken)
                 taken.add(name)
-                code = _FamilyWriter(family, taken).code(name)
+                code = _ClassWriter(block_class, taken).code(name)
                 self.classes.append(code)
-                for index, instance in enumerate(family.instances):
+                for index, instance in enumerate(block_class.instances):
                     self.calls[instance.node.name] = _call(code, instance, index)
         order = {node.name: index for index, node in enumerate(blocks)}
-        self.classes.sort(key=lambda code: order[code.family.first.node.name])
+        self.classes.sort(key=lambda code: order[code.block_class.first.node.name])
 
 
 def _call(code: ClassCode, instance: Instance, index: int) -> Call:
-    """The call that makes an instance, the `index`th of its family."""
+    """The call that makes an instance, the `index`th of its class."""
     arguments: list[Argument] = []
     for parameter in code.parameters:
         value = parameter.values[index]
@@ -54,43 +54,42 @@ def _call(code: ClassCode, instance: Instance, index: int) -> Call:
         arguments.append(Argument(Number(value, parameter.role), keyword, parameter.default))
     for flag, values in code.flags.items():
         arguments.append(Argument(str(values[index]), flag))
-    channels, high, wide = instance.node.output
-    return Call(code.name, tuple(arguments), f"{channels} x {high} x {wide}")
+    return Call(code.name, tuple(arguments), map_note(instance.node.output))
 
 
-class _FamilyWriter:
-    """Works out the class of one family."""
+class _ClassWriter:
+    """Works out one class."""
 
-    def __init__(self, family: Family, taken: set[str]) -> None:
-        self._family = family
+    def __init__(self, block_class: BlockClass, taken: set[str]) -> None:
+        self._block_class = block_class
         self._taken = taken
-        nodes = [instance.node for instance in family.instances]
+        nodes = [instance.node for instance in block_class.instances]
         self._inputs: Values = tuple(p.input.channels for p in nodes)
         self._outputs: Values = tuple(p.output.channels for p in nodes)
-        self._unifier = Unifier(self._inputs, self._outputs, _given(family))
+        self._unifier = Unifier(self._inputs, self._outputs, _def_arguments(block_class))
         self._flags: dict[str, Sequence[bool]] = {}
 
     def code(self, name: str) -> ClassCode:
-        family, unifier = self._family, self._unifier
-        count = len(family.forms)
-        partial = [any(i.branches[k] is None for i in family.instances) for k in range(count)]
+        block_class, unifier = self._block_class, self._unifier
+        count = len(block_class.forms)
+        partial = [any(i.branches[k] is None for i in block_class.instances) for k in range(count)]
         numbers: dict[int, tuple[tuple[Call, tuple[Expression, ...]], ...]] = {}
         # What all instances have decides on the parameters.
         for k in sorted(range(count), key=lambda k: partial[k]):
-            if family.forms[k] is not None:
+            if block_class.forms[k] is not None:
                 numbers[k] = self._branch(k)
         attributes = self._attributes(numbers)
         branches: list[BranchCode] = []
         for k in range(count):
-            projection = family.first.node.shortcut and k == count - 1
-            if family.forms[k] is None:
+            projection = block_class.first.node.shortcut and k == count - 1
+            if block_class.forms[k] is None:
                 if projection:
                     branches.append(BranchCode("", ()))
                 continue
             condition = None
             if partial[k]:
-                there = [i.branches[k] is not None for i in family.instances]
-                stays = [not t for t in there] if projection else there
+                present = [i.branches[k] is not None for i in block_class.instances]
+                stays = [not p for p in present] if projection else present
                 condition = self._condition(stays, attributes[k])
             branches.append(BranchCode(attributes[k], numbers[k], condition))
         parameters = unifier.parameters(self._taken)
@@ -99,7 +98,7 @@ class _FamilyWriter:
         names = self._locals(branches, parameters)
         return ClassCode(
             name,
-            family,
+            block_class,
             tuple(parameters),
             self._flags,
             names,
@@ -109,42 +108,42 @@ class _FamilyWriter:
 
     def _branch(self, k: int) -> tuple[tuple[Call, tuple[Expression, ...]], ...]:
         """The calls of a branch with the expressions of their numbers."""
-        chains = [instance.branches[k] for instance in self._family.instances]
+        chains = [instance.branches[k] for instance in self._block_class.instances]
         example = next(chain for chain in chains if chain is not None)
         result: list[tuple[Call, tuple[Expression, ...]]] = []
         for at, call in enumerate(example):
-            alike = [None if chain is None else chain[at] for chain in chains]
-            rows = [None if c is None else c.numbers for c in alike]
-            found: dict[int, Expression] = {}
+            rows = [None if chain is None else chain[at].numbers for chain in chains]
+            expressions: dict[int, Expression] = {}
             # Paddings follow from kernel and dilation, so they come last.
             for j, number in sorted(enumerate(call.numbers), key=lambda n: n[1].role is _LAST):
                 values = tuple(None if row is None else row[j].value for row in rows)
-                found[j] = self._unifier.resolve(values, number.role)
-            result.append((call, tuple(found[j] for j in range(len(found)))))
+                expressions[j] = self._unifier.resolve(values, number.role)
+            result.append((call, tuple(expressions[j] for j in range(len(expressions)))))
         return tuple(result)
 
     def _attributes(self, numbers: Mapping[int, tuple[object, ...]]) -> dict[int, str]:
         """What the branches are called: the residual and its shortcut, or by number."""
-        node = self._family.first.node
-        own = [k for k, calls in numbers.items() if calls]
+        node = self._block_class.first.node
         if node.shortcut:
             return {0: "residual", 1: "shortcut"}
-        if len(own) == 1:
-            adds = self._family.first.block.join is Join.ADD
+        if sum(map(bool, numbers.values())) == 1:
+            adds = self._block_class.first.block.join is Join.ADD
             return dict.fromkeys(numbers, "residual" if adds else "branch")
         return {k: f"branch{k + 1}" for k in numbers}
 
     def _condition(self, stays: list[bool], attribute: str) -> Condition:
         """A condition that holds exactly where `stays` says, in every instance."""
         unifier = self._unifier
-        entering = unifier.find(self._inputs, Role.CHANNELS)
-        leaving = unifier.find(self._outputs, Role.CHANNELS)
+        in_channels = unifier.find(self._inputs, Role.CHANNELS)
+        out_channels = unifier.find(self._outputs, Role.CHANNELS)
         tests: list[tuple[tuple[Expression, Expression], Values, Values]] = []
         for parameter in unifier.of(Role.STRIDE):
             ones = tuple(1 for _ in stays)
             tests.append(((Expression("{}", (parameter,)), _ONE), parameter.values, ones))
-        if entering is not None and leaving is not None and entering != leaving:
-            pair = (entering, leaving) if entering.of else (leaving, entering)
+        if in_channels and out_channels and in_channels != out_channels:
+            pair = (in_channels, out_channels)
+            if not in_channels.of:
+                pair = (out_channels, in_channels)
             tests.append((pair, self._inputs, self._outputs))
         for chosen in (tests, tests[-1:], tests[:1]):
             holds = [all(a[i] == b[i] for _, a, b in chosen) for i, _ in enumerate(stays)]
@@ -164,34 +163,33 @@ class _FamilyWriter:
                 counts.update(e for e in numbers if e.compound)
         for condition in dict.fromkeys(b.condition for b in branches if b.condition):
             counts.update(e for pair in condition.tests for e in pair if e.compound)
-        leaving = self._unifier.find(self._outputs, Role.CHANNELS)
+        out_channels = self._unifier.find(self._outputs, Role.CHANNELS)
         several = [expression for expression, count in counts.items() if count > 1]
         taken = {*self._taken, *(p.name for p in parameters)}
         names = Names()
-        hidden = [e for e in several if e != leaving]
-        inner = "hidden" if self._family.first.block.join is Join.ADD else "width"
+        hidden = [e for e in several if e != out_channels]
+        inner = "hidden" if self._block_class.first.block.join is Join.ADD else "width"
         for expression in several:
-            word = "out_channels" if expression == leaving else inner
-            if expression != leaving and len(hidden) > 1:
+            word = "out_channels" if expression == out_channels else inner
+            if expression != out_channels and len(hidden) > 1:
                 word += str(hidden.index(expression) + 1)
             names[expression] = parameter_name(word, taken)
             taken.add(names[expression])
         return names
 
     def _shapes(self) -> tuple[str | None, str | None, str | None]:
-        """The channels that enter and leave, and what divides the map's sides."""
-        maps = [(i.node.input, i.node.output) for i in self._family.instances]
+        """The input and output channels, and what divides the map's sides."""
+        maps = [(i.node.input, i.node.output) for i in self._block_class.instances]
         quotients: list[int] = []
         for before, after in maps:
-            down, across = before.height // after.height, before.width // after.width
-            exact = (after.height * down, after.width * across) == before[1:]
-            if down != across or not exact:
+            stride = before.height // after.height
+            if (after.height * stride, after.width * stride) != before[1:]:
                 return None, None, None
-            quotients.append(down)
+            quotients.append(stride)
         scale = self._known(tuple(quotients), Role.STRIDE)
         inputs = self._known(self._inputs, Role.CHANNELS)
         outputs = self._known(self._outputs, Role.CHANNELS)
-        if self._family.first.block.join is Join.CONCAT:
+        if self._block_class.first.block.join is Join.CONCAT:
             widths = [self._known(width, Role.CHANNELS) for width in self._widths()]
             plain = all(width is not None and not width.compound for width in widths)
             if outputs is None or (outputs.compound and plain):
@@ -200,12 +198,12 @@ class _FamilyWriter:
 
     def _known(self, values: Values, role: Role) -> Expression | None:
         """How the class can say these values; None where it cannot."""
-        found = self._unifier.find(values, role)
-        return found if found is not None and self._unifier.uses(found) else None
+        expression = self._unifier.find(values, role)
+        return expression if expression and self._unifier.uses(expression) else None
 
     def _widths(self) -> list[Values]:
-        """The channels that leave each branch."""
-        nodes = [instance.node for instance in self._family.instances]
+        """The output channels of each branch."""
+        nodes = [instance.node for instance in self._block_class.instances]
         rows = [
             [(chain[-1].output if chain else p.input).channels for chain in p.branches]
             for p in nodes
@@ -230,16 +228,16 @@ def _sum(terms: Sequence[Expression | None]) -> str | None:
     return " + ".join([*parts, *([str(constant)] if constant else [])])
 
 
-def _given(family: Family) -> dict[str, Values]:
-    """The arguments of the family's `def`, those that are whole numbers everywhere."""
-    calls = [instance.block.call for instance in family.instances]
+def _def_arguments(block_class: BlockClass) -> dict[str, Values]:
+    """The arguments of the blocks' `def`, those that are integers everywhere."""
+    calls = [instance.block.call for instance in block_class.instances]
     first = calls[0]
     if first is None:
         return {}
-    given: dict[str, Values] = {}
+    arguments: dict[str, Values] = {}
     for name, _ in first.arguments:
         values = [dict(call.arguments).get(name) if call else None for call in calls]
-        whole = [int(v) for v in values if v is not None and v == int(v)]
-        if len(whole) == len(values):
-            given[name] = tuple(whole)
-    return given
+        integers = [int(v) for v in values if v is not None and v == int(v)]
+        if len(integers) == len(values):
+            arguments[name] = tuple(integers)
+    return arguments

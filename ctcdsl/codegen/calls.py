@@ -1,6 +1,6 @@
-"""Calls of generated code, `nn.Conv2d(3, 64, kernel_size=7)`, and how they are laid out.
+"""Calls of generated code, `nn.Conv2d(3, 64, kernel_size=7)`, and their layout.
 
-What is laid out here is as `ruff format` would leave it.
+The layout is that of `ruff format`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument; one that equals its default is not written."""
+    """An argument; one that equals its default is left out."""
 
     value: Number | tuple[Number, Number] | str
     keyword: str = ""
@@ -51,7 +51,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call, and the map it leaves as a comment."""
+    """A call, and its output's shape as a comment."""
 
     function: str
     arguments: tuple[Argument, ...] = ()
@@ -73,7 +73,7 @@ class Call:
             ),
         )
 
-    def written(self, numbers: Iterable[str] | None = None) -> Code:
+    def render(self, numbers: Iterable[str] | None = None) -> Code:
         """The call as text, with other texts for its numbers where they are given."""
         texts = iter(numbers) if numbers is not None else (str(n.value) for n in self.numbers)
         arguments: list[str] = []
@@ -114,19 +114,19 @@ def option(keyword: str, value: int, role: Role, default: int | None = None) -> 
 # --------------------------------------------------------------------- layout
 
 
-def sequence(calls: Sequence[Code], own: frozenset[str], indent: int) -> Iterator[str]:
+def sequence(calls: Sequence[Code], defined_classes: frozenset[str], indent: int) -> Iterator[str]:
     """The lines between the brackets of `nn.Sequential(…)`.
 
     Three equal calls in a row, or four that count up, become one line, where they make
-    one of the module's `own` classes.
+    one of the module's `defined_classes`.
     """
     at = 0
     while at < len(calls):
         call = calls[at]
-        count, written = 1, f"{call}"
-        if call.function in own:
-            count, written = _run(calls[at:])
-        line = f"{written},"
+        count, text = 1, f"{call}"
+        if call.function in defined_classes:
+            count, text = _run(calls[at:])
+        line = f"{text},"
         if count > 1 and indent + len(line) <= WIDTH:
             yield from commented(line, calls[at + count - 1].note, indent)
         else:
@@ -141,8 +141,8 @@ def format_call(call: Code, indent: int, end: str = "", start: str = "") -> list
     Args:
         call: The call.
         indent: Columns in front of its lines.
-        end: What stands behind it, and
-        start: before it on its first line.
+        end: The text after it.
+        start: The text before it on its first line.
     """
     line = f"{start}{call}{end}"
     if indent + len(line) <= WIDTH:
@@ -164,15 +164,20 @@ def commented(line: str, note: str, indent: int) -> list[str]:
 
 
 def attribute(
-    name: str, calls: Sequence[Code], own: frozenset[str], *, indent: int = 8, lone: bool = False
+    name: str,
+    calls: Sequence[Code],
+    defined_classes: frozenset[str],
+    *,
+    indent: int = 8,
+    lone: bool = False,
 ) -> list[str]:
-    """Lines of `self.name = …`: a chain, or one of the module's `own` classes alone.
+    """Lines of `self.name = …`: a chain, or one of the module's `defined_classes` alone.
 
     With `lone` PyTorch's modules stand alone too.
     """
-    if len(calls) == 1 and (lone or calls[0].function in own):
+    if len(calls) == 1 and (lone or calls[0].function in defined_classes):
         return format_call(calls[0], indent, start=f"self.{name} = ")
-    lines = (f"    {line}" for line in sequence(calls, own, indent + 4))
+    lines = (f"    {line}" for line in sequence(calls, defined_classes, indent + 4))
     return [f"self.{name} = nn.Sequential(", *lines, ")"]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import takewhile
 from textwrap import wrap
 
-from ctcdsl.codegen.block_code import BranchCode, ClassCode, Condition
 from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
+from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition
 from ctcdsl.codegen.layers import activate, may_be_inplace
-from ctcdsl.codegen.rows import broken
+from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.ir import Activation, Join, Style
 from ctcdsl.ir.printer import row
 
@@ -25,18 +25,18 @@ _FUNCTIONS: dict[Activation, str] = {
 }
 
 
-def block_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str]:
+def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
     """The lines of a block's class.
 
     Args:
         code: The block.
         style: The network's, for the docstring.
-        own: The classes of the module.
+        defined_classes: The classes of the module.
     """
     if len(code.branches) == 1:
-        return _chain_class(code, style, own)
+        return _chain_class(code, style, defined_classes)
     lines = [f"class {code.name}(nn.Module):", *_indented(_docstring(code, style), 4), ""]
-    body = _init(code, own)
+    body = _init(code, defined_classes)
     if body:
         lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
         lines += _indented(["super().__init__()", *body], 8)
@@ -46,21 +46,21 @@ def block_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str]
     return lines
 
 
-def _chain_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str]:
-    """A block of which one branch is left: nothing is added to it."""
-    calls = code.branches[0].written(code.names)
-    node = code.family.first.node
+def _chain_class(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
+    """A block that has one branch: nothing is added to it."""
+    calls = code.branches[0].render(code.names)
+    node = code.block_class.first.node
     if node.activation is not None:
-        free = False
+        may_overwrite = False
         for layer in node.branches[0]:
-            free = may_be_inplace(layer, free)
-        calls.append(activate(node.activation, free).written())
+            may_overwrite = may_be_inplace(layer, may_overwrite)
+        calls.append(activate(node.activation, may_overwrite).render())
     lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
     lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
     lines += _indented(_locals(code), 8)
     if not calls:
         return [*lines, "        super().__init__()"]
-    inside = _indented(list(sequence(calls, own, 12)), 12)
+    inside = _indented(list(sequence(calls, defined_classes, 12)), 12)
     return [*lines, "        super().__init__(", *inside, "        )"]
 
 
@@ -68,13 +68,13 @@ def _chain_class(code: ClassCode, style: Style, own: frozenset[str]) -> list[str
 
 
 def _docstring(code: ClassCode, style: Style) -> list[str]:
-    first = code.family.first
+    first = code.block_class.first
     notation = row((first.block,), style, first.node.input.channels)
     like = ", as in" if code.parameters or code.flags else ":"
     lines = [f"{_summary(code)}{like} `{notation}`."]
     if 4 + len(f'"""{lines[0]}"""') > WIDTH:
         lines = [f"{_summary(code)}{like}", ""]
-        lines += broken(notation, WIDTH - 4)
+        lines += wrap_row(notation, WIDTH - 4)
     maps = _maps(code)
     if maps is not None:
         lines += ["", *wrap(maps, WIDTH - 4)]
@@ -84,12 +84,12 @@ def _docstring(code: ClassCode, style: Style) -> list[str]:
 
 
 def _summary(code: ClassCode) -> str:
-    if code.family.first.block.join is Join.CONCAT:
+    if code.block_class.first.block.join is Join.CONCAT:
         return "Concatenates its branches"
     if len(code.branches) == 1:
         return "A block whose other branches do not fit its shape"
     last = code.branches[-1]
-    if code.family.first.node.shortcut:
+    if code.block_class.first.node.shortcut:
         if last.condition is not None:
             return "Adds its input, projected where the shape changes"
         return "Adds its input, projected" if last.calls else "Adds its input"
@@ -125,14 +125,14 @@ def _parameters(code: ClassCode) -> list[str]:
     return [*parameters, *(f"{flag}: bool" for flag in code.flags)]
 
 
-def _init(code: ClassCode, own: frozenset[str]) -> list[str]:
+def _init(code: ClassCode, defined_classes: frozenset[str]) -> list[str]:
     lines = _locals(code)
     for branch in code.branches:
         if not branch.calls:
             continue
-        calls = branch.written(code.names)
+        calls = branch.render(code.names)
         if branch.condition is None:
-            lines += attribute(branch.attribute, calls, own, lone=True)
+            lines += attribute(branch.attribute, calls, defined_classes, lone=True)
             continue
         projection = branch.attribute == "shortcut"
         kind, otherwise = (
@@ -140,7 +140,9 @@ def _init(code: ClassCode, own: frozenset[str]) -> list[str]:
         )
         lines.append(f"self.{branch.attribute}: {kind} = {otherwise}")
         lines.append(f"if {branch.condition.text(code.names, negated=projection)}:")
-        lines += _indented(attribute(branch.attribute, calls, own, indent=12, lone=True), 4)
+        lines += _indented(
+            attribute(branch.attribute, calls, defined_classes, indent=12, lone=True), 4
+        )
     for name, condition in _uses(code).items():
         lines.append(f"self.{name} = {condition.text(code.names)}")
     return lines
@@ -163,7 +165,7 @@ def _uses(code: ClassCode) -> dict[str, Condition]:
 
 
 def _forward(code: ClassCode) -> list[str]:
-    block, node = code.family.first.block, code.family.first.node
+    block, node = code.block_class.first.block, code.block_class.first.node
     if block.join is Join.CONCAT:
         return _concatenation([_term(branch) for branch in code.branches])
     names = {condition: name for name, condition in _uses(code).items()}

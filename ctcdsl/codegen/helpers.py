@@ -35,15 +35,15 @@ _TITLES: dict[Norm | Activation, str] = {
 
 def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
     """The helper classes that a network's layers use, by name."""
-    node = network.layers
+    nodes = network.layers
     texts: dict[str, str] = {}
-    if any(_has_layer_norm_2d(p) for p in node):
+    if any(_has_layer_norm_2d(p) for p in nodes):
         texts["LayerNorm2d"] = render("helpers/layer_norm_2d.py")
-    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in node):
+    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in nodes):
         texts["LocalResponseNormWithin"] = render("helpers/local_response_norm_within.py")
     uses: dict[str, list[Node]] = {}
     gates: dict[str, SqueezeExcite] = {}
-    for p in node:
+    for p in nodes:
         if isinstance(p.layer, Conv) and (name := layers.helper(p.layer)):
             uses.setdefault(name, []).append(p)
         elif isinstance(p.layer, SqueezeExcite):
@@ -51,11 +51,11 @@ def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
     for name, convs in uses.items():
         texts[name] = _convolution(name, convs, layers)
     for name, gate in gates.items():
-        activation = str(activate(gate.activation, True).written())
+        activation = str(activate(gate.activation, True).render())
         texts[name] = render("helpers/squeeze_excite.py", name=name, activation=activation)
-    if any(isinstance(p.layer, Scale) for p in node):
+    if any(isinstance(p.layer, Scale) for p in nodes):
         texts["Scale"] = render("helpers/scale.py")
-    if any(isinstance(p.layer, SpatialPyramid) for p in node):
+    if any(isinstance(p.layer, SpatialPyramid) for p in nodes):
         texts["SpatialPyramidPool"] = render("helpers/spatial_pyramid_pool.py")
     return texts
 
@@ -84,14 +84,14 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     around: list[Code] = []
     if conv.norm is not None:
         width = "in_channels" if conv.preactivation else "out_channels"
-        around.append(normalise(conv.norm, 0).written([width]))
+        around.append(normalise(conv.norm, 0).render([width]))
     if conv.activation is not None:
         # Before a convolution only what a norm made is the activation's to overwrite.
         in_place = not conv.preactivation or conv.norm is not None
-        around.append(activate(conv.activation, in_place).written())
+        around.append(activate(conv.activation, in_place).render())
     chain = [*around, made] if conv.preactivation else [made, *around]
-    spoken = [_TITLES[part] for part in (conv.norm, conv.activation) if part]
-    ordered = [*spoken, "convolution"] if conv.preactivation else ["convolution", *spoken]
+    titles = [_TITLES[part] for part in (conv.norm, conv.activation) if part]
+    ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]
     summary = ", ".join(ordered)
     return render(
         "helpers/convolution.py",
@@ -106,12 +106,12 @@ def _options(calls: Sequence[Call]) -> Iterator[Argument]:
     """The optional arguments that some call gives, in order."""
     for arguments in zip(*(call.arguments for call in calls), strict=True):
         first = arguments[0]
-        if first.default is not None and any(_given(argument) for argument in arguments):
+        if first.default is not None and any(_is_given(argument) for argument in arguments):
             yield first
 
 
-def _given(argument: Argument) -> bool:
-    return bool(Call("", (argument,)).written().arguments)
+def _is_given(argument: Argument) -> bool:
+    return bool(Call("", (argument,)).render().arguments)
 
 
 def _has_layer_norm_2d(node: Node) -> bool:

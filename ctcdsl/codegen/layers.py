@@ -48,20 +48,20 @@ class Layers:
 
     Args:
         style: The network's.
-        helped: Whether convolutions without a norm have a helper class too, where they
+        use_helpers: Whether convolutions without a norm have a helper class too, where they
             are in the network's style.
     """
 
     def __init__(self, style: Style, *, use_helpers: bool) -> None:
         self._style = style
-        self._helped = use_helpers
+        self._use_helpers = use_helpers
 
     def chain(
         self,
         chain: Sequence[Node],
         blocks: Mapping[str, Call],
         *,
-        free: bool = False,
+        may_overwrite: bool = False,
         vector: bool = False,
     ) -> list[Call]:
         """The calls of a chain.
@@ -69,8 +69,8 @@ class Layers:
         Args:
             chain: Its layers and blocks.
             blocks: The calls of its blocks, by name.
-            free: Whether its first layer may overwrite its input.
-            vector: Whether a vector enters it.
+            may_overwrite: Whether its first layer may overwrite its input.
+            vector: Whether its input is a vector.
         """
         calls: list[Call] = []
         for node in chain:
@@ -79,8 +79,8 @@ class Layers:
             if isinstance(node.layer, Block):
                 calls.append(blocks[node.name])
             else:
-                calls += self.layer(node, node.layer, free)
-            free = may_be_inplace(node, free)
+                calls += self.layer(node, node.layer, may_overwrite)
+            may_overwrite = may_be_inplace(node, may_overwrite)
             vector = node.vector
         return calls
 
@@ -88,18 +88,18 @@ class Layers:
         """The name of the helper class that makes a convolution, if one does."""
         if conv.norm is None:
             around = (conv.norm, conv.activation, conv.preactivation)
-            if not self._helped or conv.activation is None or around != tuple(self._style):
+            if not self._use_helpers or conv.activation is None or around != tuple(self._style):
                 return None
         parts = "".join(part.capitalize() for part in (conv.norm, conv.activation) if part)
         return f"{parts}Conv" if conv.preactivation else f"Conv{parts}"
 
-    def layer(self, node: Node, layer: Layer, free: bool = False) -> list[Call]:
-        """The calls of one layer; `free` where it may overwrite its input."""
-        entering = node.input.channels
-        note = _map(node.output)
+    def layer(self, node: Node, layer: Layer, may_overwrite: bool = False) -> list[Call]:
+        """The calls of one layer; `may_overwrite` where it may overwrite its input."""
+        in_channels = node.input.channels
+        note = map_note(node.output)
         match layer:
             case Conv():
-                return self._conv(node, layer, free)
+                return self._conv(node, layer, may_overwrite)
             case Pool():
                 reduction = "Max" if layer.reduction == "max" else "Avg"
                 ceil = Argument(str(layer.ceil), "ceil_mode", "False")
@@ -111,16 +111,16 @@ class Layers:
                 )
                 return [Call(f"nn.{reduction}Pool2d", arguments, note)]
             case NormLayer(norm=norm):
-                return [normalise(norm, entering, node.vector)]
+                return [normalise(norm, in_channels, node.vector)]
             case ActivationLayer(activation=activation):
-                return [activate(activation, free)]
+                return [activate(activation, may_overwrite)]
             case LocalResponseNorm():
                 return [_local_response_norm(layer)]
             case SqueezeExcite():
-                channels = number(entering, Role.CHANNELS)
+                channels = number(in_channels, Role.CHANNELS)
                 return [Call(gate_name(layer), (channels, number(layer.width, Role.CHANNELS)))]
             case Scale():
-                return [Call("Scale", (number(entering, Role.CHANNELS),))]
+                return [Call("Scale", (number(in_channels, Role.CHANNELS),))]
             case Shuffle(groups=groups):
                 return [Call("nn.ChannelShuffle", (number(groups, Role.GROUPS),))]
             case Identity():
@@ -138,9 +138,9 @@ class Layers:
                 linear = Call("nn.Linear", tuple(number(n, Role.CHANNELS) for n in features))
                 return [linear, *([activate(activation, True)] if activation else [])]
 
-    def _conv(self, node: Node, conv: Conv, free: bool) -> list[Call]:
+    def _conv(self, node: Node, conv: Conv, may_overwrite: bool) -> list[Call]:
         helper = self.helper(conv)
-        usual = conv.norm is None
+        has_bias = conv.norm is None
         arguments = (
             number(node.input.channels, Role.CHANNELS),
             number(conv.filters, Role.CHANNELS),
@@ -149,21 +149,25 @@ class Layers:
             sides("padding", node.padding, Role.PADDING, default="0"),
             option("dilation", conv.dilation, Role.DILATION, 1),
             option("groups", conv.groups, Role.GROUPS, 1),
-            Argument(str(conv.bias), "bias", str(usual)),
+            Argument(str(conv.bias), "bias", str(has_bias)),
         )
-        call = Call(helper or "nn.Conv2d", arguments, _map(node.output))
+        call = Call(helper or "nn.Conv2d", arguments, map_note(node.output))
         if helper or conv.activation is None:
             return [call]
         if conv.preactivation:
-            return [activate(conv.activation, free), call]
+            return [activate(conv.activation, may_overwrite), call]
         return [call, activate(conv.activation, True)]
 
 
-def may_be_inplace(node: Node, free: bool) -> bool:
-    """Whether an activation may overwrite what leaves a layer that was, or was not, `free` to.
+def may_be_inplace(node: Node, may_overwrite: bool) -> bool:
+    """Whether an activation may overwrite the output of a layer.
 
     It may not where another branch still needs it, nor where the layer needs its own
     output for its gradient, as activations do.
+
+    Args:
+        node: The layer.
+        may_overwrite: Whether the layer may overwrite its input.
     """
     layer = node.layer
     match layer:
@@ -174,7 +178,7 @@ def may_be_inplace(node: Node, free: bool) -> bool:
         case ActivationLayer():
             return False
         case Identity() | Dropout() | Shuffle():
-            return free
+            return may_overwrite
         case Block(join=Join.ADD):
             return len(node.branches) > 1 and node.activation is None
         case _:
@@ -192,12 +196,12 @@ def activate(activation: Activation, in_place: bool) -> Call:
 
 def normalise(norm: Norm, channels: int, vector: bool = False) -> Call:
     """A norm's call, for maps or for vectors."""
-    entering = number(channels, Role.CHANNELS)
+    in_channels = number(channels, Role.CHANNELS)
     if norm == "bn":
-        return Call("nn.BatchNorm1d" if vector else "nn.BatchNorm2d", (entering,))
+        return Call("nn.BatchNorm1d" if vector else "nn.BatchNorm2d", (in_channels,))
     if vector:
-        return Call("nn.LayerNorm", (entering, Argument("1e-6", "eps")))
-    return Call("LayerNorm2d", (entering,))
+        return Call("nn.LayerNorm", (in_channels, Argument("1e-6", "eps")))
+    return Call("LayerNorm2d", (in_channels,))
 
 
 def _local_response_norm(layer: LocalResponseNorm) -> Call:
@@ -224,5 +228,6 @@ def sides(keyword: str, values: Pair, role: Role, default: str | None = None) ->
     return Argument((Number(height, role), Number(width, role)), keyword, default)
 
 
-def _map(shape: Shape) -> str:
+def map_note(shape: Shape) -> str:
+    """A map's shape as a comment: `64 x 56 x 56`."""
     return f"{shape.channels} x {shape.height} x {shape.width}"

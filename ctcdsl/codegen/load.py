@@ -41,9 +41,8 @@ def make_importable(module: nn.Module) -> None:
 
     Others stay out of `sys.modules`, which would keep each of them for good.
     """
-    for kind in {type(each) for each in module.modules()}:
+    for kind in {type(part) for part in module.modules()}:
         name = kind.__module__
         if name.startswith(_PACKAGE) and name not in sys.modules:
-            found = ModuleType(name)
-            found.__dict__.update(kind.forward.__globals__)
-            sys.modules[name] = found
+            sys.modules[name] = ModuleType(name)
+            sys.modules[name].__dict__.update(kind.forward.__globals__)

@@ -28,14 +28,14 @@ def class_name(name: str) -> str:
     return f"{joined}Net" if is_taken(joined) else joined
 
 
-def block_name(wanted: str, taken: Collection[str]) -> str:
+def block_name(name: str, taken: Collection[str]) -> str:
     """Return the class of a kind of block, of which there may be several.
 
     Args:
-        wanted: What it would be called, `inc` or `Residual`.
+        name: Its `def`, `inc`, or a usual name, `Residual`.
         taken: The other classes of the module.
     """
-    name = camel(wanted)
+    name = camel(name)
     if not name or name[0].isdigit() or is_taken(name):
         name = f"{'' if name[:1].isdigit() else name}Block"
     unique, count = name, 1
@@ -46,7 +46,7 @@ def block_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def parameter_name(name: str, taken: Iterable[str]) -> str:
-    """Return a parameter's name: the author's, with `_` behind it where it is taken.
+    """Return a parameter's name: the author's, with `_` added where it is taken.
 
     A leading underscore goes: Python mangles such names inside classes.
     """

@@ -15,12 +15,12 @@ from ctcdsl import __version__
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.calls import WIDTH, attribute
-from ctcdsl.codegen.classes import block_class
+from ctcdsl.codegen.classes import class_lines
 from ctcdsl.codegen.helpers import helper_classes
 from ctcdsl.codegen.layers import Layers, may_be_inplace
+from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
-from ctcdsl.codegen.rows import broken
 from ctcdsl.ir import Block, Conv, Linear, NormLayer
 from ctcdsl.ir.printer import digest, row
 from ctcdsl.metrics import network_cost
@@ -50,9 +50,11 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
     layers = Layers(architecture.style, use_helpers=not network.series)
     blocks = Blocks(network.nodes, layers, module)
     helpers = helper_classes(network, layers)
-    own = frozenset({*helpers, *(code.name for code in blocks.classes)})
+    defined_classes = frozenset({*helpers, *(code.name for code in blocks.classes)})
     classes = [text.rstrip("\n") for text in helpers.values()]
-    classes += ["\n".join(block_class(code, architecture.style, own)) for code in blocks.classes]
+    classes += [
+        "\n".join(class_lines(code, architecture.style, defined_classes)) for code in blocks.classes
+    ]
     outputs = _outputs(network)
     batch = f"(N, {', '.join(map(str, architecture.input))})"
     bound = _bound(network)
@@ -71,7 +73,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
         class_name=module,
         weights=_weights(network),
         init="gaussian" if architecture.style.norm is None else "he",
-        groups=list(_groups(network, layers, blocks, own)),
+        groups=list(_groups(network, layers, blocks, defined_classes)),
         forward=f"Map images {batch} to {_shape(network.nodes[-1])}.",
         input=architecture.input,
         bound=bound,
@@ -88,7 +90,7 @@ def _outputs(network: Network) -> str:
 
 
 def _architecture(network: Network) -> Iterator[str]:
-    """The rows of the network behind their names; a long row goes on below."""
+    """The rows of the network after their names; a long row continues below."""
     architecture = network.architecture
     rows = [
         (name, row(stage.elements, architecture.style, network.stage(k)[0].input.channels))
@@ -97,13 +99,13 @@ def _architecture(network: Network) -> Iterator[str]:
         )
     ]
     if architecture.head.layers:
-        entering = network.stage(None)[0].input.channels
+        in_channels = network.stage(None)[0].input.channels
         rows.append(
-            (architecture.head.name, row(architecture.head.layers, architecture.style, entering))
+            (architecture.head.name, row(architecture.head.layers, architecture.style, in_channels))
         )
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
-        for index, line in enumerate(broken(text, max(WIDTH - 4 - width - 2, 40))):
+        for index, line in enumerate(wrap_row(text, max(WIDTH - 4 - width - 2, 40))):
             yield f"{(name if index == 0 else '').ljust(width)}  {line}"
 
 
@@ -131,21 +133,23 @@ def _weights(network: Network) -> list[str]:
 
 
 def _groups(
-    network: Network, layers: Layers, blocks: Blocks, own: frozenset[str]
+    network: Network, layers: Layers, blocks: Blocks, defined_classes: frozenset[str]
 ) -> Iterator[Group]:
     architecture = network.architecture
     stages = [(name, network.stage(k)) for k, name in enumerate(architecture.stage_names)]
     if architecture.head.layers:
         stages.append((architecture.head.name, network.stage(None)))
-    free = False  # the images are the caller's
+    may_overwrite = False  # the images are the caller's
     for stage, chain in stages:
         name = attribute_name(stage)
-        calls = [call.written() for call in layers.chain(chain, blocks.calls, free=free)]
+        calls = [
+            call.render() for call in layers.chain(chain, blocks.calls, may_overwrite=may_overwrite)
+        ]
         for node in chain:
-            free = may_be_inplace(node, free)
+            may_overwrite = may_be_inplace(node, may_overwrite)
         comment = f"  # {_shape(chain[-1])}"
         fits = len(f"        x: Tensor = self.{name}(images){comment}") <= WIDTH
-        yield Group(name, tuple(attribute(name, calls, own)), comment if fits else "")
+        yield Group(name, tuple(attribute(name, calls, defined_classes)), comment if fits else "")
 
 
 def _bound(network: Network) -> str:
@@ -168,6 +172,6 @@ def _sizes(network: Network, bound: str) -> str:
 
 
 def _shape(node: Node) -> str:
-    """The shape of a batch behind a layer."""
+    """The shape of a batch after a layer."""
     sides = (node.output.channels,) if node.vector else tuple(node.output)
     return f"(N, {', '.join(map(str, sides))})"

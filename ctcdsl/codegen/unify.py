@@ -74,17 +74,17 @@ class Unifier:
     """Finds the parameters of one class.
 
     Args:
-        inputs: The channels that enter each instance.
-        outputs: The channels that leave it.
-        given: The arguments of the author's `def`, by name.
+        inputs: The input channels of each instance.
+        outputs: Its output channels.
+        arguments: The arguments of the author's `def`, by name.
     """
 
-    def __init__(self, inputs: Values, outputs: Values, given: Mapping[str, Values]) -> None:
-        self._entering = Parameter(inputs, {Role.CHANNELS})
+    def __init__(self, inputs: Values, outputs: Values, arguments: Mapping[str, Values]) -> None:
+        self._in_channels = Parameter(inputs, {Role.CHANNELS})
         self._inputs, self._outputs = inputs, outputs
-        self._given = [
+        self._def_parameters = [
             Parameter(values, def_parameter=name)
-            for name, values in given.items()
+            for name, values in arguments.items()
             if len(set(values)) > 1 and values != inputs
         ]
         self._new: list[Parameter] = []
@@ -94,27 +94,27 @@ class Unifier:
     def resolve(self, values: Values, role: Role) -> Expression:
         """An expression with these values, of a new parameter if need be."""
         present = {value for value in values if value is not None}
-        found: Expression | None = None
+        expression: Expression | None = None
         if None in values and (role is Role.CHANNELS or (role is Role.STRIDE and present != {1})):
             # Few instances have this part: what it follows from says more than a constant.
-            found = next(
+            expression = next(
                 (e for e, known in self._known.items() if e.of and _agree(values, known)), None
             )
-        if found is None and len(present) == 1:
+        if expression is None and len(present) == 1:
             return Expression(str(present.pop()))
-        if found is None:
-            found = self.find(values, role)
-        if found is None:
+        if expression is None:
+            expression = self.find(values, role)
+        if expression is None:
             filler = next(value for value in values if value is not None)
             parameter = Parameter(tuple(filler if v is None else v for v in values), {role})
             self._new.append(parameter)
-            found = Expression("{}", (parameter,))
-        for parameter in found.of:
+            expression = Expression("{}", (parameter,))
+        for parameter in expression.of:
             self._used.add(parameter)
-            if not found.compound:
+            if not expression.compound:
                 parameter.roles.add(role)
-        self._known.setdefault(found, values)
-        return found
+        self._known.setdefault(expression, values)
+        return expression
 
     def find(self, values: Values, role: Role) -> Expression | None:
         """An expression with these values without a new parameter; None if there is none."""
@@ -124,7 +124,7 @@ class Unifier:
         return next(self._candidates(values, role), None)
 
     def _candidates(self, values: Values, role: Role) -> Iterator[Expression]:
-        parameters = [self._entering, *self._given, *self._new]
+        parameters = [self._in_channels, *self._def_parameters, *self._new]
         for parameter in parameters:
             if _equal_may(role, parameter) and _agree(values, parameter.values):
                 yield Expression("{}", (parameter,))
@@ -141,7 +141,7 @@ class Unifier:
                     yield Expression(f"{ratio} * {{}}", (parameter,))
                 if _follows(values, (parameter,), lambda width, k=ratio: _quotient(width, k)):
                     yield Expression(f"{{}} // {ratio}", (parameter,))
-        for factor in self._given:
+        for factor in self._def_parameters:
             for width in widths:
                 if width is factor:
                     continue
@@ -152,7 +152,7 @@ class Unifier:
 
     def of(self, role: Role) -> list[Parameter]:
         """The parameters in use for a role."""
-        parameters = (self._entering, *self._given, *self._new)
+        parameters = (self._in_channels, *self._def_parameters, *self._new)
         return [p for p in parameters if p in self._used and role in p.roles]
 
     def use(self, *expressions: Expression) -> None:
@@ -168,13 +168,13 @@ class Unifier:
 
     def parameters(self, taken: Collection[str]) -> list[Parameter]:
         """The parameters in use, named, those that need a keyword last."""
-        first = [p for p in (self._entering, *self._given) if p in self._used]
+        first = [p for p in (self._in_channels, *self._def_parameters) if p in self._used]
         order = sorted([*first, *self._new], key=lambda p: p.keyword_only)
-        wanted = [p.def_parameter or self._word(p) for p in order]
-        totals = Counter(wanted)
+        words = [p.def_parameter or self._word(p) for p in order]
+        totals = Counter(words)
         counts: Counter[str] = Counter()
         names: list[str] = []
-        for parameter, name in zip(order, wanted, strict=True):
+        for parameter, name in zip(order, words, strict=True):
             counts[name] += 1
             number = str(counts[name]) if totals[name] > 1 else ""
             parameter.name = parameter_name(f"{name}{number}", {*taken, *names})
@@ -182,7 +182,7 @@ class Unifier:
         return order
 
     def _word(self, parameter: Parameter) -> str:
-        if parameter is self._entering:
+        if parameter is self._in_channels:
             return "channels" if self._inputs == self._outputs else "in_channels"
         if parameter.role is Role.CHANNELS and parameter.values == self._outputs:
             return "out_channels"

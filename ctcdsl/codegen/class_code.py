@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.codegen.calls import Call, Code
-from ctcdsl.codegen.families import Family
+from ctcdsl.codegen.structures import BlockClass
 from ctcdsl.codegen.unify import Expression, Parameter
 
 
@@ -40,9 +40,9 @@ class BranchCode(NamedTuple):
         """The branch without the comments of its calls."""
         return self._replace(calls=tuple((replace(c, note=""), n) for c, n in self.calls))
 
-    def written(self, names: Names) -> list[Code]:
+    def render(self, names: Names) -> list[Code]:
         """The calls as text."""
-        return [call.written(names[e] for e in numbers) for call, numbers in self.calls]
+        return [call.render(names[e] for e in numbers) for call, numbers in self.calls]
 
 
 class Names(dict[Expression, str]):
@@ -53,14 +53,14 @@ class Names(dict[Expression, str]):
 
 
 class ClassCode(NamedTuple):
-    """What the class of a family says.
+    """What the class of a block says.
 
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
     None where the instances have no such expression in common.
     """
 
     name: str
-    family: Family
+    block_class: BlockClass
     parameters: tuple[Parameter, ...]
     flags: dict[str, Sequence[bool]]
     names: Names

@@ -1,4 +1,4 @@
-"""Families of blocks: those of the same structure, which share a class."""
+"""The structures of blocks: those of one structure share a class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Chain = tuple[Call, ...]
 class Instance:
     """A block in its place, each branch as calls: none for the identity.
 
-    A branch that was left out is None. Behind the author's branches stands the projection
+    A branch that was left out is None. After the author's branches comes the projection
     of the implied shortcut; None where that is the identity.
     """
 
@@ -32,7 +32,7 @@ class Instance:
 
 
 @dataclass(slots=True)
-class Family:
+class BlockClass:
     """The instances of one structure, in order."""
 
     instances: list[Instance] = field(default_factory=list)
@@ -61,18 +61,18 @@ class Family:
         return True
 
     @property
-    def wanted_name(self) -> str:
-        """What the class would be called: the author's word, else what is usual."""
+    def usual_name(self) -> str:
+        """The name of its `def`, else the usual one for the structure."""
         block, node = self.first.block, self.first.node
         if block.call is not None:
             return block.call.name
         if block.join is Join.CONCAT:
             return "Concat"
         if not node.shortcut:
-            there = [form for form in self.forms if form is not None]
-            if len(there) == 1:
+            forms = [form for form in self.forms if form is not None]
+            if len(forms) == 1:
                 return "Chain"
-            if () not in there:
+            if () not in forms:
                 return "Sum"
         convs = [element for element in block.branches[0].elements if isinstance(element, Conv)]
         kernels: list[Pair] = [conv.kernel for conv in convs]
@@ -82,33 +82,35 @@ class Family:
         return "Residual"
 
 
-def families(nodes: Iterable[Node], layers: Layers, inner: Mapping[str, Call]) -> list[Family]:
-    """Sort blocks into families.
+def block_classes(
+    nodes: Iterable[Node], layers: Layers, inner: Mapping[str, Call]
+) -> list[BlockClass]:
+    """Group blocks by structure.
 
     Args:
         nodes: The blocks.
         layers: Writes their layers.
         inner: The calls of the blocks within them, by name.
     """
-    found: list[Family] = []
+    classes: list[BlockClass] = []
     for block in nodes:
         instance = _instance(block, layers, inner)
-        if not any(family.takes(instance) for family in found):
-            family = Family()
-            family.takes(instance)
-            found.append(family)
-    return found
+        if not any(block_class.takes(instance) for block_class in classes):
+            block_class = BlockClass()
+            block_class.takes(instance)
+            classes.append(block_class)
+    return classes
 
 
 def height(node: Node) -> int:
     """How deep blocks are nested in a block; 0 for a layer."""
     if not isinstance(node.layer, Block):
         return 0
-    return 1 + max((height(p) for branch in node.branches for p in branch), default=0)
+    return 1 + max((height(inner) for branch in node.branches for inner in branch), default=0)
 
 
 def _kind(instance: Instance) -> tuple[object, ...]:
-    """What instances of a family have in common beside their branches."""
+    """What instances of a class have in common beside their branches."""
     block, node = instance.block, instance.node
     return (
         block.call.name if block.call else None,

@@ -6,7 +6,7 @@ import re
 from textwrap import wrap
 
 
-def broken(text: str, width: int) -> list[str]:
+def wrap_row(text: str, width: int) -> list[str]:
     """A row in lines: broken between blocks, else between the branches of a block."""
     lines = [""]
     for item in _split(text, r" "):
@@ -18,7 +18,7 @@ def broken(text: str, width: int) -> list[str]:
 
 
 def _block(text: str, width: int) -> list[str]:
-    """One block, its branches aligned behind the bracket."""
+    """One block, its branches aligned after the bracket."""
     if len(text) <= width:
         return [text]
     opening, inside = text[:2], text[2:]
