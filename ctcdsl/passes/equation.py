@@ -20,7 +20,7 @@ _MOST = 12
 class Layer(NamedTuple):
     """One factor of Eqn. 1 without its map: n_in, the filter, n_out, and the stride so far."""
 
-    entering: int
+    in_channels: int
     kernel: tuple[int, int]
     filters: int
     stride: int
@@ -28,12 +28,12 @@ class Layer(NamedTuple):
     @property
     def complexity(self) -> int:
         """n_in * s^2 * n_out."""
-        return self.entering * self.kernel[0] * self.kernel[1] * self.filters
+        return self.in_channels * self.kernel[0] * self.kernel[1] * self.filters
 
     def __str__(self) -> str:
         height, width = self.kernel
         size = f"{height}²" if height == width else f"{height}·{width}"
-        return f"{self.entering}·{size}·{self.filters}"
+        return f"{self.in_channels}·{size}·{self.filters}"
 
 
 class Equation(NamedTuple):
@@ -113,7 +113,7 @@ def as_json(steps: Sequence[Step], start: Network) -> list[dict[str, Any]]:
 
 def _data(layer: Layer) -> dict[str, Any]:
     return {
-        "in": layer.entering,
+        "in": layer.in_channels,
         "kernel": list(layer.kernel),
         "out": layer.filters,
         "stride": layer.stride,
@@ -136,8 +136,8 @@ def _collect(nodes: Iterable[Node], stride: int, into: list[Layer]) -> int:
         elif isinstance(layer, Conv | Pool):
             stride *= layer.stride
             if isinstance(layer, Conv):
-                entering = node.input.channels // layer.groups
-                into.append(Layer(entering, layer.kernel, layer.filters, stride))
+                in_channels = node.input.channels // layer.groups
+                into.append(Layer(in_channels, layer.kernel, layer.filters, stride))
     return stride
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture, Block, Conv, Pair, Pool
-from ctcdsl.passes.site import with_stage
+from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.shapes.padding import PaddingRule
 
 Place = tuple[int, int]
@@ -24,24 +24,24 @@ def paddings_of(network: Network) -> dict[Place, Pair]:
     }
 
 
-def pinned(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:
+def freeze_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:
     """The network with `p` tags on the windows that would be padded otherwise.
 
     A layer that a rewrite inserts or merges moves the alternation of 2x2 filters and, under
     `maps`, what the solver chooses: the layers that it does not speak of keep what they had.
     """
-    for places in (set[Place](), _unruled(architecture), set(paddings)):
-        architecture = _written(architecture, {place: paddings[place] for place in places})
+    for places in (set[Place](), _without_rule(architecture), set(paddings)):
+        architecture = _with_paddings(architecture, {place: paddings[place] for place in places})
         while not (report := infer_shapes(architecture)).failed:
             found = paddings_of(report.networks[0])
             wrong = {place: sides for place, sides in paddings.items() if found[place] != sides}
             if not wrong:
                 return architecture
-            architecture = _written(architecture, wrong)
+            architecture = _with_paddings(architecture, wrong)
     return architecture  # with every padding written out; the manager reports what is wrong
 
 
-def _unruled(architecture: Architecture) -> set[Place]:
+def _without_rule(architecture: Architecture) -> set[Place]:
     """The windows that the network's rule has no padding for."""
     found: set[Place] = set()
     for index, stage in enumerate(architecture.stages):
@@ -52,7 +52,7 @@ def _unruled(architecture: Architecture) -> set[Place]:
     return found
 
 
-def _written(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:
+def _with_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:
     for (stage, index), sides in paddings.items():
         nodes = list(architecture.stages[stage].elements)
         node = nodes[index]

@@ -10,7 +10,7 @@ from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.rewrites.budget import refit, stage_macs
-from ctcdsl.passes.site import Site, plain, site
+from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
 from ctcdsl.text import UserError
 
 if TYPE_CHECKING:
@@ -41,57 +41,57 @@ def nearest(interval: Interval, before: int, end: Network) -> str:
     depths: list[_Change] = []
     for index in range(len(end.architecture.stages)):
         try:
-            where = site(end, str(index + 1))
+            view = stage_view(end, str(index + 1))
         except UserError:
             continue  # nothing there that a pass could change
-        widths += islice(_widths(interval, before, end, where), 1)
-        depths += islice(_depths(interval, before, where), 1)
+        widths += islice(_widths(interval, before, end, view), 1)
+        depths += islice(_depths(interval, before, view), 1)
     found = [min(changes).text for changes in (widths, depths) if changes]
     if not found:
         return "no one width or depth brings it back: take a wider interval, or another pass"
     return "; ".join(found)
 
 
-def _widths(interval: Interval, before: int, end: Network, where: Site) -> Iterator[_Change]:
+def _widths(interval: Interval, before: int, end: Network, view: StageView) -> Iterator[_Change]:
     """Widths of a stage that fit, and how `repair` gives them: round ones first."""
     target = round(before * (1 + min(max(0.0, interval.low), interval.high)))
     aims = dict.fromkeys((target, round(before * (1 + (interval.low + interval.high) / 2))))
     for multiple in MULTIPLES:
         for aim in aims:
-            room = aim - total_macs(end) + stage_macs(end, where)
+            room = aim - total_macs(end) + stage_macs(end, view)
             try:
-                width, network = refit(end, where, room, multiple)
+                width, network = refit(end, view, room, multiple)
             except UserError:
                 continue
             if _is_inside(interval, before, network):
-                old = where.convs[0].filters
-                options = f"stage={where.name},multiple={multiple}"
+                old = view.convs[0].filters
+                options = f"stage={view.name},multiple={multiple}"
                 options += "" if aim == before else f",macs={aim}"
                 yield _Change(
                     abs(width.rounded - old) / old,
-                    f"width {width.rounded} in {where.name} would fit: `--pass repair:{options}`",
+                    f"width {width.rounded} in {view.name} would fit: `--pass repair:{options}`",
                 )
 
 
-def _depths(interval: Interval, before: int, where: Site) -> Iterator[_Change]:
+def _depths(interval: Interval, before: int, view: StageView) -> Iterator[_Change]:
     """Depths of a stage that fit: copies of its last layer less, or more."""
-    last = where.convs[-1]
-    more = plain(last, kernel=last.kernel[0], filters=last.filters)
+    last = view.convs[-1]
+    more = conv_like(last, filters=last.filters)
     copies = 1
-    while copies < len(where.convs) and where.convs[-1 - copies] == more:
+    while copies < len(view.convs) and view.convs[-1 - copies] == more:
         copies += 1
     for count in range(1, MAX_LAYERS + 1):
         for sign in (-1, 1):
             if sign < 0 and count >= copies:
                 continue
-            kept = where.convs[: len(where.convs) - count] if sign < 0 else where.convs
-            network = where.with_convs([*kept, *[more] * (count if sign > 0 else 0)])
+            kept = view.convs[: len(view.convs) - count] if sign < 0 else view.convs
+            network = view.with_convs([*kept, *[more] * (count if sign > 0 else 0)])
             if _is_inside(interval, before, network):
-                depth = len(where.convs) + sign * count
+                depth = len(view.convs) + sign * count
                 layers = "layer" if depth == 1 else "layers"
                 yield _Change(
-                    count / len(where.convs),
-                    f"{depth} {layers} in {where.name} would fit instead of {len(where.convs)}",
+                    count / len(view.convs),
+                    f"{depth} {layers} in {view.name} would fit instead of {len(view.convs)}",
                 )
 
 

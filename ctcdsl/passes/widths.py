@@ -10,16 +10,16 @@ from typing import NamedTuple
 class Term(NamedTuple):
     """n_in * s^2 * n_out, scaled; a width of None is the unknown one."""
 
-    entering: int | None
+    in_channels: int | None
     size: int
     filters: int | None
     scale: float = 1.0
 
     def at(self, width: float) -> float:
         """The term's complexity where the unknown is `width`."""
-        entering = width if self.entering is None else self.entering
+        in_channels = width if self.in_channels is None else self.in_channels
         filters = width if self.filters is None else self.filters
-        return self.scale * entering * self.size**2 * filters
+        return self.scale * in_channels * self.size**2 * filters
 
 
 class Width(NamedTuple):
@@ -48,15 +48,15 @@ def solve_width(terms: Iterable[Term], budget: float, multiple: int) -> Width | 
     a = b = c = 0.0
     for term in terms:
         weight = term.scale * term.size**2
-        if term.entering is None and term.filters is None:
+        if term.in_channels is None and term.filters is None:
             a += weight
-        elif term.entering is None:
+        elif term.in_channels is None:
             assert term.filters is not None
             b += weight * term.filters
         elif term.filters is None:
-            b += weight * term.entering
+            b += weight * term.in_channels
         else:
-            c += weight * term.entering * term.filters
+            c += weight * term.in_channels * term.filters
     room = budget - c
     if room <= 0 or (a == 0 and b == 0):
         return None

@@ -9,7 +9,7 @@ from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
 from ctcdsl.passes import Guarantee, PassResult, error
 from ctcdsl.passes.rewrites.width import width_at
-from ctcdsl.passes.site import plain, site
+from ctcdsl.passes.stage_view import conv_like, stage_view
 from ctcdsl.passes.widths import Term
 
 
@@ -36,24 +36,24 @@ class Bottleneck:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no filter of the stage is larger than 1x1."""
-        where = site(network, self.stage)
+        view = stage_view(network, self.stage)
         convs: list[Conv] = []
         remarks: list[str] = []
-        entering = where.channels
-        for conv in where.convs:
+        in_channels = view.channels
+        for conv in view.convs:
             size, filters = conv.kernel[0], conv.filters
             if size == 1:
                 convs.append(conv)
             else:
-                terms = [Term(entering, 1, None), Term(None, size, None), Term(None, 1, filters)]
-                width = width_at(where, terms, entering * size**2 * filters, self.multiple)
+                terms = [Term(in_channels, 1, None), Term(None, size, None), Term(None, 1, filters)]
+                width = width_at(view, terms, in_channels * size**2 * filters, self.multiple)
                 convs += [
-                    plain(conv, kernel=1, filters=width.rounded),
-                    plain(conv, kernel=size, filters=width.rounded, stride=conv.stride),
-                    plain(conv, kernel=1, filters=filters),
+                    conv_like(conv, kernel=1, filters=width.rounded),
+                    conv_like(conv, kernel=size, filters=width.rounded, stride=conv.stride),
+                    conv_like(conv, kernel=1, filters=filters),
                 ]
                 remarks.append(f"`{conv.origin.text}`: {width}")
-            entering = filters
+            in_channels = filters
         if not remarks:
-            raise error("CTC405", f"{where.name} has 1x1 filters alone", at=where.convs[0].origin)
-        return PassResult(where.with_convs(convs), remarks=tuple(dict.fromkeys(remarks)))
+            raise error("CTC405", f"{view.name} has 1x1 filters alone", at=view.convs[0].origin)
+        return PassResult(view.with_convs(convs), remarks=tuple(dict.fromkeys(remarks)))

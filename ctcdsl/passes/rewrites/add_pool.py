@@ -9,7 +9,7 @@ from ctcdsl.checking import Network
 from ctcdsl.ir import Pool, Stage
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, width_at
-from ctcdsl.passes.site import Site, plain, site, with_stage
+from ctcdsl.passes.stage_view import StageView, conv_like, stage_view, with_stage
 from ctcdsl.passes.widths import Term, Width, complexity
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -40,35 +40,35 @@ class AddPool:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage is too short."""
-        where = site(network, str(len(network.architecture.stages)))
-        kept = len(where.convs) - self.layers
+        view = stage_view(network, str(len(network.architecture.stages)))
+        kept = len(view.convs) - self.layers
         if kept < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
             raise error(
                 "CTC405",
-                f"{where.name} has {plural(len(where.convs), 'convolution')},"
+                f"{view.name} has {plural(len(view.convs), 'convolution')},"
                 f" and {self.layers} are to move"
                 f" behind a {self.pool}/{self.pool} pool",
-                at=where.convs[0].origin,
+                at=view.convs[0].origin,
                 hint="two or more may move, and one must stay",
             )
-        moved = where.convs[kept:]
-        channels = where.convs[kept - 1].filters
+        moved = view.convs[kept:]
+        channels = view.convs[kept - 1].filters
         width = _width(
             channels,
             [conv.kernel[0] for conv in moved],
             moved[-1].filters,
             complexity(terms_of(channels, moved)) * self.pool**2,
             self.multiple,
-            where,
+            view,
         )
         last = moved[-1]
-        convs = [plain(conv, kernel=conv.kernel[0], filters=width.rounded) for conv in moved[:-1]]
+        convs = [conv_like(conv, filters=width.rounded) for conv in moved[:-1]]
         pool = Pool(
             reduction="max", kernel=(self.pool, self.pool), stride=self.pool, origin=last.origin
         )
-        before = replace(where.stage, elements=(*where.before, *where.convs[:kept]))
-        behind = Stage(name=_next_name(where), elements=(pool, *convs, last, *where.behind))
-        architecture = with_stage(where.network, where.position, before, behind)
+        before = replace(view.stage, elements=(*view.before, *view.convs[:kept]))
+        after = Stage(name=_next_name(view), elements=(pool, *convs, last, *view.after))
+        architecture = with_stage(view.network, view.position, before, after)
         return PassResult(architecture, True, (f"behind the pool: {width}",))
 
 
@@ -93,34 +93,32 @@ class RemovePool:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage does not begin with a k/k pool."""
-        where = site(network, str(len(network.architecture.stages)))
+        view = stage_view(network, str(len(network.architecture.stages)))
         architecture = network.architecture
-        pool = where.before[0] if where.before else None
-        if where.position == 0 or len(where.before) != 1 or not isinstance(pool, Pool):
+        pool = view.before[0] if view.before else None
+        if view.position == 0 or len(view.before) != 1 or not isinstance(pool, Pool):
             raise error(
-                "CTC405", f"{where.name} does not begin with a pool alone", at=where.convs[0].origin
+                "CTC405", f"{view.name} does not begin with a pool alone", at=view.convs[0].origin
             )
-        if pool.kernel != (pool.stride, pool.stride) or pool.ceil or len(where.convs) < 2:
+        if pool.kernel != (pool.stride, pool.stride) or pool.ceil or len(view.convs) < 2:
             raise error(
                 "CTC405",
-                f"{where.name} is no k/k pool and two or more layers",
+                f"{view.name} is no k/k pool and two or more layers",
                 at=pool.origin,
             )
-        if where.convs[0].stride != 1:
-            raise error("CTC405", "the stage's first layer has a stride", at=where.convs[0].origin)
-        previous = site(network, str(where.position))
+        if view.convs[0].stride != 1:
+            raise error("CTC405", "the stage's first layer has a stride", at=view.convs[0].origin)
+        previous = stage_view(network, str(view.position))
         width = _width(
-            where.channels,
-            [conv.kernel[0] for conv in where.convs],
-            where.convs[-1].filters,
-            complexity(terms_of(where.channels, where.convs)) / pool.stride**2,
+            view.channels,
+            [conv.kernel[0] for conv in view.convs],
+            view.convs[-1].filters,
+            complexity(terms_of(view.channels, view.convs)) / pool.stride**2,
             self.multiple,
-            where,
+            view,
         )
-        convs = [
-            plain(conv, kernel=conv.kernel[0], filters=width.rounded) for conv in where.convs[:-1]
-        ]
-        nodes = (*previous.stage.elements, *convs, where.convs[-1], *where.behind)
+        convs = [conv_like(conv, filters=width.rounded) for conv in view.convs[:-1]]
+        nodes = (*previous.stage.elements, *convs, view.convs[-1], *view.after)
         joined = replace(previous.stage, elements=nodes)
         stages = (*architecture.stages[: previous.position], joined)
         return PassResult(
@@ -129,25 +127,25 @@ class RemovePool:
 
 
 def _width(
-    channels: int, sizes: list[int], filters: int, budget: float, multiple: int, where: Site
+    channels: int, sizes: list[int], filters: int, budget: float, multiple: int, view: StageView
 ) -> Width:
     terms = [
         Term(channels if k == 0 else None, size, filters if k == len(sizes) - 1 else None)
         for k, size in enumerate(sizes)
     ]
-    return width_at(where, terms, budget, multiple)
+    return width_at(view, terms, budget, multiple)
 
 
-def _next_name(where: Site) -> str | None:
+def _next_name(view: StageView) -> str | None:
     """A name for the stage behind a named one: `conv3` is followed by `conv3_pooled`.
 
     Behind one without a name it has none, unless its number is another stage's name.
     """
-    taken = (*where.network.stage_names, where.network.head.name)
-    name = f"stage{where.position + 2}"
-    if where.stage.name is None and name not in taken:
+    taken = (*view.network.stage_names, view.network.head.name)
+    name = f"stage{view.position + 2}"
+    if view.stage.name is None and name not in taken:
         return None
-    name = f"{where.stage.name or name}_pooled"
+    name = f"{view.stage.name or name}_pooled"
     while name in taken:
         name += "_"
     return name

@@ -10,7 +10,7 @@ from ctcdsl.ir import Architecture, Conv
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, width_at
-from ctcdsl.passes.site import Site, plain, site
+from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
 from ctcdsl.passes.widths import Term, Width, complexity
 from ctcdsl.text import error
 
@@ -41,7 +41,7 @@ class Transfer:
         """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
         if not 0 < self.share < 1:
             raise error("CTC402", f"a share lies between 0 and 1, and this is {self.share}")
-        source, target = site(network, self.source), site(network, self.target)
+        source, target = stage_view(network, self.source), stage_view(network, self.target)
         if source.position == target.position:
             raise error("CTC402", "`source` and `target` are one stage")
         before = stage_macs(network, source)
@@ -80,14 +80,14 @@ class Repair:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
-        where = site(network, self.stage)
+        view = stage_view(network, self.stage)
         total = network_macs(network)
         budget = self.macs if self.macs is not None else self.budget or total
         width, architecture = refit(
-            network, where, budget - total + stage_macs(network, where), self.multiple
+            network, view, budget - total + stage_macs(network, view), self.multiple
         )
         return PassResult(
-            architecture, architecture != network.architecture, (f"{where.name}: {width}",)
+            architecture, architecture != network.architecture, (f"{view.name}: {width}",)
         )
 
 
@@ -96,10 +96,10 @@ def network_macs(network: Network) -> int:
     return total_macs(network)
 
 
-def stage_macs(network: Network, where: Site) -> float:
+def stage_macs(network: Network, view: StageView) -> float:
     """The MACs of a stage's convolutions as they are."""
     macs = 0
-    for node in network.stage(where.position):
+    for node in network.stage(view.position):
         if isinstance(node.layer, Conv):
             height, width = node.layer.kernel
             macs += node.input.channels * height * width * node.output.numel
@@ -107,38 +107,35 @@ def stage_macs(network: Network, where: Site) -> float:
 
 
 def refit(
-    network: Network, where: Site, budget: float, multiple: int
+    network: Network, view: StageView, budget: float, multiple: int
 ) -> tuple[Width, Architecture]:
     """The width at which a stage costs `budget` MACs on its maps, and the network with it."""
-    if len(where.convs) < 2:
+    if len(view.convs) < 2:
         raise error(
             "CTC405",
-            f"{where.name} has one layer, whose filters stay: no width is free",
-            at=where.convs[0].origin,
+            f"{view.name} has one layer, whose filters stay: no width is free",
+            at=view.convs[0].origin,
             hint="choose a stage of two or more layers",
         )
-    width = width_at(where, _terms(network, where), budget, multiple)
-    return width, where.with_convs(widened(where, width))
+    width = width_at(view, _terms(network, view), budget, multiple)
+    return width, view.with_convs(widened(view, width))
 
 
-def widened(where: Site, width: Width) -> list[Conv]:
+def widened(view: StageView, width: Width) -> list[Conv]:
     """A stage's convolutions, all but the last at a width."""
-    inner = [
-        plain(conv, kernel=conv.kernel[0], filters=width.rounded, stride=conv.stride)
-        for conv in where.convs[:-1]
-    ]
-    return [*inner, where.convs[-1]]
+    inner = [conv_like(conv, filters=width.rounded, stride=conv.stride) for conv in view.convs[:-1]]
+    return [*inner, view.convs[-1]]
 
 
-def _terms(network: Network, where: Site) -> list[Term]:
+def _terms(network: Network, view: StageView) -> list[Term]:
     """The stage's complexity on its maps, the inner widths unknown."""
-    nodes = [p for p in network.stage(where.position) if isinstance(p.layer, Conv)]
+    nodes = [p for p in network.stage(view.position) if isinstance(p.layer, Conv)]
     last = len(nodes) - 1
     return [
         Term(
-            where.channels if k == 0 else None,
-            where.convs[k].kernel[0],
-            where.convs[k].filters if k == last else None,
+            view.channels if k == 0 else None,
+            view.convs[k].kernel[0],
+            view.convs[k].filters if k == last else None,
             scale=p.output.height * p.output.width,
         )
         for k, p in enumerate(nodes)

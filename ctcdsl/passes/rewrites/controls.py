@@ -8,7 +8,7 @@ from typing import ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Element
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.site import outside_blocks, plain, site, stage_index
+from ctcdsl.passes.stage_view import conv_like, outside_blocks, stage_index, stage_view
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
@@ -33,12 +33,12 @@ class RepeatLast:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC402 where `times` is out of range."""
-        where = site(network, self.stage or str(len(network.architecture.stages)))
+        view = stage_view(network, self.stage or str(len(network.architecture.stages)))
         if not 1 <= self.times <= 1_000:
             raise error("CTC402", f"`times` lies from 1 to 1,000, not {self.times}")
-        last = where.convs[-1]
-        more = plain(last, kernel=last.kernel[0], filters=last.filters)
-        return PassResult(where.with_convs([*where.convs, *[more] * self.times]))
+        last = view.convs[-1]
+        more = conv_like(last, filters=last.filters)
+        return PassResult(view.with_convs([*view.convs, *[more] * self.times]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class NetworkInNetwork:
     stage: str | None = None
 
     def run(self, network: Network) -> PassResult:
-        """Rewrite a network; CTC405 where it has no such convolution."""
+        """Rewrite a network; CTC405 where it has no 2x2 or 3x3 convolution."""
         architecture = network.architecture
         only = None if self.stage is None else stage_index(architecture, self.stage)
         stages = list(architecture.stages)
@@ -71,14 +71,16 @@ class NetworkInNetwork:
             for node in stage.elements:
                 nodes.append(node)
                 if isinstance(node, Conv) and node.kernel in ((2, 2), (3, 3)) and node.groups == 1:
-                    nodes.append(replace(plain(node, kernel=1, filters=node.filters), dilation=1))
+                    nodes.append(
+                        replace(conv_like(node, kernel=1, filters=node.filters), dilation=1)
+                    )
                     added += 1
             stages[index] = replace(stage, elements=tuple(nodes))
         if not added:
-            chosen = architecture.stages if only is None else (architecture.stages[only],)
-            nodes_seen = [node for stage in chosen for node in stage.elements]
-            what = "there is no 2x2 or 3x3 convolution to put one behind"
-            raise error("CTC405", outside_blocks(nodes_seen, what), at=architecture.origin)
+            stages = stages if only is None else [stages[only]]
+            elements = [element for stage in stages for element in stage.elements]
+            what = "there is no 2x2 or 3x3 convolution to put one after"
+            raise error("CTC405", outside_blocks(elements, what), at=architecture.origin)
         return PassResult(
             replace(architecture, stages=tuple(stages)),
             True,

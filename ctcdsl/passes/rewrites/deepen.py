@@ -9,9 +9,8 @@ from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_KERNEL
 from ctcdsl.ir import Activation, Conv
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.chosen import convolutions, numbered
-from ctcdsl.passes.padding import paddings_of, pinned
-from ctcdsl.passes.site import with_stage
+from ctcdsl.passes.padding import freeze_paddings, paddings_of
+from ctcdsl.passes.stage_view import stage_convs, with_stage
 from ctcdsl.text import error
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Deepen:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC404 behind layers after which no identity can stand."""
-        index, at, conv = self._chosen(network)
+        index, at, conv = self._previous(network)
         size = conv.kernel[0] if self.size is None else self.size
         if not 1 <= size <= MAX_KERNEL:
             raise error("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}")
@@ -64,12 +63,11 @@ class Deepen:
             paddings[s, k + len(pads) if s == index and k > at else k] = sides
         paddings |= {(index, at + n): (pad, pad) for n, pad in enumerate(pads, start=1)}
         architecture = with_stage(network.architecture, index, replace(stage, elements=nodes))
-        return PassResult(pinned(architecture, paddings))
+        return PassResult(freeze_paddings(architecture, paddings))
 
-    def _chosen(self, network: Network) -> tuple[int, int, Conv]:
-        """The convolution behind which the identity comes: its stage, its index, itself."""
-        index, found = convolutions(network, self.stage)
-        at = numbered(network, index, found, len(found) if self.layer is None else self.layer)
+    def _previous(self, network: Network) -> tuple[int, int, Conv]:
+        """The convolution that the identity follows: its stage, its index, itself."""
+        index, (*_, at) = stage_convs(network, self.stage, self.layer)
         conv = network.architecture.stages[index].elements[at]
         assert isinstance(conv, Conv)
         what = ""
@@ -94,7 +92,7 @@ class Deepen:
         from ctcdsl.passes.weights import parameterised
         from ctcdsl.passes.weights.convolutions import identity
 
-        index, at, _ = self._chosen(network=before)
+        index, at, _ = self._previous(network=before)
         behind = before.stage(index)[at].name
         carried: Weights = {}
         targets = iter(parameterised(after))

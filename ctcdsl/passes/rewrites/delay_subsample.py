@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.site import outside_blocks, stage_index, trunk, with_nodes
+from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
 from ctcdsl.text import error
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.site import alike, plain, site
+from ctcdsl.passes.stage_view import conv_like, require_same_tags, stage_view
 from ctcdsl.text import Label, error
 from ctcdsl.text.plural import plural
 
@@ -36,9 +36,9 @@ class DepthForSize:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no filter of the stage is such a cascade."""
-        where = site(network, self.stage)
+        view = stage_view(network, self.stage)
         convs: list[Conv] = []
-        for conv in where.convs:
+        for conv in view.convs:
             size = conv.kernel[0]
             if size <= self.to:
                 convs.append(conv)
@@ -50,16 +50,16 @@ class DepthForSize:
                     at=conv.origin,
                     hint=f"`to` may be {_sizes(size)}",
                 )
-            first = plain(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
-            rest = plain(first, kernel=self.to, filters=conv.filters) if conv.stride > 1 else first
+            first = conv_like(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
+            rest = conv_like(first, filters=conv.filters)
             convs += [first, *[rest] * ((size - 1) // (self.to - 1) - 1)]
-        if len(convs) == len(where.convs):
+        if len(convs) == len(view.convs):
             raise error(
                 "CTC405",
-                f"{where.name} has no filter larger than {self.to}x{self.to}",
-                at=where.convs[0].origin,
+                f"{view.name} has no filter larger than {self.to}x{self.to}",
+                at=view.convs[0].origin,
             )
-        return PassResult(where.with_convs(convs))
+        return PassResult(view.with_convs(convs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,32 +84,32 @@ class SizeForDepth:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the stage is no row of equal cascades."""
-        where = site(network, self.stage)
-        sizes = {conv.kernel[0] for conv in where.convs}
-        size = where.convs[0].kernel[0]
+        view = stage_view(network, self.stage)
+        sizes = {conv.kernel[0] for conv in view.convs}
+        size = view.convs[0].kernel[0]
         if len(sizes) > 1 or size >= self.to or size < 2 or (self.to - 1) % (size - 1):
             shown = ", ".join(f"{side}x{side}" for side in sorted(sizes))
             raise error(
                 "CTC405",
-                f"{where.name} is no row of cascades that see {self.to}x{self.to}",
-                at=Label(where.convs[0].origin, f"filters of {shown}"),
+                f"{view.name} is no row of cascades that see {self.to}x{self.to}",
+                at=Label(view.convs[0].origin, f"filters of {shown}"),
             )
         many = (self.to - 1) // (size - 1)
-        groups = [where.convs[k : k + many] for k in range(0, len(where.convs), many)]
+        groups = [view.convs[k : k + many] for k in range(0, len(view.convs), many)]
         for group in groups:
-            alike(group)
+            require_same_tags(group)
             if len(group) < many or len({conv.filters for conv in group}) > 1:
                 raise error(
                     "CTC405",
                     f"a {self.to}x{self.to} filter stands for {many} filters of one width",
                     at=group[0].origin,
-                    hint=f"{where.name} has {plural(len(where.convs), 'layer')}",
+                    hint=f"{view.name} has {plural(len(view.convs), 'layer')}",
                 )
         convs = [
-            plain(group[0], kernel=self.to, filters=group[-1].filters, stride=group[0].stride)
+            conv_like(group[0], kernel=self.to, filters=group[-1].filters, stride=group[0].stride)
             for group in groups
         ]
-        return PassResult(where.with_convs(convs))
+        return PassResult(view.with_convs(convs))
 
 
 def _sizes(size: int) -> str:

@@ -20,8 +20,8 @@ from ctcdsl.ir import (
     output_size,
 )
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.padding import Place, paddings_of, pinned
-from ctcdsl.passes.site import outside_blocks, stage_index
+from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of
+from ctcdsl.passes.stage_view import outside_blocks, stage_index
 from ctcdsl.text import error
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DilateDelay:
             )
             paddings[place] = wider
         if not new:
-            where = f"`{network.name}`" if only is None else architecture.stage_names[only]
+            place_name = f"`{network.name}`" if only is None else architecture.stage_names[only]
             raise error(
                 "CTC405",
                 outside_blocks(
@@ -90,7 +90,7 @@ class DilateDelay:
                         if only in (None, k)
                         for element in stage.elements
                     ],
-                    f"{where} has no pool whose stride a convolution could take",
+                    f"{place_name} has no pool whose stride a convolution could take",
                 ),
                 at=architecture.origin,
                 hint="; ".join(remarks),
@@ -99,7 +99,7 @@ class DilateDelay:
             replace(stage, elements=tuple(new.get((s, k), n) for k, n in enumerate(stage.elements)))
             for s, stage in enumerate(architecture.stages)
         )
-        rewritten = pinned(replace(architecture, stages=stages), paddings)
+        rewritten = freeze_paddings(replace(architecture, stages=stages), paddings)
         return PassResult(rewritten, True, tuple(remarks))
 
     def carry(self, before: Network, after: Network, weights: Weights) -> Weights:

@@ -10,7 +10,7 @@ from ctcdsl.checking import Network, Node, infer_shapes
 from ctcdsl.ir import Architecture, Block, Conv, Element, Identity, Join, NormLayer, Pair
 from ctcdsl.ir.network import flat
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.padding import Place, paddings_of, pinned
+from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of
 from ctcdsl.text import error
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RepVggFuse:
                 at=architecture.origin,
                 hint="a branch is a convolution or the identity, and batch norms behind it",
             )
-        new = _restyled(pinned(replace(architecture, stages=tuple(stages)), paddings))
+        new = _restyled(freeze_paddings(replace(architecture, stages=tuple(stages)), paddings))
         stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
         return PassResult(new, True, (f"blocks fused: {fused}", *stay))
 
@@ -83,27 +83,27 @@ class RepVggFuse:
                 carried |= {b.name: weights[a.name] for a, b in pairs if a.name in weights}
                 continue
             terms = []
-            for arm in _arms(old) or ():
-                if arm.conv is None:
+            for branch in _branches(old) or ():
+                if branch.conv is None:
                     tensors = one_to_one(new.output.channels, new.layer.groups)
                     own = False
                 else:
-                    tensors = weights[arm.conv.name]
-                    own = isinstance(arm.conv.layer, Conv) and arm.conv.layer.norm == "bn"
-                tensors = folded(tensors, own, [weights[norm.name] for norm in arm.norms])
-                reach = arm.conv.padding if arm.conv else (0, 0)
+                    tensors = weights[branch.conv.name]
+                    own = isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm == "bn"
+                tensors = folded(tensors, own, [weights[norm.name] for norm in branch.norms])
+                reach = branch.conv.padding if branch.conv else (0, 0)
                 offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
                 terms.append(embedded(tensors, new.layer.kernel, offset))
             carried[new.name] = added(terms, bias=new.layer.bias)
         return carried
 
 
-def _arms(block: Node) -> list[_Branch] | None:
+def _branches(block: Node) -> list[_Branch] | None:
     """The branches of an adding block, where all are linear in its input; else None."""
     assert isinstance(block.layer, Block)
     if block.layer.join is not Join.ADD:
         return None
-    arms: list[_Branch] = []
+    branches: list[_Branch] = []
     for chain in block.branches:
         conv: Node | None = None
         norms: list[Node] = []
@@ -119,15 +119,15 @@ def _arms(block: Node) -> list[_Branch] | None:
                     pass
                 case _:
                     return None
-        arms.append(_Branch(conv, tuple(norms)))
-    return arms
+        branches.append(_Branch(conv, tuple(norms)))
+    return branches
 
 
 def _fused(block: Node) -> Conv | None:
     """The convolution that a block is, its padding given; None where it is none."""
-    arms = _arms(block) if isinstance(block.layer, Block) else None
-    nodes = [arm.conv for arm in arms or () if arm.conv is not None]
-    if arms is None or not nodes:
+    branches = _branches(block) if isinstance(block.layer, Block) else None
+    nodes = [branch.conv for branch in branches or () if branch.conv is not None]
+    if branches is None or not nodes:
         return None
     convs = [p.layer for p in nodes if isinstance(p.layer, Conv)]
     if len({(conv.groups, conv.stride) for conv in convs}) > 1:
@@ -137,7 +137,7 @@ def _fused(block: Node) -> Conv | None:
     sizes: list[tuple[Pair, Pair]] = [
         (conv.kernel, p.padding) for conv, p in zip(convs, nodes, strict=True)
     ]
-    if len(nodes) < len(arms):  # the identity is a 1x1 filter
+    if len(nodes) < len(branches):  # the identity is a 1x1 filter
         sizes.append(((1, 1), (0, 0)))
     if not all(_fits(own, pad, kernel, padding) for own, pad in sizes):
         return None
@@ -147,7 +147,8 @@ def _fused(block: Node) -> Conv | None:
         padding=padding,
         norm=None,
         activation=block.activation,
-        bias=any(conv.bias or conv.norm for conv in convs) or any(arm.norms for arm in arms),
+        bias=any(conv.bias or conv.norm for conv in convs)
+        or any(branch.norms for branch in branches),
         origin=block.layer.origin,
     )
 

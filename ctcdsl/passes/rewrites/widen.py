@@ -24,9 +24,8 @@ from ctcdsl.ir import (
     keyword,
 )
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.chosen import convolutions, numbered
-from ctcdsl.passes.padding import paddings_of, pinned
-from ctcdsl.passes.site import with_stage
+from ctcdsl.passes.padding import freeze_paddings, paddings_of
+from ctcdsl.passes.stage_view import stage_convs, with_stage
 from ctcdsl.text import error
 
 if TYPE_CHECKING:
@@ -56,10 +55,10 @@ class Widen:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC404 where channels are mixed before the next layer."""
-        index, chosen = self._chosen(network)
+        index, indices = self._narrow(network)
         stage = network.architecture.stages[index]
         nodes = list(stage.elements)
-        for at in chosen:
+        for at in indices:
             conv = nodes[at]
             assert isinstance(conv, Conv)
             following(network, network.stage(index)[at])
@@ -67,23 +66,21 @@ class Widen:
         architecture = with_stage(
             network.architecture, index, replace(stage, elements=tuple(nodes))
         )
-        return PassResult(pinned(architecture, paddings_of(network)))
+        return PassResult(freeze_paddings(architecture, paddings_of(network)))
 
-    def _chosen(self, network: Network) -> tuple[int, list[int]]:
-        """The stage, and where the convolutions stand that become wider."""
-        index, found = convolutions(network, self.stage)
-        if self.layer is not None:
-            found = [numbered(network, index, found, self.layer)]
+    def _narrow(self, network: Network) -> tuple[int, list[int]]:
+        """The index of the stage, and those of its convolutions that become wider."""
+        index, indices = stage_convs(network, self.stage, self.layer)
         nodes = network.architecture.stages[index].elements
-        widths = {at: node.filters for at in found if isinstance(node := nodes[at], Conv)}
-        narrow = [at for at in found if widths[at] < self.width]
+        widths = {at: node.filters for at in indices if isinstance(node := nodes[at], Conv)}
+        narrow = [at for at in indices if widths[at] < self.width]
         if self.width > MAX_WIDTH:
             raise error("CTC402", f"a width is at most {MAX_WIDTH:,}, not {self.width}")
         if not narrow:
             raise error(
                 "CTC405",
                 f"no convolution chosen has fewer than {self.width} filters",
-                at=nodes[found[0]].origin,
+                at=nodes[indices[0]].origin,
                 hint=f"a width of {max(widths.values()) + 1} or more makes it wider",
             )
         return index, narrow
@@ -92,8 +89,8 @@ class Widen:
         """The weights of the wider network."""
         from ctcdsl.passes.weights.channels import replicated
 
-        index, chosen = self._chosen(before)
-        for at in chosen:
+        index, indices = self._narrow(before)
+        for at in indices:
             node = before.stage(index)[at]
             weights = replicated(node, self.width, following(before, node), weights)
         return weights

@@ -10,7 +10,7 @@ from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.site import Site, alike, plain, site
+from ctcdsl.passes.stage_view import StageView, conv_like, require_same_tags, stage_view
 from ctcdsl.passes.widths import Term, Width, complexity, solve_width
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -46,17 +46,17 @@ class DepthForWidth:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the stage mixes filter sizes, CTC406 without a width."""
-        where = site(network, self.stage)
-        size = one_size(where)
-        alike(where.convs[:-1])
+        view = stage_view(network, self.stage)
+        size = one_size(view)
+        require_same_tags(view.convs[:-1])
         if not 2 <= self.depth <= 1_000:
             raise error(
                 "CTC405",
                 f"a depth lies from 2 to 1,000, and this is {self.depth}",
-                at=where.convs[0].origin,
+                at=view.convs[0].origin,
                 hint="the last layer keeps its filters: with one layer no width is free",
             )
-        return solved(where, size=size, depth=self.depth, multiple=self.multiple)
+        return with_solved_width(view, size=size, depth=self.depth, multiple=self.multiple)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,28 +80,28 @@ class WidthForSize:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where nothing changes, CTC406 without a width."""
-        where = site(network, self.stage)
-        size = one_size(where)
-        alike(where.convs[:-1])
-        if not 1 <= self.to <= 100 or self.to == size or len(where.convs) < 2:
-            alone = len(where.convs) < 2
+        view = stage_view(network, self.stage)
+        size = one_size(view)
+        require_same_tags(view.convs[:-1])
+        if not 1 <= self.to <= 100 or self.to == size or len(view.convs) < 2:
+            alone = len(view.convs) < 2
             what = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
             raise error(
                 "CTC405",
-                f"{where.name} {what}: there is nothing to trade for {self.to}x{self.to}",
-                at=where.convs[0].origin,
+                f"{view.name} {what}: there is nothing to trade for {self.to}x{self.to}",
+                at=view.convs[0].origin,
             )
-        return solved(where, size=self.to, depth=len(where.convs), multiple=self.multiple)
+        return with_solved_width(view, size=self.to, depth=len(view.convs), multiple=self.multiple)
 
 
-def one_size(where: Site) -> int:
+def one_size(view: StageView) -> int:
     """The filter size of a stage; CTC405 where it has several."""
-    sizes = sorted({conv.kernel[0] for conv in where.convs})
+    sizes = sorted({conv.kernel[0] for conv in view.convs})
     if len(sizes) > 1:
         raise error(
             "CTC405",
-            f"{where.name} mixes filters of {' and '.join(f'{s}x{s}' for s in sizes)}",
-            at=where.convs[0].origin,
+            f"{view.name} mixes filters of {' and '.join(f'{s}x{s}' for s in sizes)}",
+            at=view.convs[0].origin,
             hint="make them one size first, with depth-for-size",
         )
     return sizes[0]
@@ -116,14 +116,14 @@ def terms_of(channels: int, convs: Iterable[Conv]) -> list[Term]:
     return terms
 
 
-def unknown(where: Site, *, size: int, depth: int) -> list[Term]:
+def unknown_terms(view: StageView, *, size: int, depth: int) -> list[Term]:
     """The complexity of `depth` layers of which all but the last have the unknown width."""
-    filters = where.convs[-1].filters
+    filters = view.convs[-1].filters
     inner = [Term(None, size, None)] * (depth - 2)
-    return [Term(where.channels, size, None), *inner, Term(None, size, filters)]
+    return [Term(view.channels, size, None), *inner, Term(None, size, filters)]
 
 
-def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -> Width:
+def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: int) -> Width:
     """The width at which layers of a stage cost `budget`; CTC406 where there is none.
 
     CTC402 for a multiple out of range.
@@ -139,9 +139,9 @@ def width_at(where: Site, terms: Sequence[Term], budget: float, multiple: int) -
         )
         raise error(
             "CTC406",
-            f"no width of {where.name} keeps the complexity with {plural(len(terms), 'layer')} of"
+            f"no width of {view.name} keeps the complexity with {plural(len(terms), 'layer')} of"
             f" {_sizes(terms)}: {why}",
-            at=where.convs[0].origin,
+            at=view.convs[0].origin,
         )
     return width
 
@@ -150,21 +150,21 @@ def _sizes(terms: Iterable[Term]) -> str:
     return " and ".join(f"{size}x{size}" for size in sorted({term.size for term in terms}))
 
 
-def solved(
-    where: Site, *, size: int, depth: int, multiple: int, budget: float | None = None
+def with_solved_width(
+    view: StageView, *, size: int, depth: int, multiple: int, budget: float | None = None
 ) -> PassResult:
     """A stage of `depth` layers of `size`, all but the last at the width that costs `budget`.
 
     Without a budget the stage keeps its complexity. CTC406 where no width does.
     """
-    budget = complexity(terms_of(where.channels, where.convs)) if budget is None else budget
-    width = width_at(where, unknown(where, size=size, depth=depth), budget, multiple)
-    first, last = where.convs[0], where.convs[-1]
-    inner: Conv = plain(first, kernel=size, filters=width.rounded)
+    budget = complexity(terms_of(view.channels, view.convs)) if budget is None else budget
+    width = width_at(view, unknown_terms(view, size=size, depth=depth), budget, multiple)
+    first, last = view.convs[0], view.convs[-1]
+    inner: Conv = conv_like(first, kernel=size, filters=width.rounded)
     convs = [
-        plain(first, kernel=size, filters=width.rounded, stride=first.stride),
+        conv_like(first, kernel=size, filters=width.rounded, stride=first.stride),
         *[inner] * (depth - 2),
-        plain(last, kernel=size, filters=last.filters),
+        conv_like(last, kernel=size, filters=last.filters),
     ]
-    changed = tuple(convs) != where.convs
-    return PassResult(where.with_convs(convs), changed, (f"{where.name}: {width}",))
+    changed = tuple(convs) != view.convs
+    return PassResult(view.with_convs(convs), changed, (f"{view.name}: {width}",))

@@ -150,30 +150,32 @@ def unchanged(name: str, before: Network, after: Network, weights: Weights) -> W
 
 
 def _slots(node: Node) -> Iterator[Slot]:
-    layer, entering = node.layer, node.input.channels
+    layer, in_channels = node.layer, node.input.channels
     parts: list[_Part] = []
     match layer:
         case Conv(filters=filters, kernel=kernel):
-            own: list[_Part] = [("weight", (filters, entering // layer.groups, *kernel), "weight")]
+            own: list[_Part] = [
+                ("weight", (filters, in_channels // layer.groups, *kernel), "weight")
+            ]
             if layer.bias:
                 own.append(("bias", (filters,), "bias"))
-            norm = _norm(layer.norm, entering if layer.preactivation else filters)
+            norm = _norm(layer.norm, in_channels if layer.preactivation else filters)
             parts = [*norm, *own] if layer.preactivation else [*own, *norm]
         case NormLayer(norm=kind):
-            parts = _norm(kind, entering)
+            parts = _norm(kind, in_channels)
         case SqueezeExcite(width=width):
             parts = [
-                ("reduce.weight", (width, entering, 1, 1), "weight"),
+                ("reduce.weight", (width, in_channels, 1, 1), "weight"),
                 ("reduce.bias", (width,), "bias"),
-                ("expand.weight", (entering, width, 1, 1), "weight"),
-                ("expand.bias", (entering,), "bias"),
+                ("expand.weight", (in_channels, width, 1, 1), "weight"),
+                ("expand.bias", (in_channels,), "bias"),
             ]
         case Scale():
-            parts = [("factor", (entering, 1, 1), "factor")]
+            parts = [("factor", (in_channels, 1, 1), "factor")]
         case Linear():
-            leaving = node.output.channels
-            parts = [("weight", (leaving, node.input.numel), "weight")]
-            parts.append(("bias", (leaving,), "bias"))
+            out_channels = node.output.channels
+            parts = [("weight", (out_channels, node.input.numel), "weight")]
+            parts.append(("bias", (out_channels,), "bias"))
         case _:
             pass
     for role, shape, tail in parts:

@@ -15,7 +15,7 @@ from ctcdsl.passes import Guarantee, PassResult, run_pass
 from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.passes.rewrites.deepen import Deepen
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
-from ctcdsl.passes.site import with_stage
+from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.passes.weights import Weights, carry_through, verify_outputs
 from ctcdsl.passes.weights.probe import random_weights
 from ctcdsl.passes.weights.tensors import keys

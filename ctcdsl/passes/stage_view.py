@@ -1,4 +1,4 @@
-"""Where a pass works: a stage of the trunk, its run of plain convolutions."""
+"""The part of a network that a pass works on: a stage, its row of plain convolutions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from ctcdsl.syntax.words import suggest
 from ctcdsl.text import error
 
 
-class Site(NamedTuple):
-    """A stage, by position from 0, whose convolutions stand in one run; the rest of it stays.
+class StageView(NamedTuple):
+    """A stage, by position from 0, whose convolutions are one row; the rest of it stays.
 
-    `channels` enter the run; `area` is the size of the maps that leave its layers, in
-    pixels, as the stage's last layer has it.
+    `channels` are the row's input channels.
     """
 
     network: Architecture
     position: int
     before: tuple[Element, ...]
     convs: tuple[Conv, ...]
-    behind: tuple[Element, ...]
+    after: tuple[Element, ...]
     channels: int
-    area: int
 
     @property
     def name(self) -> str:
@@ -40,7 +38,7 @@ class Site(NamedTuple):
 
     def with_convs(self, convs: Sequence[Conv]) -> Architecture:
         """The network with other convolutions in this stage."""
-        nodes = (*self.before, *convs, *self.behind)
+        nodes = (*self.before, *convs, *self.after)
         return with_stage(self.network, self.position, replace(self.stage, elements=nodes))
 
 
@@ -72,12 +70,12 @@ def stage_index(architecture: Architecture, stage: str) -> int:
     )
 
 
-def site(network: Network, stage: str) -> Site:
-    """The run of plain convolutions of a stage.
+def stage_view(network: Network, stage: str) -> StageView:
+    """The row of plain convolutions of a stage.
 
     Raises:
-        UserError: CTC403 without such a stage; CTC404 where it holds what the paper's
-            replacements do not speak of: blocks, groups, dilation, strides inside the run,
+        UserError: CTC403 without such a stage; CTC404 where it has what the paper's
+            replacements do not cover: blocks, groups, dilation, strides inside the row,
             windows that are not square, layers between the convolutions.
     """
     architecture = network.architecture
@@ -103,21 +101,54 @@ def site(network: Network, stage: str) -> Site:
                 "CTC404",
                 f"{name} has `{element.origin.text}` between its convolutions",
                 at=element.origin,
-                hint="stages of convolutions alone, behind a pool, are rewritten",
+                hint="stages of convolutions alone, after a pool, are rewritten",
             )
         _require_plain(element, is_first=k == first)
         run.append(element)
-    members = [p for p in network.stage(index) if isinstance(p.layer, Conv)]
-    output = members[-1].output
-    return Site(
+    channels = network.stage(index)[first].input.channels
+    return StageView(
         architecture,
         index,
         nodes[:first],
         tuple(run),
         nodes[last + 1 :],
-        members[0].input.channels,
-        output.height * output.width,
+        channels,
     )
+
+
+def stage_convs(network: Network, stage: str, layer: int | None = None) -> tuple[int, list[int]]:
+    """The index of a stage, and those of its convolutions outside blocks, or of one of them.
+
+    Args:
+        network: The network.
+        stage: The stage's number or name.
+        layer: Which convolution, counted from 1; None for all.
+
+    Raises:
+        UserError: CTC402 without such a layer; CTC403 without such a stage; CTC404 where it
+            has no convolution outside blocks.
+    """
+    index = stage_index(network.architecture, stage)
+    elements = network.architecture.stages[index].elements
+    name = network.architecture.stage_names[index]
+    indices = [k for k, element in enumerate(elements) if isinstance(element, Conv)]
+    if not indices:
+        raise error(
+            "CTC404",
+            outside_blocks(elements, f"{name} has no convolution"),
+            at=elements[0].origin,
+            hint="choose a stage of plain layers",
+        )
+    if layer is None:
+        return index, indices
+    if not 1 <= layer <= len(indices):
+        raise error(
+            "CTC402",
+            f"{name} has no convolution {layer}",
+            at=elements[indices[0]].origin,
+            hint=f"`layer` is from 1 to {len(indices)}",
+        )
+    return index, [indices[layer - 1]]
 
 
 def _require_plain(conv: Conv, *, is_first: bool) -> None:
@@ -141,13 +172,13 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
         )
 
 
-def alike(convs: Sequence[Conv]) -> None:
+def require_same_tags(convs: Sequence[Conv]) -> None:
     """Refuse (CTC404) where convolutions differ in more than size, filters and stride.
 
     Of those that become one, or a row of one width, the tags would be a guess.
     """
     for conv in convs[1:]:
-        if plain(conv, kernel=1, filters=1) != plain(convs[0], kernel=1, filters=1):
+        if conv_like(conv, kernel=1, filters=1) != conv_like(convs[0], kernel=1, filters=1):
             raise error(
                 "CTC404",
                 f"`{conv.origin.text}` has other tags than `{convs[0].origin.text}`",
@@ -156,9 +187,10 @@ def alike(convs: Sequence[Conv]) -> None:
             )
 
 
-def plain(conv: Conv, *, kernel: int, filters: int, stride: int = 1) -> Conv:
-    """A convolution like another, of another size and width."""
-    return replace(conv, kernel=(kernel, kernel), filters=filters, stride=stride, padding=None)
+def conv_like(conv: Conv, *, filters: int, kernel: int | None = None, stride: int = 1) -> Conv:
+    """A convolution like another, of another width, and of another size where one is given."""
+    size = conv.kernel if kernel is None else (kernel, kernel)
+    return replace(conv, kernel=size, filters=filters, stride=stride, padding=None)
 
 
 def outside_blocks(nodes: Iterable[Element], message: str) -> str:
