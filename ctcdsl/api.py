@@ -79,8 +79,9 @@ def load(
     Raises:
         SpecError: The spec cannot be found or read, or has errors.
 
-    >>> load("resnet50").params
-    25557032
+    Examples:
+        >>> load("resnet50").params
+        25557032
     """
     networks = _checked(path_or_name, input, params)
     return select(networks, name, os.fspath(path_or_name))
@@ -97,8 +98,9 @@ def load_all(
     Raises:
         SpecError: The spec cannot be found or read, or has errors.
 
-    >>> [net.name for net in load_all("table2")]
-    ["B'", "D'", "E'", "J'"]
+    Examples:
+        >>> [net.name for net in load_all("table2")]
+        ["B'", "D'", "E'", "J'"]
     """
     return list(_checked(path, input, params))
 
@@ -115,8 +117,9 @@ def loads(
     Raises:
         SpecError: The text has errors; `str()` shows them with their places.
 
-    >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
-    846271168
+    Examples:
+        >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
+        846271168
     """
     source = Source("<text>", text.replace("\r\n", "\n").replace("\r", "\n"))
     return select(_checked(source, input, params), name, source.name)
@@ -125,9 +128,10 @@ def loads(
 def check(text_or_path: str | os.PathLike[str]) -> Report:
     """Check a spec: a str is its text, an `os.PathLike` its file. Wrong input raises nothing.
 
-    >>> report = check("(7,64)/2 3/3 (5,128")
-    >>> report.ok
-    False
+    Examples:
+        >>> report = check("(7,64)/2 3/3 (5,128")
+        >>> report.ok
+        False
     """
     if isinstance(text_or_path, str):
         return check_spec(Source("<text>", text_or_path))
@@ -141,8 +145,9 @@ def cost(net: Network | str, *, batch: int = 1) -> Cost:
         net: A network, or what `load` takes.
         batch: How many images the MACs are for.
 
-    >>> cost("J'").relative_to(cost("A"))
-    0.97853...
+    Examples:
+        >>> cost("J'").relative_to(cost("A"))
+        0.97853...
     """
     return network_cost(_as_network(net), batch)
 
@@ -172,8 +177,9 @@ def rewrite(
             weights are another network's, cannot be read, or are not finite.
         ValueError: `name` is not a name, or no pass is given.
 
-    >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
-    True
+    Examples:
+        >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
+        True
     """
     from ctcdsl.passes import Frozen, Interval, require_within, run_passes
     from ctcdsl.passes.registry import create, registered
