@@ -129,12 +129,12 @@ def test_one_rewrite_parses_twice_and_checks_twice(
         monkeypatch.setattr(owner, name, counted)
 
     count(Parser, "parse")
-    count(checking, "check_network")
+    count(checking, "infer_network")
     api.rewrite("A", "depth-for-size:stage=3,to=2", name="B")
-    assert calls == {"parse": 2, "check_network": 2}
+    assert calls == {"parse": 2, "infer_network": 2}
     calls.clear()
     assert ctcdsl("rewrite", "A", "--pass", "depth-for-size:stage=3,to=2", "--name", "B").code == 0
-    assert calls == {"parse": 2, "check_network": 2}
+    assert calls == {"parse": 2, "infer_network": 2}
 
 
 def test_rewrites_follow_rewrites(tmp_path: Path) -> None:

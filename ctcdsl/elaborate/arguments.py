@@ -1,4 +1,4 @@
-"""Arguments of layers: numbers checked for range, tags told apart, mistakes answered."""
+"""Arguments of layers: numbers and tags, checked and reported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
-from ctcdsl.syntax.nodes import Argument, Call, Name, Number, Size
+from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -21,7 +21,7 @@ _LETTER_TAG = re.compile(r"([pgd])([0-9]+)(?:[x×]([0-9]+))?")
 
 
 class Tags(NamedTuple):
-    """What stands behind a layer's numbers: `p1`, `g32`, `d2`, and words."""
+    """What follows a layer's numbers: `p1`, `g32`, `d2`, and words."""
 
     padding: Pair | None = None
     groups: int = 1
@@ -33,7 +33,7 @@ NO_TAGS = Tags()
 
 
 class Arguments:
-    """Reads the arguments of layers and reports those it cannot take."""
+    """Reads the arguments of layers and reports wrong ones."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
@@ -54,72 +54,73 @@ class Arguments:
     def tags(
         self, arguments: Sequence[Argument], *, letters: str = "", options: tuple[str, ...] = ()
     ) -> Tags:
-        """Read the tags behind a layer's numbers: `letters` with their numbers, and `options`."""
+        """Read the tags after a layer's numbers: `letters` with their numbers, and `options`."""
         if not arguments:
             return NO_TAGS
         numbers: dict[str, Pair] = {}
-        given: list[str] = []
+        words: list[str] = []
         for argument in arguments:
             text = argument.text if isinstance(argument, Name) else ""
             match = _LETTER_TAG.fullmatch(text)
             if match is not None and match[1] in letters:
                 letter, first, second = match.groups()
-                what = _AMOUNTS[letter]
+                noun = _AMOUNTS[letter]
                 if letter in numbers:
-                    self._diagnostics.error("CTC104", f"{what} is given twice", argument.span)
+                    self._diagnostics.error("CTC104", f"{noun} is given twice", argument.span)
                 elif second is not None and letter != "p":
-                    message = f"{what} is one number, and `{text}` has two"
+                    message = f"{noun} is one number, and `{text}` has two"
                     self._diagnostics.error("CTC104", message, argument.span)
                 else:
                     low = 0 if letter == "p" else 1
                     sides = [int(side[:_DIGITS]) for side in (first, second) if side is not None]
-                    if all(self.number(k, low, MAX_TAG, what, argument.span) for k in sides):
+                    if all(self.number(k, low, MAX_TAG, noun, argument.span) for k in sides):
                         numbers[letter] = (sides[0], sides[-1])
-            elif text in options and text in given:
+            elif text in options and text in words:
                 self._diagnostics.error("CTC104", f"`{text}` is given twice", argument.span)
             elif text in options:
-                given.append(text)
+                words.append(text)
             else:
-                self._no_tag(argument, letters, options)
+                self._report_tag(argument, letters, options)
         return Tags(
             numbers.get("p"),
             numbers.get("g", (1, 1))[0],
             numbers.get("d", (1, 1))[0],
-            tuple(given),
+            tuple(words),
         )
 
-    def one_of(self, tags: Tags, kinds: Sequence[str], what: str, span: Span) -> None:
-        """Report words among the tags that exclude each other: of `kinds` there is one."""
-        given = [f"`{word}`" for word in tags.words if word in kinds]
-        if len(given) > 1:
-            message = f"{' and '.join(given)} exclude each other"
-            self._diagnostics.error("CTC104", message, span, hint=f"keep one {what}")
+    def one_of(self, tags: Tags, words: Sequence[str], noun: str, span: Span) -> None:
+        """Report tags that exclude each other: of `words` there may be one."""
+        exclusive = [f"`{word}`" for word in tags.words if word in words]
+        if len(exclusive) > 1:
+            message = f"{' and '.join(exclusive)} exclude each other"
+            self._diagnostics.error("CTC104", message, span, hint=f"keep one {noun}")
 
-    def _no_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
+    def _report_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
         known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
         known += [f"`{option}`" for option in options]
-        hint = f"behind its number{'s' * ('g' in letters)} stand {', '.join(known)}"
-        message = f"{quoted(argument.span)} is no tag of this layer"
+        numbers = "numbers" if "g" in letters else "number"
+        hint = f"after its {numbers} this layer takes {', '.join(known)}"
+        message = f"{quoted(argument.span)} is not a tag of this layer"
         text = argument.text if isinstance(argument, Name) else ""
         if isinstance(argument, Number) and letters:
-            hint = "a stride stands behind the layer, `/2`; padding is a tag, `p1`"
+            hint = "a stride follows the layer, `/2`; padding is a tag, `p1`"
         letter_tag = _LETTER_TAG.fullmatch(text)
         if letter_tag is not None:
-            message = f"`{text}`, {TAG_PREFIXES[letter_tag[1]]}, is no tag of this layer"
+            message = f"`{text}`, {TAG_PREFIXES[letter_tag[1]]}, is not a tag of this layer"
         elif text and text in TAG_PREFIXES:
-            message = f"the tag `{text}` lacks its number"
+            message = f"the number of the tag `{text}` is missing"
             hint = f"write `{text}1` for {TAG_PREFIXES[text]} 1"
         elif text and text not in KEYWORDS:
-            from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+            from ctcdsl.syntax import foreign  # loaded only for an error
 
             message = f"unknown tag `{text}`"
             hint = foreign.tag_hint(text, options) or hint
         self._diagnostics.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
-        self, argument: Argument, low: int, high: int, what: str, scope: Scope
+        self, argument: Argument, low: int, high: int, noun: str, scope: Scope
     ) -> int | None:
-        """A whole number from `low` to `high`, or None after an error that names `what`."""
+        """A whole number from `low` to `high`, or None after an error that names the `noun`."""
         value = self._expressions.value(argument, scope)
         if value is None:
             return None
@@ -127,41 +128,49 @@ class Arguments:
             value = int(value)
         if not isinstance(value, int):
             text = quoted(argument.span)
-            is_worth = "" if isinstance(argument, Number) else f", which is {value:g}"
+            evaluated = "" if isinstance(argument, Number) else f", which is {value:g}"
             self._diagnostics.error(
-                "CTC108", f"{what} is a whole number, not {text}{is_worth}", argument.span
+                "CTC108", f"{noun} is a whole number, not {text}{evaluated}", argument.span
             )
             return None
-        return value if self.number(value, low, high, what, argument.span) else None
+        return value if self.number(value, low, high, noun, argument.span) else None
+
+    def amount(
+        self, value: int | Expression, span: Span, low: int, high: int, noun: str, scope: Scope
+    ) -> int | None:
+        """The whole number of a stride or a repetition, which `span` covers."""
+        if isinstance(value, int):
+            return value if self.number(value, low, high, noun, span) else None
+        return self.integer(value, low, high, noun, scope)
 
     def real(self, argument: Argument, scope: Scope) -> float | None:
         """Any number, or None after an error."""
         return self._expressions.value(argument, scope)
 
-    def window(self, argument: Argument, high: int, what: str, scope: Scope) -> Pair | None:
+    def window(self, argument: Argument, high: int, noun: str, scope: Scope) -> Pair | None:
         """A window: one side, or height x width."""
         if isinstance(argument, Size):
             if len(argument.sides) != 2:
                 self._diagnostics.error(
                     "CTC107",
-                    f"{what} is a side or height x width, not {quoted(argument.span)}",
+                    f"{noun} is a side or height x width, not {quoted(argument.span)}",
                     argument.span,
                     hint="write `3` or `1x7`",
                 )
                 return None
             height, width = argument.sides
-            fine = [self.number(side, 1, high, what, argument.span) for side in (height, width)]
-            return (height, width) if all(fine) else None
-        side = self.integer(argument, 1, high, what, scope)
+            ok = [self.number(side, 1, high, noun, argument.span) for side in (height, width)]
+            return (height, width) if all(ok) else None
+        side = self.integer(argument, 1, high, noun, scope)
         return None if side is None else (side, side)
 
-    def number(self, value: int, low: int, high: int, what: str, span: Span) -> bool:
-        """Whether `value` lies from `low` to `high`; an error where it does not."""
+    def number(self, value: int, low: int, high: int, noun: str, span: Span) -> bool:
+        """Whether `value` is from `low` to `high`; reported if not."""
         if low <= value <= high:
             return True
         shown = str(value) if abs(value) < 10**15 else "a number of over 15 digits"
         self._diagnostics.error(
-            "CTC108", f"{what} lies from {low} to {high:,}, and this is {shown}", span
+            "CTC108", f"{noun} must be between {low} and {high:,}, not {shown}", span
         )
         return False
 
@@ -172,20 +181,20 @@ class Arguments:
         definitions: tuple[str, ...] = (),
         arguments: Sequence[Argument] = (),
     ) -> None:
-        """Refuse a word that is no layer, and suggest the one meant."""
+        """Report a word that is not a layer, and suggest the one meant."""
         if self._diagnostics.is_reported("CTC101", span):
             return
-        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
+        from ctcdsl.syntax import foreign  # loaded only for an error
 
         texts = [argument.span.text for argument in arguments]
         entry = KEYWORDS.get(word)
         if entry is not None:
             article = "an" if entry.kind[0] in "ao" else "a"
             message = f"`{word}` is {article} {entry.kind} word, not a layer"
-            means = f"it means: {entry.summary}"
             as_layer = foreign.is_foreign(word) and (texts or entry.kind == "style")
-            meant = foreign.hint(word, (), texts) if as_layer else ""
-            self._diagnostics.error("CTC101", message, span, hint=meant or means)
+            hint = foreign.hint(word, (), texts) if as_layer else ""
+            hint = hint or f"it means: {entry.summary}"
+            self._diagnostics.error("CTC101", message, span, hint=hint)
             return
         known = (*definitions, *words("layer", "norm", "activation"))
         repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)

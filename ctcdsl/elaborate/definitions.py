@@ -1,4 +1,4 @@
-"""`let` and `def`: which names a network may use, and what its parameters are worth."""
+"""`let` and `def`: the names that a network may use, and the values of its parameters."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Definitions:
     defs: dict[str, Def] = field(default_factory=dict)
 
     def copy(self) -> Definitions:
-        """The same definitions for another network of the file, free to be added to."""
+        """The same definitions for another network of the file, which may add to them."""
         return Definitions(dict(self.lets), dict(self.defs))
 
 
 class DefinitionReader:
-    """Collects definitions and works their values out."""
+    """Collects definitions and evaluates them."""
 
     def __init__(self, diagnostics: Diagnostics, overrides: Mapping[str, float]) -> None:
         self._diagnostics = diagnostics
         self._expressions = Expressions(diagnostics)
         self._overrides = overrides
         # The networks of a file share most of its `let`s.
-        self._worked_out: tuple[dict[str, Let], dict[str, float | None]] | None = None
+        self._evaluated: tuple[dict[str, Let], dict[str, float | None]] | None = None
 
     def add(self, definition: Let | Def, to: Definitions) -> None:
-        """Take a definition, unless its name is taken."""
+        """Add a definition, unless its name is taken."""
         name = definition.name
         names = [name, *(definition.parameters if isinstance(definition, Def) else ())]
         for other in names:
@@ -56,13 +56,13 @@ class DefinitionReader:
             to.defs[name.text] = definition
 
     def values(self, of: Definitions) -> dict[str, float | None]:
-        """What each `let` is worth, or its override; None for those with mistakes."""
-        if self._worked_out is None or self._worked_out[0] != of.lets:
+        """The value of each `let`, or its override; None for those with errors."""
+        if self._evaluated is None or self._evaluated[0] != of.lets:
             values: dict[str, float | None] = {}
             for name in of.lets:
                 self._resolve(name, of, values, [])
-            self._worked_out = dict(of.lets), values
-        return self._worked_out[1]
+            self._evaluated = dict(of.lets), values
+        return self._evaluated[1]
 
     def _resolve(
         self, name: str, of: Definitions, values: dict[str, float | None], path: list[str]
@@ -93,12 +93,12 @@ class DefinitionReader:
     def _reserved(self, name: Name) -> None:
         entry = KEYWORDS.get(name.text)
         if entry is not None:
-            why = f"`{name.text}` is a word of the language: {entry.summary}"
+            message = f"`{name.text}` is a keyword: {entry.summary}"
         elif TAG.fullmatch(name.text):
-            why = f"`{name.text}` is a tag"
+            message = f"`{name.text}` is a tag"
         else:
-            why = f"`{name.text}` is no name: letters, digits and `_` make one"
-        self._diagnostics.error("CTC114", why, name.span, hint="choose another name")
+            message = f"`{name.text}` is not a name: a name is made of letters, digits and `_`"
+        self._diagnostics.error("CTC114", message, name.span, hint="choose another name")
 
     def _parameters(self, definition: Def) -> None:
         seen: dict[str, Name] = {}
@@ -126,8 +126,8 @@ def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> 
         if isinstance(definition, Def):
             for parameter in definition.parameters:
                 if parameter.text not in used:
-                    what = f"parameter `{parameter.text}` of `{name}` is never used"
-                    _unused(what, parameter, diagnostics)
+                    message = f"parameter `{parameter.text}` of `{name}` is never used"
+                    _unused(message, parameter, diagnostics)
 
 
 def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:

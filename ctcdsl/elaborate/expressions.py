@@ -1,4 +1,4 @@
-"""What expressions are worth: `4c`, `c/4`, `2*w+1`."""
+"""The values of expressions: `4c`, `c/4`, `2*w+1`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_VALUE = 10**15
-"""Values are cut here: whatever they stand for is refused long before."""
+"""Values are cut here: everything has a lower limit."""
 
 TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
 """A letter with its number, such as `p1`: never a name."""
@@ -21,26 +21,25 @@ _SIGNS = {"+": 1, "-": -1}
 
 
 class Scope(NamedTuple):
-    """What names mean in a place.
+    """The values of names.
 
-    `values` are those of `let`s and parameters; None for one whose own value is wrong.
-    `channels` enter the innermost brackets, braces or `def` (`c`); outside of all they are
-    those that enter `each` layer. None in a `let`, and where an earlier mistake leaves them
-    unknown (`lost`).
+    `values` are those of `let`s and parameters; None for one with an error. `channels` is `c`:
+    the input channels of the innermost brackets, braces or `def`, or with `per_layer`, outside
+    of all, of each layer. None in a `let`, and where an earlier error leaves them `unknown`.
     """
 
     values: Mapping[str, float | None]
     channels: int | None = None
     unknown: bool = False
-    each: bool = False
+    per_layer: bool = False
 
 
 class _EvaluationFailed(Exception):
-    """The expression has no value; what is wrong is reported already."""
+    """The expression has no value; the error has been reported."""
 
 
 class Expressions:
-    """Evaluates arguments and reports names without a meaning."""
+    """Evaluates arguments and reports unknown names."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
@@ -105,7 +104,7 @@ class Expressions:
             if not scope.unknown:
                 self._diagnostics.error(
                     "CTC113",
-                    "`c` is the channels that enter a layer, and a `let` belongs to none",
+                    "`c` is the input channels of a layer, and a `let` belongs to none",
                     span,
                     hint="write a number here, and `c` in the layers: `(1,4c)`",
                 )
@@ -117,7 +116,7 @@ class Expressions:
             return value
         if self._diagnostics.is_reported("CTC112", span):
             raise _EvaluationFailed
-        from ctcdsl.syntax.foreign import amount_hint  # only a mistake pays for its tables
+        from ctcdsl.syntax.foreign import amount_hint  # loaded only for an error
 
         known = tuple(scope.values)
         meant = suggest(name, known)
@@ -126,9 +125,9 @@ class Expressions:
         if repeated is not None and repeated[1] in known:
             hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
         elif name in KEYWORDS:
-            hint = f"`{name}` is a word of the language: {KEYWORDS[name].summary}"
+            hint = f"`{name}` is a keyword: {KEYWORDS[name].summary}"
         elif TAG.fullmatch(name):
-            hint = f"`{name}` is a tag: tags stand behind the numbers, `(3,64,p1)`"
+            hint = f"`{name}` is a tag: tags follow the numbers, `(3,64,p1)`"
         elif meant:
             hint = f"did you mean `{meant}`?"
         elif amount:

@@ -39,22 +39,22 @@ NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(slots=True)
 class _PendingNetwork:
-    """A network while its lines are read; `wrong` where something above them is."""
+    """A network while its lines are read; `failed` where there is an error above them."""
 
     headers: Headers
     definitions: Definitions
     lines: list[Line] = field(default_factory=list)
-    wrong: bool = False
+    failed: bool = False
 
     def fork(self) -> _PendingNetwork:
-        """A draft for which the same headers and definitions hold."""
-        return _PendingNetwork(self.headers.copy(), self.definitions.copy(), wrong=self.wrong)
+        """Another network of the file, with the same headers and definitions."""
+        return _PendingNetwork(self.headers.copy(), self.definitions.copy(), failed=self.failed)
 
 
 def read_networks(
     tree: File, diagnostics: Diagnostics, values: Mapping[str, float] = NO_VALUES
 ) -> list[Architecture]:
-    """Resolve the networks of a file; those with mistakes are reported and left out.
+    """Resolve the networks of a file; those with errors are reported and left out.
 
     Args:
         tree: The file's syntax.
@@ -76,35 +76,34 @@ class _FileElaborator:
         self._names: dict[str, Span] = {}
 
     def networks(self) -> list[Architecture]:
-        # What stands before the first `net` holds for every network.
-        shared = draft = _PendingNetwork(Headers(), Definitions())
+        # What is above the first `net` holds for every network.
+        shared = pending = _PendingNetwork(Headers(), Definitions())
         for statement in self._tree.statements:
             match statement:
                 case Header(word="net"):
-                    if draft is not shared or draft.lines:
-                        self._finish(draft)
-                    draft = shared.fork()
-                    self._headers.read(statement, draft.headers)
-                case Header(word) if draft.lines:
+                    if pending is not shared or pending.lines:
+                        self._finish(pending)
+                    pending = shared.fork()
+                    self._headers.read(statement, pending.headers)
+                case Header(word) if pending.lines:
                     self._after_layers("a header", word, statement.span)
-                case Header():
-                    before = self._diagnostics.num_errors
-                    self._headers.read(statement, draft.headers)
-                    draft.wrong = draft.wrong or self._diagnostics.num_errors > before
-                case Let(name) | Def(name) if draft.lines:
+                case Let(name) | Def(name) if pending.lines:
                     self._after_layers("a definition", name.text, name.span)
-                    self._definitions.add(statement, draft.definitions)
-                case Let() | Def():
-                    before = self._diagnostics.num_errors
-                    self._definitions.add(statement, draft.definitions)
-                    draft.wrong = draft.wrong or self._diagnostics.num_errors > before
+                    self._definitions.add(statement, pending.definitions)
+                case Header() | Let() | Def():
+                    num_errors = self._diagnostics.num_errors
+                    if isinstance(statement, Header):
+                        self._headers.read(statement, pending.headers)
+                    else:
+                        self._definitions.add(statement, pending.definitions)
+                    pending.failed = pending.failed or self._diagnostics.num_errors > num_errors
                 case Line():
-                    draft.lines.append(statement)
+                    pending.lines.append(statement)
                 case Table():
-                    if draft.headers.name is not None or draft.lines:
+                    if pending.headers.name is not None or pending.lines:
                         self._diagnostics.error(
                             "CTC306",
-                            "a table names its networks itself and stands alone in its file",
+                            "a table names its networks itself and is alone in its file",
                             Span(
                                 statement.span.source,
                                 statement.span.start,
@@ -112,15 +111,15 @@ class _FileElaborator:
                             ),
                             hint="remove the `net` line or the layers above it",
                         )
-                        draft = shared.fork()
+                        pending = shared.fork()
                     else:
-                        self._table(statement, draft)
-        if draft.lines or draft.headers.name is not None:
-            self._finish(draft)
+                        self._table(statement, pending)
+        if pending.lines or pending.headers.name is not None:
+            self._finish(pending)
         elif not self._networks and not self._diagnostics.num_errors:
             self._diagnostics.error(
                 "CTC006",
-                "the spec holds no layers",
+                "no layers in spec",
                 self._tree.span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
@@ -128,13 +127,13 @@ class _FileElaborator:
             report_unused(self._tree.statements, self._diagnostics)
         return self._networks
 
-    def _after_layers(self, what: str, name: str, span: Span) -> None:
+    def _after_layers(self, noun: str, name: str, span: Span) -> None:
         hint = f"put `{name}` above the layers"
-        self._diagnostics.error("CTC305", f"{what} stands above the layers", span, hint=hint)
+        self._diagnostics.error("CTC305", f"{noun} belongs above the layers", span, hint=hint)
 
     # ----------------------------------------------------------------- tables
 
-    def _table(self, table: Table, draft: _PendingNetwork) -> None:
+    def _table(self, table: Table, pending: _PendingNetwork) -> None:
         rows = [row for row in table.rows if not row.cells[0].is_separator]
         if len(rows) < 2:
             self._diagnostics.error(
@@ -162,32 +161,32 @@ class _FileElaborator:
             if not items:
                 self._diagnostics.error(
                     "CTC006",
-                    "the row holds no layers",
+                    "no layers in this row",
                     row.span,
                     hint="its first cell is the network's name",
                 )
                 continue
-            own = draft.fork()
-            own.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
-            if not is_network_name(own.headers.name):
+            row_network = pending.fork()
+            row_network.headers.name = re.sub(r"\s*\+\s*", "+", name.span.text)
+            if not is_network_name(row_network.headers.name):
                 self._diagnostics.error(
                     "CTC304",
-                    f"{quoted(name.span)} is no name for a network",
+                    f"{quoted(name.span)} is not a name for a network",
                     name.span,
                     hint="the first cell of a row is a name, such as `A`, `B'` or `VGG16`",
                 )
                 continue
-            own.headers.seen = {**draft.headers.seen, "net": name.span}
-            own.lines.append(Line(None, items, items[0].span.merge(items[-1].span)))
-            self._finish(own)
+            row_network.headers.seen = {**pending.headers.seen, "net": name.span}
+            row_network.lines.append(Line(None, items, items[0].span.merge(items[-1].span)))
+            self._finish(row_network)
 
     # --------------------------------------------------------------- networks
 
-    def _finish(self, draft: _PendingNetwork) -> None:
-        """Turn a draft into a network, unless it has mistakes."""
-        headers = draft.headers
-        before = self._diagnostics.num_errors
-        where = headers.seen.get("net") or draft.lines[0].span
+    def _finish(self, pending: _PendingNetwork) -> None:
+        """Turn a pending network into an architecture, unless it has errors."""
+        headers = pending.headers
+        num_errors = self._diagnostics.num_errors
+        where = headers.seen.get("net") or pending.lines[0].span
         name = headers.name or _file_stem(self._tree.span.source.name)
         if name in self._names:
             first = Label(self._names[name], "first named here")
@@ -195,24 +194,24 @@ class _FileElaborator:
                 "CTC105", f"two networks are named `{name}`", where, also=(first,)
             )
         self._names.setdefault(name, where)
-        if not draft.lines:
-            self._diagnostics.error("CTC006", f"network `{name}` holds no layers", where)
+        if not pending.lines:
+            self._diagnostics.error("CTC006", f"no layers in network `{name}`", where)
             return
-        values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
-        items = LayerElaborator(self._diagnostics, headers.style, draft.definitions, values)
-        stages, head = self._stages.read(draft.lines, items, headers.input.channels)
-        if self._diagnostics.num_errors > before or draft.wrong:
+        values = {**self._definitions.values(pending.definitions), "classes": headers.classes}
+        items = LayerElaborator(self._diagnostics, headers.style, pending.definitions, values)
+        stages, head = self._stages.read(pending.lines, items, headers.input.channels)
+        if self._diagnostics.num_errors > num_errors or pending.failed:
             return
         if not any(contains_conv(node) for stage in stages for node in stage.elements):
             self._diagnostics.error(
                 "CTC303",
                 f"network `{name}` has no convolution before its head",
-                draft.lines[0].span,
+                pending.lines[0].span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`; `x0` leaves no layer",
             )
             return
         self._warn(headers, name, len(stages), head)
-        # A network that names no style is in the paper's world.
+        # Without a `style` the paper's padding is the default.
         pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         self._networks.append(
             Architecture(
@@ -225,18 +224,18 @@ class _FileElaborator:
                 maps=headers.maps,
                 stages=stages,
                 head=head if head is not None else self._paper_head(name, where, headers.style),
-                origin=draft.lines[0].span.merge(draft.lines[-1].span),
+                origin=pending.lines[0].span.merge(pending.lines[-1].span),
                 spec=ParsedSpec(self._tree, name, dict(self._values)),
             )
         )
 
     def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:
-        """Warn of `maps` without a stage to hold for, and of scores behind an activation."""
+        """Warn of `maps` without a stage to apply to, and of scores after an activation."""
         if headers.maps and stages < 2:
             self._diagnostics.add(
                 Severity.WARNING,
                 "CTC923",
-                f"`maps` is for stages 2, 3, …, and `{name}` has one stage: nothing is asked",
+                f"`maps` is for stages 2, 3, …, and `{name}` has one stage: it has no effect",
                 headers.maps_span or self._tree.span,
                 hint="remove it; a stage begins at a pool between layers, or on a line of its own",
             )

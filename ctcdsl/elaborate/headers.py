@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ctcdsl.elaborate.arguments import Arguments
-from ctcdsl.elaborate.styles import read_style
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax.nodes import Header, Name, Size
 from ctcdsl.syntax.words import suggest, words
@@ -22,7 +21,7 @@ IMAGENET = Shape(3, 224, 224)
 
 @dataclass(slots=True)
 class Headers:
-    """What the headers above a network say; the paper's world where they are silent."""
+    """What the headers above a network say; defaults are the paper's."""
 
     name: str | None = None
     input: Shape = IMAGENET
@@ -35,7 +34,7 @@ class Headers:
     seen: dict[str, Span] = field(default_factory=dict)
 
     def copy(self) -> Headers:
-        """The same headers for another network of the file, free to be overridden."""
+        """The same headers for another network of the file, which may override them."""
         return replace(self, name=None, seen={})
 
 
@@ -47,7 +46,7 @@ class HeaderReader:
         self._arguments = Arguments(diagnostics)
 
     def read(self, header: Header, into: Headers) -> None:
-        """Take one header; a word given twice for one network is an error."""
+        """Read one header; one given twice for a network is an error."""
         word = header.word
         if word in into.seen:
             first = Label(into.seen[word], "first given here")
@@ -63,7 +62,7 @@ class HeaderReader:
             case "input", Size():
                 into.input = self._input(value) or into.input
             case "classes", Size():
-                into.classes = self._side(value, MAX_CLASSES, "the number of classes") or 1000
+                into.classes = self._classes(value) or 1000
             case "pad", Name(text, span):
                 if text in words("rule"):
                     into.pad = PadRule(text)
@@ -71,7 +70,7 @@ class HeaderReader:
                     self._unknown(text, "rule", "padding rule", span)
             case "style", Name(text, span):
                 into.styled = header.span
-                style = read_style(text)
+                style = _style(text)
                 if style is not None:
                     into.style = style
                 else:
@@ -91,11 +90,11 @@ class HeaderReader:
             )
             return None
         names = ("the number of input channels", "the input's height", "the input's width")
-        fine = [
-            self._arguments.number(side, 1, MAX_SIDE, what, size.span)
-            for side, what in zip(size.sides, names, strict=True)
+        ok = [
+            self._arguments.number(side, 1, MAX_SIDE, name, size.span)
+            for side, name in zip(size.sides, names, strict=True)
         ]
-        if not all(fine):
+        if not all(ok):
             return None
         first, second, last = size.sides
         if min(first, second) >= 8 and (last in (3, 4) or (last == 1 and first == second)):
@@ -108,14 +107,14 @@ class HeaderReader:
             )
         return Shape(*size.sides)
 
-    def _side(self, size: Size, high: int, what: str) -> int | None:
+    def _classes(self, size: Size) -> int | None:
         if len(size.sides) != 1:
-            self._diagnostics.error(
-                "CTC107", f"{what} is one number, not {quoted(size.span)}", size.span
-            )
+            message = f"the number of classes is one number, not {quoted(size.span)}"
+            self._diagnostics.error("CTC107", message, size.span)
             return None
-        side = size.sides[0]
-        return side if self._arguments.number(side, 1, high, what, size.span) else None
+        (classes,) = size.sides
+        ok = self._arguments.number(classes, 1, MAX_CLASSES, "the number of classes", size.span)
+        return classes if ok else None
 
     def _maps(self, header: Header) -> tuple[tuple[int, int], ...]:
         maps: list[tuple[int, int]] = []
@@ -136,18 +135,39 @@ class HeaderReader:
             maps.append((height, width))
         return tuple(maps)
 
-    def _unknown(self, text: str, kind: str, what: str, span: Span) -> None:
+    def _unknown(self, text: str, kind: str, noun: str, span: Span) -> None:
         known = words(kind)
         meant = suggest(text, known)
         hint = f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}"
         if kind == "style":
-            hint = self._of_part(text) or hint
-        self._diagnostics.error("CTC101", f"unknown {what} `{text}`", span, hint=hint)
+            hint = _style_hint(text) or hint
+        self._diagnostics.error("CTC101", f"unknown {noun} `{text}`", span, hint=hint)
 
-    def _of_part(self, style: str) -> str:
-        """What to do about a norm or an activation of a style that other tools know."""
-        from ctcdsl.syntax import foreign  # only a mistake pays for its tables
 
-        known = ("conv", *words("norm", "activation"))
-        unknown = [part for part in style.split("-") if part not in known]
-        return foreign.hint(unknown[0], ()) if unknown and foreign.is_foreign(unknown[0]) else ""
+def _style_hint(style: str) -> str:
+    """What to do about a norm or an activation of a style that other tools know."""
+    from ctcdsl.syntax import foreign  # loaded only for an error
+
+    known = ("conv", *words("norm", "activation"))
+    unknown = [part for part in style.split("-") if part not in known]
+    return foreign.hint(unknown[0], ()) if unknown and foreign.is_foreign(unknown[0]) else ""
+
+
+def _style(text: str) -> Style | None:
+    """Return the style of a name such as `conv-bn-relu`, or None.
+
+    Beside those of the keyword table any norm and any activation make one: `conv-gelu`,
+    `conv-ln-gelu`, `bn-silu-conv`.
+    """
+    parts = text.split("-")
+    preactivation = len(parts) > 1 and parts[-1] == "conv"
+    if preactivation:
+        parts = [parts[-1], *parts[:-1]]
+    if parts[0] != "conv":
+        return None
+    rest = parts[1:]
+    norm = rest.pop(0) if rest and rest[0] in words("norm") else None
+    activation = rest.pop(0) if rest and rest[0] in words("activation") else None
+    if rest:
+        return None
+    return Style(norm, activation, preactivation)  # type: ignore[arg-type]  # checked above

@@ -53,8 +53,8 @@ def lay_out(tree: File, name: str) -> Layout:
         items: list[tuple[Item, tuple[Element, ...]]] = []
         for item in line.items:
             is_none = isinstance(item.primary, Name) and item.primary.text == "none"
-            nodes, channels = ([], channels) if is_none else reader.nodes((item,), channels)
-            items.append((item, tuple(nodes)))
+            elements, channels = ([], channels) if is_none else reader.elements((item,), channels)
+            items.append((item, tuple(elements)))
         laid.append(LaidLine(line, tuple(items)))
     return Layout(above, tuple(laid), below)
 

@@ -1,4 +1,4 @@
-"""Lines of layers to stages and head: where a stage begins, and what a head may hold."""
+"""Lines of layers to stages and head: where a stage begins, and what a head may contain."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _TAKEN = frozenset({
 class _Head:
     """A head while its lines are read.
 
-    `named` where a line `head` began it, which may hold any layers; without one it begins at
-    the first layer that leaves a vector. `none` is the place of `head: none`.
+    `named` where a line `head` began it, which may have any layers; without one it begins at
+    the first layer that gives a vector. `none` is the span of `head: none`.
     """
 
-    nodes: list[Element]
+    elements: list[Element]
     named: bool
     none: Span | None = None
 
@@ -60,16 +60,16 @@ class StageReader:
         self._diagnostics = diagnostics
 
     def read(
-        self, lines: Sequence[Line], items: LayerElaborator, channels: int
+        self, lines: Sequence[Line], elaborator: LayerElaborator, channels: int
     ) -> tuple[tuple[Stage, ...], Head | None]:
         """Split lines into stages and the head.
 
-        The head is the line `head` and what follows it; where no line is, it begins at the first
-        layer that leaves a vector. It is None where the lines name none.
+        The head is the line `head` and what follows it; without such a line it begins at the
+        first layer that gives a vector. It is None where there is neither.
 
         Args:
             lines: The network's lines.
-            items: Reads their items.
+            elaborator: Reads their items.
             channels: Those of the input.
         """
         stages: list[Stage] = []
@@ -77,7 +77,7 @@ class StageReader:
         head: _Head | None = None
         head_name = "head"
         count = 0
-        entering: int | None = channels
+        current: int | None = channels
         for line in lines:
             self._label(line, labels)
             begun = head is not None and line.label != "head"
@@ -87,15 +87,15 @@ class StageReader:
                 if none:
                     continue
             trunk: list[Element] = []
-            nodes, entering = items.nodes(line.items, entering)
-            count += sum(1 for _ in layers_of(nodes))
-            for node in nodes:
-                if head is None and not isinstance(node, VectorLayer):
-                    trunk.append(node)
+            elements, current = elaborator.elements(line.items, current)
+            count += sum(1 for _ in layers_of(elements))
+            for element in elements:
+                if head is None and not isinstance(element, VectorLayer):
+                    trunk.append(element)
                     continue
                 head = head or _Head([], named=False)
-                if self._fits(node, head, line.label if begun else None):
-                    head.nodes.append(node)
+                if self._fits(element, head, line.label if begun else None):
+                    head.elements.append(element)
             if trunk and line.label:
                 stages.append(Stage(name=line.label, elements=tuple(trunk)))
             elif trunk:
@@ -111,51 +111,53 @@ class StageReader:
         self._check_stage_names(stages, labels)
         if head is None:
             return tuple(stages), None
-        return tuple(stages), Head(name=head_name, layers=tuple(head.nodes))
+        return tuple(stages), Head(name=head_name, layers=tuple(head.elements))
 
-    def _fits(self, node: Element, head: _Head, stage: str | None) -> bool:
-        """Whether a node, in a line of the name `stage`, can go on the head; reported if not."""
+    def _fits(self, element: Element, head: _Head, stage: str | None) -> bool:
+        """Whether an element of the line named `stage` can continue the head; reported if not."""
         error = self._diagnostics.error
-        text = quoted(node.origin)
+        text = quoted(element.origin)
         if head.none is not None:
             error(
                 "CTC301",
-                f"{text} stands behind `head: none`",
-                node.origin,
+                f"{text} follows `head: none`",
+                element.origin,
                 also=(Label(head.none, "there is no head"),),
                 hint="put it above this line, or into the head: `head: gap fc`",
             )
             return False
-        classifier = next((x for x in head.nodes if _is_classifier(x)), None)
+        classifier = next((x for x in head.elements if _is_classifier(x)), None)
         if classifier is not None:
             error(
                 "CTC301",
-                f"{text} stands behind the classifier",
-                node.origin,
+                f"{text} follows the classifier",
+                element.origin,
                 also=(Label(classifier.origin, "`fc` alone is the classifier, and comes last"),),
                 hint="write `fc(n)` for a hidden layer of n outputs",
             )
             return False
-        begins = (Label(head.nodes[0].origin, "the head begins here"),) if head.nodes else ()
-        if isinstance(node, Linear | MapOrVectorLayer):
+        first = head.elements[:1]
+        begins = tuple(Label(layer.origin, "the head begins here") for layer in first)
+        if isinstance(element, Linear | MapOrVectorLayer):
             return True
-        if any(isinstance(layer, VectorLayer) for layer in head.nodes):
+        if any(isinstance(layer, VectorLayer) for layer in head.elements):
             hint = "the head comes last: gap or spp, then fc and drop"
             if not head.named:
-                hint += "; a line `head:` may hold other layers before them"
+                hint += "; a line `head:` may have other layers before them"
             error(
                 "CTC301",
-                f"{text} needs a feature map, and {quoted(head.nodes[-1].origin)} leaves a vector",
-                node.origin,
+                f"{text} needs a feature map, and {quoted(head.elements[-1].origin)} gives a"
+                " vector",
+                element.origin,
                 also=begins,
                 hint=hint,
             )
             return False
-        if stage is not None and not isinstance(node, VectorLayer):
+        if stage is not None and not isinstance(element, VectorLayer):
             error(
                 "CTC301",
-                f"the stage `{stage}` stands behind the head",
-                node.origin,
+                f"the stage `{stage}` follows the head",
+                element.origin,
                 also=begins,
                 hint="put the stage above `head:`, or its layers into that line",
             )
@@ -201,27 +203,27 @@ def _is_none(items: Sequence[Item]) -> bool:
     )
 
 
-def _is_classifier(node: Element) -> bool:
-    return isinstance(node, Linear) and node.features is None
+def _is_classifier(element: Element) -> bool:
+    return isinstance(element, Linear) and element.features is None
 
 
-def _split_at_pools(nodes: Sequence[Element]) -> list[Stage]:
-    """Split a line without a name: a stage lies between two pools (paper, Section 4).
+def _split_at_pools(elements: Sequence[Element]) -> list[Stage]:
+    """Split a line without a name: a stage is between two pools (paper, Section 4).
 
-    A pool that has a convolution before and behind it in the line begins a stage.
+    A pool that has a convolution before and after it in the line begins a stage.
     """
-    convs = [k for k, node in enumerate(nodes) if contains_conv(node)]
+    convs = [k for k, element in enumerate(elements) if contains_conv(element)]
     if not convs:
-        return [Stage(name=None, elements=tuple(nodes))]
+        return [Stage(name=None, elements=tuple(elements))]
     starts = [0]
-    held = False  # a convolution since the stage began
-    for k, node in enumerate(nodes):
-        if isinstance(node, Pool) and held and k < convs[-1]:
+    convolved = False  # since the stage began
+    for k, element in enumerate(elements):
+        if isinstance(element, Pool) and convolved and k < convs[-1]:
             starts.append(k)
-            held = False
-        held = held or contains_conv(node)
-    ends = [*starts[1:], len(nodes)]
+            convolved = False
+        convolved = convolved or contains_conv(element)
+    ends = [*starts[1:], len(elements)]
     return [
-        Stage(name=None, elements=tuple(nodes[start:end]))
+        Stage(name=None, elements=tuple(elements[start:end]))
         for start, end in zip(starts, ends, strict=True)
     ]

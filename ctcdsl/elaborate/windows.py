@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import Activation, Conv, Element, Pair, Pool, Style
-from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number
+from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Severity, Span
+from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_KERNEL = 1_000
@@ -22,7 +24,7 @@ _CONV_TAGS = ("linear", "bare", *NORMS, *ACTIVATIONS, "bias", "nobias")
 
 
 _KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
-"""Filter sizes of papers: so few filters, larger than that, are numbers that changed places."""
+"""Filter sizes of papers: so few filters of a larger size are probably swapped numbers."""
 
 
 def activation(word: str) -> Activation:
@@ -33,14 +35,21 @@ def activation(word: str) -> Activation:
     raise AssertionError(word)
 
 
-def in_braces(nodes: Sequence[Element], *, grouped: bool) -> list[Element]:
-    """Mark the pools of a chain that stands in braces; or unmark them, where a branch holds it."""
+def in_braces(elements: Sequence[Element], *, grouped: bool) -> list[Element]:
+    """Mark the pools of a chain in braces; or unmark them, where the chain is a branch."""
     return [
-        replace(node, grouped=grouped)
-        if isinstance(node, Pool) and (node.stride, node.padding) == (1, None)
-        else node
-        for node in nodes
+        replace(element, grouped=grouped)
+        if isinstance(element, Pool) and (element.stride, element.padding) == (1, None)
+        else element
+        for element in elements
     ]
+
+
+def is_pool(primary: Primary) -> TypeGuard[Number | Call]:
+    """Whether this is `3` of `3/2`, `max(…)` or `avg(…)`."""
+    return isinstance(primary, Number) or (
+        isinstance(primary, Call) and primary.word in ("max", "avg")
+    )
 
 
 class Windows:
@@ -54,7 +63,7 @@ class Windows:
     # ----------------------------------------------------------- convolutions
 
     def convolution(self, conv: Convolution, scope: Scope, channels: int | None) -> Conv | None:
-        """`(k,n,tags)`; `channels` enter, which a depthwise convolution keeps."""
+        """`(k,n,tags)`, with `channels` at its input, which a depthwise convolution keeps."""
         if len(conv.arguments) < 2:
             self._diagnostics.error(
                 "CTC103",
@@ -70,18 +79,18 @@ class Windows:
         if isinstance(count, Name) and count.text == "dw":
             filters = channels
             if groups != 1:
-                what = "a depthwise convolution has a group for each channel"
-                self._diagnostics.error("CTC104", what, conv.span, hint="drop the `g` tag")
+                message = "a depthwise convolution has a group for each channel"
+                self._diagnostics.error("CTC104", message, conv.span, hint="drop the `g` tag")
             groups = filters or 1
         else:
             filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
         if kernel is None or filters is None:
             return None
         if min(kernel) > max(_KERNELS) and filters in _KERNELS:
-            self._warn_of_swapped(conv, kernel, filters)
-        self._borders(kernel, tags, conv.span)
+            self._warn_swapped(conv, kernel, filters)
+        self._warn_border(kernel, tags, conv.span)
         style = self._style
-        plain = Conv(
+        layer = Conv(
             filters=filters,
             kernel=kernel,
             padding=tags.padding,
@@ -93,21 +102,20 @@ class Windows:
             preactivation=style.preactivation,
             origin=conv.span,
         )
-        return self._tagged(plain, tags) if tags.words else plain
+        return self._tagged(layer, tags) if tags.words else layer
 
-    def _warn_of_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
+    def _warn_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
         self._diagnostics.add(
             Severity.WARNING,
             "CTC924",
-            f"{quoted(conv.span)} is {filters} filter{'s' * (filters != 1)} of"
-            f" {kernel[0]}x{kernel[1]}",
+            f"{quoted(conv.span)} is {plural(filters, 'filter')} of {kernel[0]}x{kernel[1]}",
             conv.span,
             hint=f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
             f" {filters}x{filters}",
         )
 
     def _tagged(self, conv: Conv, tags: Tags) -> Conv:
-        """The words behind a convolution's numbers: `bare` first, so that others add to it."""
+        """The words after a convolution's numbers: `bare` first, so that others add to it."""
         if "bare" in tags.words:
             conv = replace(conv, norm=None, activation=None)
         if "linear" in tags.words:
@@ -124,8 +132,8 @@ class Windows:
         self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
         return conv
 
-    def _borders(self, kernel: Pair, tags: Tags, span: Span) -> None:
-        """Warn of paddings so large that whole windows see nothing of the map (CTC908)."""
+    def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
+        """Warn of paddings so large that some windows see nothing of the map (CTC908)."""
         for side, padding in zip(kernel, tags.padding or (), strict=False):
             reach = tags.dilation * (side - 1)
             if padding > reach:
@@ -143,7 +151,7 @@ class Windows:
     # ------------------------------------------------------------------ pools
 
     def pool(self, primary: Number | Call, stride: int, span: Span, scope: Scope) -> Pool | None:
-        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` reaches over the stride."""
+        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` includes the stride."""
         word = primary.word if isinstance(primary, Call) else "max"
         arguments: tuple[Argument, ...] = (
             primary.arguments if isinstance(primary, Call) else (primary,)
@@ -175,3 +183,13 @@ class Windows:
             ceil="ceil" in tags.words,
             origin=span,
         )
+
+    def report_no_stride(self, primary: Number | Call) -> None:
+        """Report a pool without a stride."""
+        text = quoted(primary.span)
+        if isinstance(primary, Number):
+            message = f"{text} alone is not a layer: a pool is `k/s`, window size and stride"
+        else:
+            message = f"{text} has no stride"
+        hint = f"write `{text[1:-1]}/2` for stride 2"
+        self._diagnostics.error("CTC102", message, primary.span, hint=hint)

@@ -47,7 +47,7 @@ class Words:
         }
 
     def word(self, word: str, span: Span, known: tuple[str, ...] = ()) -> Layer | None:
-        """A word without arguments; `known` are the author's own, to suggest."""
+        """A word without arguments; `known` are user-defined names, to suggest."""
         match word:
             case "gap":
                 return GlobalPool(origin=span)
@@ -74,7 +74,7 @@ class Words:
                 self._diagnostics.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
             case "none":
                 self._diagnostics.error(
-                    "CTC301", "`none` stands alone behind `head:`", span, hint="write `head: none`"
+                    "CTC301", "`none` is alone after `head:`", span, hint="write `head: none`"
                 )
             case "x":
                 self._diagnostics.error(
@@ -118,25 +118,25 @@ class Words:
 
     def _fc(self, call: Call, scope: Scope) -> Layer | None:
         usual = self._style.activation
-        given = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
-        if given is None:
+        values = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
+        if values is None:
             return None
-        return Linear(features=given[0], activation=given[1], origin=call.span)
+        return Linear(features=values[0], activation=values[1], origin=call.span)
 
     def _se(self, call: Call, scope: Scope) -> Layer | None:
         usual = self._style.activation or "relu"
-        given = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
-        if given is None:
+        values = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
+        if values is None:
             return None
-        return SqueezeExcite(width=given[0], activation=given[1] or "relu", origin=call.span)
+        return SqueezeExcite(width=values[0], activation=values[1] or "relu", origin=call.span)
 
     def _width_and_activation(
-        self, call: Call, scope: Scope, example: str, what: str, usual: Activation | None
+        self, call: Call, scope: Scope, example: str, noun: str, usual: Activation | None
     ) -> tuple[int, Activation | None] | None:
         if not call.arguments:
             self._arguments.one(call, example)
             return None
-        width = self._arguments.integer(call.arguments[0], 1, MAX_WIDTH, what, scope)
+        width = self._arguments.integer(call.arguments[0], 1, MAX_WIDTH, noun, scope)
         tags = self._arguments.tags(call.arguments[1:], options=("linear", *ACTIVATIONS))
         self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", call.span)
         if width is None:
@@ -153,7 +153,7 @@ class Words:
         if not 0 <= value < 1:
             self._diagnostics.error(
                 "CTC108",
-                "a dropout probability lies from 0 up to, but not at, 1",
+                "a dropout probability must be at least 0 and less than 1",
                 argument.span,
                 hint="write `drop(0.5)` to drop one half",
             )
@@ -161,7 +161,7 @@ class Words:
         return Dropout(probability=float(value), origin=call.span)
 
     def _lrn(self, call: Call, scope: Scope) -> Layer | None:
-        """`lrn(size,alpha,beta,k,within)`, each but the size optional."""
+        """`lrn(size,alpha,beta,k,within)`; only the size is required."""
         numbers: Sequence[Argument] = call.arguments
         within = bool(numbers) and isinstance(numbers[-1], Name) and numbers[-1].text == "within"
         if within:
@@ -176,14 +176,14 @@ class Words:
             return None
         size = self._arguments.integer(numbers[0], 1, MAX_KERNEL, "the size of `lrn`", scope)
         values = [self._arguments.real(argument, scope) for argument in numbers[1:]]
-        given = [value for value in values if value is not None]
-        if size is None or len(given) < len(values):
+        known = [value for value in values if value is not None]
+        if size is None or len(known) < len(values):
             return None
         if within and size % 2 == 0:
-            what = f"a window of {size}x{size} has no middle"
-            self._diagnostics.error("CTC108", what, numbers[0].span, hint="use an odd size")
+            message = f"a window of {size}x{size} has no middle"
+            self._diagnostics.error("CTC108", message, numbers[0].span, hint="use an odd size")
             return None
-        alpha, beta, k = [*map(float, given), *(1e-4, 0.75, 1.0)[len(given) :]]
+        alpha, beta, k = [*map(float, known), *(1e-4, 0.75, 1.0)[len(known) :]]
         return LocalResponseNorm(
             size=size, alpha=alpha, beta=beta, k=k, within=within, origin=call.span
         )
