@@ -1,4 +1,4 @@
-"""Checking: syntax trees to checked networks, with every mistake reported."""
+"""Checking: a spec's text to its networks, with every error reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PAPER_HEAD", "Network", "Node", "Report", "check_source", "infer_sha
 
 
 class Report(NamedTuple):
-    """What checking a source gave: the networks without errors, and all that was found.
+    """The result of checking a source: the networks without errors, and all diagnostics.
 
     `parameters` are the names of the source's `let`s.
     """
@@ -35,18 +35,13 @@ class Report(NamedTuple):
         return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
 
     @property
-    def failed(self) -> bool:
-        """Whether there are errors."""
-        return bool(self.errors)
+    def ok(self) -> bool:
+        """Whether there are no errors."""
+        return not self.errors
 
     def only(self, name: str) -> Report:
         """The same report with the networks of one name."""
         return self._replace(networks=tuple(net for net in self.networks if net.name == name))
-
-    @property
-    def ok(self) -> bool:
-        """Whether there are none."""
-        return not self.errors
 
 
 def check_source(
@@ -60,21 +55,20 @@ def check_source(
             since it holds for the spec's own input.
         values: Replace those of the spec's `let`s.
     """
-    tree, mistakes = parse(source)
+    tree, syntax_errors = parse(source)
     diagnostics = Diagnostics()
-    diagnostics.reported += mistakes
     networks = read_networks(tree, diagnostics, values)
-    if mistakes:
-        # Lines with syntax errors are missing: what follows from that is no news, but
-        # wrong words and numbers on the other lines are.
-        lost = set(re.findall(r"\b(?:let|def)[ \t]+(\w+)", source.text))
-        names = [
-            d
-            for d in diagnostics.reported[len(mistakes) :]
-            if "CTC100" < d.code < "CTC200"
-            and not (d.code in ("CTC101", "CTC112") and lost & set(_words(d)))
+    if syntax_errors:
+        # Lines with syntax errors are missing from the tree: what follows from that is not
+        # reported, but wrong words and numbers on the other lines are.
+        defined = set(re.findall(r"\b(?:let|def)[ \t]+(\w+)", source.text))
+        others = [
+            diagnostic
+            for diagnostic in diagnostics.reported
+            if "CTC100" < diagnostic.code < "CTC200"
+            and not (diagnostic.code in ("CTC101", "CTC112") and defined & _words(diagnostic))
         ]
-        return Report((), tuple(sorted([*mistakes, *names], key=_position)))
+        return Report((), tuple(sorted([*syntax_errors, *others], key=_position)))
     report = _check(networks, diagnostics, input, None)
     lets = (s.name.text for s in tree.statements if isinstance(s, Let))
     return report._replace(parameters=tuple(lets))
@@ -89,8 +83,8 @@ def infer_shapes(
 ) -> Report:
     """Check a network again, with another input or number of classes.
 
-    The result is the same with a network that it was rewritten from as `like`, and comes
-    sooner: stages that the two share are not placed again.
+    With the network that it was rewritten from as `previous` the result is the same, and comes
+    sooner: stages that the two share are reused.
     """
     return _check([architecture], Diagnostics(), input, classes, previous)
 
@@ -123,8 +117,8 @@ def _check(
     return Report(tuple(networks), tuple(diagnostics.reported))
 
 
-def _words(diagnostic: Diagnostic) -> list[str]:
-    return re.findall(r"[A-Za-z_]\w*", diagnostic.labels[0].span.text)
+def _words(diagnostic: Diagnostic) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w*", diagnostic.labels[0].span.text))
 
 
 def _position(diagnostic: Diagnostic) -> int:

@@ -79,7 +79,7 @@ def check(text: str) -> Report:
 def one(text: str) -> Network:
     """The only network of a text without errors."""
     report = check(text)
-    assert not report.failed, report.diagnostics
+    assert report.ok, report.diagnostics
     (network,) = report.networks
     return network
 

@@ -69,4 +69,4 @@ def contestants(
 
 
 def _fits(network: Network, shape: Shape) -> bool:
-    return not infer_shapes(network.architecture, input=shape).failed
+    return infer_shapes(network.architecture, input=shape).ok

@@ -58,7 +58,7 @@ def check_files(
             for d in report.diagnostics
             if report.ok or d.severity is Severity.ERROR or d.code in _CAUSES
         )
-        failed = failed or report.failed
+        failed = failed or not report.ok
         parameters.update(report.parameters)
     if not failed:
         _refuse_unknown(dict(values), parameters)

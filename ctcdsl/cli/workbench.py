@@ -100,15 +100,13 @@ def fitted(network: Network, *, input: Shape | None, classes: int, embedded: boo
                 for side in range(
                     EMBEDDED_SIDE, min(architecture.input.height, architecture.input.width)
                 )
-                if not infer_shapes(
-                    architecture, input=(shape := Shape(channels, side, side))
-                ).failed
+                if infer_shapes(architecture, input=(shape := Shape(channels, side, side))).ok
             ),
             None,
         )
     report = infer_shapes(architecture, input=input, classes=classes)
     show(report.errors)
-    if report.failed:
+    if not report.ok:
         raise click.exceptions.Exit(1)
     return report.networks[0]
 

@@ -56,7 +56,7 @@ class Document:
     def report(self) -> Report:
         """What checking the text gave."""
         report = check_source(self.source)
-        if not report.failed:
+        if report.ok:
             self._before = None  # needed no more, and versions would pile up
         return report
 
@@ -78,7 +78,7 @@ class Document:
     @property
     def last_good(self) -> Document | None:
         """The latest version up to here that is known to be without errors."""
-        if "report" in self.__dict__ and not self.report.failed:
+        if "report" in self.__dict__ and self.report.ok:
             return self
         return self._before
 

@@ -90,7 +90,7 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
         with_budget: Any = applied
         applied = replace(with_budget, budget=budget)
     result, report = _run(network, applied)
-    if report.failed:
+    if not report.ok:
         first = report.errors[0]
         raise SpecError(
             first._replace(

@@ -32,7 +32,7 @@ def freeze_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) 
     """
     for places in (set[Place](), _without_rule(architecture), set(paddings)):
         architecture = _with_paddings(architecture, {place: paddings[place] for place in places})
-        while not (report := infer_shapes(architecture)).failed:
+        while (report := infer_shapes(architecture)).ok:
             found = paddings_of(report.networks[0])
             wrong = {place: sides for place, sides in paddings.items() if found[place] != sides}
             if not wrong:

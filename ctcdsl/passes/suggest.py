@@ -97,4 +97,4 @@ def _depths(interval: Interval, before: int, view: StageView) -> Iterator[_Chang
 
 def _is_inside(interval: Interval, before: int, architecture: Architecture) -> bool:
     report = infer_shapes(architecture)
-    return not report.failed and total_macs(report.networks[0]) / before - 1 in interval
+    return report.ok and total_macs(report.networks[0]) / before - 1 in interval

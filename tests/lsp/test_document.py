@@ -82,13 +82,13 @@ def test_calls_beyond_the_limit_are_left_alone() -> None:
 def test_versions_do_not_pile_up() -> None:
     document = Document("a.ctc", "(7,64) gap fc")
     for _ in range(3):
-        assert not document.report.failed
+        assert document.report.ok
         first = weakref.ref(document)
         document = Document("a.ctc", "(7,64 gap fc", document)
-        assert document.report.failed
+        assert not document.report.ok
         document = Document("a.ctc", "(7,64) gap fc", document)
         assert document.last_good is first()
-    assert not document.report.failed
+    assert document.report.ok
     gc.collect()
     assert first() is None
 
@@ -96,9 +96,9 @@ def test_versions_do_not_pile_up() -> None:
 def test_a_place_keeps_its_numbers_while_another_is_edited() -> None:
     fine = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
     document = Document("a.ctc", fine)
-    assert not document.report.failed
+    assert document.report.ok
     broken = Document("a.ctc", fine.replace("/2", "/2 ("), document)
-    assert broken.report.failed
+    assert not broken.report.ok
     again = Document("a.ctc", broken.source.text.replace("net A", "net B"), broken)
     for version in (broken, again):
         place = version.earlier(version.source.text.index("(3,96)"))

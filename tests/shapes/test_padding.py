@@ -90,7 +90,7 @@ def test_a_file_s_style_holds_for_all_its_networks_and_each_has_its_note() -> No
 
 def test_maps_that_only_the_paper_s_padding_gives_say_so() -> None:
     text = "maps 36 18\n(7,64)/2 3/3 (5,128) 2/2 (3,256)x3\nhead: none"
-    assert not check(text).failed
+    assert check(text).ok
     (error,) = check(f"style conv-relu\n{text}").diagnostics
     assert error.code == "CTC203" and "`pad paper`" in error.hints[0]
 
@@ -156,7 +156,7 @@ def test_the_printed_row_of_googlenet_classifies_from_1x1() -> None:
 
 def test_a_whole_map_is_seen_under_maps_too() -> None:
     text = "pad same\ninput 3x8x8\nmaps 1\n(3,4) 2/2 (4,4,p0) avg(1)/1 (1,4) gap fc"
-    assert not check(text).failed
+    assert check(text).ok
     text = "pad same\ninput 3x8x8\nmaps 4 1\n(3,4) 2/2 (3,4) 4/1 (1,4) gap fc"
     assert [d.code for d in check(text).diagnostics] == ["CTC906"]
 
@@ -220,14 +220,14 @@ def test_the_solver_finds_what_brute_force_finds(
     layers = " ".join(f"({kernel},4)/{stride}" for kernel, stride in row)
     trunk_text = f"input 3x{size}x{size}\npad paper\n(3,4)/2 {pool} {layers}\nhead: none"
     report = check(trunk_text)
-    if report.failed:
+    if not report.ok:
         return
     with_maps = check(trunk_text.replace("(3,4)/2 ", f"maps {aim}\n(3,4)/2 ", 1))
     architecture = replace(report.networks[0].architecture, maps=((aim, aim),))
     trunk = solver_steps(architecture)
     expected = brute_force(architecture.input, trunk)
     assert solve(architecture.input, trunk) == expected
-    assert with_maps.failed == (expected is None)
+    assert with_maps.ok == (expected is not None)
 
 
 def test_an_unsolvable_map_names_the_stage_and_what_it_has() -> None:
@@ -241,7 +241,7 @@ def test_an_unsolvable_map_names_the_stage_and_what_it_has() -> None:
 def test_the_author_s_paddings_are_never_changed() -> None:
     text = "pad paper\nmaps 36 18\n(7,64)/2 3/1 (2,128,p1)/3+(2,128,p1)x3 2/1 (2,256)/2\nhead: none"
     report = check(text)
-    assert report.failed
+    assert not report.ok
     assert "padding" in report.diagnostics[0].hints[0]
 
 

@@ -30,7 +30,7 @@ def at(network: Network, height: int, width: int) -> Network | None:
     """The same spec for images of another size; None where it has none."""
     shape = Shape(network.input.channels, height, width)
     report = infer_shapes(network.architecture, input=shape)
-    return None if report.failed else report.networks[0]
+    return report.networks[0] if report.ok else None
 
 
 def with_small_fc(network: Network) -> Network:

@@ -51,7 +51,7 @@ def text(
 
     source = Source("<stdin>", spec)
     report = check_source(source, values=values or {})
-    assert not report.failed, report.errors
+    assert report.ok, report.errors
     (start,) = report.networks
     network: Architecture = after(start, *passes).architecture
     if name is not None:

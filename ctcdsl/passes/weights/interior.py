@@ -63,7 +63,7 @@ def _trunk(architecture: Architecture, shape: Shape) -> Network | None:
     if shape != architecture.input:
         bare = replace(bare, maps=())
     report = infer_shapes(bare)
-    return None if report.failed else report.networks[0]
+    return report.networks[0] if report.ok else None
 
 
 def _clean(network: Network) -> Clean:

@@ -93,7 +93,7 @@ def specs(draw: st.DrawFn) -> str:
 def networks(draw: st.DrawFn) -> tuple[Source, Network]:
     source = Source("<stdin>", draw(specs()))
     report = check(source.text)
-    assume(not report.failed)
+    assume(report.ok)
     return source, report.networks[0]
 
 
@@ -151,7 +151,7 @@ def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) ->
         return
     # what comes out checks, and is what was checked
     report = infer_shapes(step.after.architecture)
-    assert not report.failed and report.networks[0] == step.after
+    assert report.ok and report.networks[0] == step.after
     # it costs what it promises
     if applied.preserves is Guarantee.COMPLEXITY:
         change = network_cost(step.after).macs / network_cost(before).macs - 1
@@ -202,7 +202,7 @@ def rows(draw: st.DrawFn, size: int, copies: int) -> tuple[Network, str]:
     pool = draw(st.sampled_from(["2/2", "3/2", "max(3,p1)/2", "avg(2)/2"]))
     text = f"input 3x160x160\nstyle {style}\npad {pad}\n(5,96) (3,128)x3 {pool} {row}\nhead: none"
     report = check(text)
-    assume(not report.failed)
+    assume(report.ok)
     return report.networks[0], "2"
 
 
