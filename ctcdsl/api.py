@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ctcdsl.passes import Pass, Step
-    from ctcdsl.passes.weights.transferred import TransferredWeights
+    from ctcdsl.passes.weights import TransferredWeights
 
 __all__ = [
     "Cost",
@@ -194,9 +194,9 @@ def rewrite(
     chain = [create(item, known) if isinstance(item, str) else item for item in passes]
     if weights is not None:
         require_packages("a transfer of weights", "torch", "safetensors")
-        from ctcdsl.passes.weights import require_carriers
+        from ctcdsl.passes.weights import require_transfer
 
-        require_carriers(chain)
+        require_transfer(chain)
     frozen_parts = [Frozen(part) for part in frozen]
     steps = tuple(run_passes(start, chain, frozen=frozen_parts, multiple=multiple))
     end = steps[-1].after
@@ -207,11 +207,11 @@ def rewrite(
     text = architecture.origin.source.text
     if weights is None:
         return Rewrite(replace(end, architecture=after), steps, text)
-    from ctcdsl.passes.weights.transferred import transfer_weights
+    from ctcdsl.passes.weights import transfer_state
 
     (network,) = infer_shapes(architecture).networks
     file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
-    return Rewrite(network, steps, text, transfer_weights(steps, network, _tensors(weights), file))
+    return Rewrite(network, steps, text, transfer_state(steps, network, _tensors(weights), file))
 
 
 def generate(net: Network | str, target: str = "pytorch") -> str:

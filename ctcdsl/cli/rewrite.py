@@ -172,13 +172,13 @@ def _data(result: Rewrite) -> dict[str, Any]:
 def _report(result: Rewrite) -> None:
     for index, step in enumerate(result.steps):
         click.echo(report_line(step, result.steps[0].before), err=True)
-        for remark in step.remarks:
-            click.echo(f"  {remark}", err=True)
+        for note in step.notes:
+            click.echo(f"  {note}", err=True)
         if result.transfer is not None:
             click.echo(f"  {result.transfer.measured[index]}", err=True)
     if result.transfer is not None:
         click.echo(result.transfer.summary, err=True)
-    show(result.steps[-1].notes, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
+    show(result.steps[-1].diagnostics, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
 
 
 def _draw(family: Family, file: str) -> None:

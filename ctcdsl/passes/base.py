@@ -31,11 +31,11 @@ networks feel it more.
 
 
 class PassResult(NamedTuple):
-    """What a pass made of a network; `remarks` tell what it solved, chose or left alone."""
+    """What a pass made of a network; `notes` report what it solved, chose or left alone."""
 
-    network: Architecture
+    architecture: Architecture
     changed: bool = True
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Pool
 from ctcdsl.ir.network import Node
-from ctcdsl.metrics import network_cost
+from ctcdsl.metrics import total_macs
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import format_pass
 
@@ -17,7 +17,7 @@ _MOST = 12
 """Terms of an equation that still read as one."""
 
 
-class Layer(NamedTuple):
+class Term(NamedTuple):
     """One factor of Eqn. 1 without its map: n_in, the filter, n_out, and the stride so far."""
 
     in_channels: int
@@ -42,8 +42,8 @@ class Equation(NamedTuple):
     `ratio` is theirs, map sizes taken by their strides; None where it touched none.
     """
 
-    before: tuple[Layer, ...]
-    after: tuple[Layer, ...]
+    before: tuple[Term, ...]
+    after: tuple[Term, ...]
 
     @property
     def ratio(self) -> float | None:
@@ -54,7 +54,7 @@ class Equation(NamedTuple):
 
     @property
     def _stride(self) -> int:
-        return min((layer.stride for layer in (*self.before, *self.after)), default=1)
+        return min((term.stride for term in (*self.before, *self.after)), default=1)
 
     def __str__(self) -> str:
         if not self.before and not self.after:
@@ -68,7 +68,7 @@ class Equation(NamedTuple):
 
 def equation(before: Network, after: Network) -> Equation:
     """Return the equation of a rewrite."""
-    old, new = _layers(before), _layers(after)
+    old, new = _terms(before), _terms(after)
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1
@@ -80,7 +80,7 @@ def equation(before: Network, after: Network) -> Equation:
 
 def report_line(step: Step, start: Network) -> str:
     """One line on a step: the pass, its equation, and the network's share of the start."""
-    share = network_cost(step.after).macs / network_cost(start).macs
+    share = total_macs(step.after) / total_macs(start)
     text = str(equation(step.before, step.after))
     network = f"network {share:.3f} of {start.name}"
     text = f"{text[:-1]}; {network})" if text.endswith(")") else f"{text}   ({network})"
@@ -89,45 +89,45 @@ def report_line(step: Step, start: Network) -> str:
 
 def as_json(steps: Sequence[Step], start: Network) -> list[dict[str, Any]]:
     """The steps of a chain as plain data."""
-    base = network_cost(start).macs
-    found: list[dict[str, Any]] = []
+    base = total_macs(start)
+    data: list[dict[str, Any]] = []
     for step in steps:
         touched = equation(step.before, step.after)
-        macs = network_cost(step.after).macs
-        found.append(
+        macs = total_macs(step.after)
+        data.append(
             {
                 "pass": format_pass(step.applied),
                 "section": step.applied.section,
                 "preserves": str(step.applied.preserves),
-                "before": [_data(layer) for layer in touched.before],
-                "after": [_data(layer) for layer in touched.after],
+                "before": [_data(term) for term in touched.before],
+                "after": [_data(term) for term in touched.after],
                 "ratio": touched.ratio,
                 "macs": macs,
                 "relative": macs / base,
-                "remarks": list(step.remarks),
-                "notes": [note.message for note in step.notes],
+                "notes": list(step.notes),
+                "diagnostics": [d.message for d in step.diagnostics],
             }
         )
-    return found
+    return data
 
 
-def _data(layer: Layer) -> dict[str, Any]:
+def _data(term: Term) -> dict[str, Any]:
     return {
-        "in": layer.in_channels,
-        "kernel": list(layer.kernel),
-        "out": layer.filters,
-        "stride": layer.stride,
-        "complexity": layer.complexity,
+        "in": term.in_channels,
+        "kernel": list(term.kernel),
+        "out": term.filters,
+        "stride": term.stride,
+        "complexity": term.complexity,
     }
 
 
-def _layers(network: Network) -> list[Layer]:
-    found: list[Layer] = []
-    _collect(network.nodes, 1, found)
-    return found
+def _terms(network: Network) -> list[Term]:
+    terms: list[Term] = []
+    _collect(network.nodes, 1, terms)
+    return terms
 
 
-def _collect(nodes: Iterable[Node], stride: int, into: list[Layer]) -> int:
+def _collect(nodes: Iterable[Node], stride: int, into: list[Term]) -> int:
     """Add the convolutions of a chain; return the stride behind it."""
     for node in nodes:
         layer = node.layer
@@ -137,15 +137,15 @@ def _collect(nodes: Iterable[Node], stride: int, into: list[Layer]) -> int:
             stride *= layer.stride
             if isinstance(layer, Conv):
                 in_channels = node.input.channels // layer.groups
-                into.append(Layer(in_channels, layer.kernel, layer.filters, stride))
+                into.append(Term(in_channels, layer.kernel, layer.filters, stride))
     return stride
 
 
-def _total(layers: Iterable[Layer], base: int) -> float:
-    return sum(layer.complexity / (layer.stride / base) ** 2 for layer in layers)
+def _total(terms: Iterable[Term], base: int) -> float:
+    return sum(term.complexity / (term.stride / base) ** 2 for term in terms)
 
 
-def _side(layers: Sequence[Layer], base: int) -> str:
+def _side(layers: Sequence[Term], base: int) -> str:
     """One side: equal neighbours counted, layers on smaller maps over their stride squared.
 
     Of a side of more than `_MOST` different terms, the number of layers and their sum.

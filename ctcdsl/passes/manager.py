@@ -25,13 +25,16 @@ class Frozen(StrEnum):
 
 
 class Step(NamedTuple):
-    """One pass of a chain, the network before and after it, and its remarks."""
+    """One pass of a chain, the network before and after it, and its notes.
+
+    `diagnostics` are the notes of checking the network after it.
+    """
 
     applied: Pass
     before: Network
     after: Network
-    remarks: tuple[str, ...]
-    notes: tuple[Diagnostic, ...] = ()
+    notes: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class Interval(NamedTuple):
@@ -99,8 +102,8 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
                 notes=(f"{first.code} of the network that the pass made",),
             )
         )
-    notes = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
-    step = Step(applied, network, report.networks[0], result.remarks, notes)
+    diagnostics = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
+    step = Step(applied, network, report.networks[0], result.notes, diagnostics)
     _verify(step)
     return step
 
@@ -111,7 +114,7 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
         result = applied.run(network)
         if not isinstance(result, PassResult):
             raise TypeError(f"run() returned {type(result).__name__}, not PassResult")
-        return result, infer_shapes(result.network, previous=network)
+        return result, infer_shapes(result.architecture, previous=network)
     except UserError:
         raise
     except Exception as cause:

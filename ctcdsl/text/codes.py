@@ -56,7 +56,7 @@ CODES = MappingProxyType(
         "CTC404": "a layer that a pass does not support",
         "CTC405": "nothing to rewrite",
         "CTC406": "no width that keeps the complexity",
-        "CTC407": "a pass that cannot carry weights",
+        "CTC407": "a pass that cannot transfer weights",
         "CTC408": "weights of another network",
         "CTC409": "unreadable weights",
         "CTC410": "a broken guarantee of a pass",

@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read(spec: Path, ctcdsl: Any, content: bytes | No
 
 def test_a_pass_that_carries_nothing(spec: Path, ctcdsl: Any) -> None:
     result = refused(ctcdsl, spec, "depth-for-width:stage=b,depth=3", spec.with_suffix(".none"))
-    assert "error[CTC407]: `depth-for-width` makes another function" in result.err
+    assert "error[CTC407]: `depth-for-width` computes another function" in result.err
 
 
 def refused(ctcdsl: Any, spec: Path, applied: str, weights: Path) -> Any:

@@ -129,7 +129,7 @@ def test_widths_are_solved(parent: str, applied: str, width: int) -> None:
     new = {c.filters for _, c in found.after.convolutions()}
     old = {c.filters for _, c in found.before.convolutions()}
     assert width in new and new - old <= {width}
-    assert any(f"width {width}" in remark for remark in found.remarks)
+    assert any(f"width {width}" in note for note in found.notes)
 
 
 # ------------------------------------------------------------------ the controls

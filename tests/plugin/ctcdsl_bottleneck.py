@@ -38,7 +38,7 @@ class Bottleneck:
         """Rewrite a network; CTC405 where no filter of the stage is larger than 1x1."""
         view = stage_view(network, self.stage)
         convs: list[Conv] = []
-        remarks: list[str] = []
+        notes: list[str] = []
         in_channels = view.channels
         for conv in view.convs:
             size, filters = conv.kernel[0], conv.filters
@@ -52,8 +52,8 @@ class Bottleneck:
                     conv_like(conv, kernel=size, filters=width.rounded, stride=conv.stride),
                     conv_like(conv, kernel=1, filters=filters),
                 ]
-                remarks.append(f"`{conv.origin.text}`: {width}")
+                notes.append(f"`{conv.origin.text}`: {width}")
             in_channels = filters
-        if not remarks:
+        if not notes:
             raise error("CTC405", f"{view.name} has 1x1 filters alone", at=view.convs[0].origin)
-        return PassResult(view.with_convs(convs), remarks=tuple(dict.fromkeys(remarks)))
+        return PassResult(view.with_convs(convs), notes=tuple(dict.fromkeys(notes)))

@@ -51,8 +51,8 @@ class Transfer:
         wider, _ = refit(network, target, budget, self.multiple)
         stages = list(architecture.stages)
         stages[target.position] = target.with_convs(widened(target, wider)).stages[target.position]
-        remarks = (f"{source.name}: {narrower}", f"{target.name}: {wider}")
-        return PassResult(replace(architecture, stages=tuple(stages)), True, remarks)
+        notes = (f"{source.name}: {narrower}", f"{target.name}: {wider}")
+        return PassResult(replace(architecture, stages=tuple(stages)), True, notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,19 +87,19 @@ class Deepen:
             )
         return index, at, conv
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the deeper network."""
         from ctcdsl.passes.weights import parameterised
         from ctcdsl.passes.weights.convolutions import identity
 
         index, at, _ = self._previous(network=before)
         behind = before.stage(index)[at].name
-        carried: Weights = {}
+        transferred: Weights = {}
         targets = iter(parameterised(after))
         for old in parameterised(before):
-            carried[next(targets).name] = weights[old.name]
+            transferred[next(targets).name] = weights[old.name]
             if old.name == behind:
                 for _ in range(len(after.stage(index)) - len(before.stage(index))):
                     new = next(targets)
-                    carried[new.name] = identity(new)
-        return carried
+                    transferred[new.name] = identity(new)
+        return transferred

@@ -39,11 +39,11 @@ class DelaySubsample:
         """Rewrite a network; CTC405 where no pool can give its stride."""
         return _move(network, self.stage, delaying=True)
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights; what the network computes with them is another thing."""
-        from ctcdsl.passes.weights import unchanged
+        from ctcdsl.passes.weights import same_weights
 
-        return unchanged(self.name, before, after, weights)
+        return same_weights(self.name, before, after, weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,11 @@ class UndelaySubsample:
         """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
         return _move(network, self.stage, delaying=False)
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights; what the network computes with them is another thing."""
-        from ctcdsl.passes.weights import unchanged
+        from ctcdsl.passes.weights import same_weights
 
-        return unchanged(self.name, before, after, weights)
+        return same_weights(self.name, before, after, weights)
 
 
 def behind_pool(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, Element] | None:
@@ -94,7 +94,7 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
     only = None if stage is None else stage_index(architecture, stage)
     nodes = trunk(architecture)
     new = [node for _, _, node in nodes]
-    remarks: list[str] = []
+    notes: list[str] = []
     for at, (index, _, node) in enumerate(nodes):
         if not isinstance(node, Pool) or (only is not None and index != only):
             continue
@@ -102,12 +102,12 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
             continue
         found = behind_pool(nodes, at)
         if found is None or not isinstance(found[1], Conv):
-            remarks.append(f"`{node.origin.text}` stays: no plain convolution stands behind it")
+            notes.append(f"`{node.origin.text}` stays: no plain convolution stands behind it")
             continue
         k, target = found[0], found[1]
         if (target.stride == 1) is not delaying:
             strides = f"a stride of {target.stride}" if delaying else "no stride"
-            remarks.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")
+            notes.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")
             continue
         new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)
     if new == [node for _, _, node in nodes]:
@@ -124,6 +124,6 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
                 f"{place} has no pool {what} before a convolution {which}",
             ),
             at=origin,
-            hint="; ".join(remarks),
+            hint="; ".join(notes),
         )
-    return PassResult(with_nodes(architecture, new), True, tuple(remarks))
+    return PassResult(with_nodes(architecture, new), True, tuple(notes))

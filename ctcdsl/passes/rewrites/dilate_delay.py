@@ -61,14 +61,14 @@ class DilateDelay:
         ]
         trunk = [node for node in network.nodes if node.stage is not None]
         new: dict[Place, Element] = {}
-        remarks: list[str] = []
+        notes: list[str] = []
         for at, node in enumerate(trunk):
             pool = node.layer
             if not isinstance(pool, Pool) or pool.stride == 1 or only not in (None, node.stage):
                 continue
             taker = _taker(trunk, at)
             if isinstance(taker, str):
-                remarks.append(f"`{pool.origin.text}` stays: {taker}")
+                notes.append(f"`{pool.origin.text}` stays: {taker}")
                 continue
             conv = trunk[taker].layer
             assert isinstance(conv, Conv)
@@ -93,20 +93,20 @@ class DilateDelay:
                     f"{place_name} has no pool whose stride a convolution could take",
                 ),
                 at=architecture.origin,
-                hint="; ".join(remarks),
+                hint="; ".join(notes),
             )
         stages = tuple(
             replace(stage, elements=tuple(new.get((s, k), n) for k, n in enumerate(stage.elements)))
             for s, stage in enumerate(architecture.stages)
         )
         rewritten = freeze_paddings(replace(architecture, stages=stages), paddings)
-        return PassResult(rewritten, True, tuple(remarks))
+        return PassResult(rewritten, True, tuple(notes))
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The same weights."""
-        from ctcdsl.passes.weights import unchanged
+        from ctcdsl.passes.weights import same_weights
 
-        return unchanged(self.name, before, after, weights)
+        return same_weights(self.name, before, after, weights)
 
 
 def _taker(trunk: list[Node], at: int) -> int | str:

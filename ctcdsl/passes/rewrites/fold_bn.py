@@ -45,7 +45,7 @@ class FoldBatchNorm:
         if style.norm == "bn" and not style.preactivation:
             style = style._replace(norm=None)
         new = replace(architecture, stages=stages, style=style)
-        kept = _remarks(new)
+        kept = _notes(new)
         own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
         if not own and stages == architecture.stages:  # a style alone is no norm
             raise error(
@@ -56,20 +56,20 @@ class FoldBatchNorm:
             )
         return PassResult(new, True, kept)
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network without the norms."""
         from ctcdsl.passes.weights.convolutions import folded
 
-        carried: Weights = {}
+        transferred: Weights = {}
         for old, norms, new in _pairs(before.nodes, after.nodes):
             tensors = weights.get(old.name)
             if tensors is None:
                 continue
-            carried[new.name] = tensors
+            transferred[new.name] = tensors
             if isinstance(old.layer, Conv) and isinstance(new.layer, Conv):
                 own = old.layer.norm == "bn" and new.layer.norm is None
-                carried[new.name] = folded(tensors, own, [weights[norm.name] for norm in norms])
-        return carried
+                transferred[new.name] = folded(tensors, own, [weights[norm.name] for norm in norms])
+        return transferred
 
 
 def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
@@ -107,23 +107,23 @@ def _takes_norm(conv: Conv) -> bool:
     return conv.activation is None and conv.norm != "ln"
 
 
-def _remarks(architecture: Architecture) -> tuple[str, ...]:
+def _notes(architecture: Architecture) -> tuple[str, ...]:
     """What stays, and why: the head as it is, norms that no convolution before them takes in."""
     layers = [layer for stage in architecture.stages for layer in layers_of(stage.elements)]
     head = list(layers_of(architecture.head.layers))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
     kept = [layer for layer in head if isinstance(layer, Conv) and layer.norm == "bn"]
     alone = [layer for layer in [*layers, *head] if _is_batch_norm(layer)]
-    remarks: list[str] = []
+    notes: list[str] = []
     if before:
-        remarks.append(f"norms that stay, before their convolutions: {len(before)}")
+        notes.append(f"norms that stay, before their convolutions: {len(before)}")
     if kept:
-        remarks.append(f"norms that stay, in the head: {len(kept)}")
+        notes.append(f"norms that stay, in the head: {len(kept)}")
     if alone:
-        remarks.append(
+        notes.append(
             f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
         )
-    return tuple(remarks)
+    return tuple(notes)
 
 
 Pair = tuple[Node, Sequence[Node], Node]

@@ -72,15 +72,15 @@ class RepVggFuse:
         stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
         return PassResult(new, True, (f"blocks fused: {fused}", *stay))
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the fused network: branches folded, padded and added."""
         from ctcdsl.passes.weights.convolutions import added, embedded, folded, one_to_one
 
-        carried: Weights = {}
+        transferred: Weights = {}
         for old, new in zip(before.nodes, after.nodes, strict=True):
             if not isinstance(old.layer, Block) or not isinstance(new.layer, Conv):
                 pairs = zip(flat((old,)), flat((new,)), strict=True)
-                carried |= {b.name: weights[a.name] for a, b in pairs if a.name in weights}
+                transferred |= {b.name: weights[a.name] for a, b in pairs if a.name in weights}
                 continue
             terms = []
             for branch in _branches(old) or ():
@@ -94,8 +94,8 @@ class RepVggFuse:
                 reach = branch.conv.padding if branch.conv else (0, 0)
                 offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
                 terms.append(embedded(tensors, new.layer.kernel, offset))
-            carried[new.name] = added(terms, bias=new.layer.bias)
-        return carried
+            transferred[new.name] = added(terms, bias=new.layer.bias)
+        return transferred
 
 
 def _branches(block: Node) -> list[_Branch] | None:

@@ -85,7 +85,7 @@ class Widen:
             )
         return index, narrow
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the wider network."""
         from ctcdsl.passes.weights.channels import replicated
 

@@ -1,28 +1,39 @@
-"""Weights carried through rewrites, and how exact that was.
+"""Weights transferred through rewrites, and how exact that was.
 
-The one part of the passes that loads torch; it is imported where weights are at hand.
+The one part of the passes that loads torch; it is imported where there are weights.
 """
 
 from ctcdsl.passes.weights.equivalence import Exactness, verify_outputs
-from ctcdsl.passes.weights.tensors import Tensors, Weights, joined, parameterised, split, unchanged
+from ctcdsl.passes.weights.tensors import (
+    Tensors,
+    Weights,
+    from_state,
+    parameterised,
+    same_weights,
+    to_state,
+)
 from ctcdsl.passes.weights.transfer import (
+    TransferredWeights,
     TransferResult,
     TransfersWeights,
-    carry_through,
-    require_carriers,
+    require_transfer,
+    transfer_chain,
+    transfer_state,
 )
 
 __all__ = [
     "Exactness",
     "Tensors",
     "TransferResult",
+    "TransferredWeights",
     "TransfersWeights",
     "Weights",
-    "carry_through",
-    "joined",
+    "from_state",
     "parameterised",
-    "require_carriers",
-    "split",
-    "unchanged",
+    "require_transfer",
+    "same_weights",
+    "to_state",
+    "transfer_chain",
+    "transfer_state",
     "verify_outputs",
 ]

@@ -69,10 +69,10 @@ def verify_outputs(
         UserError: CTC410, naming the pass, where it promises to keep outputs, or the
             interior, and does not.
     """
-    from ctcdsl.passes.weights.transfer import carried
+    from ctcdsl.passes.weights.transfer import step_weights
 
     old = random_weights(step.before) if old is None else old
-    new = carried(step, old) if new is None else new
+    new = step_weights(step, old) if new is None else new
     promise = step.applied.preserves
     if promise is Guarantee.INTERIOR:
         measured = Exactness(interior_difference(step.before, step.after, old, new), True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Shape
-from ctcdsl.passes.weights.tensors import Weights, in_order, joined, slots
+from ctcdsl.passes.weights.tensors import Weights, tensor_specs, to_state
 
 IMAGES = 2
 """How many random images a network is tried on."""
@@ -29,15 +29,15 @@ def random_weights(network: Network, seed: int = 0) -> Weights:
     """
     generator = torch.Generator().manual_seed(seed)
     weights: Weights = {}
-    for slot in slots(network):
-        if slot.role == "norm.batches":
+    for spec in tensor_specs(network):
+        if spec.role == "norm.batches":
             value = torch.tensor(1)
-        elif slot.role in ("norm.variance", "norm.weight", "factor"):
-            value = torch.rand(slot.shape, dtype=torch.float64, generator=generator) + 0.5
+        elif spec.role in ("norm.variance", "norm.weight", "factor"):
+            value = torch.rand(spec.shape, dtype=torch.float64, generator=generator) + 0.5
         else:
-            deviation = sqrt(2 / prod(slot.shape[1:])) if len(slot.shape) > 1 else 0.1
-            value = torch.randn(slot.shape, dtype=torch.float64, generator=generator) * deviation
-        weights.setdefault(slot.layer, {})[slot.role] = value
+            deviation = sqrt(2 / prod(spec.shape[1:])) if len(spec.shape) > 1 else 0.1
+            value = torch.randn(spec.shape, dtype=torch.float64, generator=generator) * deviation
+        weights.setdefault(spec.layer, {})[spec.role] = value
     return weights
 
 
@@ -45,7 +45,7 @@ def outputs(network: Network, weights: Weights, images: Tensor) -> Tensor:
     """What the generated module computes of images, as in inference."""
     with torch.device("meta"):  # the module is made without numbers, and given these
         module = build_module(network)
-    module.load_state_dict(joined(network, in_order(network, weights)), assign=True)
+    module.load_state_dict(to_state(network, weights), assign=True)
     with torch.no_grad():
         result: Tensor = module.eval()(images)
     return result

@@ -7,7 +7,7 @@ convolution where it acts before it. Names and shapes are verified on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,66 +22,66 @@ from ctcdsl.text.diagnostic import InternalError
 Tensors = dict[str, Tensor]
 """The tensors of one layer by what they are: `weight`, `bias`, `norm.weight`, `norm.mean` …"""
 Weights = dict[str, Tensors]
-"""Tensors by the layer's name, `Node.name`; in float64 while they are carried."""
+"""Tensors by the layer's name, `Node.name`; in float64 during a transfer."""
 
 
 _SHOWN = 3  # names of a kind in one message
 _Part = tuple[str, tuple[int, ...], str]
 
 
-class Slot(NamedTuple):
+class TensorSpec(NamedTuple):
     """A tensor of a network: its layer, what it is there, how it is shaped.
 
-    `tail` is the last part of its name in the module.
+    `suffix` is the last part of its name in the module.
     """
 
     layer: str
     role: str
     shape: tuple[int, ...]
-    tail: str
+    suffix: str
 
 
 def parameterised(network: Network) -> list[Node]:
     """The layers that have tensors, in order."""
-    return [node for node in network.layers if any(_slots(node))]
+    return [node for node in network.layers if any(_layer_specs(node))]
 
 
-def slots(network: Network) -> list[Slot]:
+def tensor_specs(network: Network) -> list[TensorSpec]:
     """The tensors of a network in the order of its module."""
-    return [slot for node in network.layers for slot in _slots(node)]
+    return [spec for node in network.layers for spec in _layer_specs(node)]
 
 
-def keys(network: Network) -> dict[str, Slot]:
+def state_names(network: Network) -> dict[str, TensorSpec]:
     """The names that the generated module gives its tensors, each with what it is."""
     with torch.device("meta"):  # names and shapes are wanted, no memory and no random numbers
         state = build_module(network).state_dict()
-    found = slots(network)
-    if len(found) != len(state):
-        raise InternalError(f"{network.name}: {len(state)} tensors, {len(found)} expected")
-    for (key, tensor), slot in zip(state.items(), found, strict=True):
-        if tuple(tensor.shape) != slot.shape or key.rpartition(".")[2] != slot.tail:
-            raise InternalError(f"{key} {tuple(tensor.shape)} is not {slot}")
-    return dict(zip(state, found, strict=True))
+    specs = tensor_specs(network)
+    if len(specs) != len(state):
+        raise InternalError(f"{network.name}: {len(state)} tensors, {len(specs)} expected")
+    for (key, tensor), spec in zip(state.items(), specs, strict=True):
+        if tuple(tensor.shape) != spec.shape or key.rpartition(".")[2] != spec.suffix:
+            raise InternalError(f"{key} {tuple(tensor.shape)} is not {spec}")
+    return dict(zip(state, specs, strict=True))
 
 
-def split(network: Network, state: Mapping[str, Tensor], file: str = "") -> Weights:
+def from_state(network: Network, state: Mapping[str, Tensor], file: str = "") -> Weights:
     """The tensors of a module by layer, in float64.
 
     Raises:
         UserError: CTC408 where a tensor is missing, is too many, or has another shape or kind of
             number; CTC418 where a number is not finite. Missing counts of batches are 0.
     """
-    names = keys(network)
-    counts = (key for key, slot in names.items() if slot.role == "norm.batches")
+    names = state_names(network)
+    counts = (key for key, spec in names.items() if spec.role == "norm.batches")
     state = {**{key: torch.tensor(0) for key in counts}, **state}
     _check_names(network, names, state, file)
     require_finite(state, file)
     weights: Weights = {}
-    for key, slot in names.items():
+    for key, spec in names.items():
         tensor = state[key].detach()
-        counts_batches = slot.role == "norm.batches"
+        counts_batches = spec.role == "norm.batches"
         exact = tensor.long() if counts_batches else tensor.double()
-        weights.setdefault(slot.layer, {})[slot.role] = exact
+        weights.setdefault(spec.layer, {})[spec.role] = exact
     return weights
 
 
@@ -108,34 +108,36 @@ def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "")
     )
 
 
-def joined(network: Network, weights: Iterable[Tensors]) -> dict[str, Tensor]:
-    """The state of the generated module, from the tensors of its layers in order."""
-    values = [tensor for tensors in weights for tensor in tensors.values()]
-    names = keys(network)
-    if [tuple(value.shape) for value in values] != [slot.shape for slot in names.values()]:
-        raise InternalError(f"{network.name}: carried tensors do not fit the module")
+def to_state(
+    network: Network, weights: Weights, *, written: Network | None = None
+) -> dict[str, Tensor]:
+    """The state dict of the generated module.
+
+    Args:
+        network: The network.
+        weights: Its tensors by layer.
+        written: The same network as read from its text, whose module names the tensors.
+    """
+    values: list[Tensor] = []
+    for node in parameterised(network):
+        roles = [spec.role for spec in _layer_specs(node)]
+        if not weights.get(node.name, {}).keys() >= set(roles):
+            raise InternalError(f"{node.name} has not all of {', '.join(roles)}")
+        values += [weights[node.name][role] for role in roles]
+    names = state_names(written or network)
+    if [tuple(value.shape) for value in values] != [spec.shape for spec in names.values()]:
+        raise InternalError(f"{network.name}: transferred tensors do not fit the module")
     return dict(zip(names, values, strict=True))
 
 
-def in_order(network: Network, weights: Weights) -> list[Tensors]:
-    """The tensors of each layer, both in the module's order."""
-    found: dict[str, Tensors] = {}
-    for slot in slots(network):
-        try:
-            found.setdefault(slot.layer, {})[slot.role] = weights[slot.layer][slot.role]
-        except KeyError:
-            raise InternalError(f"{slot.layer} has no {slot.role}") from None
-    return list(found.values())
-
-
-def unchanged(name: str, before: Network, after: Network, weights: Weights) -> Weights:
+def same_weights(name: str, before: Network, after: Network, weights: Weights) -> Weights:
     """The weights of a network whose layers keep their tensors.
 
     Raises:
         UserError: CTC407 where a layer has tensors of another shape, such as an `fc` right
             behind a map that changed; it says that the pass called `name` did that.
     """
-    old, new = slots(before), slots(after)
+    old, new = tensor_specs(before), tensor_specs(after)
     for one, other in zip(old, new, strict=True):
         if one.shape != other.shape:
             raise error(
@@ -149,7 +151,7 @@ def unchanged(name: str, before: Network, after: Network, weights: Weights) -> W
     return {new.name: weights[old.name] for old, new in layers}
 
 
-def _slots(node: Node) -> Iterator[Slot]:
+def _layer_specs(node: Node) -> Iterator[TensorSpec]:
     layer, in_channels = node.layer, node.input.channels
     parts: list[_Part] = []
     match layer:
@@ -178,8 +180,8 @@ def _slots(node: Node) -> Iterator[Slot]:
             parts.append(("bias", (out_channels,), "bias"))
         case _:
             pass
-    for role, shape, tail in parts:
-        yield Slot(node.name, role, shape, tail)
+    for role, shape, suffix in parts:
+        yield TensorSpec(node.name, role, shape, suffix)
 
 
 def _norm(norm: Norm | None, channels: int) -> list[_Part]:
@@ -199,18 +201,18 @@ def _norm(norm: Norm | None, channels: int) -> list[_Part]:
 
 
 def _check_names(
-    network: Network, names: Mapping[str, Slot], state: Mapping[str, Tensor], file: str
+    network: Network, names: Mapping[str, TensorSpec], state: Mapping[str, Tensor], file: str
 ) -> None:
     """Check that tensors are those of a network; the error names the first that is not."""
     missing = [key for key in names if key not in state]
     unexpected = [key for key in state if key not in names]
     shaped = [
-        key for key, slot in names.items() if key in state and tuple(state[key].shape) != slot.shape
+        key for key, spec in names.items() if key in state and tuple(state[key].shape) != spec.shape
     ]
     kinds = [
         key
-        for key, slot in names.items()
-        if slot.role != "norm.batches" and key in state and not state[key].is_floating_point()
+        for key, spec in names.items()
+        if spec.role != "norm.batches" and key in state and not state[key].is_floating_point()
     ]
     if missing:
         what = f"lack `{missing[0]}`, the {names[missing[0]].role} of {names[missing[0]].layer}"

@@ -255,7 +255,7 @@ def test_add_pool_and_back(
     before = one(f"input 3x224x224\npad paper\n{row}\nhead: none")
     there = AddPool(layers=layers, pool=pool, multiple=8)
     step = attempt(before, there)
-    assume(step is not None and ", from" not in step.remarks[0])
+    assume(step is not None and ", from" not in step.notes[0])
     event(f"applies: {there_and_back(before, there, RemovePool(multiple=8))}")
 
 
@@ -269,7 +269,7 @@ def test_depth_for_width_and_back(
     before = one(f"input 3x224x224\npad paper\n{row}\nhead: none")
     there = DepthForWidth(stage="2", depth=new, multiple=8)
     step = attempt(before, there)
-    assume(step is not None and ", from" not in step.remarks[0])
+    assume(step is not None and ", from" not in step.notes[0])
     event(
         f"applies: {there_and_back(before, there, DepthForWidth(stage='2', depth=old, multiple=8))}"
     )

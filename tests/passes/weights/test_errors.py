@@ -63,14 +63,14 @@ def test_a_pass_refuses(spec: str, applied: str, code: str, place: str | None) -
 def test_what_stays_is_told() -> None:
     from tests.support.rewriting import step
 
-    remarks = step(one(small("(3,8) bn (3,8,linear) bn [ bn (1,8,bn) | id ]")), "fold-bn").remarks
-    assert remarks == ("`bn` that stay, without a convolution that ends linear right before: 2",)
+    notes = step(one(small("(3,8) bn (3,8,linear) bn [ bn (1,8,bn) | id ]")), "fold-bn").notes
+    assert notes == ("`bn` that stay, without a convolution that ends linear right before: 2",)
     spec = small("(3,8) [ (3,8) | (1,8) ] [ (3,8) (3,8) ]")
-    assert step(one(spec), "repvgg-fuse").remarks == (
+    assert step(one(spec), "repvgg-fuse").notes == (
         "blocks fused: 1",
         "blocks that stay, no sum of linear branches: 1",
     )
     spec = small("(3,8) max(3,p0,ceil)/2 (3,8) 2/2 (3,8)")
-    assert step(one(spec), "dilate-delay").remarks == (
+    assert step(one(spec), "dilate-delay").notes == (
         "`max(3,p0,ceil)/2` stays: its last window, a part of one, exists only at its stride",
     )

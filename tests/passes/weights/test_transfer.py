@@ -16,9 +16,9 @@ from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.passes.rewrites.deepen import Deepen
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
 from ctcdsl.passes.stage_view import with_stage
-from ctcdsl.passes.weights import Weights, carry_through, verify_outputs
+from ctcdsl.passes.weights import Weights, transfer_chain, verify_outputs
 from ctcdsl.passes.weights.probe import random_weights
-from ctcdsl.passes.weights.tensors import keys
+from ctcdsl.passes.weights.tensors import state_names
 from ctcdsl.text import UserError
 from tests.conftest import ROOT, load, one
 from tests.support.carrying import modern, small
@@ -39,16 +39,16 @@ class WrongOrder:
 
     def run(self, network: Network) -> PassResult:
         result = self.deepen.run(network)
-        stage = result.network.stages[0]
+        stage = result.architecture.stages[0]
         nodes = list(stage.elements)
         for at, pad in ((3, 0), (4, 1)):
             conv = nodes[at]
             assert isinstance(conv, Conv)
             nodes[at] = replace(conv, padding=(pad, pad))
-        return PassResult(with_stage(result.network, 0, replace(stage, elements=tuple(nodes))))
+        return PassResult(with_stage(result.architecture, 0, replace(stage, elements=tuple(nodes))))
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
-        return self.deepen.carry(before, after, weights)
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
+        return self.deepen.transfer_weights(before, after, weights)
 
 
 class WrongOrderInside(WrongOrder):
@@ -61,8 +61,8 @@ class Shifted(WrongOrderInside):
 
     __slots__ = ()
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
-        carried = WrongOrder.carry(self, before, after, weights)
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
+        carried = WrongOrder.transfer_weights(self, before, after, weights)
         first = carried["stage1.conv1"]
         return {**carried, "stage1.conv1": {**first, "bias": first["bias"] + 0.01}}
 
@@ -132,8 +132,8 @@ class Inside:
     def run(self, network: Network) -> PassResult:
         return self.deepen.run(network)
 
-    def carry(self, before: Network, after: Network, weights: Weights) -> Weights:
-        return self.deepen.carry(before, after, weights)
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
+        return self.deepen.transfer_weights(before, after, weights)
 
 
 def test_outputs_that_are_no_numbers_cannot_be_compared() -> None:
@@ -153,10 +153,10 @@ def test_tensors_of_which_the_shape_changes_are_refused() -> None:
     assert caught.value.diagnostics[0].code == "CTC407"
 
 
-def test_a_pass_without_carry_is_refused_by_name() -> None:
+def test_a_pass_that_transfers_nothing_is_named() -> None:
     step = run_pass(one(small("(3,8)")), RepeatLast(times=1))
-    with pytest.raises(UserError, match="`repeat-last` makes another function") as caught:
-        carry_through([step], random_weights(step.before))
+    with pytest.raises(UserError, match="`repeat-last` computes another function") as caught:
+        transfer_chain([step], random_weights(step.before))
     assert caught.value.diagnostics[0].code == "CTC407"
 
 
@@ -167,12 +167,12 @@ NETWORKS = sorted(p for p in (ROOT / "specs").rglob("*.ctc") if not p.stem.start
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
 def test_every_tensor_of_every_module_has_its_layer(path: Path) -> None:
     network = load(path)
-    found = keys(network)
+    found = state_names(network)
     assert len({(slot.layer, slot.role) for slot in found.values()}) == len(found)
     for key, slot in found.items():
         assert key.partition(".")[0] == attribute_name(slot.layer.partition(".")[0])
 
 
 def test_a_norm_before_its_convolution_is_found_there() -> None:
-    found = {slot.role: key for key, slot in keys(modern("densenet121", 64)).items()}
+    found = {slot.role: key for key, slot in state_names(modern("densenet121", 64)).items()}
     assert found["norm.variance"].endswith(".running_var")
