@@ -15,7 +15,7 @@ from turns import Turn
 
 from ctcdsl.evaluation import evaluate
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
-from ctcdsl.execution.events import NullCallback
+from ctcdsl.execution.events import Callback
 from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.colour import Statistics
@@ -99,7 +99,7 @@ def testing(job: Job, options: Options, statistics: Statistics) -> Turns:
                     views=10,
                     recipe=recipe,
                     statistics=statistics,
-                    reporter=NullCallback(),
+                    callback=Callback(),
                     device=job.device,
                     network=job.network,
                 )

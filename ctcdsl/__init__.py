@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Report,
         Rewrite,
         SpecError,
+        UserError,
         build,
         check,
         cost,
@@ -29,32 +31,65 @@ if TYPE_CHECKING:
         loads,
         rewrite,
     )
+    from ctcdsl.experiments import (
+        Callback,
+        Comparison,
+        Interrupted,
+        Recipe,
+        Run,
+        Scores,
+        compare,
+        evaluate,
+        train,
+    )
 
 __all__ = [
+    "Callback",
+    "Comparison",
     "Cost",
     "Diagnostic",
+    "Interrupted",
     "Network",
+    "Recipe",
     "Report",
     "Rewrite",
+    "Run",
+    "Scores",
     "SpecError",
+    "UserError",
     "build",
     "check",
+    "compare",
     "cost",
+    "evaluate",
     "generate",
     "load",
     "load_all",
     "loads",
     "rewrite",
+    "train",
 ]
+
+_MODULES = {  # of the names that are not in `ctcdsl.api`
+    "Callback": "ctcdsl.execution.events",
+    "Recipe": "ctcdsl.recipe",
+    **dict.fromkeys(
+        ("Comparison", "Interrupted", "Run", "Scores", "compare", "evaluate", "train"),
+        "ctcdsl.experiments",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Load the library when a name of it is first asked for: `import ctcdsl` costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module 'ctcdsl' has no attribute '{name}'")
-    from ctcdsl import api
+    module = _MODULES.get(name, "ctcdsl.api")
+    if module == "ctcdsl.experiments":
+        from ctcdsl.text.packages import require_packages
 
-    value = getattr(api, name)
+        require_packages(f"ctcdsl.{name}", "torch", "numpy", "PIL", "safetensors")
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -14,7 +14,7 @@ from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.loading import Input, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
-from ctcdsl.text import Diagnostic, Source, SpecError, error
+from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
 from ctcdsl.text.packages import require_packages
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "Report",
     "Rewrite",
     "SpecError",
+    "UserError",
     "build",
     "check",
     "cost",

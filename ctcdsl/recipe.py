@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
+from ctcdsl.syntax.words import suggest
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 
@@ -20,12 +21,14 @@ Compile = Literal["off", "on", "graphs"]
 
 PAPER_CROP, PAPER_RESIZE = 224, 256  # Section 5: crops of 224 from a shorter side of 256
 
+_OPTIONAL = frozenset({"epochs", "resize", "workers", "dropout"})
+"""The fields that may be None."""
 _SCHEDULE_HINT = "write EPOCHS:RATE, comma between, as in 10:0.01,60:0.001,5:0.0001"
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Learning rates in steps: so many epochs at a rate, then the next; the last rate lasts.
+    """Learning rates in steps: so many epochs at a rate, then the next; the last rate continues.
 
     Raises `UserError` CTC605 for no step, an epoch count below 1, a rate that is not above 0.
     """
@@ -122,11 +125,11 @@ class Recipe:
     resize: int | None = None
     """Shorter side of the image a crop is cut from; None: 256 for a crop of 224, in proportion."""
     random_crop: bool = True
-    """Crop anywhere in training; else at the centre."""
+    """Random crops in training; else the centre."""
     flip: float = 0.5
     """Share of the training images that are mirrored."""
     colour_sigma: float = 0.1
-    """Deviation of the colour altering, in standard deviations along the RGB principal axes."""
+    """Strength of the PCA colour augmentation, in deviations along the RGB principal axes."""
     pixel_divisor: float = 58.0
     """What mean-subtracted pixels are divided by."""
     initialisation: Initialisation = "he"
@@ -168,6 +171,29 @@ class Recipe:
         """
         return cls(batch=32, schedule=Schedule(((6, 0.002), (2, 0.0002))))
 
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The recipe `paper` or `small`. Raises `UserError` CTC605 for another name."""
+        if name not in ("paper", "small"):
+            raise _bad(f"there is no recipe {name!r}", hint="it is paper or small")
+        return cls.paper() if name == "paper" else cls.small()
+
+    def with_fields(self, values: Mapping[str, Any]) -> Self:
+        """The recipe with other values; the schedule may be a text.
+
+        Raises `UserError` CTC605 for a name that is not a field, or a value out of range.
+        """
+        names = tuple(field.name for field in fields(self))
+        for name in values:
+            if name not in names:
+                meant = suggest(name, names)
+                hint = f"did you mean `{meant}`?" if meant else f"it has {', '.join(names)}"
+                raise _bad(f"a recipe has no field `{name}`", hint=hint)
+        schedule = values.get("schedule", self.schedule)
+        if isinstance(schedule, str):
+            schedule = Schedule.parse(schedule)
+        return replace(self, **{**values, "schedule": schedule})
+
     @property
     def last_epoch(self) -> int:
         """The epochs that training has in all."""
@@ -208,7 +234,11 @@ class Recipe:
             ("workers", 0),
         ):
             number = getattr(self, name)
-            if number is not None and number < least:
+            if number is None and name in _OPTIONAL:
+                continue
+            if not isinstance(number, int):
+                yield _problem(f"{name} is {number!r}", hint="it is a whole number")
+            elif number < least:
                 yield _problem(f"{name} is {number}", hint=f"it is {least} at least")
         for name, low, high, ends in (
             ("momentum", 0.0, 1.0, "[)"),
@@ -222,7 +252,11 @@ class Recipe:
             ("seed", 0, 2**32, "[)"),
         ):
             number = getattr(self, name)
-            if number is not None and not _within(number, low, high, ends):
+            if number is None and name in _OPTIONAL:
+                continue
+            if not isinstance(number, int if name == "seed" else int | float):
+                yield _problem(f"{name} is {number!r}", hint="it is a number")
+            elif not _within(number, low, high, ends):
                 range_ = f"{ends[0]}{low:.12g}, {high:.12g}{ends[1]}"
                 yield _problem(f"{name} is {number}", hint=f"it lies in {range_}")
         for name, words in (
@@ -233,6 +267,8 @@ class Recipe:
             word = getattr(self, name)
             if word not in words:
                 yield _problem(f"{name} is {word!r}", hint=f"it is {' or '.join(words)}")
+        if not isinstance(self.schedule, Schedule):
+            yield _problem(f"schedule is {self.schedule!r}", hint=_SCHEDULE_HINT)
 
 
 def _within(number: float, low: float, high: float, ends: str) -> bool:

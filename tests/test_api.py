@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import ctcdsl
-from ctcdsl import api, checking
+from ctcdsl import api, checking, experiments
 from ctcdsl.ir import Shape
 from ctcdsl.syntax.parser import Parser
 
@@ -21,15 +21,18 @@ ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 
 
 def test_importing_it_loads_nothing() -> None:
-    names = "{'torch', 'lark', 'ctcdsl.api'}"
+    names = "{'torch', 'lark', 'ctcdsl.api', 'ctcdsl.experiments'}"
     code = f"import sys, ctcdsl; sys.exit(not {names}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_name_is_there_and_listed() -> None:
-    assert set(ctcdsl.__all__) == set(api.__all__) <= set(dir(ctcdsl))
-    for name in ctcdsl.__all__:
-        assert getattr(ctcdsl, name) is getattr(api, name)
+    modules = (api, experiments)
+    assert sorted(ctcdsl.__all__) == sorted(name for module in modules for name in module.__all__)
+    assert set(ctcdsl.__all__) <= set(dir(ctcdsl))
+    for module in modules:
+        for name in module.__all__:
+            assert getattr(ctcdsl, name) is getattr(module, name)
     with pytest.raises(AttributeError, match="no attribute 'costs'"):
         ctcdsl.costs  # noqa: B018  # the attribute is what is tested
 

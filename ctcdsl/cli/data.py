@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.cli.options import format_option
-from ctcdsl.cli.workbench import require_training
+from ctcdsl.text.packages import require_packages
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _workers_option = click.option(
 @click.group("data")
 def command() -> None:
     """Check images, or pack them to be read fast."""
-    require_training()
+    require_packages("reading images", "torch", "numpy", "PIL", "rich")
     gc.enable()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ctcdsl.cli.main import EXIT_ERRORS, EXIT_INTERRUPTED
-from ctcdsl.execution.events import NullCallback
+from ctcdsl.execution.events import Callback
 from ctcdsl.text import UserError
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def together() -> Iterator[Processes]:
-    """Join the other processes, if torchrun has started any; all but the leader are silent.
+    """Join the other processes, if torchrun has started any; all but the main one are silent.
 
     An error that all of them meet is shown once, since the others only end by it; an interrupt
-    is the leader's to tell.
+    is the main process's to report.
     """
     from ctcdsl.distributed.processes import PeerLost, StopRequested, join_processes
 
@@ -40,9 +40,11 @@ def together() -> Iterator[Processes]:
                 yield ranks
         except UserError as error:
             new = [
-                each
-                for each in error.diagnostics
-                if ranks.is_first_to_report(f"{each.code} {each.path} {each.message}")
+                diagnostic
+                for diagnostic in error.diagnostics
+                if ranks.is_first_to_report(
+                    f"{diagnostic.code} {diagnostic.path} {diagnostic.message}"
+                )
             ]
             if not new:
                 raise click.exceptions.Exit(EXIT_ERRORS) from None
@@ -59,8 +61,20 @@ def together() -> Iterator[Processes]:
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-class Aside(NullCallback):
-    """A `Callback` for a process that does not lead, which says what the leader cannot know."""
+@contextmanager
+def display(ranks: Processes) -> Iterator[Callback]:
+    """What shows progress: in the main process a `Display`."""
+    if not ranks.is_main:
+        yield _OtherProcess()
+        return
+    from ctcdsl.cli.progress import Display
+
+    with Display() as shown:
+        yield shown
+
+
+class _OtherProcess(Callback):
+    """Says what the main process cannot know."""
 
     def on_image_replaced(self, name: str, reason: str) -> None:
         """Warn of an image that cannot be read, whatever else is silenced."""

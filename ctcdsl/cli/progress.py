@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,8 +13,12 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
+from ctcdsl.checking import Network
 from ctcdsl.cli.fitting import Fact, fit
-from ctcdsl.execution.events import StepEnded, TrainingStarted
+from ctcdsl.cli.tables import as_text
+from ctcdsl.execution.autotune import ExecutionConfig, Measurement
+from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
+from ctcdsl.metrics.tables import Table
 from ctcdsl.runs.log import Row
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
@@ -26,16 +32,16 @@ _PULSE = 15.0
 """Seconds between lines where there is no terminal to draw a bar on."""
 
 
-class _Said(ProgressColumn):
-    """What the current work says of itself."""
+class _Text(ProgressColumn):
+    """What there is to say of the current work."""
 
     def render(self, task: Task) -> Text:
         """Return the task's own text."""
-        return Text(str(task.fields.get("said", "")))
+        return Text(str(task.fields.get("text", "")))
 
 
-class Display:
-    """A `Callback` for people; a context manager, since a bar must be taken down."""
+class Display(Callback):
+    """Shows progress to people; a context manager, since a bar must be taken down."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -44,12 +50,12 @@ class Display:
         self._progress = Progress(
             TextColumn("{task.description}"),
             *([BarColumn(self._bar)] if self._bar else []),
-            _Said(table_column=Column(no_wrap=True)),
+            _Text(table_column=Column(no_wrap=True)),
             console=self._console,
             transient=True,
         )
         self._task: TaskID | None = None
-        self._tested_on = "test"
+        self._tested_on, self._with_views = "test", False
         self._next_line = time.monotonic() + _PULSE
 
     def __enter__(self) -> Self:
@@ -66,18 +72,49 @@ class Display:
         if self._console.is_terminal:
             self._progress.stop()
 
+    def on_note(self, text: str) -> None:
+        """Print a line that stays."""
+        self._line(f"note: {text}")
+
+    def on_run_opened(self, network: Network, folder: Path) -> None:
+        """Say where the run is."""
+        self._line(f"{network.name} goes to {folder}")
+
+    def on_reading(self, done: int, total: int) -> None:
+        """Show how far reading the images is."""
+        self.working("reading images", done, total)
+
+    def on_tuning_started(self, network: Network, task: str, device: str) -> None:
+        """Say what is tuned."""
+        views = " by 10 views" if task == "evaluate" else ""
+        self._with_views = task == "evaluate"
+        self._line(f"how to {task} {network.name} fastest{views} on {device}:")
+
+    def on_trial(self, config: ExecutionConfig) -> None:
+        """Say what is timed."""
+        self._line(f"  trying {config}")
+
+    def on_tuned(self, trials: Sequence[Measurement], chosen: ExecutionConfig | None) -> None:
+        """Show all times and the choice."""
+        self._line(as_text(_trial_table(trials, self._with_views)).rstrip())
+        for trial in trials:
+            if trial.failure:
+                self._line(f"{trial.config}: {trial.failure}")
+        self._line(f"({trials[0].images} images at a time, the fastest of several runs)")
+        self._line(f"taken: {chosen}" if chosen else "nothing works; continuing as requested")
+
     def on_statistics(self, done: int, total: int) -> None:
         """Show how far the colour statistics are."""
         self.working("mean and colours", done, total)
 
-    def on_training_started(self, plan: TrainingStarted) -> None:
+    def on_training_started(self, event: TrainingStarted) -> None:
         """Say what will be done."""
-        self._tested_on = plan.tested_on
+        self._tested_on = event.tested_on
         self._line(
-            f"{plural(plan.training_images, 'training image')},"
-            f" {plural(plan.test_images, f'{plan.tested_on} image')},"
-            f" {plural(plan.classes, 'class')}; {plural(plan.epochs, 'epoch')} of"
-            f" {plural(plan.steps, 'step')} on {plan.device}" + _from(plan)
+            f"{plural(event.training_images, 'training image')},"
+            f" {plural(event.test_images, f'{event.tested_on} image')},"
+            f" {plural(event.classes, 'class')}; {plural(event.epochs, 'epoch')} of"
+            f" {plural(event.steps, 'step')} on {event.device}" + _from(event)
         )
 
     def on_step(self, step: StepEnded) -> None:
@@ -126,16 +163,32 @@ class Display:
         """Print a warning."""
         self._line(render(warning))
 
+    def on_comparison_started(self, folder: Path, states: Sequence[str], networks: int) -> None:
+        """Say what there is to do."""
+        seeds = len(states) // networks
+        self._line(
+            f"{plural(networks, 'network')}, {plural(seeds, 'seed')}: {plural(len(states), 'run')}"
+            f" in {folder}, {states.count('finished')} finished, {states.count('started')} started"
+        )
+
+    def on_seed_run(self, title: str, resumes: bool) -> None:
+        """Say which run is trained."""
+        self._line(f"{title}, resumed" if resumes else title)
+
+    def on_seed_run_failed(self, failure: Diagnostic) -> None:
+        """Print why."""
+        self._line(render(failure))
+
     def _show(self, title: str, done: int, total: int, *facts: Fact) -> None:
         if not self._console.is_terminal:
             if time.monotonic() >= self._next_line:
                 self._fitted(Fact(title), *facts)
             return
         columns = (len(title), self._bar) if self._bar else (len(title),)
-        said = fit(facts, self._console.width - sum(columns) - len(columns))
+        text = fit(facts, self._console.width - sum(columns) - len(columns))
         if self._task is None:
             self._task = self._progress.add_task(title, total=total)
-        self._progress.update(self._task, description=title, completed=done, total=total, said=said)
+        self._progress.update(self._task, description=title, completed=done, total=total, text=text)
 
     def _fitted(self, *facts: Fact) -> None:
         width = self._console.width if self._console.is_terminal else _NO_TERMINAL
@@ -146,15 +199,15 @@ class Display:
         self._next_line = time.monotonic() + _PULSE
 
 
-def _from(plan: TrainingStarted) -> str:
+def _from(event: TrainingStarted) -> str:
     """Where a resumed run continues."""
-    if plan.first_epoch > plan.epochs:
+    if event.first_epoch > event.epochs:
         return ", all of them done"
-    if plan.first_step > plan.steps:
-        return f", from the test after epoch {plan.first_epoch}"
-    if plan.first_step > 1:
-        return f", from epoch {plan.first_epoch}, step {plan.first_step}"
-    return f", from epoch {plan.first_epoch}" if plan.first_epoch > 1 else ""
+    if event.first_step > event.steps:
+        return f", from the test after epoch {event.first_epoch}"
+    if event.first_step > 1:
+        return f", from epoch {event.first_epoch}, step {event.first_step}"
+    return f", from epoch {event.first_epoch}" if event.first_epoch > 1 else ""
 
 
 def _duration(seconds: float) -> str:
@@ -162,3 +215,19 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _trial_table(trials: Sequence[Measurement], with_views: bool) -> Table:
+    names = ("precision", "compile", "views") if with_views else ("precision", "compile")
+    rows = []
+    for trial in trials:
+        config = trial.config
+        cells = (config.precision, config.compile, "shared" if config.prefix else "apart")
+        if trial.failure:
+            times = ("failed", "", "")
+        else:
+            ratio = f"{trials[0].seconds / trial.seconds:.2f}" if trials[0].seconds else ""
+            times = (f"{trial.images_per_second:,.1f}", ratio, f"{trial.first:.1f}")
+        rows.append((*cells[: len(names)], *times))
+    titles = (*names, "images/s", "ratio", "first run, s")
+    return Table(titles, tuple(rows), frozenset(names))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ctcdsl.recipe import Recipe, Schedule
+from ctcdsl.recipe import Recipe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -24,21 +23,23 @@ class _Option(NamedTuple):
 _OPTIONS = (
     _Option("batch", int, "Images in a mini-batch."),
     _Option("accumulate", int, "Parts of a mini-batch computed one after the other."),
-    _Option("schedule", str, "Learning rates: EPOCHS:RATE,EPOCHS:RATE,…; the last lasts."),
+    _Option("schedule", str, "Learning rates: EPOCHS:RATE,EPOCHS:RATE,…; the last rate continues."),
     _Option("epochs", int, "Epochs in all.  [default: as many as the schedule has]"),
     _Option("momentum", float, "Momentum."),
     _Option("weight_decay", float, "L2 penalty on weights; none on biases."),
     _Option("dropout", float, "Rate of every dropout layer.  [default: the spec's]"),
     _Option("resize", int, "Shorter side before the crop.  [default: 256 for 224, in proportion]"),
-    _Option("random_crop", bool, "Crop anywhere, or at the centre."),
+    _Option("random_crop", bool, "Random crops, or the centre."),
     _Option("flip", float, "Share of images mirrored."),
-    _Option("colour_sigma", float, "Strength of the colour altering by PCA; 0 turns it off."),
+    _Option("colour_sigma", float, "Strength of the PCA colour augmentation; 0 turns it off."),
     _Option("pixel_divisor", float, "Divides the pixels after mean subtraction."),
     _Option("initialisation", click.Choice(["gaussian", "he"]), "Initial weights."),
     _Option("sigma", float, "Deviation of the gaussian initialisation."),
     _Option("precision", click.Choice(["float32", "bf16"]), "Of the layers; weights are float32."),
     _Option(
-        "compile", click.Choice(["off", "on", "graphs"]), "By torch.compile; with CUDA graphs."
+        "compile",
+        click.Choice(["off", "on", "graphs"]),
+        "Use torch.compile (graphs: with CUDA graphs).",
     ),
     _Option("statistics_sample", int, "Images on which mean and colour axes are measured."),
     _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
@@ -78,14 +79,9 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def with_options(recipe: Recipe, given: dict[str, Any]) -> Recipe:
-    """Return the recipe with the options that were given.
-
-    Raises:
-        UserError: CTC605 for a number out of range or a schedule that cannot be read.
-    """
+def recipe_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """The options without the fields of the recipe that were not given."""
     fields = {option.field for option in _OPTIONS}
-    changes = {name: value for name, value in given.items() if name in fields and value is not None}
-    if "schedule" in changes:
-        changes["schedule"] = Schedule.parse(changes["schedule"])
-    return replace(recipe, **changes)
+    return {
+        name: value for name, value in options.items() if name not in fields or value is not None
+    }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Collection, Iterable
 
 import click
 
-from ctcdsl.storage.atomic import write_atomic
+from ctcdsl.storage.atomic import write_atomic, write_error
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.files import STDIN
 from ctcdsl.text.render import render, summary
@@ -21,6 +22,26 @@ def write_output(text: str, file: str | None, done: str) -> None:
     else:
         write_atomic(file, text.encode())
         click.echo(f"{done} {file}", err=True)
+
+
+def require_writable(file: str) -> None:
+    """Fail for a file that could not be written, before work that may take hours.
+
+    Raises:
+        UserError: CTC608 where its folder is missing, or a folder is in its place.
+    """
+    folder = os.path.dirname(file) or os.curdir
+    number = 0
+    if os.path.isdir(file):
+        number = errno.EISDIR
+    elif not os.path.exists(folder):
+        number = errno.ENOENT
+    elif not os.path.isdir(folder):
+        number = errno.ENOTDIR
+    elif not os.access(folder, os.W_OK):
+        number = errno.EACCES
+    if number:
+        raise write_error(OSError(number, os.strerror(number)), file)
 
 
 def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> None:

@@ -1,10 +1,9 @@
-"""What a test found, as text and as JSON."""
+"""Scores as text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ctcdsl.text.plural import plural
 
@@ -20,23 +19,24 @@ _PAIRS = 15
 _TAKEN_FOR = 3
 
 
-def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> Iterator[str]:
+def as_text(scores: Scores) -> Iterator[str]:
     """Lines: the errors, each class, which are confused, and the matrix where it is small."""
-    from ctcdsl.evaluation.confusion import confusion, most_confused
+    from ctcdsl.evaluation.confusion import most_confused
     from ctcdsl.evaluation.views import counted
 
-    entries = confusion(scores)
-    counts = scores.counts
-    errors, chances = [f"top-1 error {100 * counts.top1_error:.2f}%"], [chance(len(classes))]
+    entries, classes = scores.confusion, scores.classes
+    errors, chances = [f"top-1 error {100 * scores.top1_error:.2f}%"], [chance(len(classes))]
     if len(classes) > scores.k:  # else every image is among them
-        errors.append(f"top-{scores.k} error {100 * counts.top5_error:.2f}%")
+        errors.append(f"top-{scores.k} error {100 * scores.top5_error:.2f}%")
         chances.append(chance(len(classes), scores.k))
     by_chance = f" (chance {' and '.join(chances)})" if len(classes) > 1 else ""
     yield (
-        f"{name}: {plural(scores.images, f'{split} image')}, {counted(scores.views)}:"
+        f"{scores.name}: {plural(scores.images, f'{scores.split} image')}, {counted(scores.views)}:"
         f" {', '.join(errors)}{by_chance}"
     )
-    each = list(enumerate(zip(classes, counts.images.tolist(), counts.class_errors, strict=True)))
+    each = list(
+        enumerate(zip(classes, scores.class_images.tolist(), scores.class_errors, strict=True))
+    )
     folded = len(each) - _WORST if len(each) > _CLASSES else 0
     if folded:
         each.sort(key=lambda found: 1 if found[1][2] is None else -found[1][2])
@@ -69,30 +69,6 @@ def as_text(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> 
 def chance(classes: int, k: int = 1) -> str:
     """The error of guessing `k` of the classes, in percent."""
     return f"{100 * (1 - k / classes):.1f}%"
-
-
-def as_json(name: str, split: str, classes: tuple[str, ...], scores: Scores) -> dict[str, Any]:
-    """All of it; of the confusion matrix the entries that are not 0."""
-    from ctcdsl.evaluation.confusion import confusion
-
-    counts = scores.counts
-    return {
-        "name": name,
-        "split": split,
-        "images": scores.images,
-        "views": scores.views,
-        "loss": None if isnan(counts.loss) else counts.loss,
-        "top1_error": counts.top1_error,
-        f"top{scores.k}_error": counts.top5_error,
-        "wrong": counts.total - int(counts.top1_correct.sum()),
-        f"wrong_top{scores.k}": counts.total - int(counts.top5_correct.sum()),
-        "class_errors": dict(zip(classes, counts.class_errors, strict=True)),
-        "class_images": dict(zip(classes, counts.images.tolist(), strict=True)),
-        "confusion": [
-            {"class": classes[label], "taken_for": classes[predicted], "images": number}
-            for label, predicted, number in confusion(scores)
-        ],
-    }
 
 
 def _matrix(classes: tuple[str, ...], entries: tuple[Confused, ...]) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """A controlled comparison: every network trained by one recipe, once a seed, a run for each.
 
-The runs lie at ``FOLDER/NETWORK/seedN``, and each is a run as `ctcdsl train` makes them. What is
-in these folders is all that a comparison remembers: it goes on from what it finds there.
+The runs are in ``FOLDER/NETWORK/seedN``, and each is a run as `train` makes them. What is in these
+folders is all that a comparison remembers: it continues from what is there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,24 +18,33 @@ from typing import Literal
 
 import torch
 
-from ctcdsl.codegen.load import build_module
-from ctcdsl.comparison.seed_runs import ComparedNetwork, Result, SeedRun, State, state_of
-from ctcdsl.evaluation.evaluate import evaluate
-from ctcdsl.execution.events import Callback
-from ctcdsl.images import fingerprint
-from ctcdsl.images.image_set import ImageSet
-from ctcdsl.metrics.memory import training_memory
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.comparison.results import Comparison, NetworkResult
+from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedResult, SeedRun, State, state_of
+from ctcdsl.distributed.processes import SINGLE_PROCESS
+from ctcdsl.evaluation.evaluation import EvaluationConfig, TrainedNetwork, evaluate_trained
+from ctcdsl.execution.events import Callback, CallbackList
+from ctcdsl.execution.interrupt import Interrupted, interruptible
+from ctcdsl.execution.prepare import (
+    Data,
+    find_device,
+    open_data,
+    report_channels,
+    sample_input,
+)
+from ctcdsl.images.fingerprint import ImageRecord
+from ctcdsl.images.split_choice import ChosenSplit
+from ctcdsl.ir import Shape
+from ctcdsl.metrics import network_cost
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import info as records
 from ctcdsl.runs import log, manifest
 from ctcdsl.runs.checkpoint import Checkpoint
+from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.storage.atomic import write_atomic
-from ctcdsl.text.diagnostic import Diagnostic, UserError
-from ctcdsl.text.shell import command
-from ctcdsl.training import health
-from ctcdsl.training.loop import train
-from ctcdsl.training.run import CheckpointPolicy
+from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.training.config import ResumePoint, RunConfig
+from ctcdsl.training.train import train_network
 
 _OF_ONE_RUN = frozenset({"CTC609", "CTC618", "CTC621", "CTC622"})
 """A loss that is not finite, a batch too small for its norms, a run that is being trained
@@ -40,211 +52,258 @@ elsewhere, no memory: the other networks may still be trained. Whatever else goe
 wrong goes wrong for all."""
 
 TEN_VIEWS = "ten-views.json"
-"""What the test by 10 views found, in a run's folder: it is not done twice."""
+"""The result of the test by 10 views, in a run's folder: it is not done twice."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Comparison:
-    """Which networks are trained how, on what."""
+def compare_networks(
+    networks: Sequence[Network],
+    *,
+    data: str | None,
+    recipe: Recipe,
+    seeds: int,
+    folder: Path,
+    views: Literal[1, 10],
+    input: Shape | None,
+    device: str,
+    callbacks: Iterable[Callback],
+) -> Comparison:
+    """Train every network with `recipe.seed` and the seeds after it, evaluate, and compare.
 
-    contestants: tuple[ComparedNetwork, ...]
-    recipe: Recipe
-    """Its seed is the first one's."""
-    seeds: int
-    folder: Path
-    data: str | None
-    """The path of the images; None for the embedded photographs."""
-    train_set: ImageSet
-    test_set: ImageSet
-    tested_on: str
-    """The split of `test_set`: of the curves and of the errors."""
-    listed: tuple[fingerprint.ImageRecord, ...]
-    """The images of both sets."""
+    A run that fails by its network's own fault does not stop the others: its result says why.
+
+    Raises:
+        SpecError: Networks do not fit the input or the images; all reasons of all of them.
+        UserError: CTC605 a seed out of range or a crop larger than the images are scaled to;
+            CTC612 an input that is not one or three channels; CTC651 two networks of one name;
+            CTC652 a folder holds another run; and as `train` and `evaluate`.
+        Interrupted: The runs are saved; the same call continues.
+    """
+    callback = _EachWarningOnce(callbacks)
+    found_device = find_device(device)
+    opened = open_data(data, callback)
+    if input is None and data is None:
+        input = sample_input(networks)
+    compared = _fit(networks, input, opened, callback)
+    _require_fit(compared, recipe)
+    seed_runs = tuple(
+        SeedRun(
+            compared=network,
+            recipe=replace(recipe, seed=seed),
+            folder=folder / network.folder / f"seed{seed}",
+        )
+        for seed in range(recipe.seed, recipe.seed + seeds)
+        for network in compared
+    )
+    report_channels([network.network for network in compared], opened, callback)
+    images = opened.fingerprint(recipe.workers, callback, SINGLE_PROCESS)
+    runner = _Runner(opened, images, views, found_device, callback)
+    states = runner.states(seed_runs)
+    callback.on_comparison_started(folder, [state.value for state in states], len(compared))
+    results: dict[ComparedNetwork, list[SeedResult]] = {network: [] for network in compared}
+    for number, (seed_run, state) in enumerate(zip(seed_runs, states, strict=True), start=1):
+        result = runner.run(seed_run, state, f"{seed_run.title} ({number} of {len(seed_runs)})")
+        if result.failure is not None:
+            callback.on_seed_run_failed(result.failure)
+        results[seed_run.compared].append(result)
+    costs = {network: network_cost(network.network) for network in compared}
+    first = costs[compared[0]]
+    return Comparison(
+        networks=tuple(
+            NetworkResult(
+                network=network.network,
+                identity=network.identity,
+                cost=cost,
+                relative=cost.relative_to(first) if first.macs else math.nan,
+                results=tuple(results[network]),
+            )
+            for network, cost in costs.items()
+        ),
+        recipe=recipe,
+        seeds=seeds,
+        folder=folder,
+        views=views,
+        data=data,
+        images=ImagesInfo.of(images),
+        classes=opened.classes,
+        device=str(found_device),
+    )
+
+
+def _fit(
+    networks: Sequence[Network], input: Shape | None, data: Data, callback: Callback
+) -> tuple[ComparedNetwork, ...]:
+    """The networks for the data's classes at one input, or at their own."""
+    reports = [
+        infer_shapes(network.architecture, input=input, classes=len(data.classes))
+        for network in networks
+    ]
+    errors = [error for report in reports for error in report.errors]
+    if errors:
+        raise UserError(*errors)
+    fitted = [report.networks[0] for report in reports]
+    inputs = {network.input for network in fitted}
+    if len(inputs) > 1:
+        shown = ", ".join(sorted(map(str, inputs)))
+        callback.on_note(f"the networks see different inputs ({shown}); --input gives them one")
+    elif any(network.input not in inputs for network in networks):
+        callback.on_note(f"compared at {inputs.pop()}, not at the specs' own input")
+    return tuple(ComparedNetwork.of(network, data.classes) for network in fitted)
+
+
+def _require_fit(compared: Sequence[ComparedNetwork], recipe: Recipe) -> None:
+    """Raise `UserError` with a diagnostic for every network that cannot be trained so."""
+    diagnostics = list(_namesakes(compared))
+    for network in compared:
+        channels, *crop = network.identity.input
+        if channels not in (1, 3):
+            diagnostics.append(
+                Diagnostic(
+                    code="CTC612",
+                    message=f"{network.name} takes {channels} channels, images have 3 or 1",
+                    path=network.file,
+                    hints=("give all networks the same input, as in --input 3x64x64",),
+                )
+            )
+        try:
+            recipe.resize_for((crop[0], crop[1]))
+        except UserError as cause:
+            diagnostics += [found._replace(path=network.file) for found in cause.diagnostics]
+    if diagnostics:
+        raise UserError(*diagnostics)
+
+
+def _namesakes(compared: Sequence[ComparedNetwork]) -> Iterator[Diagnostic]:
+    """CTC651 for networks whose runs would share a folder."""
+    first: dict[str, ComparedNetwork] = {}
+    for network in compared:
+        other = first.setdefault(network.folder, network)
+        if other is not network:
+            yield Diagnostic(
+                code="CTC651",
+                message=f"the runs of {network.name} would go to the same folder as those of"
+                f" {other.name} from {other.file}",
+                path=network.file,
+                hints=("give one of them another name: `net NAME` in its spec",),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Trains and evaluates the runs of a comparison."""
+
+    data: Data
+    images: tuple[ImageRecord, ...]
     views: Literal[1, 10]
     device: torch.device
+    callback: Callback
 
-    def trials(self) -> tuple[SeedRun, ...]:
-        """All of them, the first seed of every network before the second of any.
-
-        Raises `UserError` CTC605 where the last seed is out of range.
-        """
-        first = self.recipe.seed
-        return tuple(
-            SeedRun(
-                contestant=each,
-                recipe=replace(self.recipe, seed=seed),
-                run=self.folder / each.folder / f"seed{seed}",
-            )
-            for seed in range(first, first + self.seeds)
-            for each in self.contestants
-        )
-
-    def check_model_fits_data(self) -> None:
-        """Raise `UserError` with a diagnostic for every network that cannot be trained so.
-
-        CTC651 two networks share a name, so their runs would share folders; CTC612 an input that
-        is not three channels; CTC605 a crop larger than the images are scaled to.
-        """
-        problems = list(self._namesakes())
-        for each in self.contestants:
-            channels = each.identity.input[0]
-            if channels not in (1, 3):
-                problems.append(
-                    Diagnostic(
-                        code="CTC612",
-                        message=f"{each.name} takes {channels} channels, images have 3 or 1",
-                        path=each.file,
-                        hints=("give all networks the same input, as in --input 3x64x64",),
-                    )
-                )
-            try:
-                self.recipe.resize_for(each.crop)
-            except UserError as error:
-                problems += [found._replace(path=each.file) for found in error.diagnostics]
-        if problems:
-            raise UserError(*problems)
-
-    def survey(self) -> dict[SeedRun, State]:
-        """How far every trial is.
+    def states(self, seed_runs: Sequence[SeedRun]) -> list[State]:
+        """How far every run is.
 
         Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
         run (see `state_of`).
         """
-        images = records.ImagesInfo.of(self.listed)
-        states: dict[SeedRun, State] = {}
-        problems: list[Diagnostic] = []
-        for trial in self.trials():
+        images = ImagesInfo.of(self.images)
+        states: list[State] = []
+        diagnostics: list[Diagnostic] = []
+        for seed_run in seed_runs:
             try:
-                states[trial] = state_of(trial, images)
+                states.append(state_of(seed_run, images))
             except UserError as error:
-                problems += error.diagnostics
-        if problems:
-            raise UserError(*problems)
+                diagnostics += error.diagnostics
+        if diagnostics:
+            raise UserError(*diagnostics)
         return states
 
-    def train(self, trial: SeedRun, state: State, reporter: Callback) -> Result | None:
-        """Train what is left of a trial; a failure of the network's own is returned.
-
-        Raises `UserError` for any other, and `Interrupted` on Ctrl-C, when the run is saved.
-        """
-        network = trial.contestant.network
-        record = self._record(trial, state)
+    def run(self, seed_run: SeedRun, state: State, title: str) -> SeedResult:
+        """Train what is left of a run and evaluate it, unless that was done before."""
         try:
-            train(
-                build_module(network),
-                self.train_set,
-                self.test_set,
-                trial.recipe,
-                crop=trial.contestant.crop,
-                run=trial.run,
-                identity=trial.contestant.identity,
-                reporter=reporter,
-                resume=state is State.STARTED,
-                device=self.device,
-                keeping=CheckpointPolicy(
-                    last=1,
-                    files={
-                        records.ORIGINAL_SPEC: trial.contestant.given.encode(),
-                        **records.files(network, record, self.listed),
-                    },
-                    session=len(record.sessions) - 1,
-                ),
-                memory=training_memory(network, 2 if trial.recipe.precision == "bf16" else 4),
-                tested_on=self.tested_on,
-            )
+            if state is not State.FINISHED:
+                self.callback.on_seed_run(title, state is State.STARTED)
+                self._train(seed_run, state)
+            return self._evaluated(seed_run)
         except UserError as error:
-            return _failed(trial, error)
-        return None
+            if not {diagnostic.code for diagnostic in error.diagnostics} <= _OF_ONE_RUN:
+                raise
+            rows: tuple[log.Row, ...] = ()
+            with suppress(UserError):
+                rows = log.read(seed_run.folder)
+            failure = _advised(error.diagnostics[0])
+            return SeedResult.of(seed_run, rows, failure=failure)
+        except Interrupted as stopped:
+            where = f"{title} is saved at {stopped.saved}" if stopped.saved else "nothing is lost"
+            text = f"interrupted; {where}: the same command continues"
+            raise Interrupted(seed_run.folder, stopped.saved, text) from None
 
-    def tested(self, trial: SeedRun, reporter: Callback) -> Result:
-        """The result of a trial that is trained; by 10 views it is tested unless it was before.
+    def _train(self, seed_run: SeedRun, state: State) -> None:
+        resumed = None
+        if state is State.STARTED:
+            saved = checkpoints.load(seed_run.folder)
+            resumed = ResumePoint(session=saved.session, position=saved.progress.position)
+        config = RunConfig(
+            network=seed_run.compared.network,
+            spec=seed_run.compared.spec,
+            data=self.data.path,
+            run=seed_run.folder,
+            recipe=seed_run.recipe,
+            keep=1,
+            resumed=resumed,
+        )
+        train_network(
+            config,
+            config.network,
+            self.data,
+            self.images,
+            self.device,
+            self.callback,
+            SINGLE_PROCESS,
+        )
 
-        A test that finds no memory is the network's own failure, too.
-        """
-        saved = checkpoints.load(trial.run, reporter.on_warning)
+    def _evaluated(self, seed_run: SeedRun) -> SeedResult:
+        """The result of a run that is trained; its log has that of the centre view."""
+        saved = checkpoints.load(seed_run.folder, self.callback.on_warning)
         last = saved.rows[-1]
         errors: tuple[float, float] | None = last.test_top1_error, last.test_top5_error
         if self.views == 10:
-            errors = _tested(saved)
-        try:
-            top1, top5 = errors or self._test(trial, saved, reporter)
-        except UserError as error:
-            return _failed(trial, error)
-        return Result(
-            seed=trial.recipe.seed, run=trial.run, rows=saved.rows, top1_error=top1, top5_error=top5
-        )
+            errors = _read_ten_views(saved) or self._evaluate(seed_run, saved)
+        return SeedResult.of(seed_run, saved.rows, errors)
 
-    def _record(self, trial: SeedRun, state: State) -> records.RunInfo:
-        """What `ctcdsl train` would record, too."""
-        saved = checkpoints.load(trial.run) if state is State.STARTED else None
-        session = records.this_session(
-            recipe=trial.recipe,
-            data=self.data,
-            images=records.ImagesInfo.of(self.listed),
-            device=self.device.type,
-            parent=saved.session if saved else None,
-            position=saved.progress.position if saved else (0, 0),
-        )
-        if saved is not None:
-            return records.read(trial.run).continued(session)
-        return records.RunInfo(network=trial.contestant.name, sessions=(session,))
-
-    def _test(self, trial: SeedRun, saved: Checkpoint, reporter: Callback) -> tuple[float, float]:
-        network = trial.contestant.network
-        module = build_module(network)
-        checkpoints.restore_model(module, saved, saved.path)
-        # torch's stubs know no overload with both
-        module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        with health.oom_as_error(lambda: self._no_memory(trial)):
-            counts = evaluate(
-                module,
-                self.test_set,
-                crop=trial.contestant.crop,
-                views=self.views,
-                recipe=saved.recipe,
-                statistics=saved.statistics,
-                reporter=reporter,
-                device=self.device,
-                network=network,
-            ).counts
+    def _evaluate(self, seed_run: SeedRun, saved: Checkpoint) -> tuple[float, float]:
+        trained = TrainedNetwork.load(saved, seed_run.compared.network)
+        splits = self.data.splits
+        chosen = ChosenSplit(splits.test, splits.tested_on)
+        recipe = saved.recipe
+        config = EvaluationConfig(views=10, compile=recipe.compile, workers=recipe.workers)
+        with interruptible() as stop:
+            try:
+                scores = evaluate_trained(
+                    trained, chosen, config, self.device, self.callback, SINGLE_PROCESS, stop
+                )
+            except KeyboardInterrupt as caught:
+                traceback.clear_frames(caught.__traceback__)  # ends threads first
+                where = "its last epoch, before its test"
+                raise Interrupted(seed_run.folder, where) from None
         found = {
             "weights": _digest(saved),
-            "top1_error": counts.top1_error,
-            "top5_error": counts.top5_error,
+            "top1_error": scores.top1_error,
+            "top5_error": scores.top5_error,
         }
-        text = (json.dumps(found, indent=2) + "\n").encode()
-        write_atomic(trial.run / TEN_VIEWS, lambda file: file.write(text))
-        return counts.top1_error, counts.top5_error
-
-    def _no_memory(self, trial: SeedRun) -> UserError:
-        batch = trial.recipe.batch
-        alone = command("eval", trial.run, "--batch", str(max(1, batch // 2)))
-        hint = f"test it alone: {alone}"
-        return health.out_of_memory_in_test(batch, self.device, hint)
-
-    def _namesakes(self) -> Iterator[Diagnostic]:
-        first: dict[str, ComparedNetwork] = {}
-        for each in self.contestants:
-            other = first.setdefault(each.folder, each)
-            if other is not each:
-                yield Diagnostic(
-                    code="CTC651",
-                    message=f"the runs of {each.name} would go to the same folder as those of"
-                    f" {other.name} from {other.file}",
-                    path=each.file,
-                    hints=("give one of them another name: `net NAME` in its spec",),
-                )
+        write_atomic(saved.run / TEN_VIEWS, (json.dumps(found, indent=2) + "\n").encode())
+        return scores.top1_error, scores.top5_error
 
 
-def _failed(trial: SeedRun, error: UserError) -> Result:
-    """A result without errors; any failure but the network's own is raised again."""
-    if not {each.code for each in error.diagnostics} <= _OF_ONE_RUN:
-        raise error
-    rows: tuple[log.Row, ...] = ()
-    with suppress(UserError):
-        rows = log.read(trial.run)
-    failure = _advised(error.diagnostics[0])
-    return Result(seed=trial.recipe.seed, run=trial.run, rows=rows, failure=failure)
+class _EachWarningOnce(CallbackList):
+    """Passes on what is the same for several runs with the first of them alone."""
+
+    def __init__(self, callbacks: Iterable[Callback]) -> None:
+        super().__init__(callbacks)
+        self._seen: set[Diagnostic] = set()
+
+    def on_warning(self, warning: Diagnostic) -> None:
+        """Pass on a warning that is new."""
+        if warning not in self._seen:
+            self._seen.add(warning)
+            super().on_warning(warning)
 
 
 def _advised(failure: Diagnostic) -> Diagnostic:
@@ -252,11 +311,13 @@ def _advised(failure: Diagnostic) -> Diagnostic:
     if failure.code == "CTC609":
         hint = "compare all networks at a lower rate, in another folder: --schedule …, --run …"
         return failure._replace(hints=(hint,))
-    hints = tuple(hint.replace("--resume --accumulate", "--accumulate") for hint in failure.hints)
-    return failure._replace(hints=hints)
+    parts = re.search(r"--accumulate \d+", " ".join(failure.hints))
+    if parts is None:
+        return failure
+    return failure._replace(hints=(f"compare with {parts[0]}: the same batch, in parts",))
 
 
-def _tested(saved: Checkpoint) -> tuple[float, float] | None:
+def _read_ten_views(saved: Checkpoint) -> tuple[float, float] | None:
     """Top-1 and top-5 error by 10 views, where these weights were tested before."""
     try:
         found = json.loads((saved.run / TEN_VIEWS).read_text(encoding="utf-8"))

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctcdsl.comparison.results import NetworkResult
+from ctcdsl.comparison.results import Comparison, NetworkResult
 from ctcdsl.storage.atomic import write_atomic
+from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,25 +23,27 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _LINES = ("solid", (0, (5, 2)), (0, (1, 1.5)))
 
 
-def draw_comparison(
-    path: Path, found: Sequence[NetworkResult], *, title: str, split: str, views: str
-) -> None:
+def draw_comparison(path: Path, comparison: Comparison) -> None:
     """Write the picture as PNG; a network without a finished run has only its learning curve.
 
-    `split` and `views` are what the errors were tested on, as the axes say it. Bars and
-    bands are the standard deviation over the seeds to both sides of their mean.
+    Bars and bands are the standard deviation over the seeds to both sides of their mean.
 
     Raises `UserError` CTC608 where it cannot be written.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13.0, 5.6 + max(0, len(found) - 18) * 0.2), dpi=110, facecolor="white")
+    networks, split = comparison.networks, comparison.images.tested_on
+    views = "10 views" if comparison.views == 10 else "centre view"
+    bars = "; bars and bands: ± a standard deviation" if comparison.seeds > 1 else ""
+    title = f"{plural(len(networks), 'network')}, {plural(comparison.seeds, 'seed')}{bars}"
+    height = 5.6 + max(0, len(networks) - 18) * 0.2
+    figure = Figure(figsize=(13.0, height), dpi=110, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     heading = figure.suptitle(title, fontsize=14, weight="bold", color=_INK, x=0.012, ha="left")
     heading.set_parse_math(False)  # a "$" in a name is a dollar
     left, right = figure.subplots(1, 2)
-    _draw_errors(left, found, split, views)
-    _draw_curves(right, found, split)
+    _draw_errors(left, networks, split, views)
+    _draw_curves(right, networks, split)
     handles, labels = right.get_legend_handles_labels()
     legend = figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
     for text in legend.get_texts():
@@ -48,15 +51,15 @@ def draw_comparison(
     write_atomic(path, lambda file: figure.savefig(file, format="png"))
 
 
-def _draw_errors(axes: Axes, found: Sequence[NetworkResult], split: str, views: str) -> None:
-    for index, each in enumerate(found):
-        if each.top1 is None:
+def _draw_errors(axes: Axes, networks: Sequence[NetworkResult], split: str, views: str) -> None:
+    for index, network in enumerate(networks):
+        if network.top1 is None:
             continue
-        bar = None if each.top1.deviation is None else 100 * each.top1.deviation
+        bar = None if network.top1.deviation is None else 100 * network.top1.deviation
         look = _look(index)
         axes.errorbar(
-            each.relative,
-            100 * each.top1.mean,
+            network.relative,
+            100 * network.top1.mean,
             yerr=bar,
             color=look["color"],
             marker=look["marker"],
@@ -65,27 +68,27 @@ def _draw_errors(axes: Axes, found: Sequence[NetworkResult], split: str, views: 
             linewidth=1.6,
             linestyle="none",
         )
-    first = found[0].contestant.name
+    first = networks[0].name
     _frame(axes, "Error against complexity")
     axes.set_xlabel(f"MACs relative to {first}", color=_INK, parse_math=False)
     axes.set_ylabel(f"{split} top-1 error (%), {views}", color=_INK)
     axes.margins(0.12)
 
 
-def _draw_curves(axes: Axes, found: Sequence[NetworkResult], split: str) -> None:
+def _draw_curves(axes: Axes, networks: Sequence[NetworkResult], split: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for index, each in enumerate(found):
-        curve = each.curve()
+    for index, network in enumerate(networks):
+        curve = network.curve()
         epochs = [epoch for epoch, _ in curve]
         errors = [100 * spread.mean for _, spread in curve]
-        around = [100 * (spread.deviation or 0.0) for _, spread in curve]
+        widths = [100 * (spread.deviation or 0.0) for _, spread in curve]
         look = _look(index)
-        axes.plot(epochs, errors, label=_label(each), markersize=5, linewidth=1.6, **look)
+        axes.plot(epochs, errors, label=_label(network), markersize=5, linewidth=1.6, **look)
         axes.fill_between(
             epochs,
-            [error - width for error, width in zip(errors, around, strict=True)],
-            [error + width for error, width in zip(errors, around, strict=True)],
+            [error - width for error, width in zip(errors, widths, strict=True)],
+            [error + width for error, width in zip(errors, widths, strict=True)],
             color=look["color"],
             alpha=0.13,
             linewidth=0,
@@ -96,10 +99,10 @@ def _draw_curves(axes: Axes, found: Sequence[NetworkResult], split: str) -> None
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _label(standing: NetworkResult) -> str:
-    failed = len(standing.results) - len(standing.finished)
-    text = f"{standing.contestant.name}, {standing.depth} deep"
-    return f"{text} ({failed} of {len(standing.results)} failed)" if failed else text
+def _label(network: NetworkResult) -> str:
+    failed = len(network.results) - len(network.finished)
+    text = f"{network.name}, {network.cost.depth} deep"
+    return f"{text} ({failed} of {len(network.results)} failed)" if failed else text
 
 
 def _look(index: int) -> dict[str, Any]:

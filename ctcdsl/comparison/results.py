@@ -1,17 +1,23 @@
-"""What a comparison found: errors with their spread, beside what the networks cost."""
+"""The result of a comparison: errors with their spread, beside the networks' costs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal, Self
 
-from ctcdsl.comparison.compare import Comparison
-from ctcdsl.comparison.seed_runs import ComparedNetwork, Result
-from ctcdsl.metrics import network_cost
+from ctcdsl.checking import Network
+from ctcdsl.comparison.seed_runs import SeedResult
+from ctcdsl.metrics.complexity import Cost
+from ctcdsl.metrics.html import as_html
 from ctcdsl.metrics.tables import Table
+from ctcdsl.recipe import Recipe
+from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.text.plural import plural
 
 SPREAD = "the standard deviation over the seeds (n - 1 in the denominator)"
@@ -19,14 +25,14 @@ SPREAD = "the standard deviation over the seeds (n - 1 in the denominator)"
 
 @dataclass(frozen=True, slots=True)
 class MeanStd:
-    """The mean of some numbers, and how far they lie apart."""
+    """The mean of some numbers, and how much they differ."""
 
     mean: float
     deviation: float | None
     """Their standard deviation, with n - 1 in the denominator; None for a single number."""
 
     @classmethod
-    def of(cls, numbers: Sequence[float]) -> MeanStd | None:
+    def of(cls, numbers: Sequence[float]) -> Self | None:
         """That of `numbers`; None where there are none."""
         if not numbers:
             return None
@@ -40,55 +46,59 @@ class MeanStd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkResult:
-    """A network in the comparison."""
+    """A network of the comparison, its cost, and the results of its seeds."""
 
-    contestant: ComparedNetwork
-    depth: int
-    macs: int
+    network: Network
+    identity: ModelIdentity
+    cost: Cost
     relative: float
     """MACs as a share of the first network's."""
-    params: int
-    results: tuple[Result, ...]
+    results: tuple[SeedResult, ...]
     """One for each seed."""
 
     @property
-    def finished(self) -> tuple[Result, ...]:
-        """The results that are none of failures."""
-        return tuple(each for each in self.results if each.failure is None)
+    def name(self) -> str:
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def finished(self) -> tuple[SeedResult, ...]:
+        """The results of the seeds that did not fail."""
+        return tuple(result for result in self.results if result.failure is None)
 
     @property
     def top1(self) -> MeanStd | None:
-        """Top-1 error over the seeds that were finished."""
-        return MeanStd.of([e.top1_error for e in self.finished if e.top1_error is not None])
+        """Top-1 error over the finished seeds, a share of the images."""
+        return MeanStd.of([r.top1_error for r in self.finished if r.top1_error is not None])
 
     @property
     def top5(self) -> MeanStd | None:
-        """Top-5 error over the seeds that were finished."""
-        return MeanStd.of([e.top5_error for e in self.finished if e.top5_error is not None])
+        """Top-5 error over the finished seeds, a share of the images."""
+        return MeanStd.of([r.top5_error for r in self.finished if r.top5_error is not None])
 
     @property
     def seconds_per_epoch(self) -> float | None:
         """Training and test of an epoch: the mean over the epochs of all finished seeds."""
-        rows = [row.seconds for each in self.finished for row in each.rows]
-        return fmean(rows) if rows else None
+        seconds = [row.seconds for result in self.finished for row in result.rows]
+        return fmean(seconds) if seconds else None
 
     @property
     def seconds(self) -> float | None:
         """All epochs of a seed: the mean over the finished seeds."""
-        sums = [sum(row.seconds for row in each.rows) for each in self.finished]
+        sums = [sum(row.seconds for row in result.rows) for result in self.finished]
         return fmean(sums) if sums else None
 
     @property
     def images_per_second(self) -> float | None:
         """Training: the mean over the epochs of all finished seeds."""
-        speeds = [row.images_per_second for each in self.finished for row in each.rows]
+        speeds = [row.images_per_second for result in self.finished for row in result.rows]
         return fmean(speeds) if speeds else None
 
     def curve(self) -> tuple[tuple[int, MeanStd], ...]:
         """Test top-1 error (centre view) after each epoch that any seed reached."""
         by_epoch: dict[int, list[float]] = {}
-        for each in self.results:
-            for row in each.rows:
+        for result in self.results:
+            for row in result.rows:
                 if math.isfinite(row.test_top1_error):
                     by_epoch.setdefault(row.epoch, []).append(row.test_top1_error)
         return tuple(
@@ -98,109 +108,132 @@ class NetworkResult:
         )
 
 
-def network_results(
-    contestants: Sequence[ComparedNetwork], results: Callable[[ComparedNetwork], Sequence[Result]]
-) -> tuple[NetworkResult, ...]:
-    """The networks in the order given, with the `results` of each."""
-    costs = [network_cost(each.network) for each in contestants]
-    return tuple(
-        NetworkResult(
-            contestant=each,
-            depth=cost.depth,
-            macs=cost.macs,
-            relative=cost.macs / costs[0].macs if costs[0].macs else math.nan,
-            params=cost.params,
-            results=tuple(results(each)),
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison:
+    """Networks that were trained by one recipe with the same seeds, in the order given."""
+
+    networks: tuple[NetworkResult, ...]
+    recipe: Recipe
+    """Its seed is the first one's."""
+    seeds: int
+    folder: Path
+    views: Literal[1, 10]
+    data: str | None
+    """The path of the images; None for the sample."""
+    images: ImagesInfo
+    classes: tuple[str, ...]
+    device: str
+
+    @property
+    def failed(self) -> tuple[tuple[NetworkResult, SeedResult], ...]:
+        """The runs without a result."""
+        return tuple(
+            (network, result)
+            for network in self.networks
+            for result in network.results
+            if result.failure is not None
         )
-        for each, cost in zip(contestants, costs, strict=True)
-    )
+
+    @property
+    def k(self) -> int:
+        """The k of top-k: 5, or the number of classes where that is smaller."""
+        return min(5, len(self.classes))
+
+    def table(self) -> Table:
+        """A row a network; top-k is left out where there are only k classes."""
+        partly = any(0 < len(net.finished) < len(net.results) for net in self.networks)
+        with_top5 = self.k < len(self.classes)  # else every image is among the k
+        return Table(
+            titles=(
+                *("network", "depth", "MACs", f"of {self.networks[0].name}", "parameters"),
+                *("top-1 %", *([f"top-{self.k} %"] if with_top5 else [])),
+                *("s/epoch", "s in all", "images/s", *(["seeds"] if partly else [])),
+            ),
+            rows=tuple(
+                (
+                    net.name,
+                    str(net.cost.depth),
+                    f"{net.cost.macs:,}",
+                    f"{net.relative:.3f}",
+                    f"{net.cost.params:,}",
+                    net.top1.percent() if net.top1 else "failed",
+                    *([net.top5.percent() if net.top5 else "failed"] if with_top5 else []),
+                    _number(net.seconds_per_epoch, 1),
+                    _number(net.seconds, 0),
+                    _number(net.images_per_second, 0),
+                    *([f"{len(net.finished)} of {len(net.results)}"] if partly else []),
+                )
+                for net in self.networks
+            ),
+            left=frozenset({"network"}),
+        )
+
+    def caption(self) -> str:
+        """What the numbers of the table are, in a sentence or two."""
+        first, count = self.recipe.seed, self.seeds
+        spread = f"mean ± {SPREAD}" if count > 1 else "of one seed, so nothing tells their spread"
+        seeds = f"seeds {first} to {first + count - 1}" if count > 1 else f"seed {first}"
+        views = "10 views" if self.views == 10 else "the centre view"
+        test = plural(self.images.test, f"{self.images.tested_on} image")
+        train = plural(self.images.training, "train image")
+        return (
+            f"Errors in percent by {views} on {test}"
+            f" after {plural(self.recipe.last_epoch, 'epoch')} of {train};"
+            f" {seeds}: {spread}."
+            " An epoch's time is that of its training and of its test by one view."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain data; errors are shares."""
+        recipe = {name: value for name, value in self.recipe.as_dict().items() if name != "seed"}
+        return {
+            "relative_to": self.networks[0].name,
+            "spread": SPREAD,
+            "views": self.views,
+            "data": self.data,
+            "training_images": self.images.training,
+            "test_images": self.images.test,
+            "split": self.images.tested_on,
+            "classes": len(self.classes),
+            "device": self.device,
+            "seeds": list(range(self.recipe.seed, self.recipe.seed + self.seeds)),
+            "recipe": recipe,
+            "networks": [_network_json(network, self.k) for network in self.networks],
+        }
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw errors and learning curves as PNG. Raises `UserError` CTC608."""
+        from ctcdsl.comparison.plot import draw_comparison
+
+        draw_comparison(Path(path), self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(network.name for network in self.networks)
+        return f"<Comparison of {names}: {plural(self.seeds, 'seed')} in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.table(), caption=self.caption())
 
 
-def table(found: Sequence[NetworkResult], k: int) -> Table:
-    """A row a network; `k` is the k of top-k, which is left out where there are only k classes."""
-    partly = any(0 < len(each.finished) < len(each.results) for each in found)
-    first = found[0].contestant.name
-    telling = k < len(found[0].contestant.identity.classes)  # else every image is among the k
-    return Table(
-        titles=(
-            *("network", "depth", "MACs", f"of {first}", "parameters"),
-            *("top-1 %", *([f"top-{k} %"] if telling else []), "s/epoch", "s in all", "images/s"),
-            *(["seeds"] if partly else []),
-        ),
-        rows=tuple(
-            (
-                each.contestant.name,
-                str(each.depth),
-                f"{each.macs:,}",
-                f"{each.relative:.3f}",
-                f"{each.params:,}",
-                each.top1.percent() if each.top1 else "failed",
-                *([each.top5.percent() if each.top5 else "failed"] if telling else []),
-                _number(each.seconds_per_epoch, 1),
-                _number(each.seconds, 0),
-                _number(each.images_per_second, 0),
-                *([f"{len(each.finished)} of {len(each.results)}"] if partly else []),
-            )
-            for each in found
-        ),
-        left=frozenset({"network"}),
-    )
-
-
-def caption(comparison: Comparison) -> str:
-    """What the numbers of the table are, in a sentence or two."""
-    first, count = comparison.recipe.seed, comparison.seeds
-    spread = f"mean ± {SPREAD}" if count > 1 else "of one seed, so nothing tells their spread"
-    seeds = f"seeds {first} to {first + count - 1}" if count > 1 else f"seed {first}"
-    views = "10 views" if comparison.views == 10 else "the centre view"
-    test = plural(len(comparison.test_set), f"{comparison.tested_on} image")
-    train = plural(len(comparison.train_set), "train image")
-    return (
-        f"Errors in percent by {views} on {test}"
-        f" after {plural(comparison.recipe.last_epoch, 'epoch')} of {train};"
-        f" {seeds}: {spread}."
-        " An epoch's time is that of its training and of its test by one view."
-    )
-
-
-def as_json(comparison: Comparison, found: Sequence[NetworkResult], k: int) -> dict[str, Any]:
-    """All of it as plain data; errors are shares."""
-    recipe = {name: value for name, value in comparison.recipe.as_dict().items() if name != "seed"}
+def _network_json(net: NetworkResult, k: int) -> dict[str, Any]:
     return {
-        "relative_to": found[0].contestant.name,
-        "spread": SPREAD,
-        "views": comparison.views,
-        "data": comparison.data,
-        "training_images": len(comparison.train_set),
-        "test_images": len(comparison.test_set),
-        "split": comparison.tested_on,
-        "classes": len(comparison.test_set.classes),
-        "device": str(comparison.device),
-        "seeds": list(range(comparison.recipe.seed, comparison.recipe.seed + comparison.seeds)),
-        "recipe": recipe,
-        "networks": [_network(each, k) for each in found],
+        "name": net.name,
+        "file": net.network.architecture.origin.source.name,
+        "input": list(net.identity.input),
+        "depth": net.cost.depth,
+        "macs": net.cost.macs,
+        "relative": net.relative,
+        "parameters": net.cost.params,
+        "top1_error": asdict(net.top1) if net.top1 else None,
+        f"top{k}_error": asdict(net.top5) if net.top5 else None,
+        "seconds_per_epoch": net.seconds_per_epoch,
+        "seconds": net.seconds,
+        "images_per_second": net.images_per_second,
+        "runs": [_run_json(result, k) for result in net.results],
     }
 
 
-def _network(standing: NetworkResult, k: int) -> dict[str, Any]:
-    return {
-        "name": standing.contestant.name,
-        "file": standing.contestant.file,
-        "input": list(standing.contestant.identity.input),
-        "depth": standing.depth,
-        "macs": standing.macs,
-        "relative": standing.relative,
-        "parameters": standing.params,
-        "top1_error": asdict(standing.top1) if standing.top1 else None,
-        f"top{k}_error": asdict(standing.top5) if standing.top5 else None,
-        "seconds_per_epoch": standing.seconds_per_epoch,
-        "seconds": standing.seconds,
-        "images_per_second": standing.images_per_second,
-        "runs": [_run(each, k) for each in standing.results],
-    }
-
-
-def _run(result: Result, k: int) -> dict[str, Any]:
+def _run_json(result: SeedResult, k: int) -> dict[str, Any]:
     failure = result.failure
     return {
         "seed": result.seed,

@@ -1,50 +1,57 @@
-"""The trials of a comparison: a network and a seed each, and how far their runs are."""
+"""The runs of a comparison: a network and a seed each, how far they are, and their results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Self
 
 from ctcdsl.checking import Network
-from ctcdsl.images.augment import Crop
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import info as records
-from ctcdsl.runs import log, manifest
+from ctcdsl.runs import info, log, manifest
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
-from ctcdsl.text.diagnostic import Diagnostic, UserError
-
-_HOW = frozenset({"accumulate", "compile", "max_corrupt", "workers"})
-"""Of a recipe what says how it is carried out: it may differ between a run and its going on."""
+from ctcdsl.runs.info import ImagesInfo
+from ctcdsl.text import Diagnostic, UserError, error
+from ctcdsl.training.checks import RUNTIME_FIELDS
+from ctcdsl.training.config import folder_name
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ComparedNetwork:
     """A network that is compared, as it fits the data."""
 
-    file: str
-    given: str
-    """The text of its file."""
-    folder: str
-    """What the folder of its runs is called."""
     network: Network
     identity: ModelIdentity
+    file: str
+    """The spec that it comes from."""
+    spec: str
+    """The text of that file."""
+    folder: str
+    """The name of the folder of its runs."""
+
+    @classmethod
+    def of(cls, network: Network, classes: tuple[str, ...]) -> Self:
+        """`network`, whose outputs are `classes`."""
+        source = network.architecture.origin.source
+        return cls(
+            network=network,
+            identity=ModelIdentity.of_network(network, classes),
+            file=source.name,
+            spec=source.text,
+            folder=folder_name(network.name),
+        )
 
     @property
     def name(self) -> str:
         """The network's name."""
         return self.network.name
 
-    @property
-    def crop(self) -> Crop:
-        """Height and width of its input."""
-        return self.identity.input[1], self.identity.input[2]
-
 
 class State(Enum):
-    """How far a trial is."""
+    """How far a run is."""
 
     NEW = "new"
     STARTED = "started"
@@ -55,15 +62,20 @@ class State(Enum):
 class SeedRun:
     """A network to be trained with a seed."""
 
-    contestant: ComparedNetwork
+    compared: ComparedNetwork
     recipe: Recipe
     """With the seed."""
-    run: Path
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """Network and seed."""
+        return f"{self.compared.name}, seed {self.recipe.seed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What became of a trial: its log and test, or why there is none."""
+class SeedResult:
+    """The log and the errors of a run, or why there are none."""
 
     seed: int
     run: Path
@@ -73,50 +85,72 @@ class Result:
     top5_error: float | None = None
     failure: Diagnostic | None = None
 
+    @classmethod
+    def of(
+        cls,
+        seed_run: SeedRun,
+        rows: tuple[log.Row, ...],
+        errors: tuple[float, float] | None = None,
+        failure: Diagnostic | None = None,
+    ) -> Self:
+        """The result of `seed_run`: its top-1 and top-5 error, or its failure."""
+        top1, top5 = errors or (None, None)
+        return cls(
+            seed=seed_run.recipe.seed,
+            run=seed_run.folder,
+            rows=rows,
+            top1_error=top1,
+            top5_error=top5,
+            failure=failure,
+        )
 
-def state_of(trial: SeedRun, images: records.ImagesInfo) -> State:
-    """How far the run in the trial's folder is, if it is that trial's.
+
+def state_of(seed_run: SeedRun, images: ImagesInfo) -> State:
+    """How far the run in the folder is, if it is that of `seed_run`.
 
     Raises `UserError`: CTC652 where the run has another recipe or spec, was trained on other
     images, or has a log but no checkpoint; CTC610, CTC623 where it is damaged.
     """
-    if not manifest.numbers(trial.run):
-        if log.read(trial.run):
-            raise _other(trial, "a run without checkpoints", ())
+    folder = seed_run.folder
+    if not manifest.numbers(folder):
+        if log.read(folder):
+            raise _other_run(folder, "a run without checkpoints", ())
         return State.NEW
-    saved = checkpoints.load(trial.run)
+    saved = checkpoints.load(folder)
     try:
-        require_same_identity(saved.identity, trial.contestant.identity, trial.run)
-    except UserError as error:
-        raise UserError(*(each._replace(code="CTC652") for each in error.diagnostics)) from None
-    if changed := _changed(saved.recipe, trial.recipe):
-        raise _other(trial, "a run by another recipe", changed)
-    before = records.read(trial.run).last.images
+        require_same_identity(saved.identity, seed_run.compared.identity, folder)
+    except UserError as cause:
+        raise UserError(
+            *(diagnostic._replace(code="CTC652") for diagnostic in cause.diagnostics)
+        ) from None
+    if changes := _changes(saved.recipe, seed_run.recipe):
+        raise _other_run(folder, "a run by another recipe", changes)
+    before = info.read(folder).last.images
     if before != images:
         then, now = asdict(before), asdict(images)
-        notes = tuple(f"{name}: {then[name]} then, {now[name]} now" for name in then)
-        raise _other(trial, "a run on other images", notes)
-    done = saved.progress.epoch >= trial.recipe.last_epoch
+        notes = (f"{name}: {then[name]} then, {now[name]} now" for name in then)
+        raise _other_run(folder, "a run on other images", notes)
+    done = saved.progress.epoch >= seed_run.recipe.last_epoch
     return State.FINISHED if done else State.STARTED
 
 
-def _changed(before: Recipe, now: Recipe) -> tuple[str, ...]:
-    """What differs of two recipes, but for what does not change what is learned."""
-    then, asked = ({**recipe.as_dict(), "epochs": recipe.last_epoch} for recipe in (before, now))
+def _changes(before: Recipe, now: Recipe) -> tuple[str, ...]:
+    """The differences of two recipes, but for what does not change what is learned."""
+    then, requested = (
+        {**recipe.as_dict(), "epochs": recipe.last_epoch} for recipe in (before, now)
+    )
     return tuple(
-        f"{name}: {then[name]} then, {asked[name]} now"
+        f"{name}: {then[name]} then, {requested[name]} now"
         for name in then
-        if then[name] != asked[name] and name not in _HOW
+        if then[name] != requested[name] and name not in RUNTIME_FIELDS
     )
 
 
-def _other(trial: SeedRun, what: str, notes: Sequence[str]) -> UserError:
-    return UserError(
-        Diagnostic(
-            code="CTC652",
-            message=f"the folder holds {what}",
-            path=str(trial.run),
-            notes=tuple(notes),
-            hints=("compare as before, or choose another folder with --run",),
-        )
+def _other_run(folder: Path, what: str, notes: Iterable[str]) -> UserError:
+    return error(
+        "CTC652",
+        f"the folder holds {what}",
+        path=folder,
+        notes=notes,
+        hint="compare as before, or choose another folder with --run",
     )

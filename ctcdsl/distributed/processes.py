@@ -110,6 +110,8 @@ class Processes:
 
 
 SINGLE_PROCESS = Processes()
+_joined: list[Processes] = []
+"""The processes that were joined and not left, for calls within calls."""
 
 
 class _TorchProcesses(Processes):
@@ -235,11 +237,14 @@ class _Outcome(Generic[T]):
 
 @contextmanager
 def join_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun has started; without torchrun, this process is alone.
+    """Join the processes that torchrun has started, once; without torchrun, this one is alone.
 
     GPUs talk by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they do not come
     together.
     """
+    if _joined:
+        yield _joined[0]
+        return
     environment = os.environ
     world = int(environment.get("WORLD_SIZE", "1")) if "RANK" in environment else 1
     if world == 1:
@@ -261,8 +266,11 @@ def join_processes() -> Iterator[Processes]:
             )
         ) from error
     try:
-        yield _TorchProcesses(Shard(rank, world), int(environment.get("LOCAL_RANK", rank)), store)
+        local = int(environment.get("LOCAL_RANK", rank))
+        _joined.append(_TorchProcesses(Shard(rank, world), local, store))
+        yield _joined[0]
     finally:
+        _joined.clear()
         dist.destroy_process_group()
 
 

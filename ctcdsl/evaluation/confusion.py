@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-
-from ctcdsl.evaluation.scores import Scores
+from torch import Tensor
 
 
 class Confused(NamedTuple):
@@ -18,24 +17,23 @@ class Confused(NamedTuple):
     images: int
 
 
-def confusion(scores: Scores) -> tuple[Confused, ...]:
-    """The entries of the confusion matrix that are not 0, row by row.
+def confusion(labels: Tensor, predicted: Tensor, classes: int) -> tuple[Confused, ...]:
+    """The entries of the confusion matrix that are not 0, row by row; int64 (images,) each.
 
     So they are kept and written: of a thousand classes the matrix has a million entries, and
     fewer than images are not 0.
     """
-    places = scores.labels * scores.classes + scores.top[:, 0]
-    found, counts = torch.unique(places, return_counts=True)
+    entries, counts = torch.unique(labels * classes + predicted, return_counts=True)
     return tuple(
-        Confused(place // scores.classes, place % scores.classes, count)
-        for place, count in zip(found.tolist(), counts.tolist(), strict=True)
+        Confused(entry // classes, entry % classes, count)
+        for entry, count in zip(entries.tolist(), counts.tolist(), strict=True)
     )
 
 
 def most_confused(entries: Iterable[Confused], most: int) -> list[Confused]:
     """The errors with most images, at most so many; of equal ones in the order of the classes."""
-    wrong = [each for each in entries if each.label != each.predicted]
-    return sorted(wrong, key=lambda each: (-each.images, each.label, each.predicted))[:most]
+    errors = [entry for entry in entries if entry.label != entry.predicted]
+    return sorted(errors, key=lambda entry: (-entry.images, entry.label, entry.predicted))[:most]
 
 
 def matrix(entries: Iterable[Confused], classes: int) -> list[list[int]]:

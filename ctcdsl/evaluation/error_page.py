@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from ctcdsl.evaluation.confusion import confusion, most_confused
+from ctcdsl.evaluation.confusion import most_confused
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import counted
 from ctcdsl.images.image_set import ImageSet
@@ -62,8 +62,8 @@ def worst(scores: Scores, most: int) -> list[int]:
 
     Confidence is how much likelier the wrong class was than the right one.
     """
-    lead = (scores.probabilities[:, 0] - scores.of_labels).tolist()
-    wrong = [row for row, right in enumerate(scores.right.tolist()) if not right]
+    lead = (scores.probabilities[:, 0] - scores.label_probabilities).tolist()
+    wrong = [row for row, right in enumerate(scores.correct.tolist()) if not right]
     return sorted(wrong, key=lambda row: (-lead[row], row))[:most]
 
 
@@ -79,7 +79,9 @@ def misclassified(scores: Scores, images: ImageSet, most: int) -> list[Misclassi
             for top, probability in zip(tops, likely, strict=True)
         ]
         if label not in tops:
-            guesses.append(Prediction(classes[label], float(scores.of_labels[row]), right=True))
+            guesses.append(
+                Prediction(classes[label], float(scores.label_probabilities[row]), right=True)
+            )
         index = int(scores.indices[row])
         found.append(
             Misclassified(
@@ -87,7 +89,7 @@ def misclassified(scores: Scores, images: ImageSet, most: int) -> list[Misclassi
                 label=classes[label],
                 predicted=classes[tops[0]],
                 likely=likely[0],
-                of_label=float(scores.of_labels[row]),
+                of_label=float(scores.label_probabilities[row]),
                 guesses=tuple(guesses),
                 picture=_thumbnail(images, index),
             )
@@ -98,14 +100,12 @@ def misclassified(scores: Scores, images: ImageSet, most: int) -> list[Misclassi
 def write_page(
     path: Path,
     *,
-    title: str,
-    split: str,
     scores: Scores,
     images: ImageSet,
     facts: Sequence[tuple[str, str]],
     most: int,
 ) -> None:
-    """Write the page of the `most` worst errors on `images`, those of `split`, as HTML to `path`.
+    """Write the page of the `most` worst errors on `images` as HTML to `path`.
 
     It needs no other file and no network, runs no script, and what comes from the data is text
     on it. `facts` are shown as they are, a name and a value each.
@@ -113,8 +113,7 @@ def write_page(
     Raises `UserError` CTC608 where it cannot be written, CTC603 where an image cannot be read.
     """
     classes = images.classes
-    counts = scores.counts
-    each = zip(classes, counts.images.tolist(), counts.top1_correct.tolist(), strict=True)
+    each = zip(classes, scores.class_images.tolist(), scores.top1_correct.tolist(), strict=True)
     rows = [
         Row(name, n, n - top1_correct, (n - top1_correct) / n)
         for name, n, top1_correct in each
@@ -122,17 +121,17 @@ def write_page(
     ]
     pairs = [
         (classes[label], classes[predicted], number)
-        for label, predicted, number in most_confused(confusion(scores), _PAIRS)
+        for label, predicted, number in most_confused(scores.confusion, _PAIRS)
     ]
     found = misclassified(scores, images, most)
     page = _render(
-        title=title,
-        split=split,
+        title=scores.name,
+        split=scores.split,
         views=counted(scores.views),
         images=scores.images,
-        wrong=counts.total - int(counts.top1_correct.sum()),
-        top1=counts.top1_error,
-        topk=counts.top5_error,
+        wrong=scores.images - int(scores.top1_correct.sum()),
+        top1=scores.top1_error,
+        topk=scores.top5_error,
         k=scores.k,
         misclassified=found,
         pairs=pairs,

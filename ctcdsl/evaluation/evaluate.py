@@ -40,7 +40,7 @@ _DENSE = 4
 """An image and its mirror image whole are about as large as so many crops."""
 
 
-class ExecutionConfig(Protocol):
+class ViewEvaluator(Protocol):
     """A way to test images: `MultiCropEvaluator` or `DenseEvaluator`."""
 
     @property
@@ -59,12 +59,12 @@ def evaluate(
     views: Views,
     recipe: Recipe,
     statistics: Statistics,
-    reporter: Callback,
+    callback: Callback,
     device: torch.device,
     network: Network | None = None,
-    share: Shard = SINGLE_SHARD,
+    shard: Shard = SINGLE_SHARD,
 ) -> Scores:
-    """Test `model`, already on `device`, on `images`, or on this process's `share` of them.
+    """Test `model`, already on `device`, on `images`, or on this process's `shard` of them.
 
     An image is scaled as in training and goes to the device whole, where its views are cut; their
     softmax outputs are averaged, as AlexNet's were. The recipe gives scale, batch (views, not
@@ -78,15 +78,17 @@ def evaluate(
     Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.
     """
     input = partial(preprocess, statistics=statistics, divisor=recipe.pixel_divisor)
-    way: ExecutionConfig
+    evaluator: ViewEvaluator
     computed = for_testing(model, recipe.precision)
     if views == "dense":
         if network is None:
             raise ValueError("dense views need the network")
-        way = DenseEvaluator(model=computed, network=network, input=input, at_once=recipe.batch)
+        evaluator = DenseEvaluator(
+            model=computed, network=network, input=input, at_once=recipe.batch
+        )
     else:
         places, mirrored = (centre_place, False) if views == 1 else (five_places, True)
-        way = MultiCropEvaluator(
+        evaluator = MultiCropEvaluator(
             model=computed,
             crop=crop,
             places=places,
@@ -96,9 +98,9 @@ def evaluate(
             compile=recipe.compile,
         )
     together = max(1, recipe.batch // (_DENSE if views == "dense" else views))
-    mine = share.of(range(len(images)))
+    indices = shard.of(range(len(images)))
     batches = full_image_batches(
-        images, recipe, crop=crop, batch=together, shard=share, pin=device.type == "cuda"
+        images, recipe, crop=crop, batch=together, shard=shard, pin=device.type == "cuda"
     )
     given: deque[tuple[AsyncRead, Tensor]] = deque()
     found: list[_Found] = []
@@ -106,22 +108,24 @@ def evaluate(
     with _evaluating(model), _evaluating(computed), torch.inference_mode():
         for batch in prefetch_to_device(batches, device):
             with autocast(recipe.precision, device):
-                given.append((AsyncRead(way.probabilities(batch.images)), batch.labels))
+                given.append((AsyncRead(evaluator.probabilities(batch.images)), batch.labels))
             if len(given) > pipeline_depth(device):
                 found.append(_Found(*given.popleft()))
             done += len(batch.labels)
-            reporter.on_validation(done, len(mine))
+            callback.on_validation(done, len(indices))
         found += [_Found(*each) for each in given]
-    classes = found[0].classes if found else len(images.classes)
-    return Scores(
+    outputs = found[0].classes if found else len(images.classes)
+    # a network may have more outputs than the images have classes
+    names = (*images.classes, *map(str, range(len(images.classes), outputs)))
+    return Scores.of(
         views=views,
-        classes=classes,
-        indices=torch.tensor(mine, dtype=torch.int64),
+        classes=names,
+        indices=torch.tensor(indices, dtype=torch.int64),
         labels=_joined([each.labels for each in found], torch.int64),
-        top=_joined([each.top for each in found], torch.int64, min(5, classes)),
-        probabilities=_joined([each.likely for each in found], torch.float32, min(5, classes)),
-        of_labels=_joined([each.of_labels for each in found], torch.float32),
-        note=way.note,
+        top=_joined([each.top for each in found], torch.int64, min(5, outputs)),
+        probabilities=_joined([each.likely for each in found], torch.float32, min(5, outputs)),
+        label_probabilities=_joined([each.of_labels for each in found], torch.float32),
+        note=evaluator.note,
     )
 
 

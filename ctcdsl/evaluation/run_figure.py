@@ -38,8 +38,6 @@ _RIGHT, _WRONG = "#2b7a4b", "#b84a00"
 def draw_run(
     path: Path,
     *,
-    title: str,
-    split: str,
     rows: Sequence[Row],
     rows_split: str,
     scores: Scores,
@@ -51,7 +49,7 @@ def draw_run(
     """Write the picture of a run as PNG: learning curve, ten views, predictions.
 
     `rows` is the run's log (without any the curve is left out), whose tests are of `rows_split`;
-    `scores` a test on `images`, which are those of `split`;
+    `scores` a test on `images`;
     `shorter` the side an image is scaled to before `crop` is cut (`Recipe.resize_for`).
     Predictions are shown of images spread evenly over the set, not of chosen ones, so that about
     as many of them are wrong as the error says.
@@ -60,6 +58,11 @@ def draw_run(
     """
     from matplotlib.figure import Figure
 
+    split = scores.split
+    title = (
+        f"{scores.name}: {counted(scores.views)},"
+        f" {split} top-1 error {100 * scores.top1_error:.1f}%"
+    )
     figure = Figure(figsize=(13.5, 10.6), dpi=110, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.07, h_pad=0.07)
     _title(figure, title, fontsize=15, weight="bold")

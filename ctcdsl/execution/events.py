@@ -1,21 +1,27 @@
-"""What training tells whoever shows it."""
+"""Callbacks: what training, evaluation and comparison report as they go."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ctcdsl.checking import Network
 from ctcdsl.runs.log import Row
 from ctcdsl.text.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from ctcdsl.execution.autotune import ExecutionConfig, Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStarted:
-    """What lies ahead, said once when training begins."""
+    """What is to be trained, on which images and where."""
 
     epochs: int
     first_epoch: int
-    """1, or the epoch after the checkpoint's in a resumed run."""
+    """1, or in a resumed run the epoch after the checkpoint's."""
     first_step: int
     """1, or the step after the checkpoint's."""
     steps: int
@@ -30,7 +36,7 @@ class TrainingStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEnded:
-    """One step done: epochs and steps are counted from 1."""
+    """One step; epochs and steps are counted from 1."""
 
     epoch: int
     epochs: int
@@ -47,14 +53,40 @@ class StepEnded:
     """Estimate for all that is left, tests included."""
 
 
-class Callback(Protocol):
-    """Hears of training and testing as they go; each call returns quickly."""
+class Callback:
+    """Base class of callbacks: each method does nothing, override those you need.
+
+    They are called in the thread that called `train`, `evaluate` or `compare`, and should return
+    quickly. Of several processes the main one alone calls them, but for `on_image_replaced`. What
+    a callback raises ends the training as it was last saved.
+    """
+
+    def on_note(self, text: str) -> None:
+        """A choice that was made for the user, such as the size of the input."""
+
+    def on_warning(self, warning: Diagnostic) -> None:
+        """Work continues; `warning.severity` is a warning or a note."""
+
+    def on_run_opened(self, network: Network, folder: Path) -> None:
+        """The run in `folder` begins or resumes; `network` fits its images."""
+
+    def on_reading(self, done: int, total: int) -> None:
+        """So many images are read, to know them again when the run is resumed."""
 
     def on_statistics(self, done: int, total: int) -> None:
-        """So many images of the sample have gone into the colour statistics."""
+        """So many images of the sample are in the colour statistics."""
 
-    def on_training_started(self, plan: TrainingStarted) -> None:
-        """Training begins, or goes on."""
+    def on_tuning_started(self, network: Network, task: str, device: str) -> None:
+        """Configurations are about to be timed; `task` is ``train`` or ``evaluate``."""
+
+    def on_trial(self, config: ExecutionConfig) -> None:
+        """A configuration is about to be timed."""
+
+    def on_tuned(self, trials: Sequence[Measurement], chosen: ExecutionConfig | None) -> None:
+        """All configurations are timed; None where none works."""
+
+    def on_training_started(self, event: TrainingStarted) -> None:
+        """Training starts or resumes."""
 
     def on_step(self, step: StepEnded) -> None:
         """A step is done."""
@@ -63,88 +95,43 @@ class Callback(Protocol):
         """A training image cannot be read, and the next one took its place."""
 
     def on_validation(self, done: int, total: int) -> None:
-        """So many test images are done."""
+        """So many images of the test after an epoch, or of an evaluation, are done."""
 
     def on_epoch_end(self, row: Row) -> None:
         """An epoch is trained, tested, logged and saved."""
 
-    def on_warning(self, warning: Diagnostic) -> None:
-        """Training goes on, but there is something to be known."""
+    def on_training_end(self) -> None:
+        """Training is over, be it by an error or an interrupt."""
+
+    def on_comparison_started(self, folder: Path, states: Sequence[str], networks: int) -> None:
+        """A state for each run of the comparison in `folder`: new, started or finished."""
+
+    def on_seed_run(self, title: str, resumes: bool) -> None:
+        """A run of a comparison starts or resumes; `title` has network, seed and number."""
+
+    def on_seed_run_failed(self, failure: Diagnostic) -> None:
+        """A run of a comparison failed; the others continue."""
 
 
-class NullCallback:
-    """A `Callback` that says nothing."""
+class CallbackList(Callback):
+    """Calls several callbacks in their order; outside the main process only what it cannot know."""
 
-    def on_statistics(self, done: int, total: int) -> None:
-        """Nothing."""
-
-    def on_training_started(self, plan: TrainingStarted) -> None:
-        """Nothing."""
-
-    def on_step(self, step: StepEnded) -> None:
-        """Nothing."""
-
-    def on_image_replaced(self, name: str, reason: str) -> None:
-        """Nothing."""
-
-    def on_validation(self, done: int, total: int) -> None:
-        """Nothing."""
-
-    def on_epoch_end(self, row: Row) -> None:
-        """Nothing."""
-
-    def on_warning(self, warning: Diagnostic) -> None:
-        """Nothing."""
+    def __init__(self, callbacks: Iterable[Callback], *, is_main: bool = True) -> None:
+        self.callbacks = tuple(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"{callback!r} is not a ctcdsl.Callback")
+        self.is_main = is_main
 
 
-class Follower(NullCallback):
-    """A `Callback` for all but the first of several processes: what they alone know is said."""
+def _call_all(name: str) -> Callable[..., None]:
+    def call(self: CallbackList, *arguments: object) -> None:
+        if self.is_main or name == "on_image_replaced":
+            for callback in self.callbacks:
+                getattr(callback, name)(*arguments)
 
-    def __init__(self, other: Callback) -> None:
-        self._other = other
-
-    def on_image_replaced(self, name: str, reason: str) -> None:
-        """Hand it on: each process reads images of its own."""
-        self._other.on_image_replaced(name, reason)
+    return call
 
 
-class CallbackList:
-    """A `Callback` that tells others, in their order."""
-
-    def __init__(self, *others: Callback) -> None:
-        self._others = others
-
-    def on_statistics(self, done: int, total: int) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_statistics(done, total)
-
-    def on_training_started(self, plan: TrainingStarted) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_training_started(plan)
-
-    def on_step(self, step: StepEnded) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_step(step)
-
-    def on_image_replaced(self, name: str, reason: str) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_image_replaced(name, reason)
-
-    def on_validation(self, done: int, total: int) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_validation(done, total)
-
-    def on_epoch_end(self, row: Row) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_epoch_end(row)
-
-    def on_warning(self, warning: Diagnostic) -> None:
-        """Hand it on."""
-        for each in self._others:
-            each.on_warning(warning)
+for _name in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(CallbackList, _name, _call_all(_name))

@@ -11,24 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from ctcdsl.distributed.processes import Processes, StopRequested
+from ctcdsl.execution.events import Callback
 from ctcdsl.text.shell import command
 
 _SAME_SECONDS = 1.0
 
 
-class Interrupted(Exception):
-    """Training was stopped from outside; `run` is whole and can be gone on with.
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped from outside; `run` is intact and can be resumed.
 
-    `saved` says where the last checkpoint stands, "epoch 3, step 20"; None where training had
-    not begun.
+    `saved` is where the last checkpoint was written, "epoch 3, step 20"; None where training had
+    not begun. `str()` says how to resume.
     """
 
-    def __init__(self, run: Path, saved: str | None) -> None:
+    def __init__(self, run: Path, saved: str | None, text: str | None = None) -> None:
         self.run = run
         self.saved = saved
-        if saved is None:
+        if text is None and saved is None:
             text = "interrupted before the first step; nothing was changed"
-        else:
+        elif text is None:
             again = command("train", "--run", run, "--resume")
             text = f"interrupted; saved at {saved}; to resume: {again}"
         super().__init__(text)
@@ -107,3 +109,22 @@ def interruptible() -> Iterator[StopFlag]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class StopWatcher(Callback):
+    """Reports how far a test by all processes is; raises `StopRequested` where one must stop."""
+
+    def __init__(self, callback: Callback, images: int, ranks: Processes, stop: StopFlag) -> None:
+        self._callback, self._images, self._ranks, self._stop = callback, images, ranks, stop
+
+    @classmethod
+    def of(cls, callback: Callback, images: int, ranks: Processes, stop: StopFlag) -> Callback:
+        """One for several processes; for a single one, which a signal stops, `callback` itself."""
+        return cls(callback, images, ranks, stop) if ranks.is_distributed else callback
+
+    def on_validation(self, done: int, total: int) -> None:
+        """So many images of this process's shard are done."""
+        if self._ranks.stop_requested(self._stop.requested):
+            raise StopRequested
+        images = self._images
+        self._callback.on_validation(min(done * self._ranks.shard.world, images), images)

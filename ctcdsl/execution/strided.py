@@ -55,7 +55,7 @@ def prepare_for_training(model: nn.Module, device: torch.device) -> tuple[str, .
     return tuple(names)
 
 
-def note_on(names: tuple[str, ...]) -> Diagnostic:
+def strided_note(names: tuple[str, ...]) -> Diagnostic:
     """CTC913, which says what was changed of the submodules `names`."""
     several = len(names) > 1
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""

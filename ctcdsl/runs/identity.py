@@ -8,7 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Self
 
+from ctcdsl.checking import Network
 from ctcdsl.images.image_set import class_differences
+from ctcdsl.ir.printer import unparse
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 
@@ -32,6 +34,18 @@ class ModelIdentity:
     ) -> Self:
         """The identity with the digest of `spec`."""
         return cls(name, spec, hashlib.sha256(spec.encode()).hexdigest(), input, classes)
+
+    @classmethod
+    def of_network(cls, network: Network, classes: tuple[str, ...]) -> Self:
+        """The identity of `network`, whose outputs are `classes`."""
+        architecture = network.architecture
+        channels, height, width = architecture.input
+        return cls.of(
+            name=architecture.name,
+            spec=unparse(architecture),
+            input=(channels, height, width),
+            classes=classes,
+        )
 
 
 def require_same_identity(found: ModelIdentity, expected: ModelIdentity, path: Path) -> None:

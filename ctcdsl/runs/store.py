@@ -18,6 +18,23 @@ BEST = "best"
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """The last checkpoint of a run."""
+
+    where: str
+    """As in "epoch 3, step 20"."""
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run."""
+        return self.path.parent.parent
+
+    def __str__(self) -> str:
+        return f"the last checkpoint is of {self.where}: {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointStore:
     """The last `keep` checkpoints of `run`, and the best by its test's top-1 error."""
 

@@ -19,8 +19,10 @@ from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import command
 
-# What a resumed run may change: it alters how far or how fast, not what was trained so far.
-_MAY_CHANGE = frozenset({"accumulate", "compile", "epochs", "max_corrupt", "schedule", "workers"})
+RUNTIME_FIELDS = frozenset({"accumulate", "compile", "max_corrupt", "workers"})
+"""The fields of a recipe that say how it is computed: they may change between two sessions."""
+_RESUMABLE_FIELDS = RUNTIME_FIELDS | {"epochs", "schedule"}
+"""What a resumed run may change: how far or how fast, not what was trained so far."""
 
 
 def check_model_fits_data(
@@ -104,7 +106,9 @@ def _held(run: Path) -> str | None:
 def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:
     """Raise `UserError` CTC613 where `requested` differs in more than length, rates and workers."""
     before, now = trained.as_dict(), asked.as_dict()
-    changed = [name for name in before if before[name] != now[name] and name not in _MAY_CHANGE]
+    changed = [
+        name for name in before if before[name] != now[name] and name not in _RESUMABLE_FIELDS
+    ]
     if changed:
         raise UserError(
             Diagnostic(

@@ -12,6 +12,7 @@ import torch
 
 from ctcdsl.distributed.processes import StopRequested
 from ctcdsl.execution.events import StepEnded
+from ctcdsl.execution.memory_errors import oom_as_error
 from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import num_batches
@@ -46,7 +47,7 @@ class EpochRunner:
     crop: Crop
     device: torch.device
     memory: MemoryEstimate | None
-    fewest: int = 1
+    min_images: int = 1
     """Images that the network needs at a time."""
     pace: Throughput = field(default_factory=Throughput)
     _open: deque[_InFlight] = field(default_factory=deque)
@@ -59,7 +60,7 @@ class EpochRunner:
     @property
     def in_epoch(self) -> int:
         """Steps that an epoch has."""
-        return num_batches(len(self.images), self.session.recipe.batch, self.fewest)
+        return num_batches(len(self.images), self.session.recipe.batch, self.min_images)
 
     def finish_epoch(self, until: int | None = None) -> None:
         """Take the steps that are left of the epoch, or those up to step `until`.
@@ -76,9 +77,9 @@ class EpochRunner:
             epoch=progress.epoch + 1,
             first_step=progress.step,
             shard=session.ranks.shard,
-            min_images=self.fewest,
+            min_images=self.min_images,
             pin=self.device.type == "cuda",
-            on_replaced=session.reporter.on_image_replaced,
+            on_replaced=session.callback.on_image_replaced,
         )
         if until is not None:
             batches = islice(batches, until - progress.step)
@@ -109,7 +110,7 @@ class EpochRunner:
         rate = session.recipe.schedule.rate_after(seen, len(self.images))
         session.descent.set_rate(rate)
         session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
-        with health.oom_as_error(self._out_of_memory):
+        with oom_as_error(self._out_of_memory):
             taken = session.descent.step(
                 batch, session.statistics, whole=images, stop=lambda: session.stop.requested
             )
@@ -148,8 +149,8 @@ class EpochRunner:
         if done == min(health.LEARNS_BY, epochs * self.in_epoch):
             warning = health.not_learning(learned.loss, learned.logits, session.recipe)
             if warning is not None:
-                session.reporter.on_warning(warning)
-        session.reporter.on_step(
+                session.callback.on_warning(warning)
+        session.callback.on_step(
             StepEnded(
                 epoch=epoch,
                 epochs=epochs,

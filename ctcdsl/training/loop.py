@@ -13,9 +13,10 @@ from torch import nn
 from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, StopRequested
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.devices import default_device
-from ctcdsl.execution.events import Callback, Follower, TrainingStarted
+from ctcdsl.execution.events import Callback, TrainingStarted
 from ctcdsl.execution.interrupt import Interrupted, interruptible
-from ctcdsl.execution.strided import note_on, prepare_for_training
+from ctcdsl.execution.memory_errors import may_not_fit, oom_as_error
+from ctcdsl.execution.strided import prepare_for_training, strided_note
 from ctcdsl.images import batch_plan
 from ctcdsl.images.augment import Crop
 from ctcdsl.images.cache import CachedImages
@@ -26,12 +27,12 @@ from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Progress
 from ctcdsl.runs.identity import ModelIdentity
-from ctcdsl.training import checks, health
+from ctcdsl.training import checks
 from ctcdsl.training.epoch import EpochRunner
 from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.run import CheckpointPolicy, TrainingRun
 from ctcdsl.training.step import TrainStep
-from ctcdsl.training.validation import Exam
+from ctcdsl.training.validation import validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,11 @@ def train(
     crop: Crop,
     run: Path,
     identity: ModelIdentity,
-    reporter: Callback,
+    callback: Callback,
     resume: bool = False,
     device: torch.device | None = None,
     statistics: Statistics | None = None,
-    keeping: CheckpointPolicy | None = None,
+    policy: CheckpointPolicy | None = None,
     memory: MemoryEstimate | None = None,
     ranks: Processes = SINGLE_PROCESS,
     tested_on: str = "test",
@@ -78,7 +79,7 @@ def train(
     name of the split `test_set`.
 
     Each of several processes calls this with the same arguments and with its own `ranks` and
-    `device`. The one that leads writes and reports; of the others `reporter` hears of images that
+    `device`. The one that leads writes and reports; of the others `callback` hears of images that
     cannot be read. The sequence of batches is the same for any number of processes.
 
     Raises `UserError`: CTC604, CTC631 images cannot be read; CTC605 the recipe does not fit the
@@ -94,31 +95,29 @@ def train(
     train_set = CachedImages(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
     copying = prepare_for_training(model, device)
-    fewest = checks.check_model_fits_data(model, train_set, identity, crop, device)
-    batch_plan.require_batches(recipe, len(train_set), fewest)
+    min_images = checks.check_model_fits_data(model, train_set, identity, crop, device)
+    batch_plan.require_batches(recipe, len(train_set), min_images)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
-    if not ranks.is_main:
-        reporter = Follower(reporter)
     if copying:
-        reporter.on_warning(note_on(copying))
-    note = batch_plan.batch_size_note(recipe, len(train_set), ranks.shard.world, fewest)
+        callback.on_warning(strided_note(copying))
+    note = batch_plan.batch_size_note(recipe, len(train_set), ranks.shard.world, min_images)
     if note is not None:
-        reporter.on_warning(note)
+        callback.on_warning(note)
     ranks.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
     with interruptible() as stop:
         session = TrainingRun(
             model=model,
-            descent=TrainStep(model, recipe, device, ranks, fewest),
+            descent=TrainStep(model, recipe, device, ranks, min_images),
             recipe=recipe,
             run=run,
             identity=identity,
-            reporter=reporter,
-            keeping=keeping or CheckpointPolicy(),
+            callback=callback,
+            policy=policy or CheckpointPolicy(),
             stop=stop,
             ranks=ranks,
         )
@@ -129,7 +128,7 @@ def train(
             crop=crop,
             device=device,
             memory=memory,
-            fewest=fewest,
+            min_images=min_images,
         )
         loop = _Loop(session, steps, test_set, tested_on, crop, device, memory)
         with session:
@@ -165,7 +164,7 @@ class _Loop:
     def finish(self, until: tuple[int, int] | None = None) -> TrainingResult:
         """Train, test, log and save all that is left, or what is left up to `until`."""
         session, recipe = self.session, self.session.recipe
-        session.reporter.on_training_started(
+        session.callback.on_training_started(
             TrainingStarted(
                 epochs=recipe.last_epoch,
                 first_epoch=session.progress.epoch + 1,
@@ -179,9 +178,9 @@ class _Loop:
             )
         )
         world = session.ranks.shard.world
-        warning = health.may_not_fit(recipe, self.memory, self.device, world)
+        warning = may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
-            session.reporter.on_warning(warning)
+            session.callback.on_warning(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
         while session.progress.epoch < epochs or session.progress.step < steps:
             if session.progress.epoch == epochs:
@@ -195,7 +194,7 @@ class _Loop:
                 if session.ranks.is_main:
                     log.write(session.run, session.progress.rows)
                 session.save()
-            session.reporter.on_epoch_end(row)
+            session.callback.on_epoch_end(row)
         return TrainingResult(
             run=session.run,
             checkpoint=session.last_saved.path,
@@ -206,21 +205,22 @@ class _Loop:
     def _test(self) -> Counts:
         """The centre-view test after an epoch. Interrupted, it is done again from its start."""
         session = self.session
-        exam = Exam(
-            images=self.test_set,
-            crop=self.crop,
-            recipe=session.recipe,
-            statistics=session.statistics,
-            device=self.device,
-            ranks=session.ranks,
-            stop=session.stop,
-            reporter=session.reporter,
-        )
-        with health.oom_as_error(lambda: session.out_of_memory(self.memory, self.device)):
-            found = exam.of(session.model)
-        if not math.isfinite(found.loss):  # the last step broke the weights: do not save them
-            raise session.diverged(found.loss, f"the test after epoch {session.progress.epoch + 1}")
-        return found
+        with oom_as_error(lambda: session.out_of_memory(self.memory, self.device)):
+            counts = validate(
+                session.model,
+                self.test_set,
+                crop=self.crop,
+                recipe=session.recipe,
+                statistics=session.statistics,
+                device=self.device,
+                ranks=session.ranks,
+                stop=session.stop,
+                callback=session.callback,
+            )
+        if not math.isfinite(counts.loss):  # the last step broke the weights: do not save them
+            where = f"the test after epoch {session.progress.epoch + 1}"
+            raise session.diverged(counts.loss, where)
+        return counts
 
     def _row(self, scores: Counts) -> log.Row:
         progress, pace, images = self.session.progress, self.steps.pace, len(self.steps.images)

@@ -14,6 +14,7 @@ from torch import nn
 from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import StopFlag
+from ctcdsl.execution.memory_errors import out_of_memory
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.metrics.memory import MemoryEstimate
@@ -23,7 +24,7 @@ from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, Progress
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.schedule import TEN_MINUTES, CheckpointSchedule, Interval
-from ctcdsl.runs.store import CheckpointStore
+from ctcdsl.runs.store import CheckpointStore, Saved
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.storage.lock import locked
 from ctcdsl.text import UserError, error
@@ -56,7 +57,7 @@ class _State:
     optimizer: dict[str, Any]
     statistics: Statistics
     progress: Progress
-    saved: health.Saved
+    saved: Saved
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,13 +69,13 @@ class TrainingRun:
     recipe: Recipe
     run: Path
     identity: ModelIdentity
-    reporter: Callback
-    keeping: CheckpointPolicy
+    callback: Callback
+    policy: CheckpointPolicy
     stop: StopFlag
     ranks: Processes = SINGLE_PROCESS
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
-    saved: health.Saved | None = None
+    saved: Saved | None = None
     flush: Callable[[], None] = lambda: None
     """Makes the sums of `progress` those of all its steps; called before it is saved."""
     _saved_place: tuple[int, int] | None = None
@@ -82,7 +83,7 @@ class TrainingRun:
     _cadence: CheckpointSchedule = field(init=False)
 
     def __post_init__(self) -> None:
-        self._cadence = CheckpointSchedule(self.keeping.every)
+        self._cadence = CheckpointSchedule(self.policy.every)
 
     def __enter__(self) -> Self:
         return self
@@ -93,10 +94,10 @@ class TrainingRun:
     @property
     def shelf(self) -> CheckpointStore:
         """The run's checkpoints."""
-        return CheckpointStore(self.run, self.keeping.last)
+        return CheckpointStore(self.run, self.policy.last)
 
     @property
-    def last_saved(self) -> health.Saved:
+    def last_saved(self) -> Saved:
         """The last checkpoint of a run that has begun."""
         assert self.saved is not None
         return self.saved
@@ -149,7 +150,7 @@ class TrainingRun:
             self.recipe.statistics_sample,
             shorter=self.recipe.resize_for((height, width)),
             channels=channels,
-            progress=self.reporter.on_statistics,
+            progress=self.callback.on_statistics,
         )
         self.save()
 
@@ -165,7 +166,7 @@ class TrainingRun:
 
     def resume(self) -> None:
         """Take everything from the run's newest whole checkpoint, the log included."""
-        saved = checkpoints.load(self.run, self.reporter.on_warning)
+        saved = checkpoints.load(self.run, self.callback.on_warning)
         checkpoints.require_identity(saved, self.identity, saved.path)
         checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
         self._lock()
@@ -177,7 +178,7 @@ class TrainingRun:
         self.shelf.remove_stale()
         self._write_files()
         log.write(self.run, self.progress.rows)
-        if self.keeping.new_images and self.progress.step:
+        if self.policy.new_images and self.progress.step:
             # Its steps and sums are of the other images.
             self.progress = Progress(epoch=self.progress.epoch, rows=self.progress.rows)
             self.save()
@@ -203,7 +204,7 @@ class TrainingRun:
             model=self.model.state_dict(),
             optimizer=self.descent.optimizer.state_dict(),
             rng=checkpoints.rng_states(),
-            session=self.keeping.session,
+            session=self.policy.session,
         )
         self._note_saved(self.shelf.add(checkpoint))
 
@@ -225,13 +226,13 @@ class TrainingRun:
     def out_of_memory(self, memory: MemoryEstimate | None, device: torch.device) -> UserError:
         """CTC622 for a lack of memory on `device`."""
         world = self.ranks.shard.world
-        return health.out_of_memory(self.recipe, memory, device, self.last_saved, world)
+        return out_of_memory(self.recipe, memory, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
-        self.saved = health.Saved(str(self.progress), path)
+        self.saved = Saved(str(self.progress), path)
         self._saved_place = self.progress.position
         self._cadence.reset()
 
     def _write_files(self) -> None:
-        for name, content in self.keeping.files.items():
+        for name, content in self.policy.files.items():
             write_atomic(self.run / name, content)

@@ -57,12 +57,12 @@ class TrainStep:
         recipe: Recipe,
         device: torch.device,
         ranks: Processes = SINGLE_PROCESS,
-        fewest: int = 1,
+        min_images: int = 1,
     ) -> None:
         weights = [each for each in model.parameters() if each.ndim > 1]
         others = [each for each in model.parameters() if each.ndim <= 1]
         self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
-        self._fewest = fewest  # images that the network needs at a time
+        self._min_images = min_images  # images that the network needs at a time
         self._forward = forward_of(model, recipe.compile)
         self.optimizer = torch.optim.SGD(
             [
@@ -103,7 +103,7 @@ class TrainStep:
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         start = 0
-        for size in micro_batch_sizes(images, self._recipe.accumulate, self._fewest):
+        for size in micro_batch_sizes(images, self._recipe.accumulate, self._min_images):
             part = batch.subset(start, start + size)
             start += size
             with compile_as_error(self._recipe.compile):

@@ -6,41 +6,44 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ctcdsl.execution.events import NullCallback, StepEnded, TrainingStarted
+from ctcdsl.checking import Network
+from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
 from ctcdsl.runs.log import Row
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import error
 
 FOLDER = "tensorboard"
 
 
-class TensorBoard(NullCallback):
-    """A `Callback` that writes events to the folder ``tensorboard`` of a run.
+class TensorBoard(Callback):
+    """Writes events to the folder ``tensorboard`` of a run.
 
     Every step has loss, learning rate and speed, every epoch its row of the log. Of a resumed
-    run, events after the step it goes on from are dropped by TensorBoard itself.
+    run, events after the step it resumes from are dropped by TensorBoard itself.
 
     Raises `UserError` CTC615 where the package is missing.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self) -> None:
         try:
             self._module: Any = import_module("torch.utils.tensorboard")
         except ImportError:
-            raise UserError(
-                Diagnostic(
-                    code="CTC615",
-                    message="--tensorboard needs the package tensorboard, which is not installed",
-                    hints=("pip install 'ctcdsl[tensorboard]', or leave the option out",),
-                )
+            raise error(
+                "CTC615",
+                "--tensorboard needs the package tensorboard, which is not installed",
+                hint="pip install 'ctcdsl[tensorboard]', or leave the option out",
             ) from None
-        self._folder = run / FOLDER
+        self._folder = Path(FOLDER)
         self._writer: Any = None
         self._steps, self._tested_on = 0, "test"
 
-    def on_training_started(self, plan: TrainingStarted) -> None:
+    def on_run_opened(self, network: Network, folder: Path) -> None:
+        """Remember where the run is."""
+        self._folder = folder / FOLDER
+
+    def on_training_started(self, event: TrainingStarted) -> None:
         """Open the file of events."""
-        self._steps, self._tested_on = plan.steps, plan.tested_on
-        first = (plan.first_epoch - 1) * plan.steps + plan.first_step
+        self._steps, self._tested_on = event.steps, event.tested_on
+        first = (event.first_epoch - 1) * event.steps + event.first_step
         self._writer = self._module.SummaryWriter(
             log_dir=str(self._folder), purge_step=first if first > 1 else None
         )
@@ -68,7 +71,8 @@ class TensorBoard(NullCallback):
             self._writer.add_scalar(name, value, row.steps)
         self._writer.flush()
 
-    def close(self) -> None:
+    def on_training_end(self) -> None:
         """Close the file of events, if one was opened."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None

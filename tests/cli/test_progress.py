@@ -67,15 +67,15 @@ def scores(classes: int, wrong: int) -> Scores:
     top = (labels[:, None] + torch.arange(k)) % classes
     top[:wrong] = (top[:wrong] + 1) % classes
     probabilities = torch.full((classes, k), 1 / k)
-    return Scores(
-        views=1, classes=classes, indices=labels, labels=labels, top=top,
-        probabilities=probabilities, of_labels=probabilities[:, 0],
+    return Scores.of(
+        name="N", views=1, classes=tuple(f"c{number}" for number in range(classes)),
+        indices=labels, labels=labels, top=top,
+        probabilities=probabilities, label_probabilities=probabilities[:, 0],
     )  # fmt: skip
 
 
 def lines(classes: int, wrong: int = 1) -> list[str]:
-    names = tuple(f"c{number}" for number in range(classes))
-    return list(as_text("N", "test", names, scores(classes, wrong)))
+    return list(as_text(scores(classes, wrong)))
 
 
 def test_a_long_table_of_classes_is_folded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,8 @@ def test_a_run_folder_that_cannot_be_made(ctcdsl: Any, place: Path) -> None:
 
 
 def test_without_the_extra(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    real = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "torch" else real(name)
+        "ctcdsl.text.packages.find_spec", lambda name: None if name == "torch" else find_spec(name)
     )
     result = ctcdsl(*train(place))
     assert result.code == 1 and "CTC615" in result.err and "ctcdsl[train]" in result.err

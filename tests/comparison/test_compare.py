@@ -20,8 +20,10 @@ from PIL import Image
 from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
 from ctcdsl.comparison import compare as comparisons
+from ctcdsl.evaluation import evaluation
 from ctcdsl.execution.events import StepEnded
 from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.training.config import RunConfig
 from tests.support.runs import same_weights
 from tests.support.tiny import CLASSES, write_folder_atomic
 
@@ -101,9 +103,9 @@ def test_text_and_markdown_say_the_same(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = json.loads(ctcdsl(*compare("--views", "1", "--format", "json"))[1])
-    monkeypatch.setattr(comparisons, "train", refuse_to_train)  # what is finished stays
+    monkeypatch.setattr(comparisons, "train_network", refuse_to_train)  # what is finished stays
     code, text, err = ctcdsl(*compare("--views", "1"))
-    assert code == 0 and "4 finished, 0 begun" in err
+    assert code == 0 and "4 finished, 0 started" in err
     table = ctcdsl(*compare("--views", "1", "--format", "markdown"))[1]
     for line, network in zip(text.splitlines()[2:4], data["networks"], strict=True):
         mean, deviation = (100 * network["top1_error"][key] for key in ("mean", "deviation"))
@@ -130,7 +132,9 @@ def test_a_run_is_that_of_train(ctcdsl: Call, place: Path) -> None:
     assert code == 0 and "1 finished" in err
 
 
-def test_interrupted_it_goes_on(ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_it_continues(
+    ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = json.loads(ctcdsl(*compare("--views", "1", "--run", "whole", "--format", "json"))[1])
     with monkeypatch.context() as patched:
         seen: list[StepEnded] = []
@@ -143,10 +147,10 @@ def test_interrupted_it_goes_on(ctcdsl: Call, place: Path, monkeypatch: pytest.M
         patched.setattr(Display, "on_step", stop)
         code, out, err = ctcdsl(*compare("--views", "1"))
     assert code == 130 and not out
-    assert "Deep, seed 0 (2 of 4) is saved at epoch 2, step 2: the same command goes on" in err
+    assert "Deep, seed 0 (2 of 4) is saved at epoch 2, step 2: the same command continues" in err
     code, out, err = ctcdsl(*compare("--views", "1", "--format", "json"))
-    assert code == 0 and "1 finished, 1 begun" in err
-    assert "Deep, seed 0 (2 of 4), goes on" in err and "Shallow, seed 0 (" not in err
+    assert code == 0 and "1 finished, 1 started" in err
+    assert "Deep, seed 0 (2 of 4), resumed" in err and "Shallow, seed 0 (" not in err
     for one, other in zip(whole["networks"], json.loads(out)["networks"], strict=True):
         for key in ("top1_error", "top3_error", "macs"):
             assert one[key] == other[key]
@@ -154,7 +158,7 @@ def test_interrupted_it_goes_on(ctcdsl: Call, place: Path, monkeypatch: pytest.M
         assert same_weights(place / "whole" / path, place / "compare" / path)
 
 
-def test_interrupted_in_a_test_it_goes_on(
+def test_interrupted_in_a_test_it_continues(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ctcdsl(*compare("--views", "1"))[0] == 0
@@ -165,7 +169,7 @@ def test_interrupted_in_a_test_it_goes_on(
 
         patched.setattr(Display, "on_validation", stop)
         code, out, err = ctcdsl(*compare())
-    assert code == 130 and not out and "before its test: the same command goes on" in err
+    assert code == 130 and not out and "before its test: the same command continues" in err
     code, out, err = ctcdsl(*compare())
     assert code == 0 and "4 finished" in err and "by 10 views" in out
 
@@ -183,27 +187,27 @@ def test_ctrl_c_leaves_within_seconds(place: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
         sent = time.monotonic()
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command goes on" in err, err
+    assert process.returncode == 130 and "the same command continues" in err, err
     assert time.monotonic() - sent < 20  # a loaded machine; mostly it is one
 
 
 def test_one_that_fails_does_not_stop_the_others(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = vars(comparisons)["train"]
+    true = vars(comparisons)["train_network"]
 
-    def fails(*arguments: Any, **others: Any) -> Any:
-        if others["run"] == Path("compare/Deep/seed0"):
-            hint = "--resume --accumulate 2 goes on with the same batch"
+    def fails(config: RunConfig, *arguments: Any) -> Any:
+        if config.run == Path("compare/Deep/seed0"):
+            hint = "resume with the same batch: ctcdsl train --resume --accumulate 2"
             raise UserError(Diagnostic(code="CTC622", message="out of memory", hints=(hint,)))
-        return true(*arguments, **others)
+        return true(config, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(comparisons, "train", fails)
+        patched.setattr(comparisons, "train_network", fails)
         code, out, err = ctcdsl(*compare("--views", "1", "--plot", "plot.png"))
     assert code == 1
     assert "Deep, seed 0, failed: out of memory [CTC622]" in out
-    assert "1 of 2" in out and "2 of 2" in out and "hint: --accumulate 2 goes on" in err
+    assert "1 of 2" in out and "2 of 2" in out and "hint: compare with --accumulate 2:" in err
     assert (place / "plot.png").exists()
     code, out, err = ctcdsl(*compare("--views", "1", "--accumulate", "2"))
     assert code == 0 and "3 finished" in err and "failed" not in out
@@ -212,7 +216,7 @@ def test_one_that_fails_does_not_stop_the_others(
 def test_a_test_without_memory_fails_alone(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = vars(comparisons)["evaluate"]
+    true = vars(evaluation)["evaluate"]
 
     def fails(model: Any, *arguments: Any, **others: Any) -> Any:
         if type(model).__name__ == "Deep":
@@ -220,7 +224,7 @@ def test_a_test_without_memory_fails_alone(
         return true(model, *arguments, **others)
 
     with monkeypatch.context() as patched:
-        patched.setattr(comparisons, "evaluate", fails)
+        patched.setattr(evaluation, "evaluate", fails)
         code, out, err = ctcdsl(*compare())
     assert code == 1
     assert "Deep, seed 1, failed: out of memory in the test, with 7 views at once" in out
@@ -304,7 +308,7 @@ def test_ten_views_are_tested_once(
     )
     deep = json.loads(first)["networks"][1]
     assert deep["runs"][1]["top1_error"] == tested["top1_error"]
-    monkeypatch.setattr(comparisons, "evaluate", refuse_to_train)
+    monkeypatch.setattr(comparisons, "evaluate_trained", refuse_to_train)
     assert ctcdsl(*compare("--format", "json"))[1] == first
 
 
@@ -322,11 +326,11 @@ def test_without_data_the_photographs_serve(
 ) -> None:
     seen: list[tuple[str, tuple[int, ...]]] = []
 
-    def note(*_: object, **others: Any) -> None:
-        seen.append((others["identity"].name, others["identity"].input))
+    def note(config: RunConfig, *_: object) -> None:
+        seen.append((config.network.name, tuple(config.network.input)))
         raise UserError(Diagnostic(code="CTC622", message="out of memory"))
 
-    monkeypatch.setattr(comparisons, "train", note)
+    monkeypatch.setattr(comparisons, "train_network", note)
     for name, size in (("shallow", 100), ("deep", 90)):
         spec = (place / f"{name}.ctc").read_text(encoding="utf-8")
         new = spec.replace("3x12x12", f"3x{size}x{size}")

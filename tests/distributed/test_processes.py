@@ -84,7 +84,7 @@ def test_the_test_is_that_of_the_saved_weights(whole: Path) -> None:
         views=1,
         recipe=saved.recipe,
         statistics=saved.statistics,
-        reporter=Recorder(),
+        callback=Recorder(),
         device=CPU,
     )
     row = saved.rows[-1]
@@ -94,7 +94,7 @@ def test_the_test_is_that_of_the_saved_weights(whole: Path) -> None:
 
 def test_one_is_killed_the_other_ends_and_both_go_on(tmp_path: Path, whole: Path) -> None:
     run, began = tmp_path / "run", time.monotonic()
-    codes = train_by(run, RECIPE, event=(1, True, 6, KILL), keeping=EACH_STEP)
+    codes = train_by(run, RECIPE, event=(1, True, 6, KILL), policy=EACH_STEP)
     assert time.monotonic() - began < 20
     assert codes == [1, -KILL]
     assert (tmp_path / "said0").read_text() == "CTC662"
@@ -185,7 +185,7 @@ class TermWhileMeasuring(Recorder):
 
 
 def test_the_leader_is_stopped_before_the_first_step(tmp_path: Path) -> None:
-    own: tuple[dict[str, object], ...] = ({"reporter": TermWhileMeasuring()}, {})
+    own: tuple[dict[str, object], ...] = ({"callback": TermWhileMeasuring()}, {})
     assert train_by(tmp_path / "run", RECIPE, of_rank=own) == [130, 130]
     assert not list(tmp_path.glob("said*")), "an interrupt is no error"
 

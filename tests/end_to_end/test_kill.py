@@ -31,8 +31,8 @@ RECIPE = tiny_recipe(epochs=8, workers=1)
 def train_on(run: Path) -> None:
     """Go on with the run, or begin it."""
     torch.rand(17)
-    keeping = CheckpointPolicy(every=Interval(steps=2), last=2)
-    run_training(run, RECIPE, resume=bool(numbers(run)), keeping=keeping)
+    policy = CheckpointPolicy(every=Interval(steps=2), last=2)
+    run_training(run, RECIPE, resume=bool(numbers(run)), policy=policy)
 
 
 def test_kills_at_random(tmp_path: Path) -> None:

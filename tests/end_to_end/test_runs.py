@@ -40,7 +40,7 @@ def test_the_advised_commands_work_as_pasted(ctcdsl: Any, place: Path) -> None:
             *("--data", "my data's", f"--run={run}", *OPTIONS),
         )
         assert trained.code == 0, trained.err
-        tested = ctcdsl(*advised(trained, "test it with 10 views: "))
+        tested = ctcdsl(*advised(trained, "evaluate it with 10 views: "))
         assert tested.code == 0 and "Flat: 12 test images" in tested.out, tested.err
         occupied = ctcdsl("train", "tiny.ctc", "--data", "my data's", f"--run={run}", *OPTIONS)
         resumed = ctcdsl(*advised(occupied, "hint: resume it: "))

@@ -158,8 +158,8 @@ def test_evaluate_densely() -> None:
         statistics=measure(images, 10, shorter=16),
         device=torch.device("cpu"),
     )
-    scores = test(network=network, reporter=recorder)
-    assert (scores.views, scores.images, scores.classes) == ("dense", 12, 3)
+    scores = test(network=network, callback=recorder)
+    assert (scores.views, scores.images, len(scores.classes)) == ("dense", 12, 3)
     assert recorder.tested == [(5, 12), (10, 12), (12, 12)]
     with pytest.raises(ValueError, match="need the network"):
-        test(network=None, reporter=recorder)
+        test(network=None, callback=recorder)

@@ -33,15 +33,16 @@ def scores() -> Scores:
     likely[5] = [0.6, 0.3, 0.1]
     top = [[0, 1, 2], [2, 0, 1], [2, 0, 1], [0, 1, 2], [0, 2, 1], [1, 2, 0]]
     labels = [0, 1, 2, 0, 1, 2]
-    of_labels = [0.9, 0.25, 0.8, 0.9, 0.0, 0.3]
-    return Scores(
+    label_probabilities = [0.9, 0.25, 0.8, 0.9, 0.0, 0.3]
+    return Scores.of(
         views="dense",
-        classes=3,
+        name="A & B",
+        classes=NAMES,
         indices=torch.arange(6),
         labels=torch.tensor(labels),
         top=torch.tensor(top),
         probabilities=torch.tensor(likely),
-        of_labels=torch.tensor(of_labels),
+        label_probabilities=torch.tensor(label_probabilities),
     )
 
 
@@ -76,8 +77,6 @@ def page(path: Path, found: Scores | None = None, most: int = 60, **others: obje
     images = Named(NAMES, each=2, **others)  # type: ignore[arg-type]
     write_page(
         path,
-        title="A & B",
-        split="test",
         scores=found or scores(),
         images=images,
         facts=[("checkpoint", "runs/<A>")],
@@ -99,14 +98,14 @@ def test_the_most_confident_errors_come_first() -> None:
 
 def test_the_right_class_is_shown_even_where_it_is_not_among_the_likeliest() -> None:
     found = scores()
-    short = Scores(
+    short = Scores.of(
         views=10,
-        classes=3,
+        classes=NAMES,
         indices=found.indices,
         labels=found.labels,
         top=found.top[:, :2],
         probabilities=found.probabilities[:, :2],
-        of_labels=found.of_labels,
+        label_probabilities=found.label_probabilities,
     )
     first = misclassified(short, Named(NAMES, each=2), 1)[0]
     assert [guess.right for guess in first.guesses] == [False, False, True]
@@ -154,14 +153,14 @@ def test_photographs_are_made_small(tmp_path: Path) -> None:
 
 def test_without_errors(tmp_path: Path) -> None:
     found = scores()
-    right = Scores(
+    right = Scores.of(
         views=1,
-        classes=3,
+        classes=NAMES,
         indices=found.indices,
         labels=found.top[:, 0],
         top=found.top,
         probabilities=found.probabilities,
-        of_labels=found.probabilities[:, 0],
+        label_probabilities=found.probabilities[:, 0],
     )
     shown = page(tmp_path / "page.html", right)
     assert "There are none." in shown.text and "0 of 6 test images are wrong" in shown.text

@@ -140,7 +140,7 @@ def _evaluate(
         views=count,
         recipe=tiny_recipe(batch=20),
         statistics=measure(images, 100, shorter=16),
-        reporter=recorder or Recorder(),
+        callback=recorder or Recorder(),
         device=CPU,
     )
 
@@ -170,7 +170,7 @@ def test_statistics_matter() -> None:
         views=10,
         recipe=tiny_recipe(),
         statistics=mean,
-        reporter=Recorder(),
+        callback=Recorder(),
         device=CPU,
     )
     assert seen[0].shape == (10, 3, 12, 12)

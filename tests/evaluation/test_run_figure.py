@@ -46,7 +46,7 @@ def scores_on(images: Blots) -> Scores:
         views=10,
         recipe=tiny_recipe(),
         statistics=measure(images, 10, shorter=16),
-        reporter=Recorder(),
+        callback=Recorder(),
         device=torch.device("cpu"),
     )
 
@@ -65,8 +65,6 @@ def drawn(
     monkeypatch.setattr(Figure, "savefig", keep)
     draw_run(
         path,
-        title="tiny",
-        split="test",
         rows=rows(epochs),
         rows_split="val",
         scores=scores,

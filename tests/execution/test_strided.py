@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.execution.strided import note_on, prepare_for_training
+from ctcdsl.execution.strided import prepare_for_training, strided_note
 from tests.support.runs import CPU, run_training
 from tests.support.tiny import Recorder, tiny_recipe
 
@@ -70,9 +70,9 @@ def test_the_backward_pass_survives_on_a_large_map() -> None:
 def test_a_run_says_so_once(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 6, 1, stride=2), nn.Flatten(), nn.Linear(6 * 36, 3))
     recorder = Recorder()
-    run_training(tmp_path, tiny_recipe(epochs=2), model=model, reporter=recorder)
+    run_training(tmp_path, tiny_recipe(epochs=2), model=model, callback=recorder)
     (note,) = recorder.warnings
     assert (note.code, str(note.severity)) == ("CTC913", "note")
     assert note.message.startswith("1 strided 1x1 convolution of fewer than 16 channels trains on")
     assert note.notes[0].startswith("0: ")
-    assert note_on(("a", "b", "c", "d", "e")).notes[0].startswith("a, b, c and 2 more: ")
+    assert strided_note(("a", "b", "c", "d", "e")).notes[0].startswith("a, b, c and 2 more: ")

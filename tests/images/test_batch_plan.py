@@ -72,11 +72,11 @@ def test_a_rest_of_one_is_trained_and_resumes_exactly(
     """27 images."""
     recipe = tiny_recipe(epochs=2, batch=batch, accumulate=accumulate)
     recorder = Recorder()
-    outcome = run_training(tmp_path / "a", recipe, model=pooled_net(), reporter=recorder)
+    outcome = run_training(tmp_path / "a", recipe, model=pooled_net(), callback=recorder)
     assert [each.code for each in recorder.warnings] == ["CTC914"]
     assert outcome.rows[-1].images == 54
     with pytest.raises(Interrupted):
-        run_training(tmp_path / "b", recipe, model=pooled_net(), reporter=interrupt_at(2, 1))
+        run_training(tmp_path / "b", recipe, model=pooled_net(), callback=interrupt_at(2, 1))
     run_training(tmp_path / "b", recipe, model=pooled_net(), resume=True)
     assert same_weights(tmp_path / "a", tmp_path / "b")
 
@@ -91,7 +91,7 @@ def test_a_run_that_stopped_before_a_rest_of_one_resumes(
             "ctcdsl.training.checks.probe", lambda model, image: (probe(model, image)[0], 1)
         )
         with pytest.raises(Interrupted):
-            run_training(tmp_path, recipe, model=pooled_net(), reporter=interrupt_at(1, 2))
+            run_training(tmp_path, recipe, model=pooled_net(), callback=interrupt_at(1, 2))
     row = run_training(tmp_path, recipe, model=pooled_net(), resume=True).rows[-1]
     assert 0 < row.train_loss < 10
 

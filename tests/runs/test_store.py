@@ -118,7 +118,7 @@ def test_a_checkpoint_is_due_by_steps_or_by_time() -> None:
 
 
 def test_checkpoints_inside_an_epoch(tmp_path: Path) -> None:
-    run_training(tmp_path, keeping=CheckpointPolicy(every=Interval(steps=2), last=100))
+    run_training(tmp_path, policy=CheckpointPolicy(every=Interval(steps=2), last=100))
     places = [
         load(tmp_path / "checkpoints" / f"{n:06}").progress.position for n in numbers(tmp_path)
     ]

@@ -19,10 +19,9 @@ import torch
 from torch import nn
 
 from ctcdsl.distributed.processes import join_processes
-from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.execution.interrupt import Interrupted, StopWatcher
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import UserError
-from ctcdsl.training.validation import StopWatcher
 from tests.support.runs import run_training
 from tests.support.tiny import tiny_net
 

@@ -29,7 +29,7 @@ def run_training(
     model: nn.Module | None = None,
     train_set: ImageSet = TRAIN,
     test_set: ImageSet = TEST,
-    reporter: Recorder | None = None,
+    callback: Recorder | None = None,
     **others: Any,
 ) -> TrainingResult:
     return train(
@@ -40,7 +40,7 @@ def run_training(
         crop=(12, 12),
         run=run,
         identity=others.pop("identity", identity()),
-        reporter=reporter or Recorder(),
+        callback=callback or Recorder(),
         device=CPU,
         **others,
     )

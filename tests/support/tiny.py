@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ctcdsl.execution.events import StepEnded, TrainingStarted
+from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
 from ctcdsl.images.image_set import Pixels
 from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.runs.identity import ModelIdentity
@@ -88,8 +88,8 @@ def tiny_recipe(epochs: int = 3, rate: float = 0.02, **others: object) -> Recipe
 
 
 @dataclass
-class Recorder:
-    """A reporter that remembers, and that calls `after_step` if there is one."""
+class Recorder(Callback):
+    """A callback that remembers, and that calls `after_step` if there is one."""
 
     after_step: Callable[[StepEnded], object] | None = None
     plans: list[TrainingStarted] = field(default_factory=list)
@@ -103,8 +103,8 @@ class Recorder:
     def on_statistics(self, done: int, total: int) -> None:
         self.measured.append((done, total))
 
-    def on_training_started(self, plan: TrainingStarted) -> None:
-        self.plans.append(plan)
+    def on_training_started(self, event: TrainingStarted) -> None:
+        self.plans.append(event)
 
     def on_step(self, step: StepEnded) -> None:
         self.steps.append(step)

@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_written_shows_before_the_first_step(tmp_path: P
     (tmp_path / "file").write_text("in the way")
     recorder = Recorder()
     with refused("CTC608"):
-        run_training(tmp_path / "file" / "run", reporter=recorder)
+        run_training(tmp_path / "file" / "run", callback=recorder)
     assert not recorder.steps
 
 

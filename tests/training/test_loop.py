@@ -22,7 +22,7 @@ from tests.support.tiny import Recorder, identity, tiny_net, tiny_recipe
 def test_training_learns_and_keeps_its_books(tmp_path: Path) -> None:
     recorder = Recorder()
     recipe = replace(tiny_recipe(), schedule=Schedule(((6, 0.02), (2, 0.002))))
-    outcome = run_training(tmp_path / "a" / "run", recipe, reporter=recorder)
+    outcome = run_training(tmp_path / "a" / "run", recipe, callback=recorder)
     rows = outcome.rows
     assert rows[-1].train_loss < 0.5 * rows[0].train_loss
     assert rows[-1].test_top1_error <= 0.25, "chance is 2/3"
@@ -50,7 +50,7 @@ def test_both_logs_say_the_same(tmp_path: Path) -> None:
 
 def test_the_reporter_hears_every_step(tmp_path: Path) -> None:
     recorder = Recorder()
-    run_training(tmp_path, tiny_recipe(epochs=2), reporter=recorder)
+    run_training(tmp_path, tiny_recipe(epochs=2), callback=recorder)
     [plan] = recorder.plans
     assert (plan.epochs, plan.first_epoch, plan.steps, plan.classes) == (2, 1, 4, 3)
     assert (plan.training_images, plan.test_images, plan.device) == (27, 12, "cpu")
@@ -68,7 +68,7 @@ def test_the_reporter_hears_every_step(tmp_path: Path) -> None:
 
 def test_the_logged_numbers_are_those_of_the_steps(tmp_path: Path) -> None:
     recorder = Recorder()
-    [row] = run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder).rows
+    [row] = run_training(tmp_path, tiny_recipe(epochs=1), callback=recorder).rows
     losses = [step.loss for step in recorder.steps]
     assert row.train_loss == pytest.approx(np.average(losses, weights=[7, 7, 7, 6]))
     assert 0 <= row.train_top1_error <= 1
@@ -101,7 +101,7 @@ def test_a_model_in_evaluation_mode_is_trained_with_dropout(tmp_path: Path) -> N
 
 def test_given_statistics_are_not_measured_again(tmp_path: Path) -> None:
     recorder, given = Recorder(), measure(TEST, 5, shorter=14)
-    outcome = run_training(tmp_path, tiny_recipe(epochs=1), reporter=recorder, statistics=given)
+    outcome = run_training(tmp_path, tiny_recipe(epochs=1), callback=recorder, statistics=given)
     assert outcome.statistics == load(tmp_path).statistics == given
     assert not recorder.measured
 

@@ -34,12 +34,12 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(
     whole = run_training(tmp_path / "whole")
     recipe = tiny_recipe(workers=workers)
     with pytest.raises(Interrupted) as caught:
-        run_training(tmp_path / "cut", recipe, reporter=interrupt_at(epoch, step))
+        run_training(tmp_path / "cut", recipe, callback=interrupt_at(epoch, step))
     assert caught.value.saved == f"epoch {epoch}, step {step}"
     assert load(tmp_path / "cut").progress.position == (epoch - 1, step)
     torch.rand(100)  # another process has other random numbers behind it
     recorder = Recorder()
-    resumed = run_training(tmp_path / "cut", recipe, reporter=recorder, resume=True)
+    resumed = run_training(tmp_path / "cut", recipe, callback=recorder, resume=True)
     assert (recorder.plans[0].first_epoch, recorder.plans[0].first_step) == (epoch, step + 1)
     steps = [(each.epoch, each.step) for each in recorder.steps]
     assert steps == [(e, s) for e in (1, 2, 3) for s in (1, 2, 3, 4) if (e, s) > (epoch, step)]
@@ -57,10 +57,10 @@ def test_a_run_interrupted_in_its_test_is_tested_again(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        run_training(tmp_path / "cut", reporter=Stops())
+        run_training(tmp_path / "cut", callback=Stops())
     assert load(tmp_path / "cut").progress.position == (1, 4)
     recorder = Recorder()
-    resumed = run_training(tmp_path / "cut", reporter=recorder, resume=True)
+    resumed = run_training(tmp_path / "cut", callback=recorder, resume=True)
     assert recorder.steps[0].epoch == 3, "no step is done twice"
     assert without_times(resumed.rows) == without_times(whole.rows)
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
@@ -70,10 +70,10 @@ def test_the_log_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     """A run killed after the log and before the checkpoint has a row too many, for a while."""
     whole = run_training(tmp_path / "whole")
     with pytest.raises(Interrupted):
-        run_training(tmp_path / "cut", reporter=interrupt_at(2, 2))
+        run_training(tmp_path / "cut", callback=interrupt_at(2, 2))
     log.write(tmp_path / "cut", whole.rows)
     with pytest.raises(Interrupted):
-        run_training(tmp_path / "cut", reporter=interrupt_at(2, 3), resume=True)
+        run_training(tmp_path / "cut", callback=interrupt_at(2, 3), resume=True)
     assert without_times(log.read(tmp_path / "cut")) == without_times(whole.rows[:1])
     (tmp_path / "cut" / log.JSONL).unlink()
     resumed = run_training(tmp_path / "cut", resume=True)
@@ -88,7 +88,7 @@ def test_seconds_of_an_interrupted_epoch_are_counted(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        run_training(tmp_path, tiny_recipe(epochs=1), reporter=Recorder(after_step=slow))
+        run_training(tmp_path, tiny_recipe(epochs=1), callback=Recorder(after_step=slow))
     [row] = run_training(tmp_path, tiny_recipe(epochs=1), resume=True).rows
     assert row.seconds > 0.1
     assert row.images_per_second == pytest.approx(27 / row.seconds, rel=0.5)
@@ -99,13 +99,13 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
     whole = run_training(tmp_path / "whole")
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted):
-        run_training(cut, reporter=interrupt_at(2, 2), keeping=EACH_STEP)
+        run_training(cut, callback=interrupt_at(2, 2), policy=EACH_STEP)
     newest = max((cut / "checkpoints").glob("0*"))
     data = bytearray((newest / damage).read_bytes())
     data[0 if damage == "manifest.json" else len(data) // 2] ^= 0x55
     (newest / damage).write_bytes(data)
     recorder = Recorder()
-    resumed = run_training(cut, reporter=recorder, resume=True)
+    resumed = run_training(cut, callback=recorder, resume=True)
     assert recorder.plans[0].first_step == 2, "the checkpoint before it"
     [warning] = recorder.warnings
     assert (warning.code, warning.path) == ("CTC911", str(newest / damage))
@@ -116,7 +116,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, damage: str) -> Non
 
 def test_an_interrupted_run_says_where_it_stands(tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:
-        run_training(tmp_path, reporter=interrupt_at(3, 1))
+        run_training(tmp_path, callback=interrupt_at(3, 1))
     assert (caught.value.run, caught.value.saved) == (tmp_path, "epoch 3, step 1")
     for word in ("epoch 3, step 1", str(tmp_path), "--resume"):
         assert word in str(caught.value)
@@ -128,7 +128,7 @@ def test_interrupted_before_anything_was_saved(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as caught:
-        run_training(tmp_path, reporter=Stops())
+        run_training(tmp_path, callback=Stops())
     assert caught.value.saved is None
     assert "--resume" not in str(caught.value)
     assert len(run_training(tmp_path, tiny_recipe(epochs=1)).rows) == 1, "it can begin again"
@@ -143,7 +143,7 @@ def test_a_signal_interrupts(tmp_path: Path, number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted) as caught:
-        run_training(tmp_path, reporter=Recorder(after_step=kill))
+        run_training(tmp_path, callback=Recorder(after_step=kill))
     assert caught.value.saved == "epoch 2, step 1"
     assert signal.getsignal(number) == before
 
