@@ -2,6 +2,7 @@
 # make test   set everything up and pass the tests
 # make full-size  take a training step of every network of specs/ at full size, in minutes
 # make documented  run the trainings that README and docs/ show, in minutes
+# make site   the documentation, in build/site; a broken link is an error
 # make check  lint, types and the import contract
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
@@ -13,7 +14,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented check bench clean
+.PHONY: demo test full-size documented site check bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -26,6 +27,10 @@ full-size: $(READY)
 
 documented: $(READY)
 	$(BIN)/pytest -m documented tests/end_to_end/test_documents.py
+
+site: .venv/.docs
+	$(BIN)/python docs/gather.py build/pages
+	$(BIN)/zensical build --strict --clean
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -47,6 +52,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m compileall -q ctcdsl
 	touch $(READY)
+
+.venv/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
 
 clean:
 	rm -rf .venv build dist runs .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

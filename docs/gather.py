@@ -1,0 +1,118 @@
+"""Gather the pages of the documentation site: `python docs/gather.py FOLDER`.
+
+The pages are files of the repository. Links between them become links of the site; a link to any
+other file becomes its text. The pages of the reference and of the codes' list are written here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import ctcdsl
+from ctcdsl.text.codes import CODES
+
+ROOT = Path(__file__).parent.parent
+LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
+GROUPS = {
+    "0": "Text and syntax",
+    "1": "Names and numbers",
+    "2": "Geometry",
+    "3": "Structure",
+    "4": "Rewrites",
+    "5": "Plug-ins",
+    "6": "Data, training and files",
+    "9": "Notes and warnings",
+}
+
+
+def pages() -> dict[Path, Path]:
+    """Each file that is shown, and its place on the site."""
+    places = {
+        ROOT / "README.md": Path("index.md"),
+        ROOT / "grammar" / "README.md": Path("grammar.md"),
+        ROOT / "benchmarks" / "README.md": Path("benchmarks.md"),
+        ROOT / "benchmarks" / "training.md": Path("benchmarks-training.md"),
+        ROOT / "benchmarks" / "cifar" / "compare.png": Path("compare.png"),
+        ROOT / "ctcdsl" / "images" / "sample" / "LICENSES.md": Path("photographs.md"),
+    }
+    for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"):
+        places[ROOT / f"{name}.md"] = Path(f"{name.lower()}.md")
+    for path in (ROOT / "docs").iterdir():
+        if path.suffix in (".md", ".svg", ".png"):
+            places[path] = Path(path.name)
+    for path in (ROOT / "ctcdsl" / "explain").glob("*.md"):
+        places[path] = Path("errors", path.name)
+    return places
+
+
+def on_site(text: str, path: Path, places: dict[Path, Path]) -> str:
+    """The text of a page with its links as they are on the site."""
+
+    def link(match: re.Match[str]) -> str:
+        target = (path.parent / match[1]).resolve()
+        if match[1].startswith("https://"):
+            return match[0]
+        if target not in places:
+            assert target.exists(), f"{path}: {match[1]}"
+            return "](#)"
+        up = "../" * len(places[path].parent.parts)
+        return f"]({up}{places[target].as_posix()}{match[2] or ''})"
+
+    text = LINK.sub(link, text)
+    return re.sub(r"(?<!!)\[([^\]]*)\]\(#\)", r"\1", text)
+
+
+def codes() -> str:
+    """The list of all diagnostic codes."""
+    lines = ["# Error codes", "", "`ctcdsl explain CODE` prints a page in the terminal."]
+    for digit, group in GROUPS.items():
+        lines += ["", f"## {group}", "", "| code | about |", "|---|---|"]
+        lines += [
+            f"| [{code}]({code}.md) | {title.replace('|', chr(92) + '|')} |"
+            for code, title in CODES.items()
+            if code[3] == digit
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def reference() -> str:
+    """The public names of the library, functions before classes."""
+    lines = ["# Python reference", "", "See the [guide](python.md) for examples."]
+    for title, lower in (("Functions", True), ("Classes", False)):
+        lines += ["", f"## {title}"]
+        lines += [f"\n::: ctcdsl.{name}" for name in ctcdsl.__all__ if name[0].islower() == lower]
+    return "\n".join(lines) + "\n"
+
+
+def passes() -> str:
+    """The names that a pass imports."""
+    return "# Reference for passes\n\nSee [writing a pass](writing-a-pass.md).\n" + "".join(
+        f"\n::: {name}\n    options:\n      heading_level: 2\n      show_root_heading: true\n"
+        for name in ("ctcdsl.passes", "ctcdsl.passes.stage_view", "ctcdsl.passes.widths")
+    )
+
+
+def main(folder: Path) -> None:
+    """Write the pages to a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "errors").mkdir(parents=True)
+    places = pages()
+    for path, place in places.items():
+        if path.suffix == ".md":
+            text = on_site(path.read_text(encoding="utf-8"), path, places)
+            (folder / place).write_text(text, encoding="utf-8")
+        else:
+            shutil.copy(path, folder / place)
+    for name, text in (
+        ("errors/index.md", codes()),
+        ("reference.md", reference()),
+        ("reference-passes.md", passes()),
+    ):
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
