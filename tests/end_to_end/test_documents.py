@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib
 import os
 import re
 import shlex
@@ -192,6 +193,15 @@ def test_the_table_of_models_is_computed() -> None:
             f"{cost.params:,}",
             conv_maps(cost.network),
         ]
+
+
+def test_names_of_the_glossary_exist() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    names = re.findall(r"\| `([\w.]+)` \|$", text, flags=re.MULTILINE)
+    assert len(names) == len(re.findall(r"^\| ", text, flags=re.MULTILINE)) - text.count("\n## ")
+    for name in names:
+        module, _, attribute = f"ctcdsl.{name}".rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
 
 
 @pytest.mark.parametrize("name", PICTURES)
