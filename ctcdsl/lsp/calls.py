@@ -26,7 +26,7 @@ from ctcdsl.syntax.nodes import (
 from ctcdsl.text import Source, Span
 
 MAX_COPIES = 2_000
-"""Calls of calls beyond these are left alone: layers then know no call."""
+"""Further calls get no copy: the layers in them know no call."""
 
 
 class CalledSource(Source):
@@ -58,7 +58,7 @@ class _Copies:
     def file(self) -> File:
         statements: list[Statement] = []
         layers: int | None = None  # where the network's layers begin
-        above: dict[str, Def] | None = None  # what stands above the first `net`
+        above: dict[str, Def] | None = None  # those above the first `net`
         for statement in self._tree.statements:
             match statement:
                 case Header(word="net"):
@@ -72,7 +72,7 @@ class _Copies:
                 continue
             layers = len(statements) if layers is None else layers
             statements.append(self._statement(statement))
-            # Definitions stand above the layers of their network.
+            # Definitions precede the layers of their network.
             statements[layers:layers] = self._made
             layers += len(self._made)
             self._made = []
@@ -132,7 +132,7 @@ class _Copies:
 
 
 def _moved(node: Any, source: Source) -> Any:
-    """A part of the tree with all its spans in another source."""
+    """A node, or a tuple of nodes, with all its spans in another source."""
     if isinstance(node, Span):
         return node._replace(source=source)
     if not isinstance(node, tuple):

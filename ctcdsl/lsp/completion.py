@@ -1,7 +1,7 @@
-"""What may be written at a place, from the text before it alone.
+"""Completion: the words that may be written at an offset, from the text before it alone.
 
-What is being typed is seldom right yet, so the place is told from the brackets and words
-before it, not from the syntax tree.
+A text that is being typed seldom parses, so the brackets and words before the offset decide,
+not the syntax tree.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TAGS = {
     "se": words("activation"),
     "lrn": ("within",),
 }
-"""Words that may stand behind the first argument of a layer."""
+"""Words that may follow the first argument of a layer."""
 
 _TOKEN = re.compile(
     rf"(?P<comment>#[^\n]*)|(?P<gap>\\[ \t]*\n|[ \t]+)|(?P<line>\n)"
@@ -44,10 +44,10 @@ Scope = tuple[Definition, ...]
 
 
 _TYPED = re.compile(rf"(?P<digits>[0-9]*)(?P<word>(?:{NAME}[-A-Za-z0-9_]*)?)\Z")
-"""What is typed of a word: digits may stand before a name, and styles have hyphens."""
+"""The part of a word that is typed: digits may precede a name, and styles have hyphens."""
 
 
-class Choice(NamedTuple):
+class Candidate(NamedTuple):
     """A word that may be written; `kind` is its kind in the table of words, or its own."""
 
     text: str
@@ -55,8 +55,8 @@ class Choice(NamedTuple):
     summary: str
 
 
-class Situation(NamedTuple):
-    """What stands before a place.
+class CompletionContext(NamedTuple):
+    """What comes before an offset.
 
     `before` are the tokens of the statement so far, without the word being typed. `call` is
     the innermost bracket that is open: `(` of a convolution, `fc(`, `{`, `[`, or "";
@@ -71,29 +71,29 @@ class Situation(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """What may stand instead of `typed`, for the client to filter by it."""
+    """What may replace `typed`, for the client to filter by it."""
 
     typed: Span
-    choices: tuple[Choice, ...]
+    candidates: tuple[Candidate, ...]
 
 
 def completions(document: Document, offset: int) -> Completion:
-    """The words that may stand at an offset, where a part of one may be typed already."""
+    """The words that may be written at an offset, where a part of one may be typed already."""
     text = document.source.text
     typed = _TYPED.search(text, 0, offset)
     assert typed is not None
     start = typed.start("word")
     span = Span(document.source, start, offset)
-    situation = situation_at(text[: typed.start()])
+    context = context_at(text[: typed.start()])
     number = typed["digits"] and not typed["word"]
-    if number or situation.comment or text[: typed.start()].endswith((")", "]", "}", "/")):
-        return Completion(span, ())  # behind a bracket stands `x4`, or `/2`
+    if number or context.comment or text[: typed.start()].endswith((")", "]", "}", "/")):
+        return Completion(span, ())  # after a bracket come `x4` and `/2`
     scope = scope_at(document.tree_or_earlier, offset)
-    return Completion(span, tuple(_choices(situation, tuple(scope.values()))))
+    return Completion(span, tuple(_candidates(context, tuple(scope.values()))))
 
 
-def _choices(situation: Situation, scope: Scope) -> Iterator[Choice]:
-    before = situation.before
+def _candidates(context: CompletionContext, scope: Scope) -> Iterator[Candidate]:
+    before = context.before
     first = before[0] if before else ""
     header = next((word for word in reversed(before) if word in _VALUED), None)
     if first in _VALUED and header is not None:
@@ -105,27 +105,29 @@ def _choices(situation: Situation, scope: Scope) -> Iterator[Choice]:
         case "def" if "=" not in before:
             return iter(())
     parameters = _parameters(before) if first == "def" else ()
-    if situation.call.endswith("("):
-        return _arguments(situation, scope, parameters)
-    return _layers(situation, scope)
+    if context.call.endswith("("):
+        return _arguments(context, scope, parameters)
+    return _layers(context, scope)
 
 
-def _layers(situation: Situation, scope: Scope) -> Iterator[Choice]:
+def _layers(context: CompletionContext, scope: Scope) -> Iterator[Candidate]:
     """A layer, or at a statement's beginning a header."""
-    if not situation.before:
-        yield from _words(("end",) if situation.in_table else words("header"))
-    if situation.before and situation.before[-1] == "head:":
+    if not context.before:
+        yield from _words(("end",) if context.in_table else words("header"))
+    if context.before and context.before[-1] == "head:":
         yield from _words(("none",))
     yield from _words(LAYERS)
     for definition in scope:
         if isinstance(definition.statement, Def):
             text = definition.statement.span.text
-            yield Choice(definition.name.text, "def", " ".join(text.split()))
+            yield Candidate(definition.name.text, "def", " ".join(text.split()))
 
 
-def _arguments(situation: Situation, scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
-    """An argument of a convolution, a layer, or the author's own block."""
-    call, argument = situation.call, situation.argument
+def _arguments(
+    context: CompletionContext, scope: Scope, parameters: tuple[str, ...]
+) -> Iterator[Candidate]:
+    """An argument of a convolution, a layer, or a user-defined block."""
+    call, argument = context.call, context.argument
     if call == "(" and argument >= 2:
         yield from _words(CONVOLUTION_TAGS)
         yield from _letter_tags("pgd")
@@ -141,22 +143,22 @@ def _arguments(situation: Situation, scope: Scope, parameters: tuple[str, ...]) 
     yield from _words(("c",))
 
 
-def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Choice]:
+def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:
     for parameter in parameters:
-        yield Choice(parameter, "parameter", "a parameter of this block")
+        yield Candidate(parameter, "parameter", "a parameter of this block")
     for definition in scope:
         if isinstance(definition.statement, Let):
-            yield Choice(definition.name.text, "let", definition.statement.span.text)
+            yield Candidate(definition.name.text, "let", definition.statement.span.text)
 
 
-def _words(chosen: Iterable[str]) -> Iterator[Choice]:
+def _words(chosen: Iterable[str]) -> Iterator[Candidate]:
     for word in chosen:
-        yield Choice(word, KEYWORDS[word].kind, KEYWORDS[word].summary)
+        yield Candidate(word, KEYWORDS[word].kind, KEYWORDS[word].summary)
 
 
-def _letter_tags(letters: str) -> Iterator[Choice]:
+def _letter_tags(letters: str) -> Iterator[Candidate]:
     for letter in letters:
-        yield Choice(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
+        yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
 
 
 def _parameters(before: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,8 +167,8 @@ def _parameters(before: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(token for token in head if token.isidentifier())
 
 
-def situation_at(text: str) -> Situation:
-    """Tell where the end of a text is, which may be wrong in many ways."""
+def context_at(text: str) -> CompletionContext:
+    """The context at the end of a text, which may have any errors."""
     before: list[str] = []
     brackets: list[tuple[str, int]] = []  # the open ones, and the commas in each
     comment = table = False
@@ -190,4 +192,4 @@ def situation_at(text: str) -> Situation:
             brackets[-1] = (brackets[-1][0], brackets[-1][1] + 1)
         before.append(token)
     call, argument = brackets[-1] if brackets else ("", 0)
-    return Situation(tuple(before), call, argument, comment, table)
+    return CompletionContext(tuple(before), call, argument, comment, table)

@@ -1,7 +1,7 @@
-"""A text in an editor: its tree, what is wrong with it, and what its networks cost.
+"""A text in an editor: its tree, its diagnostics, and the cost of its networks.
 
-Everything is worked out when first asked for. A text with mistakes still answers from its
-last version without errors, where the text around a place is the same.
+Everything is computed when first asked for. A text with errors still answers from its last
+valid version, where the text around an offset is the same.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ctcdsl.text import Diagnostic, Source, Span
 from ctcdsl.text.sink import Diagnostics
 
 
-class Costed(NamedTuple):
-    """What a network costs, and the calls of `def`s that led to its layers, by their names."""
+class NetworkCost(NamedTuple):
+    """The cost of a network, and the calls of `def`s that each layer comes from, by its name."""
 
     cost: Cost
     calls: Mapping[str, tuple[Span, ...]]
@@ -35,7 +35,7 @@ class Document:
     def __init__(self, name: str, text: str, before: Document | None = None) -> None:
         self.source = Source(name, normalised(text))
         self._line_end = "\r\n" if "\r\n" in text else "\n"
-        self._before = before.last_good if before is not None else None
+        self._before = before.last_valid if before is not None else None
 
     @cached_property
     def _parsed(self) -> tuple[File, list[Diagnostic]]:
@@ -48,60 +48,60 @@ class Document:
 
     @property
     def tree_or_earlier(self) -> File:
-        """The tree of the last version without errors, where all of this one is lost."""
-        good = self._before
-        return self.tree if self.tree.statements or good is None else good.tree
+        """The tree, or where it is empty that of the last valid version."""
+        valid = self._before
+        return self.tree if self.tree.statements or valid is None else valid.tree
 
     @cached_property
     def report(self) -> Report:
-        """What checking the text gave."""
+        """The result of checking the text."""
         report = check_source(self.source)
         if report.ok:
             self._before = None  # needed no more, and versions would pile up
         return report
 
     @cached_property
-    def networks(self) -> tuple[Costed, ...]:
+    def networks(self) -> tuple[NetworkCost, ...]:
         """The networks without errors."""
         networks = self.report.networks
         if not networks:
             return ()  # where lines are missing, the numbers would be wrong
         if not any(isinstance(statement, Def) for statement in self.tree.statements):
-            return tuple(Costed(network_cost(network), {}) for network in networks)
+            return tuple(NetworkCost(network_cost(network), {}) for network in networks)
         read = read_networks(with_calls(self.tree), Diagnostics())
-        copied = [found for network in read for found in infer_shapes(network).networks]
+        copied = [copy for network in read for copy in infer_shapes(network).networks]
         return tuple(
-            Costed(network_cost(network), _calls(network, copy))
+            NetworkCost(network_cost(network), _calls(network, copy))
             for network, copy in zip(networks, copied, strict=True)
         )
 
     @property
-    def last_good(self) -> Document | None:
-        """The latest version up to here that is known to be without errors."""
+    def last_valid(self) -> Document | None:
+        """The latest version up to this one that is known to be without errors."""
         if "report" in self.__dict__ and self.report.ok:
             return self
         return self._before
 
     def formatted(self) -> str | None:
-        """The canonical text, or None where it is what stands here, or cannot be told."""
-        tree, mistakes = self._parsed
-        if mistakes:
+        """The canonical text; None where the text is canonical already, or has syntax errors."""
+        tree, errors = self._parsed
+        if errors:
             return None
         text = format_file(tree)
         return None if text == self.source.text else text.replace("\n", self._line_end)
 
     def earlier(self, offset: int) -> Place | None:
-        """The same place in the last version without errors, where there is one."""
-        good = self._before
-        if good is None:
+        """The same place in the last valid version, where there is one."""
+        valid = self._before
+        if valid is None:
             return None
-        old, new = good.source.text, self.source.text
-        same = _common(old, new)
-        if offset < same:
-            return Place(good, offset)
-        behind = _common(old[same:][::-1], new[same:][::-1])
-        if len(new) - offset <= behind:
-            return Place(good, offset + len(old) - len(new))
+        old, new = valid.source.text, self.source.text
+        same_before = _common(old, new)
+        if offset < same_before:
+            return Place(valid, offset)
+        same_after = _common(old[same_before:][::-1], new[same_before:][::-1])
+        if len(new) - offset <= same_after:
+            return Place(valid, offset + len(old) - len(new))
         return None
 
 
@@ -113,7 +113,7 @@ class Place(NamedTuple):
 
 
 def _calls(network: Network, copy: Network) -> dict[str, tuple[Span, ...]]:
-    """The calls that the copy's layers know, for the layers of the network itself."""
+    """The calls that the copy's layers come from, for the layers of the network itself."""
     return {
         node.name: calls_of(copied.layer.origin)
         for node, copied in zip(network.layers, copy.layers, strict=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ctcdsl.lsp.document import Document
-from ctcdsl.lsp.hover_text import of_networks, of_placings
-from ctcdsl.lsp.layer_costs import placings
+from ctcdsl.lsp.hover_text import layers_text, networks_text
+from ctcdsl.lsp.layer_costs import layer_costs
 from ctcdsl.lsp.symbols import (
     Definition,
-    Keyword,
+    Word,
     definition_at,
     path_to,
     scope_at,
@@ -42,14 +42,14 @@ class Hover(NamedTuple):
     span: Span
 
 
-def hover(document: Document, offset: int) -> Hover | None:
-    """What there is to say about an offset; None where nothing is."""
+def hover_at(document: Document, offset: int) -> Hover | None:
+    """What is known of the word and layer at an offset; None where nothing is."""
     word = word_at(document.source, offset)
     span = word.span if word is not None else None
     parts: list[str] = []
     definition = definition_at(document.tree, document.source, offset)
     if definition is not None:
-        parts.append(_defined(document, definition))
+        parts.append(_definition_text(document, definition))
     numbers = _numbers(document, offset)
     if numbers is not None:
         parts.append(numbers.markdown)
@@ -64,7 +64,7 @@ def hover(document: Document, offset: int) -> Hover | None:
     return Hover("\n\n".join(parts), span) if parts and span is not None else None
 
 
-def _meaning(word: Keyword) -> str:
+def _meaning(word: Word) -> str:
     """The entry of a reserved word, or what a tag such as `p1` says."""
     entry = KEYWORDS.get(word.text)
     if entry is not None:
@@ -77,11 +77,11 @@ def _meaning(word: Keyword) -> str:
 
 
 def _channels(document: Document, offset: int) -> str:
-    """The values of `c` in a place, where what they enter is one layer or block of its own."""
+    """The values of `c` at an offset, where it belongs to one layer or block."""
     path = path_to(document.tree, offset)
     primaries = [node.primary for node in path if isinstance(node, Item)]
-    around = [primary for primary in primaries[:-1] if isinstance(primary, Group)]
-    match around[-1:] or primaries[-1:]:
+    groups = [primary for primary in primaries[:-1] if isinstance(primary, Group)]
+    match groups[-1:] or primaries[-1:]:
         case [Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
             pass
         case [Convolution() as of] if not isinstance(path[0], Def):
@@ -90,13 +90,13 @@ def _channels(document: Document, offset: int) -> str:
             pass
         case _:
             return ""
-    rows = [row for network in document.networks for row in placings(network, of.span)]
+    rows = [row for network in document.networks for row in layer_costs(network, of.span)]
     values = dict.fromkeys(str(row.node.input.channels) for row in rows)
     return f"; here {', '.join(values)}" if values else ""
 
 
-def _defined(document: Document, definition: Definition) -> str:
-    """The text of a `let` or a `def`, or whose parameter a name is."""
+def _definition_text(document: Document, definition: Definition) -> str:
+    """The text of a `let` or a `def`, or the `def` that a parameter belongs to."""
     statement, name = definition.statement, definition.name.text
     if definition.is_parameter:
         return f"`{name}`: a parameter of `{statement.name.text}`"
@@ -114,18 +114,20 @@ def _numbers(document: Document, offset: int) -> Hover | None:
     name = _network_name(path)
     if name is not None:
         costs = [cost for cost, _ in document.networks if cost.network.name == name.text]
-        return Hover(of_networks(costs), name) if costs else None
+        return Hover(networks_text(costs), name) if costs else None
     region = _region(path, offset)
     if region is None:
         return None
-    found = [
-        (network.cost, rows) for network in document.networks if (rows := placings(network, region))
+    networks = [
+        (network.cost, layers)
+        for network in document.networks
+        if (layers := layer_costs(network, region))
     ]
-    return Hover(of_placings(found), region) if found else None
+    return Hover(layers_text(networks), region) if networks else None
 
 
 def _network_name(path: list[object]) -> Span | None:
-    """The name of a network: behind `net`, or first in a table's row."""
+    """The name of a network: after `net`, or first in a table's row."""
     match path:
         case [Header(word="net"), Name(_, span), *_]:
             return span
@@ -136,7 +138,7 @@ def _network_name(path: list[object]) -> Span | None:
 
 
 def _region(path: list[object], offset: int) -> Span | None:
-    """The text that is meant: the innermost item, or a whole stage or definition."""
+    """The text that is meant: the innermost item, or a stage or definition."""
     items = [node for node in path if isinstance(node, Item)]
     if items:
         return items[-1].span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.lsp.layer_costs import Placing
+from ctcdsl.lsp.layer_costs import LayerCost
 from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text.plural import plural
@@ -12,19 +12,19 @@ from ctcdsl.text.plural import plural
 MAX_ROWS = 8
 """Layers that are listed, of those that one text stands for."""
 
-Found = Sequence[tuple[Cost, Sequence[Placing]]]
-"""The placings of a text in each network that has it."""
+LayerCosts = Sequence[tuple[Cost, Sequence[LayerCost]]]
+"""The layers that a text stands for, in each network that has it."""
 
 
-def of_placings(found: Found) -> str:
-    """What a text stands for: all about one layer, or a row for each of several."""
-    if len(found) == 1 and len(found[0][1]) == 1:
-        return _one(found[0][0], found[0][1][0])
-    return _several(found)
+def layers_text(networks: LayerCosts) -> str:
+    """The layers that a text stands for: all about one layer, or a row for each of several."""
+    if len(networks) == 1 and len(networks[0][1]) == 1:
+        return _one(networks[0][0], networks[0][1][0])
+    return _several(networks)
 
 
-def of_networks(costs: Sequence[Cost]) -> str:
-    """Whole networks."""
+def networks_text(costs: Sequence[Cost]) -> str:
+    """The totals of networks."""
     lines: list[str] = []
     for cost in costs:
         architecture = cost.network.architecture
@@ -44,32 +44,34 @@ def of_networks(costs: Sequence[Cost]) -> str:
     return _block(lines)
 
 
-def _one(cost: Cost, placing: Placing) -> str:
-    node, name = placing.node, cost.network.name
+def _one(cost: Cost, layer_cost: LayerCost) -> str:
+    node, name = layer_cost.node, cost.network.name
     facts = [("map", f"{node.input} → {node.output}")]
     if any(node.padding):
         facts.append(("padding", _sides(node.padding)))
-    if placing.macs:
-        share = _share(placing.macs, cost.macs)
-        facts.append(("MACs", f"{placing.macs:,} ({share} of {name})"))
-    if placing.macs_fc:
-        share = _share(placing.macs_fc, cost.macs_fc)
-        facts.append(("fc MACs", f"{placing.macs_fc:,} ({share} of {name})"))
-    if placing.params:
-        facts.append(("parameters", f"{placing.params:,} ({_share(placing.params, cost.params)})"))
-    facts.append(("receptive field", _sides(placing.receptive_field)))
-    return _block([f"{node.name}: {placing.notation}", *_listed(facts)])
+    if layer_cost.macs:
+        share = _share(layer_cost.macs, cost.macs)
+        facts.append(("MACs", f"{layer_cost.macs:,} ({share} of {name})"))
+    if layer_cost.macs_fc:
+        share = _share(layer_cost.macs_fc, cost.macs_fc)
+        facts.append(("fc MACs", f"{layer_cost.macs_fc:,} ({share} of {name})"))
+    if layer_cost.params:
+        facts.append(
+            ("parameters", f"{layer_cost.params:,} ({_share(layer_cost.params, cost.params)})")
+        )
+    facts.append(("receptive field", _sides(layer_cost.receptive_field)))
+    return _block([f"{node.name}: {layer_cost.notation}", *_listed(facts)])
 
 
-def _several(found: Found) -> str:
+def _several(networks: LayerCosts) -> str:
     """A row for each of the first, then sums for each network."""
-    several_networks = len(found) > 1
+    several_networks = len(networks) > 1
     rows: list[tuple[str, ...]] = []
     sums: list[str] = []
-    for cost, placings in found:
+    for cost, layer_costs in networks:
         prefix = f"{cost.network.name}: " if several_networks else ""
-        rows += [_row(cost, placing, prefix) for placing in placings]
-        sums.append(prefix + _sum(cost, placings))
+        rows += [_row(cost, layer_cost, prefix) for layer_cost in layer_costs]
+        sums.append(prefix + _sum(cost, layer_costs))
     shown = rows if len(rows) <= MAX_ROWS + 1 else rows[:MAX_ROWS]
     titles = ("layer", "notation", "map", "MACs", "share", "parameters", "receptive field")
     lines = _aligned([titles, *shown])
@@ -81,26 +83,26 @@ def _several(found: Found) -> str:
     return _block(lines)
 
 
-def _row(cost: Cost, placing: Placing, prefix: str) -> tuple[str, ...]:
-    node = placing.node
-    macs, whole = placing.macs, cost.macs
+def _row(cost: Cost, layer_cost: LayerCost, prefix: str) -> tuple[str, ...]:
+    node = layer_cost.node
+    macs, total = layer_cost.macs, cost.macs
     if not macs:
-        macs, whole = placing.macs_fc, cost.macs_fc
+        macs, total = layer_cost.macs_fc, cost.macs_fc
     return (
         prefix + node.name,
-        placing.notation,
+        layer_cost.notation,
         f"{node.input} → {node.output}",
         f"{macs:,}" if macs else "",
-        _share(macs, whole) if macs else "",
-        f"{placing.params:,}" if placing.params else "",
-        _sides(placing.receptive_field),
+        _share(macs, total) if macs else "",
+        f"{layer_cost.params:,}" if layer_cost.params else "",
+        _sides(layer_cost.receptive_field),
     )
 
 
-def _sum(cost: Cost, placings: Sequence[Placing]) -> str:
-    macs = sum(placing.macs for placing in placings)
-    macs_fc = sum(placing.macs_fc for placing in placings)
-    params = sum(placing.params for placing in placings)
+def _sum(cost: Cost, layer_costs: Sequence[LayerCost]) -> str:
+    macs = sum(layer_cost.macs for layer_cost in layer_costs)
+    macs_fc = sum(layer_cost.macs_fc for layer_cost in layer_costs)
+    params = sum(layer_cost.params for layer_cost in layer_costs)
     parts = []
     if macs:
         parts.append(f"{macs:,} MACs ({_share(macs, cost.macs)})")
@@ -108,17 +110,17 @@ def _sum(cost: Cost, placings: Sequence[Placing]) -> str:
         parts.append(f"{macs_fc:,} fc MACs ({_share(macs_fc, cost.macs_fc)})")
     if params:
         parts.append(f"{params:,} parameters")
-    return f"{len(placings)} in all" + (f": {', '.join(parts)}" if parts else "")
+    return f"{len(layer_costs)} in all" + (f": {', '.join(parts)}" if parts else "")
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as columns, numbers to the right; columns that hold nothing are left out."""
-    kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
-    widths = [max(len(row[k]) for row in rows) for k in kept]
+    """Rows as columns, numbers to the right; empty columns are left out."""
+    used = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
+    widths = [max(len(row[k]) for row in rows) for k in used]
     return [
         "  ".join(
             row[k].ljust(width) if k < 3 else row[k].rjust(width)
-            for k, width in zip(kept, widths, strict=True)
+            for k, width in zip(used, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -133,8 +135,8 @@ def _block(lines: Sequence[str]) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole if whole else 0:.1f}%"
+def _share(part: int, total: int) -> str:
+    return f"{100 * part / total if total else 0:.1f}%"
 
 
 def _sides(sides: tuple[int, int]) -> str:

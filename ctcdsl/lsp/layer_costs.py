@@ -1,4 +1,4 @@
-"""Where a piece of the text is in its networks: one layer, or many by `xN` and calls."""
+"""The layers of a network that a piece of its text stands for, with their costs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
-from ctcdsl.lsp.document import Costed
+from ctcdsl.lsp.document import NetworkCost
 from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.text import Span
 from ctcdsl.text.plural import plural
 
 
-class Placing(NamedTuple):
-    """A layer or a block in its place, and what it costs with all that it holds."""
+class LayerCost(NamedTuple):
+    """A layer or a block of a network, and its cost with all that it contains."""
 
     node: Node
     notation: str
@@ -26,21 +26,21 @@ class Placing(NamedTuple):
     receptive_field: tuple[int, int]
 
 
-def placings(network: Costed, region: Span) -> list[Placing]:
-    """The outermost layers and blocks of a network that stem from a region of the text.
+def layer_costs(network: NetworkCost, region: Span) -> list[LayerCost]:
+    """The outermost layers and blocks of a network that come from a region of its text.
 
-    A layer stems from its own text and from the calls that led there.
+    A layer comes from its own text and from the calls of `def`s that contain it.
     """
     cost = network.cost
     by_name = {layer.node.name: layer for layer in cost.layers}
     implied = cost.network.architecture.head.implied
-    found: list[Placing] = []
+    costs: list[LayerCost] = []
     for node in _outermost(cost.network.nodes, network.calls, region):
         if implied and node.stage is None:
-            continue  # the paper's head, which no text stands for
+            continue  # the paper's head, which has no text
         inside = [by_name[part.name] for part in flat((node,))]
-        found.append(
-            Placing(
+        costs.append(
+            LayerCost(
                 node,
                 _notation(node, cost),
                 sum(layer.macs for layer in inside),
@@ -49,7 +49,7 @@ def placings(network: Costed, region: Span) -> list[Placing]:
                 by_name[node.name].receptive_field,
             )
         )
-    return found
+    return costs
 
 
 def _outermost(

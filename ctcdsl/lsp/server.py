@@ -1,6 +1,6 @@
 """The language server: `ctcdsl lsp` speaks the Language Server Protocol over stdio.
 
-pygls brings the protocol; what is answered comes from the other modules of this room. This
+pygls implements the protocol; the answers come from the other modules of this room. This
 is the only module that imports it.
 """
 
@@ -19,12 +19,12 @@ from pygls.uris import to_fs_path
 from ctcdsl import __version__
 from ctcdsl.lsp.completion import completions
 from ctcdsl.lsp.document import Document
-from ctcdsl.lsp.hover import hover
+from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.positions import UTF16, Position, Positions
 from ctcdsl.lsp.symbols import definition_at, symbols, uses_of
 from ctcdsl.text import Diagnostic, Label, Severity, Span
 
-PAUSE = 0.15
+DEBOUNCE_SECONDS = 0.15
 """Seconds without a change before a text is checked: typing is not checked letter by letter."""
 
 _SEVERITIES = {
@@ -32,7 +32,7 @@ _SEVERITIES = {
     Severity.WARNING: lsp.DiagnosticSeverity.Warning,
     Severity.NOTE: lsp.DiagnosticSeverity.Information,
 }
-_CHOICES = {
+_CANDIDATE_KINDS = {
     "header": lsp.CompletionItemKind.Keyword,
     "layer": lsp.CompletionItemKind.Class,
     "norm": lsp.CompletionItemKind.Class,
@@ -53,14 +53,16 @@ _SYMBOLS = {
 }
 
 _Answer = TypeVar("_Answer")
-_Where = lsp.HoverParams | lsp.CompletionParams | lsp.DefinitionParams | lsp.ReferenceParams
+_PositionParams = (
+    lsp.HoverParams | lsp.CompletionParams | lsp.DefinitionParams | lsp.ReferenceParams
+)
 
 
 class Server(LanguageServer):
-    """The open texts, by address, and the checks that wait for a pause in the typing."""
+    """The open texts by URI, and the checks that wait until typing pauses."""
 
     def __init__(self) -> None:
-        # Specs are short: each change brings the whole text, and no edit can be misplaced.
+        # Specs are short: each change sends the full text, and no edit can be misplaced.
         super().__init__(
             "ctcdsl", __version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
         )
@@ -71,15 +73,15 @@ class Server(LanguageServer):
     # ------------------------------------------------------------------ texts
 
     def opened(self, uri: str, text: str, *, now: bool) -> None:
-        """Take a text, new or changed, and check it now or at the next pause."""
+        """Take a text, new or changed, and check it now or when typing pauses."""
         path = to_fs_path(uri) or uri
         self._documents[uri] = Document(path, text, self._documents.get(uri))
         self._forget_check(uri)
-        delay = 0 if now else PAUSE
+        delay = 0 if now else DEBOUNCE_SECONDS
         self._waiting[uri] = asyncio.get_running_loop().call_later(delay, self._publish, uri)
 
     def closed(self, uri: str) -> None:
-        """Forget a text, and what was said of it."""
+        """Forget a text and clear its diagnostics."""
         self._forget_check(uri)
         if self._documents.pop(uri, None) is not None:
             self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
@@ -92,26 +94,26 @@ class Server(LanguageServer):
     def _publish(self, uri: str) -> None:
         document = self._documents[uri]
         try:
-            found = [self._diagnostic(uri, document, d) for d in document.report.diagnostics]
+            diagnostics = [self._diagnostic(uri, document, d) for d in document.report.diagnostics]
         except Exception as error:
-            # A bug of ours: the editor keeps its server, and what is wrong is told.
+            # A bug of ours: report it and keep serving.
             traceback.print_exc(file=sys.stderr)
-            what = f"a bug of ctcdsl, not of your text: {type(error).__name__}: {error}"
-            self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Error, what))
+            message = f"a bug of ctcdsl, not of your text: {type(error).__name__}: {error}"
+            self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Error, message))
             return
-        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found))
+        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, diagnostics))
 
     def at(
         self,
-        where: _Where,
+        params: _PositionParams,
         answer: Callable[[Document, int], _Answer],
     ) -> _Answer | None:
-        """Answer a question about a place; None for a text that is not open."""
-        document = self._documents.get(where.text_document.uri)
+        """Answer a request about a position; None for a text that is not open."""
+        document = self._documents.get(params.text_document.uri)
         if document is None:
             return None
-        place = Position(where.position.line, where.position.character)
-        return answer(document, self.positions(document).offset(place))
+        position = Position(params.position.line, params.position.character)
+        return answer(document, self.positions(document).offset(position))
 
     def document(self, uri: str) -> Document | None:
         """An open text."""
@@ -120,7 +122,7 @@ class Server(LanguageServer):
     # -------------------------------------------------------------- protocol
 
     def positions(self, document: Document) -> Positions:
-        """Positions in the units that the client asked for."""
+        """Positions in the units that client and server agreed on."""
         return Positions(document.source, self.workspace.position_encoding or UTF16)
 
     def range(self, document: Document, span: Span) -> lsp.Range:
@@ -129,19 +131,19 @@ class Server(LanguageServer):
         return lsp.Range(lsp.Position(*start), lsp.Position(*end))
 
     def location(self, uri: str, document: Document, span: Span) -> lsp.Location:
-        """A span with its text's address."""
+        """A span with its text's URI."""
         return lsp.Location(uri, self.range(document, span))
 
-    def _diagnostic(self, uri: str, document: Document, found: Diagnostic) -> lsp.Diagnostic:
-        first, *others = found.labels or (Label(Span(document.source, 0, 0)),)
-        said = [found.message, first.text, *found.notes]
-        said += [f"hint: {hint}" for hint in found.hints]
-        unused = [lsp.DiagnosticTag.Unnecessary] if found.code == "CTC904" else None
+    def _diagnostic(self, uri: str, document: Document, diagnostic: Diagnostic) -> lsp.Diagnostic:
+        first, *others = diagnostic.labels or (Label(Span(document.source, 0, 0)),)
+        lines = [diagnostic.message, first.text, *diagnostic.notes]
+        lines += [f"hint: {hint}" for hint in diagnostic.hints]
+        unused = [lsp.DiagnosticTag.Unnecessary] if diagnostic.code == "CTC904" else None
         return lsp.Diagnostic(
             range=self.range(document, first.span),
-            message="\n".join(filter(None, said)),
-            severity=_SEVERITIES[found.severity],
-            code=found.code,
+            message="\n".join(filter(None, lines)),
+            severity=_SEVERITIES[diagnostic.severity],
+            code=diagnostic.code,
             source="ctcdsl",
             tags=unused,
             related_information=[
@@ -154,7 +156,7 @@ class Server(LanguageServer):
 
 
 def build() -> Server:
-    """A server that answers what editors ask."""
+    """A server with a handler for each method, named as the protocol names it."""
     server = Server()
 
     @server.feature(lsp.SHUTDOWN)
@@ -176,61 +178,61 @@ def build() -> Server:
         server.closed(params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
-    def hovered(params: lsp.HoverParams) -> lsp.Hover | None:
+    def hover(params: lsp.HoverParams) -> lsp.Hover | None:
         def answer(document: Document, offset: int) -> lsp.Hover | None:
-            found = hover(document, offset)
-            if found is None:
+            result = hover_at(document, offset)
+            if result is None:
                 return None
-            content = lsp.MarkupContent(lsp.MarkupKind.Markdown, found.markdown)
-            return lsp.Hover(content, server.range(document, found.span))
+            content = lsp.MarkupContent(lsp.MarkupKind.Markdown, result.markdown)
+            return lsp.Hover(content, server.range(document, result.span))
 
         return server.at(params, answer)
 
     @server.feature(
         lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=["(", ","])
     )
-    def completed(params: lsp.CompletionParams) -> list[lsp.CompletionItem] | None:
+    def completion(params: lsp.CompletionParams) -> list[lsp.CompletionItem] | None:
         def answer(document: Document, offset: int) -> list[lsp.CompletionItem]:
-            typed, choices = completions(document, offset)
-            where = server.range(document, typed)
+            typed, candidates = completions(document, offset)
+            range = server.range(document, typed)
             return [
                 lsp.CompletionItem(
-                    choice.text,
-                    kind=_CHOICES[choice.kind],
-                    detail=choice.summary,
-                    text_edit=lsp.TextEdit(where, choice.text),
+                    candidate.text,
+                    kind=_CANDIDATE_KINDS[candidate.kind],
+                    detail=candidate.summary,
+                    text_edit=lsp.TextEdit(range, candidate.text),
                 )
-                for choice in choices
+                for candidate in candidates
             ]
 
         return server.at(params, answer)
 
     @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
-    def defined(params: lsp.DefinitionParams) -> lsp.Location | None:
+    def definition(params: lsp.DefinitionParams) -> lsp.Location | None:
         def answer(document: Document, offset: int) -> lsp.Location | None:
-            found = definition_at(document.tree, document.source, offset)
-            if found is None:
+            target = definition_at(document.tree, document.source, offset)
+            if target is None:
                 return None
-            return server.location(params.text_document.uri, document, found.name.span)
+            return server.location(params.text_document.uri, document, target.name.span)
 
         return server.at(params, answer)
 
     @server.feature(lsp.TEXT_DOCUMENT_REFERENCES)
-    def referred(params: lsp.ReferenceParams) -> list[lsp.Location] | None:
+    def references(params: lsp.ReferenceParams) -> list[lsp.Location] | None:
         def answer(document: Document, offset: int) -> list[lsp.Location]:
-            found = definition_at(document.tree, document.source, offset)
-            if found is None:
+            target = definition_at(document.tree, document.source, offset)
+            if target is None:
                 return []
             return [
                 server.location(params.text_document.uri, document, span)
-                for span in uses_of(document.tree, document.source, found)
-                if params.context.include_declaration or span != found.name.span
+                for span in uses_of(document.tree, document.source, target)
+                if params.context.include_declaration or span != target.name.span
             ]
 
         return server.at(params, answer)
 
     @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    def outlined(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol] | None:
+    def document_symbol(params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol] | None:
         document = server.document(params.text_document.uri)
         if document is None:
             return None
@@ -246,19 +248,19 @@ def build() -> Server:
         ]
 
     @server.feature(lsp.TEXT_DOCUMENT_FORMATTING)
-    def formatted(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit] | None:
+    def formatting(params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit] | None:
         document = server.document(params.text_document.uri)
         text = document.formatted() if document is not None else None
         if document is None or text is None:
             return None
-        whole = Span(document.source, 0, len(document.source.text))
-        return [lsp.TextEdit(server.range(document, whole), text)]
+        everything = Span(document.source, 0, len(document.source.text))
+        return [lsp.TextEdit(server.range(document, everything), text)]
 
     return server
 
 
 def serve(stdin: BinaryIO, stdout: BinaryIO) -> bool:
-    """Serve one client until it goes; return whether it took its leave first."""
+    """Serve one client until it disconnects; return whether it sent `shutdown` first."""
     server = build()
     server.start_io(stdin, stdout)
     return server.stopped

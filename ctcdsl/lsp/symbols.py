@@ -1,4 +1,4 @@
-"""Words in a text: which stands at a place, what it names, where it is defined and used."""
+"""Words in a text: what a word at an offset names, where it is defined and used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
 from ctcdsl.text.sink import Diagnostics
 
-# Comments and sizes hold no words; digits may stand before a name (`2n`), and the `x` of
+# Comments and sizes contain no words; digits may precede a name (`2n`), and the `x` of
 # `x4` is a word by itself.
 _WORD = re.compile(
     r"#[^\n]*|[0-9]+(?:[x×][0-9]+)+"
@@ -22,8 +22,8 @@ _WORD = re.compile(
 )
 
 
-class Keyword(NamedTuple):
-    """A word and its place."""
+class Word(NamedTuple):
+    """A word and its span."""
 
     text: str
     span: Span
@@ -44,26 +44,26 @@ class Definition(NamedTuple):
         return self.name is not self.statement.name
 
 
-def words_in(source: Source, start: int, end: int) -> Iterator[Keyword]:
-    """The words of some lines, given by the offsets of their ends."""
+def words_in(source: Source, start: int, end: int) -> Iterator[Word]:
+    """The words between two offsets."""
     for match in _WORD.finditer(source.text, start, end):
         if match.lastgroup is not None:
-            yield Keyword(match[match.lastgroup], Span(source, *match.span(match.lastgroup)))
+            yield Word(match[match.lastgroup], Span(source, *match.span(match.lastgroup)))
 
 
-def word_at(source: Source, offset: int) -> Keyword | None:
-    """The word that an offset lies in, or just behind."""
+def word_at(source: Source, offset: int) -> Word | None:
+    """The word at an offset, or the one that ends there."""
     line = source.position(min(offset, len(source.text)))[0]
     start = source.line_offset(line)
     end = start + len(source.lines[line - 1])
-    near = [w for w in words_in(source, start, end) if w.span.start <= offset <= w.span.end]
-    return near[-1] if near else None
+    touching = [w for w in words_in(source, start, end) if w.span.start <= offset <= w.span.end]
+    return touching[-1] if touching else None
 
 
 def path_to(tree: File, offset: int) -> list[Any]:
-    """The nodes around an offset, the outermost first, or around the character before it.
+    """The nodes that contain an offset, the outermost first, or the character before it.
 
-    The deeper path wins: behind a layer the layer is meant, not the line.
+    The deeper path wins: after a layer the layer is meant, not the line.
     """
     return max((_path(tree, offset), _path(tree, offset - 1)), key=len)
 
@@ -91,7 +91,7 @@ def _children(node: Any) -> Iterator[Any]:
 
 
 def definition_at(tree: File, source: Source, offset: int) -> Definition | None:
-    """The definition of the name at an offset, or None where no name of the author's is."""
+    """The definition of the name at an offset, or None where there is no user-defined name."""
     word = word_at(source, offset)
     if word is None or word.text in KEYWORDS:
         return None
@@ -105,15 +105,15 @@ def uses_of(tree: File, source: Source, definition: Definition) -> list[Span]:
         word.span
         for word in words_in(source, 0, len(source.text))
         if word.text == name
-        and (found := _meaning(tree, word)) is not None
-        and found.name.span == definition.name.span
+        and (meaning := _meaning(tree, word)) is not None
+        and meaning.name.span == definition.name.span
     ]
 
 
 def scope_at(tree: File, offset: int) -> dict[str, Definition]:
     """The definitions of the network around an offset, and those above all networks."""
     names: dict[str, Definition] = {}
-    above: dict[str, Definition] | None = None  # what stands above the first `net`
+    above: dict[str, Definition] | None = None  # those above the first `net`
     for statement in tree.statements:
         match statement:
             case Header(word="net"):
@@ -127,13 +127,13 @@ def scope_at(tree: File, offset: int) -> dict[str, Definition]:
 
 
 def value_of(let: Let, scope: dict[str, Definition]) -> float | None:
-    """What a `let` is worth; None where its expression has mistakes."""
+    """The value of a `let`; None where its expression has errors."""
     lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, Let)}
     return DefinitionReader(Diagnostics(), {}).values(Definitions(lets)).get(let.name.text)
 
 
-def _meaning(tree: File, word: Keyword) -> Definition | None:
-    """Look a word up where it stands: parameters first, then the definitions in scope."""
+def _meaning(tree: File, word: Word) -> Definition | None:
+    """Look up a word: parameters first, then the definitions in scope."""
     offset = word.span.start
     for statement in tree.statements:
         if not statement.span.start <= offset < statement.span.end:
@@ -147,13 +147,13 @@ def _meaning(tree: File, word: Keyword) -> Definition | None:
     return scope_at(tree, offset).get(word.text)
 
 
-def _is_label(statement: Statement, word: Keyword) -> bool:
+def _is_label(statement: Statement, word: Word) -> bool:
     labelled = isinstance(statement, Line) and statement.label is not None
     return labelled and word.span.start == statement.span.start
 
 
 class Symbol(NamedTuple):
-    """Something with a name that a reader may look for."""
+    """An entry of a text's outline."""
 
     name: str
     kind: str
@@ -163,22 +163,22 @@ class Symbol(NamedTuple):
 
 def symbols(tree: File) -> list[Symbol]:
     """Networks, definitions and named stages, in the order of the text."""
-    found: list[Symbol] = []
+    outline: list[Symbol] = []
     for statement in tree.statements:
         span = statement.span
         match statement:
             case Header(word="net", values=(Name(text, name_span),)):
-                found.append(Symbol(text, "network", span, name_span))
+                outline.append(Symbol(text, "network", span, name_span))
             case Let(name):
-                found.append(Symbol(name.text, "let", span, name.span))
+                outline.append(Symbol(name.text, "let", span, name.span))
             case Def(name):
-                found.append(Symbol(name.text, "def", span, name.span))
+                outline.append(Symbol(name.text, "def", span, name.span))
             case Line(str(label)):
                 name_span = Span(span.source, span.start, span.start + len(label))
-                found.append(Symbol(label, "stage", span, name_span))
+                outline.append(Symbol(label, "stage", span, name_span))
             case Table(rows):
                 for row in [row for row in rows if not row.cells[0].is_separator][1:]:
                     cell = row.cells[0]
                     if cell.items:
-                        found.append(Symbol(cell.span.text, "network", row.span, cell.span))
-    return found
+                        outline.append(Symbol(cell.span.text, "network", row.span, cell.span))
+    return outline

@@ -14,7 +14,7 @@ from ctcdsl.checking import check_source
 from ctcdsl.lsp.calls import MAX_COPIES, calls_of, with_calls
 from ctcdsl.lsp.completion import completions
 from ctcdsl.lsp.document import Document
-from ctcdsl.lsp.hover import hover
+from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.positions import Position, Positions
 from ctcdsl.text import Source
 from tests.conftest import ROOT
@@ -54,7 +54,7 @@ def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
             if cost.network.architecture.head.implied and layer.node.stage is None:
                 continue
             for span in (layer.node.layer.origin, *calls.get(layer.node.name, ())):
-                shown = hover(document, span.start)
+                shown = hover_at(document, span.start)
                 assert shown is not None, span.text
                 assert "```text" in shown.markdown
 
@@ -87,7 +87,7 @@ def test_versions_do_not_pile_up() -> None:
         document = Document("a.ctc", "(7,64 gap fc", document)
         assert not document.report.ok
         document = Document("a.ctc", "(7,64) gap fc", document)
-        assert document.last_good is first()
+        assert document.last_valid is first()
     assert document.report.ok
     gc.collect()
     assert first() is None
@@ -111,5 +111,5 @@ def test_a_place_keeps_its_numbers_while_another_is_edited() -> None:
 @given(st.text(alphabet="()[]{}|,/x3c \n#:=?adefgilnpt", max_size=60), st.integers(0, 60))
 def test_no_text_is_too_odd(text: str, offset: int) -> None:
     document = Document("a.ctc", text)
-    hover(document, min(offset, len(text)))
+    hover_at(document, min(offset, len(text)))
     completions(document, min(offset, len(text)))
