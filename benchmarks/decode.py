@@ -24,10 +24,10 @@ from ctcdsl.images import decode
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.colour import Statistics, colour_shift, measure, preprocess
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.image_files import SUFFIXES
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.packing import PackOptions, pack
 from ctcdsl.images.packs import Encoding, open_pack
+from ctcdsl.images.skipped_files import SUFFIXES
 from ctcdsl.recipe import Recipe
 
 BATCH, CROP, SHORTER, CLASSES = 50, 224, 256, 1000
@@ -82,7 +82,8 @@ def every_image(root: Path) -> ImageFolder:
     files = tuple(str(path.relative_to(root)) for path in paths)
     # Labels in turn: a network that had but one to learn would soon have gradients of zero.
     labels = tuple(number % CLASSES for number in range(len(files)))
-    return ImageFolder(root, tuple(map(str, range(CLASSES))), files, labels)
+    classes = tuple(map(str, range(CLASSES)))
+    return ImageFolder(root=root, classes=classes, names=files, labels=labels)
 
 
 def _nothing(*_: object) -> None:

@@ -8,29 +8,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from ctcdsl.images.augment import read_resized
 from ctcdsl.images.fingerprint import digest, list_images, to_bytes
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.resize import read_resized
 from ctcdsl.images.split_choice import open_splits
-from ctcdsl.images.threads import prefetch
+from ctcdsl.images.threads import prefetch_each
 
 
-class _Decoding:
-    """Some images that are decoded and scaled as training does."""
-
-    def __init__(self, images: ImageSet, numbers: range) -> None:
-        self.tasks = [lambda at=at: read_resized(images, at, 256) for at in numbers]
-
-
-def _decoded(images: ImageSet, threads: int) -> None:
-    works: Iterator[_Decoding] = (
-        _Decoding(images, range(start, min(start + 64, len(images))))
-        for start in range(0, len(images), 64)
-    )
-    for _ in prefetch(works, threads=threads, depth=4):
+def _decode_all(images: ImageSet, threads: int) -> None:
+    for _ in prefetch_each(
+        lambda index: read_resized(images, index, 256),
+        range(len(images)),
+        threads=threads,
+        progress=lambda done, total: None,
+    ):
         pass
 
 
@@ -51,7 +44,7 @@ def main() -> None:
         f"digest and list: {1e6 * seconds / images:.1f} µs and {size / images:.0f} bytes an image"
     )
     began = time.perf_counter()
-    _decoded(splits.train, threads)
+    _decode_all(splits.train, threads)
     speed = len(splits.train) / (time.perf_counter() - began)
     print(f"decoding and scaling, as an epoch does: {speed:,.0f} images/s, {threads} threads")
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from turns import Turn
 
-from ctcdsl.images.augment import Crop, resized_size
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.resize import resized_size
+from ctcdsl.images.sampling import Crop
 
 Item = tuple[Tensor, int]
 

@@ -77,7 +77,7 @@ def pack_command(
     """Write all images of DIR, scaled, to the one file OUT, which --data takes.
 
     DIR is what --data takes: class folders, with train/ and test/ or without, or tar shards.
-    Interrupted, the same command goes on where it was; OUT appears when it is whole.
+    Interrupted, the same command resumes; OUT appears when it is complete.
     """
     from ctcdsl.cli.progress import Display
     from ctcdsl.images.datasets import open_dataset
@@ -97,12 +97,12 @@ def pack_command(
                 progress=lambda done, total: display.working("packing", done, total),
             )
     except KeyboardInterrupt:
-        click.echo(f"interrupted; the same command goes on from {out}.part", err=True)
+        click.echo(f"interrupted; the same command resumes from {out}.part", err=True)
         raise
     click.echo(
         f"{out}: {plural(packed.images, 'image')}, {packed.size / 1e6:,.1f} MB"
-        + (f", {packed.skipped} left out" if packed.skipped else "")
-        + (f", {packed.resumed} of them from before" if packed.resumed else "")
+        + (f", {packed.skipped} skipped" if packed.skipped else "")
+        + (f", {packed.resumed} of them packed before" if packed.resumed else "")
     )
     return 0
 
@@ -143,12 +143,12 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
 
 
 def _as_json(found: DatasetReport) -> str:
-    parts = {}
-    for split, part in found.splits.items():
-        parts[split] = dataclasses.asdict(part) | {"passed_over": part.skipped.as_json()}
+    splits = {}
+    for split, report in found.splits.items():
+        splits[split] = dataclasses.asdict(report) | {"skipped": report.skipped.as_json()}
     values = {
-        "parts": parts,
-        "passed_over": found.skipped.as_json(),
+        "splits": splits,
+        "skipped": found.skipped.as_json(),
         "duplicates": found.duplicates,
         "duplicates_across": found.cross_split,
     }
@@ -171,10 +171,10 @@ def _as_text(found: DatasetReport, crop: int) -> str:
             f" {found.cross_split} of them in several splits or classes"
         )
         lines += _some([" = ".join(group) for group in found.duplicates])
-    if (passed_over := found.skipped).total:
-        lines.append(str(passed_over))
-        for kind, names in sorted(passed_over.names.items()):
-            more = passed_over.counts[kind] - len(names)
+    if (skipped := found.skipped).total:
+        lines.append(str(skipped))
+        for kind, names in sorted(skipped.names.items()):
+            more = skipped.counts[kind] - len(names)
             lines.append(f"    {kind}: {', '.join(names)}{f' and {more} more' * (more > 0)}")
     return "\n".join(lines)
 
@@ -202,7 +202,7 @@ def _per_class(found: DatasetReport) -> list[str]:
             lines.append(f"classes without {split} images: {len(missing)}")
             lines += _some(missing)
         if empty := [name for name in found.splits[split].empty if name not in counts]:
-            lines.append(f"folders without images in {split}, which are no classes: {len(empty)}")
+            lines.append(f"folders without images in {split}, which are not classes: {len(empty)}")
             lines += _some(empty)
     return lines
 

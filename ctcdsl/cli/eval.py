@@ -109,7 +109,7 @@ def command(
     with together() as ranks:
         for file in (picture, report):
             if file is not None:
-                ranks.by_leader(partial(require_writable, file))
+                ranks.on_main(partial(require_writable, file))
         network = spec_network(specs[0] if specs else None, net, values, run)
         config = EvaluationConfig(
             views=cast("Views", views if views == "dense" else int(views)),

@@ -1,6 +1,6 @@
-"""Work by several processes, which torchrun starts: joining, adding up, stopping together.
+"""Several processes, started by torchrun: joining, summing gradients, stopping together.
 
-All that touches `torch.distributed` is here; `Processes` does nothing for a process alone.
+All that touches `torch.distributed` is here; `Processes` itself is for a single process.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -22,15 +22,32 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from ctcdsl.distributed.gradients import FlatGradients
-from ctcdsl.distributed.shares import SINGLE_SHARD, Shard
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import Diagnostic, UserError, error
 
 T = TypeVar("T")
 
 TIMEOUT = timedelta(minutes=10)
-"""Longer than one process may let the others wait: compiling, or writing a checkpoint."""
+"""Longer than the others ever wait for a process: it compiles, or writes a checkpoint."""
 
-_ASK_EVERY = 0.5  # seconds: a question to another machine
+_CHECK_SECONDS = 0.5  # between questions to another machine
+
+
+class Shard(NamedTuple):
+    """The images, or the subset of each batch, that one of several processes works on."""
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, indices: Sequence[int], min_images: int = 1) -> list[int]:
+        """Every `world`-th index from number `rank` on; all shards together are `indices`.
+
+        Where a shard would have fewer than `min_images`, the first processes share all of them.
+        """
+        world = max(1, min(self.world, len(indices) // min_images))
+        return list(indices[self.rank :: world]) if self.rank < world else []
+
+
+SINGLE_SHARD = Shard()
 
 
 class StopRequested(KeyboardInterrupt):
@@ -42,14 +59,14 @@ class PeerLost(UserError):
 
 
 class Processes:
-    """The processes that work together: here one, for which all this is nothing."""
+    """The processes that work together; this class is for one process alone."""
 
     shard: Shard = SINGLE_SHARD
-    """The part of every batch, and of the test, that is this process's."""
+    """The subset of every batch, and of the test, that is this process's."""
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes and shows what there is to write and show."""
+        """Whether this process is the one that writes files and shows progress."""
         return self.shard.rank == 0
 
     @property
@@ -62,7 +79,7 @@ class Processes:
         return device
 
     def seed_step(self, seed: int, epoch: int, step: int) -> None:
-        """Prepare the random numbers of a step. One process goes on where its last step ended."""
+        """Prepare the random numbers of a step; one process continues those of its last step."""
 
     def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
         """Give every process the sum of all gradients; returns the sums of the `numbers`.
@@ -73,39 +90,39 @@ class Processes:
         return numbers
 
     def broadcast(self, value: T) -> T:
-        """The leader's `value`."""
+        """The main process's `value`."""
         return value
 
-    def by_leader(self, work: Callable[[], T]) -> T:
-        """What `work` returns to the leader, which alone does it.
+    def on_main(self, work: Callable[[], T]) -> T:
+        """The result of `work`, which the main process alone does.
 
-        A `UserError` of it is raised on every process; `StopRequested` where it was interrupted.
+        Its `UserError` is raised on every process; `StopRequested` where it was interrupted.
         """
         return work()
 
     def gather(self, work: Callable[[], T]) -> list[T]:
-        """What `work` returns to each process, in their order; each calls this with its own part.
+        """The results of `work` on each process, by rank.
 
-        A `UserError` or `StopRequested` of one is raised on every process; `should_leave` tells the
-        others, so that they need not finish first.
+        A `UserError` or `StopRequested` of one is raised on every process; `stop_requested` is
+        True on the others then, so that they need not finish first.
         """
         return [work()]
 
-    def require_same(self, what: str) -> None:
-        """Raise `UserError` CTC663 unless `what` is the same everywhere."""
+    def require_same(self, value: str) -> None:
+        """Raise `UserError` CTC663 unless `value` is the same on all processes."""
 
     def broadcast_buffers(self, model: nn.Module) -> None:
-        """Give every process the leader's buffers, the running statistics of batch norms."""
+        """Give every process the main one's buffers, the running statistics of batch norms."""
 
     def stop_requested(self, requested: bool) -> bool:
-        """Whether any process was `asked` to stop: for work whose steps differ in number."""
+        """Whether a stop is `requested` on any process: for work whose steps differ in number."""
         return requested
 
     def barrier(self) -> None:
-        """Until all have come so far."""
+        """Wait until all processes are here."""
 
     def is_first_to_report(self, text: str) -> bool:
-        """Whether no other process has said `text` yet."""
+        """Whether no other process has reported `text` yet."""
         return True
 
 
@@ -121,23 +138,21 @@ class _TorchProcesses(Processes):
         self.shard = shard
         self._local, self._store = local, store
         self._sum: FlatGradients | None = None
-        self._ask_again = 0.0
+        self._next_check = 0.0
 
     def device(self, device: torch.device) -> torch.device:
         if device.type != "cuda":
             return device
         if self._local >= torch.cuda.device_count():
-            raise UserError(
-                Diagnostic(
-                    code="CTC616",
-                    message=f"process {self._local + 1} of this machine has no GPU: there are"
-                    f" {torch.cuda.device_count()}",
-                    hints=("start as many processes as there are GPUs: --nproc-per-node gpu",),
-                )
+            raise error(
+                "CTC616",
+                f"process {self._local + 1} of this machine has no GPU: there are"
+                f" {torch.cuda.device_count()}",
+                hint="start as many processes as there are GPUs: --nproc-per-node gpu",
             )
-        own = torch.device("cuda", self._local)
-        torch.cuda.set_device(own)
-        return own
+        device = torch.device("cuda", self._local)
+        torch.cuda.set_device(device)
+        return device
 
     def seed_step(self, seed: int, epoch: int, step: int) -> None:
         """Fix them by seed, epoch, step and rank: one checkpoint serves all processes."""
@@ -146,51 +161,58 @@ class _TorchProcesses(Processes):
 
     def add_gradients(self, parameters: Iterable[nn.Parameter], numbers: Tensor) -> Tensor:
         if self._sum is None:
-            some = [each for each in parameters if each.requires_grad]
-            self._sum = FlatGradients(some, len(numbers))
+            trained = [parameter for parameter in parameters if parameter.requires_grad]
+            self._sum = FlatGradients(trained, len(numbers))
         self._sum.pack(numbers)
         with _peers_required():
             dist.all_reduce(self._sum.flat)
         return self._sum.unpack()
 
     def broadcast(self, value: T) -> T:
-        held = [value if self.is_main else None]
+        values = [value if self.is_main else None]
         with _peers_required():
-            dist.broadcast_object_list(held, src=0, device=torch.device("cpu"))
-        assert held[0] is not None
-        return held[0]
+            dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+        assert values[0] is not None
+        return values[0]
 
-    def by_leader(self, work: Callable[[], T]) -> T:
-        done: _Outcome[T] = _Outcome()
+    def on_main(self, work: Callable[[], T]) -> T:
+        outcome: _Outcome[T] = _Outcome()
         if self.is_main:
             try:
-                done = _Outcome(value=work())
-            except UserError as error:
-                done = _Outcome(errors=error.diagnostics)
+                outcome = _Outcome(value=work())
+            except UserError as cause:
+                outcome = _Outcome(errors=cause.diagnostics)
             except KeyboardInterrupt:
-                done = _Outcome(stopped=True)
-        return self.broadcast(done).result()
+                outcome = _Outcome(stopped=True)
+        return self.broadcast(outcome).result()
 
     def gather(self, work: Callable[[], T]) -> list[T]:
         try:
-            done = _Outcome(value=work())
+            outcome = _Outcome(value=work())
         except PeerLost:
             raise
-        except UserError as error:
-            done = _Outcome(errors=error.diagnostics)
-        except StopRequested:  # a second signal is none: it gets out at once
-            done = _Outcome(stopped=True)
-        if done.errors or done.stopped:
+        except UserError as cause:
+            outcome = _Outcome(errors=cause.diagnostics)
+        except StopRequested:  # a second signal is not one: it ends this process at once
+            outcome = _Outcome(stopped=True)
+        if outcome.errors or outcome.stopped:
             self.stop_requested(True)
-        of_all: list[_Outcome[T]] = [done] * self.shard.world
+        outcomes: list[_Outcome[T]] = [outcome] * self.shard.world
         with _peers_required():
-            dist.all_gather_object(of_all, done)
-        of_all.sort(key=lambda each: not each.errors)  # stable; others left because of an error
-        return [each.result() for each in of_all]
+            dist.all_gather_object(outcomes, outcome)
+        # Errors first: other processes stopped because of them. The sort is stable.
+        outcomes.sort(key=lambda outcome: not outcome.errors)
+        return [outcome.result() for outcome in outcomes]
 
-    def require_same(self, what: str) -> None:
-        if len(set(self.gather(lambda: what))) > 1:
-            raise UserError(_differently())
+    def require_same(self, value: str) -> None:
+        if len(set(self.gather(lambda: value))) > 1:
+            raise error(
+                "CTC663",
+                "processes have different arguments",
+                notes=("spec, recipe, data, or the contents of the run's folder differ",),
+                hint="give every machine the same command, the same data, and a folder for the run"
+                " that all machines share",
+            )
 
     def broadcast_buffers(self, model: nn.Module) -> None:
         with _peers_required():
@@ -198,36 +220,36 @@ class _TorchProcesses(Processes):
                 dist.broadcast(buffer, src=0)
 
     def stop_requested(self, requested: bool) -> bool:
-        if not requested and time.monotonic() < self._ask_again:
+        if not requested and time.monotonic() < self._next_check:
             return False
-        self._ask_again = time.monotonic() + _ASK_EVERY
+        self._next_check = time.monotonic() + _CHECK_SECONDS
         with _peers_required():
             if requested:
-                self._store.set("ctcdsl/leave", "")
-            return requested or bool(self._store.check(["ctcdsl/leave"]))
+                self._store.set("ctcdsl/stop", "")
+            return requested or bool(self._store.check(["ctcdsl/stop"]))
 
     def barrier(self) -> None:
-        with _peers_required():  # not barrier(), which would need to be told the GPU
+        with _peers_required():  # not dist.barrier(), which would need the GPU
             dist.all_reduce(torch.zeros(1))
 
     def is_first_to_report(self, text: str) -> bool:
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         try:
-            return self._store.add(f"ctcdsl/said/{digest}", 1) == 1
-        except RuntimeError:  # whoever kept the store is gone
+            return self._store.add(f"ctcdsl/reported/{digest}", 1) == 1
+        except RuntimeError:  # the process that kept the store has ended
             return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome(Generic[T]):
-    """How a piece of work ended, in a form that can be sent to other processes."""
+    """How some work ended, in a form that can be sent to other processes."""
 
     value: T | None = None
     errors: tuple[Diagnostic, ...] = ()
     stopped: bool = False
 
     def result(self) -> T:
-        """What it returned. Raises `UserError` or `StopRequested` where it did not."""
+        """What the work returned. Raises `UserError` or `StopRequested` where it did not return."""
         if self.errors:
             raise UserError(*self.errors)
         if self.stopped:
@@ -239,8 +261,8 @@ class _Outcome(Generic[T]):
 def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun has started, once; without torchrun, this one is alone.
 
-    GPUs talk by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they do not come
-    together.
+    GPUs communicate by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they cannot
+    connect.
     """
     if _joined:
         yield _joined[0]
@@ -256,15 +278,13 @@ def join_processes() -> Iterator[Processes]:
         # torchrun may keep one store over restarts: addresses of the dead must not be found in it.
         store = PrefixStore(environment.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(
-            Diagnostic(
-                code="CTC661",
-                message="the processes do not come together",
-                notes=(_first_sentence(error),),
-                hints=("start them with torchrun, with the same rendezvous on every machine",),
-            )
-        ) from error
+    except (RuntimeError, ValueError) as cause:
+        raise error(
+            "CTC661",
+            "the processes cannot connect",
+            notes=(_first_sentence(cause),),
+            hint="start them with torchrun, with the same rendezvous on every machine",
+        ) from cause
     try:
         local = int(environment.get("LOCAL_RANK", rank))
         _joined.append(_TorchProcesses(Shard(rank, world), local, store))
@@ -276,33 +296,21 @@ def join_processes() -> Iterator[Processes]:
 
 @contextmanager
 def _peers_required() -> Iterator[None]:
-    """Turns what torch says where another process is gone into CTC662."""
+    """Raise `PeerLost` for what torch raises where another process has ended."""
     try:
         yield
-    except RuntimeError as error:
+    except RuntimeError as cause:
         raise PeerLost(
-            Diagnostic(
-                code="CTC662",
-                message="another process is gone",
-                notes=(_first_sentence(error),),
-                hints=("what it said tells why; a training goes on by --resume",),
-            )
-        ) from error
+            *error(
+                "CTC662",
+                "lost connection to another process",
+                notes=(_first_sentence(cause),),
+                hint="its own message says why it ended; --resume continues a training",
+            ).diagnostics
+        ) from cause
 
 
-def _first_sentence(error: Exception) -> str:
+def _first_sentence(cause: Exception) -> str:
     """What torch says, without the place in its source and the advice that follows."""
-    line = (str(error) or type(error).__name__).splitlines()[0]
+    line = (str(cause) or type(cause).__name__).splitlines()[0]
     return re.sub(r"^\[[^]]*\]\s*", "", line).partition(". ")[0]
-
-
-def _differently() -> Diagnostic:
-    return Diagnostic(
-        code="CTC663",
-        message="the processes were not started alike",
-        notes=("spec, recipe, data, or what lies in the run's folder differ",),
-        hints=(
-            "give every machine the same command, the same data, and a folder for the run that"
-            " all machines share",
-        ),
-    )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
-from ctcdsl.distributed.shares import SINGLE_SHARD, Shard
+from ctcdsl.distributed.processes import SINGLE_SHARD, Shard
 from ctcdsl.evaluation.dense import DenseEvaluator
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.scores import Scores, merged
@@ -20,10 +20,10 @@ from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_place, centre_view
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.precision import autocast, for_testing
 from ctcdsl.execution.transfer import AsyncRead, pipeline_depth, prefetch_to_device
-from ctcdsl.images.augment import Crop
 from ctcdsl.images.batches import full_image_batches
 from ctcdsl.images.colour import Statistics, preprocess
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.sampling import Crop
 from ctcdsl.recipe import Recipe
 
 __all__ = [

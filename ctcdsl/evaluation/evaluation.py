@@ -25,8 +25,7 @@ from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher, interruptible
 from ctcdsl.execution.memory_errors import oom_as_error, out_of_memory_in_test
 from ctcdsl.execution.prepare import crop_of, find_device, fit_network
-from ctcdsl.images.channels import channel_notes
-from ctcdsl.images.colour import Statistics, measure
+from ctcdsl.images.colour import Statistics, channel_notes, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sample import patches
 from ctcdsl.images.split_choice import ChosenSplit, open_split, open_splits, sample_split
@@ -143,7 +142,7 @@ def evaluate_run(
             return replace(saved, optimizer={})  # not needed, and all processes get this
 
         device = ranks.device(find_device(config.device))
-        saved = ranks.by_leader(load)
+        saved = ranks.on_main(load)
         run, identity = manifest.run_of(Path(path)), saved.identity
         images_path = os.fspath(data) if data is not None else data_of(run, identity.classes)
         chosen = open_images(images_path, config.split, identity.classes, callback)

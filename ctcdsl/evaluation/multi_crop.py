@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ctcdsl.checking import Network
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.execution.compiled import Forward, compile_as_error, forward_of
-from ctcdsl.images.augment import Crop
+from ctcdsl.images.sampling import Crop
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.shared_layers import Offset, Prefix, shared_prefix, unshared
 from ctcdsl.recipe import Compile

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, centre_view, counted, views
-from ctcdsl.images.augment import Crop, read_resized
 from ctcdsl.images.colour import grey
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.resize import read_resized
+from ctcdsl.images.sampling import Crop
 from ctcdsl.runs.log import Row
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.plural import plural

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ctcdsl.images.augment import Crop
+from ctcdsl.images.sampling import Crop
 from ctcdsl.metrics.shared_layers import Offset
 from ctcdsl.text.plural import plural
 

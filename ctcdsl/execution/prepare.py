@@ -14,10 +14,10 @@ from ctcdsl.distributed.processes import Processes
 from ctcdsl.execution.devices import default_device
 from ctcdsl.execution.events import Callback
 from ctcdsl.images import fingerprint
-from ctcdsl.images.augment import Crop
-from ctcdsl.images.channels import channel_notes
+from ctcdsl.images.colour import channel_notes
 from ctcdsl.images.fingerprint import ImageRecord
 from ctcdsl.images.sample import patches
+from ctcdsl.images.sampling import Crop
 from ctcdsl.images.split_choice import Splits, open_splits
 from ctcdsl.ir import Shape
 from ctcdsl.text import SpecError, error

@@ -1,4 +1,4 @@
-"""Colour statistics of a training set, and pixels to network input with them."""
+"""Colour statistics of a training set, network input by them, and grey levels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ctcdsl.images.corrupt import read_or_replace
 from ctcdsl.images.image_set import ImageSet, Pixels
-from ctcdsl.text.diagnostic import UserError
+from ctcdsl.text import Diagnostic, Severity, UserError
 
 Levels = tuple[float, ...]
 """A number for each channel: red, green and blue, or grey alone."""
 
 _GREY, _HALF = (19595, 38470, 7471), 1 << 15  # of 65536
+_LOOKED_AT = 16
 _TRIES = 100  # unreadable images in a row: training would not begin with such data
 
 
@@ -50,18 +51,18 @@ def measure(
 ) -> Statistics:
     """The statistics of `sample` images spread evenly over the set, all of them if it has fewer.
 
-    Images are scaled as in training, so those of a raw pack have the numbers of the files it was
-    made of; every one counts the same. `progress` is told (done, total) images. For an image that
-    cannot be read the next one counts, as in training (see `corrupt`). For one of `channels` they
+    Images are resized as in training, so those of a raw pack give the same as the files it was
+    made of; each has the same weight. `progress` gets the images done and in all. For an image
+    that cannot be read the next one counts, as in training (see `corrupt`). With `channels` 1 they
     are those of the grey levels (see `grey`).
     Raises `UserError` CTC603 where many in a row cannot be read.
     """
     count = min(sample, len(images))
     first, second = np.zeros(channels), np.zeros((channels, channels))
     for done in range(count):
-        image, found = read_or_replace(images, done * len(images) // count, _TRIES, shorter)
+        image, result = read_or_replace(images, done * len(images) // count, _TRIES, shorter)
         if image is None:
-            raise UserError(*(diagnostic for _, diagnostic in found.failures[:1]))
+            raise UserError(*(diagnostic for _, diagnostic in result.failures[:1]))
         levels = image if channels == 3 else grey(image)
         pixels = levels.reshape(-1, channels).astype(np.float64)
         first += pixels.mean(axis=0)
@@ -104,8 +105,8 @@ def preprocess(
     """Float32 (N, C, H, W), channels last, of uint8 `pixels` (N, 3, H, W): see `Recipe`.
 
     C is 3, or 1 where the `statistics` are of grey levels. `shift`, in grey levels, is added to
-    the channels of each image: (N, C). Images that
-    are `mirrored`, bool (N,), have left and right exchanged.
+    the channels of each image: (N, C). Images that are `mirrored`, bool (N,), have left and right
+    exchanged.
     """
     if mirrored is not None:
         pixels = mirror(pixels, mirrored)
@@ -123,22 +124,22 @@ def preprocess(
 def mirror(pixels: Tensor, mirrored: Tensor) -> Tensor:
     """`pixels` (N, 3, H, W) with left and right exchanged in the images that are `mirrored`."""
     if pixels.device.type == "cpu":  # several times as fast there as choosing pixel by pixel
-        seen = pixels.clone()
+        flipped = pixels.clone()
         for number in mirrored.nonzero()[:, 0].tolist():
-            seen[number] = pixels[number].flip(-1)
-        return seen
+            flipped[number] = pixels[number].flip(-1)
+        return flipped
     return torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
 
 
 def colour_shift(draws: Tensor, statistics: Statistics, sigma: float) -> Tensor:
     """Shifts (N, C) in grey levels of standard normal `draws` (N, 3), one an axis; C as above.
 
-    AlexNet's colour altering: sum over the axes of draw x sigma x axis x scale. AlexNet's paper
-    scales by the eigenvalues, which depends on the unit of the pixels; its library, which this
-    paper used too, by their square roots, and so do we.
+    AlexNet's PCA colour augmentation: sum over the axes of draw x sigma x axis x scale. AlexNet's
+    paper scales by the eigenvalues, which depends on the unit of the pixels; its library, which
+    this paper used too, by their square roots, and so do we.
     """
-    there = _on_device(draws.device, statistics)
-    return (draws[:, : statistics.channels] * sigma * there.deviations) @ there.axes
+    tensors = _on_device(draws.device, statistics)
+    return (draws[:, : statistics.channels] * sigma * tensors.deviations) @ tensors.axes
 
 
 class _OnDevice(NamedTuple):
@@ -151,10 +152,37 @@ class _OnDevice(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _on_device(device: torch.device, statistics: Statistics) -> _OnDevice:
-    # Kept, because to bring numbers to a GPU is to wait for all that it was given before.
+    # Cached, because a transfer to a GPU waits for all the work queued there before.
     with torch.inference_mode(False):
         numbers = (statistics.mean, statistics.deviations, statistics.axes)
-        return _OnDevice(*(torch.tensor(each, device=device) for each in numbers))
+        return _OnDevice(*(torch.tensor(values, device=device) for values in numbers))
+
+
+def channel_notes(channels: int, images: ImageSet) -> tuple[Diagnostic, ...]:
+    """The note CTC917 where images are grey and the network takes colours, or the reverse.
+
+    16 images are looked at, spread evenly over the set: a grey network's note is given where any
+    of them has colours, a colour network's where none has.
+    """
+    count = min(_LOOKED_AT, len(images))
+    looks = [_has_colours(images, number * len(images) // count) for number in range(count)]
+    coloured = [look for look in looks if look is not None]
+    if channels == 1 and any(coloured):
+        message = "the network takes grey images: colour images are converted to grey"
+    elif channels == 3 and coloured and not any(coloured):
+        message = "the images are grey: the network's three channels get the same levels"
+    else:
+        return ()
+    return (Diagnostic(code="CTC917", message=message, severity=Severity.NOTE),)
+
+
+def _has_colours(images: ImageSet, index: int) -> bool | None:
+    """Whether an image has a pixel that is not grey; None where it cannot be read."""
+    try:
+        pixels = images.pixels(index)
+    except UserError:
+        return None
+    return bool((pixels != pixels[..., :1]).any())
 
 
 def _levels(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Levels:

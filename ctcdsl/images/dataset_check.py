@@ -1,4 +1,4 @@
-"""A look at every image of a set: which are corrupt, odd, or there twice."""
+"""Check every image of a data set: which are corrupt, odd, or there twice."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
-from ctcdsl.images.datasets import skipped_files_of
 from ctcdsl.images.decode import open_content, pixels_of
-from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.image_set import FileBacked, images_per_class
+from ctcdsl.images.file_backed import FileBacked
+from ctcdsl.images.image_set import images_per_class
 from ctcdsl.images.packs import PackedImages
 from ctcdsl.images.skipped_files import SkippedFiles
-from ctcdsl.images.threads import prefetch
-from ctcdsl.text.diagnostic import UserError
+from ctcdsl.images.threads import prefetch_each
+from ctcdsl.text import UserError
 
-_GROUP = 64
-_AHEAD = 4
-
-# What Pillow calls the formats that suffixes stand for; MPO is JPEG with more pictures behind it.
+# What Pillow calls the formats that suffixes stand for; MPO is JPEG with more pictures after it.
 _FORMATS: Final[dict[str, frozenset[str]]] = {
     ".jpg": frozenset({"JPEG", "MPO"}),
     ".jpeg": frozenset({"JPEG", "MPO"}),
@@ -59,6 +54,21 @@ class SplitReport:
     mislabelled: list[tuple[str, str]] = field(default_factory=list)
     """Names, and the format that the content is in."""
 
+    def add(self, name: str, image: _ImageInfo, crop: int) -> None:
+        """Note what is odd about an image."""
+        if image.failure:
+            self.corrupt.append((name, image.failure))
+            return
+        if image.mode in _GREY:
+            self.greyscale.append(name)
+        elif image.mode == "CMYK":
+            self.cmyk.append(name)
+        if min(image.size) < crop:
+            self.tiny.append((name, *image.size))
+        formats = _FORMATS.get(os.path.splitext(name)[1].lower())
+        if image.format and formats and image.format not in formats:
+            self.mislabelled.append((name, image.format))
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
@@ -75,17 +85,17 @@ class DatasetReport:
     @property
     def skipped(self) -> SkippedFiles:
         """All files that are not read."""
-        return SkippedFiles.of((*(part.skipped for part in self.splits.values()), self.outside))
+        return SkippedFiles.of((*(split.skipped for split in self.splits.values()), self.outside))
 
     @property
     def corrupt(self) -> int:
         """The number of images that cannot be read."""
-        return sum(len(part.corrupt) for part in self.splits.values())
+        return sum(len(split.corrupt) for split in self.splits.values())
 
 
 @dataclass(frozen=True, slots=True)
 class _ImageInfo:
-    """One image, looked at."""
+    """One image, decoded."""
 
     failure: str = ""
     digest: bytes = b""
@@ -102,24 +112,24 @@ def check_dataset(
     workers: int,
     progress: Callable[[int, int], object],
 ) -> DatasetReport:
-    """Decode every image of `parts`; `progress` hears images done and images in all."""
-    places = [(split, at) for split, images in splits.items() for at in range(len(images))]
-    found = {split: _part(images) for split, images in splits.items()}
+    """Decode every image of `splits`; `progress` gets the images done and the images in all."""
+    reports = {
+        split: SplitReport(len(images), images_per_class(images), images.skipped, images.empty)
+        for split, images in splits.items()
+    }
     by_digest: dict[bytes, list[tuple[str, int]]] = {}
-    works = (
-        _Group(splits, places[start : start + _GROUP]) for start in range(0, len(places), _GROUP)
-    )
-    done = 0
-    for work in prefetch(works, threads=workers, depth=_AHEAD):
-        for (split, at), look in zip(work.places, work.looks, strict=True):
-            _enter(found[split], splits[split].name(at), look, crop)
-            if look.digest:
-                by_digest.setdefault(look.digest, []).append((split, at))
-        done += len(work.places)
-        progress(done, len(places))
+    for (split, at), image in prefetch_each(
+        lambda place: _decode(splits[place[0]], place[1]),
+        [(split, at) for split, images in splits.items() for at in range(len(images))],
+        threads=workers,
+        progress=progress,
+    ):
+        reports[split].add(splits[split].name(at), image, crop)
+        if image.digest:
+            by_digest.setdefault(image.digest, []).append((split, at))
     groups = [group for group in by_digest.values() if len(group) > 1]
     return DatasetReport(
-        found,
+        reports,
         tuple(
             tuple(f"{split}/{splits[split].name(at)}" for split, at in group) for group in groups
         ),
@@ -128,29 +138,7 @@ def check_dataset(
     )
 
 
-class _Group:
-    """Some images on their way to be looked at."""
-
-    def __init__(self, parts: Mapping[str, FileBacked], places: list[tuple[str, int]]) -> None:
-        self.places, self._parts = places, parts
-        self._looks: dict[int, _ImageInfo] = {}
-
-    @property
-    def tasks(self) -> list[Callable[[], object]]:
-        """A call for each image."""
-        return [partial(self._look, slot) for slot in range(len(self.places))]
-
-    def _look(self, slot: int) -> None:
-        split, at = self.places[slot]
-        self._looks[slot] = _look(self._parts[split], at)
-
-    @property
-    def looks(self) -> list[_ImageInfo]:
-        """What was seen, in the order of the places."""
-        return [self._looks[slot] for slot in range(len(self.places))]
-
-
-def _look(images: FileBacked, at: int) -> _ImageInfo:
+def _decode(images: FileBacked, at: int) -> _ImageInfo:
     name = images.name(at)
     try:
         content = images.content(at)
@@ -160,26 +148,6 @@ def _look(images: FileBacked, at: int) -> _ImageInfo:
         opened = open_content(content, name)
         kind, mode = opened.format or "", opened.mode
         height, width, _ = pixels_of(opened, content, name).shape
-    except UserError as error:
-        return _ImageInfo(failure=error.diagnostics[0].message)
+    except UserError as cause:
+        return _ImageInfo(failure=cause.diagnostics[0].message)
     return _ImageInfo(digest=digest, format=kind, mode=mode, size=(width, height))
-
-
-def _enter(part: SplitReport, name: str, look: _ImageInfo, crop: int) -> None:
-    if look.failure:
-        part.corrupt.append((name, look.failure))
-        return
-    suffix = os.path.splitext(name)[1].lower()
-    if look.mode in _GREY:
-        part.greyscale.append(name)
-    elif look.mode == "CMYK":
-        part.cmyk.append(name)
-    if min(look.size) < crop:
-        part.tiny.append((name, *look.size))
-    if look.format and suffix in _FORMATS and look.format not in _FORMATS[suffix]:
-        part.mislabelled.append((name, look.format))
-
-
-def _part(images: FileBacked) -> SplitReport:
-    empty = images.empty if isinstance(images, ImageFolder) else ()
-    return SplitReport(len(images), images_per_class(images), skipped_files_of(images), empty)

@@ -1,4 +1,4 @@
-"""One image file to RGB pixels, whole or not at all."""
+"""One image file to RGB pixels, completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ctcdsl.images.image_set import Pixels
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error, reason
 
 try:
     import simplejpeg
@@ -22,36 +22,30 @@ _ORIENTATION = 0x0112  # the EXIF tag
 _PILLOW = re.compile(r"PIL\.")
 
 
-def decode(path: Path) -> Pixels:
-    """The image in the file at `path`, upright; of an animation the first frame.
+def read_file(path: Path, name: str = "", offset: int = 0, size: int = -1) -> bytes:
+    """The file at `path`, or `size` bytes of it from `offset` on; errors speak of `name`.
 
-    Raises `UserError` as `read` and `decode_content`.
+    Raises `UserError` CTC603 where it cannot be read or is too short, CTC604 for a missing
+    permission.
     """
-    return decode_content(read_file(path), str(path))
-
-
-def read_file(path: Path) -> bytes:
-    """The file at `path`. Raises `UserError` CTC603, and CTC604 where it may not be read."""
+    name = name or str(path)
     try:
         with path.open("rb") as file:
-            return file.read()
+            file.seek(offset)
+            content = file.read(size)
     except PermissionError:
-        raise UserError(
-            Diagnostic(
-                code="CTC604",
-                message="no permission to read the image",
-                path=str(path),
-                hints=("make the file readable for you",),
-            )
-        ) from None
-    except OSError as error:
-        raise unreadable(str(path), _reason(error)) from None
+        raise permission_error(path) from None
+    except OSError as cause:
+        raise unreadable(name, reason(cause)) from None
+    if len(content) < size:
+        raise unreadable(name, f"{path.name} ends too early")
+    return content
 
 
-def decode_content(content: bytes, name: str) -> Pixels:
+def decode(content: bytes, name: str) -> Pixels:
     """The image in the `content` of a file, upright; of an animation the first frame.
 
-    Raises `UserError` CTC603, with `name`, where it is damaged, truncated or no image.
+    Raises `UserError` CTC603, with `name`, where it is damaged, truncated or not an image.
     """
     return pixels_of(open_content(content, name), content, name)
 
@@ -68,12 +62,12 @@ def open_content(content: bytes, name: str) -> Image.Image:
         return image
     except MemoryError:
         raise
-    except Exception as error:
-        raise unreadable(name, _reason(error)) from None
+    except Exception as cause:
+        raise unreadable(name, _reason(cause)) from None
 
 
 def is_plain_jpeg(opened: Image.Image) -> bool:
-    """Whether nothing but decoding is to be done: JPEG in colour or grey, upright."""
+    """Whether decoding is all there is to do: JPEG in colour or grey, upright."""
     plain = opened.format == "JPEG" and opened.mode in ("RGB", "L")
     return plain and opened.getexif().get(_ORIENTATION, 1) == 1
 
@@ -89,42 +83,42 @@ def pixels_of(opened: Image.Image, content: bytes, name: str) -> Pixels:
         return np.array(_rgb(opened))
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as cause:
         # Decoders meet arbitrary bytes: besides OSError Pillow lets SyntaxError, ValueError,
         # struct.error, zlib.error and its own "bomb" error out, and each means a bad file.
-        raise unreadable(name, _reason(error)) from None
+        raise unreadable(name, _reason(cause)) from None
 
 
 def _jpeg_pixels(content: bytes) -> Pixels | None:
-    """The RGB pixels of a JPEG, faster than Pillow's; None without simplejpeg, or where it balks.
+    """The RGB pixels of a JPEG, faster than Pillow's; None without simplejpeg, or where it fails.
 
     Both decode by libjpeg-turbo, whose versions may differ in the last bit of a pixel. Pillow 13.0
-    and simplejpeg 1.9 gave the same pixels of 200 ImageNet photographs, whole and packed; a run
-    remembers the versions of both.
+    and simplejpeg 1.9 gave the same pixels of 200 ImageNet photographs, full size and packed; a
+    run records the versions of both.
     """
     if simplejpeg is None:
         return None
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(content)
-    except ValueError:  # damaged, or merely odd: Pillow is the judge of that
+    except ValueError:  # damaged, or merely odd: Pillow decides
         return None
     return pixels
 
 
-def unreadable(name: str, reason: str) -> UserError:
+def unreadable(name: str, why: str) -> UserError:
     """The error CTC603 for an image."""
-    return UserError(
-        Diagnostic(
-            code="CTC603",
-            message=f"cannot read the image: {reason}",
-            path=name,
-            hints=("replace the file, or take it out of the data",),
-        )
-    )
+    hint = "replace the file, or take it out of the data"
+    return error("CTC603", f"cannot read the image: {why}", path=name, hint=hint)
+
+
+def permission_error(path: Path, what: str = "file") -> UserError:
+    """The error CTC604."""
+    hint = f"make the {what} readable for you"
+    return error("CTC604", f"no permission to read the {what}", path=path, hint=hint)
 
 
 def _silence_pillow() -> None:
-    """Pass over Pillow's warnings of odd EXIF entries and the like: the pixels are there.
+    """Ignore Pillow's warnings of odd EXIF entries and the like: the pixels are there.
 
     By a filter that stays, since `warnings.catch_warnings` is not for threads: what one thread
     puts back, another has just set.
@@ -147,10 +141,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "this is no image format that is known"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def _reason(cause: Exception) -> str:
+    if isinstance(cause, UnidentifiedImageError):
+        return "not a known image format"
+    if isinstance(cause, OSError) and cause.strerror:
+        return reason(cause)
+    text = str(cause).strip()
+    return text.splitlines()[0] if text else type(cause).__name__

@@ -1,4 +1,4 @@
-"""Which images a run sees, told by their contents: the same at another path, whenever written."""
+"""Which images a run sees, by their contents: the same at another path, whenever written."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
-from ctcdsl.images.image_set import ImageSet, Relabelled, Subset
+from ctcdsl.images.corrupt import require_corrupt
+from ctcdsl.images.file_backed import FileBacked
+from ctcdsl.images.image_set import ImageSet, Subset
 from ctcdsl.images.packs import PackedImages
-from ctcdsl.images.threads import prefetch
-from ctcdsl.text.diagnostic import UserError
+from ctcdsl.images.threads import prefetch_each
+from ctcdsl.text import UserError
 from ctcdsl.text.plural import plural
 
 FILE = "images.jsonl.gz"
 """The list of a run's images, in its folder: a line an image."""
 _UNREADABLE = "unreadable"
-_GROUP, _AHEAD = 64, 4
 _NAMED = 3
 
 
@@ -48,18 +48,20 @@ def list_images(
 ) -> tuple[ImageRecord, ...]:
     """All images of both sets in their order, the second being the split `tested_on`.
 
-    Each of several processes reads its share.
-
-    Files are read and not decoded; of a pack the index is enough. `progress` gets the images done
-    and the images in all. An image that cannot be read is listed as such.
-    Raises `UserError` CTC604 where one may not be read.
+    Each of several processes reads its shard. Files are read and not decoded; of a pack the index
+    is enough. `progress` gets the images done and the images in all. An image that cannot be read
+    is listed as such. Raises `UserError` CTC604 for a missing permission.
     """
     places = [(images, at) for images in (train, test) for at in range(len(images))]
-    share = places[ranks.shard.rank :: ranks.shard.world]
-    parts = ranks.gather(lambda: list(_contents(share, threads, progress)))
+    rank, world = ranks.shard
+
+    def read_shard() -> list[str]:
+        read = prefetch_each(_content, places[rank::world], threads=threads, progress=progress)
+        return [content for _, content in read]
+
     contents: list[str] = [""] * len(places)
-    for rank, part in enumerate(parts):
-        contents[rank :: ranks.shard.world] = part
+    for number, shard in enumerate(ranks.gather(read_shard)):
+        contents[number::world] = shard
     return tuple(
         ImageRecord(
             "train" if number < len(train) else tested_on,
@@ -95,65 +97,39 @@ def read(run: Path) -> tuple[ImageRecord, ...] | None:
 
 
 def differences(before: Iterable[ImageRecord], now: Iterable[ImageRecord]) -> tuple[str, ...]:
-    """What became of the images, a sentence for each kind of change, with the first names."""
+    """What changed about the images, a sentence for each kind of change, with the first names."""
     old = {(image.split, image.name): image for image in before}
     new = {(image.split, image.name): image for image in now}
-    both = [(old[key], new[key]) for key in old if key in new]
-    groups = (
+    common = [(old[key], new[key]) for key in old if key in new]
+    changes = (
         ("gone", [image for key, image in old.items() if key not in new]),
         ("new", [image for key, image in new.items() if key not in old]),
-        ("of another class", [image for was, image in both if was.label != image.label]),
-        ("of other contents", [image for was, image in both if was.content != image.content]),
+        ("of another class", [image for was, image in common if was.label != image.label]),
+        ("of other contents", [image for was, image in common if was.content != image.content]),
     )
-    found = tuple(_sentence(what, images) for what, images in groups if images)
-    return found or ("the order of the images is another one",)
+    sentences = tuple(_sentence(change, images) for change, images in changes if images)
+    return sentences or ("the order of the images differs",)
 
 
-def _sentence(what: str, images: Sequence[ImageRecord]) -> str:
+def _sentence(change: str, images: Sequence[ImageRecord]) -> str:
     names = ", ".join(f"{image.split}/{image.name}" for image in images[:_NAMED])
     more = ", …" if len(images) > _NAMED else ""
-    return f"{plural(len(images), 'image')} {what}: {names}{more}"
+    return f"{plural(len(images), 'image')} {change}: {names}{more}"
 
 
-def _contents(
-    places: Sequence[tuple[ImageSet, int]], threads: int, progress: Callable[[int, int], object]
-) -> Iterator[str]:
-    groups = (_Group(places[start : start + _GROUP]) for start in range(0, len(places), _GROUP))
-    done = 0
-    for group in prefetch(groups, threads=threads, depth=_AHEAD):
-        yield from group.contents
-        done += len(group.contents)
-        progress(done, len(places))
-
-
-class _Group:
-    """Some images whose contents are being read."""
-
-    def __init__(self, places: Sequence[tuple[ImageSet, int]]) -> None:
-        self._places = places
-        self.contents = [""] * len(places)
-
-    @property
-    def tasks(self) -> list[Callable[[], object]]:
-        """A call for each image."""
-        return [partial(self._read, slot) for slot in range(len(self._places))]
-
-    def _read(self, slot: int) -> None:
-        self.contents[slot] = _content(*self._places[slot])
-
-
-def _content(images: ImageSet, index: int) -> str:
-    if isinstance(images, Subset | Relabelled):
-        return _content(images.source, images.indices[index])
+def _content(place: tuple[ImageSet, int]) -> str:
+    images, index = place
+    if isinstance(images, Subset):
+        return _content((images.source, images.indices[index]))
     if isinstance(images, PackedImages):
         row = images.rows[index]
         return f"{row['length']:x}-{row['crc']:08x}"
-    content = getattr(images, "content", None)
     try:
-        # Images that have no file, such as patches of photographs, are their pixels.
-        stored = content(index) if content is not None else images.pixels(index).tobytes()
-    except UserError as error:
-        if any(each.code != "CTC603" for each in error.diagnostics):
-            raise
+        if isinstance(images, FileBacked):
+            content = images.content(index)
+        else:  # such as patches of photographs
+            content = images.pixels(index).tobytes()
+    except UserError as cause:
+        require_corrupt(cause)
         return _UNREADABLE
-    return hashlib.sha256(stored).hexdigest()[:16]
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A pack that is being made: ``OUT.part``, and a journal of what in it is surely whole."""
+"""A pack that is being written: ``OUT.part``, and a journal of what in it is complete."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SYNC = 64 << 20  # bytes between synchronisations: what a kill may cost
 
 
 class PackItem(NamedTuple):
-    """An image as it lies in a pack."""
+    """An image as it is in a pack."""
 
     content: bytes
-    """Empty for one that is left out."""
+    """Empty for one that is skipped."""
     size: tuple[int, int]
     """Width and height."""
     label: int
@@ -33,8 +33,8 @@ class PackItem(NamedTuple):
 class PackWriter:
     """``OUT.part`` and ``OUT.part.rows``, open for one process.
 
-    A row is written when its image is surely on the disk. So what the rows speak of is there, and
-    a killed packing goes on after the last row. `identity` says which images are packed and how.
+    A row is written once its image is on the disk. So the images of all rows are there, and a
+    killed packing resumes after the last row. `identity` says which images are packed and how.
     """
 
     def __init__(self, out: Path, identity: str) -> None:
@@ -54,16 +54,16 @@ class PackWriter:
             stack.callback(os.close, self._data)
             self._log = os.open(self.journal, os.O_RDWR | os.O_CREAT, 0o666)
             stack.callback(os.close, self._log)
-            self._take_up()
+            self._resume()
             self._open = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._open, contextlib.suppress(OSError):  # a full disk was said already
+        with self._open, contextlib.suppress(OSError):  # a full disk was reported already
             self.sync()
 
-    def _take_up(self) -> None:
-        """Find out how far an earlier process came, and cut off what is not surely whole."""
+    def _resume(self) -> None:
+        """Find out how far an earlier process came, and cut off what may be incomplete."""
         head = f"{self._identity}\n".encode()
         self._head = len(head)
         log = os.pread(self._log, os.fstat(self._log).st_size, 0)
@@ -71,7 +71,7 @@ class PackWriter:
             raise pack_error(
                 self.part,
                 "it was begun with other images or options",
-                f"go on with those, or remove {self.part} and {self.journal}",
+                f"continue with those, or remove {self.part} and {self.journal}",
             )
         if not log:
             os.pwrite(self._log, head, 0)
@@ -79,8 +79,8 @@ class PackWriter:
             os.pwrite(self._data, HEADER.pack(MAGIC, 0, 0, b""), 0)
         count = max(len(log) - len(head), 0) // ROW.itemsize
         rows = np.frombuffer(log, ROW, count, len(head)) if count else self.rows
-        whole = rows["offset"] + rows["length"] <= os.fstat(self._data).st_size
-        self.rows = rows[: int(np.argmin(whole)) if not whole.all() else count]
+        intact = rows["offset"] + rows["length"] <= os.fstat(self._data).st_size
+        self.rows = rows[: count if intact.all() else int(np.argmin(intact))]
         if len(self.rows):
             self._end = int(self.rows["offset"][-1]) + int(self.rows["length"][-1])
         self._synced = self._end
@@ -88,7 +88,7 @@ class PackWriter:
         os.ftruncate(self._data, self._end)
 
     def add(self, item: PackItem) -> None:
-        """Write an image after the others; an empty one is left out in the end."""
+        """Write an image after the others; an empty one is not in the finished pack."""
         _write_at(self._data, item.content, self._end)
         width, height = item.size
         crc = zlib.crc32(item.content)
@@ -98,7 +98,7 @@ class PackWriter:
             self.sync()
 
     def sync(self) -> None:
-        """Bring all images to the disk, and then their rows."""
+        """Write all images to the disk, and then their rows."""
         os.fsync(self._data)
         rows = np.array(self._new, ROW)
         _write_at(self._log, rows.tobytes(), self._head + self.rows.nbytes)
@@ -107,7 +107,7 @@ class PackWriter:
         self._new, self._synced = [], self._end
 
     def finish(self, index: bytes) -> int:
-        """Add the index, then the header, then take the name OUT. Returns the size."""
+        """Add the index, then the header, then rename the file to OUT. Returns the size."""
         _write_at(self._data, index, self._end)
         os.fsync(self._data)
         digest = hashlib.sha256(index).digest()
@@ -126,7 +126,7 @@ def pack_error(path: Path, why: str, hint: str) -> UserError:
 
 
 def _write_at(file: int, content: bytes, start: int) -> None:
-    """Write all of `content` from byte `start` on: a system call may take a part of it."""
+    """Write all of `content` from byte `start` on: a system call may write less."""
     view = memoryview(content)
     while view:
         written = os.pwrite(file, view, start)

@@ -1,21 +1,18 @@
 """Packs: many images in one file, decoded already or small enough to be decoded fast.
 
 A pack is a header of 64 bytes, the images one after another, and the index. The header says
-where the index lies and what its SHA-256 is, and is written last: a file without it is no pack.
+where the index is and its SHA-256, and is written last: a file without it is not a pack.
 The index has a row an image (`ROW`), with a CRC-32 of its bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
 import struct
 import weakref
-import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,9 +21,11 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.decode import decode_content, unreadable
+from ctcdsl.images.decode import unreadable
+from ctcdsl.images.file_backed import FileBacked
 from ctcdsl.images.image_set import Pixels
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.images.index_file import DAMAGED, read_index
+from ctcdsl.text import UserError, error, reason
 
 Encoding = Literal["jpeg", "raw"]
 
@@ -46,31 +45,23 @@ ROW: Final = np.dtype(
 FORMAT: Final = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PackedImages:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackedImages(FileBacked):
     """The images of one split of a pack."""
 
     file: _File
     encoding: Encoding
-    classes: tuple[str, ...]
-    names: Sequence[str]
     rows: NDArray[Any]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def label(self, index: int) -> int:
-        """The label of image `index`."""
-        return int(self.rows["label"][index])
+    """A `ROW` an image."""
 
     def pixels(self, index: int) -> Pixels:
         """Image `index`. Raises `UserError` CTC603 where its bytes are damaged.
 
-        Raw pixels are as they are in memory, and not verified: a CRC of all of an image would
-        take longer than reading the crop that is wanted.
+        Raw pixels are as they are in memory, and not verified: a CRC of the full image would
+        take longer than reading a crop of it.
         """
         if self.encoding == "jpeg":
-            return decode_content(self.content(index), self._place(index))
+            return FileBacked.pixels(self, index)
         width, height = self.size(index)
         start = int(self.rows["offset"][index])
         pixels = np.frombuffer(self.file.memory, np.uint8, 3 * width * height, start)
@@ -82,26 +73,23 @@ class PackedImages:
         try:
             # Not by memory: a page that is not there yet would make all threads wait.
             content = os.pread(self.file.descriptor, int(row["length"]), int(row["offset"]))
-        except OSError as error:
-            raise unreadable(self._place(index), (error.strerror or str(error)).lower()) from None
+        except OSError as cause:
+            raise unreadable(self.path(index), reason(cause)) from None
         if zlib.crc32(content) != row["crc"]:
-            raise unreadable(self._place(index), "its bytes in the pack are damaged")
+            raise unreadable(self.path(index), "its bytes in the pack are damaged")
         return content
 
     def size(self, index: int) -> tuple[int, int]:
         """Width and height of image `index`."""
         return int(self.rows["width"][index]), int(self.rows["height"][index])
 
-    def name(self, index: int) -> str:
-        """What image `index` was called before it was packed."""
-        return self.names[index]
-
-    def _place(self, index: int) -> str:
+    def path(self, index: int) -> str:
+        """Where image `index` is, for messages: the pack and its name there."""
         return f"{self.file.path}:{self.names[index]}"
 
 
 class _File:
-    """An open pack; closed when nobody has it any more."""
+    """An open pack; closed when it is no longer referenced."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,7 +108,7 @@ def is_pack(path: Path) -> bool:
 
 
 def open_pack(path: Path) -> dict[str, PackedImages]:
-    """The image sets in a pack: ``train`` and ``test``, one of them, or ``all``.
+    """The image sets in a pack: some of ``train``, ``val`` and ``test``, or ``all``.
 
     Raises `UserError` CTC633 where the pack is unfinished, cut short or damaged. The index is
     verified; an image is when it is read (see `PackedImages.pixels`).
@@ -128,8 +116,8 @@ def open_pack(path: Path) -> dict[str, PackedImages]:
     try:
         file = _File(path)
         magic, start, length, digest = HEADER.unpack_from(file.memory)
-    except (OSError, struct.error) as error:
-        raise _damaged(path, f"cannot read it: {error}") from None
+    except (OSError, struct.error) as cause:
+        raise _damaged(path, f"cannot read it: {cause}") from None
     if magic != MAGIC or not length:
         raise _damaged(path, "it is not finished")
     if start + length != len(file.memory):
@@ -138,38 +126,25 @@ def open_pack(path: Path) -> dict[str, PackedImages]:
     if hashlib.sha256(index).digest() != digest:
         raise _damaged(path, "its index is damaged")
     try:
-        with np.load(BytesIO(index), allow_pickle=False) as arrays:
-            texts, rows = json.loads(arrays["text"].tobytes()), arrays["rows"]
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _damaged(path, f"cannot read its index: {error}") from None
+        texts, arrays = read_index(BytesIO(index))
+    except DAMAGED as cause:
+        raise _damaged(path, f"cannot read its index: {cause}") from None
     if texts["format"] != FORMAT:
         raise _damaged(path, f"its format is {texts['format']}, this version reads {FORMAT}")
-    return {
-        split: PackedImages(
-            file,
-            texts["encoding"],
-            tuple(part["classes"]),
-            part["names"],
-            rows[part["start"] : part["start"] + len(part["names"])],
+    splits = {}
+    for split, entry in texts["parts"].items():
+        rows = arrays["rows"][entry["start"] : entry["start"] + len(entry["names"])]
+        splits[split] = PackedImages(
+            file=file,
+            encoding=texts["encoding"],
+            classes=tuple(entry["classes"]),
+            names=entry["names"],
+            labels=rows["label"],
+            rows=rows,
         )
-        for split, part in texts["parts"].items()
-    }
-
-
-def index_bytes(texts: Mapping[str, Any], rows: NDArray[Any]) -> bytes:
-    """The index of a pack: what `open_pack` reads."""
-    text = np.frombuffer(json.dumps({"format": FORMAT, **texts}).encode(), dtype=np.uint8)
-    file = BytesIO()
-    np.savez(file, text=text, rows=rows)
-    return file.getvalue()
+    return splits
 
 
 def _damaged(path: Path, why: str) -> UserError:
-    return UserError(
-        Diagnostic(
-            code="CTC633",
-            message=f"cannot use the pack: {why}",
-            path=str(path),
-            hints=("make it anew with `ctcdsl data pack`",),
-        )
-    )
+    hint = "pack the images again with `ctcdsl data pack`"
+    return error("CTC633", f"cannot use the pack: {why}", path=path, hint=hint)

@@ -1,4 +1,4 @@
-"""The random choices of training: the order of an epoch, and what is done to each image in it.
+"""The random choices of training: the order of an epoch, and how each image is augmented in it.
 
 They are functions of (seed, epoch, index) alone, so neither the threads and processes that read
 images nor a resumed run change them.
@@ -12,6 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ctcdsl.images.image_set import Pixels
+
+Crop = tuple[int, int]
+"""Height and width of what the network sees of an image."""
+Position = tuple[float, float]
+"""Where a crop is in the free height and width, from 0 up to but not 1."""
+
 # First words of the random streams. numpy pads short seeds with zeros, so a stream needs a word
 # of its own: [seed, epoch] and [seed, epoch, 0] would be the same one.
 _ORDER, _VIEW = 1, 2
@@ -23,7 +30,7 @@ class AugmentParams(NamedTuple):
     """The choices for some images in one epoch."""
 
     crop_positions: NDArray[np.float64]
-    """(images, 2): where crops lie in the free height and width, from 0 up to but not 1."""
+    """(images, 2): a `Position` for each image."""
     mirror: NDArray[np.float64]
     """(images,): uniform in [0, 1); an image is mirrored where this is below the recipe's share."""
     colour: NDArray[np.float32]
@@ -31,7 +38,7 @@ class AugmentParams(NamedTuple):
 
 
 def augment_params(seed: int, epoch: int, indices: Sequence[int]) -> AugmentParams:
-    """The choices for the images `indices` in `epoch`, whichever others are asked for with them.
+    """The choices for the images `indices` in `epoch`, the same whichever others are among them.
 
     All at once: a generator for each image would take longer than copying its pixels.
     """
@@ -43,6 +50,19 @@ def augment_params(seed: int, epoch: int, indices: Sequence[int]) -> AugmentPara
     angle = 2 * np.pi * uniform[:, 5:7]
     normal = np.hstack([radius * np.cos(angle), radius[:, :1] * np.sin(angle[:, :1])])
     return AugmentParams(uniform[:, :2], uniform[:, 2], normal.astype(np.float32))
+
+
+def cut_crop(image: Pixels, position: Position | None, crop: Crop) -> Pixels:
+    """The `crop` at `position` of a resized image (Section 5), not mirrored yet; None: the centre.
+
+    A view of the array, not a copy.
+    """
+    free_height, free_width = image.shape[0] - crop[0], image.shape[1] - crop[1]
+    if position is None:
+        top, left = free_height // 2, free_width // 2
+    else:
+        top, left = int(position[0] * (free_height + 1)), int(position[1] * (free_width + 1))
+    return image[top : top + crop[0], left : left + crop[1]]
 
 
 def _uniform(numbers: NDArray[np.uint64]) -> NDArray[np.float64]:

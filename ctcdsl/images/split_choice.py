@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ctcdsl.images.datasets import find_dataset, missing_split, skipped_files_of
-from ctcdsl.images.folders import ImageFolder
+from ctcdsl.images.datasets import Dataset, find_dataset
+from ctcdsl.images.file_backed import FileBacked
 from ctcdsl.images.image_set import (
-    FileBacked,
     ImageSet,
     Subset,
     class_differences,
     class_mismatch,
     first_names,
     images_per_class,
-    relabelled,
+    with_classes,
 )
-from ctcdsl.images.skipped_files import SkippedFiles, skipped_notes
 from ctcdsl.images.split_names import SPLITS, Split, split_of
-from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
+from ctcdsl.text import Diagnostic, Severity, error
+from ctcdsl.text.plural import plural
 
 _HOLD_OUT_EVERY = 10  # of images without splits, one of a class in so many is kept for testing
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """A training set, a set of the same classes to test it on, and what is to be known of them."""
+    """A training set, and a set of the same classes to test it on, with notes on both."""
 
     train: ImageSet
     test: ImageSet
@@ -55,23 +54,19 @@ def open_splits(root: Path) -> Splits:
     Raises `UserError` as `datasets.open_dataset`; CTC601 also where `root` has only one split, or
     too few images to hold some out; CTC611 where no class is in both splits.
     """
-    found = find_dataset(root)
-    parts = found.by_split
-    if "all" in parts:
-        return _hold_out(root, parts["all"](), found.outside)
-    if "train" not in parts:
-        raise missing_split(root, "nothing to train on", wanted="train", there=parts)
-    tested_on: Split = "val" if "val" in parts else "test"
-    if tested_on not in parts:
-        raise missing_split(root, "nothing to test on", wanted="val or test", there=parts)
-    train, other = parts["train"](), parts[tested_on]()
-    images, notes = select_classes(other, train.classes, tested_on, "train", root)
-    passed_over = SkippedFiles.of(
-        (found.outside, *(skipped_files_of(each) for each in (train, other)))
-    )
-    return Splits(
-        train, images, tested_on, (*skipped_notes(passed_over), *_empty_folder_notes(train), *notes)
-    )
+    dataset = find_dataset(root)
+    by_split = dataset.by_split
+    if "all" in by_split:
+        return _hold_out(dataset)
+    if "train" not in by_split:
+        raise dataset.missing_split("nothing to train on", "train")
+    tested_on: Split = "val" if "val" in by_split else "test"
+    if tested_on not in by_split:
+        raise dataset.missing_split("nothing to test on", "val", "test")
+    train, other = by_split["train"](), by_split[tested_on]()
+    test, notes = select_classes(other, train.classes, tested_on, "train", root)
+    skipped = dataset.skipped_notes(train, other)
+    return Splits(train, test, tested_on, (*skipped, *_empty_folder_notes(train), *notes))
 
 
 def open_split(root: Path, split: Split | None, classes: tuple[str, ...]) -> ChosenSplit:
@@ -83,31 +78,26 @@ def open_split(root: Path, split: Split | None, classes: tuple[str, ...]) -> Cho
     Raises `UserError` as `datasets.open_dataset`; CTC636 where there is no such split; CTC607 where
     no image is of any of the classes.
     """
-    found = _opened(root, split)
-    images, notes = select_classes(found.images, classes, found.split, "the run", root, "CTC607")
-    return ChosenSplit(images, found.split, (*found.notes, *notes))
+    chosen = _open_all_classes(root, split)
+    images, notes = select_classes(chosen.images, classes, chosen.split, "the run", root, "CTC607")
+    return ChosenSplit(images, chosen.split, (*chosen.notes, *notes))
 
 
-def _opened(root: Path, split: Split | None) -> ChosenSplit:
-    """The images of `open_split`, of all classes."""
-    found = find_dataset(root)
-    parts = found.by_split
-    if "all" not in parts:
-        chosen = _choose(
-            root, split, tuple(parts), [name for name in parts if name != "train"][-1:]
-        )
-        images = parts[chosen]()
-        passed_over = SkippedFiles.of((found.outside, skipped_files_of(images)))
-        return ChosenSplit(images, chosen, skipped_notes(passed_over))
-    own = split_of(root.resolve().name)
-    if own is not None and split in (None, own):  # DIR/test given as it is
-        images = parts["all"]()
-        return ChosenSplit(
-            images, own, skipped_notes(SkippedFiles.of((found.outside, skipped_files_of(images))))
-        )
-    chosen = _choose(root, split, ("train", "test"), ("test",))
-    splits = _hold_out(root, parts["all"](), found.outside)
-    return ChosenSplit(splits.train if chosen == "train" else splits.test, chosen, splits.notes)
+def _open_all_classes(root: Path, split: Split | None) -> ChosenSplit:
+    dataset = find_dataset(root)
+    by_split = dataset.by_split
+    own_split = split_of(root.resolve().name)
+    if "all" not in by_split:
+        default = [name for name in by_split if name != "train"][-1:]
+        chosen = _choose(root, split, tuple(by_split), default)
+        images = by_split[chosen]()
+    elif own_split is not None and split in (None, own_split):  # DIR/test passed as it is
+        chosen, images = own_split, by_split["all"]()
+    else:
+        chosen = _choose(root, split, ("train", "test"), ("test",))
+        splits = _hold_out(dataset)
+        return ChosenSplit(getattr(splits, chosen), chosen, splits.notes)
+    return ChosenSplit(images, chosen, dataset.skipped_notes(images))
 
 
 def sample_split(split: Split | None, classes: tuple[str, ...]) -> ChosenSplit:
@@ -130,110 +120,91 @@ def select_classes(
     root: Path,
     code: str = "CTC611",
 ) -> tuple[ImageSet, tuple[Diagnostic, ...]]:
-    """The `images` of `split` that are of `classes`, those of `other`, and what is to be known.
+    """The `images` of `split` that are of the `classes` of `other`, and notes on the others.
 
-    An image of another class could only be a mistake of the network: it is left out, and a
-    warning says so. Raises `UserError` of `code` where none are left.
+    The network could only be wrong on an image of another class: it is left out, and a warning
+    says so. Raises `UserError` of `code` where none are left.
     """
-    found = relabelled(images, classes)
+    selected = with_classes(images, classes)
     notes: list[Diagnostic] = []
-    if left_out := len(images) - len(found):
-        known = set(classes)
+    if left_out := len(images) - len(selected):
         per_class = images_per_class(images)
-        names = [name for name, count in per_class.items() if count and name not in known]
-        if not len(found):
-            message = f"no {split} image is of a class of {other}"
-            raise UserError(
-                class_mismatch(message, class_differences(classes, names, other, split), str(root))
-                .diagnostics[0]
-                ._replace(code=code)
+        names = [name for name, count in per_class.items() if count and name not in set(classes)]
+        if not len(selected):
+            raise class_mismatch(
+                f"no {split} image is of a class of {other}",
+                class_differences(classes, names, other, split),
+                str(root),
+                code,
             )
-        several = len(names) > 1
-        notes.append(
-            _class_note(
-                f"{_counted(len(names))} only in {split}, not in {other}: {first_names(names)};"
-                f" {'their' if several else 'its'} {left_out} image{'s' * (left_out > 1)}"
-                f" {'are' if left_out > 1 else 'is'} left out",
-                Severity.WARNING,
-            )
+        message = (
+            f"{plural(len(names), 'class')} only in {split}, not in {other}: {first_names(names)};"
+            f" {plural(left_out, 'image')} left out"
         )
-    return found, (*notes, *_missing_class_notes(found, split))
+        notes.append(_class_note(message, Severity.WARNING))
+    return selected, (*notes, *_missing_class_notes(selected, split))
 
 
 def _missing_class_notes(images: ImageSet, split: Split) -> Iterator[Diagnostic]:
     """A note on the classes without images."""
     names = [name for name, count in images_per_class(images).items() if not count]
     if names:
-        total = len(images.classes)
+        verb = "have" if len(names) > 1 else "has"
         yield _class_note(
-            f"{len(names)} of {total} classes {'have' if len(names) > 1 else 'has'} no {split}"
-            f" images: {first_names(names)}; the {split} error is that of the others",
-            Severity.NOTE,
+            f"{len(names)} of {len(images.classes)} classes {verb} no {split} images:"
+            f" {first_names(names)}; the {split} error is that of the others"
         )
-
-
-def _class_note(message: str, severity: Severity) -> Diagnostic:
-    return Diagnostic(code="CTC915", message=message, severity=severity)
-
-
-def _counted(classes: int) -> str:
-    return f"{classes} classes are" if classes > 1 else "1 class is"
-
-
-def _choose(root: Path, asked: Split | None, there: Sequence[str], default: Sequence[str]) -> Split:
-    """The split `asked` for, else the default; `UserError` CTC636 where that is not `there`."""
-    for split in SPLITS:
-        if split in there and (split == asked or (asked is None and split in default)):
-            return split
-    wanted = asked or "test or val"
-    others = " or ".join(f"--split {split}" for split in there)
-    raise UserError(
-        Diagnostic(
-            code="CTC636",
-            message=f"there are no {wanted} images, only {' and '.join(there)}",
-            path=str(root),
-            hints=(f"evaluate on what is there: {others}",),
-        )
-    )
 
 
 def _empty_folder_notes(train: FileBacked) -> Iterator[Diagnostic]:
-    """A note on the class folders of the training images that hold none."""
-    names = train.empty if isinstance(train, ImageFolder) else ()
-    if names:
-        several = len(names) > 1
+    """A note on the class folders of the training images that have none."""
+    if names := train.empty:
+        be = "are not classes" if len(names) > 1 else "is not a class"
         yield _class_note(
-            f"{len(names)} folder{'s' * several} without images"
-            f" {'are no classes' if several else 'is no class'}: {first_names(names)}",
-            Severity.NOTE,
+            f"{plural(len(names), 'folder')} without images {be}: {first_names(names)}"
         )
 
 
-def _hold_out(root: Path, whole: FileBacked, beside: SkippedFiles) -> Splits:
-    held_out = set(_every_tenth([whole.label(index) for index in range(len(whole))]))
-    if not held_out:
-        raise UserError(
-            Diagnostic(
-                code="CTC601",
-                message="too few images to hold some out for testing",
-                path=str(root),
-                notes=(f"no class has {_HOLD_OUT_EVERY // 2} images",),
-                hints=("put training images in train/CLASS/ and test images in val/CLASS/",),
-            )
-        )
-    train_indices = tuple(index for index in range(len(whole)) if index not in held_out)
-    note = Diagnostic(
-        code="CTC915",
-        message=f"{root} has no train/ and val/: every tenth image of a class ({len(held_out)} in"
-        " all) is held out for testing",
-        severity=Severity.NOTE,
+def _class_note(message: str, severity: Severity = Severity.NOTE) -> Diagnostic:
+    return Diagnostic(code="CTC915", message=message, severity=severity)
+
+
+def _choose(
+    root: Path, requested: Split | None, available: Sequence[str], default: Collection[str]
+) -> Split:
+    """The split `requested`, else the default; `UserError` CTC636 where it is not `available`."""
+    for split in SPLITS:
+        if split in available and (split == requested or (not requested and split in default)):
+            return split
+    raise error(
+        "CTC636",
+        f"there are no {requested or 'test or val'} images, only {' and '.join(available)}",
+        path=root,
+        hint=f"evaluate on {' or '.join(f'--split {split}' for split in available)}",
     )
-    train, test = Subset(whole, train_indices), Subset(whole, tuple(sorted(held_out)))
-    passed_over = SkippedFiles.of((beside, skipped_files_of(whole)))
+
+
+def _hold_out(dataset: Dataset) -> Splits:
+    root, images = dataset.root, dataset.by_split["all"]()
+    test = Subset.of(images, _every_tenth([images.label(index) for index in range(len(images))]))
+    if not len(test):
+        raise error(
+            "CTC601",
+            "too few images to hold some out for testing",
+            path=root,
+            notes=(f"no class has {_HOLD_OUT_EVERY // 2} images",),
+            hint="put training images in train/CLASS/ and test images in val/CLASS/",
+        )
+    held_out = set(test.indices)
+    train = Subset.of(images, (index for index in range(len(images)) if index not in held_out))
+    note = _class_note(
+        f"{root} has no train/ and val/: every tenth image of a class ({len(test)} in all) is"
+        " held out for testing"
+    )
     notes = (
-        *skipped_notes(passed_over),
+        *dataset.skipped_notes(images),
         note,
-        *_empty_folder_notes(whole),
+        *_empty_folder_notes(images),
         *_missing_class_notes(test, "test"),
     )
     return Splits(train, test, "test", notes)
@@ -241,8 +212,8 @@ def _hold_out(root: Path, whole: FileBacked, beside: SkippedFiles) -> Splits:
 
 def _every_tenth(labels: Sequence[int]) -> Iterator[int]:
     """Of each label the fifth, fifteenth, … index."""
-    seen: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for index, label in enumerate(labels):
-        seen[label] = seen.get(label, 0) + 1
-        if seen[label] % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2:
+        counts[label] = counts.get(label, 0) + 1
+        if counts[label] % _HOLD_OUT_EVERY == _HOLD_OUT_EVERY // 2:
             yield index

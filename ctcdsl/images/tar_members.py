@@ -1,4 +1,4 @@
-"""The images in one tar file, with their classes; and in which split each is."""
+"""The images in one tar file, with their classes and splits."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import os
 import posixpath
 import tarfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ctcdsl.images.image_files import HEAD, SYSTEM_FOLDERS, is_image, kind_of
-from ctcdsl.images.skipped_files import DANGLING, HIDDEN, SPECIAL, SYSTEM_FOLDER, SkippedFiles
+from ctcdsl.images.decode import permission_error
+from ctcdsl.images.skipped_files import (
+    DANGLING,
+    HEAD,
+    SPECIAL,
+    SkippedFiles,
+    hidden_kind,
+    other_kind,
+)
 from ctcdsl.images.split_names import split_of, splits_among
-from ctcdsl.images.unsupported import unsupported_error, unsupported_format
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.images.unsupported import unsupported_error
+from ctcdsl.text import UserError, error
 
 LABEL = ".cls"
 
@@ -38,24 +46,27 @@ class MemberPath(NamedTuple):
     """The folder that is the class; empty where there is none."""
 
 
-def read_members(shard: Path, passed_over: SkippedFiles) -> list[Member]:
-    """The images of a shard in their order; the other files are `passed_over`.
+def read_members(shard: Path, skipped: SkippedFiles) -> list[Member]:
+    """The images of a shard in their order; the other files are `skipped`.
 
-    Links lead to the member they name. Raises `UserError`: CTC604 no permission; CTC632 it is no
-    tar file, or ends too early; CTC635 it is compressed.
+    Links lead to the member they name. Raises `UserError`: CTC604 no permission; CTC632 it is not
+    a tar file, or ends too early; CTC635 it is compressed.
     """
     images: list[tuple[str, int, int]] = []
     links: list[tuple[str, str]] = []
     labels: dict[str, str] = {}
-    if (other := unsupported_format(shard)) is not None:
-        raise unsupported_error(other)
+    if cause := unsupported_error(shard):
+        raise cause
     try:
         length = shard.stat().st_size
         with shard.open("rb") as file, tarfile.open(shard, "r:") as tar:
             for member in tar:
                 tar.members = []  # type: ignore[attr-defined]  # else it keeps all of them
                 name = posixpath.normpath(member.name).lstrip("/")
-                if member.isdir() or _hidden(name, passed_over):
+                if member.isdir():
+                    continue
+                if kind := next(filter(None, map(hidden_kind, name.split("/"))), None):
+                    skipped.add(kind, name)
                     continue
                 if member.isreg() and member.offset_data + member.size > length:
                     raise shard_error(shard, "it ends too early")
@@ -66,34 +77,26 @@ def read_members(shard: Path, passed_over: SkippedFiles) -> list[Member]:
                     here = posixpath.dirname(name) if member.issym() else ""
                     links.append((name, posixpath.normpath(posixpath.join(here, member.linkname))))
                 elif not member.isreg():
-                    passed_over.add(SPECIAL, name)
-                elif is_image(name, lambda at=member.offset_data: _head(file, at)):  # type: ignore[misc]
-                    images.append((name, member.offset_data, member.size))
+                    skipped.add(SPECIAL, name)
+                elif kind := other_kind(name, partial(_head, file, member.offset_data)):
+                    skipped.add(kind, name)
                 else:
-                    passed_over.add(kind_of(name), name)
+                    images.append((name, member.offset_data, member.size))
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise shard_error(shard, "it ends too early")  # tarfile passes over that
+                raise shard_error(shard, "it ends too early")  # tarfile ignores that
     except PermissionError:
-        raise UserError(
-            Diagnostic(
-                code="CTC604",
-                message="no permission to read the shard",
-                path=str(shard),
-                hints=("make the file readable for you",),
-            )
-        ) from None
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise shard_error(shard, str(error) or type(error).__name__) from None
-    if links:
-        places = {name: (offset, size) for name, offset, size in images}
-        for name, target in links:
-            if target in places:
-                images.append((name, *places[target]))
-            else:
-                passed_over.add(DANGLING, name)
+        raise permission_error(shard) from None
+    except (tarfile.TarError, OSError, EOFError) as cause:
+        raise shard_error(shard, str(cause) or type(cause).__name__) from None
+    places = {name: (offset, size) for name, offset, size in images} if links else {}
+    for name, target in links:
+        if target in places:
+            images.append((name, *places[target]))
+        else:
+            skipped.add(DANGLING, name)
     if not images:
-        raise shard_error(shard, "it holds no images")
+        raise shard_error(shard, "no images in it")
     return [
         Member(name, offset, size, labels.get(os.path.splitext(name)[0], ""))
         for name, offset, size in images
@@ -103,40 +106,29 @@ def read_members(shard: Path, passed_over: SkippedFiles) -> list[Member]:
 def parse_paths(members: Sequence[Member]) -> list[MemberPath]:
     """Split and class of each member, as their folders say: ``TOP/SPLIT/CLASS/…/KEY``.
 
-    Folders that hold all members and are no class are passed by, as the one around all that a
+    Folders that contain all members and are not a class are ignored, as the one around all that a
     folder was packed with. A split has classes below it, or members with labels.
     """
-    folders = [each.name.split("/")[:-1] for each in members]
-    need = [1 if each.label else 2 for each in members]  # a folder, and a class where it is one
+    paths = [member.name.split("/")[:-1] for member in members]
+    depths = [1 if member.label else 2 for member in members]  # a split, and a class without label
     top = 0
     while (
-        all(len(path) >= top + least for path, least in zip(folders, need, strict=True))
-        and len({path[top] for path in folders}) == 1
-        and split_of(folders[0][top]) is None
+        all(len(path) >= top + depth for path, depth in zip(paths, depths, strict=True))
+        and len({path[top] for path in paths}) == 1
+        and split_of(paths[0][top]) is None
     ):
         top += 1
-    holders = {
-        path[top] for path, least in zip(folders, need, strict=True) if len(path) >= top + least
+    candidates = {
+        path[top] for path, depth in zip(paths, depths, strict=True) if len(path) >= top + depth
     }
-    splits = splits_among(sorted(holders))
-    result = []
-    for path in folders:
-        rest = path[top:]
-        split = splits.get(rest[0], "") if rest else ""
-        inner = rest[1:] if split else rest
-        result.append(MemberPath(split, inner[0] if inner else ""))
-    return result
-
-
-def _hidden(name: str, passed_over: SkippedFiles) -> bool:
-    for part in name.split("/"):
-        if part.lower() in SYSTEM_FOLDERS:
-            passed_over.add(SYSTEM_FOLDER, name)
-            return True
-        if part.startswith("."):
-            passed_over.add(HIDDEN, name)
-            return True
-    return False
+    splits = splits_among(sorted(candidates))
+    results = []
+    for path in paths:
+        split, *inner = path[top:] or [""]
+        if split not in splits:
+            inner = path[top:]
+        results.append(MemberPath(splits.get(split, ""), inner[0] if inner else ""))
+    return results
 
 
 def _head(file: BinaryIO, offset: int) -> bytes:
@@ -146,11 +138,5 @@ def _head(file: BinaryIO, offset: int) -> bytes:
 
 def shard_error(shard: Path, why: str) -> UserError:
     """The error CTC632 for a shard."""
-    return UserError(
-        Diagnostic(
-            code="CTC632",
-            message=f"cannot use the shard: {why}",
-            path=str(shard),
-            hints=("shards are plain .tar files of KEY.jpg and KEY.cls, or of CLASS/KEY.jpg",),
-        )
-    )
+    hint = "shards are plain .tar files of KEY.jpg and KEY.cls, or of CLASS/KEY.jpg"
+    return error("CTC632", f"cannot use the shard: {why}", path=shard, hint=hint)

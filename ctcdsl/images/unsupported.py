@@ -1,13 +1,14 @@
-"""Data in forms that are not read: what they are, and what to do about it."""
+"""Data in formats that are not supported: what they are, and what to do about it."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
@@ -50,70 +51,59 @@ _AN: Final = frozenset({"arrow", "FFCV", "HDF5", "IDX", "LMDB", "npy", "npz"})
 _HEAD: Final = 512
 
 
-class UnsupportedFile(NamedTuple):
-    """A file in a form that is not read."""
+def unsupported_error(path: Path) -> UserError | None:
+    """The error CTC635 for a file of such a format, or for the first one in a folder; else None."""
+    files = [path]
+    with contextlib.suppress(OSError):
+        files = sorted(path.iterdir())
+    for file in files:
+        if file.is_file() and (form := _format_of(file)):
+            article = "an" if form in _AN else "a"
+            return error(
+                "CTC635",
+                f"this is {article} {form} file, which is not supported: images are read at random,"
+                " from folders, plain .tar files and packs",
+                path=file,
+                hint=_hint(file, form),
+            )
+    return None
 
-    path: Path
-    form: str
 
-
-def unsupported_format(path: Path) -> UnsupportedFile | None:
-    """The form of the file at `path`, by content and name; None where it is none of those."""
+def _format_of(path: Path) -> str:
+    """The format of the file at `path`, by content and name; empty where it is none of those."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
-        return None
-    form = next((form for start, form in _MAGIC if head.startswith(start)), "")
+        return ""
     suffix = path.suffix.lower()
+    form = next((form for start, form in _MAGIC if head.startswith(start)), "")
     form = form or _SUFFIXES.get(suffix, "")
     if form == "zip" and suffix in (".npz", ".pt", ".pth"):
-        form = "npz" if suffix == ".npz" else "torch"
-    if form == "compressed" and (suffix == ".tar" or path.stem.lower().endswith(".tar")):
-        form = "compressed tar"
-    elif form == "compressed" and suffix in _SUFFIXES:
-        form = _SUFFIXES[suffix]
-    if not form and _SHARD.search(path.name):
-        form = "TFRecord"
-    if not form and not suffix and _PICKLE.match(head):
-        form = "pickle"
-    if not form and _IDX.search(path.name.lower()):
-        form = "IDX"
-    return UnsupportedFile(path, form) if form else None
+        return "npz" if suffix == ".npz" else "torch"
+    if form == "compressed":
+        is_tar = suffix == ".tar" or path.stem.lower().endswith(".tar")
+        return "compressed tar" if is_tar else _SUFFIXES.get(suffix, form)
+    if form:
+        return form
+    if _SHARD.search(path.name):
+        return "TFRecord"
+    if not suffix and _PICKLE.match(head):
+        return "pickle"
+    return "IDX" if _IDX.search(path.name.lower()) else ""
 
 
-def find_unsupported(folder: Path) -> UnsupportedFile | None:
-    """The first file of such a form in `folder`."""
-    if not folder.is_dir():
-        return unsupported_format(folder) if folder.is_file() else None
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
-    return next((found for path in paths if (found := unsupported_format(path)) is not None), None)
-
-
-def unsupported_error(found: UnsupportedFile) -> UserError:
-    """The error CTC635, with a command line where one does."""
-    path, form = found
+def _hint(path: Path, form: str) -> str:
     file, folder = shlex.quote(str(path)), shlex.quote(str(path.parent / _plain_name(path)))
     if form == "zip":
-        hint = f"unpack it: `python -m zipfile -e {file} {folder}`, then `--data {folder}`"
-    elif form == "compressed tar":
-        hint = f"unpack it: `mkdir {folder} && tar -xf {file} -C {folder}`, then `--data {folder}`"
-    elif form in ("rar", "7z", "compressed"):
-        hint = "unpack it, and name the folder that comes out"
-    else:
-        hint = (
-            "write its images to folders, train/CLASS/NAME.png: `ctcdsl explain CTC635` has a"
-            " script to begin with"
-        )
-    article = "an" if form in _AN else "a"
-    return UserError(
-        Diagnostic(
-            code="CTC635",
-            message=f"this is {article} {form} file, which is not read: images are read at any"
-            " place, from folders, plain .tar files and packs",
-            path=str(path),
-            hints=(hint,),
-        )
+        return f"unpack it: `python -m zipfile -e {file} {folder}`, then `--data {folder}`"
+    if form == "compressed tar":
+        return f"unpack it: `mkdir {folder} && tar -xf {file} -C {folder}`, then `--data {folder}`"
+    if form in ("rar", "7z", "compressed"):
+        return "unpack it, and pass the folder that comes out"
+    return (
+        "write its images to folders, train/CLASS/NAME.png: `ctcdsl explain CTC635` has a"
+        " script to begin with"
     )
 
 

@@ -126,7 +126,7 @@ CODES = MappingProxyType(
         "CTC913": "strided 1x1 convolutions of few channels",
         "CTC914": "batches of another size than requested",
         "CTC915": "classes that some splits lack",
-        "CTC916": "ignored files",
+        "CTC916": "skipped files",
         "CTC917": "images of other channels than the network's",
         "CTC918": "a run that continues with other images",
         "CTC951": "a name that is a file in the folder",

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import probe
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.sampling import Crop
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs import manifest as manifests

@@ -14,10 +14,10 @@ from ctcdsl.distributed.processes import StopRequested
 from ctcdsl.execution.events import StepEnded
 from ctcdsl.execution.memory_errors import oom_as_error
 from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
-from ctcdsl.images.augment import Crop
 from ctcdsl.images.batch_plan import num_batches
 from ctcdsl.images.batches import Batch, training_batches
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.sampling import Crop
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import health

@@ -18,10 +18,10 @@ from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.memory_errors import may_not_fit, oom_as_error
 from ctcdsl.execution.strided import prepare_for_training, strided_note
 from ctcdsl.images import batch_plan
-from ctcdsl.images.augment import Crop
-from ctcdsl.images.cache import CachedImages
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.image_set import ImageSet, require_same_classes
+from ctcdsl.images.resize import CachedImages
+from ctcdsl.images.sampling import Crop
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log

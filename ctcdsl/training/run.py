@@ -111,7 +111,7 @@ class TrainingRun:
         error that keeps it from that.
         """
         self.stop.deferred = not self.ranks.is_main
-        state = self.ranks.by_leader(lambda: self._start_or_resume(images, statistics, resume))
+        state = self.ranks.on_main(lambda: self._start_or_resume(images, statistics, resume))
         self.stop.deferred = self.ranks.is_distributed
         if not self.ranks.is_main:
             self.model.load_state_dict(state.model)

@@ -13,9 +13,9 @@ from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher
-from ctcdsl.images.augment import Crop
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.sampling import Crop
 from ctcdsl.recipe import Recipe
 
 

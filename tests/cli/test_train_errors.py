@@ -77,7 +77,7 @@ def test_a_checkpoint_that_does_not_fit(ctcdsl: Any, place: Path) -> None:
     assert result.code == 1 and "CTC607" in result.err
     cases = (
         (("blue",), "note[CTC915]: 1 of 2 classes has no test images: red"),
-        (("blue", "red", "x"), "1 class is only in test, not in the run: x; its 6 images"),
+        (("blue", "red", "x"), "1 class only in test, not in the run: x; 6 images left out"),
     )
     for classes, said in cases:
         make_images(place / str(len(classes)), classes)

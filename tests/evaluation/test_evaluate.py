@@ -11,9 +11,9 @@ from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_view, views
 from ctcdsl.execution.precision import autocast, for_testing
-from ctcdsl.images.augment import resize_shorter
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.resize import resize_shorter
 from tests.support.tiny import Blots, Recorder, tiny_net, tiny_recipe
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from ctcdsl.distributed.shares import Shard
+from ctcdsl.distributed.processes import Shard
 from ctcdsl.evaluation.confusion import Confused, matrix, most_confused
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores, merged

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ctcdsl.distributed.shares import Shard
+from ctcdsl.distributed.processes import Shard
 from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.images import batch_plan
 from ctcdsl.images.batch_plan import (

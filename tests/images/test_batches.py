@@ -13,18 +13,17 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.distributed.shares import Shard
-from ctcdsl.images.augment import resize_shorter
+from ctcdsl.distributed.processes import Shard
 from ctcdsl.images.batch_plan import num_batches
-from ctcdsl.images.batches import AHEAD, Batch, full_image_batches, training_batches
+from ctcdsl.images.batches import _AHEAD, Batch, full_image_batches, training_batches
 from ctcdsl.images.colour import measure, mirror
-from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.image_set import ImageSet, Pixels, Subset
+from ctcdsl.images.resize import resize_shorter
 from ctcdsl.images.sampling import augment_params, epoch_order
 from ctcdsl.images.threads import NAME, reading_threads
 from ctcdsl.recipe import Recipe
-from tests.support.tiny import Blots, refused, said, tiny_recipe, write_folder_atomic
+from tests.support.tiny import Blots, decode_file, refused, said, tiny_recipe, write_folder_atomic
 
 CROP = (12, 10)
 
@@ -170,10 +169,10 @@ def test_memory_is_bounded() -> None:
     next(batches)
     for _ in range(200):  # what may be read ahead is read soon
         threading.Event().wait(0.005)
-        if len(images.asked) == 4 * (AHEAD + 1):
+        if len(images.asked) == 4 * (_AHEAD + 1):
             break
     threading.Event().wait(0.05)
-    assert len(images.asked) == 4 * (AHEAD + 1)
+    assert len(images.asked) == 4 * (_AHEAD + 1)
     batches.close()  # type: ignore[attr-defined]
 
 
@@ -228,7 +227,7 @@ def test_an_image_too_thin_to_be_enlarged_is_a_bad_one(folder: ImageFolder, work
     )
     assert sum(len(batch.labels) for batch in batches) == 18
     assert [name for name, _ in told] == ["blue/2.jpg"]
-    assert "it is 1x200000, and would be scaled to 14x2800000" in told[0][1]
+    assert "it is 1x200000, and would be resized to 14x2800000" in told[0][1]
     assert measure(folder, 18, shorter=14)
     with refused("CTC603") as found:
         list(full_image_batches(folder, recipe, crop=CROP, batch=4))
@@ -251,7 +250,7 @@ def test_more_bad_images_than_the_limit_end_training(folder: ImageFolder, worker
 
 
 def test_nothing_but_bad_images_ends_training(folder: ImageFolder) -> None:
-    damage(folder.root, *folder.files)
+    damage(folder.root, *folder.names)
     with refused("CTC631"):
         next(training_batches(folder, tiny_recipe(max_corrupt=1.0), crop=CROP, epoch=1))
 
@@ -259,7 +258,7 @@ def test_nothing_but_bad_images_ends_training(folder: ImageFolder) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_in_a_test_a_bad_image_is_an_error(folder: ImageFolder, workers: int) -> None:
     damage(folder.root, "amber/1.jpg", "amber/3.jpg", "cyan/1.jpg")
-    subset = Subset(folder, tuple(range(10)))
+    subset = Subset.of(folder, range(10))
     with refused("CTC603", "CTC603") as found:
         list(full_image_batches(subset, tiny_recipe(workers=workers), crop=CROP, batch=10))
     assert str(folder.root / "amber" / "3.jpg") in said(found[1])
@@ -273,7 +272,7 @@ def test_an_image_that_may_not_be_read_is_not_replaced(
 
     monkeypatch.setattr(Path, "open", denied)
     with refused("CTC604"):
-        decode(folder.root / folder.files[0])
+        decode_file(folder.root / folder.names[0])
     with refused("CTC604"):
         next(training_batches(folder, tiny_recipe(max_corrupt=1.0), crop=CROP, epoch=1))
 

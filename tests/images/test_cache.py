@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ctcdsl.images.cache import CachedImages
 from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.resize import CachedImages
 from tests.support.runs import run_training
 from tests.support.tiny import Blots, tiny_recipe
 

@@ -11,12 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.images.channels import channel_notes
-from ctcdsl.images.colour import Statistics, colour_shift, grey, measure, preprocess
-from ctcdsl.images.decode import decode
+from ctcdsl.images.colour import Statistics, channel_notes, colour_shift, grey, measure, preprocess
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.runs.checkpoint import load
-from tests.support.tiny import Blots, write_folder_atomic
+from tests.support.tiny import Blots, decode_file, write_folder_atomic
 
 SPEC = "net Grey\ninput 1x16x16\npad valid\n(3,8)/2 2/2 (3,16,p1)\nhead: gap fc\n"
 
@@ -56,7 +54,7 @@ def test_mean_and_deviation_of_grey_levels(tmp_path: Path) -> None:
 def test_the_note_is_about_what_differs(tmp_path: Path) -> None:
     grey_images = ImageFolder.scan(grey_folder(tmp_path))
     assert channel_notes(1, grey_images) == channel_notes(3, Blots()) == ()
-    assert "turned grey" in channel_notes(1, Blots())[0].message
+    assert "converted to grey" in channel_notes(1, Blots())[0].message
     assert "the images are grey" in channel_notes(3, grey_images)[0].message
 
 
@@ -116,4 +114,4 @@ def test_sixteen_bits_of_grey_are_scaled(tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(content)
     else:
         Image.fromarray(levels).save(tmp_path / name)
-    assert decode(tmp_path / name)[..., 0].tolist() == [[0, 64], [128, 255]]
+    assert decode_file(tmp_path / name)[..., 0].tolist() == [[0, 64], [128, 255]]

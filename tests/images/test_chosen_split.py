@@ -27,7 +27,7 @@ def folders(root: Path, *splits: Split) -> Path:
 def tars(root: Path, *splits: Split) -> Path:
     for split in splits or tuple(SIZES):
         images = ImageFolder.scan(write_folder_atomic(root.parent / "source" / split, SIZES[split]))
-        members = {name: images.content(at) for at, name in enumerate(images.files)}
+        members = {name: images.content(at) for at, name in enumerate(images.names)}
         write_tar(root / f"{split}-000.tar", members)
     return root
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.images.augment import resize_shorter
 from ctcdsl.images.colour import Statistics, colour_shift, measure, preprocess
+from ctcdsl.images.resize import resize_shorter
 from tests.support.tiny import Blots
 
 STATISTICS = Statistics(

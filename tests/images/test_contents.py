@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctcdsl.images.datasets import open_dataset
+from ctcdsl.images.decode import permission_error
 from ctcdsl.images.fingerprint import (
     FILE,
     ImageRecord,
@@ -90,9 +91,7 @@ def test_an_image_that_cannot_be_read_is_listed_and_permission_is_an_error(
     assert [image.name for image in found if image.content == "unreadable"] == ["red/3.jpg"]
 
     def refuse(path: Path) -> bytes:
-        from ctcdsl.images.folders import folder_error
-
-        folder_error("CTC604", "no permission", path, "")
+        raise permission_error(path)
 
     monkeypatch.setattr("ctcdsl.images.folders.read_file", refuse)
     with pytest.raises(UserError, match="no permission"):

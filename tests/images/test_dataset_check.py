@@ -36,7 +36,7 @@ def test_check_names_what_is_odd(ctcdsl: Any, odd: Path) -> None:
     result = ctcdsl("data", "check", str(odd), "--crop", "20", "--format", "json")
     assert result.code == 1
     found = json.loads(result.out)
-    train, test = found["parts"]["train"], found["parts"]["val"]
+    train, test = found["splits"]["train"], found["splits"]["val"]
     assert (train["images"], test["images"]) == (14, 4)
     assert train["per_class"] == {"amber": 4, "blue": 5, "cyan": 5}
     assert test["per_class"] == {"amber": 2, "blue": 1, "cyan": 1}
@@ -106,7 +106,7 @@ def test_packing_says_what_it_leaves_out(ctcdsl: Any, odd: Path, tmp_path: Path)
     result = ctcdsl("data", "pack", str(odd), str(tmp_path / "pack"), "--max-corrupt", "0.1")
     assert result.code == 0
     assert "warning: amber/0.jpg is left out" in result.err
-    assert "17 images" in result.out and "1 left out" in result.out
+    assert "17 images" in result.out and "1 skipped" in result.out
 
 
 def test_what_is_no_data_is_refused(ctcdsl: Any, tmp_path: Path) -> None:
@@ -158,21 +158,21 @@ def test_check_counts_classes_in_each_split_and_what_is_passed_over(
         "eel        0    0     3",
         "classes without train images: 1",
         "    eel",
-        "folders without images in train, which are no classes: 1",
+        "folders without images in train, which are not classes: 1",
         "    fox",
         "classes without val images: 2",
         "    dog",
         "    eel",
         "classes without test images: 1",
         "    cat",
-        "2 files passed over: 1 .xml, 1 no suffix",
+        "2 files skipped: 1 .xml, 1 no suffix",
         "    .xml: dog/dog.xml",
         "    no suffix: licence",
     ]
     report = json.loads(ctcdsl("data", "check", tmp_path, "--format", "json").out)
-    assert report["passed_over"]["no suffix"] == {"count": 1, "examples": ["licence"]}
-    assert report["parts"]["test"]["passed_over"][".xml"]["count"] == 1
-    assert report["parts"]["val"]["per_class"] == {"cat": 1}
+    assert report["skipped"]["no suffix"] == {"count": 1, "examples": ["licence"]}
+    assert report["splits"]["test"]["skipped"][".xml"]["count"] == 1
+    assert report["splits"]["val"]["per_class"] == {"cat": 1}
 
 
 def test_a_class_of_one_split_only_is_trained_or_left_out(ctcdsl: Any, tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_a_class_of_one_split_only_is_trained_or_left_out(ctcdsl: Any, tmp_path:
     schedule = ("--run", run, "--recipe", "small", "--schedule", "1:0.01", "--batch", "8")
     result = ctcdsl("train", tmp_path / "tiny.ctc", *options, *schedule)
     assert result.code == 0, result.err
-    assert "note[CTC916]: 1 file passed over: 1 system folder" in result.err
-    assert "1 class is only in val, not in train: eel; its 2 images are left out" in result.err
+    assert "note[CTC916]: 1 file skipped: 1 system folder" in result.err
+    assert "1 class only in val, not in train: eel; 2 images left out" in result.err
     assert "1 of 3 classes has no val images: owl" in result.err
     assert "12 training images, 4 val images, 3 classes" in result.err
     tested = ctcdsl("eval", tmp_path / "tiny.ctc", run, *options, "--format", "json")

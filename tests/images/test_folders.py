@@ -9,13 +9,13 @@ from PIL import Image
 
 from ctcdsl.images import decode as decode_module
 from ctcdsl.images.datasets import open_dataset
-from ctcdsl.images.decode import decode, decode_content
+from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.image_files import SUFFIXES
 from ctcdsl.images.image_set import require_same_classes
-from ctcdsl.images.split_choice import open_splits
+from ctcdsl.images.skipped_files import SUFFIXES
+from ctcdsl.images.split_choice import Splits, open_splits
 from ctcdsl.text.diagnostic import UserError
-from tests.support.tiny import CLASSES, Blots, blot, refused, said, write_folder_atomic
+from tests.support.tiny import CLASSES, Blots, blot, decode_file, refused, said, write_folder_atomic
 
 
 def test_a_folder_is_sorted_by_class_and_name(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_folders_without_images_are_no_classes(tmp_path: Path) -> None:
     with refused("CTC602") as found:
         ImageFolder.scan(tmp_path)
     assert "2 class folders: dog, eel" in found[0].message
-    assert "1 file passed over: 1 .txt" in said(found[0])
+    assert "1 file skipped: 1 .txt" in said(found[0])
     write_folder_atomic(tmp_path, 1, ["cat"])
     folder = ImageFolder.scan(tmp_path)
     assert (folder.classes, folder.empty) == (("cat",), ("dog", "eel"))
@@ -76,7 +76,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", _denied)
         with refused("CTC604") as found:
-            decode(tmp_path / "amber" / "0.jpg")
+            decode_file(tmp_path / "amber" / "0.jpg")
         assert "0.jpg" in said(found[0])
 
 
@@ -91,11 +91,11 @@ def test_a_truncated_file_is_refused_in_every_format(
 ) -> None:
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
     blot(0, (90, 70), 0).save(whole)
-    assert decode(whole).shape == (70, 90, 3)
+    assert decode_file(whole).shape == (70, 90, 3)
     data = whole.read_bytes()
     cut.write_bytes(data[: int(len(data) * share)])
     with refused("CTC603") as found:
-        decode(cut)
+        decode_file(cut)
     assert str(cut) in said(found[0])
 
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes) -> N
     path = tmp_path / "bad.jpg"
     path.write_bytes(content)
     with refused("CTC603") as found:
-        decode(path)
+        decode_file(path)
     assert "bad.jpg" in said(found[0])
 
 
@@ -116,7 +116,7 @@ def test_a_damaged_png_is_refused(tmp_path: Path) -> None:
     content[middle : middle + 40] = bytes(40)
     (tmp_path / "bad.png").write_bytes(content)
     with refused("CTC603"):
-        decode(tmp_path / "bad.png")
+        decode_file(tmp_path / "bad.png")
 
 
 def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     suffix = ".tif" if mode in ("CMYK", "YCbCr") else ".png"
     image = Image.new("RGB", (9, 7), (255, 255, 255)).convert(mode)
     image.save(tmp_path / f"white{suffix}")
-    decoded = decode(tmp_path / f"white{suffix}")
+    decoded = decode_file(tmp_path / f"white{suffix}")
     assert decoded.shape == (7, 9, 3)
     assert decoded.min() >= 254
 
@@ -141,20 +141,20 @@ def test_a_palette_with_transparency_becomes_rgb(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 10, 200, 30])
     image.save(tmp_path / "p.png", transparency=b"\xff\x80")
-    assert decode(tmp_path / "p.png")[0, 0].tolist() == [10, 200, 30]
+    assert decode_file(tmp_path / "p.png")[0, 0].tolist() == [10, 200, 30]
 
 
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     levels = np.array([[0, 0x4000], [0x8000, 0xFFFF]], dtype=np.uint16)
     Image.fromarray(levels).save(tmp_path / "deep.png")
-    assert decode(tmp_path / "deep.png")[..., 0].tolist() == [[0, 64], [128, 255]]
+    assert decode_file(tmp_path / "deep.png")[..., 0].tolist() == [[0, 64], [128, 255]]
 
 
 def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees to show
     blot(0, (30, 20), 0).save(tmp_path / "turned.jpg", exif=exif)
-    assert decode(tmp_path / "turned.jpg").shape == (30, 20, 3)
+    assert decode_file(tmp_path / "turned.jpg").shape == (30, 20, 3)
 
 
 @pytest.mark.parametrize("kind", ["whole", "turned", "grey", "ink", "cut", "damaged", "none"])
@@ -175,7 +175,7 @@ def test_simplejpeg_gives_what_pillow_gives(
 
     def found() -> bytes | str:
         try:
-            return decode_content(bytes(content), "a.jpg").tobytes()
+            return decode(bytes(content), "a.jpg").tobytes()
         except UserError as error:
             return said(error.diagnostics[0])
 
@@ -215,21 +215,24 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert open_splits(tmp_path).train.classes == ("bus", "train")
 
 
+def names_of(splits: Splits) -> list[list[str]]:
+    sets = (splits.train, splits.test)
+    return [[images.name(index) for index in range(len(images))] for images in sets]
+
+
 def test_without_splits_every_tenth_image_is_held_out(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path, 20)
     splits = open_splits(tmp_path)
-    names = [
-        [each.name(index) for index in range(len(each))] for each in (splits.train, splits.test)
-    ]
+    names = names_of(splits)
     assert len(names[0]) == 54
     assert len(names[1]) == 6
     assert not set(names[0]) & set(names[1])
-    assert sorted(names[0] + names[1]) == sorted(ImageFolder.scan(tmp_path).files)
+    assert sorted(names[0] + names[1]) == sorted(ImageFolder.scan(tmp_path).names)
     assert [splits.test.label(index) for index in range(6)] == [0, 0, 1, 1, 2, 2]
     assert splits.test.classes == CLASSES
-    assert np.array_equal(splits.test.pixels(2), decode(tmp_path / names[1][2]))
+    assert np.array_equal(splits.test.pixels(2), decode_file(tmp_path / names[1][2]))
     assert "6 in all" in splits.notes[0].message
-    assert open_splits(tmp_path) == splits
+    assert names_of(open_splits(tmp_path)) == names
 
 
 def test_too_few_images_to_hold_some_out(tmp_path: Path) -> None:

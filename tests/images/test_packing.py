@@ -16,17 +16,25 @@ import pytest
 import torch
 from PIL import Image
 
-from ctcdsl.images import pack_writer, packing
-from ctcdsl.images.augment import resize_shorter
+from ctcdsl.images import pack_writer, packing, threads
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.datasets import open_dataset
-from ctcdsl.images.decode import decode
-from ctcdsl.images.image_set import FileBacked, Subset
+from ctcdsl.images.file_backed import FileBacked
+from ctcdsl.images.image_set import Subset
 from ctcdsl.images.packing import PackOptions, PackResult, pack
 from ctcdsl.images.packs import HEADER, PackedImages, is_pack, open_pack
+from ctcdsl.images.resize import resize_shorter
 from ctcdsl.images.split_choice import open_splits
 from tests.support.runs import run_training, same_weights
-from tests.support.tiny import CLASSES, blot, refused, said, tiny_recipe, write_folder_atomic
+from tests.support.tiny import (
+    CLASSES,
+    blot,
+    decode_file,
+    refused,
+    said,
+    tiny_recipe,
+    write_folder_atomic,
+)
 
 RAW = PackOptions(encoding="raw", shorter=14)
 JPEG = PackOptions(encoding="jpeg", shorter=14)
@@ -88,7 +96,7 @@ def test_a_jpeg_pack_holds_the_scaled_image_as_jpeg(folder: Path, tmp_path: Path
         whole = resize_shorter(parts["val"].pixels(index), 14)
         Image.fromarray(whole).save(tmp_path / "a.jpg", quality=90)
         found = open_dataset(tmp_path / "out")["val"].pixels(index)
-        assert np.array_equal(found, decode(tmp_path / "a.jpg"))
+        assert np.array_equal(found, decode_file(tmp_path / "a.jpg"))
 
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
@@ -212,7 +220,7 @@ class Stopping:
 
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "_GROUP", 2)
+    monkeypatch.setattr(threads, "_GROUP", 2)
     monkeypatch.setattr(pack_writer, "_SYNC", 1000)
 
 
@@ -260,9 +268,10 @@ def test_killed_at_any_time_a_packing_can_be_gone_on_with(tmp_path: Path) -> Non
     folder = write_folder_atomic(tmp_path / "data", 150, size=(200, 160))
     parts, out = open_dataset(folder), tmp_path / "out"
     made(parts, tmp_path / "whole")
-    program = (  # without torch, which takes seconds to load
-        "from pathlib import Path; from ctcdsl.images import datasets, pack_writer, packing;"
-        "packing._GROUP = 4; pack_writer._SYNC = 2000; no = lambda *each: None;"
+    program = (
+        "from pathlib import Path;"
+        "from ctcdsl.images import datasets, pack_writer, packing, threads;"
+        "threads._GROUP = 4; pack_writer._SYNC = 2000; no = lambda *each: None;"
         f"parts = datasets.open_dataset(Path({str(folder)!r})); print('begun', flush=True);"
         f"packing.pack(parts, Path({str(out)!r}), packing.PackOptions(shorter=14), workers=0,"
         "max_corrupt=0.0, on_skipped=no, progress=no)"

@@ -65,8 +65,8 @@ def test_content_says_what_an_image_is(tmp_path: Path, form: str, name: str) -> 
         return
     if form == "TIFF" and name == "image.2":
         return
-    assert set(folder.files) == {"a/0.jpg", f"a/{name}"}
-    assert folder.pixels(folder.files.index(f"a/{name}")).shape == (7, 9, 3)
+    assert set(folder.names) == {"a/0.jpg", f"a/{name}"}
+    assert folder.pixels(folder.names.index(f"a/{name}")).shape == (7, 9, 3)
 
 
 @pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".pgm", ".pbm", ".avif", ".JPEG"])
@@ -75,7 +75,7 @@ def test_a_suffix_of_images_is_an_image_even_where_it_is_damaged(
 ) -> None:
     write_folder_atomic(tmp_path, 1, ["a"])
     (tmp_path / "a" / f"x{suffix}").write_bytes(b"")
-    assert f"a/x{suffix}" in ImageFolder.scan(tmp_path).files
+    assert f"a/x{suffix}" in ImageFolder.scan(tmp_path).names
 
 
 def test_other_files_are_counted_in_folders_and_in_tar_files(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_other_files_are_counted_in_folders_and_in_tar_files(tmp_path: Path) -> 
     folder = ImageFolder.scan(tmp_path / "data")
     assert len(folder) == 6
     assert folder.skipped.counts == KINDS
-    assert str(folder.skipped).startswith("10 files passed over: 1 .db, 1 .heic, ")
-    members = {name: folder.content(at) for at, name in enumerate(folder.files)}
+    assert str(folder.skipped).startswith("10 files skipped: 1 .db, 1 .heic, ")
+    members = {name: folder.content(at) for at, name in enumerate(folder.names)}
     members |= {f"blue/{name}": content for name, content in OTHERS.items()}
     path = write_tar(tmp_path / "all.tar", members)
     for _ in range(2):  # the second time from the index
@@ -101,7 +101,7 @@ def test_folders_in_a_class_are_searched(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "2.jpg").write_bytes(image())
     folder = ImageFolder.scan(tmp_path)
-    assert folder.files == ("b/0.jpg", "b/a/2.jpg", "b/x/y/2.jpg")
+    assert folder.names == ("b/0.jpg", "b/a/2.jpg", "b/x/y/2.jpg")
     assert folder.labels == (0, 0, 0)
     assert folder.skipped.counts == {"hidden": 1, "system folder": 1}
 
@@ -124,13 +124,13 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     os.mkfifo(data / "b" / "pipe.jpg")
     folder = ImageFolder.scan(data)
     assert folder.classes == ("a", "b", "c")
-    assert folder.files == ("a/0.jpg", "a/again/0.jpg", "a/file.png", "b/0.jpg", "c/0.jpg")
+    assert folder.names == ("a/0.jpg", "a/again/0.jpg", "a/file.png", "b/0.jpg", "c/0.jpg")
     assert folder.skipped.counts == {
         "link to a folder already read": 3,
         "dangling link": 2,
         "not a regular file": 2,
     }
-    assert ImageFolder.scan(data) == folder
+    assert ImageFolder.scan(data).names == folder.names
 
 
 def test_what_is_beside_the_classes_is_counted(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_is_beside_the_classes_is_counted(tmp_path: Path) -> None:
     found = open_splits(tmp_path).notes[0]
     assert found.code == "CTC916"
     assert found.message == (
-        "4 files passed over: 1 .md, 1 folder beside the splits, 1 outside of class folders,"
+        "4 files skipped: 1 .md, 1 folder beside the splits, 1 outside of class folders,"
         " 1 system folder"
     )
     assert "1 .xml" in open_split(tmp_path, "test", CLASSES).notes[0].message
@@ -278,7 +278,7 @@ def test_counts_add_up() -> None:
     other.add("hidden", ".a")
     other.add(".txt", "5.txt")
     both = SkippedFiles.of((one, other, one))
-    assert str(both) == "7 files passed over: 6 .txt, 1 hidden"
+    assert str(both) == "7 files skipped: 6 .txt, 1 hidden"
     assert both.as_json()[".txt"] == {"count": 6, "examples": ["0.txt", "1.txt", "2.txt"]}
     assert SkippedFiles.from_json(both.as_json()) == both
 
@@ -287,4 +287,4 @@ def test_a_grey_image_without_a_suffix_is_read(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path, 1, ["a"])
     Image.new("L", (5, 4), 77).save(tmp_path / "a" / "x", "PNG")
     folder = ImageFolder.scan(tmp_path)
-    assert folder.pixels(folder.files.index("a/x"))[0, 0].tolist() == [77, 77, 77]
+    assert folder.pixels(folder.names.index("a/x"))[0, 0].tolist() == [77, 77, 77]

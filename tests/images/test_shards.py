@@ -14,13 +14,12 @@ import torch
 from ctcdsl.images import shard_index
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.datasets import open_dataset
-from ctcdsl.images.decode import decode
 from ctcdsl.images.folders import ImageFolder
 from ctcdsl.images.packing import PackOptions, pack
 from ctcdsl.images.packs import open_pack
 from ctcdsl.images.shards import TarShards
 from ctcdsl.images.split_choice import open_splits
-from tests.support.tiny import CLASSES, refused, said, tiny_recipe, write_folder_atomic
+from tests.support.tiny import CLASSES, decode_file, refused, said, tiny_recipe, write_folder_atomic
 
 
 def write_tar(path: Path, members: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
@@ -35,7 +34,7 @@ def write_tar(path: Path, members: dict[str, bytes], form: int = tarfile.PAX_FOR
 
 def by_class(folder: ImageFolder) -> list[dict[str, bytes]]:
     """The images of a folder as CLASS/KEY.jpg, in two shards."""
-    every = {f"./{name}": folder.content(at) for at, name in enumerate(folder.files)}
+    every = {f"./{name}": folder.content(at) for at, name in enumerate(folder.names)}
     names = list(every)
     return [{n: every[n] for n in names[:5]}, {n: every[n] for n in names[5:]}]
 
@@ -56,7 +55,7 @@ def test_shards_give_the_batches_of_the_folder(
     assert list(parts) == (["all"] if layout == "{}.tar" else ["train"])
     [images] = parts.values()
     assert images.classes == CLASSES
-    assert [images.name(at) for at in range(12)] == list(folder.files)
+    assert [images.name(at) for at in range(12)] == list(folder.names)
     recipe = tiny_recipe(workers=workers)
     there, here = (
         list(training_batches(each, recipe, crop=(12, 12), epoch=1)) for each in (images, folder)
@@ -89,7 +88,7 @@ def test_classes_in_files_of_their_own(folder: ImageFolder, tmp_path: Path, form
         assert images.classes == ("0", "1", "2", "3"), "as many as the highest number of all"
         assert [images.label(at) for at in range(len(images))] == numbers
         for at in range(len(images)):
-            expected = decode(folder.root / folder.files[at])
+            expected = decode_file(folder.root / folder.names[at])
             assert np.array_equal(images.pixels(at), expected)
 
 
@@ -111,7 +110,7 @@ def test_the_index_is_kept_until_a_shard_changes(
     tars, scans, real = tmp_path / "tars", [0], shard_index._scan
     path = write_tar(tars / "train-0.tar", by_class(folder)[0])
 
-    def scan(group: str, shards: list[Path]) -> shard_index.ShardIndices:
+    def scan(group: str, shards: tuple[Path, ...]) -> dict[str, TarShards]:
         scans[0] += 1
         return real(group, shards)
 

@@ -7,52 +7,62 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from ctcdsl.images.threads import NAME, prefetch
+from ctcdsl.images.threads import NAME, prefetch, prefetch_each
+
+Work = tuple[int, list[Callable[[], int]]]
 
 
-class Squares:
-    """Some numbers, squared when its tasks are done."""
+def squares(number: int, *, fails: int = -1, seconds: float = 0.0) -> Work:
+    """A number, and tasks that square others."""
 
-    def __init__(self, number: int, *, fails: int = -1, seconds: float = 0.0) -> None:
-        self.number, self._fails, self._seconds = number, fails, seconds
-        self.done: dict[int, int] = {}
+    def square(at: int) -> int:
+        time.sleep(seconds)
+        if at == fails:
+            raise ValueError(f"{number} at {at}")
+        return at * at
 
-    @property
-    def tasks(self) -> list[Callable[[], object]]:
-        return [lambda at=at: self._square(at) for at in range(20)]  # type: ignore[misc]
-
-    def _square(self, at: int) -> None:
-        time.sleep(self._seconds)
-        if at == self._fails:
-            raise ValueError(f"{self.number} at {at}")
-        self.done[at] = at * at
+    return number, [partial(square, at) for at in range(20)]
 
 
 def ours() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name.startswith(NAME)]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(NAME)]
 
 
 @pytest.mark.parametrize("threads", [0, 1, 5])
 @pytest.mark.parametrize("depth", [1, 3])
-def test_works_come_in_their_order_and_done(threads: int, depth: int) -> None:
-    works = (Squares(number) for number in range(9))
-    found = list(prefetch(works, threads=threads, depth=depth))
-    assert [work.number for work in found] == list(range(9))
-    assert all(work.done == {at: at * at for at in range(20)} for work in found)
+def test_works_and_their_results_come_in_order(threads: int, depth: int) -> None:
+    results = list(prefetch(map(squares, range(9)), threads=threads, depth=depth))
+    assert results == [(number, [at * at for at in range(20)]) for number in range(9)]
     assert not ours()
-    assert not list(prefetch(iter(()), threads=threads, depth=depth))
+    nothing: list[Work] = []
+    assert not list(prefetch(nothing, threads=threads, depth=depth))
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_items_come_in_order_with_their_results_and_progress(threads: int) -> None:
+    progress: list[tuple[int, int]] = []
+    results = prefetch_each(
+        lambda number: -number,
+        range(150),
+        threads=threads,
+        progress=lambda done, total: progress.append((done, total)),
+        done=10,
+    )
+    assert list(results) == [(number, -number) for number in range(150)]
+    assert progress == [(74, 160), (138, 160), (160, 160)]
 
 
 @pytest.mark.parametrize("threads", [0, 1, 5])
 def test_the_first_exception_in_order_is_raised(threads: int) -> None:
-    works = (Squares(number, fails=7 if number in (2, 3) else -1) for number in range(9))
+    works = (squares(number, fails=7 if number in (2, 3) else -1) for number in range(9))
     seen = []
     with pytest.raises(ValueError, match="2 at 7"):
-        for work in prefetch(works, threads=threads, depth=4):
-            seen += [work.number]
+        for number, _ in prefetch(works, threads=threads, depth=4):
+            seen.append(number)
     assert seen == [0, 1]
     assert not ours()
 
@@ -60,15 +70,15 @@ def test_the_first_exception_in_order_is_raised(threads: int) -> None:
 def test_no_more_than_the_depth_is_begun() -> None:
     begun = []
 
-    def works() -> Iterator[Squares]:
+    def works() -> Iterator[Work]:
         for number in range(9):
             begun.append(number)
-            yield Squares(number)
+            yield squares(number)
 
     ahead = prefetch(works(), threads=2, depth=3)
-    assert next(ahead).number == 0
+    assert next(ahead)[0] == 0
     assert begun == [0, 1, 2, 3]
-    assert next(ahead).number == 1
+    assert next(ahead)[0] == 1
     assert len(begun) == 5
     ahead.close()  # type: ignore[attr-defined]
 
@@ -76,7 +86,7 @@ def test_no_more_than_the_depth_is_begun() -> None:
 @pytest.mark.parametrize("way", ["close", "forget", "raise"])
 def test_an_early_end_leaves_no_thread_and_does_not_wait_for_the_rest(way: str) -> None:
     began = time.monotonic()
-    ahead = prefetch((Squares(n, seconds=0.01) for n in range(900)), threads=2, depth=50)
+    ahead = prefetch((squares(n, seconds=0.01) for n in range(900)), threads=2, depth=50)
     next(ahead)
     assert ours()
     if way == "close":
@@ -94,11 +104,10 @@ def test_ctrl_c_ends_a_process_that_waits_for_its_images() -> None:
     program = """
 import os, signal, sys, threading, time
 from ctcdsl.images.threads import prefetch
-class Slow:
-    tasks = [lambda: time.sleep(0.3)] * 100
+slow = (None, [lambda: time.sleep(0.3)] * 100)
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    list(prefetch((Slow() for _ in range(100)), threads=2, depth=4))
+    list(prefetch([slow] * 100, threads=2, depth=4))
 except KeyboardInterrupt:
     print("left", threading.active_count())
 """

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
+from ctcdsl.images.decode import decode, read_file
 from ctcdsl.images.image_set import Pixels
 from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.runs.identity import ModelIdentity
@@ -45,6 +46,10 @@ class Blots:
 
     def name(self, index: int) -> str:
         return f"blot {index}"
+
+
+def decode_file(path: Path) -> Pixels:
+    return decode(read_file(path), str(path))
 
 
 def blot(label: int, size: tuple[int, int], seed: int) -> Image.Image:

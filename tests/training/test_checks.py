@@ -9,14 +9,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.images.decode import decode
 from ctcdsl.images.image_set import Pixels
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, load
 from ctcdsl.runs.store import CheckpointStore
 from ctcdsl.text.diagnostic import InternalError
 from tests.support.runs import run_training
-from tests.support.tiny import Blots, Recorder, identity, refused, said, tiny_net, tiny_recipe
+from tests.support.tiny import (
+    Blots,
+    Recorder,
+    decode_file,
+    identity,
+    refused,
+    said,
+    tiny_net,
+    tiny_recipe,
+)
 
 
 class NanAt(nn.Module):
@@ -140,7 +148,7 @@ def test_a_network_that_does_not_fit_the_data_is_refused(tmp_path: Path) -> None
 def test_a_bad_image_ends_training_with_its_name(tmp_path: Path) -> None:
     class Damaged(Blots):
         def pixels(self, index: int) -> Pixels:
-            return decode(tmp_path / "bad.jpg") if index == 5 else super().pixels(index)
+            return decode_file(tmp_path / "bad.jpg") if index == 5 else super().pixels(index)
 
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 nothing")
     with refused("CTC631") as found:
