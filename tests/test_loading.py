@@ -48,7 +48,7 @@ def test_a_file_in_the_folder_comes_first(
     Path("E.ctc").write_text("net Mine\n(3,8) gap fc\n", encoding="utf-8")
     Path("own.ctc").write_text("(3,8) gap fc\n", encoding="utf-8")
     found = ctcdsl("check", "E")
-    assert "Mine is fine" in found.out
+    assert "Mine ok" in found.out
     assert "note[CTC951]: `E` is the file E.ctc in this folder, not the built-in" in found.err
     assert "own.ctc in this folder\n" in ctcdsl("check", "own").err
     assert "CTC951" not in ctcdsl("check", "./E.ctc").err

@@ -28,20 +28,20 @@ from ctcdsl.text import Diagnostic
 def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: str) -> int:
     """Check specs: names, structure and every feature map.
 
-    Prints each network's convolution maps, stages parted by a dot; mistakes, several in
-    one run, with their place and what to do.
+    Prints each network's convolution maps, stages separated by a dot, or every error with its
+    place and what to do.
     """
     networks, diagnostics, failed = check_files(or_stdin(files), input=shape, values=values)
     if form == "text":
         show(diagnostics, fold=("CTC901",))
         for file, network in networks:
-            click.echo(f"{file}: {network.name} is fine: maps {conv_maps(network)}")
+            click.echo(f"{file}: {network.name} ok: maps {conv_maps(network)}")
     else:
-        click.echo(_written(form, networks, diagnostics), nl=False)
+        click.echo(_formatted(form, networks, diagnostics), nl=False)
     return int(failed)
 
 
-def _written(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> str:
+def _formatted(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> str:
     import json
 
     from ctcdsl.text.formats import as_github, as_json, as_sarif

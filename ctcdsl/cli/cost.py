@@ -40,7 +40,7 @@ def command(
     values: Values,
     form: str,
 ) -> None:
-    """Tell what networks cost: MACs by the paper's Eqn. 1, parameters, feature maps.
+    """Report cost: MACs by the paper's Eqn. 1, parameters, feature maps.
 
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart.

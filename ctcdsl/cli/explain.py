@@ -16,11 +16,11 @@ def command(code: str | None) -> None:
         for known, title in CODES.items():
             click.echo(f"{known}  {title}")
         return
-    wanted = code.upper()
-    if wanted not in CODES:
-        meant = suggest(wanted, tuple(CODES))
+    code = code.upper()
+    if code not in CODES:
+        meant = suggest(code, tuple(CODES))
         hint = f" Did you mean {meant}?" if meant else ""
         raise click.UsageError(f"There is no code {code!r}.{hint} `ctcdsl explain` lists them.")
     from importlib.resources import files
 
-    click.echo(files("ctcdsl").joinpath("explain", f"{wanted}.md").read_text("utf-8"), nl=False)
+    click.echo(files("ctcdsl").joinpath("explain", f"{code}.md").read_text("utf-8"), nl=False)

@@ -31,9 +31,9 @@ def command(files: tuple[str, ...], only_check: bool, diff: bool, unicode: bool)
             show(error.diagnostics)
             failed = True
             continue
-        tree, mistakes = parse(source)
-        if mistakes:
-            show(mistakes)
+        tree, errors = parse(source)
+        if errors:
+            show(errors)
             failed = True
             continue
         text = format_file(tree, unicode=unicode)

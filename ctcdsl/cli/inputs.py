@@ -1,4 +1,4 @@
-"""The specs named on a command line: read, checked, and refused when wrong."""
+"""The specs named on a command line, read and checked."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _name(spec: str | Source | Found) -> str:
 
 
 def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a `-D` that no spec has a `let` for: a slip would otherwise change nothing."""
+    """Fail for a `-D` that no spec has a `let` for: a typo would otherwise change nothing."""
     for name in given:
         if name not in known:
             meant = suggest(name, tuple(known))

@@ -22,7 +22,7 @@ EXIT_PIPE_CLOSED = 141
 # Each command lives in a module of its own, imported when it runs: name -> short help.
 COMMANDS = {
     "check": "Check specs: names, structure and every feature map.",
-    "cost": "Tell what networks cost: MACs, parameters, maps.",
+    "cost": "Report cost: MACs, parameters, feature maps.",
     "rewrite": "Rewrite a network by passes, at constant cost.",
     "passes": "List the passes of rewrite.",
     "specs": "List the built-in networks, or print one.",
@@ -30,7 +30,7 @@ COMMANDS = {
     "draw": "Draw a network as SVG.",
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",
-    "eval": "Test a trained network with 10 views.",
+    "eval": "Evaluate a trained network with 10 views.",
     "compare": "Train networks by one recipe and compare their errors.",
     "data": "Check images, or pack them to be read fast.",
     "lsp": "Serve editors: diagnostics, hover, completion, formatting.",
@@ -73,7 +73,7 @@ def cli() -> None:
     """CNNs the way papers write them, at a time cost you choose.
 
     Specs are .ctc files; `-` reads one from standard input. Results go to standard
-    output, everything else to standard error. Exit codes: 0 fine, 1 the input has
+    output, everything else to standard error. Exit codes: 0 ok, 1 the input has
     errors, 2 wrong usage, 70 a bug of ctcdsl.
     """
 

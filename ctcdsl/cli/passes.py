@@ -19,7 +19,7 @@ from ctcdsl.text import Diagnostic, UserError
 @click.argument("name", required=False)
 @format_option("text", "json")
 def command(name: str | None, form: str) -> None:
-    """List the passes of `rewrite`, or tell about one: its options, a row before and after.
+    """List the passes of `rewrite`, or describe one: its options, a row before and after.
 
     Options in brackets may be left out. A pass that cannot be loaded is reported, and does
     not keep the others from being listed.
@@ -69,7 +69,7 @@ def _about(entry: Entry, kind: type[Pass]) -> str:
         "",
         *(
             f"  {option.name}: {option.type}"
-            + ("" if option.required else f", {option.default or 'none'} unless told")
+            + ("" if option.required else f", default {option.default or 'none'}")
             for option in options(kind)
         ),
     ]

@@ -29,7 +29,7 @@ def interval(text: str) -> Interval:
     if len(parts) == 1:
         parts = [-abs(parts[0]), abs(parts[0])]
     if len(parts) != 2 or not -1 <= parts[0] <= parts[1] <= 100:
-        raise click.BadParameter(f"{text!r} is no interval: write -7%,+3%, or 5%")
+        raise click.BadParameter(f"{text!r} is not an interval: write -7%,+3%, or 5%")
     return Interval(*parts)
 
 
@@ -80,7 +80,7 @@ def network_name(text: str) -> str:
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="Fail where a pass sets a width that is no multiple of N.",
+    help="Fail where a pass sets a width that is not a multiple of N.",
 )
 @click.option(
     "--weights",

@@ -1,4 +1,4 @@
-"""Standard streams that fail: a full disk, a closed pipe, a terminal that is gone."""
+"""Standard streams that fail: a full disk, a closed pipe, a closed terminal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Output(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Standard error. Where nobody can be told, that must not end what runs, a training say."""
+    """Standard error. Where nobody can read it, that must not end what runs, such as a training."""
 
     def write(self, content: ReadableBuffer, /) -> int:
         try:

@@ -156,7 +156,7 @@ class _ClassWriter:
         return Condition(flag=name)
 
     def _locals(self, branches: Sequence[BranchCode], parameters: Sequence[Parameter]) -> Names:
-        """Names for compound expressions that stand in several places."""
+        """Names for compound expressions that occur several times."""
         counts: Counter[Expression] = Counter()
         for branch in branches:
             for _, numbers in branch.calls:

@@ -60,7 +60,7 @@ def parameter_name(name: str, taken: Iterable[str]) -> str:
 
 
 def attribute_name(stage: str) -> str:
-    """Return a stage's attribute; the checker has refused those of `nn.Module`."""
+    """Return a stage's attribute; names of `nn.Module` do not check."""
     return f"{stage}_" if stage == "initialise" else stage
 
 

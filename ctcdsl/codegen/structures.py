@@ -40,7 +40,7 @@ class BlockClass:
 
     @property
     def first(self) -> Instance:
-        """The instance that stands for all."""
+        """The instance that represents all."""
         return self.instances[0]
 
     def takes(self, instance: Instance) -> bool:

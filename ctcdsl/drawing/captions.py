@@ -1,4 +1,4 @@
-"""What is written on the boxes of a network's picture, and behind them as tooltips."""
+"""The text on the boxes of a network's picture, and in their tooltips."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "gelu": "GELU", "silu": "SiLU"
 
 
 class Sums(NamedTuple):
-    """The costs of all layers that a box stands for; `share` is of all convolutions' MACs."""
+    """The costs of all layers of a box; `share` is of all convolutions' MACs."""
 
     macs: int
     macs_fc: int

@@ -43,7 +43,7 @@ class Painter:
         return graph.drawn()
 
     def _add(self, graph: _Graph, item: Item, source: str | None, weight: int) -> str:
-        """Add an item behind `source`; return the node that ends it."""
+        """Add an item after `source`; return the node that ends it."""
         if isinstance(item, Layers):
             return graph.add(self._layer(item), source, weight)
         if isinstance(item, Repeat):
@@ -77,7 +77,7 @@ class Painter:
         return join
 
     def _branch(self, graph: _Graph, branch: Sequence[Item], fork: str, weight: int) -> str:
-        """Add a branch behind `fork`; return the node that ends it."""
+        """Add a branch after `fork`; return the node that ends it."""
         if _is_identity(branch):
             return graph.add(words("identity"), fork, weight)
         last = fork
@@ -127,7 +127,7 @@ def _is_identity(branch: Sequence[Item]) -> bool:
 
 
 def _worth_a_label(item: Item) -> bool:
-    """Whether a reader wants to know the map behind an item: another size, other channels."""
+    """Whether to show the map after an item: another size, other channels."""
     before, after = enters(item), item.nodes[-1].output
     block = item.nodes[0].layer
     if isinstance(block, Block):
@@ -143,7 +143,7 @@ class _Graph:
         self.edges: list[Edge] = []
 
     def add(self, drawn: Drawn, source: str | None, weight: int) -> str:
-        """Add a node, behind another where there is one."""
+        """Add a node, after another where there is one."""
         name = str(len(self.nodes))
         self.nodes[name] = drawn
         if source is not None:

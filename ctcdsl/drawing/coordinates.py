@@ -1,8 +1,8 @@
-"""Where the nodes of ordered layers stand across the flow (Brandes & Köpf 2002).
+"""Positions of the nodes of ordered layers across the flow (Brandes & Köpf 2002).
 
 Nodes are aligned with the median of their neighbours in four ways (from above or below, to
 the left or to the right), each is packed, and every node takes the mean of its two middle
-positions. Chains come out straight, and forks stand over the middle of their branches.
+positions. Chains come out straight, and forks are over the middle of their branches.
 """
 
 from __future__ import annotations

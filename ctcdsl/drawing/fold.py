@@ -17,7 +17,7 @@ _WORTH = 4
 
 
 class Layers(NamedTuple):
-    """A layer that stands `times` times in a row.
+    """A layer, `times` times in a row.
 
     `nodes` are all layers of the network that it stands for, those of the repetitions around
     it included: for each place in the row its copies, from first to last.
@@ -28,7 +28,7 @@ class Layers(NamedTuple):
 
 
 class Branching(NamedTuple):
-    """A block with its branches, folded, that stands `times` times in a row."""
+    """A block with its branches, folded, `times` times in a row."""
 
     nodes: tuple[Node, ...]
     branches: tuple[tuple[Item, ...], ...]
@@ -36,7 +36,7 @@ class Branching(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A chain of several layers and blocks that stands `times` times in a row."""
+    """A chain of several layers and blocks, `times` times in a row."""
 
     chain: tuple[Item, ...]
     times: int
@@ -140,7 +140,7 @@ def _repetition(keys: Sequence[int], drawn: Sequence[int], at: int) -> tuple[int
 
 
 def enters(item: Item) -> Shape:
-    """What enters the first layer that an item stands for."""
+    """The input of an item's first layer."""
     return enters(item.chain[0]) if isinstance(item, Repeat) else item.nodes[0].input
 
 

@@ -141,7 +141,7 @@ def _closing(count: int, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int
 
 
 def _ranks(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """The layer of each node: behind the longest chain that leads to it."""
+    """The layer of each node: after the longest chain that leads to it."""
     sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(count), ()))
     for source, target in pairs:
         sorter.add(target, source)

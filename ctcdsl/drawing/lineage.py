@@ -21,7 +21,7 @@ def draw(family: Family) -> str:
     """Return an SVG of a family: networks as boxes, rewrites as arrows with their costs.
 
     A box shows a network's complexity relative to the first; an arrow that of the layers
-    it touched, after over before. Longer chains of rewrites lie further to the right.
+    it touched, after over before. Longer chains of rewrites are further to the right.
     """
     return lineage_picture(family).svg()
 

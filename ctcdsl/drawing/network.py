@@ -111,7 +111,7 @@ def _nodes(items: Iterable[Item]) -> Iterator[Node]:
 
 
 def _height(item: Item) -> int:
-    """How many layers stand below each other."""
+    """The height of an item, in layers."""
     if isinstance(item, Repeat):
         return sum(map(_height, item.chain)) + 1
     if isinstance(item, Branching):
@@ -164,7 +164,7 @@ def _framed_picture(
         height=y,
         title=f"{name}: {', '.join(facts)}",
         description="The network's stages as frames in reading order, each with its layers from top"
-        " to bottom; ×N stands for N in a row. The darker a layer, the larger its share, with its"
+        " to bottom; ×N means N in a row. The darker a layer, the larger its share, with its"
         " repetitions, of the convolutions' multiply-accumulates.",
         parts=tuple(parts),
     )

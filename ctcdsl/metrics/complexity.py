@@ -41,7 +41,7 @@ class LayerCost(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """The cost of a network for a batch of images; one image unless told otherwise.
+    """The cost of a network for a batch of images; one image by default.
 
     `depth` is the number of convolutional layers, the paper's d; `macs` are theirs,
     `macs_fc` those of the fully connected layers; `params` all weights and biases. Those
@@ -89,7 +89,7 @@ def total_macs(network: Network) -> int:
 
 
 def _count(nodes: Iterable[Node], field: Field, into: list[LayerCost]) -> Field:
-    """Add the costs of a chain that `field` enters; return what a value behind it sees."""
+    """Add the costs of a chain that `field` enters; return the field after it."""
     for node in nodes:
         ends = [_count(branch, field, into) for branch in node.branches]
         field = union(ends) if ends else field.through(node)

@@ -40,7 +40,7 @@ from ctcdsl.ir.network import flat
 from ctcdsl.metrics.complexity import network_cost
 
 _INDEX = 8  # bytes of the place a maximum came from
-_IN_PLACE = frozenset({None, "relu", "leaky"})  # the result tells what backward needs
+_IN_PLACE = frozenset({None, "relu", "leaky"})  # backward needs the output alone
 _HEADROOM = 0.1
 
 

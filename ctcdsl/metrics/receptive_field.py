@@ -52,7 +52,7 @@ class Field(NamedTuple):
     width: Side
 
     def through(self, node: Node) -> Field:
-        """The field behind a layer that sees this one."""
+        """The field after a layer that sees this one."""
         layer = node.layer
         if isinstance(layer, Conv | Pool):
             dilation = layer.dilation if isinstance(layer, Conv) else 1

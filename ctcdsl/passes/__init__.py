@@ -1,4 +1,4 @@
-"""Rewrites: the paper's layer replacements and others, applied by name and held to promises."""
+"""Rewrites: the paper's layer replacements and others, applied by name and verified."""
 
 from ctcdsl.passes.base import Guarantee, Pass, PassResult
 from ctcdsl.passes.manager import Frozen, Interval, Step, require_within, run_pass, run_passes

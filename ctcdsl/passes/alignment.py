@@ -10,7 +10,7 @@ from ctcdsl.ir import Architecture, Conv, Element
 from ctcdsl.syntax.nodes import Convolution, Item, Name, Number, Repeat, Size
 
 _MAX_CELLS = 4_000_000
-"""Larger alignments are not computed: all layers are printed anew."""
+"""Larger alignments are not computed: all layers are printed again."""
 
 
 class Segment(NamedTuple):
@@ -34,7 +34,7 @@ def segments(lines: Sequence[LaidLine], after: Architecture) -> list[Segment]:
 
 
 def is_plain(item: Item | None) -> bool:
-    """Whether an item says all in numbers, so that printing it anew loses nothing."""
+    """Whether an item says all in numbers, so that printing it again loses nothing."""
     if item is None:
         return True
     primary = item.primary

@@ -23,7 +23,7 @@ class Guarantee(StrEnum):
 
 
 TOLERANCE = (-0.15, 0.15)
-"""How far one pass that promises `complexity` may move a network's MACs.
+"""How far one pass that guarantees `complexity` may move a network's MACs.
 
 The paper's own replacements move them by -6% to +3%; widths are rounded, and small
 networks feel it more.

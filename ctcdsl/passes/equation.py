@@ -128,7 +128,7 @@ def _terms(network: Network) -> list[Term]:
 
 
 def _collect(nodes: Iterable[Node], stride: int, into: list[Term]) -> int:
-    """Add the convolutions of a chain; return the stride behind it."""
+    """Add the convolutions of a chain; return the stride after it."""
     for node in nodes:
         layer = node.layer
         if node.branches:

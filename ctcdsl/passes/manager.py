@@ -1,4 +1,4 @@
-"""Runs passes one after another and holds each to its promise."""
+"""Run passes in turn, and check what each one guarantees."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def run_passes(
         multiple: What every width that a pass sets is a multiple of.
 
     Raises:
-        UserError: CTC4xx where a pass does not apply; CTC410 where it broke its promise,
+        UserError: CTC4xx where a pass does not apply; CTC410 where it broke its guarantee,
             CTC411 where it left a network that does not check, CTC412 where it changed what
-            is frozen, CTC504 where a third party's pass fails: the message names the pass.
+            is frozen, CTC504 where a third-party pass fails: the message names the pass.
     """
     steps: list[Step] = []
     budget = total_macs(network)
@@ -84,7 +84,7 @@ def run_passes(
 
 
 def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
-    """Apply one pass, check what it made, and verify what it promised.
+    """Apply one pass, check what it made, and verify what it guarantees.
 
     A pass with a field `budget` is given the MACs that the chain began with.
     """
@@ -137,28 +137,28 @@ def _failure(applied: Pass, module: str, cause: Exception) -> UserError:
 
 
 def _verify(step: Step) -> None:
-    """Hold a pass to its promise: its MACs, or its shapes.
+    """Verify what a pass guarantees of its MACs, or of its shapes.
 
     That outputs stay is verified with weights, in ctcdsl/passes/weights/.
     """
     before, after = step.before, step.after
-    promise = step.applied.preserves
-    if promise is Guarantee.COMPLEXITY:
+    guarantee = step.applied.preserves
+    if guarantee is Guarantee.COMPLEXITY:
         ratio = total_macs(after) / total_macs(before)
         low, high = TOLERANCE
         if not low <= ratio - 1 <= high:
             raise error(
                 "CTC410",
-                f"`{step.applied.name}` promises to keep the complexity, and would change it to"
+                f"`{step.applied.name}` guarantees the complexity, and would change it to"
                 f" ×{ratio:.3f}",
                 at=after.architecture.origin,
                 hint=f"one pass may move it by {100 * low:+.0f}% to {100 * high:+.0f}%; another"
                 " stage, depth or multiple comes nearer",
             )
-    elif promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and before.output != after.output:
+    elif guarantee in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and before.output != after.output:
         raise error(
             "CTC410",
-            f"`{step.applied.name}` promises to keep the outputs, and would leave {after.output}"
+            f"`{step.applied.name}` guarantees the outputs, and would leave {after.output}"
             f" instead of {before.output}",
             at=after.architecture.origin,
         )
@@ -192,7 +192,7 @@ def _hold_multiple(multiple: int, step: Step) -> None:
         if conv.filters % multiple and conv.filters not in old:
             raise error(
                 "CTC412",
-                f"`{step.applied.name}` sets {conv.filters} filters, no multiple of {multiple}",
+                f"`{step.applied.name}` sets {conv.filters} filters, not a multiple of {multiple}",
                 at=conv.origin,
                 hint=f"give it the option multiple={multiple}",
             )

@@ -1,4 +1,4 @@
-"""Which passes there are: built in and third parties', all by one entry point group."""
+"""The registered passes: built-in and third-party ones, by one entry point group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ctcdsl.text import error
 
 GROUP = "ctcdsl.passes"
 _INTERNAL = "budget"  # a field that the manager sets
-_WANTED = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+_WANTED = {int: "an integer", float: "a number", str: "a word", bool: "true or false"}
 
 
 class Entry(NamedTuple):
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
         """Its class, loaded now: passes that nobody asks for cost nothing and break nothing.
 
         Raises:
-            UserError: CTC503 where it cannot be loaded or is no pass.
+            UserError: CTC503 where it cannot be loaded or is not a pass.
         """
         return _load(self.point)
 
@@ -70,7 +70,7 @@ def _load(point: EntryPoint) -> type[Pass]:
         wrong = _wrong(kind, point.name)
         if wrong is None:
             options(kind)  # reads the types of its fields
-    except Exception as cause:  # whatever a third party's module raises
+    except Exception as cause:  # whatever a third-party module raises
         raise error(
             "CTC503",
             f"{what} cannot be loaded: {type(cause).__name__}: {cause}",
@@ -85,7 +85,7 @@ def _load(point: EntryPoint) -> type[Pass]:
 def _wrong(kind: object, name: str) -> str | None:
     """What keeps an object from being a pass of that name."""
     if not isinstance(kind, type) or not is_dataclass(kind):
-        return "is no dataclass"
+        return "is not a dataclass"
     parts = ("name", "summary", "section", "preserves", "run")
     missing = [part for part in parts if not hasattr(kind, part)]
     if missing:
@@ -93,7 +93,7 @@ def _wrong(kind: object, name: str) -> str | None:
     if kind.name != name:  # type: ignore[attr-defined]  # seen just above
         return f"calls itself `{kind.name}`"  # type: ignore[attr-defined]
     if not isinstance(kind.preserves, Guarantee):  # type: ignore[attr-defined]  # the same
-        return "preserves what is no `Guarantee`"
+        return "preserves something other than a `Guarantee`"
     return None
 
 

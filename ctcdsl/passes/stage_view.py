@@ -173,7 +173,7 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
 
 
 def require_same_tags(convs: Sequence[Conv]) -> None:
-    """Refuse (CTC404) where convolutions differ in more than size, filters and stride.
+    """Fail (CTC404) where convolutions differ in more than size, filters and stride.
 
     Of those that become one, or a row of one width, the tags would be a guess.
     """

@@ -33,7 +33,7 @@ def nearest(interval: Interval, before: int, end: Network) -> str:
     """The one width and the one depth nearest to the network's own that cost what they may.
 
     Args:
-        interval: Where the MACs may lie, as shares of `before`.
+        interval: Where the MACs may be, as shares of `before`.
         before: The MACs at the start of the chain.
         end: The network at its end.
     """

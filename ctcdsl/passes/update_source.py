@@ -19,7 +19,7 @@ from ctcdsl.text.sink import Diagnostics
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 _MAX_CELLS = 4_000_000
-"""Larger alignments are not computed: all layers are printed anew."""
+"""Larger alignments are not computed: all layers are printed again."""
 
 _Above = syntax.Header | syntax.Let | syntax.Def
 
@@ -29,7 +29,7 @@ def update_source(before: Architecture, after: Architecture) -> Architecture:
 
     Headers, definitions, comments and the items of unchanged layers stay the author's; a
     `let` gets the value it was given. The text is parsed, and must give `after`; where the
-    author's form cannot hold the network, all of it is printed anew.
+    author's form cannot hold the network, all of it is printed again.
 
     Args:
         before: The network that `after` was rewritten from.

@@ -79,7 +79,7 @@ def test_json_is_the_same_as_data(ctcdsl: Any) -> None:
         {"in": 2304, "kernel": [2, 2], "out": 256, "stride": 36, "complexity": wide},
     ]
     assert step["relative"] == pytest.approx(0.9702 / 0.9898, abs=1e-4)
-    assert step["notes"] == ["behind the pool: width 2304"] and step["diagnostics"] == []
+    assert step["notes"] == ["after the pool: width 2304"] and step["diagnostics"] == []
     costs = json.loads(ctcdsl("cost", "-", "--format", "json", stdin=data["spec"]).out)
     assert costs["networks"][0]["macs"] == step["macs"]
 

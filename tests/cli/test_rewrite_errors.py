@@ -31,7 +31,7 @@ def refusal(row: str, applied: str) -> tuple[str, str]:
         ("depth-for-size:colour=3", "CTC402", "it takes stage=…, to=…"),
         ("depth-for-size:stage=3", "CTC402", "`depth-for-size` needs `to`"),
         ("depth-for-size", "CTC402", "needs `stage` and `to`"),
-        ("depth-for-size:stage=3,to=two", "CTC402", "`to` of `depth-for-size` is a whole number"),
+        ("depth-for-size:stage=3,to=two", "CTC402", "`to` of `depth-for-size` is an integer"),
         ("depth-for-size:stage=3,to", "CTC402", "gives `to` no value"),
         ("depth-for-size:stage=3,to=2,to=3", "CTC402", "gives `to` twice"),
         ("transfer:source=3,target=2,share=half", "CTC402", "`share` of `transfer` is a number"),
@@ -166,7 +166,7 @@ def test_nothing_fits(ctcdsl: Any) -> None:
 @pytest.mark.parametrize("interval", ["3%,-7%", "x", "1,2,3", "nan", "-200%,0", ""])
 def test_no_interval(interval: str, ctcdsl: Any) -> None:
     result = ctcdsl("rewrite", "specs/A.ctc", "--pass", "add-pool", "--within", interval)
-    assert result.code == 2 and "is no interval" in result.err
+    assert result.code == 2 and "is not an interval" in result.err
 
 
 # ---------------------------------------------------------------------- frozen
@@ -206,7 +206,7 @@ def test_what_is_frozen_and_stays(contract: str, ctcdsl: Any) -> None:
 def test_multiples_are_frozen(ctcdsl: Any) -> None:
     passes = ("--pass", "width-for-size:stage=3,to=3,multiple=1")
     result = ctcdsl("rewrite", "specs/B.ctc", *passes, "--multiple", "16")
-    assert "`width-for-size` sets 158 filters, no multiple of 16" in result.err
+    assert "`width-for-size` sets 158 filters, not a multiple of 16" in result.err
     assert "multiple=16" in result.err and result.code == 1
     assert ctcdsl("rewrite", "specs/B.ctc", *passes[:-1], "width-for-size:stage=3,to=3,multiple=16",
                   "--multiple", "16").code == 0  # fmt: skip

@@ -34,7 +34,7 @@ def test_warning(
 ) -> None:
     assert run(["check", str(path.relative_to(ROOT))]) == 0
     printed = capsys.readouterr()
-    assert "is fine" in printed.out
+    assert " ok: maps" in printed.out
     assert "error[" not in printed.err
     golden(path.with_suffix(".stderr"), printed.err)
 

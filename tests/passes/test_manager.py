@@ -1,4 +1,4 @@
-"""A pass that breaks what it promises, leaves a wrong network or fails is named."""
+"""A pass that breaks its guarantee, leaves a wrong network or fails is named."""
 
 from __future__ import annotations
 
@@ -87,22 +87,22 @@ def failure(*passes: Pass, frozen: tuple[Frozen, ...] = ()) -> Diagnostic:
     return diagnostic
 
 
-def test_a_broken_promise_of_complexity() -> None:
+def test_a_broken_guarantee_of_complexity() -> None:
     found = failure(RepeatLast(times=1), Doubles(), RepeatLast(times=1))
     assert found.code == "CTC410"
-    assert found.message.startswith("`doubles` promises to keep the complexity, and would change")
+    assert found.message.startswith("`doubles` guarantees the complexity, and would change")
     assert "×2." in found.message and found.labels[0].span.text.startswith("(7,64)/2")
 
 
-def test_a_broken_promise_of_outputs() -> None:
+def test_a_broken_guarantee_of_outputs() -> None:
     found = failure(Computes())
-    assert found.code == "CTC410" and "`computes-the-same` promises to keep the outputs" in str(
+    assert found.code == "CTC410" and "`computes-the-same` guarantees the outputs" in str(
         found.message
     )
     assert "7x1x1 instead of 1000x1x1" in found.message
 
 
-def test_a_promise_that_is_kept() -> None:
+def test_a_guarantee_that_holds() -> None:
     (step,) = run_passes(A, [Doubles(times=1)])
     assert step.after.architecture == A.architecture
 

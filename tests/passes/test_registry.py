@@ -79,7 +79,7 @@ def test_it_tells_about_itself(installed: Path) -> None:
         "bottleneck, of ctcdsl-bottleneck; section He et al. 2016, Figure 5; keeps: complexity\n"
     )
     assert "\n    (7,64)/2 3/3 (5,128) 2/2 (3,256)x2\n" in said
-    assert said.endswith("  stage: str\n  multiple: int, 32 unless told\n")
+    assert said.endswith("  stage: str\n  multiple: int, default 32\n")
 
 
 def test_it_is_applied(installed: Path) -> None:
@@ -134,10 +134,10 @@ def test_a_pass_with_the_name_of_ours(tmp_path: Path) -> None:
     [
         ("import no_such_module", ENTRY, "cannot be loaded: ModuleNotFoundError: No module named"),
         ("x = 1", ENTRY, "cannot be loaded: AttributeError"),
-        ("class Bottleneck: name = 'bottleneck'", ENTRY, "is no dataclass"),
+        ("class Bottleneck: name = 'bottleneck'", ENTRY, "is not a dataclass"),
         (SOURCE.replace("run(", "walk("), ENTRY, "lacks run"),
         (SOURCE.replace('"bottleneck"', '"neck"'), ENTRY, "calls itself `neck`"),
-        (SOURCE.replace("Guarantee.COMPLEXITY", "'complexity'"), ENTRY, "no `Guarantee`"),
+        (SOURCE.replace("Guarantee.COMPLEXITY", "'complexity'"), ENTRY, "other than a `Guarantee`"),
         (SOURCE.replace("stage: str", "stage: Missing"), ENTRY, "NameError"),
     ],
 )  # fmt: skip

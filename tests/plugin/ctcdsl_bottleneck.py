@@ -1,4 +1,4 @@
-"""A pass of a third party's: convolutions into bottlenecks of the same complexity."""
+"""A third-party pass: convolutions into bottlenecks of the same complexity."""
 
 from __future__ import annotations
 

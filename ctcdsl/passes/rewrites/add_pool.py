@@ -17,10 +17,10 @@ from ctcdsl.text.plural import plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddPool:
-    """Add a pool to the last stage and move its last layers behind it, made wider.
+    """Add a pool to the last stage and move its last layers after it, made wider.
 
     The last layer keeps its filters; the others get the width that keeps the complexity
-    on maps that are `pool` times smaller. The way back, remove-pool, is exact where the
+    on maps that are `pool` times smaller. The inverse, remove-pool, is exact where the
     moved layers had one width, a multiple of `multiple`, and the new width needs no rounding.
 
     add-pool
@@ -30,7 +30,7 @@ class AddPool:
     """
 
     name: ClassVar[str] = "add-pool"
-    summary: ClassVar[str] = "a pool, and wider layers behind it"
+    summary: ClassVar[str] = "a pool, and wider layers after it"
     section: ClassVar[str] = "4.5"
     preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
@@ -47,7 +47,7 @@ class AddPool:
                 "CTC405",
                 f"{view.name} has {plural(len(view.convs), 'convolution')},"
                 f" and {self.layers} are to move"
-                f" behind a {self.pool}/{self.pool} pool",
+                f" after a {self.pool}/{self.pool} pool",
                 at=view.convs[0].origin,
                 hint="two or more may move, and one must stay",
             )
@@ -69,14 +69,14 @@ class AddPool:
         before = replace(view.stage, elements=(*view.before, *view.convs[:kept]))
         after = Stage(name=_next_name(view), elements=(pool, *convs, last, *view.after))
         architecture = with_stage(view.network, view.position, before, after)
-        return PassResult(architecture, True, (f"behind the pool: {width}",))
+        return PassResult(architecture, True, (f"after the pool: {width}",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovePool:
-    """Move the last stage's layers before its pool, made narrower: the way back of add-pool.
+    """Move the last stage's layers before its pool, made narrower: the inverse of add-pool.
 
-    It is undone by add-pool, told how many `layers` to move, under the same conditions.
+    It is undone by add-pool with as many `layers`, under the same conditions.
 
     remove-pool
 
@@ -103,7 +103,7 @@ class RemovePool:
         if pool.kernel != (pool.stride, pool.stride) or pool.ceil or len(view.convs) < 2:
             raise error(
                 "CTC405",
-                f"{view.name} is no k/k pool and two or more layers",
+                f"{view.name} is not a k/k pool and two or more layers",
                 at=pool.origin,
             )
         if view.convs[0].stride != 1:
@@ -137,7 +137,7 @@ def _width(
 
 
 def _next_name(view: StageView) -> str | None:
-    """A name for the stage behind a named one: `conv3` is followed by `conv3_pooled`.
+    """A name for the stage after a named one: `conv3` is followed by `conv3_pooled`.
 
     Behind one without a name it has none, unless its number is another stage's name.
     """

@@ -40,7 +40,7 @@ class Transfer:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
         if not 0 < self.share < 1:
-            raise error("CTC402", f"a share lies between 0 and 1, and this is {self.share}")
+            raise error("CTC402", f"a share must be between 0 and 1, not {self.share}")
         source, target = stage_view(network, self.source), stage_view(network, self.target)
         if source.position == target.position:
             raise error("CTC402", "`source` and `target` are one stage")

@@ -35,7 +35,7 @@ class RepeatLast:
         """Rewrite a network; CTC402 where `times` is out of range."""
         view = stage_view(network, self.stage or str(len(network.architecture.stages)))
         if not 1 <= self.times <= 1_000:
-            raise error("CTC402", f"`times` lies from 1 to 1,000, not {self.times}")
+            raise error("CTC402", f"`times` must be from 1 to 1,000, not {self.times}")
         last = view.convs[-1]
         more = conv_like(last, filters=last.filters)
         return PassResult(view.with_convs([*view.convs, *[more] * self.times]))
@@ -43,7 +43,7 @@ class RepeatLast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInNetwork:
-    """Add a 1x1 convolution behind each 2x2 and 3x3 one (Lin et al. 2014).
+    """Add a 1x1 convolution after each 2x2 and 3x3 one (Lin et al. 2014).
 
     nin
 
@@ -52,7 +52,7 @@ class NetworkInNetwork:
     """
 
     name: ClassVar[str] = "nin"
-    summary: ClassVar[str] = "a 1x1 convolution behind each 2x2 and 3x3 one; the cost grows"
+    summary: ClassVar[str] = "a 1x1 convolution after each 2x2 and 3x3 one; the cost grows"
     section: ClassVar[str] = "4.4"
     preserves: ClassVar[Guarantee] = Guarantee.NOTHING
 

@@ -21,7 +21,7 @@ _IDEMPOTENT: tuple[Activation, ...] = ("relu", "relu6")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deepen:
-    """Insert a convolution that is the identity, behind a stage's last one or its `layer`-th.
+    """Insert a convolution that is the identity, after a stage's last one or its `layer`-th.
 
     A filter of even size has no middle: two are inserted, and the first has the larger
     padding. The other order would cut a row and a column off the map and put zeros there.
@@ -42,11 +42,11 @@ class Deepen:
     size: int | None = None
 
     def run(self, network: Network) -> PassResult:
-        """Rewrite a network; CTC404 behind layers after which no identity can stand."""
+        """Rewrite a network; CTC404 after layers that no identity can follow."""
         index, at, conv = self._previous(network)
         size = conv.kernel[0] if self.size is None else self.size
         if not 1 <= size <= MAX_KERNEL:
-            raise error("CTC402", f"a filter size lies from 1 to {MAX_KERNEL:,}, not {size}")
+            raise error("CTC402", f"a filter size must be from 1 to {MAX_KERNEL:,}, not {size}")
         if self.size is None and conv.kernel[0] != conv.kernel[1]:
             raise error(
                 "CTC404",
@@ -72,10 +72,10 @@ class Deepen:
         assert isinstance(conv, Conv)
         what = ""
         if conv.preactivation:
-            what = "has its activation before it: a layer behind it sees no rectified map"
+            what = "has its activation before it: a layer after it gets no rectified map"
         elif conv.activation not in _IDEMPOTENT:
             what = f"ends in {conv.activation or 'no activation'}, which applied twice is another"
-            what = what if conv.activation else "has no activation, and a layer behind it has none"
+            what = what if conv.activation else "has no activation, and a layer after it has none"
         elif conv.norm == "ln":
             what = "has a layer norm, which no weights make the identity"
         if what:
@@ -93,12 +93,12 @@ class Deepen:
         from ctcdsl.passes.weights.convolutions import identity
 
         index, at, _ = self._previous(network=before)
-        behind = before.stage(index)[at].name
+        previous = before.stage(index)[at].name
         transferred: Weights = {}
         targets = iter(parameterised(after))
         for old in parameterised(before):
             transferred[next(targets).name] = weights[old.name]
-            if old.name == behind:
+            if old.name == previous:
                 for _ in range(len(after.stage(index)) - len(before.stage(index))):
                     new = next(targets)
                     transferred[new.name] = identity(new)

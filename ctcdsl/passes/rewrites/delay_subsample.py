@@ -1,4 +1,4 @@
-"""Delayed subsampling: the stride moves from a pool to the convolution behind it, and back."""
+"""Delayed subsampling: the stride moves from a pool to the convolution after it, and back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class DelaySubsample:
     """Let pools filter with stride 1, and the next convolution subsample in their place.
 
-    All pools with a convolution of stride 1 behind them, or those of one stage. The way
-    back, undelay-subsample, is exact where no pool was delayed before.
+    All pools followed by a convolution of stride 1, or those of one stage. The inverse,
+    undelay-subsample, is exact where no pool was delayed before.
 
     delay-subsample
 
@@ -29,7 +29,7 @@ class DelaySubsample:
     """
 
     name: ClassVar[str] = "delay-subsample"
-    summary: ClassVar[str] = "a pool's stride onto the convolution behind it"
+    summary: ClassVar[str] = "a pool's stride onto the convolution after it"
     section: ClassVar[str] = "4.6"
     preserves: ClassVar[Guarantee] = Guarantee.COMPLEXITY
 
@@ -48,10 +48,10 @@ class DelaySubsample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndelaySubsample:
-    """Give pools of stride 1 the stride of the convolution behind them: the way back.
+    """Give pools of stride 1 the stride of the convolution after them: the inverse.
 
-    It is undone by delay-subsample where every other pool already was of stride 1, or has
-    no convolution of stride 1 behind it.
+    It is undone by delay-subsample where every other pool already had stride 1, or is not
+    followed by a convolution of stride 1.
 
     undelay-subsample
 
@@ -67,7 +67,7 @@ class UndelaySubsample:
     stage: str | None = None
 
     def run(self, network: Network) -> PassResult:
-        """Rewrite a network; CTC405 where no pool stands before a strided convolution."""
+        """Rewrite a network; CTC405 where no pool precedes a strided convolution."""
         return _move(network, self.stage, delaying=False)
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
@@ -77,10 +77,10 @@ class UndelaySubsample:
         return same_weights(self.name, before, after, weights)
 
 
-def behind_pool(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, Element] | None:
-    """The node that takes or gives the stride of the pool at `at`, and where it stands.
+def stride_target(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, Element] | None:
+    """The index and node that take or give the stride of the pool at `at`.
 
-    Layers that leave the map alone may stand between; None at the end of the trunk.
+    Layers that keep the map may come between; None at the end of the trunk.
     """
     for k in range(at + 1, len(nodes)):
         node = nodes[k][2]
@@ -100,9 +100,9 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
             continue
         if (node.stride > 1) is not delaying:
             continue
-        found = behind_pool(nodes, at)
+        found = stride_target(nodes, at)
         if found is None or not isinstance(found[1], Conv):
-            notes.append(f"`{node.origin.text}` stays: no plain convolution stands behind it")
+            notes.append(f"`{node.origin.text}` stays: no plain convolution follows it")
             continue
         k, target = found[0], found[1]
         if (target.stride == 1) is not delaying:

@@ -17,7 +17,7 @@ from ctcdsl.text.plural import plural
 class DepthForSize:
     """Replace each larger filter of a stage by a cascade of smaller ones of its width.
 
-    The cascade sees what the filter saw: 3 is 2+2, 5 is 3+3 or 2+2+2+2. The way back is
+    The cascade sees what the filter saw: 3 is 2+2, 5 is 3+3 or 2+2+2+2. The inverse is
     size-for-depth, exact where all filters of the stage were of the one size it makes.
 
     depth-for-size:stage=2,to=2
@@ -64,7 +64,7 @@ class DepthForSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeForDepth:
-    """Merge cascades of small filters into larger ones: the way back of depth-for-size.
+    """Merge cascades of small filters into larger ones: the inverse of depth-for-size.
 
     It is undone by depth-for-size with the old filter size, always.
 
@@ -83,7 +83,7 @@ class SizeForDepth:
     to: int
 
     def run(self, network: Network) -> PassResult:
-        """Rewrite a network; CTC405 where the stage is no row of equal cascades."""
+        """Rewrite a network; CTC405 where the stage is not a row of equal cascades."""
         view = stage_view(network, self.stage)
         sizes = {conv.kernel[0] for conv in view.convs}
         size = view.convs[0].kernel[0]
@@ -91,7 +91,7 @@ class SizeForDepth:
             shown = ", ".join(f"{side}x{side}" for side in sorted(sizes))
             raise error(
                 "CTC405",
-                f"{view.name} is no row of cascades that see {self.to}x{self.to}",
+                f"{view.name} is not a row of cascades that see {self.to}x{self.to}",
                 at=Label(view.convs[0].origin, f"filters of {shown}"),
             )
         many = (self.to - 1) // (size - 1)
@@ -101,7 +101,7 @@ class SizeForDepth:
             if len(group) < many or len({conv.filters for conv in group}) > 1:
                 raise error(
                     "CTC405",
-                    f"a {self.to}x{self.to} filter stands for {many} filters of one width",
+                    f"a {self.to}x{self.to} filter replaces {many} filters of one width",
                     at=group[0].origin,
                     hint=f"{view.name} has {plural(len(view.convs), 'layer')}",
                 )

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 class DilateDelay:
     """Let pools filter with stride 1, and the next convolution skip what they now add.
 
-    Pixel i of the pooled map is pixel s*i of the dense one, and beyond either lie zeros: so
+    Pixel i of the pooled map is pixel s*i of the dense one, and outside of both are zeros: so
     the convolution with s times its stride, dilation and padding sees what it saw before.
-    All pools with a convolution behind them, or those of one stage.
+    All pools followed by a convolution, or those of one stage.
 
     dilate-delay
 
@@ -110,9 +110,9 @@ class DilateDelay:
 
 
 def _taker(trunk: list[Node], at: int) -> int | str:
-    """Where the convolution stands that takes a pool's stride, or why there is none.
+    """The index of the convolution that takes a pool's stride, or why there is none.
 
-    Between them may stand what looks at one pixel at a time.
+    Layers that work on one pixel at a time may come between them.
     """
     node, pool = trunk[at], trunk[at].layer
     assert isinstance(pool, Pool)
@@ -133,4 +133,4 @@ def _taker(trunk: list[Node], at: int) -> int | str:
                 continue
             case _:
                 break
-    return "behind it stands no plain convolution"
+    return "no plain convolution follows it"

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldBatchNorm:
-    """Fold every batch norm behind a convolution into its filters and its bias.
+    """Fold every batch norm after a convolution into its filters and its bias.
 
     For inference: a norm with fixed statistics is a factor and a summand for each channel.
-    A `bn` of its own goes too where a convolution without an activation stands right before.
+    A `bn` layer is folded too, directly after a convolution without an activation.
 
     fold-bn
 
@@ -34,7 +34,7 @@ class FoldBatchNorm:
     preserves: ClassVar[Guarantee] = Guarantee.OUTPUTS
 
     def run(self, network: Network) -> PassResult:
-        """Rewrite a network; CTC405 where no batch norm stands behind a convolution."""
+        """Rewrite a network; CTC405 where no batch norm follows a convolution."""
         architecture = network.architecture
         stages = tuple(
             replace(stage, elements=_folded(stage.elements))
@@ -47,10 +47,10 @@ class FoldBatchNorm:
         new = replace(architecture, stages=stages, style=style)
         kept = _notes(new)
         own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
-        if not own and stages == architecture.stages:  # a style alone is no norm
+        if not own and stages == architecture.stages:  # a style alone is not a norm
             raise error(
                 "CTC405",
-                f"`{architecture.name}` has no batch norm behind a convolution",
+                f"`{architecture.name}` has no batch norm after a convolution",
                 at=architecture.origin,
                 hint=kept[0] if kept else "",
             )
@@ -73,7 +73,7 @@ class FoldBatchNorm:
 
 
 def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
-    """A chain with the norms of its convolutions, and those right behind them, folded."""
+    """A chain with the norms of its convolutions, and those directly after them, folded."""
     found: list[Element] = []
     for node in nodes:
         last = found[-1] if found else None
@@ -92,7 +92,7 @@ def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
 
 
 def _folds(conv: Conv) -> bool:
-    """Whether a convolution has a batch norm, and behind it."""
+    """Whether a convolution has a batch norm, after it."""
     return conv.norm == "bn" and not conv.preactivation
 
 
@@ -127,11 +127,11 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
 
 
 Pair = tuple[Node, Sequence[Node], Node]
-"""A layer, the norms behind it that it took in, and what it became."""
+"""A layer, the norms after it that were folded into it, and its new node."""
 
 
 def _pairs(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
-    """Each layer of a chain that stays, blocks behind their branches."""
+    """Each layer of a chain that stays, blocks after their branches."""
     pairs: list[Pair] = []
     targets = iter(new)
     last: Node | None = None

@@ -28,7 +28,7 @@ class _Branch(NamedTuple):
 class RepVggFuse:
     """Make one convolution of each block whose branches are linear: RepVGG's, for inference.
 
-    A branch is a convolution without an activation, or the identity, and batch norms behind
+    A branch is a convolution without an activation, or the identity, and batch norms after
     it. Filters of different sizes are padded with zeros to the largest, and added.
 
     repvgg-fuse
@@ -66,7 +66,7 @@ class RepVggFuse:
                 "CTC405",
                 f"`{architecture.name}` has no block of the trunk whose branches are all linear",
                 at=architecture.origin,
-                hint="a branch is a convolution or the identity, and batch norms behind it",
+                hint="a branch is a convolution or the identity, and batch norms after it",
             )
         new = _restyled(freeze_paddings(replace(architecture, stages=tuple(stages)), paddings))
         stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
@@ -154,7 +154,7 @@ def _fused(block: Node) -> Conv | None:
 
 
 def _fits(kernel: Pair, padding: Pair, large: Pair, pad: Pair) -> bool:
-    """Whether a filter, its map's corner laid on that of a larger one, lies inside it."""
+    """Whether a filter, its map's corner put on that of a larger one, is inside it."""
     return all(0 <= pad[axis] - padding[axis] <= large[axis] - kernel[axis] for axis in range(2))
 
 

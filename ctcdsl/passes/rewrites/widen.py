@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Widen:
     """Give a stage's convolutions, or its `layer`-th, more filters: copies of their own.
 
-    The layer behind divides what it takes from a copied filter by the number of copies.
+    The next layer divides its weights for a copied filter by the number of copies.
 
     widen:stage=2,width=192
 
@@ -97,7 +97,7 @@ class Widen:
 
 
 def following(network: Network, conv: Node) -> Sequence[Node]:
-    """What stands behind a convolution, up to the layer that sums over its channels.
+    """The layers after a convolution, up to the one that sums over its channels.
 
     Raises:
         UserError: CTC404 where a layer on the way looks at several channels at once, where
@@ -107,13 +107,13 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
     if conv.layer.groups > 1 or (conv.layer.norm == "ln" and not conv.layer.preactivation):
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
-    behind = network.nodes[at + 1 :]
-    for count, node in enumerate(behind, start=1):
+    following_nodes = network.nodes[at + 1 :]
+    for count, node in enumerate(following_nodes, start=1):
         match node.layer:
             case Conv(groups=1) as layer if layer.norm != "ln" or not layer.preactivation:
-                return behind[:count]
+                return following_nodes[:count]
             case Linear():
-                return behind[:count]
+                return following_nodes[:count]
             case NormLayer(norm="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
                 continue
             case ActivationLayer() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
@@ -124,7 +124,7 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
         "CTC404",
         f"`{conv.layer.origin.text}` leaves the network's output, which is to stay",
         at=conv.layer.origin,
-        hint="a convolution is widened where another one, or `fc`, stands behind it",
+        hint="a convolution is widened where another one, or `fc`, follows it",
     )
 
 

@@ -16,7 +16,7 @@ from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
 MULTIPLE = 32
-"""Widths are rounded to multiples of this, unless told."""
+"""The default multiple that widths are rounded to."""
 
 MAX_MULTIPLE = 10_000
 
@@ -52,7 +52,7 @@ class DepthForWidth:
         if not 2 <= self.depth <= 1_000:
             raise error(
                 "CTC405",
-                f"a depth lies from 2 to 1,000, and this is {self.depth}",
+                f"a depth must be from 2 to 1,000, not {self.depth}",
                 at=view.convs[0].origin,
                 hint="the last layer keeps its filters: with one layer no width is free",
             )
@@ -129,7 +129,7 @@ def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: in
     CTC402 for a multiple out of range.
     """
     if not 1 <= multiple <= MAX_MULTIPLE:
-        raise error("CTC402", f"a multiple lies from 1 to {MAX_MULTIPLE:,}, not {multiple}")
+        raise error("CTC402", f"a multiple must be from 1 to {MAX_MULTIPLE:,}, not {multiple}")
     width = solve_width(terms, budget, multiple)
     if width is None or width.rounded > MAX_WIDTH:
         why = (

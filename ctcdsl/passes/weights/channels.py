@@ -1,4 +1,4 @@
-"""Channels copied: what a wider layer and the layers behind it hold."""
+"""Channels copied: the weights of a wider layer and of the layers after it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ctcdsl.ir import Conv, Linear, NormLayer, Scale, SpatialPyramid
 from ctcdsl.passes.weights.tensors import Tensors, Weights
 
 
-def replicated(conv: Node, width: int, behind: Sequence[Node], weights: Weights) -> Weights:
+def replicated(conv: Node, width: int, after: Sequence[Node], weights: Weights) -> Weights:
     """The weights of a network in which a convolution has `width` filters.
 
     Filter j is a copy of filter j modulo the old number, so every old one has nearly equally
-    many copies. The last layer `behind`, the one that sums over the channels, divides.
+    many copies. The last of the layers `after` it, the one that sums over the channels, divides.
     """
     assert isinstance(conv.layer, Conv)
     source = torch.arange(width) % conv.layer.filters
     found = {**weights}
     norm = not conv.layer.preactivation
     found[conv.name] = _copied(weights[conv.name], source, own=True, norm=norm)
-    for node in behind[:-1]:
+    for node in after[:-1]:
         source = _features(node, source)
         if isinstance(node.layer, NormLayer | Scale):
             found[node.name] = _copied(weights[node.name], source, own=True, norm=True)
-    last = behind[-1]
+    last = after[-1]
     tensors = weights[last.name]
     if isinstance(last.layer, Linear):
         source = _flattened(source, (1,), last.input.height * last.input.width)
@@ -51,7 +51,7 @@ def _copied(tensors: Tensors, source: Tensor, *, own: bool, norm: bool) -> Tenso
 
 
 def _features(node: Node, source: Tensor) -> Tensor:
-    """Which old feature each new one copies, behind a layer."""
+    """Which old feature each new one copies, after a layer."""
     if isinstance(node.layer, SpatialPyramid):
         return _flattened(source, node.layer.levels)
     return source

@@ -15,15 +15,15 @@ EPSILON = 1e-5
 """What a generated batch norm adds to the variance: PyTorch's default."""
 
 
-def folded(tensors: Tensors, own: bool, behind: Sequence[Tensors]) -> Tensors:
+def folded(tensors: Tensors, own: bool, norms: Sequence[Tensors]) -> Tensors:
     """A convolution with batch norms in its filters and its bias.
 
     Args:
         tensors: The convolution's.
         own: Whether its own norm is folded.
-        behind: Those of norms of their own that stand right behind it.
+        norms: Those of the norm layers directly after it.
     """
-    if not own and not behind:
+    if not own and not norms:
         return tensors
     rest = {
         role: tensor
@@ -32,7 +32,7 @@ def folded(tensors: Tensors, own: bool, behind: Sequence[Tensors]) -> Tensors:
     }
     weight = tensors["weight"]
     bias = tensors.get("bias", weight.new_zeros(len(weight)))
-    for norm in ([tensors] if own else []) + list(behind):
+    for norm in ([tensors] if own else []) + list(norms):
         factor = norm["norm.weight"] / torch.sqrt(norm["norm.variance"] + EPSILON)
         weight = weight * factor[:, None, None, None]
         bias = (bias - norm["norm.mean"]) * factor + norm["norm.bias"]
@@ -49,7 +49,7 @@ def one_to_one(channels: int, groups: int) -> Tensors:
 
 
 def embedded(tensors: Tensors, kernel: Pair, offset: Pair) -> Tensors:
-    """A convolution whose filters stand in larger ones, zero around them."""
+    """A convolution whose filters are padded with zeros."""
     weight = tensors["weight"]
     (top, left), (high, wide) = offset, weight.shape[2:]
     large = weight.new_zeros(*weight.shape[:2], *kernel)

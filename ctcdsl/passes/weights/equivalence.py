@@ -1,4 +1,4 @@
-"""How exact a rewrite is: measured, and held against what its pass promises."""
+"""How exact a rewrite is: measured, and compared with what its pass guarantees."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Sums in another order differ by 1e-15; deep networks add to that.
 
 
 class Exactness(NamedTuple):
-    """How far a rewritten network's values lie from the old ones.
+    """How far a rewritten network's values are from the old ones.
 
     `difference` is the largest one over the largest old value, in float64 on random images;
-    None where there is nothing to compare. `interior` tells that the last maps of the trunks
+    None where there is nothing to compare. `interior` means that the last maps of the trunks
     were compared, away from borders, instead of the outputs.
     """
 
@@ -57,7 +57,7 @@ def verify_outputs(
     *,
     results: tuple[Tensor, Tensor] | None = None,
 ) -> Exactness:
-    """Measure a step on random images, and hold its pass to its promise.
+    """Measure a step on random images, and verify what its pass guarantees.
 
     Args:
         step: The step; its pass carries weights.
@@ -66,26 +66,26 @@ def verify_outputs(
         results: What both networks compute, where that is known.
 
     Raises:
-        UserError: CTC410, naming the pass, where it promises to keep outputs, or the
+        UserError: CTC410, naming the pass, where it guarantees the outputs, or the
             interior, and does not.
     """
     from ctcdsl.passes.weights.transfer import step_weights
 
     old = random_weights(step.before) if old is None else old
     new = step_weights(step, old) if new is None else new
-    promise = step.applied.preserves
-    if promise is Guarantee.INTERIOR:
+    guarantee = step.applied.preserves
+    if guarantee is Guarantee.INTERIOR:
         measured = Exactness(interior_difference(step.before, step.after, old, new), True)
     else:
         if results is None:
             images = random_images(step.before.input)
             results = outputs(step.before, old, images), outputs(step.after, new, images)
         measured = Exactness(difference(*results))
-    if promise in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and not measured.exact:
+    if guarantee in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and not measured.exact:
         raise error(
             "CTC410",
-            f"`{step.applied.name}` promises to keep the {promise}: {measured}",
+            f"`{step.applied.name}` guarantees the {guarantee}: {measured}",
             at=step.after.architecture.origin,
-            hint="this is a mistake of the pass: its weights do not belong to its network",
+            hint="this is a bug of the pass: its weights do not belong to its network",
         )
     return measured

@@ -59,7 +59,7 @@ def _unpickled(path: str, content: bytes) -> object:
             message = "this is a TorchScript archive, which holds code"
             hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
             raise _unreadable(path, message, hint) from cause
-        raise _unreadable(path, "this is no file of torch.save, or it is damaged") from cause
+        raise _unreadable(path, "this is not a file of torch.save, or it is damaged") from cause
 
 
 def _state_of(path: str, loaded: object) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def interior_difference(
 ) -> float | None:
     """How far the last maps of two trunks differ where neither has seen a padding.
 
-    The head, which looks at whole maps, is left out. Where the input is so small that paddings
+    The head, which looks at full maps, is left out. Where the input is so small that paddings
     reach everything, a larger one is taken; None where that does not help, or where the maps
     differ in shape.
     """
@@ -72,7 +72,7 @@ def _clean(network: Network) -> Clean:
 
 
 def _through(chain: Sequence[Node], clean: Clean) -> Clean:
-    """What is clean behind a chain of which `clean` enters."""
+    """What is clean after a chain, of whose input `clean` is."""
     for node in chain:
         layer = node.layer
         if node.branches:
@@ -91,7 +91,7 @@ def _through(chain: Sequence[Node], clean: Clean) -> Clean:
             rows, columns = (_slid(side, layer.size, 1, layer.size // 2, 1) for side in clean)
             clean = (rows, columns)
         elif isinstance(layer, SqueezeExcite | GlobalPool):
-            return ((0, -1), (0, -1))  # looks at the whole map
+            return ((0, -1), (0, -1))  # looks at the full map
     return clean
 
 

@@ -52,7 +52,7 @@ def outputs(network: Network, weights: Weights, images: Tensor) -> Tensor:
 
 
 def difference(before: Tensor, after: Tensor) -> float | None:
-    """The largest difference over the largest value; None where it is no number.
+    """The largest difference over the largest value; None where it is not a number.
 
     That is so between tensors of different shapes, and where weights are so large, or no
     numbers themselves, that outputs are not finite.

@@ -53,7 +53,7 @@ def tensor_specs(network: Network) -> list[TensorSpec]:
 
 def state_names(network: Network) -> dict[str, TensorSpec]:
     """The names that the generated module gives its tensors, each with what it is."""
-    with torch.device("meta"):  # names and shapes are wanted, no memory and no random numbers
+    with torch.device("meta"):  # only names and shapes: no memory, no random numbers
         state = build_module(network).state_dict()
     specs = tensor_specs(network)
     if len(specs) != len(state):
@@ -86,7 +86,7 @@ def from_state(network: Network, state: Mapping[str, Tensor], file: str = "") ->
 
 
 def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "") -> None:
-    """Refuse (CTC418) tensors that hold NaN or infinities; `after` says what made them."""
+    """Fail (CTC418) for tensors with NaN or infinities; `after` says what made them."""
     wrong = {
         key: tensor
         for key, tensor in state.items()
@@ -135,17 +135,17 @@ def same_weights(name: str, before: Network, after: Network, weights: Weights) -
 
     Raises:
         UserError: CTC407 where a layer has tensors of another shape, such as an `fc` right
-            behind a map that changed; it says that the pass called `name` did that.
+            after a map that changed; it names the pass, `name`.
     """
     old, new = tensor_specs(before), tensor_specs(after)
     for one, other in zip(old, new, strict=True):
         if one.shape != other.shape:
             raise error(
                 "CTC407",
-                f"behind `{name}` the {one.role} of {other.layer} is"
+                f"after `{name}` the {one.role} of {other.layer} is"
                 f" {_shape(other.shape)}, and was {_shape(one.shape)}",
                 at=after.architecture.origin,
-                hint="without --weights the network is rewritten, and can be trained anew",
+                hint="without --weights the network is rewritten, and can be trained from scratch",
             )
     layers = zip(parameterised(before), parameterised(after), strict=True)
     return {new.name: weights[old.name] for old, new in layers}

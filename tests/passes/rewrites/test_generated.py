@@ -152,7 +152,7 @@ def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) ->
     # what comes out checks, and is what was checked
     report = infer_shapes(step.after.architecture)
     assert report.ok and report.networks[0] == step.after
-    # it costs what it promises
+    # it costs what it guarantees
     if applied.preserves is Guarantee.COMPLEXITY:
         change = network_cost(step.after).macs / network_cost(before).macs - 1
         assert TOLERANCE[0] <= change <= TOLERANCE[1]

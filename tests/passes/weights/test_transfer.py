@@ -76,7 +76,7 @@ def test_a_pair_of_two_by_two_identities_is_exact_in_one_order_only() -> None:
     right = run_pass(one(small("(7,8)/2 (2,12)x2 (3,8)\nhead: fc")), Deepen(stage="1", layer=3))
     assert verify_outputs(right).difference == 0
     wrong = run_pass(one(small("(7,8)/2 (2,12)x2 (3,8)\nhead: fc")), WrongOrder())
-    with pytest.raises(UserError, match="`wrong-order` promises to keep the outputs") as caught:
+    with pytest.raises(UserError, match="`wrong-order` guarantees the outputs") as caught:
         verify_outputs(wrong)
     assert caught.value.diagnostics[0].code == "CTC410"
 
@@ -86,18 +86,18 @@ def test_the_other_order_keeps_the_interior() -> None:
     assert measured.interior and measured.difference is not None and measured.exact
 
 
-def test_a_broken_promise_about_the_interior_names_the_pass() -> None:
-    with pytest.raises(UserError, match="`wrong-order` promises to keep the interior"):
+def test_a_broken_guarantee_about_the_interior_names_the_pass() -> None:
+    with pytest.raises(UserError, match="`wrong-order` guarantees the interior"):
         verify_outputs(run_pass(one(PAIR), Shifted()))
 
 
 def test_a_pass_that_lies_is_found_out() -> None:
     lie = run_pass(one(small("(3,8) 2/2 (3,8)")), LiesAboutOutputs())
-    with pytest.raises(UserError, match="promises to keep the outputs: outputs changed"):
+    with pytest.raises(UserError, match="guarantees the outputs: outputs changed"):
         verify_outputs(lie)
 
 
-def test_a_pass_that_promises_nothing_is_measured_all_the_same() -> None:
+def test_a_pass_that_guarantees_nothing_is_measured_all_the_same() -> None:
     step = run_pass(one(small("(3,8) 2/2 (3,8)")), DelaySubsample())
     measured = verify_outputs(step)
     assert measured.difference is not None and measured.difference > 1e-3 and not measured.exact
