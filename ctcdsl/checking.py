@@ -68,10 +68,19 @@ def check_source(
             if "CTC100" < diagnostic.code < "CTC200"
             and not (diagnostic.code in ("CTC101", "CTC112") and defined & _words(diagnostic))
         ]
-        return Report((), tuple(sorted([*syntax_errors, *others], key=_position)))
+        return Report((), _named(source, sorted([*syntax_errors, *others], key=_position)))
     report = _check(networks, diagnostics, input, None)
+    if not report.ok:
+        report = report._replace(diagnostics=_named(source, report.diagnostics))
     lets = (s.name.text for s in tree.statements if isinstance(s, Let))
     return report._replace(parameters=tuple(lets))
+
+
+def _named(source: Source, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The diagnostics, those of other tools' notations as one each."""
+    from ctcdsl.syntax.foreign.recognise import name_notations  # loaded only for an error
+
+    return tuple(name_notations(source, tuple(diagnostics)))
 
 
 def infer_shapes(

@@ -111,10 +111,10 @@ class Arguments:
             message = f"the number of the tag `{text}` is missing"
             hint = f"write `{text}1` for {TAG_PREFIXES[text]} 1"
         elif text and text not in KEYWORDS:
-            from ctcdsl.syntax import foreign  # loaded only for an error
+            from ctcdsl.syntax.foreign import hints  # loaded only for an error
 
             message = f"unknown tag `{text}`"
-            hint = foreign.tag_hint(text, options) or hint
+            hint = hints.tag_hint(text, options) or hint
         self._diagnostics.error("CTC104", message, argument.span, hint=hint)
 
     def integer(
@@ -179,20 +179,17 @@ class Arguments:
         word: str,
         span: Span,
         definitions: tuple[str, ...] = (),
-        arguments: Sequence[Argument] = (),
     ) -> None:
         """Report a word that is not a layer, and suggest the one meant."""
         if self._diagnostics.is_reported("CTC101", span):
             return
-        from ctcdsl.syntax import foreign  # loaded only for an error
+        from ctcdsl.syntax.foreign import hints  # loaded only for an error
 
-        texts = [argument.span.text for argument in arguments]
         entry = KEYWORDS.get(word)
         if entry is not None:
             article = "an" if entry.kind[0] in "ao" else "a"
             message = f"`{word}` is {article} {entry.kind} word, not a layer"
-            as_layer = foreign.is_foreign(word) and (texts or entry.kind == "style")
-            hint = foreign.hint(word, (), texts) if as_layer else ""
+            hint = hints.hint(word, ()) if entry.kind == "style" else ""
             hint = hint or f"it means: {entry.summary}"
             self._diagnostics.error("CTC101", message, span, hint=hint)
             return
@@ -203,7 +200,7 @@ class Arguments:
         elif repeated is not None and not repeated[1] and repeated[3].isdecimal():
             hint = f"repetition is a small x: `x{repeated[3]}`"
         else:
-            hint = foreign.hint(word, (*known, *words("header")), texts)
+            hint = hints.hint(word, (*known, *words("header")))
             if word[:1] == "x" and not hint:
                 hint = f"repetition by a name is `x({word[1:]})`"
         hint = hint or f"the layers are {', '.join(known)}"

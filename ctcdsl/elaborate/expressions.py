@@ -116,7 +116,7 @@ class Expressions:
             return value
         if self._diagnostics.is_reported("CTC112", span):
             raise _EvaluationFailed
-        from ctcdsl.syntax.foreign import amount_hint  # loaded only for an error
+        from ctcdsl.syntax.foreign.hints import amount_hint  # loaded only for an error
 
         known = tuple(scope.values)
         meant = suggest(name, known)

@@ -146,11 +146,11 @@ class HeaderReader:
 
 def _style_hint(style: str) -> str:
     """What to do about a norm or an activation of a style that other tools know."""
-    from ctcdsl.syntax import foreign  # loaded only for an error
+    from ctcdsl.syntax.foreign import hints  # loaded only for an error
 
     known = ("conv", *words("norm", "activation"))
     unknown = [part for part in style.split("-") if part not in known]
-    return foreign.hint(unknown[0], ()) if unknown and foreign.is_foreign(unknown[0]) else ""
+    return hints.hint(unknown[0], ()) if unknown and hints.is_foreign(unknown[0]) else ""
 
 
 def _style(text: str) -> Style | None:

@@ -100,7 +100,7 @@ class Words:
                 hint=f"write `{call.word}`",
             )
         else:
-            self._arguments.unknown(call.word, span, known, call.arguments)
+            self._arguments.unknown(call.word, span, known)
         return None
 
     def _spp(self, call: Call, scope: Scope) -> Layer | None:

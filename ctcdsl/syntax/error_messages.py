@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lark import Token
 
-from ctcdsl.syntax.foreign import ARROW, header_meant, named_argument
+from ctcdsl.syntax.foreign.hints import ARROW, header_meant, named_argument
 from ctcdsl.syntax.lexing import CLOSING, OPENING
 from ctcdsl.syntax.words import KEYWORDS, words
 from ctcdsl.text import Source

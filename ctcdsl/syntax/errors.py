@@ -7,7 +7,7 @@ import unicodedata
 from lark import Token, UnexpectedCharacters, UnexpectedToken
 
 from ctcdsl.syntax.error_messages import STARTERS, ErrorContext, explain
-from ctcdsl.syntax.foreign import ARROW
+from ctcdsl.syntax.foreign.hints import ARROW
 from ctcdsl.syntax.lexing import CLOSING, MAX_DEPTH, OPENING
 from ctcdsl.text import Diagnostic, Label, Source, Span
 

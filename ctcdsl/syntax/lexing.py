@@ -35,6 +35,7 @@ class NewlineFilter:
     def __init__(self) -> None:
         self._open: list[Token] = []
         self._closed: Token | None = None
+        self._skip_to = 0
         self.skipping = False
 
     @property
@@ -48,10 +49,11 @@ class NewlineFilter:
         self._closed = None
         self.skipping = False
 
-    def skip_line(self) -> None:
-        """Drop every token up to the end of the current line."""
+    def skip_line(self, end: int = 0) -> None:
+        """Drop every token up to the end of the current line, or of that of an offset behind."""
         self.begin()
         self.skipping = True
+        self._skip_to = end
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Filter the tokens of a text; called again to continue after an error."""
@@ -60,7 +62,9 @@ class NewlineFilter:
             self._closed = None
             if kind == "_NEWLINE":
                 if self.skipping:
-                    self.skipping = False
+                    self.skipping = (token.start_pos or 0) < self._skip_to
+                    if self.skipping:
+                        continue
                 elif self._open:
                     continue
             elif self.skipping:

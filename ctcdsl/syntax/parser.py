@@ -58,6 +58,7 @@ class Parser:
 
         def recover(error: UnexpectedInput) -> bool:
             from ctcdsl.syntax.errors import begins_line, unexpected_characters, unexpected_token
+            from ctcdsl.syntax.foreign.recognise import end_of_notation
 
             if self._lines.skipping:
                 return True
@@ -78,7 +79,7 @@ class Parser:
                     error.interactive_parser.feed_token(error.token)
                     return True
             if not isinstance(error, UnexpectedToken) or error.token.type not in _LINE_ENDS:
-                self._lines.skip_line()
+                self._lines.skip_line(end_of_notation(errors[-1]))
             return True
 
         try:
@@ -87,11 +88,11 @@ class Parser:
         except NestingTooDeep as error:
             from ctcdsl.syntax.errors import too_deep
 
-            return _empty(source), [*errors, too_deep(source, error.token)]
+            return _empty(source), _named(source, [*errors, too_deep(source, error.token)])
         except UnexpectedInput:
-            return _empty(source), errors
+            return _empty(source), _named(source, errors)
         assert isinstance(tree, File)
-        return attach(tree, self._comments), errors
+        return attach(tree, self._comments), _named(source, errors)
 
 
 @contextmanager
@@ -123,6 +124,15 @@ def _choices(error: UnexpectedCharacters | UnexpectedToken) -> set[str]:
     """The tokens that the parser could take now."""
     state = error.interactive_parser.parser_state
     return set(state.parse_conf.states[state.position])
+
+
+def _named(source: Source, errors: list[Diagnostic]) -> list[Diagnostic]:
+    """The errors; each piece of another notation is one."""
+    if not errors:
+        return errors
+    from ctcdsl.syntax.foreign.recognise import name_notations
+
+    return name_notations(source, errors)
 
 
 def _empty(source: Source) -> File:

@@ -95,7 +95,7 @@ def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
     Letters that changed places (`gpa` for `gap`) come before letters that differ. The name of
     another function (`elu`, `softmax`) is never taken for a misspelling.
     """
-    from ctcdsl.syntax.foreign import is_foreign  # loaded only for an error
+    from ctcdsl.syntax.foreign.hints import is_foreign  # loaded only for an error
 
     foreign = is_foreign(wrong)
     scores = [

@@ -31,6 +31,7 @@ CODES = MappingProxyType(
         "CTC114": "a name that the language reserves",
         "CTC115": "a recursive definition",
         "CTC116": "a repetition by 1 that reads as a stride",
+        "CTC117": "the notation of another tool or paper",
         # 2xx: geometry
         "CTC201": "a window larger than its map",
         "CTC202": "a pyramid level larger than its map",

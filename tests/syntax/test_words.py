@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctcdsl.syntax.foreign import header_meant, hint, is_foreign, tag_hint
+from ctcdsl.syntax.foreign.hints import header_meant, hint, is_foreign, tag_hint
 from ctcdsl.syntax.words import suggest, words
 
 FUNCTIONS = words("layer", "norm", "activation")
@@ -52,21 +52,6 @@ def test_a_stride_behind_a_layer_is_a_slash(word: str) -> None:
 def test_a_slip_is(wrong: str, meant: str) -> None:
     assert suggest(wrong, FUNCTIONS) == meant
     assert hint(wrong, FUNCTIONS) == f"did you mean `{meant}`?"
-
-
-@pytest.mark.parametrize(
-    ("word", "arguments", "written"),
-    [
-        *(("MaxPool2d", ("3", "2", "1"), "max(3,p1)/2"), ("maxpool", ("3",), "3/3")),
-        *(("AdaptiveAvgPool2d", ("1",), "gap"), ("Linear", ("512", "10"), "fc(10)")),
-        *(("conv", ("64", "3"), "(3,64)"), ("conv1x7", ("64",), "(1x7,64)")),
-        *(("Dropout", ("0.2",), "drop(0.2)"), ("swish", (), "silu"), ("LeakyReLU", (), "leaky")),
-    ],
-)
-def test_what_to_write_has_the_authors_numbers(
-    word: str, arguments: tuple[str, ...], written: str
-) -> None:
-    assert hint(word, FUNCTIONS, arguments) == f"write `{written}`"
 
 
 def test_a_slip_in_a_word_of_other_tools_is_explained() -> None:

@@ -7,11 +7,9 @@ without `_` or a final `2d`: `MaxPool2d` and `max_pool` are both `maxpool`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from types import MappingProxyType
 
-from ctcdsl.syntax.words import KEYWORDS, closeness, suggest, words
+from ctcdsl.syntax.words import KEYWORDS, words
 
 _WRITE = {
     # Pools.
@@ -147,9 +145,6 @@ _HEADERS = {
 }
 """Headers, and the words for them."""
 
-ARROW = "layers follow one another by a space: leave the arrow out"
-"""What to do about `->`, `=>`, `→` and others between layers."""
-
 _LETTERS = {
     "p": "p pp pad pads padding pd",
     "g": "g gg group groups grp card cardinality",
@@ -165,8 +160,9 @@ def _by_word(table: dict[str, str]) -> dict[str, str]:
     return {word: meant for meant, listed in table.items() for word in listed.split()}
 
 
-_MEANT = MappingProxyType(_by_word(_WRITE))
-_REASONS = MappingProxyType(
+HEADERS = MappingProxyType(_by_word(_HEADERS))
+MEANT = MappingProxyType(_by_word(_WRITE))
+REASONS = MappingProxyType(
     {word: f"leave it out: {why}" for word, why in _by_word(_LEFT_OUT).items()}
     | {word: f"{what} is not in the language yet" for word, what in _by_word(_NOT_YET).items()}
     | {
@@ -176,133 +172,12 @@ _REASONS = MappingProxyType(
     }
     | {
         word: f"a line above the layers says it: `{KEYWORDS[header].example}`"
-        for word, header in _by_word(_HEADERS).items()
+        for word, header in HEADERS.items()
     }
 )
-_AMOUNTS = MappingProxyType(_by_word(_LETTERS))
+AMOUNTS = MappingProxyType(_by_word(_LETTERS))
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """A word as the tables spell it."""
     return word.lower().replace("_", "").removesuffix("2d")
-
-
-def is_foreign(word: str) -> bool:
-    """Whether a word is one that people use for something, in other tools or papers."""
-    key = _plain(word)
-    return key in _MEANT or key in _REASONS or _of_size(key) is not None
-
-
-def header_meant(word: str) -> str | None:
-    """The header that a word at the start of a line stands for."""
-    return _by_word(_HEADERS).get(_plain(word)) or suggest(word, words("header"))
-
-
-def hint(word: str, known: tuple[str, ...], arguments: Sequence[str] = ()) -> str:
-    """What to do about an unknown word; empty where nothing is near it.
-
-    Args:
-        word: What the author wrote.
-        known: The words that could stand there.
-        arguments: Texts of the arguments behind it, to be repeated in what to write.
-    """
-    key = _plain(word)
-    if is_foreign(word):
-        return _advice(key, arguments)
-    if stride := re.fullmatch(r"(?:s|stride)([0-9]+)(?:x[0-9]+)?", key):
-        return f"a stride follows its layer: `/{stride[1]}`"
-    own = suggest(word, known)
-    others = (
-        other
-        for other in (*_MEANT, *_REASONS)
-        if len(other) > 3 and other[0] == key[0] and _digits(other) == _digits(key)
-    )
-    near, other = max(((closeness(key, other), other) for other in others), default=(0.0, ""))
-    alike = closeness(word, own) if own else 0
-    if near > max(0.7, alike) and alike < 0.8:
-        return f"if `{other}` is meant: {_advice(other, arguments)}"
-    return f"did you mean `{own}`?" if own else ""
-
-
-def _digits(word: str) -> str:
-    return "".join(filter(str.isdigit, word))
-
-
-def tag_hint(word: str, options: tuple[str, ...]) -> str:
-    """What to do about a word that is no tag, such as `pad1` or `batchnorm`; may be empty."""
-    amount = amount_hint(word)
-    if amount and not is_foreign(word):
-        return amount
-    meant = _MEANT.get(_plain(word))
-    if meant is not None and meant not in options:
-        return f"that is a layer of its own: write `{meant}` behind this one"
-    return hint(word, options)
-
-
-def amount_hint(word: str) -> str:
-    """What to write for a name and its number in one: `pad1`, `k3`; empty where unknown."""
-    parts = re.fullmatch(r"([A-Za-z_]+?)_?([0-9]+)", word)
-    return named_argument(parts[1], parts[2]) if parts is not None else ""
-
-
-def named_argument(name: str, value: str) -> str:
-    """What to write for `padding=1`, `bias=False` or `p1`-like words; empty where unknown."""
-    key, value = _plain(name), value.lower()
-    letter = _AMOUNTS.get(key, "")
-    off, on = value in ("false", "none", "no"), value in ("true", "yes")
-    if key in ("bias", "usebias") and (off or on):
-        return f"write `{'nobias' if off else 'bias'}`"
-    if letter == "p" and value in ("same", "valid", "paper"):
-        return f"write `pad {value}` above the layers"
-    if letter == "/" and value.isdecimal():
-        return f"a stride follows the layer: `(3,64)/{value}`"
-    if letter == "(":
-        return "the filter size comes first, then the number of filters: `(3,64)`"
-    if letter and value.isdecimal():
-        return f"write `{letter}{value}`"
-    if key in ("activation", "act", "nonlinearity", "norm", "normalization", "normlayer"):
-        meant = _MEANT.get(_plain(value), value)
-        if off:
-            return "write `linear` for no activation, `bare` for neither norm nor activation"
-        known = words("activation", "norm")
-        return f"write `{meant}`" if meant in known else hint(value, known)
-    return ""
-
-
-def _advice(key: str, arguments: Sequence[str]) -> str:
-    size = _of_size(key)
-    if size is not None:
-        numbers = [text for text in arguments if text.isdecimal()]
-        return f"write `({size},{numbers[-1] if numbers else 64})`"
-    if key in _MEANT:
-        return f"write `{_filled(_MEANT[key], arguments)}`"
-    return _REASONS[key]
-
-
-def _of_size(key: str) -> str | None:
-    """The filter size in `conv3` or `conv1x7`."""
-    found = re.fullmatch(r"conv([0-9]+)(?:x([0-9]+))?", key)
-    if found is None:
-        return None
-    high, wide = found.groups()
-    return high if wide in (None, high) else f"{high}x{wide}"
-
-
-def _filled(meant: str, arguments: Sequence[str]) -> str:
-    """What to write, with the author's own numbers where it is clear which is which."""
-    numbers = [text for text in arguments if re.fullmatch(r"[0-9]+(x[0-9]+)?", text)]
-    word = meant.partition("(")[0]
-    if meant in ("2/2", "avg(2)/2") and 0 < len(numbers) == len(arguments) <= 3:
-        size, stride, *padding = [*numbers, numbers[0]] if len(numbers) == 1 else numbers
-        tags = f",p{padding[0]}" if padding else ""
-        if meant == "2/2" and not padding:
-            return f"{size}/{stride}"
-        return f"{'max' if meant == '2/2' else 'avg'}({size}{tags})/{stride}"
-    if meant == "(3,64)" and len(numbers) == len(arguments) == 2:
-        size, count = sorted(numbers, key=lambda text: int(text.split("x")[0]))
-        return f"({size},{count})"
-    if meant == "(3,64)" and len(numbers) == len(arguments) == 3:  # channels in, out, size
-        return f"({numbers[2]},{numbers[1]})"
-    last = arguments[-1] if arguments else ""
-    fits = {"fc": last.isdecimal(), "drop": re.fullmatch(r"0?\.[0-9]+", last) is not None}
-    return f"{word}({last})" if fits.get(word) else meant

@@ -1,0 +1,148 @@
+"""How a match of a notation becomes the row to write: one function a form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ctcdsl.syntax.foreign.rows import FILTERS, Context, Fields, row
+
+
+class Meaning(NamedTuple):
+    """The row to write instead, and what to know about it; without a row only the latter."""
+
+    row: str
+    remark: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What to do, as a message says it."""
+        if not self.row:
+            return self.remark
+        first = self.remark.partition(" ")[0]
+        joint = {"": "", "above": " ", "or": ", ", "and": ", ", "with": ", "}.get(first, ": ")
+        return f"write `{self.row}`{joint}{self.remark}"
+
+
+Reading = Callable[[re.Match[str], Context, Fields], Meaning]
+"""From a match, the headers around it and the numbers that the notation implies."""
+
+
+def layer(kind: str) -> Reading:
+    """A layer of a kind of `rows.row`; `pool` is `max` or `avg` by the match."""
+
+    def read(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+        fields = {**implied, **fields_of(match)}
+        name = _pool(fields) if kind == "pool" else kind
+        text = row(name, fields, context)
+        short = row(name, fields, context._replace(rule="same"))
+        if fields.get("p") != "same" or short == text:
+            return Meaning(text)
+        return Meaning(text, f"or `{short}` below a line `pad same`")
+
+    return read
+
+
+def without_filters(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """A convolution whose notation leaves out the number of filters, and perhaps their size."""
+    fields = {"k": "3", **implied, **fields_of(match)}
+    size = "" if "k" in {**implied, **fields_of(match)} else "filter size for 3 and your "
+    remark = f"with your {size}number of filters for {FILTERS}"
+    return Meaning(row("conv", fields, context), remark)
+
+
+def classifier(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`average pool, 1000-d fc, softmax`."""
+    return Meaning(f"gap {row('fc', fields_of(match), context)}")
+
+
+def image(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`input (224x224 RGB image)`, `[227x227x3] INPUT`."""
+    height, width, *channels = re.findall(r"\d+", match["k"])
+    return Meaning(f"input {(channels or ['3'])[0]}x{height}x{width}", "channels come first")
+
+
+def left_out(reason: str) -> Reading:
+    """What has no row: the reason says why."""
+    return lambda match, context, implied: Meaning("", reason)
+
+
+def strided(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`(3x3,64)s2`: a row of the language but for its stride."""
+    size, *others = (part.strip() for part in match["conv"].split(","))
+    numbers = re.findall(r"\d+", size)
+    size = numbers[0] if len(set(numbers)) == 1 else "x".join(numbers)
+    return Meaning(f"({','.join([size, *others])})/{match['s']}")
+
+
+def filters_or_map(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`64@7x7/2` has filters of 7x7; LeNet's `6@28x28` a map of 28x28."""
+    fields = fields_of(match)
+    if int(fields["k"].split("x")[0]) <= 11:
+        return Meaning(row("conv", fields, context))
+    remark = f"{fields['k']} is taken for its map, and 5 stands for the filter size"
+    return Meaning(row("conv", {**fields, "k": "5"}, context), remark)
+
+
+_IN_A_BLOCK = re.compile(r"(\d+ *[x×] *\d+)[^\d;\n]*(\d+)(?:[, \t]*C *= *(\d+))?")
+
+
+def block(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`[3x3, 64; 3x3, 64] x 2`."""
+    times = f"x{match['x']}" if match["x"] else ""
+    rows = [
+        row("conv", {"k": size, "n": filters, "g": groups or "1", **implied}, context)
+        for size, filters, groups in _IN_A_BLOCK.findall(match["body"])
+    ]
+    remark = f"with `{times}/2` where the stage halves its map"
+    return Meaning(f"[ {' '.join(rows)} ]{times}", remark)
+
+
+def dense_block(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`[1x1 conv; 3x3 conv] x 6`."""
+    times = f"x{match['x']}" if match["x"] else ""
+    return Meaning(f"{{ id | (1,128) (3,32) }}{times}", "with the paper's growth of 32")
+
+
+_LINK = re.compile(
+    r"(?:(?P<x>\d+)x)?(?P<n>\d+)C(?P<k>\d+)|(?P<pool>[MA]P|[PS])(?P<size>\d+)"
+    r"|(?:(?P<times>\d+)x)?(?P<units>\d+)(?:FC|N|F|SVM|Softmax)?",
+    re.IGNORECASE,
+)
+
+
+def chain(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`1x28x28-32C3-MP2-128N-10N`."""
+    rows, headers, units = [], [], ""
+    for text in re.split(r"[-–−]", re.sub(r"[() \t]", "", match[0])):
+        link = _LINK.fullmatch(text)
+        if link is None:
+            headers.append(f"input {text}")
+        elif link["n"]:
+            rows.append(row("conv", {**implied, **fields_of(link)}, context))
+        elif link["pool"]:
+            kind = "max" if link["pool"].upper() in ("MP", "P") else "avg"
+            rows.append(row(kind, {"k": link["size"], "s": link["size"]}, context))
+        else:
+            units = link["units"]
+            rows.append(row("fc", {"n": units, "x": link["times"] or "1"}, context))
+    if units:
+        rows[-1] = "fc"
+        headers += [f"classes {units}"] * (units != context.classes)
+    return Meaning(" ".join(rows), below(headers))
+
+
+def below(headers: Sequence[str]) -> str:
+    """The remark that a row goes with some header lines."""
+    lines = " and ".join(f"`{header}`" for header in headers)
+    return f"and {lines} above the layers" if lines else ""
+
+
+def fields_of(match: re.Match[str]) -> dict[str, str]:
+    """The numbers of a match that are there."""
+    return {name: text for name, text in match.groupdict().items() if text is not None}
+
+
+def _pool(fields: Fields) -> str:
+    return "max" if fields.get("pool", "max").lower().startswith("max") else "avg"
