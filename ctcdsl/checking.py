@@ -52,7 +52,7 @@ def check_source(
     Args:
         source: The text of a spec.
         input: An input that replaces the spec's; `maps` is then dropped, with a note,
-            since it holds for the spec's own input.
+            since it is for the spec's own input.
         values: Replace those of the spec's `let`s.
     """
     tree, syntax_errors = parse(source)
@@ -114,7 +114,7 @@ def _check(
                 diagnostics.add(
                     Severity.NOTE,
                     "CTC903",
-                    f"`{architecture.name}`: `maps` holds for {architecture.input} and is not"
+                    f"`{architecture.name}`: `maps` is for {architecture.input} and is not"
                     f" checked at {input}",
                     architecture.origin,
                 )

@@ -37,7 +37,7 @@ class BuiltIn(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A spec, and which of its networks is meant where the name says so."""
+    """A spec, and which of its networks is meant where the name tells."""
 
     source: Source
     network: str | None = None
@@ -132,16 +132,16 @@ _SEPARATORS = tuple(sep for sep in (os.sep, os.altsep) if sep)
 
 def _find_built_in(name: str) -> Found | None:
     """By stem first, so that A.ctc comes before a table's A; then by name; then in a table."""
-    wanted = name.translate(_PRIME)
+    requested = name.translate(_PRIME)
     specs = built_in_specs()
     for spec in specs:
-        if spec.name == wanted:
+        if spec.name == requested:
             return Found(spec.read())
     sources = [spec.read() for spec in specs]
     for pattern in (_NET, _ROW):
         for source in sources:
-            if wanted in (found.translate(_PRIME) for found in pattern.findall(source.text)):
-                return Found(source, wanted)
+            if requested in (found.translate(_PRIME) for found in pattern.findall(source.text)):
+                return Found(source, requested)
     return None
 
 

@@ -55,21 +55,21 @@ class DefinitionReader:
         else:
             to.defs[name.text] = definition
 
-    def values(self, of: Definitions) -> dict[str, float | None]:
+    def values(self, definitions: Definitions) -> dict[str, float | None]:
         """The value of each `let`, or its override; None for those with errors."""
-        if self._evaluated is None or self._evaluated[0] != of.lets:
+        if self._evaluated is None or self._evaluated[0] != definitions.lets:
             values: dict[str, float | None] = {}
-            for name in of.lets:
-                self._resolve(name, of, values, [])
-            self._evaluated = dict(of.lets), values
+            for name in definitions.lets:
+                self._resolve(name, definitions, values, [])
+            self._evaluated = dict(definitions.lets), values
         return self._evaluated[1]
 
     def _resolve(
-        self, name: str, of: Definitions, values: dict[str, float | None], path: list[str]
+        self, name: str, definitions: Definitions, values: dict[str, float | None], path: list[str]
     ) -> None:
         if name in values:
             return
-        let = of.lets[name]
+        let = definitions.lets[name]
         if name in self._overrides:
             values[name] = self._overrides[name]
             return
@@ -85,8 +85,8 @@ class DefinitionReader:
             values[name] = None
             return
         for used in names_in(let.value):
-            if used in of.lets:
-                self._resolve(used, of, values, [*path, name])
+            if used in definitions.lets:
+                self._resolve(used, definitions, values, [*path, name])
         if name not in values:
             values[name] = self._expressions.value(let.value, Scope(values))
 

@@ -76,7 +76,7 @@ class _FileElaborator:
         self._names: dict[str, Span] = {}
 
     def networks(self) -> list[Architecture]:
-        # What is above the first `net` holds for every network.
+        # What is above the first `net` applies to every network.
         shared = pending = _PendingNetwork(Headers(), Definitions())
         for statement in self._tree.statements:
             match statement:
@@ -186,16 +186,16 @@ class _FileElaborator:
         """Turn a pending network into an architecture, unless it has errors."""
         headers = pending.headers
         num_errors = self._diagnostics.num_errors
-        where = headers.seen.get("net") or pending.lines[0].span
+        span = headers.seen.get("net") or pending.lines[0].span
         name = headers.name or _file_stem(self._tree.span.source.name)
         if name in self._names:
             first = Label(self._names[name], "first named here")
             self._diagnostics.error(
-                "CTC105", f"two networks are named `{name}`", where, also=(first,)
+                "CTC105", f"two networks are named `{name}`", span, also=(first,)
             )
-        self._names.setdefault(name, where)
+        self._names.setdefault(name, span)
         if not pending.lines:
-            self._diagnostics.error("CTC006", f"no layers in network `{name}`", where)
+            self._diagnostics.error("CTC006", f"no layers in network `{name}`", span)
             return
         values = {**self._definitions.values(pending.definitions), "classes": headers.classes}
         items = LayerElaborator(self._diagnostics, headers.style, pending.definitions, values)
@@ -223,7 +223,7 @@ class _FileElaborator:
                 pad_implied_by=None if headers.pad else headers.styled,
                 maps=headers.maps,
                 stages=stages,
-                head=head if head is not None else self._paper_head(name, where, headers.style),
+                head=head if head is not None else self._paper_head(name, span, headers.style),
                 origin=pending.lines[0].span.merge(pending.lines[-1].span),
                 spec=ParsedSpec(self._tree, name, dict(self._values)),
             )
@@ -258,24 +258,24 @@ class _FileElaborator:
                 f" `fc({last.features},{last.activation})` keeps it",
             )
 
-    def _paper_head(self, name: str, where: Span, style: Style) -> Head:
+    def _paper_head(self, name: str, span: Span, style: Style) -> Head:
         self._diagnostics.add(
             Severity.NOTE,
             "CTC901",
             f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",
-            where,
+            span,
             hint="`head: none` leaves the network without one",
         )
-        half = Dropout(probability=0.5, origin=where)
-        hidden = Linear(features=4096, activation=style.activation, origin=where)
+        half = Dropout(probability=0.5, origin=span)
+        hidden = Linear(features=4096, activation=style.activation, origin=span)
         return Head(
             layers=(
-                SpatialPyramid(levels=(6, 3, 2, 1), origin=where),
+                SpatialPyramid(levels=(6, 3, 2, 1), origin=span),
                 hidden,
                 half,
                 hidden,
                 half,
-                Linear(features=None, origin=where),
+                Linear(features=None, origin=span),
             ),
             implied=True,
         )

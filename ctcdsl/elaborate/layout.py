@@ -1,4 +1,4 @@
-"""Which text a network came from: its headers, and the nodes that each item stands for."""
+"""Which text a network came from: its headers, and the elements that each item gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ctcdsl.text.sink import Diagnostics
 
 
 class LaidLine(NamedTuple):
-    """A line of the spec, and the nodes that each of its items stands for."""
+    """A line of the spec, and the elements that each of its items gives."""
 
     line: Line
     items: tuple[tuple[Item, tuple[Element, ...]], ...]
@@ -32,10 +32,10 @@ def lay_out(tree: File, name: str) -> Layout:
 
     Args:
         tree: The file's syntax.
-        name: The network's; a file that names none holds one.
+        name: The network's; a file that names none has one.
     """
     above, lines, below = _statements(tree, name)
-    diagnostics = Diagnostics()  # nothing is found: the file has been checked
+    diagnostics = Diagnostics()  # stays empty: the file has been checked
     headers, definitions = Headers(), Definitions()
     header_reader = HeaderReader(diagnostics)
     definition_reader = DefinitionReader(diagnostics, {})
@@ -63,11 +63,11 @@ Above = tuple[Header | Let | Def, ...]
 
 
 def _statements(tree: File, name: str) -> tuple[Above, list[Line], tuple[str, ...]]:
-    """What stands above the network's layers, its lines, and the comments at the file's end."""
+    """What is above the network's layers, its lines, and the comments at the file's end."""
     shared: list[Header | Let | Def] = []
-    own = shared
+    current = shared
     lines: list[Line] = []
-    inside = True  # the network, or what holds for all
+    inside = True  # the network, or what applies to all
     named = False
     for statement in tree.statements:
         match statement:
@@ -75,9 +75,9 @@ def _statements(tree: File, name: str) -> tuple[Above, list[Line], tuple[str, ..
                 if inside and lines:
                     break
                 inside = named = text == name
-                own = [*shared, statement] if inside else []
+                current = [*shared, statement] if inside else []
             case Header() | Let() | Def():
-                (own if inside else []).append(statement)
+                (current if inside else []).append(statement)
             case Line() if inside:
                 lines.append(statement)
             case Table(rows):
@@ -89,5 +89,5 @@ def _statements(tree: File, name: str) -> tuple[Above, list[Line], tuple[str, ..
                     [Line(None, items, row.span, row.comments)],
                     tree.trailing_comments,
                 )
-    above = own if named else shared
+    above = current if named else shared
     return tuple(above), lines, tree.trailing_comments

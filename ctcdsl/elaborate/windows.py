@@ -28,7 +28,7 @@ _KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
 
 
 def activation(word: str) -> Activation:
-    """The word as the type that says it is one."""
+    """The word, typed as an activation."""
     for known in ACTIVATIONS:
         if known == word:
             return known  # type: ignore[return-value]  # words() and Activation list the same

@@ -1,8 +1,7 @@
 """The tokens of a .ctc file as editors see them: one list for every highlighter.
 
-Highlighters colour broken text as well as whole text, so these patterns need less than the
-grammar does: each says what some characters are wherever they stand. Words come from the
-parser's own table.
+Highlighters colour text with errors, too, so these patterns need less than the grammar does:
+each says what some characters are wherever they are. Words come from the parser's own table.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 PRIMED = rf"{NAME}['′]*"
 """A network's name may end in primes: J'."""
 GAP = r"[ \t]+"
-_APART = r"(?<![A-Za-z0-9_])"
-_ENDED = r"(?![A-Za-z0-9_])"
+_START = r"(?<![A-Za-z0-9_])"
+_END = r"(?![A-Za-z0-9_])"
 
 
 class Pattern(NamedTuple):
@@ -37,9 +36,9 @@ def _either(choices: Iterable[str]) -> str:
     return "|".join(sorted(map(re.escape, choices), key=lambda word: (-len(word), word)))
 
 
-def _whole(choices: Iterable[str]) -> str:
-    """One of some words, not as a part of a longer one."""
-    return f"{_APART}(?:{_either(choices)}){_ENDED}"
+def _word(choices: Iterable[str]) -> str:
+    """One of some words, not inside a longer one."""
+    return f"{_START}(?:{_either(choices)}){_END}"
 
 
 KINDS = tuple(dict.fromkeys(word.kind for word in KEYWORDS.values() if word.kind != "operator"))
@@ -53,25 +52,25 @@ PATTERNS = (
     # Names where they are given: `net J'`, `let w = 96`, `def fire(s,e)`, `conv1: `.
     Pattern(
         ("header", "", "network"),
-        rf"{_APART}(net)({GAP})({PRIMED}(?:[ \t]*[-−+][ \t]*[A-Za-z0-9_]+['′]*)*)",
+        rf"{_START}(net)({GAP})({PRIMED}(?:[ \t]*[-−+][ \t]*[A-Za-z0-9_]+['′]*)*)",
     ),
-    Pattern(("header", "", "value"), rf"{_APART}(let)({GAP})({NAME})"),
-    Pattern(("header", "", "definition"), rf"{_APART}(def)({GAP})({NAME})"),
-    Pattern(("label", "punctuation"), rf"{_APART}({NAME})(:)"),
+    Pattern(("header", "", "value"), rf"{_START}(let)({GAP})({NAME})"),
+    Pattern(("header", "", "definition"), rf"{_START}(def)({GAP})({NAME})"),
+    Pattern(("label", "punctuation"), rf"{_START}({NAME})(:)"),
     Pattern(("rule line",), r":?-{2,}:?"),
     # `x4`, `x 4` and `x(n)` repeat; the `x` in `3x224x224` belongs to the number.
     Pattern(("times",), r"[×*]|(?<![A-Za-z_])x(?=[ \t]*[0-9]|\()"),
     Pattern(("size",), r"[0-9]+(?:[x×][0-9]+)+"),
     Pattern(("number",), r"[0-9]*\.[0-9]+|[0-9]+"),
-    Pattern(("letter tag",), rf"{_APART}[{_LETTERS}][0-9]+(?:[x×][0-9]+)?{_ENDED}"),
+    Pattern(("letter tag",), rf"{_START}[{_LETTERS}][0-9]+(?:[x×][0-9]+)?{_END}"),
     # Styles before norms: `bn-relu-conv` is one word.
-    Pattern(("style",), _whole(words("style"))),
-    Pattern(("header",), f"{_APART}(?:{_HEADERS}|net|let|def){_ENDED}"),
-    *(Pattern((kind,), _whole(words(kind))) for kind in KINDS if kind not in ("header", "style")),
-    Pattern(("times",), rf"{_APART}x{_ENDED}"),
-    # `4c`: a number may stand before it.
-    Pattern(("channels",), rf"(?<![A-Za-z_])c{_ENDED}"),
-    Pattern(("call",), rf"{_APART}{NAME}(?=\()"),
+    Pattern(("style",), _word(words("style"))),
+    Pattern(("header",), f"{_START}(?:{_HEADERS}|net|let|def){_END}"),
+    *(Pattern((kind,), _word(words(kind))) for kind in KINDS if kind not in ("header", "style")),
+    Pattern(("times",), rf"{_START}x{_END}"),
+    # `4c`: a number may precede it.
+    Pattern(("channels",), rf"(?<![A-Za-z_])c{_END}"),
+    Pattern(("call",), rf"{_START}{NAME}(?=\()"),
     Pattern(("name",), PRIMED),
     Pattern(("stride",), r"/(?=[0-9A-Za-z_])"),
     Pattern(("operator",), r"[-−+/?=]"),

@@ -93,7 +93,7 @@ def _definition() -> dict[str, Any]:
 
 
 def _table() -> dict[str, Any]:
-    """`table … end`: what stands first in a row names a network."""
+    """`table … end`: the first cell of a row names a network."""
     return {
         "name": "meta.table.ctc",
         "begin": r"^[ \t]*(table)(?=[ \t]*(?:#|$))",
@@ -111,7 +111,7 @@ def _table() -> dict[str, Any]:
 
 
 def written() -> str:
-    """The grammar as the file holds it."""
+    """The grammar as the text of its file."""
     return json.dumps(textmate(), indent=2, ensure_ascii=False) + "\n"
 
 

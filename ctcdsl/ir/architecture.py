@@ -33,8 +33,8 @@ class Style(NamedTuple):
     preactivation: bool = False
 
     def __str__(self) -> str:
-        around = [part for part in (self.norm, self.activation) if part]
-        return "-".join([*around, "conv"] if self.preactivation else ["conv", *around])
+        layers = [layer for layer in (self.norm, self.activation) if layer]
+        return "-".join([*layers, "conv"] if self.preactivation else ["conv", *layers])
 
 
 CONV_RELU = Style()

@@ -54,14 +54,14 @@ class Block:
 Element = Layer | Block
 
 
-def layers_of(nodes: Sequence[Element]) -> Iterator[Layer]:
-    """The layers of nodes, those inside blocks included, in the order of the text."""
-    for node in nodes:
-        if isinstance(node, Block):
-            for branch in node.branches:
+def layers_of(elements: Sequence[Element]) -> Iterator[Layer]:
+    """The layers of a chain, those inside blocks included, in the order of the text."""
+    for element in elements:
+        if isinstance(element, Block):
+            for branch in element.branches:
                 yield from layers_of(branch.elements)
         else:
-            yield node
+            yield element
 
 
 def contains_conv(element: Element) -> bool:
@@ -69,19 +69,19 @@ def contains_conv(element: Element) -> bool:
     return any(isinstance(layer, Conv) for layer in layers_of((element,)))
 
 
-def out_channels(nodes: Sequence[Element], channels: int) -> int:
-    """The channels, or features, that leave a chain of nodes which `channels` enter.
+def out_channels(elements: Sequence[Element], channels: int) -> int:
+    """The output channels, or features, of a chain with `channels` at its input.
 
-    What leaves the classifier is not known here, and nothing follows it.
+    Those of the classifier are not known here, and nothing follows it.
     """
-    for node in nodes:
-        if isinstance(node, Conv):
-            channels = node.filters
-        elif isinstance(node, Linear):
-            channels = node.features or channels
-        elif isinstance(node, SpatialPyramid):
-            channels *= sum(level * level for level in node.levels)
-        elif isinstance(node, Block):
-            outputs = [out_channels(branch.elements, channels) for branch in node.branches]
-            channels = sum(outputs) if node.join is Join.CONCAT else outputs[0]
+    for element in elements:
+        if isinstance(element, Conv):
+            channels = element.filters
+        elif isinstance(element, Linear):
+            channels = element.features or channels
+        elif isinstance(element, SpatialPyramid):
+            channels *= sum(level * level for level in element.levels)
+        elif isinstance(element, Block):
+            outputs = [out_channels(branch.elements, channels) for branch in element.branches]
+            channels = sum(outputs) if element.join is Join.CONCAT else outputs[0]
     return channels

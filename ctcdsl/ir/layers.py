@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 class Conv:
     """`filters` filters of `kernel`, then the norm and the activation.
 
-    With `preactivation` norm and activation stand before the convolution instead.
+    With `preactivation` norm and activation precede the convolution instead.
     `padding` is what the author wrote, in pixels on each side; None leaves it to the
     network's padding rule. Depthwise convolutions have as many groups as filters.
     """
@@ -44,7 +44,7 @@ class Conv:
 class Pool:
     """A sliding-window pool; its map floors unless `ceil`.
 
-    `grouped` where braces around it keep it padded, even if it covers its whole map.
+    `grouped` where it is in braces, which keep it padded even if it covers its whole map.
     """
 
     reduction: Reduction
@@ -132,7 +132,7 @@ class Dropout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalPool:
-    """The average, or the maximum, of each channel's whole map: a vector of channels."""
+    """The average, or the maximum, of each channel's map: a vector of channels."""
 
     reduction: Reduction = "avg"
     origin: Span = field(compare=False)
@@ -159,14 +159,14 @@ MapOrVectorLayer = NormLayer | ActivationLayer | Dropout | Identity
 """The layers that take a map as well as a vector."""
 TrunkLayer = Conv | Pool | LocalResponseNorm | SqueezeExcite | Scale | Shuffle | MapOrVectorLayer
 VectorLayer = GlobalPool | SpatialPyramid | Linear
-"""The layers that leave a vector: the first of them begins the head that no line names."""
+"""The layers whose output is a vector: the first of them begins a head without a name."""
 Layer = TrunkLayer | VectorLayer
 SlidingWindow = Conv | Pool
 """The layers that slide a window over a map: those with kernel, stride and padding."""
 
 
 def keyword(layer: Layer) -> str:
-    """The word of the language that names a layer's kind."""
+    """The keyword of a layer's kind."""
     match layer:
         case Conv():
             return "conv"

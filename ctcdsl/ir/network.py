@@ -11,12 +11,12 @@ from ctcdsl.ir.printer import unparse
 
 
 class Node(NamedTuple):
-    """A layer or a block in its place: the map that enters, the map that leaves.
+    """A layer or a block of a network, with the shapes of its input and output.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
     `stage2.conv1` or `conv2_x.block1.conv3`. `padding` is that of both sides; 0 for what
     has no window; it is `map_dependent` where the size of the map decided it: solved for
-    `maps`, or none since a pool covers its whole map. What leaves is a `vector` of
+    `maps`, or none since a pool covers its whole map. The output is a `vector` of
     features, not a map, from the head's first gap, gmp, spp or fc on.
 
     A block has its `branches`, each a chain; an optional branch that was left out is not
@@ -43,7 +43,7 @@ class Network:
     """A network whose every map is known: what `check` returns and everything else takes.
 
     `nodes` are its layers and blocks, in dataflow order. Two networks are equal where their
-    architectures are: names, layers, maps; where their texts stand does not matter. `str()`
+    architectures are: names, layers, maps; their texts do not matter. `str()`
     is the canonical text, which loads as an equal network.
     """
 
@@ -69,9 +69,9 @@ class Network:
     def stages(self) -> dict[str, tuple[Node, ...]]:
         """The layers and blocks of each stage by its name, the head's last."""
         names = self.architecture.stage_names
-        found = {name: self.stage(index) for index, name in enumerate(names)}
+        stages = {name: self.stage(index) for index, name in enumerate(names)}
         head = self.stage(None)
-        return {**found, self.architecture.head.name: head} if head else found
+        return {**stages, self.architecture.head.name: head} if head else stages
 
     @property
     def macs(self) -> int:
@@ -107,12 +107,12 @@ class Network:
 
     @property
     def output(self) -> Shape:
-        """What leaves the last layer."""
+        """The output of the last layer."""
         return self.nodes[-1].output
 
     @property
     def layers(self) -> tuple[Node, ...]:
-        """Every layer in the order of execution; a block comes behind its branches."""
+        """Every layer in the order of execution; a block comes after its branches."""
         return tuple(flat(self.nodes))
 
     @property
@@ -132,7 +132,7 @@ class Network:
 
 
 def flat(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The layers of placed nodes in the order of execution, blocks behind their branches."""
+    """The nodes of a chain in the order of execution, blocks after their branches."""
     for node in nodes:
         for branch in node.branches:
             yield from flat(branch)

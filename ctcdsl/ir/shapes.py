@@ -39,7 +39,7 @@ def output_size(size: int, kernel: int, stride: int, padding: int, *, ceil: bool
 def convolution_macs(channels: int, kernel: tuple[int, int], output: Shape, groups: int = 1) -> int:
     """Return the multiply-accumulates of a convolution: one term of the paper's Eqn. 1.
 
-    n_(l-1) * s_l^2 * n_l * m_l^2, with `channels` entering, `kernel` = s_l x s_l, and
+    n_(l-1) * s_l^2 * n_l * m_l^2, with input `channels`, `kernel` = s_l x s_l, and
     `output` the map of n_l channels; height times width where kernel or map is not square.
     With groups each filter sees its share of the channels.
     """

@@ -21,33 +21,35 @@ class NoStridedLayer(Exception):
     """There is no convolution and no pool to carry a stride."""
 
 
-def with_stride(nodes: Sequence[Element], stride: int) -> list[Element]:
-    """Return nodes with a stride on the first layer with k > 1, else the first convolution.
+def with_stride(elements: Sequence[Element], stride: int) -> list[Element]:
+    """Return a chain with a stride on the first layer with k > 1, else the first convolution.
 
     In a block every branch that has such a layer carries it.
 
     Raises:
-        NoWindow: No node has a window.
-        StrideTaken: The layer has a stride other than 1.
+        NoStridedLayer: No element has a window.
+        StrideAlreadySet: The layer has a stride other than 1.
     """
-    at = _first(nodes, _is_wide)
+    at = _first(elements, _is_wide)
     if at is None:
-        at = _first(nodes, _is_window)
+        at = _first(elements, _is_window)
     if at is None:
         raise NoStridedLayer
-    node = nodes[at]
+    element = elements[at]
     new: Element
-    if isinstance(node, Block):
-        new = replace(node, branches=tuple(_strided(branch, stride) for branch in node.branches))
+    if isinstance(element, Block):
+        new = replace(
+            element, branches=tuple(_strided(branch, stride) for branch in element.branches)
+        )
     else:
-        assert isinstance(node, Conv | Pool)
-        if node.stride != 1:
-            raise StrideAlreadySet(node)
-        if isinstance(node, Pool):
-            new = replace(node, stride=stride, grouped=False)
+        assert isinstance(element, Conv | Pool)
+        if element.stride != 1:
+            raise StrideAlreadySet(element)
+        if isinstance(element, Pool):
+            new = replace(element, stride=stride, grouped=False)
         else:
-            new = replace(node, stride=stride)
-    return [*nodes[:at], new, *nodes[at + 1 :]]
+            new = replace(element, stride=stride)
+    return [*elements[:at], new, *elements[at + 1 :]]
 
 
 def _strided(branch: Branch, stride: int) -> Branch:
@@ -64,9 +66,9 @@ def _is_wide(layer: Layer) -> bool:
     return isinstance(layer, Conv | Pool) and max(layer.kernel) > 1
 
 
-def _first(nodes: Sequence[Element], is_it: Callable[[Layer], bool]) -> int | None:
-    """The first node that is, or holds, such a layer."""
-    for index, node in enumerate(nodes):
-        if any(is_it(layer) for layer in layers_of((node,))):
+def _first(elements: Sequence[Element], matches: Callable[[Layer], bool]) -> int | None:
+    """The first element that is or contains such a layer."""
+    for index, element in enumerate(elements):
+        if any(matches(layer) for layer in layers_of((element,))):
             return index
     return None

@@ -1,6 +1,6 @@
 """Which call of a `def` a layer came from.
 
-A layer's `origin` is its text, and in the body of a `def` that text stands once for all
+A layer's `origin` is its text, and in the body of a `def` that text is the same for all
 calls. To tell them apart, every call gets a copy of the `def` of its own: the same text, in
 a `Source` that knows the calls that led to it.
 """

@@ -176,7 +176,7 @@ def context_at(text: str) -> CompletionContext:
         token = match[0]
         comment = match.lastgroup == "comment"
         if match.lastgroup == "line":
-            # A bracket left open by mistake does not swallow the statements below it.
+            # An unclosed bracket does not swallow the statements below it.
             if not brackets or _HEAD.match(text, match.end()):
                 table = (table or before == ["table"]) and before != ["end"]
                 before.clear()

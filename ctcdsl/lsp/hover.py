@@ -65,7 +65,7 @@ def hover_at(document: Document, offset: int) -> Hover | None:
 
 
 def _meaning(word: Word) -> str:
-    """The entry of a reserved word, or what a tag such as `p1` says."""
+    """The entry of a keyword, or the meaning of a tag such as `p1`."""
     entry = KEYWORDS.get(word.text)
     if entry is not None:
         example = f", as in `{entry.example}`" if entry.example else ""

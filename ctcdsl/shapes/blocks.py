@@ -79,7 +79,7 @@ def _warn_of_staying(
 
 
 def _to_move(staying: Element, last: Element) -> str:
-    """What to write, so that the branch says whether its activation moves."""
+    """What to write to say whether the branch's activation moves."""
     if isinstance(staying, Conv) and isinstance(last, ActivationLayer):
         return "write `linear` in the convolution, or `id` after it where both are meant"
     if isinstance(staying, Conv):
@@ -124,10 +124,10 @@ def check_shapes_match(
     for branch, chain in zip(branches[1:], chains[1:], strict=True):
         output = after(chain, shape)
         if block.join is Join.ADD and output != first:
-            message = f"branches that are added leave {first} and {output}"
+            message = f"branches that are added give {first} and {output}"
             hint = "give them the same filters and strides; `?` leaves a branch out"
         elif output[1:] != first[1:]:
-            message = f"branches leave maps of {_side(first)} and {_side(output)}"
+            message = f"branches give maps of {_side(first)} and {_side(output)}"
             hint = "give them the same strides, and paddings that keep their maps alike"
             if rule != PadRule.SAME and _stride(chain) == _stride(chains[0]):
                 hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
@@ -136,8 +136,8 @@ def check_shapes_match(
         diagnostics.error(
             "CTC206",
             message,
-            Label(_extent(branch, block), f"leaves {output}"),
-            also=(Label(_extent(branches[0], block), f"leaves {first}"),),
+            Label(_extent(branch, block), f"gives {output}"),
+            also=(Label(_extent(branches[0], block), f"gives {first}"),),
             hint=hint,
         )
         return False
@@ -171,7 +171,7 @@ def shortcut(
         diagnostics.error(
             "CTC208",
             f"no shortcut leads from {shape} to {target}: a 1x1 projection with stride"
-            f" {projection.stride} leaves {output}",
+            f" {projection.stride} gives {output}",
             block.origin,
             hint="pad the block's layers so that only strides change the map",
         )

@@ -76,7 +76,7 @@ def note_style_padding(
     assert architecture.pad_implied_by is not None
     for here, there in zip(same, paper, strict=True):
         if here.stage is not None and here.output != there.output:
-            maps = f"leaves {here.output}, and {there.output} under `pad paper`"
+            maps = f"gives {here.output}, and {there.output} under `pad paper`"
             diagnostics.add(
                 Severity.NOTE,
                 "CTC907",

@@ -51,7 +51,7 @@ def _sides(text: str) -> tuple[int, ...]:
 
 
 _OPERATORS = {"TIMES": "*", "MINUS": "-"}
-"""However the author wrote them, expressions hold these."""
+"""Expressions have these signs, however the author wrote them."""
 
 
 def _tokens(argument: Argument) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ class Builder:
         return Table(rows, self._span(children[0], children[-1]))
 
     def row(self, cells: list[Cell]) -> Row:
-        """Build a row; the outer bars of a Markdown table leave empty cells at its ends."""
+        """Build a row; the outer bars of a Markdown table give empty cells at its ends."""
         full = [k for k, cell in enumerate(cells) if cell.items or cell.is_separator]
         if not full:
             return Row((), Span(self.source, 0, 0))

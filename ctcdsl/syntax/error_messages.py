@@ -40,7 +40,7 @@ _HEADERS = {
 }
 _KEYWORDS = frozenset({*_HEADERS, "TABLE", "END"})
 STARTERS = _KEYWORDS | {"LABEL"}
-"""Tokens that only the start of a line can hold."""
+"""Tokens that can only begin a line."""
 
 _MAX_SHOWN = 40
 """Longer tokens are shown cut."""

@@ -78,7 +78,7 @@ class Call(NamedTuple):
 
 
 class Group(NamedTuple):
-    """`{ … }` (`bracket` is `{`) or `[ … ]` around branches."""
+    """`{ … }` (`bracket` is `{`) or `[ … ]` with branches."""
 
     bracket: str
     branches: tuple[Branch, ...]
@@ -177,7 +177,7 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`table … end`; the first row holds the titles."""
+    """`table … end`; the first row has the titles."""
 
     rows: tuple[Row, ...]
     span: Span

@@ -99,8 +99,8 @@ class Parser:
 def _collector_paused() -> Iterator[None]:
     """Keep Python's cyclic collector from running meanwhile.
 
-    A tree of a million nodes holds no cycles, and looking for some over and over, while it
-    grows, would cost as much again as parsing.
+    A tree of a million nodes has no cycles, and looking for some again and again while it
+    grows would double the time of parsing.
     """
     collecting = gc.isenabled()
     gc.disable()

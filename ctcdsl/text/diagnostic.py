@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 
 class Label(NamedTuple):
-    """A place and what is to be said of it (may be empty)."""
+    """A place and a text about it (may be empty)."""
 
     span: Span
     text: str = ""
@@ -88,7 +88,7 @@ def error(
 
 
 def reason(cause: OSError) -> str:
-    """What the system said of a failure, as it follows a colon: `no such file or directory`."""
+    """The system's words for a failure, as they follow a colon: `no such file or directory`."""
     return (cause.strerror or str(cause)).lower()
 
 

@@ -10,6 +10,7 @@ from ctcdsl.text.diagnostic import Diagnostic, Label, Severity
 from ctcdsl.text.plural import plural
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
+_SUMMARISED = (Severity.ERROR, Severity.WARNING)
 MAX_COLUMNS = 120
 """A source line longer than this is shown around the place alone."""
 
@@ -57,14 +58,14 @@ def _excerpt(
     for label, column in zip(labels, columns, strict=True):
         if not 0 <= column - start <= len(text):
             continue
-        # Marks stand below characters, and some characters are two columns wide.
+        # Marks are below characters, and some characters are two columns wide.
         before = _width(text[: column - start])
         room = max(1, len(text) - (column - start))
         length = min(max(1, label.span.end - label.span.start), room)
         mark = "^" if label is primary else "-"
         marks = mark * max(1, _width(text[column - start : column - start + length]))
-        said = paint(f"{marks} {label.text}".rstrip(), "1;31" if mark == "^" else "1;34")
-        lines.append(f"{margin}| {' ' * before}{said}")
+        marked = paint(f"{marks} {label.text}".rstrip(), "1;31" if mark == "^" else "1;34")
+        lines.append(f"{margin}| {' ' * before}{marked}")
     return lines
 
 
@@ -82,10 +83,6 @@ def _width(text: str) -> int:
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
     """Return `2 errors, 1 warning`; empty where there is neither."""
-    parts = []
-    found = list(diagnostics)
-    for severity in (Severity.ERROR, Severity.WARNING):
-        count = sum(d.severity is severity for d in found)
-        if count:
-            parts.append(plural(count, severity))
-    return ", ".join(parts)
+    severities = [diagnostic.severity for diagnostic in diagnostics]
+    counts = ((severity, severities.count(severity)) for severity in _SUMMARISED)
+    return ", ".join(plural(count, severity) for severity, count in counts if count)
