@@ -42,20 +42,23 @@ class Diagnostic(NamedTuple):
 
 
 class UserError(Exception):
-    """The input is wrong: carries the diagnostics that say so. Never a bug of ours."""
+    """The input is wrong: carries the diagnostics that say so. Never a bug of ours.
+
+    `str()` shows them as the commands do.
+    """
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
-        super().__init__("; ".join(d.message for d in diagnostics))
+        super().__init__(*diagnostics)
         self.diagnostics = diagnostics
-
-
-class SpecError(UserError, ValueError):
-    """A spec is wrong, or a pass does not apply to it; `str()` shows the place as `check` does."""
 
     def __str__(self) -> str:
         from ctcdsl.text.render import render
 
         return "\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+
+
+class SpecError(UserError, ValueError):
+    """A spec is wrong, or a pass does not apply to it."""
 
 
 def error(

@@ -137,12 +137,30 @@ def test_specs_are_checked_as_shown(
         assert printed == expected
 
 
-def test_python_examples_hold() -> None:
-    for path in RUN:
-        text = "\n".join(PYTHON.findall(path.read_text(encoding="utf-8")))
-        examples = doctest.DocTestParser().get_doctest(text, {}, path.name, None, 0)
-        result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
-        assert result.attempted == text.count(">>> ") and not result.failed, path
+def python_examples(path: Path) -> list[str]:
+    """The examples of a document in one text; of one that trains also those before that."""
+    found = PYTHON.findall(path.read_text(encoding="utf-8"))
+    first = next((n for n, block in enumerate(found) if "ctcdsl.train(" in block), len(found))
+    texts = ["\n".join(found[:first])]
+    return texts if first == len(found) else [*texts, "\n".join(found)]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        pytest.param(path, text, id=path.stem, marks=(pytest.mark.documented,) * number)
+        for path in RUN
+        for number, text in enumerate(python_examples(path))
+        if text
+    ],
+)
+def test_python_examples_hold(
+    path: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a training writes there
+    examples = doctest.DocTestParser().get_doctest(text, {}, path.name, None, 0)
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
+    assert result.attempted == text.count(">>> ") and not result.failed, path
 
 
 def commands(text: str) -> list[str]:
