@@ -105,6 +105,8 @@ def test_neither_spec_nor_run(ctcdsl: Any, place: Path) -> None:
         assert result.code == 2 and "name the " in result.err
     nothing = ctcdsl("train", "--run", "none", "--resume")
     assert nothing.code == 1 and "CTC610" in nothing.err
+    piped = ctcdsl("train", "--run", "none", "--auto-resume", stdin=SPEC)
+    assert piped.code == 1 and "no network to start with" in piped.err, "standard input is not read"
 
 
 @pytest.fixture
