@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from ctcdsl.checking import Network, check_source
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
+from ctcdsl.evaluation.shared_layers import shared_prefix
 from ctcdsl.evaluation.views import five_places, views
 from ctcdsl.images.colour import Statistics, preprocess
-from ctcdsl.metrics.shared_layers import shared_prefix
 from ctcdsl.text.files import read_source
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

@@ -65,11 +65,12 @@ def command(
         for cost in costs:
             click.echo(_layers(cost, form, write(layer_table(cost))), nl=False)
     else:
-        click.echo(write(overview(entries, name)), nl=False)
+        click.echo(write(overview(entries)), nl=False)
+    definition = DEFINITION if layers else f"{DEFINITION} Relative: MACs over those of {name}."
     if form == "csv":
-        click.echo(fill(DEFINITION, 100), err=True)
+        click.echo(fill(definition, 100), err=True)
     else:
-        click.echo("\n" + fill(DEFINITION, 100))
+        click.echo("\n" + fill(definition, 100))
 
 
 def _layers(cost: Cost, form: str, table: str) -> str:

@@ -145,7 +145,7 @@ class Comparison:
         with_top5 = self.k < len(self.classes)  # else every image is among the k
         return Table(
             titles=(
-                *("network", "depth", "MACs", f"of {self.networks[0].name}", "parameters"),
+                *("network", "depth", "MACs", "relative", "parameters"),
                 *("top-1 %", *([f"top-{self.k} %"] if with_top5 else [])),
                 *("s/epoch", "s in all", "images/s", *(["seeds"] if partly else [])),
             ),

@@ -72,7 +72,7 @@ def evaluate(
     as before afterwards.
 
     With `network`, from which `model` was generated, the views share its first layers where that
-    saves work and changes no bit (see `ctcdsl.metrics.shared_layers`); dense views need it. What a
+    saves work and changes no bit (see `evaluation.shared_layers`); dense views need it. What a
     share found is put together by `scores.merged`, or by adding `Scores.counts`.
 
     Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.

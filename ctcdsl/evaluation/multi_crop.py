@@ -1,7 +1,7 @@
 """Views of whole images through a network, with what they share computed once.
 
 Whole uint8 images are on the device; views are cut, mirrored and, where that gives the same bits,
-taken from maps that were computed for all of them together (see `ctcdsl.metrics.shared_layers`).
+taken from maps that were computed for all of them together (see `ctcdsl.evaluation.shared_layers`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
+from ctcdsl.evaluation.shared_layers import Offset, Prefix, shared_prefix, unshared
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.execution.compiled import Forward, compile_as_error, forward_of
 from ctcdsl.images.sampling import Crop
 from ctcdsl.ir import Shape
-from ctcdsl.metrics.shared_layers import Offset, Prefix, shared_prefix, unshared
 from ctcdsl.recipe import Compile
 
 Places = Callable[[int, int, Crop], tuple[Offset, ...]]

@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ctcdsl.evaluation.shared_layers import Offset
 from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.shared_layers import Offset
 from ctcdsl.text.plural import plural
 
 Views = Literal[1, 10, "dense"]

@@ -47,20 +47,20 @@ _HEADROOM = 0.1
 class MemoryEstimate(NamedTuple):
     """The memory that training takes, in bytes."""
 
-    fixed: int
+    static: int
     """Parameters, gradients, momenta."""
-    kept: int
+    saved: int
     """What an image keeps for the backward pass, at its end."""
     per_image: int
     """The most that an image takes at any time."""
 
     def training(self, batch: int) -> int:
         """Bytes for a step on so many images at once."""
-        return self.fixed + batch * self.per_image
+        return self.static + batch * self.per_image
 
     def largest_batch(self, available: int) -> int:
         """The most images that a step fits in `available` bytes, 0 where not one does."""
-        room = int(available * (1 - _HEADROOM)) - self.fixed
+        room = int(available * (1 - _HEADROOM)) - self.static
         return max(0, room // self.per_image)
 
 
@@ -71,17 +71,17 @@ def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
     # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
     image_bytes = image * (1 + 4 + (value if value < 4 else 0))
     steps = list(_steps(network.nodes, value))
-    kept, most = image_bytes, image_bytes
+    saved, most = image_bytes, image_bytes
     for step in steps:
-        kept += step.kept
-        most = max(most, kept + step.gradients)
-    return MemoryEstimate(fixed=12 * params + (4 - value) * params, kept=kept, per_image=most)
+        saved += step.saved
+        most = max(most, saved + step.gradients)
+    return MemoryEstimate(static=12 * params + (4 - value) * params, saved=saved, per_image=most)
 
 
 class _Step(NamedTuple):
     """What a layer keeps, and the gradients that are alive while it goes backward."""
 
-    kept: int
+    saved: int
     gradients: int
 
 
@@ -92,9 +92,9 @@ def _steps(nodes: Iterable[Node], value: int) -> Iterable[_Step]:
             for inner, step in zip(flat(branch), _steps(branch, value), strict=True):
                 beside = value * node.output.numel  # the block's own gradient waits meanwhile
                 handed = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
-                yield _Step(step.kept - handed, step.gradients + beside)
+                yield _Step(step.saved - handed, step.gradients + beside)
         around = value * (node.input.numel + node.output.numel)
-        yield _Step(_kept(node, value), around)
+        yield _Step(_saved(node, value), around)
 
 
 def _linear(node: Node) -> bool:
@@ -104,7 +104,7 @@ def _linear(node: Node) -> bool:
     )
 
 
-def _kept(node: Node, value: int) -> int:
+def _saved(node: Node, value: int) -> int:
     """Bytes that a layer keeps of one image, its output included."""
     entering, leaving = node.input.numel, node.output.numel
     layer = node.layer

@@ -29,8 +29,8 @@ class Table(NamedTuple):
     left: frozenset[str]
 
 
-def overview(entries: Sequence[Entry], relative_to: str) -> Table:
-    """One row a network."""
+def overview(entries: Sequence[Entry]) -> Table:
+    """One row for each network."""
     names = [entry.cost.network.name for entry in entries]
     with_file = len(set(names)) < len(names)
     rows = [
@@ -46,7 +46,7 @@ def overview(entries: Sequence[Entry], relative_to: str) -> Table:
         )
         for name, entry in zip(names, entries, strict=True)
     ]
-    titles = ("network", "depth", "MACs", f"of {relative_to}", "fc MACs", "parameters", "conv maps")
+    titles = ("network", "depth", "MACs", "relative", "fc MACs", "parameters", "conv maps")
     return Table(
         titles=(*titles, "file") if with_file else titles,
         rows=tuple(rows),
@@ -55,7 +55,7 @@ def overview(entries: Sequence[Entry], relative_to: str) -> Table:
 
 
 def conv_maps(network: Network) -> str:
-    """The sizes of the convolutions' maps, stages parted by a dot: `109 · 36 · 18 18`.
+    """The sizes of the convolutions' maps, stages separated by a dot: `109 · 36 · 18 18`.
 
     In a stage of more than nine, equal neighbours are counted: `56×10`.
     """
@@ -73,7 +73,7 @@ def _sizes(sides: list[str]) -> str:
 
 
 def layer_table(cost: Cost) -> Table:
-    """One row a layer, with its share of the convolutions' MACs; then the sums of both kinds."""
+    """One row for each layer, with its share of the MACs; then the sums of both kinds."""
     style = cost.network.architecture.style
     rows = [
         (

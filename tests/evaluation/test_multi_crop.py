@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
 from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
+from ctcdsl.evaluation.shared_layers import Region, Slice, shareable, shared_prefix, unshared
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.evaluation.views import centre_place, five_places, views
 from ctcdsl.images.colour import Statistics, preprocess
 from ctcdsl.images.sampling import Crop
 from ctcdsl.ir import Shape
-from ctcdsl.metrics.shared_layers import Region, Slice, shareable, shared_prefix, unshared
 from ctcdsl.resources import resource
 from tests.conftest import load, one
 

@@ -124,7 +124,7 @@ def test_out_of_memory_names_the_batch_that_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10_000)
-    model, cost = Greedy(3, error), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
+    model, cost = Greedy(3, error), MemoryEstimate(static=1000, saved=2000, per_image=2600)
     with refused("CTC622") as found:
         run_training(tmp_path, model=model, memory=cost)
     text = said(found[0])
@@ -137,7 +137,7 @@ def test_out_of_memory_names_the_batch_that_fits(
 
 def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10_000)
-    recorder, cost = Recorder(), MemoryEstimate(fixed=1000, kept=2000, per_image=2600)
+    recorder, cost = Recorder(), MemoryEstimate(static=1000, saved=2000, per_image=2600)
     run_training(tmp_path, tiny_recipe(epochs=1), callback=recorder, memory=cost)
     [warning] = recorder.warnings
     assert (warning.code, warning.severity) == ("CTC622", Severity.WARNING)
@@ -209,10 +209,10 @@ def test_what_an_image_keeps_is_what_torch_keeps(name: str) -> None:
     images = torch.randn(2, *network.input)
     kept = saved_for_backward(module.train(), images) / 2
     cost = training_memory(network)
-    assert cost.kept == pytest.approx(kept, rel=0.06)
+    assert cost.saved == pytest.approx(kept, rel=0.06)
     assert kept <= cost.per_image * 1.03
     numbers = sum(each.numel() for each in module.parameters())
-    assert cost.fixed == 12 * numbers
+    assert cost.static == 12 * numbers
 
 
 def test_the_footprint_by_hand() -> None:
@@ -222,10 +222,10 @@ def test_the_footprint_by_hand() -> None:
     # The largest gradients are those around the convolution, when only its own output is kept.
     sides = {node.name: (node.input, node.output) for node in network.layers}
     assert len(sides) == 3
-    assert cost.kept == image + conv + pool + 2 * 4
+    assert cost.saved == image + conv + pool + 2 * 4
     assert cost.per_image == image + conv + pool + 4 * (4 * 64 + 4 * 16)
-    assert cost.fixed == 12 * (3 * 9 * 4 + 4 + 64 * 2 + 2)
-    assert cost.training(10) == cost.fixed + 10 * cost.per_image
+    assert cost.static == 12 * (3 * 9 * 4 + 4 + 64 * 2 + 2)
+    assert cost.training(10) == cost.static + 10 * cost.per_image
     assert cost.largest_batch(0) == 0
     fits = cost.largest_batch(10**6)
     assert cost.training(fits) <= 900_000 < cost.training(fits + 1)
