@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # `import ctcdsl` takes a millisecond; with `typing` it would take several
 if TYPE_CHECKING:
     from ctcdsl.api import (
         Cost,
@@ -80,7 +80,7 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the library when a name of it is first asked for: `import ctcdsl` costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module 'ctcdsl' has no attribute '{name}'")
@@ -89,10 +89,10 @@ def __getattr__(name: str) -> Any:
         from ctcdsl.text.packages import require_packages
 
         require_packages(f"ctcdsl.{name}", "torch", "numpy", "PIL", "safetensors")
-    value = getattr(import_module(module), name)
+    value: object = getattr(import_module(module), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return [*__all__, "__version__"]
