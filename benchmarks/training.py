@@ -39,7 +39,7 @@ from job import Job, Repeated
 from turns import Rounds, Turn, Way, seconds, take
 
 from ctcdsl.checking import check_source
-from ctcdsl.execution.devices import default_device
+from ctcdsl.execution.prepare import find_device
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.metrics import network_cost
 from ctcdsl.recipe import Recipe, Schedule
@@ -229,7 +229,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
-    device = default_device() if given.device == "auto" else torch.device(given.device)
+    device = find_device("auto") if given.device == "auto" else torch.device(given.device)
     compile = "graphs" if device.type == "cuda" else "on"
     texts = given.options or f"float32:off,bf16:{compile}"
     given.options = [ours.Options.parse(text) for text in texts.split(",")]

@@ -15,7 +15,7 @@ from ctcdsl.runs import info, log, manifest
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.text import Diagnostic, UserError, error
-from ctcdsl.training.checks import RUNTIME_FIELDS
+from ctcdsl.training.checks import RUNTIME_FIELDS, recipe_changes
 from ctcdsl.training.config import folder_name
 
 
@@ -123,7 +123,7 @@ def state_of(seed_run: SeedRun, images: ImagesInfo) -> State:
         raise UserError(
             *(diagnostic._replace(code="CTC652") for diagnostic in cause.diagnostics)
         ) from None
-    if changes := _changes(saved.recipe, seed_run.recipe):
+    if changes := recipe_changes(saved.recipe, seed_run.recipe, RUNTIME_FIELDS):
         raise _other_run(folder, "a run by another recipe", changes)
     before = info.read(folder).last.images
     if before != images:
@@ -132,18 +132,6 @@ def state_of(seed_run: SeedRun, images: ImagesInfo) -> State:
         raise _other_run(folder, "a run on other images", notes)
     done = saved.progress.epoch >= seed_run.recipe.last_epoch
     return State.FINISHED if done else State.STARTED
-
-
-def _changes(before: Recipe, now: Recipe) -> tuple[str, ...]:
-    """The differences of two recipes, but for what does not change what is learned."""
-    then, requested = (
-        {**recipe.as_dict(), "epochs": recipe.last_epoch} for recipe in (before, now)
-    )
-    return tuple(
-        f"{name}: {then[name]} then, {requested[name]} now"
-        for name in then
-        if then[name] != requested[name] and name not in RUNTIME_FIELDS
-    )
 
 
 def _other_run(folder: Path, what: str, notes: Iterable[str]) -> UserError:

@@ -24,7 +24,7 @@ from ctcdsl.evaluation.multi_crop import Input, by_size
 from ctcdsl.evaluation.split import Split, run
 from ctcdsl.ir import Shape
 from ctcdsl.shapes.resize import trunk_output
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,7 +45,7 @@ class DenseEvaluator:
         if split is None:
             raise ValueError("the module is not the one generated from the network")
         if not split.head:
-            raise _refused(self.network, "it has no head that could slide over a map")
+            raise _impossible(self.network, "it has no head that could slide over a map")
         self._split = split
         input = self.network.input
         window = trunk_output(self.network, input.height, input.width)
@@ -61,13 +61,13 @@ class DenseEvaluator:
         for group in by_size(images, self.input):
             height, width = group.images.shape[2:]
             if trunk_output(self.network, height, width) is None:
-                raise _refused(
+                raise _impossible(
                     self.network, f"with {height}x{width} images its branches leave other maps"
                 )
-            found = self._of_size(group.images)
+            probabilities = self._of_size(group.images)
             if result is None:
-                result = found.new_empty(len(images), found.shape[1])
-            result[group.numbers] = found
+                result = probabilities.new_empty(len(images), probabilities.shape[1])
+            result[group.numbers] = probabilities
         assert result is not None
         return result
 
@@ -79,21 +79,19 @@ class DenseEvaluator:
         step = max(1, self.at_once // len(both))
         total: Tensor | None = None
         for start in range(0, len(places), step):
-            some = places[start : start + step]
-            windows = [maps[:, :, top : top + height, left : left + width] for top, left in some]
+            group = places[start : start + step]
+            windows = [maps[:, :, top : top + height, left : left + width] for top, left in group]
             logits = run(self._split.head, torch.cat(windows))  # (window, mirrored, image)
             likely = logits.float().softmax(dim=1)
-            sums = likely.view(2 * len(some), len(images), -1).sum(dim=0)
+            sums = likely.view(2 * len(group), len(images), -1).sum(dim=0)
             total = sums if total is None else total + sums
         assert total is not None
         return total / (2 * len(places))
 
 
-def _refused(network: Network, reason: str) -> UserError:
-    return UserError(
-        Diagnostic(
-            code="CTC641",
-            message=f"`{network.name}` cannot be tested densely: {reason}",
-            hints=("test it with 10 views: `--views 10`",),
-        )
+def _impossible(network: Network, reason: str) -> UserError:
+    return error(
+        "CTC641",
+        f"`{network.name}` cannot be evaluated densely: {reason}",
+        hint="evaluate it with 10 views: `--views 10`",
     )

@@ -24,18 +24,18 @@ from ctcdsl.execution.autotune import Fixed
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher, interruptible
 from ctcdsl.execution.memory_errors import oom_as_error, out_of_memory_in_test
-from ctcdsl.execution.prepare import crop_of, find_device, fit_network
+from ctcdsl.execution.prepare import crop_of, find_device, fit_network, open_split_of
 from ctcdsl.images.colour import Statistics, channel_notes, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sample import patches
-from ctcdsl.images.split_choice import ChosenSplit, open_split, open_splits, sample_split
+from ctcdsl.images.split_choice import ChosenSplit, open_splits
 from ctcdsl.images.split_names import Split
 from ctcdsl.ir import Shape
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import manifest
 from ctcdsl.runs.checkpoint import Checkpoint
-from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.run import data_of, network_of
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -145,14 +145,14 @@ def evaluate_run(
         saved = ranks.on_main(load)
         run, identity = manifest.run_of(Path(path)), saved.identity
         images_path = os.fspath(data) if data is not None else data_of(run, identity.classes)
-        chosen = open_images(images_path, config.split, identity.classes, callback)
+        chosen = open_split_of(images_path, config.split, identity.classes, callback)
         network = fit_network(
             network or network_of(identity, run), Shape(*identity.input), len(identity.classes)
         )
         for note in channel_notes(network.input.channels, chosen.images):
             callback.on_warning(note)
         own = ModelIdentity.of_network(network, identity.classes)
-        checkpoints.require_identity(saved, own, Path(path))
+        require_same_identity(saved.identity, own, Path(path))
         ranks.require_same(f"{own} {len(chosen.images)} {chosen.split} {config}")
         trained = TrainedNetwork.load(saved, network)
         scores = evaluate_trained(trained, chosen, config, device, callback, ranks, stop)
@@ -199,7 +199,7 @@ def evaluate_module(
                 f" the data {plural(len(classes), 'class')}",
                 hint="name the class of each output: classes=[…]",
             )
-        chosen = open_images(path, config.split, classes, callback)
+        chosen = open_split_of(path, config.split, classes, callback)
         statistics = statistics or measure(
             training,
             recipe.statistics_sample,
@@ -258,22 +258,6 @@ def evaluate_trained(
     if found.note:
         callback.on_note(found.note)
     return replace(found, name=network.name, split=chosen.split)
-
-
-def open_images(
-    path: str | None, split: Split | None, classes: tuple[str, ...], callback: Callback
-) -> ChosenSplit:
-    """Open the images to evaluate a network for `classes` on: of `split`, else of test or val.
-
-    Raises:
-        UserError: CTC607 where none are of these classes; CTC636 where there is no such split.
-    """
-    if path is None:
-        return sample_split(split, classes)
-    chosen = open_split(Path(path), split, classes)
-    for note in chosen.notes:
-        callback.on_warning(note)
-    return chosen
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ctcdsl.codegen.load import make_importable
 from ctcdsl.recipe import Compile
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import error
 
 Forward = Callable[[Tensor], Tensor]
 """What a network makes of its input."""
@@ -33,31 +33,28 @@ def forward_of(model: nn.Module, compile: Compile) -> Forward:
 
 @contextmanager
 def compile_as_error(compile: Compile) -> Iterator[None]:
-    """Turns what torch.compile meets on its way into `UserError` CTC617."""
+    """Turns an error of torch.compile into `UserError` CTC617."""
     try:
         yield
-    except RuntimeError as error:
-        if compile == "off" or not _of_compiler(error):
+    except RuntimeError as cause:
+        if compile == "off" or not _of_compiler(cause):
             raise
-        raise UserError(
-            Diagnostic(
-                code="CTC617",
-                message="torch.compile cannot compile the network here",
-                notes=(reason(error),),
-                hints=("leave out --compile: the results are the same but for rounding",),
-            )
-        ) from error
+        raise error(
+            "CTC617",
+            "torch.compile cannot compile the network here",
+            notes=(_main_line(cause),),
+            hint="leave out --compile: the results are the same but for rounding",
+        ) from cause
 
 
-def reason(error: Exception) -> str:
+def _main_line(cause: Exception) -> str:
     """The line of a compiler's message that says most."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    lines = [line for line in lines if line]
-    telling = (line for line in lines if "error" in line.lower() or "not found" in line.lower())
-    return next(telling, lines[0] if lines else type(error).__name__)
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    errors = (line for line in lines if "error" in line.lower() or "not found" in line.lower())
+    return next(errors, lines[0] if lines else type(cause).__name__)
 
 
-def _of_compiler(error: RuntimeError) -> bool:
+def _of_compiler(cause: RuntimeError) -> bool:
     from torch._dynamo.exc import TorchDynamoException  # loads in seconds: only where compiled
 
-    return isinstance(error, TorchDynamoException)
+    return isinstance(cause, TorchDynamoException)

@@ -11,14 +11,14 @@ import torch
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.distributed.processes import Processes
-from ctcdsl.execution.devices import default_device
 from ctcdsl.execution.events import Callback
 from ctcdsl.images import fingerprint
 from ctcdsl.images.colour import channel_notes
 from ctcdsl.images.fingerprint import ImageRecord
 from ctcdsl.images.sample import patches
 from ctcdsl.images.sampling import Crop
-from ctcdsl.images.split_choice import Splits, open_splits
+from ctcdsl.images.split_choice import ChosenSplit, Splits, open_split, open_splits, sample_split
+from ctcdsl.images.split_names import Split
 from ctcdsl.ir import Shape
 from ctcdsl.text import SpecError, error
 
@@ -61,6 +61,22 @@ def open_data(path: str | None, callback: Callback) -> Data:
     for note in splits.notes:
         callback.on_warning(note)
     return Data(splits, path)
+
+
+def open_split_of(
+    path: str | None, split: Split | None, classes: tuple[str, ...], callback: Callback
+) -> ChosenSplit:
+    """Open the images to evaluate a network for `classes` on: of `split`, else of test or val.
+
+    Raises:
+        UserError: CTC607 where none are of these classes; CTC636 where there is no such split.
+    """
+    if path is None:
+        return sample_split(split, classes)
+    chosen = open_split(Path(path), split, classes)
+    for note in chosen.notes:
+        callback.on_warning(note)
+    return chosen
 
 
 def fit_network(network: Network, input: Shape | None, classes: int) -> Network:
@@ -110,7 +126,7 @@ def find_device(name: str | torch.device) -> torch.device:
         UserError: CTC616 where a GPU is requested and there is none.
     """
     if name == "auto":
-        return default_device()
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise error(

@@ -19,7 +19,7 @@ from ctcdsl import __version__
 from ctcdsl.images.colour import Statistics
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import manifest as manifests
-from ctcdsl.runs.identity import ModelIdentity, require_same_identity
+from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, checkpoint_error
 from ctcdsl.storage.atomic import write_folder_atomic
@@ -191,11 +191,6 @@ def _read(folder: Path) -> Checkpoint:
         message = "the manifest is of another checkpoint"
         raise checkpoint_error(folder, message, "take another checkpoint")
     return found
-
-
-def require_identity(checkpoint: Checkpoint, expected: ModelIdentity, path: Path) -> None:
-    """Raise `UserError` CTC606, CTC607 unless it is of the `expected` network and classes."""
-    require_same_identity(checkpoint.identity, expected, path)
 
 
 def restore_model(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What must hold before training begins: said in seconds, not after the first epoch."""
+"""What must hold before training begins: reported in seconds, not after the first epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs import manifest as manifests
 from ctcdsl.runs.identity import ModelIdentity
-from ctcdsl.text.diagnostic import Diagnostic, InternalError, UserError
+from ctcdsl.text import InternalError, UserError, error, reason
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import command
 
@@ -36,26 +36,26 @@ def check_model_fits_data(
         raise InternalError("the identity's classes are not those of the training images")
     channels, height, width = identity.input
     if channels not in (1, 3) or (height, width) != crop:
-        raise _misfit(
+        raise _mismatch(
             f"the network takes {channels}x{height}x{width}, the images give 3x{crop[0]}x{crop[1]},"
             f" or 1x{crop[0]}x{crop[1]} in grey",
             f"give `--input 3x{crop[0]}x{crop[1]}`, or 1x{crop[0]}x{crop[1]} for grey levels",
         )
-    logits, fewest = probe(model, torch.zeros(1, channels, *crop, device=device))
+    logits, min_images = probe(model, torch.zeros(1, channels, *crop, device=device))
     if logits.dim() != 2:
-        raise _misfit(
+        raise _mismatch(
             f"the network leaves maps of {'x'.join(map(str, logits.shape[1:]))}, and training needs"
             " one score for each class",
             "end its head in `gap`, `gmp` or `fc`",
         )
     outputs = logits.shape[1]
     if outputs != len(images.classes):
-        raise _misfit(
+        raise _mismatch(
             f"the network has {plural(outputs, 'output')},"
             f" the data {plural(len(images.classes), 'class')}",
             f"write `classes {len(images.classes)}` in the spec",
         )
-    return fewest
+    return min_images
 
 
 def claim_folder(run: Path) -> None:
@@ -65,33 +65,29 @@ def claim_folder(run: Path) -> None:
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            Diagnostic(
-                code="CTC608",
-                message=f"cannot make the run's folder: {(error.strerror or str(error)).lower()}",
-                path=str(run),
-                hints=("give permission there, or choose another folder",),
-            )
+    except OSError as cause:
+        raise error(
+            "CTC608",
+            f"cannot make the run's folder: {reason(cause)}",
+            path=run,
+            hint="give permission there, or choose another folder",
         ) from None
     require_unused(run)
 
 
 def require_unused(run: Path) -> None:
     """Raise `UserError` CTC614 where the folder `run` holds an earlier training."""
-    if (held := _held(run)) is not None:
+    if (trained := _trained(run)) is not None:
         resume = command("train", "--run", run, "--resume")
-        raise UserError(
-            Diagnostic(
-                code="CTC614",
-                message=f"the folder holds a run of {held}",
-                path=str(run),
-                hints=(f"resume it: {resume}", "or choose another folder with --run"),
-            )
+        raise error(
+            "CTC614",
+            f"the folder holds a run of {trained}",
+            path=run,
+            hint=(f"resume it: {resume}", "or choose another folder with --run"),
         )
 
 
-def _held(run: Path) -> str | None:
+def _trained(run: Path) -> str | None:
     """How far an earlier training in `run` is; None where it did nothing that could be lost."""
     if rows := log.read(run):
         return plural(len(rows), "epoch")
@@ -103,23 +99,28 @@ def _held(run: Path) -> str | None:
     return None
 
 
-def require_same_recipe(trained: Recipe, asked: Recipe, path: Path) -> None:
+def require_same_recipe(trained: Recipe, requested: Recipe, path: Path) -> None:
     """Raise `UserError` CTC613 where `requested` differs in more than length, rates and workers."""
-    before, now = trained.as_dict(), asked.as_dict()
-    changed = [
-        name for name in before if before[name] != now[name] and name not in _RESUMABLE_FIELDS
-    ]
-    if changed:
-        raise UserError(
-            Diagnostic(
-                code="CTC613",
-                message="the run was trained with another recipe",
-                path=str(path),
-                notes=tuple(f"{name}: {before[name]} then, {now[name]} now" for name in changed),
-                hints=("give the same numbers, or choose another folder and train anew",),
-            )
+    if changes := recipe_changes(trained, requested, _RESUMABLE_FIELDS):
+        raise error(
+            "CTC613",
+            "the run was trained with another recipe",
+            path=path,
+            notes=changes,
+            hint="give the same numbers, or choose another folder and train anew",
         )
 
 
-def _misfit(message: str, hint: str) -> UserError:
-    return UserError(Diagnostic(code="CTC612", message=message, hints=(hint,)))
+def recipe_changes(before: Recipe, now: Recipe, ignored: frozenset[str]) -> tuple[str, ...]:
+    """A sentence for each field that differs, but for those `ignored`."""
+    both = (before, now)
+    then, requested = ({**recipe.as_dict(), "epochs": recipe.last_epoch} for recipe in both)
+    return tuple(
+        f"{name}: {then[name]} then, {requested[name]} now"
+        for name in then
+        if then[name] != requested[name] and name not in ignored
+    )
+
+
+def _mismatch(message: str, hint: str) -> UserError:
+    return error("CTC612", message, hint=hint)

@@ -34,14 +34,14 @@ class _InFlight(NamedTuple):
     images: int
     """Of all processes together."""
     rate: float
-    taken: PendingStep
+    pending: PendingStep
 
 
 @dataclass(slots=True, kw_only=True)
 class EpochRunner:
     """Takes the steps of a run, and reads their results `pipeline_depth` steps later."""
 
-    session: TrainingRun
+    training: TrainingRun
     images: ImageSet
     test_images: int
     crop: Crop
@@ -49,122 +49,122 @@ class EpochRunner:
     memory: MemoryEstimate | None
     min_images: int = 1
     """Images that the network needs at a time."""
-    pace: Throughput = field(default_factory=Throughput)
+    throughput: Throughput = field(default_factory=Throughput)
     _open: deque[_InFlight] = field(default_factory=deque)
     _read: list[tuple[_InFlight, StepResult]] = field(default_factory=list)
     """Steps that are not reported yet."""
 
     def __post_init__(self) -> None:
-        self.session.flush = self._flush  # whoever saves wants all numbers
+        self.training.flush = self._flush  # whoever saves wants all numbers
 
     @property
     def in_epoch(self) -> int:
         """Steps that an epoch has."""
-        return num_batches(len(self.images), self.session.recipe.batch, self.min_images)
+        return num_batches(len(self.images), self.training.recipe.batch, self.min_images)
 
     def finish_epoch(self, until: int | None = None) -> None:
         """Take the steps that are left of the epoch, or those up to step `until`.
 
         Raises `UserError` as `loop.train`, `StopRequested` where a process wants all to stop.
         """
-        session, progress = self.session, self.session.progress
-        self.pace.begin_epoch(progress.images, progress.seconds, progress.data_wait)
-        session.model.train()
+        training, progress = self.training, self.training.progress
+        self.throughput.begin_epoch(progress.images, progress.seconds, progress.data_wait)
+        training.model.train()
         batches = training_batches(
             self.images,
-            session.recipe,
+            training.recipe,
             crop=self.crop,
             epoch=progress.epoch + 1,
             first_step=progress.step,
-            shard=session.ranks.shard,
+            shard=training.ranks.shard,
             min_images=self.min_images,
             pin=self.device.type == "cuda",
-            on_replaced=session.callback.on_image_replaced,
+            on_replaced=training.callback.on_image_replaced,
         )
         if until is not None:
             batches = islice(batches, until - progress.step)
         for batch in prefetch_to_device(batches, self.device):
-            self.pace.batch_ready()
-            with session.stop.blocked():
+            self.throughput.batch_ready()
+            with training.stop.blocked():
                 images = self._take(batch)
                 self._flush(pipeline_depth(self.device))
-                self.pace.end_step(images)
+                self.throughput.end_step(images)
                 progress.seconds, progress.data_wait = (
-                    self.pace.epoch_seconds,
-                    self.pace.epoch_waited,
+                    self.throughput.epoch_seconds,
+                    self.throughput.epoch_waited,
                 )
                 if progress.step < self.in_epoch:  # else the checkpoint after the test is near
-                    session.save_if_due()
+                    training.save_if_due()
             self._report()
-            self.pace.batch_requested()
-        with session.stop.blocked():
+            self.throughput.batch_requested()
+        with training.stop.blocked():
             self._flush()
         self._report()
 
     def _take(self, batch: Batch) -> int:
         """Give the device a step. Returns its images."""
-        session, progress = self.session, self.session.progress
+        training, progress = self.training, self.training.progress
         last = progress.step + 1 == self.in_epoch
-        images = len(self.images) - progress.images if last else session.recipe.batch
+        images = len(self.images) - progress.images if last else training.recipe.batch
         seen = progress.epoch * len(self.images) + progress.images
-        rate = session.recipe.schedule.rate_after(seen, len(self.images))
-        session.descent.set_rate(rate)
-        session.ranks.seed_step(session.recipe.seed, progress.epoch + 1, progress.step + 1)
+        rate = training.recipe.schedule.rate_after(seen, len(self.images))
+        training.train_step.set_rate(rate)
+        training.ranks.seed_step(training.recipe.seed, progress.epoch + 1, progress.step + 1)
         with oom_as_error(self._out_of_memory):
-            taken = session.descent.step(
-                batch, session.statistics, whole=images, stop=lambda: session.stop.requested
+            pending = training.train_step.step(
+                batch, training.statistics, batch_size=images, stop=lambda: training.stop.requested
             )
         progress.step += 1
         progress.images += images
-        self._open.append(_InFlight(progress.step, images, rate, taken))
+        self._open.append(_InFlight(progress.step, images, rate, pending))
         return images
 
     def _flush(self, keep: int = 0) -> None:
         """Read what all but the last `keep` steps found; `UserError` CTC609 for a loss gone bad."""
-        progress = self.session.progress
+        progress = self.training.progress
         while len(self._open) > keep:
             step = self._open.popleft()
-            learned = step.taken.result()
-            if not math.isfinite(learned.loss):
+            result = step.pending.result()
+            if not math.isfinite(result.loss):
                 where = f"training, epoch {progress.epoch + 1}, step {step.number}"
-                raise self.session.diverged(learned.loss, where)
-            progress.loss += learned.loss * step.images
-            progress.num_errors += learned.mistaken
-            self._read.append((step, learned))
+                raise self.training.diverged(result.loss, where)
+            progress.loss += result.loss * step.images
+            progress.num_errors += result.num_errors
+            self._read.append((step, result))
 
     def _report(self) -> None:
         """Tell of the steps that were read. Raises `StopRequested` where one of them says so."""
         read = self._read.copy()
         self._read.clear()
-        for step, learned in read:
-            if learned.stop:
+        for step, result in read:
+            if result.stop:
                 raise StopRequested
-            self._report_step(step, learned)
+            self._report_step(step, result)
 
-    def _report_step(self, step: _InFlight, learned: StepResult) -> None:
-        session = self.session
-        epochs, epoch = session.recipe.last_epoch, session.progress.epoch + 1
+    def _report_step(self, step: _InFlight, result: StepResult) -> None:
+        training = self.training
+        epochs, epoch = training.recipe.last_epoch, training.progress.epoch + 1
         left = epochs - epoch
         done = (epoch - 1) * self.in_epoch + step.number
         if done == min(health.LEARNS_BY, epochs * self.in_epoch):
-            warning = health.not_learning(learned.loss, learned.logits, session.recipe)
+            warning = health.not_learning(result.loss, result.logits, training.recipe)
             if warning is not None:
-                session.callback.on_warning(warning)
-        session.callback.on_step(
+                training.callback.on_warning(warning)
+        training.callback.on_step(
             StepEnded(
                 epoch=epoch,
                 epochs=epochs,
                 step=step.number,
                 steps=self.in_epoch,
                 learning_rate=step.rate,
-                loss=learned.loss,
-                images_per_second=self.pace.images_per_second,
-                data_wait=self.pace.data_wait,
-                seconds_left=self.pace.seconds_left(
+                loss=result.loss,
+                images_per_second=self.throughput.images_per_second,
+                data_wait=self.throughput.data_wait,
+                seconds_left=self.throughput.seconds_left(
                     left * self.in_epoch + self.in_epoch - step.number, left + 1, self.test_images
                 ),
             )
         )
 
     def _out_of_memory(self) -> UserError:
-        return self.session.out_of_memory(self.memory, self.device)
+        return self.training.out_of_memory(self.memory, self.device)

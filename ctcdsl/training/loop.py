@@ -12,7 +12,6 @@ from torch import nn
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, StopRequested
 from ctcdsl.evaluation.scores import Counts
-from ctcdsl.execution.devices import default_device
 from ctcdsl.execution.events import Callback, TrainingStarted
 from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.memory_errors import may_not_fit, oom_as_error
@@ -59,7 +58,7 @@ def train(
     identity: ModelIdentity,
     callback: Callback,
     resume: bool = False,
-    device: torch.device | None = None,
+    device: torch.device,
     statistics: Statistics | None = None,
     policy: CheckpointPolicy | None = None,
     memory: MemoryEstimate | None = None,
@@ -69,18 +68,16 @@ def train(
 ) -> TrainingResult:
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
-    `model` maps float32 (N, 3, h, w) to logits (N, classes). It ends up on `device`
-    (`default_device` unless given), channels last; its weights are drawn anew. `statistics` are
-    measured on the training set unless given. The initial weights are saved before the first
-    step, so that a folder which cannot be written shows at once. With `resume` everything comes
-    from the run's newest checkpoint that is whole, and the run ends as if it had never stopped.
-    `until` ends it earlier, at a place that is saved: epochs done and steps of the next one.
-    `memory` lets a lack of memory name the batch that would fit; `tested_on` is the
-    name of the split `test_set`.
+    `model` maps float32 (N, 3, h, w) to logits (N, classes). It ends up on `device`,
+    channels last, with new initial weights. `statistics` are measured on the training set unless
+    given. The initial weights are saved before the first step, so that a folder which cannot be
+    written shows at once. With `resume` everything comes from the run's newest intact checkpoint,
+    and the run ends as if it had never stopped. `until` ends it earlier, where it is saved:
+    epochs done and steps of the next one. `memory` lets a lack of memory name the batch that
+    would fit; `tested_on` is the name of the split `test_set`.
 
     Each of several processes calls this with the same arguments and with its own `ranks` and
-    `device`. The one that leads writes and reports; of the others `callback` hears of images that
-    cannot be read. The sequence of batches is the same for any number of processes.
+    `device`; the main one writes. The sequence of batches is the same for any number of them.
 
     Raises `UserError`: CTC604, CTC631 images cannot be read; CTC605 the recipe does not fit the
     crop; CTC606, CTC607, CTC610 the run's checkpoint does not fit (see `checkpoint`); CTC608 `run`
@@ -91,7 +88,6 @@ def train(
     CTC663 it was started otherwise.
     Raises `Interrupted` on Ctrl-C, SIGTERM and SIGHUP, when the run is saved.
     """
-    device = device or default_device()
     train_set = CachedImages(train_set, recipe.resize_for(crop))
     require_same_classes(train_set, test_set)
     copying = prepare_for_training(model, device)
@@ -110,9 +106,9 @@ def train(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
     with interruptible() as stop:
-        session = TrainingRun(
+        training = TrainingRun(
             model=model,
-            descent=TrainStep(model, recipe, device, ranks, min_images),
+            train_step=TrainStep(model, recipe, device, ranks, min_images),
             recipe=recipe,
             run=run,
             identity=identity,
@@ -121,8 +117,8 @@ def train(
             stop=stop,
             ranks=ranks,
         )
-        steps = EpochRunner(
-            session=session,
+        runner = EpochRunner(
+            training=training,
             images=train_set,
             test_images=len(test_set),
             crop=crop,
@@ -130,31 +126,31 @@ def train(
             memory=memory,
             min_images=min_images,
         )
-        loop = _Loop(session, steps, test_set, tested_on, crop, device, memory)
-        with session:
+        loop = _Loop(training, runner, test_set, tested_on, crop, device, memory)
+        with training:
             try:
-                session.start_or_resume(train_set, statistics, resume)
+                training.start_or_resume(train_set, statistics, resume)
                 return loop.finish(until)
             except PeerLost:
                 if not stop.requested:  # else all were asked, and one was faster
                     raise
-                where = session.saved.where if session.saved else None
+                where = training.saved.where if training.saved else None
                 raise Interrupted(run, where) from None
             except KeyboardInterrupt as caught:
                 traceback.clear_frames(caught.__traceback__)  # ends workers before saving
-                session.save_and_leave()
+                training.save_and_leave()
                 if isinstance(caught, StopRequested):
                     ranks.barrier()  # whoever left before the leader has saved might end it
-                where = session.saved.where if session.saved else None
+                where = training.saved.where if training.saved else None
                 raise Interrupted(run, where) from None
 
 
 @dataclass(slots=True)
 class _Loop:
-    """What is done to the state of a run."""
+    """Epochs of steps, each with its test, its row of the log and its checkpoint."""
 
-    session: TrainingRun
-    steps: EpochRunner
+    training: TrainingRun
+    runner: EpochRunner
     test_set: ImageSet
     tested_on: str
     crop: Crop
@@ -163,79 +159,80 @@ class _Loop:
 
     def finish(self, until: tuple[int, int] | None = None) -> TrainingResult:
         """Train, test, log and save all that is left, or what is left up to `until`."""
-        session, recipe = self.session, self.session.recipe
-        session.callback.on_training_started(
+        training, recipe = self.training, self.training.recipe
+        training.callback.on_training_started(
             TrainingStarted(
                 epochs=recipe.last_epoch,
-                first_epoch=session.progress.epoch + 1,
-                first_step=session.progress.step + 1,
-                steps=self.steps.in_epoch,
-                training_images=len(self.steps.images),
+                first_epoch=training.progress.epoch + 1,
+                first_step=training.progress.step + 1,
+                steps=self.runner.in_epoch,
+                training_images=len(self.runner.images),
                 test_images=len(self.test_set),
                 tested_on=self.tested_on,
-                classes=len(session.identity.classes),
+                classes=len(training.identity.classes),
                 device=str(self.device),
             )
         )
-        world = session.ranks.shard.world
+        world = training.ranks.shard.world
         warning = may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
-            session.callback.on_warning(warning)
+            training.callback.on_warning(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
-        while session.progress.epoch < epochs or session.progress.step < steps:
-            if session.progress.epoch == epochs:
-                self.steps.finish_epoch(steps)
-                session.save()
+        while training.progress.epoch < epochs or training.progress.step < steps:
+            if training.progress.epoch == epochs:
+                self.runner.finish_epoch(steps)
+                training.save()
                 break
-            self.steps.finish_epoch()
+            self.runner.finish_epoch()
             row = self._row(self._test())
-            with session.stop.blocked():
-                session.progress = Progress(epoch=row.epoch, rows=[*session.progress.rows, row])
-                if session.ranks.is_main:
-                    log.write(session.run, session.progress.rows)
-                session.save()
-            session.callback.on_epoch_end(row)
+            with training.stop.blocked():
+                training.progress = Progress(epoch=row.epoch, rows=[*training.progress.rows, row])
+                if training.ranks.is_main:
+                    log.write(training.run, training.progress.rows)
+                training.save()
+            training.callback.on_epoch_end(row)
         return TrainingResult(
-            run=session.run,
-            checkpoint=session.last_saved.path,
-            rows=tuple(session.progress.rows),
-            statistics=session.statistics,
+            run=training.run,
+            checkpoint=training.last_saved.path,
+            rows=tuple(training.progress.rows),
+            statistics=training.statistics,
         )
 
     def _test(self) -> Counts:
         """The centre-view test after an epoch. Interrupted, it is done again from its start."""
-        session = self.session
-        with oom_as_error(lambda: session.out_of_memory(self.memory, self.device)):
+        training = self.training
+        with oom_as_error(lambda: training.out_of_memory(self.memory, self.device)):
             counts = validate(
-                session.model,
+                training.model,
                 self.test_set,
                 crop=self.crop,
-                recipe=session.recipe,
-                statistics=session.statistics,
+                recipe=training.recipe,
+                statistics=training.statistics,
                 device=self.device,
-                ranks=session.ranks,
-                stop=session.stop,
-                callback=session.callback,
+                ranks=training.ranks,
+                stop=training.stop,
+                callback=training.callback,
             )
         if not math.isfinite(counts.loss):  # the last step broke the weights: do not save them
-            where = f"the test after epoch {session.progress.epoch + 1}"
-            raise session.diverged(counts.loss, where)
+            where = f"the test after epoch {training.progress.epoch + 1}"
+            raise training.diverged(counts.loss, where)
         return counts
 
     def _row(self, scores: Counts) -> log.Row:
-        progress, pace, images = self.session.progress, self.steps.pace, len(self.steps.images)
+        progress, throughput = self.training.progress, self.runner.throughput
+        images = len(self.runner.images)
         epoch = progress.epoch + 1
         return log.Row(
             epoch=epoch,
-            steps=sum(row.steps for row in progress.rows[-1:]) + self.steps.in_epoch,
+            steps=sum(row.steps for row in progress.rows[-1:]) + self.runner.in_epoch,
             images=sum(row.images for row in progress.rows[-1:]) + images,
-            learning_rate=self.session.recipe.schedule.rate(epoch),
+            learning_rate=self.training.recipe.schedule.rate(epoch),
             train_loss=progress.loss / progress.images,
             train_top1_error=progress.num_errors / progress.images,
             test_loss=scores.loss,
             test_top1_error=scores.top1_error,
             test_top5_error=scores.top5_error,
-            images_per_second=pace.epoch_images_per_second,
-            data_wait=pace.epoch_data_wait,
-            seconds=pace.end_test(),
+            images_per_second=throughput.epoch_images_per_second,
+            data_wait=throughput.epoch_data_wait,
+            seconds=throughput.end_test(),
         )

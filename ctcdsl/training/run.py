@@ -22,7 +22,7 @@ from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, Progress
-from ctcdsl.runs.identity import ModelIdentity
+from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.schedule import TEN_MINUTES, CheckpointSchedule, Interval
 from ctcdsl.runs.store import CheckpointStore, Saved
 from ctcdsl.storage.atomic import write_atomic
@@ -65,7 +65,7 @@ class TrainingRun:
     """One call of `train`: the network, how it is trained, and how far it is."""
 
     model: nn.Module
-    descent: TrainStep
+    train_step: TrainStep
     recipe: Recipe
     run: Path
     identity: ModelIdentity
@@ -115,7 +115,7 @@ class TrainingRun:
         self.stop.deferred = self.ranks.is_distributed
         if not self.ranks.is_main:
             self.model.load_state_dict(state.model)
-            self.descent.optimizer.load_state_dict(state.optimizer)
+            self.train_step.optimizer.load_state_dict(state.optimizer)
             self.statistics, self.progress = state.statistics, state.progress
             self._note_saved(state.saved.path)
 
@@ -129,7 +129,7 @@ class TrainingRun:
         self.stop.deferred = self.ranks.is_distributed  # what is handed on must not be interrupted
         return _State(
             model=self.model.state_dict(),
-            optimizer=self.descent.optimizer.state_dict(),
+            optimizer=self.train_step.optimizer.state_dict(),
             statistics=self.statistics,
             progress=self.progress,
             saved=self.last_saved,
@@ -167,13 +167,13 @@ class TrainingRun:
     def resume(self) -> None:
         """Take everything from the run's newest whole checkpoint, the log included."""
         saved = checkpoints.load(self.run, self.callback.on_warning)
-        checkpoints.require_identity(saved, self.identity, saved.path)
+        require_same_identity(saved.identity, self.identity, saved.path)
         checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
         self._lock()
         self.statistics, self.progress = saved.statistics, saved.progress
         self._note_saved(saved.path)  # from here on an interrupt can say what there is
         checkpoints.restore_model(self.model, saved, saved.path)
-        self.descent.optimizer.load_state_dict(saved.optimizer)
+        self.train_step.optimizer.load_state_dict(saved.optimizer)
         checkpoints.restore_rng(saved)
         self.shelf.remove_stale()
         self._write_files()
@@ -202,7 +202,7 @@ class TrainingRun:
             statistics=self.statistics,
             progress=self.progress,
             model=self.model.state_dict(),
-            optimizer=self.descent.optimizer.state_dict(),
+            optimizer=self.train_step.optimizer.state_dict(),
             rng=checkpoints.rng_states(),
             session=self.policy.session,
         )

@@ -20,14 +20,14 @@ from ctcdsl.recipe import Recipe
 
 
 class StepResult(NamedTuple):
-    """What a step found before it changed the weights."""
+    """What a step measured before it changed the weights."""
 
     loss: float
     """Mean cross entropy of the batch, in nats."""
-    mistaken: int
-    """How many of its images were mistaken."""
+    num_errors: int
+    """How many of its images were classified wrongly."""
     logits: Tensor
-    """Of the last part; of several processes, this one's."""
+    """Of the last micro-batch; of several processes, this one's."""
     stop: bool = False
     """Whether a process wants all to stop after this step."""
 
@@ -39,9 +39,9 @@ class PendingStep:
         self._numbers, self._logits = AsyncRead(numbers), logits
 
     def result(self) -> StepResult:
-        """What it found; waits until it is done."""
-        loss, mistaken, stops = self._numbers.tensor().tolist()
-        return StepResult(loss, int(mistaken), self._logits, stops > 0)
+        """Its numbers; waits until it is done."""
+        loss, num_errors, stops = self._numbers.tensor().tolist()
+        return StepResult(loss, int(num_errors), self._logits, stops > 0)
 
 
 class TrainStep:
@@ -59,8 +59,8 @@ class TrainStep:
         ranks: Processes = SINGLE_PROCESS,
         min_images: int = 1,
     ) -> None:
-        weights = [each for each in model.parameters() if each.ndim > 1]
-        others = [each for each in model.parameters() if each.ndim <= 1]
+        weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+        others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
         self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
         self._min_images = min_images  # images that the network needs at a time
         self._forward = forward_of(model, recipe.compile)
@@ -84,34 +84,34 @@ class TrainStep:
         batch: Batch,
         statistics: Statistics,
         *,
-        whole: int | None = None,
+        batch_size: int | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> PendingStep:
-        """Learn from `batch`, on the device, in as many parts as the recipe says.
+        """Learn from `batch`, on the device, in as many micro-batches as the recipe says.
 
-        On a GPU this returns before the step is done, and nothing in it waits. Each part counts
-        by its images, so the gradient is that of the whole batch but for rounding. Only batch
-        norms see the parts, which they normalise each by itself, and dropout draws other masks.
+        On a GPU this returns before the step is done, and nothing in it waits. Each micro-batch
+        counts by its images, so the gradient is that of the batch but for rounding. Only batch
+        norms differ, which normalise each micro-batch by itself, and dropout draws other masks.
         A loss that is not finite changes no weight.
 
-        Of several processes each brings its share, perhaps empty, of a batch of `whole` images,
-        and `stop` tells whether it wants to; all learn the same from all of it.
+        Of several processes each brings its shard, perhaps empty, of a batch of `batch_size`
+        images, and `stop` says whether it was asked to stop; all learn the same from all of it.
         """
         images = len(batch.labels)
-        whole = images if whole is None else whole
+        batch_size = images if batch_size is None else batch_size
         numbers = torch.zeros(3, dtype=torch.float64, device=self._device)
         logits = torch.empty(0, 1)
         self.optimizer.zero_grad()
         start = 0
         for size in micro_batch_sizes(images, self._recipe.accumulate, self._min_images):
-            part = batch.subset(start, start + size)
+            micro_batch = batch.subset(start, start + size)
             start += size
             with compile_as_error(self._recipe.compile):
-                loss, logits = self._loss(part, statistics)
-                share = loss * (len(part.labels) / whole)
-                torch.autograd.backward(share)
-            numbers[0] += share.detach()
-            numbers[1] += (logits.argmax(dim=1) != part.labels).sum()
+                loss, logits = self._loss(micro_batch, statistics)
+                weighted = loss * (size / batch_size)
+                torch.autograd.backward(weighted)
+            numbers[0] += weighted.detach()
+            numbers[1] += (logits.argmax(dim=1) != micro_batch.labels).sum()
         numbers[2].fill_(float(stop()))
         numbers = self._ranks.add_gradients(self._model.parameters(), numbers)
         # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
@@ -119,17 +119,17 @@ class TrainStep:
         self.optimizer.step()
         return PendingStep(numbers, logits)
 
-    def _loss(self, part: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch, statistics: Statistics) -> tuple[Tensor, Tensor]:
         """Mean cross entropy and logits."""
         inputs = preprocess(
-            part.pixels,
+            batch.pixels,
             statistics,
             self._recipe.pixel_divisor,
-            colour_shift(part.colour_draws, statistics, self._recipe.colour_sigma),
-            part.mirrored,
+            colour_shift(batch.colour_draws, statistics, self._recipe.colour_sigma),
+            batch.mirrored,
         )
         with autocast(self._recipe.precision, self._device):
             logits = self._forward(inputs)
         # A copy, since the memory of a CUDA graph's output is that of the next step's, too.
         seen = logits.detach().clone()
-        return functional.cross_entropy(logits.float(), part.labels), seen
+        return functional.cross_entropy(logits.float(), batch.labels), seen

@@ -17,12 +17,12 @@ from ctcdsl.runs.checkpoint import (
     Checkpoint,
     Progress,
     load,
-    require_identity,
     restore_model,
     restore_rng,
     rng_states,
     write,
 )
+from ctcdsl.runs.identity import require_same_identity
 from ctcdsl.runs.log import Row
 from ctcdsl.runs.manifest import describe_files, read
 from ctcdsl.runs.store import CheckpointStore
@@ -93,13 +93,13 @@ def test_another_spec_is_refused(tmp_path: Path) -> None:
     found = checkpoint()
     other = identity(("a", "b", "c"), spec="(3,6) 2/2 drop(0.5) fc\n(3,8)\n")
     with refused("CTC606") as problems:
-        require_identity(found, other, tmp_path)
+        require_same_identity(found.identity, other, tmp_path)
     text = said(problems[0])
     assert found.identity.digest[:12] in text
     assert other.digest[:12] in text
     assert text.count("tiny") >= 2
     assert "line 2: checkpoint ends before it, spec `(3,8)`" in text
-    require_identity(found, identity(("a", "b", "c")), tmp_path)
+    require_same_identity(found.identity, identity(("a", "b", "c")), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,19 @@ def test_other_classes_are_refused(
     tmp_path: Path, classes: tuple[str, ...], words: list[str]
 ) -> None:
     with refused("CTC607") as problems:
-        require_identity(checkpoint(), identity(classes), tmp_path)
+        require_same_identity(checkpoint().identity, identity(classes), tmp_path)
     text = said(problems[0])
     assert all(word in text for word in words), text
 
 
 def test_all_that_differs_is_said_at_once(tmp_path: Path) -> None:
     with refused("CTC606", "CTC607"):
-        require_identity(checkpoint(), identity(("x",), spec="other"), tmp_path)
+        require_same_identity(checkpoint().identity, identity(("x",), spec="other"), tmp_path)
 
 
 def test_many_class_names_are_cut_short(tmp_path: Path) -> None:
     with refused("CTC607") as problems:
-        require_identity(checkpoint(), identity(tuple("abcdefghij")), tmp_path)
+        require_same_identity(checkpoint().identity, identity(tuple("abcdefghij")), tmp_path)
     assert "only in the data: d, e, f and 4 more" in problems[0].notes
 
 
