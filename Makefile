@@ -2,7 +2,7 @@
 # make test   set everything up and pass the tests
 # make full-size  take a training step of every network of specs/ at full size, in minutes
 # make documented  run the trainings that README and docs/ show, in minutes
-# make site   the documentation, in build/site; a broken link is an error
+# make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make check  lint, types and the import contract
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
@@ -29,6 +29,7 @@ documented: $(READY)
 	$(BIN)/pytest -m documented tests/end_to_end/test_documents.py
 
 site: .venv/.docs
+	$(BIN)/python docs/notebook.py
 	$(BIN)/python docs/gather.py build/pages
 	$(BIN)/zensical build --strict --clean
 

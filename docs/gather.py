@@ -6,6 +6,7 @@ other file becomes its text. The pages of the reference and of the codes' list a
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -43,6 +44,7 @@ def pages() -> dict[Path, Path]:
     for path in (ROOT / "docs").iterdir():
         if path.suffix in (".md", ".svg", ".png"):
             places[path] = Path(path.name)
+    places[ROOT / "docs" / "tour.ipynb"] = Path("tour.md")
     for path in (ROOT / "ctcdsl" / "explain").glob("*.md"):
         places[path] = Path("errors", path.name)
     return places
@@ -95,15 +97,35 @@ def passes() -> str:
     )
 
 
+def from_notebook(text: str) -> str:
+    """A notebook as Markdown, each output as the richest of its forms."""
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            forms = output.get("data", {"text/plain": output.get("text")})
+            for form in ("image/svg+xml", "text/html"):
+                if form in forms:
+                    html = "".join(forms[form]).replace("\n\n", "\n")
+                    parts.append(f"<div>{html}</div>")
+                    break
+            else:
+                parts.append("```text\n" + "".join(forms["text/plain"]).rstrip() + "\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 def main(folder: Path) -> None:
     """Write the pages to a folder."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "errors").mkdir(parents=True)
     places = pages()
     for path, place in places.items():
-        if path.suffix == ".md":
-            text = on_site(path.read_text(encoding="utf-8"), path, places)
-            (folder / place).write_text(text, encoding="utf-8")
+        if place.suffix == ".md":
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".ipynb":
+                text = from_notebook(text)
+            (folder / place).write_text(on_site(text, path, places), encoding="utf-8")
         else:
             shutil.copy(path, folder / place)
     for name, text in (
