@@ -29,7 +29,7 @@ import torch
 from PIL import Image
 
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import log, manifest
+from ctcdsl.runs import log, store
 from ctcdsl.text.diagnostic import UserError
 
 SPEC = "net Small\ninput 3x32x32\n(3,32)/2 3/2 (3,64) (3,64)\nhead: gap drop(0.2) fc\n"
@@ -109,7 +109,7 @@ def tortured(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> 
     finish(start(folder, "whole", epochs))
     run = folder / "killed"
     while sum(found.values()) < kills:
-        places = manifest.numbers(run)
+        places = store.numbers(run)
         process = start(folder, "killed", epochs, "--workers", str(workers))
         wait_until_busy(process, folder / "killed.doing", chance)
         if process.poll() is not None:  # it was done: begin anew

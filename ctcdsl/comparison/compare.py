@@ -39,7 +39,7 @@ from ctcdsl.ir import Shape
 from ctcdsl.metrics import network_cost
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import log, manifest
+from ctcdsl.runs import log, store
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.storage.atomic import write_atomic
@@ -273,4 +273,4 @@ def _read_ten_views(saved: Checkpoint) -> tuple[float, float] | None:
 
 def _digest(saved: Checkpoint) -> str:
     """SHA-256 of the file of weights."""
-    return manifest.read(saved.path).files[manifest.WEIGHTS][1]
+    return store.read_manifest(saved.path).files[store.WEIGHTS][1]

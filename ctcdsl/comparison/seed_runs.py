@@ -11,7 +11,7 @@ from typing import Self
 from ctcdsl.checking import Network
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import info, log, manifest
+from ctcdsl.runs import info, log, store
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.text import Diagnostic, UserError, error
@@ -112,7 +112,7 @@ def state_of(seed_run: SeedRun, images: ImagesInfo) -> State:
     images, or has a log but no checkpoint; CTC610, CTC623 where it is damaged.
     """
     folder = seed_run.folder
-    if not manifest.numbers(folder):
+    if not store.numbers(folder):
         if log.read(folder):
             raise _other_run(folder, "a run without checkpoints", ())
         return State.NEW

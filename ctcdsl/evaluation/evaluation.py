@@ -33,7 +33,7 @@ from ctcdsl.images.split_names import Split
 from ctcdsl.ir import Shape
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import manifest
+from ctcdsl.runs import store
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
 from ctcdsl.runs.run import data_of, network_of
@@ -143,7 +143,7 @@ def evaluate_run(
 
         device = ranks.device(find_device(config.device))
         saved = ranks.on_main(load)
-        run, identity = manifest.run_of(Path(path)), saved.identity
+        run, identity = store.run_of(Path(path)), saved.identity
         images_path = os.fspath(data) if data is not None else data_of(run, identity.classes)
         chosen = open_split_of(images_path, config.split, identity.classes, callback)
         network = fit_network(

@@ -1,4 +1,4 @@
-"""Checkpoints: all that training needs to go on from a step as if it had never stopped."""
+"""Checkpoints: all that training needs to resume from a step as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from ctcdsl import __version__
 from ctcdsl.images.colour import Statistics
 from ctcdsl.recipe import Recipe
-from ctcdsl.runs import manifest as manifests
+from ctcdsl.runs import store
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.log import Row
-from ctcdsl.runs.manifest import STATE, WEIGHTS, Manifest, checkpoint_error
-from ctcdsl.storage.atomic import write_folder_atomic
-from ctcdsl.text.diagnostic import Diagnostic, Severity, UserError
+from ctcdsl.runs.store import STATE, WEIGHTS, Manifest, checkpoint_error
+from ctcdsl.text import Diagnostic, Severity, UserError, error
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import shown
 
@@ -34,16 +33,16 @@ _NAMED = 4
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far training is: a place in the sequence of steps, and the sums of the epoch begun."""
+    """How far training is: a position in the sequence of steps, and sums of the current epoch."""
 
     epoch: int = 0
     """Epochs that are trained and tested."""
     step: int = 0
-    """Steps of the next epoch that are done; all of them where only its test is left."""
+    """Steps of the next epoch that are done; all of them if only its test remains."""
     loss: float = 0.0
     """Sum of the losses of the images those steps have seen."""
     num_errors: int = 0
-    """How many of these were mistaken."""
+    """How many of these were misclassified."""
     images: int = 0
     """How many they were."""
     seconds: float = 0.0
@@ -79,7 +78,7 @@ class Checkpoint:
     rng: tuple[Tensor, ...]
     """States of torch's generators: the CPU's, then every GPU's."""
     session: int = 0
-    """The number of the session that wrote it, in the run's record."""
+    """The number of the session that wrote it, in the run's `info.RunInfo`."""
     version: str = __version__
     """The ctcdsl that wrote it."""
     path: Path = Path()
@@ -88,88 +87,78 @@ class Checkpoint:
     @property
     def run(self) -> Path:
         """The folder of the run it belongs to."""
-        return manifests.run_of(self.path)
+        return store.run_of(self.path)
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """The log of the epochs that are trained and tested."""
         return tuple(self.progress.rows)
 
-
-def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `folder`, which must not exist yet; whole or not at all.
-
-    Raises `UserError` CTC608 where it cannot be written.
-    """
-    weights = {name: value.detach().cpu().contiguous() for name, value in checkpoint.model.items()}
-    state = io.BytesIO()
-    torch.save(
-        {
-            "identity": asdict(checkpoint.identity),
-            "recipe": checkpoint.recipe.as_dict(),
-            "statistics": asdict(checkpoint.statistics),
-            "progress": asdict(checkpoint.progress),
-            "optimizer": checkpoint.optimizer,
-            "rng": checkpoint.rng,
-            "session": checkpoint.session,
-        },
-        state,
-    )
-    files = {
-        WEIGHTS: bytes(save_tensors(weights, metadata={"format": "pt"})),
-        STATE: state.getvalue(),
-    }
-    progress = checkpoint.progress
-    manifest = Manifest(
-        format=manifests.FORMAT,
-        version=checkpoint.version,
-        network=checkpoint.identity.name,
-        epoch=progress.epoch,
-        step=progress.step,
-        test_top1_error=(
-            progress.rows[-1].test_top1_error if progress.rows and not progress.step else None
-        ),
-        files=manifests.describe_files(files),
-    )
-    write_folder_atomic(folder, {**files, manifests.MANIFEST: manifest.as_bytes()})
+    def to_files(self) -> dict[str, bytes]:
+        """The contents of the checkpoint's files, by name."""
+        weights = {name: value.detach().cpu().contiguous() for name, value in self.model.items()}
+        progress = self.progress
+        state = io.BytesIO()
+        torch.save(
+            {
+                "identity": asdict(self.identity),
+                "recipe": self.recipe.as_dict(),
+                "statistics": asdict(self.statistics),
+                "progress": asdict(progress),
+                "optimizer": self.optimizer,
+                "rng": self.rng,
+                "session": self.session,
+            },
+            state,
+        )
+        files = {
+            WEIGHTS: bytes(save_tensors(weights, metadata={"format": "pt"})),
+            STATE: state.getvalue(),
+        }
+        between_epochs = progress.rows and not progress.step
+        manifest = Manifest(
+            version=self.version,
+            network=self.identity.name,
+            epoch=progress.epoch,
+            step=progress.step,
+            test_top1_error=progress.rows[-1].test_top1_error if between_epochs else None,
+            files=store.describe_files(files),
+        )
+        return {**files, store.MANIFEST: manifest.to_bytes()}
 
 
 def load(path: Path, warn: Warn | None = None) -> Checkpoint:
     """The checkpoint at `path`, its tensors on the CPU. Runs no code from the files.
 
     `path` is a checkpoint's folder (or ``RUN/checkpoints/best``), or a run's: then the newest
-    checkpoint that is whole is taken, and `warn` hears of newer ones that are not.
+    intact checkpoint is taken, and `warn` is called for newer ones that are damaged.
 
-    Raises `UserError` CTC610 where there is none, or it is damaged, or no checkpoint of ctcdsl.
+    Raises `UserError` CTC610 where there is none, or it is damaged, or not of ctcdsl.
     """
-    if manifests.is_checkpoint(path):
+    if store.is_checkpoint(path):
         return _read(path)
-    run = manifests.run_of(path)
-    numbers = manifests.numbers(run)
-    if not numbers:
-        raise _none(path)
+    run = store.run_of(path)
     damaged: list[Diagnostic] = []
-    for number in reversed(numbers):
-        folder = run / manifests.FOLDER / manifests.folder_name(number)
+    for number in reversed(store.numbers(run)):
         try:
-            found = _read(folder)
-        except UserError as error:
-            damaged += error.diagnostics
+            checkpoint = _read(store.folder_of(run, number))
+        except UserError as cause:
+            damaged += cause.diagnostics
             continue
+        hint = f"taken instead: {checkpoint.path}, {checkpoint.progress}"
         if warn is not None:
-            for each in damaged:
-                warn(_passed_over(each, found))
-        return found
-    raise UserError(*damaged)
+            for diagnostic in damaged:
+                warn(diagnostic._replace(code="CTC911", severity=Severity.WARNING, hints=(hint,)))
+        return checkpoint
+    raise UserError(*damaged) if damaged else _no_checkpoint(path)
 
 
 def _read(folder: Path) -> Checkpoint:
-    manifest, contents = manifests.read_verified(folder)
-    path = folder / STATE
+    manifest, contents = store.read_verified(folder)
     try:
         state = torch.load(io.BytesIO(contents[STATE]), map_location="cpu", weights_only=True)
         rows = [Row(**row) for row in state["progress"].pop("rows")]
-        found = Checkpoint(
+        checkpoint = Checkpoint(
             identity=ModelIdentity(**state["identity"]),
             recipe=Recipe.from_dict(state["recipe"]),
             statistics=Statistics(**state["statistics"]),
@@ -184,21 +173,19 @@ def _read(folder: Path) -> Checkpoint:
     except MemoryError:
         raise
     except (Exception, SafetensorError):  # zip, pickle and torch each have errors of their own
-        raise checkpoint_error(
-            path, "this is no checkpoint of ctcdsl", "name the folder of a run of `ctcdsl train`"
-        ) from None
-    if found.progress.position != (manifest.epoch, manifest.step):
-        message = "the manifest is of another checkpoint"
-        raise checkpoint_error(folder, message, "take another checkpoint")
-    return found
+        message, hint = "not a checkpoint of ctcdsl", "name the folder of a run of `ctcdsl train`"
+        raise checkpoint_error(folder / STATE, message, hint) from None
+    if checkpoint.progress.position != (manifest.epoch, manifest.step):
+        raise checkpoint_error(folder, "the manifest is of another checkpoint")
+    return checkpoint
 
 
 def restore_model(model: nn.Module, checkpoint: Checkpoint, path: Path) -> None:
-    """Put the checkpoint's weights into `model`; CTC610 where they do not fit it."""
+    """Load the checkpoint's weights into `model`; CTC610 where they do not fit it."""
     try:
         model.load_state_dict(checkpoint.model)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:]]
+    except RuntimeError as cause:
+        lines = [line.strip() for line in str(cause).splitlines()[1:]]
         raise checkpoint_error(
             path,
             f"the checkpoint's weights do not fit the module of {checkpoint.identity.name}",
@@ -213,44 +200,29 @@ def rng_states() -> tuple[Tensor, ...]:
 
 
 def restore_rng(checkpoint: Checkpoint) -> None:
-    """Put torch's generators back to the checkpoint's states."""
+    """Set torch's generators to the checkpoint's states."""
     processor, *accelerators = checkpoint.rng
     torch.set_rng_state(processor)
-    if len(accelerators) == torch.cuda.device_count():  # else the machine is another one
+    if len(accelerators) == torch.cuda.device_count():  # else it is another machine
         torch.cuda.set_rng_state_all(accelerators)
 
 
-def _none(path: Path) -> UserError:
-    if runs := manifests.runs_below(path):
+def _no_checkpoint(path: Path) -> UserError:
+    if runs := store.runs_below(path):
         more = ", …" if len(runs) > _NAMED else ""
-        return UserError(
-            Diagnostic(
-                code="CTC626",
-                message=f"the folder is not a run, it holds {plural(len(runs), 'run')}",
-                path=str(path),
-                notes=(f"{', '.join(map(str, runs[:_NAMED]))}{more}",),
-                hints=(f"name one of them, as in {shown(runs[0])}",),
-            )
-        )
-    if (old := path / "checkpoint.pt").is_file() or (path.is_file() and path.suffix == ".pt"):
-        message = "this is a checkpoint of an older ctcdsl, in one file, or none of ctcdsl"
-        return checkpoint_error(
-            old if path.is_dir() else path, message, "train anew: name a run's folder"
+        return error(
+            "CTC626",
+            f"the folder is not a run, it contains {plural(len(runs), 'run')}",
+            path=path,
+            notes=(f"{', '.join(map(str, runs[:_NAMED]))}{more}",),
+            hint=f"name one of them, as in {shown(runs[0])}",
         )
     if path.exists() and not path.is_dir():
-        return checkpoint_error(
-            path, "this is a file, not the folder of a run", "name the run's folder"
-        )
-    hint = "name the folder of a run; `ctcdsl train` without --resume begins one"
-    return checkpoint_error(path, "there is no checkpoint", hint)
-
-
-def _passed_over(damaged: Diagnostic, found: Checkpoint) -> Diagnostic:
-    return damaged._replace(
-        code="CTC911",
-        severity=Severity.WARNING,
-        hints=(f"taken instead: {found.path}, {found.progress}",),
-    )
+        message, hint = "this is a file, not the folder of a run", "name the run's folder"
+    else:
+        message = "no checkpoint in this folder"
+        hint = "name the folder of a run; `ctcdsl train` without --resume starts one"
+    return checkpoint_error(path, message, hint)
 
 
 def read_weights(path: str) -> dict[str, Tensor]:

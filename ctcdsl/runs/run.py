@@ -20,7 +20,7 @@ from ctcdsl.metrics.html import as_html
 from ctcdsl.metrics.tables import Table
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import info, manifest
+from ctcdsl.runs import info, store
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.info import ImagesInfo
@@ -52,7 +52,7 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        if not manifest.numbers(self.folder):
+        if not store.numbers(self.folder):
             checkpoints.load(self.folder)  # says what the folder is instead
 
     @cached_property
@@ -110,7 +110,7 @@ class Run:
     @property
     def best(self) -> Path:
         """The folder of the checkpoint with the lowest top-1 error."""
-        best = self.folder / manifest.FOLDER / BEST
+        best = self.folder / store.FOLDER / BEST
         return best.resolve() if best.exists() else self.last
 
     def module(self, checkpoint: Literal["last", "best"] = "last") -> nn.Module:

@@ -12,8 +12,7 @@ from ctcdsl.images.batch_plan import probe
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sampling import Crop
 from ctcdsl.recipe import Recipe
-from ctcdsl.runs import log
-from ctcdsl.runs import manifest as manifests
+from ctcdsl.runs import log, store
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.text import InternalError, UserError, error, reason
 from ctcdsl.text.plural import plural
@@ -91,9 +90,9 @@ def _trained(run: Path) -> str | None:
     """How far an earlier training in `run` is; None where it did nothing that could be lost."""
     if rows := log.read(run):
         return plural(len(rows), "epoch")
-    for number in reversed(manifests.numbers(run)):
+    for number in reversed(store.numbers(run)):
         with suppress(UserError):  # a damaged one holds nothing
-            saved = manifests.read(run / manifests.FOLDER / manifests.folder_name(number))
+            saved = store.read_manifest(store.folder_of(run, number))
             if (saved.epoch, saved.step) > (0, 0):
                 return f"{plural(saved.epoch, 'epoch')} and {plural(saved.step, 'step')}"
     return None

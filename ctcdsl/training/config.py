@@ -16,7 +16,7 @@ from ctcdsl.execution.autotune import Fixed
 from ctcdsl.ir import Shape
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import manifest
+from ctcdsl.runs import store
 from ctcdsl.runs.info import SessionInfo
 from ctcdsl.runs.run import data_of, network_of
 from ctcdsl.runs.schedule import TEN_MINUTES, Interval
@@ -90,7 +90,7 @@ def configure(
         folder = Path("runs") / folder_name(network.name)
     path = os.fspath(data) if data is not None else None
     spec = network.architecture.origin.source.text if network is not None else None
-    if not resume or (resume == "auto" and not manifest.numbers(folder)):
+    if not resume or (resume == "auto" and not store.numbers(folder)):
         if network is None:
             raise error(
                 "CTC610",

@@ -15,7 +15,7 @@ from ctcdsl.images.fingerprint import ImageRecord
 from ctcdsl.loading import select
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
-from ctcdsl.runs import info, manifest
+from ctcdsl.runs import info, store
 from ctcdsl.runs.run import Run
 from ctcdsl.text import SpecError
 from ctcdsl.text.files import read_source
@@ -78,7 +78,7 @@ def _configs(
     options: dict[str, Any],
 ) -> tuple[RunConfig, ...]:
     """One for each session that the run is made of."""
-    if manifest.runs_below(folder) and not manifest.numbers(folder):
+    if store.runs_below(folder) and not store.numbers(folder):
         checkpoints.load(folder)  # says so
     lineage = info.read(folder).lineage()
     if lineage[0][0].position != (0, 0):

@@ -17,8 +17,8 @@ import torch
 
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load
-from ctcdsl.runs.manifest import numbers
 from ctcdsl.runs.schedule import Interval
+from ctcdsl.runs.store import numbers
 from ctcdsl.text.diagnostic import Diagnostic
 from ctcdsl.training.run import CheckpointPolicy
 from tests.support.runs import run_training, same_weights, without_times

@@ -20,12 +20,11 @@ from ctcdsl.runs.checkpoint import (
     restore_model,
     restore_rng,
     rng_states,
-    write,
 )
 from ctcdsl.runs.identity import require_same_identity
 from ctcdsl.runs.log import Row
-from ctcdsl.runs.manifest import describe_files, read
-from ctcdsl.runs.store import CheckpointStore
+from ctcdsl.runs.store import CheckpointStore, describe_files, read_manifest
+from ctcdsl.storage.atomic import write_folder_atomic
 from ctcdsl.training.step import TrainStep
 from tests.support.tiny import identity, refused, said, tiny_net, tiny_recipe
 
@@ -66,7 +65,7 @@ def _files(folder: Path) -> list[str]:
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     saved = checkpoint()
-    write(tmp_path / "1", saved)
+    write_folder_atomic(tmp_path / "1", saved.to_files())
     found = load(tmp_path / "1")
     for name in ("identity", "recipe", "statistics", "progress", "version"):
         assert getattr(found, name) == getattr(saved, name), name
@@ -150,29 +149,24 @@ def _empty_file(path: Path) -> None:
     path.touch()
 
 
-def _older(path: Path) -> None:
-    path.mkdir()
-    torch.save({"format": 1}, path / "checkpoint.pt")
-
-
 def _no_manifest(path: Path) -> None:
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     (path / "manifest.json").unlink()
 
 
 def _no_state(path: Path) -> None:
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     (path / "state.pt").unlink()
 
 
 def _truncated(path: Path) -> None:
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     weights = path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
 
 
 def _flipped(path: Path) -> None:
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     weights = path / "weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-50] ^= 1
@@ -181,17 +175,17 @@ def _flipped(path: Path) -> None:
 
 def _with_state(path: Path, content: object) -> None:
     """A folder whose manifest agrees with a state that is none."""
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     torch.save(content, path / "state.pt")
     _sign(path)
 
 
 def _sign(path: Path) -> None:
     names = ("weights.safetensors", "state.pt")
-    manifest = read(path)
+    manifest = read_manifest(path)
     contents = {name: (path / name).read_bytes() for name in names}
     signed = replace(manifest, files=describe_files(contents))
-    (path / "manifest.json").write_bytes(signed.as_bytes())
+    (path / "manifest.json").write_bytes(signed.to_bytes())
 
 
 def _foreign(path: Path) -> None:
@@ -212,9 +206,9 @@ def _malicious(path: Path) -> None:
 
 
 def _of_another(path: Path) -> None:
-    write(path, checkpoint())
+    write_folder_atomic(path, checkpoint().to_files())
     other = path.with_name("other")
-    write(other, checkpoint(epoch=5))
+    write_folder_atomic(other, checkpoint(epoch=5).to_files())
     (path / "state.pt").write_bytes((other / "state.pt").read_bytes())
     _sign(path)
 
@@ -222,7 +216,7 @@ def _of_another(path: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        *(_missing, _empty_folder, _empty_file, _older, _no_manifest, _no_state, _truncated),
+        *(_missing, _empty_folder, _empty_file, _no_manifest, _no_state, _truncated),
         *(_flipped, _foreign, _tensor, _malicious, _of_another),
     ],
 )
@@ -239,9 +233,9 @@ def test_what_is_no_checkpoint_is_refused(
 
 
 def test_a_later_format_names_the_version_that_reads_it(tmp_path: Path) -> None:
-    write(tmp_path / "1", checkpoint())
-    later = replace(read(tmp_path / "1"), format=3, version="9.1")
-    (tmp_path / "1" / "manifest.json").write_bytes(later.as_bytes())
+    write_folder_atomic(tmp_path / "1", checkpoint().to_files())
+    later = replace(read_manifest(tmp_path / "1"), format=3, version="9.1")
+    (tmp_path / "1" / "manifest.json").write_bytes(later.to_bytes())
     with refused("CTC610") as problems:
         load(tmp_path / "1")
     assert "9.1" in said(problems[0])

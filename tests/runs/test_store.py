@@ -11,9 +11,8 @@ import torch
 from ctcdsl.images.colour import Statistics
 from ctcdsl.runs.checkpoint import Checkpoint, Progress, load, rng_states
 from ctcdsl.runs.log import Row
-from ctcdsl.runs.manifest import numbers
 from ctcdsl.runs.schedule import CheckpointSchedule, Interval
-from ctcdsl.runs.store import CheckpointStore
+from ctcdsl.runs.store import CheckpointStore, numbers
 from ctcdsl.training.run import CheckpointPolicy
 from tests.storage.test_lock import held_elsewhere
 from tests.support.runs import run_training

@@ -248,7 +248,7 @@ def test_a_checkpoint_that_is_being_written_is_no_checkpoint(
 
     def stop_at_two(shelf: CheckpointStore, checkpoint: Checkpoint) -> Path:
         if checkpoint.progress.epoch == 2:
-            half = shelf.folder / ".000099.1.tmp"
+            half = shelf.run / "checkpoints" / ".000099.1.tmp"
             half.mkdir()
             (half / "weights.safetensors").write_bytes(b"half")
             raise KeyboardInterrupt
