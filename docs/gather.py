@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import ctcdsl
-from ctcdsl.text.codes import CODES
+from ctcdsl.text import codes
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
@@ -67,14 +67,14 @@ def on_site(text: str, path: Path, places: dict[Path, Path]) -> str:
     return re.sub(r"(?<!!)\[([^\]]*)\]\(#\)", r"\1", text)
 
 
-def codes() -> str:
+def codes_page() -> str:
     """The list of all diagnostic codes."""
     lines = ["# Error codes", "", "`ctcdsl explain CODE` prints a page in the terminal."]
     for digit, group in GROUPS.items():
         lines += ["", f"## {group}", "", "| code | about |", "|---|---|"]
         lines += [
-            f"| [{code}]({code}.md) | {title.replace('|', chr(92) + '|')} |"
-            for code, title in CODES.items()
+            f"| [{code}]({code}.md) | {codes.title(code).replace('|', chr(92) + '|')} |"
+            for code in codes.codes()
             if code[3] == digit
         ]
     return "\n".join(lines) + "\n"
@@ -129,7 +129,7 @@ def main(folder: Path) -> None:
         else:
             shutil.copy(path, folder / place)
     for name, text in (
-        ("errors/index.md", codes()),
+        ("errors/index.md", codes_page()),
         ("reference.md", reference()),
         ("reference-passes.md", passes()),
     ):

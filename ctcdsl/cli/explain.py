@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text.codes import CODES
+from ctcdsl.text.codes import codes, page, title
 
 
 @click.command("explain")
@@ -13,14 +13,12 @@ from ctcdsl.text.codes import CODES
 def command(code: str | None) -> None:
     """Explain a diagnostic code such as CTC203; without one, list them all."""
     if code is None:
-        for known, title in CODES.items():
-            click.echo(f"{known}  {title}")
+        for known in codes():
+            click.echo(f"{known}  {title(known)}")
         return
     code = code.upper()
-    if code not in CODES:
-        meant = suggest(code, tuple(CODES))
+    if code not in codes():
+        meant = suggest(code, codes())
         hint = f" Did you mean {meant}?" if meant else ""
         raise click.UsageError(f"There is no code {code!r}.{hint} `ctcdsl explain` lists them.")
-    from importlib.resources import files
-
-    click.echo(files("ctcdsl").joinpath("explain", f"{code}.md").read_text("utf-8"), nl=False)
+    click.echo(page(code), nl=False)

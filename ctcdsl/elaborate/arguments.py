@@ -82,10 +82,7 @@ class Arguments:
             else:
                 self._report_tag(argument, letters, options)
         return Tags(
-            numbers.get("p"),
-            numbers.get("g", (1, 1))[0],
-            numbers.get("d", (1, 1))[0],
-            tuple(words),
+            numbers.get("p"), numbers.get("g", (1, 1))[0], numbers.get("d", (1, 1))[0], tuple(words)
         )
 
     def one_of(self, tags: Tags, words: Sequence[str], noun: str, span: Span) -> None:
@@ -174,12 +171,7 @@ class Arguments:
         )
         return False
 
-    def unknown(
-        self,
-        word: str,
-        span: Span,
-        definitions: tuple[str, ...] = (),
-    ) -> None:
+    def unknown(self, word: str, span: Span, definitions: tuple[str, ...] = ()) -> None:
         """Report a word that is not a layer, and suggest the one meant."""
         if self._diagnostics.is_reported("CTC101", span):
             return

@@ -1,14 +1,6 @@
 """Networks as data: layers, blocks, stages, heads, feature maps."""
 
-from ctcdsl.ir.architecture import (
-    CONV_RELU,
-    Architecture,
-    Head,
-    PadRule,
-    ParsedSpec,
-    Stage,
-    Style,
-)
+from ctcdsl.ir.architecture import CONV_RELU, Architecture, Head, PadRule, ParsedSpec, Stage, Style
 from ctcdsl.ir.blocks import (
     Block,
     Branch,

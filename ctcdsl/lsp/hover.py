@@ -7,15 +7,7 @@ from typing import NamedTuple
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover_text import layers_text, networks_text
 from ctcdsl.lsp.layer_costs import layer_costs
-from ctcdsl.lsp.symbols import (
-    Definition,
-    Word,
-    definition_at,
-    path_to,
-    scope_at,
-    value_of,
-    word_at,
-)
+from ctcdsl.lsp.symbols import Definition, Word, definition_at, path_to, scope_at, value_of, word_at
 from ctcdsl.syntax.nodes import (
     Call,
     Cell,

@@ -104,9 +104,7 @@ class Server(LanguageServer):
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, diagnostics))
 
     def at(
-        self,
-        params: _PositionParams,
-        answer: Callable[[Document, int], _Answer],
+        self, params: _PositionParams, answer: Callable[[Document, int], _Answer]
     ) -> _Answer | None:
         """Answer a request about a position; None for a text that is not open."""
         document = self._documents.get(params.text_document.uri)

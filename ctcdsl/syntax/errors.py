@@ -113,10 +113,7 @@ def unexpected_token(
         labels.append(_label(source, inner, "opened here"))
     message, hint = explain(context)
     return Diagnostic(
-        code="CTC002",
-        message=message,
-        labels=tuple(labels),
-        hints=(hint,) if hint else (),
+        code="CTC002", message=message, labels=tuple(labels), hints=(hint,) if hint else ()
     )
 
 

@@ -1,136 +1,28 @@
-"""Every diagnostic code and what it is about: one line here, a page under `explain/`."""
+"""Every diagnostic code, as its page under `explain/` has it.
+
+0xx: text and syntax; 1xx: names and numbers; 2xx: geometry; 3xx: structure; 4xx: rewrites;
+5xx: plug-ins and packages; 6xx: data, training and files; 9xx: notes and warnings.
+"""
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from functools import cache
+from importlib.resources import files
 
-CODES = MappingProxyType(
-    {
-        # 0xx: text and syntax
-        "CTC001": "an unexpected character",
-        "CTC002": "a syntax error",
-        "CTC003": "unbalanced brackets",
-        "CTC004": "brackets nested too deep",
-        "CTC005": "a spec that cannot be read",
-        "CTC006": "an empty spec",
-        "CTC007": "a spec that is not UTF-8",
-        # 1xx: names and numbers
-        "CTC101": "an unknown word",
-        "CTC102": "missing or superfluous arguments",
-        "CTC103": "a convolution that is not (k,n)",
-        "CTC104": "an unknown tag",
-        "CTC105": "a name given twice",
-        "CTC106": "a header given twice",
-        "CTC107": "a size of the wrong form",
-        "CTC108": "a number out of range",
-        "CTC109": "a pool padded by more than half its window",
-        "CTC110": "a stage name that PyTorch has taken",
-        "CTC111": "no network of that name",
-        "CTC112": "an undefined name",
-        "CTC113": "`c` where no channels enter",
-        "CTC114": "a name that the language reserves",
-        "CTC115": "a recursive definition",
-        "CTC116": "a repetition by 1 that reads as a stride",
-        "CTC117": "the notation of another tool or paper",
-        # 2xx: geometry
-        "CTC201": "a window larger than its map",
-        "CTC202": "a pyramid level larger than its map",
-        "CTC203": "maps that differ from `maps`",
-        "CTC204": "a filter size without a padding rule",
-        "CTC205": "`maps` over blocks",
-        "CTC206": "branches of different shapes",
-        "CTC207": "groups that do not divide the channels",
-        "CTC208": "an impossible shortcut",
-        # 3xx: structure
-        "CTC301": "a layer in the wrong part of the network",
-        "CTC302": "a stride without a layer",
-        "CTC303": "a network without a convolution",
-        "CTC304": "a malformed table",
-        "CTC305": "a header below the layers",
-        "CTC306": "a table beside a network",
-        "CTC307": "an optional branch that cannot be optional",
-        "CTC308": "branches that end in different activations",
-        # 4xx: rewrites
-        "CTC401": "an unknown pass",
-        "CTC402": "a wrong option of a pass",
-        "CTC403": "an unknown stage",
-        "CTC404": "a layer that a pass does not support",
-        "CTC405": "nothing to rewrite",
-        "CTC406": "no width that keeps the complexity",
-        "CTC407": "a pass that cannot transfer weights",
-        "CTC408": "weights of another network",
-        "CTC409": "unreadable weights",
-        "CTC410": "a broken guarantee of a pass",
-        "CTC411": "a pass that produced an invalid network",
-        "CTC412": "a pass that changed a frozen part",
-        "CTC413": "a complexity outside of the interval",
-        "CTC417": "weights under the names of a wrapper",
-        "CTC418": "weights that are not finite",
-        # 5xx: plug-ins
-        "CTC501": "missing packages for the language server",
-        "CTC502": "two passes of the same name",
-        "CTC503": "a pass that cannot be loaded",
-        "CTC504": "a pass that failed",
-        # 6xx: data, training, files
-        "CTC601": "not a data directory",
-        "CTC602": "a class without images",
-        "CTC603": "an image that cannot be decoded",
-        "CTC604": "no permission to read the data",
-        "CTC605": "an invalid recipe",
-        "CTC606": "a checkpoint of another spec",
-        "CTC607": "a checkpoint of other classes",
-        "CTC608": "a result that cannot be written",
-        "CTC609": "a loss that is not finite",
-        "CTC610": "a checkpoint that cannot be read",
-        "CTC611": "training and test sets of different classes",
-        "CTC612": "a network that does not fit the data",
-        "CTC613": "a run resumed with another recipe",
-        "CTC614": "a folder that already has a run",
-        "CTC615": "missing packages for training",
-        "CTC616": "no usable GPU",
-        "CTC617": "a network that torch.compile cannot compile here",
-        "CTC618": "a batch too small for the network's batch norms",
-        "CTC621": "a run that another process is training",
-        "CTC622": "a batch that does not fit into memory",
-        "CTC623": "a run that cannot be repeated",
-        "CTC624": "a run resumed with other images",
-        "CTC625": "missing images of a run",
-        "CTC626": "a folder of several runs",
-        "CTC641": "a network without a dense test",
-        "CTC631": "too many images that cannot be read",
-        "CTC632": "an unusable tar shard",
-        "CTC633": "an unusable pack",
-        "CTC634": "a pack that cannot be written",
-        "CTC635": "an unsupported data format",
-        "CTC636": "a missing split",
-        "CTC637": "two folders of the same split",
-        "CTC651": "compared networks of the same name",
-        "CTC652": "a folder that has another comparison",
-        "CTC661": "processes that did not connect",
-        "CTC662": "lost connection to another process",
-        "CTC663": "processes with different arguments",
-        # 9xx: notes
-        "CTC901": "the paper's head, because none is written",
-        "CTC902": "a padding changed so that `maps` holds",
-        "CTC903": "`maps` not checked at another input",
-        "CTC904": "an unused definition",
-        "CTC906": "a pool over its full map, without padding",
-        "CTC907": "`pad same`, implied by a `style`",
-        "CTC908": "a convolution padded beyond its filter",
-        "CTC921": "an activation on the class scores",
-        "CTC922": "an input whose channels come last",
-        "CTC923": "`maps` without effect",
-        "CTC924": "filter size and number of filters swapped",
-        "CTC909": "an activation that stays in its branch",
-        "CTC911": "a damaged checkpoint, skipped",
-        "CTC912": "a network that is not learning",
-        "CTC913": "strided 1x1 convolutions of few channels",
-        "CTC914": "batches of another size than requested",
-        "CTC915": "classes that some splits lack",
-        "CTC916": "skipped files",
-        "CTC917": "images of other channels than the network's",
-        "CTC918": "a run that continues with other images",
-        "CTC951": "a name that is a file in the folder",
-        "CTC952": "a network with too many layers to draw",
-    }
-)
+_PAGES = files("ctcdsl").joinpath("explain")
+
+
+@cache
+def codes() -> tuple[str, ...]:
+    """The codes in their order."""
+    return tuple(sorted(page.name.removesuffix(".md") for page in _PAGES.iterdir()))
+
+
+def page(code: str) -> str:
+    """The page of a code, as Markdown."""
+    return _PAGES.joinpath(f"{code}.md").read_text("utf-8")
+
+
+def title(code: str) -> str:
+    """What a code is about: `a window larger than its map`."""
+    return page(code).partition("\n")[0].removeprefix(f"# {code}: ")

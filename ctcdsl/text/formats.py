@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ctcdsl import __version__
-from ctcdsl.text.codes import CODES
+from ctcdsl.text.codes import title
 from ctcdsl.text.diagnostic import Diagnostic, Label, Severity
 
 
@@ -56,7 +56,7 @@ def as_sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
                         "name": "ctcdsl",
                         "version": __version__,
                         "rules": [
-                            {"id": code, "shortDescription": {"text": CODES[code]}} for code in used
+                            {"id": code, "shortDescription": {"text": title(code)}} for code in used
                         ],
                     }
                 },

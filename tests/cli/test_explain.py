@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ctcdsl.cli.main import run
-from ctcdsl.text.codes import CODES
+from ctcdsl.text.codes import codes
 from tests.conftest import ROOT, check
 
 PAGES = ROOT / "ctcdsl" / "explain"
@@ -19,15 +19,11 @@ def example(page: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def test_codes_and_pages_are_the_same() -> None:
-    assert {path.stem for path in PAGES.glob("*.md")} == set(CODES)
-
-
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", codes())
 def test_page(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", code.lower()]) == 0
     page = capsys.readouterr().out
-    assert page.startswith(f"# {code}: {CODES[code]}\n\n")
+    assert re.match(rf"# {code}: [^\n]+\n\n", page)
     shown = example(page)
     if shown and not shown.startswith("ctcdsl "):
         assert code in {diagnostic.code for diagnostic in check(shown).diagnostics}
@@ -36,10 +32,9 @@ def test_page(code: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_code_used_in_the_source_is_known() -> None:
     used: set[str] = set()
     for path in (ROOT / "ctcdsl").rglob("*.py"):
-        if path.name != "codes.py":
-            used |= set(re.findall(r"\"(CTC\d{3})\"", path.read_text(encoding="utf-8")))
+        used |= set(re.findall(r"\"(CTC\d{3})\"", path.read_text(encoding="utf-8")))
     used -= {"CTC100", "CTC200", "CTC600"}  # bounds of ranges, not codes
-    assert used == set(CODES)
+    assert used == set(codes())
 
 
 def test_an_unknown_code(capsys: pytest.CaptureFixture[str]) -> None:
