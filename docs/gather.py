@@ -42,7 +42,7 @@ def pages() -> dict[Path, Path]:
     for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"):
         places[ROOT / f"{name}.md"] = Path(f"{name.lower()}.md")
     for path in (ROOT / "docs").iterdir():
-        if path.suffix in (".md", ".svg", ".png"):
+        if path.suffix in (".md", ".svg", ".png", ".css"):
             places[path] = Path(path.name)
     places[ROOT / "docs" / "tour.ipynb"] = Path("tour.md")
     for path in (ROOT / "ctcdsl" / "explain").glob("*.md"):
