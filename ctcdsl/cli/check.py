@@ -8,10 +8,11 @@ import click
 
 from ctcdsl.cli.inputs import Named, check_files, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
-from ctcdsl.cli.report import show
+from ctcdsl.cli.report import print_json, show
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic
+from ctcdsl.text.formats import as_github, as_json, as_sarif
 
 
 @click.command("check")
@@ -36,32 +37,25 @@ def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: s
         show(diagnostics, fold=("CTC901",))
         for file, network in networks:
             click.echo(f"{file}: {network.name} ok: maps {conv_maps(network)}")
+    elif form == "github":
+        click.echo(as_github(diagnostics), nl=False)
     else:
-        click.echo(_formatted(form, networks, diagnostics), nl=False)
+        print_json(as_sarif(diagnostics) if form == "sarif" else _data(networks, diagnostics))
     return int(failed)
 
 
-def _formatted(form: str, networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> str:
-    import json
-
-    from ctcdsl.text.formats import as_github, as_json, as_sarif
-
-    if form == "github":
-        return as_github(diagnostics)
-    data = as_sarif(diagnostics)
-    if form == "json":
-        data = {
-            "networks": [
-                {
-                    "name": network.name,
-                    "file": file,
-                    "maps": [
-                        [node.output.height, node.output.width]
-                        for node, _ in network.convolutions()
-                    ],
-                }
-                for file, network in networks
-            ],
-            "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
-        }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+def _data(networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
+    """The networks and diagnostics as plain data."""
+    return {
+        "networks": [
+            {
+                "name": network.name,
+                "file": file,
+                "maps": [
+                    [node.output.height, node.output.width] for node, _ in network.convolutions()
+                ],
+            }
+            for file, network in networks
+        ],
+        "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
+    }

@@ -9,6 +9,7 @@ import click
 from ctcdsl import api
 from ctcdsl.cli.inputs import Named, checked_or_exit, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
+from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import DEFINITION, Cost
@@ -54,9 +55,7 @@ def command(
     ]
     name = base.network.name
     if form == "json":
-        import json
-
-        click.echo(json.dumps(as_json(entries, name), indent=2, ensure_ascii=False))
+        print_json(as_json(entries, name))
         return
     write = _WRITERS[form]
     if layers and form == "csv":

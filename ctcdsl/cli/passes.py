@@ -7,6 +7,7 @@ from inspect import getdoc
 import click
 
 from ctcdsl.cli.options import format_option
+from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_text
 from ctcdsl.metrics.tables import Table
 from ctcdsl.passes import Pass
@@ -37,9 +38,7 @@ def command(name: str | None, form: str) -> None:
         except UserError as error:
             broken += error.diagnostics
     if form == "json":
-        import json
-
-        click.echo(json.dumps([_data(*each) for each in loaded], indent=2, ensure_ascii=False))
+        print_json([_data(*each) for each in loaded])
     elif name is None:
         titles = ("pass", "options", "keeps", "section", "from", "what it does")
         rows = tuple(_row(*each) for each in loaded)

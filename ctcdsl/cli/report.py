@@ -44,6 +44,13 @@ def require_writable(file: str) -> None:
         raise write_error(OSError(number, os.strerror(number)), file)
 
 
+def print_json(data: object) -> None:
+    """Print plain data as JSON."""
+    import json
+
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
 def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> None:
     """Print diagnostics, then their count.
 

@@ -10,7 +10,7 @@ import click
 from ctcdsl.api import Rewrite, rewrite
 from ctcdsl.cli.inputs import checked_or_exit, load_one, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
-from ctcdsl.cli.report import show
+from ctcdsl.cli.report import print_json, show
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line
@@ -148,9 +148,7 @@ def command(
     elif to_file is not None:
         write_atomic(to_file, result.text.encode())
     if form == "json":
-        import json
-
-        click.echo(json.dumps(_data(result), indent=2, ensure_ascii=False))
+        print_json(_data(result))
         return
     _report(result)
     if to_file is None:

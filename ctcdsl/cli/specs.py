@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
+from typing import Any
 
 import click
 
 from ctcdsl.cli.options import format_option
+from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_text
 from ctcdsl.loading import BuiltIn, built_in_specs, check_spec, find_spec
 from ctcdsl.metrics import network_cost
@@ -29,48 +31,44 @@ def command(name: str | None, form: str) -> None:
     if name is not None:
         click.echo(find_spec(name).source.text, nl=False)
         return
-    specs = built_in_specs()
+    specs = [_data(spec) for spec in built_in_specs()]
     if form == "json":
-        import json
-
-        click.echo(json.dumps([_data(spec) for spec in specs], indent=2, ensure_ascii=False))
+        print_json(specs)
         return
-    rows = tuple(row for spec in specs for row in _rows(spec))
+    rows = tuple(_row(**spec) for spec in specs)
     click.echo(as_text(Table(_TITLES, rows, frozenset({"name", "network", "source"}))), nl=False)
 
 
-def _rows(spec: BuiltIn) -> list[tuple[str, ...]]:
-    """One row a spec; a table of several networks says how many."""
+def _data(spec: BuiltIn) -> dict[str, Any]:
     source = spec.read()
-    costs = [network_cost(network) for network in check_spec(source).networks]
-    if len(costs) > 1:
-        return [(spec.name, f"{len(costs)} networks", "", "", "", _title(source.text))]
-    (cost,) = costs
-    numbers = (str(cost.depth), f"{cost.macs:,}", f"{cost.params:,}")
-    return [(spec.name, cost.network.name, *numbers, _title(source.text))]
-
-
-def _data(spec: BuiltIn) -> dict[str, object]:
-    source = spec.read()
-    costs = [network_cost(network) for network in check_spec(source).networks]
-    networks = [
-        {"name": c.network.name, "depth": c.depth, "macs": c.macs, "params": c.params}
-        for c in costs
-    ]
+    costs = map(network_cost, check_spec(source).networks)
     return {
         "name": spec.name,
         "group": spec.group,
         "source": _title(source.text),
-        "networks": networks,
+        "networks": [
+            {
+                "name": cost.network.name,
+                "depth": cost.depth,
+                "macs": cost.macs,
+                "params": cost.params,
+            }
+            for cost in costs
+        ],
     }
+
+
+def _row(*, name: str, networks: list[dict[str, Any]], source: str, **_: str) -> tuple[str, ...]:
+    """A row of the table; for a spec of several networks it says how many."""
+    if len(networks) > 1:
+        return name, f"{len(networks)} networks", "", "", "", source
+    (net,) = networks
+    return name, net["name"], str(net["depth"]), f"{net['macs']:,}", f"{net['params']:,}", source
 
 
 def _title(text: str) -> str:
     """Where a network was published, by the comment that its spec begins with."""
-    comment = " ".join(line.lstrip("# ") for line in takewhile(_is_comment, text.split("\n")))
+    comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
+    comment = " ".join(line.lstrip("# ") for line in comments)
     found = _PUBLISHED.match(comment)
     return found[0] if found else comment.partition(". ")[0]
-
-
-def _is_comment(line: str) -> bool:
-    return line.startswith("#")

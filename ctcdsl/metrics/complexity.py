@@ -85,7 +85,12 @@ def network_cost(network: Network, batch: int = 1) -> Cost:
 
 def total_macs(network: Network) -> int:
     """The `macs` of `network_cost`, for those who count many networks and need no more."""
-    return sum(_macs(node) for node in flat(network.nodes))
+    return macs(network.nodes)
+
+
+def macs(nodes: Iterable[Node]) -> int:
+    """The MACs of the convolutions among nodes, blocks included, for one image."""
+    return sum(_macs(node) for node in flat(nodes))
 
 
 def _count(nodes: Iterable[Node], field: Field, into: list[LayerCost]) -> Field:

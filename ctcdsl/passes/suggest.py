@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture
-from ctcdsl.metrics import total_macs
-from ctcdsl.passes.rewrites.budget import refit, stage_macs
+from ctcdsl.metrics import macs, total_macs
+from ctcdsl.passes.rewrites.budget import refit
 from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
 from ctcdsl.text import UserError
 
@@ -58,7 +58,7 @@ def _widths(interval: Interval, before: int, end: Network, view: StageView) -> I
     aims = dict.fromkeys((target, round(before * (1 + (interval.low + interval.high) / 2))))
     for multiple in MULTIPLES:
         for aim in aims:
-            room = aim - total_macs(end) + stage_macs(end, view)
+            room = aim - total_macs(end) + macs(end.stage(view.position))
             try:
                 width, network = refit(end, view, room, multiple)
             except UserError:

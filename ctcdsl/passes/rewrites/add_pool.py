@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Pool, Stage
+from ctcdsl.ir import Conv, Pool, Stage
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, width_at
+from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, unknown_terms, width_at
 from ctcdsl.passes.stage_view import StageView, conv_like, stage_view, with_stage
-from ctcdsl.passes.widths import Term, Width, complexity
+from ctcdsl.passes.widths import Width, complexity
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
@@ -53,14 +54,7 @@ class AddPool:
             )
         moved = view.convs[kept:]
         channels = view.convs[kept - 1].filters
-        width = _width(
-            channels,
-            [conv.kernel[0] for conv in moved],
-            moved[-1].filters,
-            complexity(terms_of(channels, moved)) * self.pool**2,
-            self.multiple,
-            view,
-        )
+        width = _width(view, channels, moved, self.pool**2, self.multiple)
         last = moved[-1]
         convs = [conv_like(conv, filters=width.rounded) for conv in moved[:-1]]
         pool = Pool(
@@ -94,7 +88,6 @@ class RemovePool:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage does not begin with a k/k pool."""
         view = stage_view(network, str(len(network.architecture.stages)))
-        architecture = network.architecture
         pool = view.before[0] if view.before else None
         if view.position == 0 or len(view.before) != 1 or not isinstance(pool, Pool):
             raise error(
@@ -109,37 +102,28 @@ class RemovePool:
         if view.convs[0].stride != 1:
             raise error("CTC405", "the stage's first layer has a stride", at=view.convs[0].origin)
         previous = stage_view(network, str(view.position))
-        width = _width(
-            view.channels,
-            [conv.kernel[0] for conv in view.convs],
-            view.convs[-1].filters,
-            complexity(terms_of(view.channels, view.convs)) / pool.stride**2,
-            self.multiple,
-            view,
-        )
+        width = _width(view, view.channels, view.convs, 1 / pool.stride**2, self.multiple)
         convs = [conv_like(conv, filters=width.rounded) for conv in view.convs[:-1]]
-        nodes = (*previous.stage.elements, *convs, view.convs[-1], *view.after)
-        joined = replace(previous.stage, elements=nodes)
-        stages = (*architecture.stages[: previous.position], joined)
-        return PassResult(
-            replace(architecture, stages=stages), True, (f"before the pool: {width}",)
-        )
+        elements = (*previous.stage.elements, *convs, view.convs[-1], *view.after)
+        last = replace(previous.stage, elements=elements)
+        stages = (*network.architecture.stages[: previous.position], last)
+        architecture = replace(network.architecture, stages=stages)
+        return PassResult(architecture, True, (f"before the pool: {width}",))
 
 
 def _width(
-    channels: int, sizes: list[int], filters: int, budget: float, multiple: int, view: StageView
+    view: StageView, channels: int, convs: Sequence[Conv], scale: float, multiple: int
 ) -> Width:
-    terms = [
-        Term(channels if k == 0 else None, size, filters if k == len(sizes) - 1 else None)
-        for k, size in enumerate(sizes)
-    ]
-    return width_at(view, terms, budget, multiple)
+    """The inner width at which layers cost `scale` times what they do."""
+    budget = complexity(terms_of(channels, convs)) * scale
+    sizes = [conv.kernel[0] for conv in convs]
+    return width_at(view, unknown_terms(channels, sizes, convs[-1].filters), budget, multiple)
 
 
 def _next_name(view: StageView) -> str | None:
     """A name for the stage after a named one: `conv3` is followed by `conv3_pooled`.
 
-    Behind one without a name it has none, unless its number is another stage's name.
+    After one without a name it has none, unless its number is another stage's name.
     """
     taken = (*view.network.stage_names, view.network.head.name)
     name = f"stage{view.position + 2}"

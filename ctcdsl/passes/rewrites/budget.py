@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture, Conv
-from ctcdsl.metrics import total_macs
+from ctcdsl.metrics import macs, total_macs
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.rewrites.width import MULTIPLE, width_at
+from ctcdsl.passes.rewrites.width import MULTIPLE, unknown_terms, width_at
 from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
 from ctcdsl.passes.widths import Term, Width, complexity
 from ctcdsl.text import error
@@ -44,10 +44,10 @@ class Transfer:
         source, target = stage_view(network, self.source), stage_view(network, self.target)
         if source.position == target.position:
             raise error("CTC402", "`source` and `target` are one stage")
-        before = stage_macs(network, source)
+        before = macs(network.stage(source.position))
         narrower, architecture = refit(network, source, before * (1 - self.share), self.multiple)
         freed = before - complexity(_terms(network, source), narrower.rounded)
-        budget = stage_macs(network, target) + freed
+        budget = macs(network.stage(target.position)) + freed
         wider, _ = refit(network, target, budget, self.multiple)
         stages = list(architecture.stages)
         stages[target.position] = target.with_convs(widened(target, wider)).stages[target.position]
@@ -81,29 +81,13 @@ class Repair:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
         view = stage_view(network, self.stage)
-        total = network_macs(network)
+        total = total_macs(network)
         budget = self.macs if self.macs is not None else self.budget or total
-        width, architecture = refit(
-            network, view, budget - total + stage_macs(network, view), self.multiple
-        )
+        room = budget - total + macs(network.stage(view.position))
+        width, architecture = refit(network, view, room, self.multiple)
         return PassResult(
             architecture, architecture != network.architecture, (f"{view.name}: {width}",)
         )
-
-
-def network_macs(network: Network) -> int:
-    """The MACs of a network's convolutions."""
-    return total_macs(network)
-
-
-def stage_macs(network: Network, view: StageView) -> float:
-    """The MACs of a stage's convolutions as they are."""
-    macs = 0
-    for node in network.stage(view.position):
-        if isinstance(node.layer, Conv):
-            height, width = node.layer.kernel
-            macs += node.input.channels * height * width * node.output.numel
-    return macs
 
 
 def refit(
@@ -129,14 +113,10 @@ def widened(view: StageView, width: Width) -> list[Conv]:
 
 def _terms(network: Network, view: StageView) -> list[Term]:
     """The stage's complexity on its maps, the inner widths unknown."""
-    nodes = [p for p in network.stage(view.position) if isinstance(p.layer, Conv)]
-    last = len(nodes) - 1
-    return [
-        Term(
-            view.channels if k == 0 else None,
-            view.convs[k].kernel[0],
-            view.convs[k].filters if k == last else None,
-            scale=p.output.height * p.output.width,
-        )
-        for k, p in enumerate(nodes)
+    pixels = [
+        node.output.height * node.output.width
+        for node in network.stage(view.position)
+        if isinstance(node.layer, Conv)
     ]
+    sizes = [conv.kernel[0] for conv in view.convs]
+    return unknown_terms(view.channels, sizes, view.convs[-1].filters, pixels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import ClassVar
 
 from ctcdsl.checking import Network
@@ -116,11 +117,22 @@ def terms_of(channels: int, convs: Iterable[Conv]) -> list[Term]:
     return terms
 
 
-def unknown_terms(view: StageView, *, size: int, depth: int) -> list[Term]:
-    """The complexity of `depth` layers of which all but the last have the unknown width."""
-    filters = view.convs[-1].filters
-    inner = [Term(None, size, None)] * (depth - 2)
-    return [Term(view.channels, size, None), *inner, Term(None, size, filters)]
+def unknown_terms(
+    channels: int, sizes: Sequence[int], filters: int, scales: Iterable[float] = repeat(1.0)
+) -> list[Term]:
+    """The complexity of layers of which all but the last have the unknown width.
+
+    Args:
+        channels: The input channels of the first.
+        sizes: The filter size of each.
+        filters: The filters of the last.
+        scales: What multiplies each, such as the pixels of its map.
+    """
+    last = len(sizes) - 1
+    return [
+        Term(channels if k == 0 else None, size, filters if k == last else None, scale)
+        for k, (size, scale) in enumerate(zip(sizes, scales, strict=False))
+    ]
 
 
 def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: int) -> Width:
@@ -150,17 +162,16 @@ def _sizes(terms: Iterable[Term]) -> str:
     return " and ".join(f"{size}x{size}" for size in sorted({term.size for term in terms}))
 
 
-def with_solved_width(
-    view: StageView, *, size: int, depth: int, multiple: int, budget: float | None = None
-) -> PassResult:
-    """A stage of `depth` layers of `size`, all but the last at the width that costs `budget`.
+def with_solved_width(view: StageView, *, size: int, depth: int, multiple: int) -> PassResult:
+    """A stage of `depth` layers of `size`, all but the last at the width that keeps its cost.
 
-    Without a budget the stage keeps its complexity. CTC406 where no width does.
+    CTC406 where no width does.
     """
-    budget = complexity(terms_of(view.channels, view.convs)) if budget is None else budget
-    width = width_at(view, unknown_terms(view, size=size, depth=depth), budget, multiple)
     first, last = view.convs[0], view.convs[-1]
-    inner: Conv = conv_like(first, kernel=size, filters=width.rounded)
+    budget = complexity(terms_of(view.channels, view.convs))
+    terms = unknown_terms(view.channels, [size] * depth, last.filters)
+    width = width_at(view, terms, budget, multiple)
+    inner = conv_like(first, kernel=size, filters=width.rounded)
     convs = [
         conv_like(first, kernel=size, filters=width.rounded, stride=first.stride),
         *[inner] * (depth - 2),
