@@ -3,7 +3,7 @@
     python benchmarks/rewrites.py [--rounds 100] [--profile]
 
 A rewrite is all that `run_pass` does: the pass itself, every feature map of what it made
-(the solver of paddings too, where the rule's miss `maps`), and its promise. No text is
+(the solver of paddings too, where the rule's miss `maps`), and its guarantee. No text is
 read or written.
 """
 
@@ -95,7 +95,7 @@ def main() -> None:
     given = parser.parse_args()
 
     found = cases()
-    print("| rewrite | layers | a second | median | pass, µs | re-check, µs | promise, µs |")
+    print("| rewrite | layers | a second | median | pass, µs | re-check, µs | guarantee, µs |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for title, network, applied in found:
         step = run_pass(network, applied)
@@ -108,7 +108,7 @@ def main() -> None:
                 partial(total_macs, step.after),
             )
         ]
-        parts[2] *= 2  # the promise counts both networks
+        parts[2] *= 2  # the guarantee counts both networks
         shown = " | ".join(f"{part:.0f}" for part in parts)
         layers = len(step.after.layers)
         print(f"| `{title}` | {layers} | {1e6 / least:,.0f} | {1e6 / median:,.0f} | {shown} |")

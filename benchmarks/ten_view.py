@@ -48,8 +48,8 @@ def ways(module: nn.Module, network: Network) -> dict[str, Way]:
     plain, shared = crops(network=None), crops(network=network)
     return {
         "views cut on the host": partial(on_the_host, module, crop),
-        "whole images, `--prefix off`": plain.probabilities,
-        "whole images, shared prefix": shared.probabilities,
+        "full images, `--prefix off`": plain.probabilities,
+        "full images, shared prefix": shared.probabilities,
     }
 
 
