@@ -56,12 +56,8 @@ def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagno
             hint = f"write the plain `{plain}`"
         elif character.isalpha() or character.isdigit():
             hint = "words and numbers are written in ASCII letters and digits"
-    return Diagnostic(
-        code="CTC001",
-        message=f"{shown} has no meaning here",
-        labels=(Label(Span(source, at, at + 1)),),
-        hints=(hint,) if hint else (),
-    )
+    place = Label(Span(source, at, at + 1))
+    return _error("CTC001", f"{shown} has no meaning here", place, hint=hint)
 
 
 def too_deep(source: Source, token: Token) -> Diagnostic:
@@ -72,9 +68,7 @@ def too_deep(source: Source, token: Token) -> Diagnostic:
     else:
         message = f"one layer has more than {MAX_DEPTH} `/s` and `xN`"
         hint = "multiply the numbers: `x2x3` is `x6`"
-    return Diagnostic(
-        code="CTC004", message=message, labels=(_label(source, token),), hints=(hint,)
-    )
+    return _error("CTC004", message, _label(source, token), hint=hint)
 
 
 def unexpected_token(
@@ -87,21 +81,15 @@ def unexpected_token(
         opened = opened[:-1]  # all but itself
     inner = opened[-1] if opened else None
     if inner is not None and kind in CLOSING and OPENING[inner.type] != token:
-        return Diagnostic(
-            code="CTC003",
-            message=f"`{token}` where `{OPENING[inner.type]}` is expected",
-            labels=(_label(source, token), _label(source, inner, "opened here")),
-        )
+        message = f"`{token}` where `{OPENING[inner.type]}` is expected"
+        opening = _label(source, inner, "opened here")
+        return _error("CTC003", message, _label(source, token), opening)
     if inner is not None and (kind == "$END" or begins_line(source, token)):
         labels = [_label(source, inner)]
         if kind != "$END":
             labels.append(_label(source, token, "this is not allowed inside"))
-        return Diagnostic(
-            code="CTC003",
-            message=f"`{inner[-1]}` is never closed",
-            labels=tuple(labels),
-            hints=(f"add the missing `{OPENING[inner.type]}`",),
-        )
+        hint = f"add the missing `{OPENING[inner.type]}`"
+        return _error("CTC003", f"`{inner[-1]}` is never closed", *labels, hint=hint)
     labels = [_label(source, token)]
     stack = error.interactive_parser.parser_state.value_stack
     before = stack[-1] if stack and isinstance(stack[-1], Token) else None
@@ -112,9 +100,7 @@ def unexpected_token(
     elif inner is not None and OPENING[inner.type] == ")":
         labels.append(_label(source, inner, "opened here"))
     message, hint = explain(context)
-    return Diagnostic(
-        code="CTC002", message=message, labels=tuple(labels), hints=(hint,) if hint else ()
-    )
+    return _error("CTC002", message, *labels, hint=hint)
 
 
 def begins_line(source: Source, token: Token) -> bool:
@@ -123,6 +109,10 @@ def begins_line(source: Source, token: Token) -> bool:
         return False
     start = token.start_pos or 0
     return not source.text[source.text.rfind("\n", 0, start) + 1 : start].strip()
+
+
+def _error(code: str, message: str, *labels: Label, hint: str = "") -> Diagnostic:
+    return Diagnostic(code, message, labels, hints=(hint,) if hint else ())
 
 
 def _label(source: Source, token: Token, text: str = "") -> Label:

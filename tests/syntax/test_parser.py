@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lark import Lark, logger
 
@@ -40,6 +40,7 @@ NOTATION = "()[]{}|+/x×*,:?#=- \n\\\t0123456789.cdpgnetablmxsf'"
 
 @settings(max_examples=400)
 @given(st.one_of(st.text(alphabet=NOTATION, max_size=80), st.text(max_size=40)))
+@example("_")  # a word without a letter
 def test_any_text_is_answered_with_a_tree_or_an_error(text: str) -> None:
     report = check(text)
     assert report.networks or not report.ok

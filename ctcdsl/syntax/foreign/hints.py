@@ -38,7 +38,7 @@ def hint(word: str, known: tuple[str, ...]) -> str:
     others = (
         other
         for other in (*MEANT, *REASONS)
-        if len(other) > 3 and other[0] == key[0] and _digits(other) == _digits(key)
+        if len(other) > 3 and other[0] == key[:1] and _digits(other) == _digits(key)
     )
     near, other = max(((closeness(key, other), other) for other in others), default=(0.0, ""))
     alike = closeness(word, own) if own else 0
