@@ -252,5 +252,5 @@ def _network(net: Net | None, preferred: str | None) -> Network | None:
 
 def _at_least_one(name: str, number: int) -> int:
     if number < 1:
-        raise error("CTC605", f"{name} is {number}", hint="it is 1 at least")
+        raise error("CTC605", f"{name} is {number}", hint="it is at least 1")
     return number

@@ -23,6 +23,31 @@ PAPER_CROP, PAPER_RESIZE = 224, 256  # Section 5: crops of 224 from a shorter si
 
 _OPTIONAL = frozenset({"epochs", "resize", "workers", "dropout"})
 """The fields that may be None."""
+_NUMBER = int | float
+_RANGES = (
+    ("batch", int, 1, math.inf, "[)"),
+    ("accumulate", int, 1, math.inf, "[)"),
+    ("epochs", int, 1, math.inf, "[)"),
+    ("resize", int, 1, math.inf, "[)"),
+    ("statistics_sample", int, 1, math.inf, "[)"),
+    ("workers", int, 0, math.inf, "[)"),
+    ("seed", int, 0, 2**32, "[)"),
+    ("momentum", _NUMBER, 0, 1, "[)"),
+    ("dropout", _NUMBER, 0, 1, "[)"),
+    ("flip", _NUMBER, 0, 1, "[]"),
+    ("max_corrupt", _NUMBER, 0, 1, "[]"),
+    ("weight_decay", _NUMBER, 0, math.inf, "[)"),
+    ("colour_sigma", _NUMBER, 0, math.inf, "[)"),
+    ("pixel_divisor", _NUMBER, 0, math.inf, "()"),
+    ("sigma", _NUMBER, 0, math.inf, "()"),
+)
+"""Of each field that is a number: its type, the least and the largest value, and whether these
+belong to the range, as brackets."""
+_WORDS = {
+    "initialisation": get_args(Initialisation),
+    "precision": get_args(Precision),
+    "compile": get_args(Compile),
+}
 _SCHEDULE_HINT = "write EPOCHS:RATE, comma between, as in 10:0.01,60:0.001,5:0.0001"
 
 
@@ -42,32 +67,30 @@ class Schedule:
             if epochs < 1:
                 raise _bad(
                     f"schedule: a step of {plural(epochs, 'epoch')}",
-                    hint="a step has 1 epoch at least",
+                    hint="a step has at least 1 epoch",
                 )
             if not (math.isfinite(rate) and rate > 0):
                 raise _bad(f"schedule: a learning rate of {rate}", hint="a rate is above 0")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The schedule that `text` such as ``10:0.01,60:0.001,5:0.0001`` says.
+        """The schedule of a text such as ``10:0.01,60:0.001,5:0.0001``.
 
         Raises `UserError` CTC605 naming the step that cannot be read.
         """
         steps: list[tuple[int, float]] = []
-        for part in text.split(","):
-            epochs, colon, rate = part.partition(":")
+        for step in text.split(","):
+            epochs, _, rate = step.partition(":")
             try:
-                if not colon:
-                    raise ValueError(part)
                 steps.append((int(epochs), float(rate)))
             except ValueError:
-                message = f"schedule {text!r}: cannot read the step {part.strip()!r}"
+                message = f"schedule {text!r}: cannot read the step {step.strip()!r}"
                 raise _bad(message, hint=_SCHEDULE_HINT) from None
         return cls(tuple(steps))
 
     @property
     def epochs(self) -> int:
-        """The epochs of all steps together."""
+        """The number of epochs of all steps."""
         return sum(epochs for epochs, _ in self.steps)
 
     def rate(self, epoch: int) -> float:
@@ -80,9 +103,10 @@ class Schedule:
         return self.steps[-1][1]
 
     def rate_after(self, images: int, of_epoch: int) -> float:
-        """The learning rate after so many images in all, where an epoch has `of_epoch`.
+        """The learning rate after so many images in all, where an epoch has `of_epoch` images.
 
-        Images are what counts: they do not depend on the batch, the number of devices or a resume.
+        Images are counted, since they do not depend on the batch, the number of devices or a
+        resume.
         """
         return self.rate(images // of_epoch + 1)
 
@@ -92,12 +116,12 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """All that training does besides the network; the defaults are the paper's Section 5.
+    """All the numbers of a training besides the network; by default those of Section 5.
 
     Raises `UserError` CTC605 with one diagnostic for every number that is out of its range.
 
     Pixels: the network sees ``(pixel - mean) / pixel_divisor``, pixel in 0..255 and mean the
-    training set's per-channel mean. The paper subtracts the mean and names no divisor,
+    training set's per-channel mean. The paper subtracts the mean and mentions no divisor,
     which is divisor 1. We divide by 58, about the standard deviation of photographs, because He
     initialisation hands the input's variance on through the layers: with divisor 1 the first
     logits, and with them the first gradients, are 58 times as large (in model A their deviation
@@ -113,13 +137,13 @@ class Recipe:
     batch: int = 128
     """Images in a mini-batch."""
     accumulate: int = 1
-    """Parts in which a batch goes through the network, its gradient being summed over them."""
+    """Micro-batches in which a batch goes through the network; their gradients are summed."""
     schedule: Schedule = Schedule(((10, 0.01), (60, 0.001), (5, 0.0001)))
-    """The learning rate."""
+    """Learning rates."""
     epochs: int | None = None
     """Epochs to train; None: as many as the schedule has (75 in the paper's Tables 1 and 2)."""
     momentum: float = 0.9
-    """Momentum of the gradient descent."""
+    """Momentum of SGD."""
     weight_decay: float = 0.0005
     """L2 penalty on convolution and fc weights; none on biases and norms."""
     resize: int | None = None
@@ -137,12 +161,12 @@ class Recipe:
     sigma: float = 0.01
     """Deviation of the ``gaussian`` initialisation."""
     dropout: float | None = None
-    """Rate of every dropout layer; None: as the network says (0.5 in the paper)."""
+    """Rate of every dropout layer; None: as in the spec (0.5 in the paper)."""
     precision: Precision = "float32"
-    """``bf16`` computes the layers under autocast, on weights kept in float32."""
+    """``bf16`` computes the layers under autocast, with weights in float32."""
     compile: Compile = "off"
-    """``on`` computes the layers through torch.compile, ``graphs`` with CUDA graphs, too. The
-    numbers are the same but for rounding."""
+    """``on`` computes the layers by torch.compile, ``graphs`` with CUDA graphs, too. The results
+    are the same but for rounding."""
     statistics_sample: int = 1000
     """Training images that the channel mean and the colour axes are measured on, at most."""
     seed: int = 0
@@ -175,7 +199,7 @@ class Recipe:
     def named(cls, name: str) -> Self:
         """The recipe `paper` or `small`. Raises `UserError` CTC605 for another name."""
         if name not in ("paper", "small"):
-            raise _bad(f"there is no recipe {name!r}", hint="it is paper or small")
+            raise _bad(f"no recipe is called {name!r}", hint="it is paper or small")
         return cls.paper() if name == "paper" else cls.small()
 
     def with_fields(self, values: Mapping[str, Any]) -> Self:
@@ -196,7 +220,7 @@ class Recipe:
 
     @property
     def last_epoch(self) -> int:
-        """The epochs that training has in all."""
+        """The number of epochs to train."""
         return self.schedule.epochs if self.epochs is None else self.epochs
 
     def resize_for(self, crop: tuple[int, int]) -> int:
@@ -210,7 +234,7 @@ class Recipe:
         if self.resize < longest:
             raise _bad(
                 f"resize is {self.resize}, smaller than the crop of {crop[0]}x{crop[1]}",
-                hint=f"make it {longest} at least, or leave it out",
+                hint=f"make it at least {longest}, or leave it out",
             )
         return self.resize
 
@@ -221,49 +245,23 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The recipe whose `as_dict` is `values`; KeyError or TypeError if it is none."""
+        """The recipe whose `as_dict` is `values`; KeyError or TypeError for others."""
         return cls(**{**values, "schedule": Schedule.parse(values["schedule"])})
 
     def _problems(self) -> Iterator[Diagnostic]:
-        for name, least in (
-            ("batch", 1),
-            ("accumulate", 1),
-            ("epochs", 1),
-            ("resize", 1),
-            ("statistics_sample", 1),
-            ("workers", 0),
-        ):
-            number = getattr(self, name)
-            if number is None and name in _OPTIONAL:
+        for name, kind, low, high, ends in _RANGES:
+            value = getattr(self, name)
+            if value is None and name in _OPTIONAL:
                 continue
-            if not isinstance(number, int):
-                yield _problem(f"{name} is {number!r}", hint="it is a whole number")
-            elif number < least:
-                yield _problem(f"{name} is {number}", hint=f"it is {least} at least")
-        for name, low, high, ends in (
-            ("momentum", 0.0, 1.0, "[)"),
-            ("dropout", 0.0, 1.0, "[)"),
-            ("flip", 0.0, 1.0, "[]"),
-            ("max_corrupt", 0.0, 1.0, "[]"),
-            ("weight_decay", 0.0, math.inf, "[)"),
-            ("colour_sigma", 0.0, math.inf, "[)"),
-            ("pixel_divisor", 0.0, math.inf, "()"),
-            ("sigma", 0.0, math.inf, "()"),
-            ("seed", 0, 2**32, "[)"),
-        ):
-            number = getattr(self, name)
-            if number is None and name in _OPTIONAL:
-                continue
-            if not isinstance(number, int if name == "seed" else int | float):
-                yield _problem(f"{name} is {number!r}", hint="it is a number")
-            elif not _within(number, low, high, ends):
-                range_ = f"{ends[0]}{low:.12g}, {high:.12g}{ends[1]}"
-                yield _problem(f"{name} is {number}", hint=f"it lies in {range_}")
-        for name, words in (
-            ("initialisation", get_args(Initialisation)),
-            ("precision", get_args(Precision)),
-            ("compile", get_args(Compile)),
-        ):
+            if not isinstance(value, kind):
+                hint = "it is a whole number" if kind is int else "it is a number"
+                yield _problem(f"{name} is {value!r}", hint=hint)
+            elif not _within(value, low, high, ends):
+                range_ = f"in {ends[0]}{low:.12g}, {high:.12g}{ends[1]}"
+                at_least = kind is int and high == math.inf
+                hint = f"it is at least {low:g}" if at_least else f"it is {range_}"
+                yield _problem(f"{name} is {value}", hint=hint)
+        for name, words in _WORDS.items():
             word = getattr(self, name)
             if word not in words:
                 yield _problem(f"{name} is {word!r}", hint=f"it is {' or '.join(words)}")

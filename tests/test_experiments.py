@@ -92,7 +92,7 @@ def test_a_network_a_path_and_a_default_folder(place: Path) -> None:
         found = ctcdsl.train(net, place / "data", run=folder, epochs=1, **NUMBERS)
         assert (found.folder, found.network.name) == (folder, "Tiny")
     assert ctcdsl.train(network, "data", epochs=1, **NUMBERS).folder == Path("runs/Tiny")
-    assert (place / "runs" / "Tiny" / "given.ctc").read_text() == SPEC
+    assert (place / "runs" / "Tiny" / "original.ctc").read_text() == SPEC
 
 
 def test_the_recipe_is_named_or_given(place: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_recipe_is_named_or_given(place: Path) -> None:
         ({"momentum": "high"}, "CTC605", "it is a number"),
         ({"schedule": "10x0.1"}, "CTC605", "EPOCHS:RATE"),
         ({"schedule": 0.1}, "CTC605", "EPOCHS:RATE"),
-        ({"batch": 0}, "CTC605", "it is 1 at least"),
+        ({"batch": 0}, "CTC605", "it is at least 1"),
         ({"recipe": "large"}, "CTC605", "it is paper or small"),
         ({"checkpoint_every": "soon"}, "CTC605", "10min"),
         ({"keep": 0}, "CTC605", "keep is 0"),

@@ -220,7 +220,7 @@ def _no_checkpoint(path: Path) -> UserError:
     if path.exists() and not path.is_dir():
         message, hint = "this is a file, not the folder of a run", "name the run's folder"
     else:
-        message = "no checkpoint in this folder"
+        message = "there is no checkpoint"
         hint = "name the folder of a run; `ctcdsl train` without --resume starts one"
     return checkpoint_error(path, message, hint)
 

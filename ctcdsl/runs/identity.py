@@ -1,4 +1,4 @@
-"""Which network weights belong to, and which classes its outputs mean."""
+"""Which network weights belong to, and the classes of its outputs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Self
 from ctcdsl.checking import Network
 from ctcdsl.images.image_set import class_differences
 from ctcdsl.ir.printer import unparse
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What a checkpoint remembers of its network."""
+    """What a checkpoint records of its network."""
 
     name: str
     spec: str
@@ -48,48 +48,44 @@ class ModelIdentity:
         )
 
 
-def require_same_identity(found: ModelIdentity, expected: ModelIdentity, path: Path) -> None:
+def require_same_identity(actual: ModelIdentity, expected: ModelIdentity, path: Path) -> None:
     """Raise `UserError` unless the checkpoint at `path` is of the `expected` network and classes.
 
     CTC606: another spec, with both names and digests and the first line that differs.
     CTC607: other classes, with both counts and the first names that differ.
     """
-    problems = []
-    if found.digest != expected.digest:
-        problems.append(
-            Diagnostic(
-                code="CTC606",
-                message=(
-                    f"the checkpoint is of another spec: {_short(found)}, not {_short(expected)}"
-                ),
-                path=str(path),
-                notes=(_first_difference(found.spec, expected.spec),),
-                hints=("leave out the spec: the run has its own; or name another run",),
+    errors = []
+    if actual.digest != expected.digest:
+        errors.append(
+            error(
+                "CTC606",
+                f"the checkpoint is of another spec: {_short(actual)}, not {_short(expected)}",
+                path=path,
+                notes=(_first_difference(actual.spec, expected.spec),),
+                hint="leave out the spec: the run has its own; or name another run",
             )
         )
-    if found.classes != expected.classes:
-        problems.append(_other_classes(found.classes, expected.classes, path))
-    if problems:
-        raise UserError(*problems)
+    if actual.classes != expected.classes:
+        errors.append(_class_mismatch(actual.classes, expected.classes, path))
+    if errors:
+        raise UserError(*(diagnostic for entry in errors for diagnostic in entry.diagnostics))
 
 
-def require_same_classes(found: tuple[str, ...], expected: tuple[str, ...], path: Path) -> None:
+def require_same_classes(actual: tuple[str, ...], expected: tuple[str, ...], path: Path) -> None:
     """Raise `UserError` CTC607 unless the run at `path` has the `expected` classes of the data."""
-    if found != expected:
-        raise UserError(_other_classes(found, expected, path))
+    if actual != expected:
+        raise _class_mismatch(actual, expected, path)
 
 
-def _other_classes(found: tuple[str, ...], expected: tuple[str, ...], path: Path) -> Diagnostic:
-    return Diagnostic(
-        code="CTC607",
-        message=(
-            f"the checkpoint knows {plural(len(found), 'class')},"
-            f" the data has {plural(len(expected), 'class')}"
-            + (", and not the same ones" if len(found) == len(expected) else "")
-        ),
-        path=str(path),
-        notes=class_differences(found, expected, "the checkpoint", "the data"),
-        hints=("take the data it was trained on, or train again on this data",),
+def _class_mismatch(actual: tuple[str, ...], expected: tuple[str, ...], path: Path) -> UserError:
+    same_number = ", and not the same ones" if len(actual) == len(expected) else ""
+    return error(
+        "CTC607",
+        f"the checkpoint has {plural(len(actual), 'class')},"
+        f" the data has {plural(len(expected), 'class')}{same_number}",
+        path=path,
+        notes=class_differences(actual, expected, "the checkpoint", "the data"),
+        hint="use the data it was trained on, or train again on this data",
     )
 
 
@@ -97,13 +93,13 @@ def _short(identity: ModelIdentity) -> str:
     return f"{identity.name} ({identity.digest[:12]})"
 
 
-def _first_difference(found: str, expected: str) -> str:
-    pairs = zip_longest(found.splitlines(), expected.splitlines())
-    for number, (theirs, ours) in enumerate(pairs, start=1):
-        if theirs != ours:
-            return f"line {number}: checkpoint {_line(theirs)}, spec {_line(ours)}"
+def _first_difference(actual: str, expected: str) -> str:
+    pairs = zip_longest(actual.splitlines(), expected.splitlines())
+    for number, (line, other) in enumerate(pairs, start=1):
+        if line != other:
+            return f"line {number}: checkpoint {_quoted(line)}, spec {_quoted(other)}"
     return "the lines are the same, their ends differ"
 
 
-def _line(text: str | None) -> str:
-    return "ends before it" if text is None else f"`{text}`"
+def _quoted(line: str | None) -> str:
+    return "ends before it" if line is None else f"`{line}`"

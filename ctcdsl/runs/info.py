@@ -1,4 +1,4 @@
-"""What a run was started with and where: enough to repeat it from its folder alone."""
+"""How and where a run was started: enough to repeat it from its folder alone."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from ctcdsl.images import fingerprint
 from ctcdsl.images.fingerprint import ImageRecord, digest
 from ctcdsl.ir.printer import unparse
 from ctcdsl.recipe import Recipe
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error, reason
 
-INFO, SPEC, ORIGINAL_SPEC, MODULE = "run.json", "spec.ctc", "given.ctc", "model.py"
-"""The record; the network in canonical form; the spec as it was given; the generated module."""
+INFO, SPEC, ORIGINAL_SPEC, MODULE = "run.json", "spec.ctc", "original.ctc", "model.py"
+"""The run info; the network in canonical form; the original spec; the generated module."""
 
 _PACKAGES = ("torch", "numpy", "pillow", "safetensors", "simplejpeg")
 _VARIABLES = ("CUBLAS_", "CUDA_", "KMP_", "MKL_", "NCCL_", "NVIDIA_TF32", "OMP_", "PYTORCH_")
@@ -39,13 +39,13 @@ class ImagesInfo:
     training: int
     test: int
     digest: str
-    """SHA-256 of names, classes and contents in their order (see `contents`)."""
+    """SHA-256 of names, classes and contents in their order (see `fingerprint`)."""
     tested_on: str = "test"
     """The split that the network was tested on after each epoch: val, or test without it."""
 
     @classmethod
     def of(cls, images: Sequence[ImageRecord]) -> Self:
-        """Those of a list of both sets."""
+        """The images of a list of both sets."""
         tested = [image.split for image in images if image.split != "train"]
         return cls(
             training=len(images) - len(tested),
@@ -57,10 +57,10 @@ class ImagesInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """A start of a run, or a resume: what was trained, how, and from where on."""
+    """A start of a run, or a resume: what was trained, how, and from which position."""
 
     parent: int | None
-    """The session whose checkpoint this one began from, by its number; None for the first."""
+    """The number of the session whose checkpoint this one resumed; None for the first."""
     position: tuple[int, int]
     """Epochs done and steps of the next one, in that checkpoint."""
     recipe: dict[str, Any]
@@ -68,7 +68,8 @@ class SessionInfo:
     """The absolute path of the images; None for the embedded photographs."""
     images: ImagesInfo
     device: str
-    began: str
+    started: str
+    """Local time, ISO 8601."""
     command: str
     folder: str
     versions: dict[str, Any]
@@ -80,7 +81,7 @@ class SessionInfo:
         return int(self.environment["threads"])
 
     def computes_as(self, other: SessionInfo) -> bool:
-        """Whether `other`, going on after this, computes as this one would have."""
+        """Whether `other`, resuming after this, computes as this one would have."""
         return all(
             getattr(self, name) == getattr(other, name)
             for name in ("recipe", "data", "images", "device", "threads")
@@ -89,18 +90,18 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """How a run came to be."""
+    """The network of a run, and its sessions."""
 
     network: str
     sessions: tuple[SessionInfo, ...]
 
     @property
     def last(self) -> SessionInfo:
-        """The last session: recipe and images of the run as it is."""
+        """The last session: it has the current recipe and images of the run."""
         return self.sessions[-1]
 
     def to_text(self) -> str:
-        """The record as a file; recipe and images of the last session stand above all sessions."""
+        """The file `INFO`; recipe and images of the last session come before the sessions."""
         last = asdict(self.last)
         values = {
             "network": self.network,
@@ -110,62 +111,61 @@ class RunInfo:
         return json.dumps(values, indent=2) + "\n"
 
     def continued(self, session: SessionInfo) -> Self:
-        """The record with one session more."""
+        """The info with one more session."""
         return replace(self, sessions=(*self.sessions, session))
 
     def lineage(self) -> tuple[tuple[SessionInfo, tuple[int, int] | None], ...]:
-        """The sessions that the run is made of, each with the place where the next one took over.
+        """The sessions that the run is made of, each with the position where the next resumed.
 
-        What a session trained after that place was lost, or is not part of the run. Sessions that
-        compute alike are one. None stands for the end of the training.
+        What a session trained after that position was lost, or is not part of the run. Sessions
+        that compute the same are one. None is the end of the training.
         """
-        found: list[tuple[SessionInfo, tuple[int, int] | None]] = []
+        lineage: list[tuple[SessionInfo, tuple[int, int] | None]] = []
         number: int | None = len(self.sessions) - 1
         until: tuple[int, int] | None = None
         while number is not None:
             session = self.sessions[number]
-            if found and session.computes_as(found[0][0]):
-                until = found.pop(0)[1]
-            found.insert(0, (session, until))
+            if lineage and session.computes_as(lineage[0][0]):
+                until = lineage.pop(0)[1]
+            lineage.insert(0, (session, until))
             until, number = session.position, session.parent
-        return tuple(found)
+        return tuple(lineage)
 
 
 def read(run: Path) -> RunInfo:
-    """The record in the folder `run`. Raises `UserError` CTC623 where there is none to be read."""
+    """The info in the folder `run`. Raises `UserError` CTC623 where it is missing or damaged."""
     path = run / INFO
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         sessions = tuple(map(_session, values["sessions"]))
-        record = RunInfo(network=values["network"], sessions=sessions)
+        run_info = RunInfo(network=values["network"], sessions=sessions)
         for number, session in enumerate(sessions):
             Recipe.from_dict(session.recipe)
             if session.threads < 1 or not -1 < (session.parent or 0) < max(number, 1):
                 raise ValueError
         if not sessions:
             raise ValueError
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise info_error(path, f"cannot read the run's record: {reason}") from None
+    except OSError as cause:
+        raise info_error(path, f"cannot read the run's info: {reason(cause)}") from None
     except (ValueError, TypeError, KeyError, LookupError, AttributeError, UserError):
-        raise info_error(path, "the run's record is damaged") from None
-    return record
+        raise info_error(path, "the run's info is damaged") from None
+    return run_info
 
 
 def tested_on(run: Path) -> str:
-    """The split that the run was tested on after each epoch, as far as its folder says."""
+    """The split that the run was tested on after each epoch; ``test`` if its info is damaged."""
     try:
         return read(run).last.images.tested_on
     except UserError:
         return "test"
 
 
-def files(network: Network, record: RunInfo, images: Sequence[ImageRecord]) -> dict[str, bytes]:
-    """What a run's folder has beside its weights: spec, module, record, list of images."""
+def files(network: Network, run_info: RunInfo, images: Sequence[ImageRecord]) -> dict[str, bytes]:
+    """The files of a run beside its checkpoints: spec, module, info, list of images."""
     return {
         SPEC: unparse(network.architecture).encode(),
         MODULE: generate(network).encode(),
-        INFO: record.to_text().encode(),
+        INFO: run_info.to_text().encode(),
         fingerprint.FILE: fingerprint.to_bytes(images),
     }
 
@@ -176,9 +176,9 @@ def _session(values: dict[str, Any]) -> SessionInfo:
 
 
 def differences(session: SessionInfo, processes: int = 1) -> tuple[str, ...]:
-    """What is not as it was in an earlier session, and may change the last bits of its numbers.
+    """What differs from an earlier session, and may change the last bits of its numbers.
 
-    Of several processes dropout draws other masks. What the record does not know is no difference.
+    With several processes dropout draws other masks. Values that the info lacks do not differ.
     """
     now = _here(processes)
     return tuple(
@@ -216,7 +216,7 @@ def this_session(
 
 def _here(processes: int) -> dict[str, Any]:
     return {
-        "began": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": shlex.join(sys.argv),
         "folder": os.getcwd(),
         "versions": {
@@ -241,7 +241,7 @@ def _here(processes: int) -> dict[str, Any]:
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that libraries of numbers read; nothing else is anybody's business."""
+    """The variables that numeric libraries read; the others are private."""
     return {
         name: value for name, value in sorted(environment.items()) if name.startswith(_VARIABLES)
     }
@@ -264,6 +264,6 @@ def _processor() -> str:
 
 
 def info_error(path: Path, message: str) -> UserError:
-    """CTC623: the record at `path` is not enough."""
+    """CTC623: the info at `path` does not say enough."""
     hint = f"name the folder of a run of `ctcdsl train`, which has a {INFO}"
-    return UserError(Diagnostic(code="CTC623", message=message, path=str(path), hints=(hint,)))
+    return error("CTC623", message, path=path, hint=hint)

@@ -1,4 +1,4 @@
-"""The log of a run: a row an epoch, as ``log.csv`` for people and ``log.jsonl`` for programs."""
+"""The log of a run, a row an epoch: ``log.csv`` for people and ``log.jsonl`` for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ctcdsl.storage.atomic import write_atomic
-from ctcdsl.text.diagnostic import Diagnostic, UserError
+from ctcdsl.text import UserError, error
 
 JSONL, CSV = "log.jsonl", "log.csv"
 
@@ -43,15 +43,14 @@ class Row:
 
 
 def write(run: Path, rows: Sequence[Row]) -> None:
-    """Write both files of `run` anew, each whole or not at all. Raises `UserError` CTC608."""
-    lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows).encode()
-    write_atomic(run / JSONL, lambda file: file.write(lines))
+    """Write both files of `run`, each atomically. Raises `UserError` CTC608."""
+    lines = "".join(json.dumps(asdict(row)) + "\n" for row in rows)
+    write_atomic(run / JSONL, lines.encode())
     text = io.StringIO()
     table = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     table.writeheader()
     table.writerows(asdict(row) for row in rows)
-    data = text.getvalue().encode()
-    write_atomic(run / CSV, lambda file: file.write(data))
+    write_atomic(run / CSV, text.getvalue().encode())
 
 
 def read(run: Path) -> tuple[Row, ...]:
@@ -61,17 +60,17 @@ def read(run: Path) -> tuple[Row, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(path, f"cannot read the log: {error}") from None
+    except (OSError, UnicodeDecodeError) as cause:
+        raise _damaged(path, f"cannot read the log: {cause}") from None
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(Row(**json.loads(line)))
         except (ValueError, TypeError):
-            raise _damaged(path, f"line {number} of the log is no row") from None
+            raise _damaged(path, f"line {number} of the log is damaged") from None
     return tuple(rows)
 
 
 def _damaged(path: Path, message: str) -> UserError:
-    hint = "restore the file, or move the run away and train anew"
-    return UserError(Diagnostic(code="CTC610", message=message, path=str(path), hints=(hint,)))
+    hint = "restore the file, or move the run's folder elsewhere and train again"
+    return error("CTC610", message, path=path, hint=hint)

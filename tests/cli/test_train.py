@@ -31,9 +31,9 @@ def test_train_then_eval(ctcdsl: Any, place: Path) -> None:
     files = {path.name for path in (place / "run").iterdir()}
     assert files == {
         *("checkpoints", "log.csv", "log.jsonl"),
-        *("run.json", "model.py", "spec.ctc", "given.ctc", "images.jsonl.gz", ".lock"),
+        *("run.json", "model.py", "spec.ctc", "original.ctc", "images.jsonl.gz", ".lock"),
     }
-    assert (place / "run" / "given.ctc").read_text() == SPEC
+    assert (place / "run" / "original.ctc").read_text() == SPEC
     rows = [json.loads(line) for line in (place / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert len((place / "run" / "log.csv").read_text().splitlines()) == 3

@@ -63,7 +63,7 @@ def test_a_run_that_moved_knows_its_spec_and_its_images(ctcdsl: Any, place: Path
     for name in (moved, moved / "checkpoints", moved / "checkpoints" / "best"):
         assert ctcdsl("eval", name).code == 0
     assert ctcdsl("train", "--run", moved, "--resume", "--epochs", "3").code == 0
-    assert (moved / "given.ctc").read_text() == SPEC
+    assert (moved / "original.ctc").read_text() == SPEC
     assert ctcdsl("train", "--run", moved, "--auto-resume", "--epochs", "4").code == 0
 
 

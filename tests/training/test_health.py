@@ -73,7 +73,7 @@ def test_both_the_loss_and_the_logits_must_stand_still(
         (2855.0, 1e-7, "gaussian", "lower the learning rate"),
         (8.0, 1.0, "he", "lower the learning rate"),
         (math.log(3), 1e-7, "gaussian", "--initialisation he"),
-        (math.log(3), 1e-7, "he", "raise the learning rate"),
+        (math.log(3), 1e-7, "he", "a higher learning rate"),
     ],
 )
 def test_advice_follows_from_what_was_measured(
