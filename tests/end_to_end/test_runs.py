@@ -92,7 +92,7 @@ def test_a_folder_of_runs_lists_them(ctcdsl: Any, place: Path) -> None:
         ("train", "--repeat", "compare"),
     ):
         result = ctcdsl(*words)
-        assert result.code == 1 and "CTC626" in result.err and "it holds 2 runs" in result.err
+        assert result.code == 1 and "CTC626" in result.err and "it contains 2 runs" in result.err
         assert "name one of them, as in compare/Tiny/seed0" in result.err
     assert ctcdsl("eval", "compare/Tiny/seed0").code == 0
     more = ctcdsl("train", "--run", "compare/Tiny/seed1", "--resume", "--epochs", "3")
