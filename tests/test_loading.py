@@ -19,9 +19,9 @@ from ctcdsl.text import UserError
     ],
 )
 def test_built_in_networks(word: str, network: str | None, tmp_path: Path) -> None:
-    found = find_spec(word)
-    assert (found.network or "").replace("′", "'") == (network or "").replace("′", "'")
-    assert not found.notes
+    result = find_spec(word)
+    assert (result.network or "").replace("′", "'") == (network or "").replace("′", "'")
+    assert not result.notes
 
 
 def test_every_built_in_spec_is_found_by_its_name() -> None:
@@ -33,8 +33,8 @@ def test_names_work_in_an_empty_folder(
     ctcdsl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = ctcdsl("cost", "A", "E", "J'", "resnet50")
-    assert found.code == 0 and [line.split()[0] for line in found.out.splitlines()[2:6]] == [
+    result = ctcdsl("cost", "A", "E", "J'", "resnet50")
+    assert result.code == 0 and [line.split()[0] for line in result.out.splitlines()[2:6]] == [
         *("A", "E", "J'", "ResNet50")
     ]
     assert "class MobileNetV2" in ctcdsl("compile", "mobilenet_v2").out
@@ -47,9 +47,9 @@ def test_a_file_in_the_folder_comes_first(
     monkeypatch.chdir(tmp_path)
     Path("E.ctc").write_text("net Mine\n(3,8) gap fc\n", encoding="utf-8")
     Path("own.ctc").write_text("(3,8) gap fc\n", encoding="utf-8")
-    found = ctcdsl("check", "E")
-    assert "Mine ok" in found.out
-    assert "note[CTC951]: `E` is the file E.ctc in this folder, not the built-in" in found.err
+    result = ctcdsl("check", "E")
+    assert "Mine ok" in result.out
+    assert "note[CTC951]: `E` is the file E.ctc in this folder, not the built-in" in result.err
     assert "own.ctc in this folder\n" in ctcdsl("check", "own").err
     assert "CTC951" not in ctcdsl("check", "./E.ctc").err
 
@@ -58,8 +58,8 @@ def test_an_unknown_name_suggests_the_nearest(ctcdsl: Any) -> None:
     with pytest.raises(UserError) as caught:
         find_spec("resnet5")
     assert caught.value.diagnostics[0].code == "CTC005"
-    found = ctcdsl("cost", "mobilenetv2")
-    assert found.code == 1 and "did you mean `MobileNetV2`?" in found.err
+    result = ctcdsl("cost", "mobilenetv2")
+    assert result.code == 1 and "did you mean `MobileNetV2`?" in result.err
     assert "`ctcdsl specs` lists" in ctcdsl("cost", "qqq").err
 
 

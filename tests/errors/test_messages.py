@@ -1,4 +1,4 @@
-"""Every mistake under tests/errors/ has its exact message recorded beside it."""
+"""Every error under tests/errors/ has its exact message recorded beside it."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_no_recorded_message_is_left_over() -> None:
 def test_a_message_is_given_once() -> None:
     for path in CASES:
         text = path.with_suffix(".stderr").read_text(encoding="utf-8")
-        told = text.split("error[")[1:]
-        assert len(set(told)) == len(told), path
+        errors = text.split("error[")[1:]
+        assert len(set(errors)) == len(errors), path
 
 
 def test_every_code_of_the_language_is_triggered() -> None:

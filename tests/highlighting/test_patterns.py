@@ -71,15 +71,15 @@ class Engine:
             for rule in self.rules(inside):
                 kind = "begin" if "begin" in rule else "match"
                 candidates.append((rule[kind], kind, rule))
-            found = [
+            matches = [
                 (match.start(), rank, match, kind, rule)
                 for rank, (expression, kind, rule) in enumerate(candidates)
                 if (match := re.compile(expression).search(text, at))
             ]
-            if not found:
+            if not matches:
                 yield Piece(text[at:], "")
                 return
-            _, _, match, kind, rule = min(found, key=lambda entry: entry[:2])
+            _, _, match, kind, rule = min(matches, key=lambda entry: entry[:2])
             yield Piece(text[at : match.start()], "")
             captures = rule.get({"match": "captures"}.get(kind, f"{kind}Captures"), {})
             yield from self.pieces(match, captures, rule.get("name", "") * (kind == "match"))
@@ -131,8 +131,8 @@ def test_letter_tags(letter: str) -> None:
 
 @pytest.mark.parametrize("path", [*SPECS, "code", "table"], ids=lambda x: Path(x).stem)
 def test_both_highlighters_say_the_same(path: Path | str) -> None:
-    given = {"code": CODE, "table": TABLE}
-    text = given[path] if isinstance(path, str) else path.read_text(encoding="utf-8")
+    samples = {"code": CODE, "table": TABLE}
+    text = samples[path] if isinstance(path, str) else path.read_text(encoding="utf-8")
     tokens = list(CtcLexer(stripnl=False, ensurenl=False).get_tokens(text))
     assert "".join(value for _, value in tokens) == text
     assert Error not in {kind for kind, _ in tokens}

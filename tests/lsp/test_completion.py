@@ -1,4 +1,4 @@
-"""What `ctcdsl lsp` offers to write, where names stand, and how a text is laid out."""
+"""Completion, definitions, symbols and formatting by `ctcdsl lsp`."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_definitions_and_uses(server: Client) -> None:
     assert server.open("d.ctc", text) == []
 
     def definition(mark: str, inside: int = 0, *, last: bool = False) -> Any:
-        found = server.ask("definition", "d.ctc", *at(text, mark, inside=inside, last=last))
-        return None if found is None else start(found)
+        result = server.ask("definition", "d.ctc", *at(text, mark, inside=inside, last=last))
+        return None if result is None else start(result)
 
     assert definition("inc(w") == (2, 4)
     assert definition("inc(4") == (5, 4)
@@ -133,8 +133,8 @@ def test_symbols(server: Client) -> None:
     def symbols(name: str, text: str) -> list[tuple[str, str]]:
         server.open(name, text)
         document = {"textDocument": {"uri": server.uri(name)}}
-        found = server.request("textDocument/documentSymbol", document)
-        return [(symbol["detail"], symbol["name"]) for symbol in found]
+        result = server.request("textDocument/documentSymbol", document)
+        return [(symbol["detail"], symbol["name"]) for symbol in result]
 
     assert symbols("s.ctc", f"let w = 3\n{GOOGLENET}") == [
         ("let", "w"),

@@ -1,4 +1,4 @@
-"""What editors are told about texts, without an editor: positions, versions, calls."""
+"""Documents without an editor: positions, versions, calls."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ def test_versions_do_not_pile_up() -> None:
 
 
 def test_a_place_keeps_its_numbers_while_another_is_edited() -> None:
-    fine = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
-    document = Document("a.ctc", fine)
+    valid = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
+    document = Document("a.ctc", valid)
     assert document.report.ok
-    broken = Document("a.ctc", fine.replace("/2", "/2 ("), document)
+    broken = Document("a.ctc", valid.replace("/2", "/2 ("), document)
     assert not broken.report.ok
     again = Document("a.ctc", broken.source.text.replace("net A", "net B"), broken)
     for version in (broken, again):
         place = version.earlier(version.source.text.index("(3,96)"))
         assert place is not None and place.document is document
-        assert fine[place.offset :].startswith("(3,96)")
+        assert valid[place.offset :].startswith("(3,96)")
     assert again.earlier(again.source.text.index("(7")) is None  # between two changes
     assert document.earlier(0) is None
 

@@ -49,7 +49,7 @@ def test_hover_on_layers_of_the_paper(server: Client) -> None:
     assert repeated["range"]["end"]["character"] == 24
     assert "64x109x109 → 64x36x36" in server.hover("E.ctc", row, 10)
     assert "846,271,168" in server.hover("E.ctc", *at(text, "net E", inside=4))
-    # The paper's head is not what the row says.
+    # The paper's head is not in the row.
     assert "fc" not in server.hover("E.ctc", row, 2)
 
 
@@ -66,8 +66,8 @@ def test_hover_in_a_definition_and_at_its_calls(server: Client) -> None:
     assert parameter.startswith("`r3`: a parameter of `inc`")
     stage = server.hover("g.ctc", *at(GOOGLENET, "i3:"))
     assert "3 in all" in stage and "i3.pool" in stage
-    whole = server.hover("g.ctc", *at(GOOGLENET, "inc"))
-    assert "2 in all" in whole
+    stage = server.hover("g.ctc", *at(GOOGLENET, "inc"))
+    assert "2 in all" in stage
 
 
 def test_calls_of_calls_are_told_apart(server: Client) -> None:
@@ -113,15 +113,15 @@ def test_hover_on_c(server: Client) -> None:
 
 
 def test_hover_beside_errors(server: Client) -> None:
-    fine = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
-    server.open("broken.ctc", fine)
-    for wrong in (fine.replace("(7,64)/2", "(7,64"), fine.replace("(7,64)", "(7,64,wrong)")):
+    valid = "net A\nstem: (7,64)/2\nbody: (3,96)\nhead: gap fc\n"
+    server.open("broken.ctc", valid)
+    for wrong in (valid.replace("(7,64)/2", "(7,64"), valid.replace("(7,64)", "(7,64,wrong)")):
         server.change("broken.ctc", wrong)
         assert server.diagnostics("broken.ctc")
         shown = server.hover("broken.ctc", *at(wrong, "96"))
         assert "64x109x109 → 96x109x109" in shown
         assert shown.endswith("*as of the last version without errors*")
         assert "global average pooling" in server.hover("broken.ctc", *at(wrong, "gap"))
-    # Opened with a mistake, words still mean what they mean.
+    # Words have their meaning even in a text opened with an error.
     server.open("wrong.ctc", "net A\n(7,64 gap fc\n")
     assert "names the network" in server.hover("wrong.ctc", 0, 1)

@@ -1,4 +1,4 @@
-"""`ctcdsl lsp` as editors use it: sessions with the real process, and what it says of texts."""
+"""`ctcdsl lsp` as editors use it: sessions with the real process, and diagnostics."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_a_bug_of_ours_ends_nothing(tmp_path: Path) -> None:
 
 
 def test_several_places_and_severities(server: Client) -> None:
-    found = server.open("places.ctc", "net A\nlet w = 3\nlet w = 4\n(3,8)\n")
-    by_code = {d["code"]: d for d in found}
+    diagnostics = server.open("places.ctc", "net A\nlet w = 3\nlet w = 4\n(3,8)\n")
+    by_code = {d["code"]: d for d in diagnostics}
     twice = by_code["CTC105"]
     assert start(twice) == (2, 4)
     (related,) = twice["relatedInformation"]
@@ -120,9 +120,9 @@ def test_several_places_and_severities(server: Client) -> None:
 
 def test_positions_are_counted_in_utf_16(server: Client) -> None:
     text = "net A  # 🙂×\r\n(3,8)×2 (3,8)×3 wrong  # 🙂\r\n(3,8) 🙂 (3,8)\r\n"
-    found = server.open("wide.ctc", text)
-    assert [(d["code"], start(d)) for d in found] == [("CTC101", (1, 16)), ("CTC001", (2, 6))]
-    assert found[1]["range"]["end"] == {"line": 2, "character": 8}
+    diagnostics = server.open("wide.ctc", text)
+    assert [(d["code"], start(d)) for d in diagnostics] == [("CTC101", (1, 16)), ("CTC001", (2, 6))]
+    assert diagnostics[1]["range"]["end"] == {"line": 2, "character": 8}
 
 
 @pytest.mark.parametrize(("encoding", "column"), [("utf-8", 18), ("utf-32", 16)])
@@ -130,8 +130,8 @@ def test_positions_are_counted_as_the_client_likes(
     client: Client, encoding: str, column: int
 ) -> None:
     assert client.start([encoding])["positionEncoding"] == encoding
-    (found,) = client.open("wide.ctc", "net A\n(3,8)×2 (3,8)×3 wrong\n")
-    assert start(found) == (1, column)
+    (diagnostics,) = client.open("wide.ctc", "net A\n(3,8)×2 (3,8)×3 wrong\n")
+    assert start(diagnostics) == (1, column)
     assert client.hover("wide.ctc", 1, column - 1) == ""  # the last character of a gap
     client.change("wide.ctc", "net A\n(3,8)×2 (3,8)×3 relu  # 🙂\n")
     client.diagnostics("wide.ctc")

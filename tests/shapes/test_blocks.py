@@ -15,8 +15,8 @@ def net_of(row: str, style: str = "conv-relu", input: str = "3x32x32") -> Networ
 
 
 def block(row: str, style: str = "conv-relu") -> Node:
-    (found,) = [p for p in net_of(row, style).nodes if isinstance(p.layer, Block)]
-    return found
+    (block,) = [p for p in net_of(row, style).nodes if isinstance(p.layer, Block)]
+    return block
 
 
 def convs(network: Network) -> list[tuple[str, int, int, int]]:
@@ -202,7 +202,7 @@ def test_precedence() -> None:
     assert [f for _, f, _, _ in convs(one(f"input 3x16x16\n{row}"))] == [11, 6, 17]
 
 
-# ------------------------------------------------------------------- mistakes
+# --------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def test_branches_part_and_meet() -> None:
 
 def test_the_family_is_found_by_rewriting() -> None:
     family = find_family([load(path) for path in FAMILY])
-    found = {(relation.parent, relation.child) for relation in family.relations}
+    pairs = {(relation.parent, relation.child) for relation in family.relations}
     # Figures 1 to 3 of the paper, and Section 4.6.
-    assert found >= {
+    assert pairs >= {
         *(("A", "B"), ("A", "C"), ("B", "D"), ("B", "E"), ("C", "D"), ("D", "E")),
         *(("A", "F"), ("A", "G"), ("F", "G"), ("C", "H"), ("D", "I")),
         *(("B", "F"), ("E", "I"), ("E", "J")),

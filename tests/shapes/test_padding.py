@@ -18,9 +18,9 @@ from tests.conftest import check, one
 
 
 def paddings(text: str) -> list[int]:
-    found = [p.padding for p in one(text).layers if p.stage is not None]
-    assert all(height == width for height, width in found)
-    return [height for height, _ in found]
+    paddings = [p.padding for p in one(text).layers if p.stage is not None]
+    assert all(height == width for height, width in paddings)
+    return [height for height, _ in paddings]
 
 
 def test_the_paper_s_rule() -> None:
@@ -44,8 +44,8 @@ def test_valid_never_pads_but_tags_do() -> None:
 
 def test_a_side_as_long_as_the_stride_is_not_padded() -> None:
     row = "max(1x4)/4 (3,4)/2 (2x3,4)/2 (3x5,4)/3 (1x4,4)/4 (3x2,4,d2)/2 avg(3x1)/3"
-    found = [p.padding for p in one(f"pad same input 3x999x999\n{row}\nhead: none").layers]
-    assert found == [(0, 0), (1, 1), (0, 1), (0, 2), (0, 0), (2, 0), (0, 0)]
+    paddings = [p.padding for p in one(f"pad same input 3x999x999\n{row}\nhead: none").layers]
+    assert paddings == [(0, 0), (1, 1), (0, 1), (0, 2), (0, 0), (2, 0), (0, 0)]
 
 
 HEADERS = (
@@ -122,16 +122,16 @@ PADDED_POOLS = (
 
 
 @pytest.mark.parametrize(
-    ("row", "padding", "whole"),
+    ("row", "padding", "covers"),
     [(row, (0, 0), True) for row in WHOLE_MAP_POOLS]
     + [(row, padding, False) for row, padding in PADDED_POOLS],
 )
-def test_a_pool_over_its_whole_map_is_not_padded(row: str, padding: Pair, whole: bool) -> None:
+def test_a_pool_over_its_whole_map_is_not_padded(row: str, padding: Pair, covers: bool) -> None:
     report = check(WHOLE.format(row))
     (network,) = report.networks
     pool = [p for p in network.layers if isinstance(p.layer, Pool)][-1]
-    assert (pool.padding, pool.map_dependent) == (padding, whole)
-    assert [d.code for d in report.diagnostics if d.code != "CTC904"] == ["CTC906"] * whole
+    assert (pool.padding, pool.map_dependent) == (padding, covers)
+    assert [d.code for d in report.diagnostics if d.code != "CTC904"] == ["CTC906"] * covers
     again = one(unparse(network.architecture))
     assert again.architecture.stages == network.architecture.stages
     assert [p.padding for p in again.layers] == [p.padding for p in network.layers]
@@ -198,8 +198,8 @@ def brute_force(shape: Shape, trunk: tuple[SolverStep, ...]) -> tuple[Pair, ...]
                 macs += convolution_macs(entering, step.layer.kernel, here)
         else:
             changes = sum(p != s.rule for p, s in zip(paddings, trunk, strict=True))
-            found = (changes, macs, paddings)
-            best = found if best is None or found < best else best
+            candidate = (changes, macs, paddings)
+            best = candidate if best is None or candidate < best else best
     return best[2] if best else None
 
 

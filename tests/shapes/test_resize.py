@@ -53,7 +53,7 @@ def twin(module: nn.Module, network: Network) -> nn.Module:
 
 
 def fixed_features(network: Network) -> int | None:
-    """How many values of a map the head's fc takes; None where a pool stands before it."""
+    """How many values of a map the head's fc takes; None where a pool precedes it."""
     first = next((node for node in network.stage(None) if node.vector), None)
     return first.input.numel if first and isinstance(first.layer, Linear) else None
 
@@ -62,7 +62,7 @@ def fixed_features(network: Network) -> int | None:
 def assert_like_compiled_for(network: Network, *sizes: tuple[int, int]) -> list[str]:
     """At each size a module gives, bit for bit, what the same spec compiled for it gives."""
     module = build_module(network).eval()
-    found: list[str] = []
+    outcomes: list[str] = []
     for height, width in sizes:
         images = torch.randn(1, network.input.channels, height, width)
         other = at(network, height, width)
@@ -71,17 +71,17 @@ def assert_like_compiled_for(network: Network, *sizes: tuple[int, int]) -> list[
         elif bound_to_size(network):
             with pytest.raises(ValueError, match=GUARD):
                 module(images)
-            found.append("refused")
+            outcomes.append("refused")
         elif other is None:
-            found.append("no network")
+            outcomes.append("no network")
         elif fixed_features(network) != fixed_features(other):
             with pytest.raises(RuntimeError, match="cannot be multiplied"):
                 module(images)
-            found.append("other map")
+            outcomes.append("other map")
         elif not bound_to_size(other):
             assert torch.equal(module(images), twin(module, other)(images)), (height, width)
-            found.append("equal")
-    return found
+            outcomes.append("equal")
+    return outcomes
 
 
 # ------------------------------------------------------------------------ spp
@@ -206,10 +206,10 @@ def test_a_module_of_one_size_says_so(text: str, bound: str) -> None:
 def test_compiled_modules_do_as_others_do() -> None:
     torch.compiler.reset()
     module = build_module(one(f"{PAPERS} spp(3,2,1) fc")).eval()
-    whole = torch.compile(module, backend="eager", fullgraph=True, dynamic=False)
+    compiled = torch.compile(module, backend="eager", fullgraph=True, dynamic=False)
     for size in ((64, 80), (97, 61)):
         images = torch.randn(2, 3, *size)
-        assert torch.equal(whole(images), module(images))
+        assert torch.equal(compiled(images), module(images))
     module = build_module(one(SOLVED)).eval()
     compiled = torch.compile(module, backend="eager", dynamic=False)
     images = torch.randn(2, 3, 112, 112)
@@ -237,11 +237,11 @@ def test_the_networks_of_the_repository(path: Path) -> None:
     network = with_small_fc(load(path))
     _, height, width = network.input
     if path.stem in ("E_prime", "J_prime"):
-        found = assert_like_compiled_for(network, (height, width + 1), (256, 256))
-        assert found == ["refused"] * 2
+        outcomes = assert_like_compiled_for(network, (height, width + 1), (256, 256))
+        assert outcomes == ["refused"] * 2
     elif path.stem in FIXED:
-        found = assert_like_compiled_for(network, (height + 1, width + 3), (100, 133))
-        assert found == ["equal", "other map"]
+        outcomes = assert_like_compiled_for(network, (height + 1, width + 3), (100, 133))
+        assert outcomes == ["equal", "other map"]
     elif path.stem in ("J", "sppnet_zf5"):  # their pyramids need larger images
         assert assert_like_compiled_for(network, (223, 256)) == ["equal"]
     else:

@@ -1,4 +1,4 @@
-"""Networks with blocks: published parameter counts, MACs, and the map that leaves each stage."""
+"""Networks with blocks: published parameter counts, MACs, and the output of each stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = Path(resource("specs")) / "modern"
 
 
 class Facts(NamedTuple):
-    """Parameters, as published; MACs; the map that leaves each stage.
+    """Parameters, as published; MACs; the output of each stage.
 
     With those of the fully connected layers the MACs are what torchvision publishes.
     """
@@ -107,9 +107,9 @@ def test_optional_branches_stay_where_shapes_agree() -> None:
     ]:
         sums = [node for node in modern(stem).nodes if isinstance(node.layer, Block)]
         most = max(len(node.branches) for node in sums)
-        kept = [node for node in sums if len(node.branches) == most]
-        assert (len(kept), len(sums)) == (whole, blocks)
-        assert all(node.input == node.output for node in kept)
+        complete = [node for node in sums if len(node.branches) == most]
+        assert (len(complete), len(sums)) == (whole, blocks)
+        assert all(node.input == node.output for node in complete)
 
 
 def test_squeezes_of_efficientnet_follow_the_channels_of_their_block() -> None:

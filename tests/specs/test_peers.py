@@ -176,7 +176,7 @@ PEERS = {
     "zf_fast": ZF_FAST,
 }
 
-# Map, channels that leave, and MACs of each module of GoogLeNet.
+# Map, output channels and MACs of each module of GoogLeNet.
 GOOGLENET = """
     28  256  128,049,152
     28  480  304,267,264
@@ -196,7 +196,7 @@ ZEILER = (3, 5e-5, 0.75, 1.0, True)
 
 
 class Around(NamedTuple):
-    """What stands around the convolutions: norms, dropout, and whether pools round up."""
+    """What is beside the convolutions: norms, dropout, and whether pools round up."""
 
     norms: list[tuple[int, float, float, float, bool]]
     dropped: list[float]
@@ -291,8 +291,8 @@ def test_a_spec_has_at_most_ten_lines_and_is_canonical(path: Path) -> None:
     lines = source.text.splitlines()
     code = [line for line in lines if line and not line.startswith("#")]
     assert lines[0].startswith("# ") and len(code) <= 10
-    tree, mistakes = parse(source)
-    assert not mistakes and format_file(tree) == source.text
+    tree, errors = parse(source)
+    assert not errors and format_file(tree) == source.text
 
 
 @pytest.mark.parametrize("path", LITERATURE, ids=lambda path: path.stem)

@@ -12,8 +12,8 @@ from tests.conftest import check, one
 
 
 def formatted(text: str) -> str:
-    tree, mistakes = parse(Source("", text))
-    assert not mistakes
+    tree, errors = parse(Source("", text))
+    assert not errors
     return format_file(tree)
 
 

@@ -22,8 +22,8 @@ from tests.support.trees import bare
 
 
 def tree_of(text: str) -> File:
-    tree, mistakes = parse(Source("test", text))
-    assert not mistakes, (text, mistakes)
+    tree, errors = parse(Source("test", text))
+    assert not errors, (text, errors)
     return tree
 
 
@@ -187,8 +187,8 @@ def test_the_grammar_is_lalr_without_conflicts_or_unused_rules(
         Lark(text, parser="lalr", lexer="basic", maybe_placeholders=False, debug=True)
     finally:
         logger.removeHandler(caplog.handler)
-    said = {record.getMessage() for record in caplog.records}
-    assert said == {"Unused terminals: ['SLASH']"}
+    messages = {record.getMessage() for record in caplog.records}
+    assert messages == {"Unused terminals: ['SLASH']"}
 
 
 def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
