@@ -16,9 +16,9 @@ from nbclient import NotebookClient
 PATH = Path(__file__).parent / "tour.ipynb"
 
 
-def texts(cell: Any) -> list[str]:
-    """The outputs of a cell as text, without the pictures and tables that show the same."""
-    return [output.get("text") or output["data"]["text/plain"] for output in cell.outputs]
+def output_text(cell: Any) -> str:
+    """The outputs of a cell as one text; a stream may come in one piece or in several."""
+    return "".join(output.get("text") or output["data"]["text/plain"] for output in cell.outputs)
 
 
 def main(update: bool) -> int:
@@ -32,9 +32,9 @@ def main(update: bool) -> int:
     for old, new in zip(recorded.cells, notebook.cells, strict=True):
         new.metadata.pop("execution", None)  # times of day
         varies = "varies" in new.metadata.get("tags", [])
-        if new.cell_type == "code" and not varies and texts(old) != texts(new):
+        if new.cell_type == "code" and not varies and output_text(old) != output_text(new):
             changed = 1
-            print(f"{new.source}\nshows\n{texts(old)}\nand gives\n{texts(new)}\n")
+            print(f"{new.source}\nshows\n{output_text(old)}\nand gives\n{output_text(new)}\n")
     if update:
         notebook.metadata.pop("language_info", None)  # the version of this Python
         nbformat.write(notebook, PATH)
