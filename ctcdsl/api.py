@@ -122,7 +122,7 @@ def loads(
         >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
         846271168
     """
-    source = Source("<text>", text.replace("\r\n", "\n").replace("\r", "\n"))
+    source = Source("<text>", text)
     return select(_checked(source, input, params), name, source.name)
 
 

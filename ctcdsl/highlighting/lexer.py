@@ -5,53 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from pygments.lexer import RegexLexer, bygroups
-from pygments.token import (
-    Comment,
-    Keyword,
-    Name,
-    Number,
-    Operator,
-    Punctuation,
-    Whitespace,
-    _TokenType,
-)
+from pygments.token import Whitespace, _TokenType, string_to_tokentype
 
-from ctcdsl.highlighting.patterns import PATTERNS, Pattern
+from ctcdsl.highlighting.patterns import PATTERNS, ROLES, Pattern
 
-TOKENS: dict[str, _TokenType] = {
-    "": Whitespace,
-    "comment": Comment.Single,
-    "continuation": Punctuation,
-    "header": Keyword,
-    "network": Name.Class,
-    "value": Name.Constant,
-    "definition": Name.Function,
-    "label": Name.Label,
-    "rule line": Punctuation,
-    "times": Operator,
-    "size": Number.Integer,
-    "number": Number,
-    "letter tag": Name.Attribute,
-    "tag": Name.Attribute,
-    "style": Keyword.Constant,
-    "rule": Keyword.Constant,
-    "layer": Name.Builtin,
-    "norm": Name.Builtin,
-    "activation": Name.Builtin,
-    "channels": Name.Variable.Magic,
-    "call": Name.Function,
-    "name": Name,
-    "stride": Operator,
-    "operator": Operator,
-    "bar": Operator,
-    "bracket": Punctuation,
-    "punctuation": Punctuation,
-}
-"""The token type of each role."""
+
+def token(role: str) -> _TokenType:
+    """The token type of a role."""
+    return string_to_tokentype(ROLES[role][0]) if role else Whitespace
 
 
 def _rule(pattern: Pattern) -> tuple[str, Any]:
-    types = tuple(TOKENS[role] for role in pattern.roles)
+    types = tuple(map(token, pattern.roles))
     return pattern.expression, types[0] if len(types) == 1 else bygroups(*types)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
@@ -29,6 +30,40 @@ class Pattern(NamedTuple):
 
     roles: tuple[str, ...]
     expression: str
+
+
+ROLES = MappingProxyType(
+    {
+        "comment": ("Comment.Single", "comment.line.number-sign"),
+        "continuation": ("Punctuation", "punctuation.separator.continuation"),
+        "header": ("Keyword", "keyword.control"),
+        "network": ("Name.Class", "entity.name.type.network"),
+        "value": ("Name.Constant", "variable.other.constant"),
+        "definition": ("Name.Function", "entity.name.function"),
+        "label": ("Name.Label", "entity.name.section"),
+        "rule line": ("Punctuation", "punctuation.separator.table.header"),
+        "times": ("Operator", "keyword.operator.times"),
+        "size": ("Literal.Number.Integer", "constant.numeric.size"),
+        "number": ("Literal.Number", "constant.numeric"),
+        "letter tag": ("Name.Attribute", "storage.modifier.tag"),
+        "tag": ("Name.Attribute", "storage.modifier.tag"),
+        "style": ("Keyword.Constant", "constant.language.style"),
+        "rule": ("Keyword.Constant", "constant.language.rule"),
+        "layer": ("Name.Builtin", "support.function.layer"),
+        "norm": ("Name.Builtin", "support.function.norm"),
+        "activation": ("Name.Builtin", "support.function.activation"),
+        "channels": ("Name.Variable.Magic", "variable.language.channels"),
+        "call": ("Name.Function", "entity.name.function.call"),
+        "name": ("Name", "variable.other"),
+        "stride": ("Operator", "keyword.operator.stride"),
+        "operator": ("Operator", "keyword.operator"),
+        "bar": ("Operator", "keyword.operator.bar"),
+        "bracket": ("Punctuation", "punctuation.section.brackets"),
+        "punctuation": ("Punctuation", "punctuation.separator"),
+        "parameter": ("Name.Variable", "variable.parameter"),
+    }
+)
+"""The Pygments token and the TextMate scope of each role: names that colour themes know."""
 
 
 def _either(choices: Iterable[str]) -> str:

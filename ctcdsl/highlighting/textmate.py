@@ -8,40 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ctcdsl.highlighting.patterns import GAP, NAME, PATTERNS, Pattern
+from ctcdsl.highlighting.patterns import GAP, NAME, PATTERNS, ROLES, Pattern
 from ctcdsl.resources import resource
 from ctcdsl.storage.atomic import write_atomic
-
-SCOPES = {
-    "comment": "comment.line.number-sign",
-    "continuation": "punctuation.separator.continuation",
-    "header": "keyword.control",
-    "network": "entity.name.type.network",
-    "value": "variable.other.constant",
-    "definition": "entity.name.function",
-    "parameter": "variable.parameter",
-    "label": "entity.name.section",
-    "rule line": "punctuation.separator.table.header",
-    "times": "keyword.operator.times",
-    "size": "constant.numeric.size",
-    "number": "constant.numeric",
-    "letter tag": "storage.modifier.tag",
-    "tag": "storage.modifier.tag",
-    "style": "constant.language.style",
-    "rule": "constant.language.rule",
-    "layer": "support.function.layer",
-    "norm": "support.function.norm",
-    "activation": "support.function.activation",
-    "channels": "variable.language.channels",
-    "call": "entity.name.function.call",
-    "name": "variable.other",
-    "stride": "keyword.operator.stride",
-    "operator": "keyword.operator",
-    "bar": "keyword.operator.bar",
-    "bracket": "punctuation.section.brackets",
-    "punctuation": "punctuation.separator",
-}
-"""The scope of each role: the names that colour themes know."""
 
 
 def textmate() -> dict[str, Any]:
@@ -73,7 +42,7 @@ def _captures(*roles: str) -> dict[str, Any]:
 
 def scope(role: str) -> str:
     """The scope of a role, which ends in the language's name."""
-    return f"{SCOPES[role]}.ctc"
+    return f"{ROLES[role][1]}.ctc"
 
 
 def _definition() -> dict[str, Any]:

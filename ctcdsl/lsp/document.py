@@ -13,7 +13,6 @@ from typing import NamedTuple
 from ctcdsl.checking import Network, Report, check_source, infer_shapes
 from ctcdsl.elaborate.file import read_networks
 from ctcdsl.lsp.calls import calls_of, with_calls
-from ctcdsl.lsp.positions import normalised
 from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.nodes import Def, File
@@ -33,7 +32,7 @@ class Document:
     """One version of a text; `before` is the version that it replaces."""
 
     def __init__(self, name: str, text: str, before: Document | None = None) -> None:
-        self.source = Source(name, normalised(text))
+        self.source = Source(name, text)
         self._line_end = "\r\n" if "\r\n" in text else "\n"
         self._before = before.last_valid if before is not None else None
 

@@ -63,8 +63,3 @@ class Positions:
         if self._encoding == "utf-8":
             return sum(1 + (c > "\x7f") + (c > "\u07ff") + (c > "\uffff") for c in text)
         return sum(1 + (c > "\uffff") for c in text)
-
-
-def normalised(text: str) -> str:
-    """A text as the compiler reads it: every line ends in one newline."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")

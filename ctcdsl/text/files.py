@@ -11,7 +11,7 @@ STDIN = "-"
 
 
 def read_source(path: str) -> Source:
-    """Read a spec; `-` is standard input. Line ends become one newline, a BOM is dropped.
+    """Read a spec; `-` is standard input. A BOM is dropped.
 
     Raises:
         UserError: CTC005 where the file cannot be read, CTC007 where it is not text.
@@ -31,7 +31,7 @@ def read_source(path: str) -> Source:
             path=name,
             hint="save it as UTF-8, or write ASCII `x` for `×`",
         ) from cause
-    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Source(name, text)
 
 
 def _read(path: str) -> bytes:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 
 class Source:
-    r"""A named text, its lines ended by ``\n`` alone: a spec file or ``<stdin>``."""
+    r"""A named text: a spec file or ``<stdin>``. Its line ends all become ``\n``."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
-        self.text = text
+        self.text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
