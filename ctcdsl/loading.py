@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Report, check_source
 from ctcdsl.elaborate.headers import MAX_SIDE
 from ctcdsl.ir import Shape
 from ctcdsl.resources import resource
-from ctcdsl.syntax.words import suggest
+from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import Diagnostic, Severity, Source, UserError, error
 from ctcdsl.text.files import STDIN, read_source
 
@@ -36,7 +36,7 @@ class BuiltIn(NamedTuple):
         return Source(self.name, read_source(self.path).text)
 
 
-class Found(NamedTuple):
+class FoundSpec(NamedTuple):
     """A spec, and which of its networks is meant where the name tells."""
 
     source: Source
@@ -44,8 +44,8 @@ class Found(NamedTuple):
     notes: tuple[Diagnostic, ...] = ()
 
 
-Spec = str | os.PathLike[str] | Source | Found
-"""A spec: a path or a name as `find_spec` takes it, a path, a text, or what was found."""
+Spec = str | os.PathLike[str] | Source | FoundSpec
+"""A spec: a path or a name as `find_spec` takes it, a path, a text, or a found one."""
 Input = Shape | tuple[int, int, int] | int | str
 """An input: (channels, height, width), `"3x224x224"`, or 224 for a square colour image."""
 
@@ -62,11 +62,11 @@ def check_spec(
     """
     try:
         if isinstance(spec, Source):
-            spec = Found(spec)
+            spec = FoundSpec(spec)
         elif isinstance(spec, str):
             spec = find_spec(spec)
-        elif not isinstance(spec, Found):
-            spec = Found(read_source(os.fspath(spec)))
+        elif not isinstance(spec, FoundSpec):
+            spec = FoundSpec(read_source(os.fspath(spec)))
     except UserError as failure:
         return Report((), failure.diagnostics)
     report = check_source(spec.source, input=input, values=values or {})
@@ -91,19 +91,16 @@ def parse_input(value: Input) -> Shape:
 
 def built_in_specs() -> tuple[BuiltIn, ...]:
     """The specs that come with ctcdsl: the paper's, then its peers, then today's."""
-    return tuple(_built_in())
+    folders = {group: resource("specs", folder) for group, folder in _GROUPS.items()}
+    return tuple(
+        BuiltIn(file.removesuffix(".ctc"), group, os.path.join(folder, file))
+        for group, folder in folders.items()
+        for file in sorted(os.listdir(folder))
+        if file.endswith(".ctc")
+    )
 
 
-def _built_in() -> Iterator[BuiltIn]:
-    for group, folder in _GROUPS.items():
-        path = resource("specs", folder)
-        for file in sorted(os.listdir(path)):
-            stem, suffix = os.path.splitext(file)
-            if suffix == ".ctc":
-                yield BuiltIn(stem, group, os.path.join(path, file))
-
-
-def find_spec(text: str) -> Found:
+def find_spec(text: str) -> FoundSpec:
     """Find the spec that a word means.
 
     A text with a path separator or the suffix `.ctc` is a path, `-` is standard input. Any
@@ -115,33 +112,33 @@ def find_spec(text: str) -> Found:
             not UTF-8.
     """
     if text == STDIN or text.endswith(".ctc") or any(sep in text for sep in _SEPARATORS):
-        return Found(read_source(text))
+        return FoundSpec(read_source(text))
     for file in (f"{text}.ctc", text):
         if os.path.isfile(file):
-            return Found(read_source(file), notes=_shadows(text, file))
-    found = _find_built_in(text)
-    if found is None and os.path.isdir(text):
-        return Found(read_source(text))  # whose error says what to do about a folder
-    if found is None:
+            return FoundSpec(read_source(file), notes=_shadows(text, file))
+    built_in = _find_built_in(text)
+    if built_in is None and os.path.isdir(text):
+        return FoundSpec(read_source(text))  # whose error says what to do about a folder
+    if built_in is None:
         raise _unknown(text)
-    return found
+    return built_in
 
 
 _SEPARATORS = tuple(sep for sep in (os.sep, os.altsep) if sep)
 
 
-def _find_built_in(name: str) -> Found | None:
+def _find_built_in(name: str) -> FoundSpec | None:
     """By stem first, so that A.ctc comes before a table's A; then by name; then in a table."""
     requested = name.translate(_PRIME)
     specs = built_in_specs()
     for spec in specs:
         if spec.name == requested:
-            return Found(spec.read())
+            return FoundSpec(spec.read())
     sources = [spec.read() for spec in specs]
     for pattern in (_NET, _ROW):
         for source in sources:
-            if requested in (found.translate(_PRIME) for found in pattern.findall(source.text)):
-                return Found(source, requested)
+            if requested in (match.translate(_PRIME) for match in pattern.findall(source.text)):
+                return FoundSpec(source, requested)
     return None
 
 
@@ -156,8 +153,7 @@ def _shadows(name: str, file: str) -> tuple[Diagnostic, ...]:
 def _unknown(name: str) -> UserError:
     names = [spec.name for spec in built_in_specs()]
     names += [net for spec in built_in_specs() for net in _NET.findall(spec.read().text)]
-    meant = suggest(name, tuple(names))
-    hint = f"did you mean `{meant}`?" if meant else "`ctcdsl specs` lists the built-in networks"
+    hint = did_you_mean(name, names, "`ctcdsl specs` lists the built-in networks")
     return error(
         "CTC005",
         f"there is no file {name}.ctc here and no built-in network `{name}`",
@@ -181,7 +177,6 @@ def select(networks: Sequence[Network], name: str | None, file: str) -> Network:
     if name is None:
         message, hint = f"the spec has {len(names)} networks: {known}", "choose: `--net NAME`"
     else:
-        meant = suggest(name, tuple(names))
         message = f"the spec has no network `{name}`"
-        hint = f"did you mean `{meant}`?" if meant else f"it has {known}"
+        hint = did_you_mean(name, names, f"it has {known}")
     raise error("CTC111", message, path=file, hint=hint)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
-from ctcdsl.syntax.words import suggest
+from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 
@@ -210,8 +210,7 @@ class Recipe:
         names = tuple(field.name for field in fields(self))
         for name in values:
             if name not in names:
-                meant = suggest(name, names)
-                hint = f"did you mean `{meant}`?" if meant else f"it has {', '.join(names)}"
+                hint = did_you_mean(name, names, f"it has {', '.join(names)}")
                 raise _bad(f"a recipe has no field `{name}`", hint=hint)
         schedule = values.get("schedule", self.schedule)
         if isinstance(schedule, str):

@@ -12,7 +12,7 @@ from ctcdsl.checking import Network
 from ctcdsl.cli.options import Values
 from ctcdsl.cli.report import show
 from ctcdsl.ir import Shape
-from ctcdsl.loading import Found, check_spec, select
+from ctcdsl.loading import FoundSpec, check_spec, select
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import Diagnostic, Severity, Source
 from ctcdsl.text.files import STDIN
@@ -39,7 +39,7 @@ _CAUSES = ("CTC922", "CTC924", "CTC951")
 
 
 def check_files(
-    specs: Iterable[str | Source | Found], *, input: Shape | None = None, values: Values = ()
+    specs: Iterable[str | Source | FoundSpec], *, input: Shape | None = None, values: Values = ()
 ) -> tuple[list[Named], list[Diagnostic], bool]:
     """Check every spec; one that cannot be read does not keep the others from it.
 
@@ -65,8 +65,8 @@ def check_files(
     return networks, diagnostics, failed
 
 
-def _name(spec: str | Source | Found) -> str:
-    if isinstance(spec, Found):
+def _name(spec: str | Source | FoundSpec) -> str:
+    if isinstance(spec, FoundSpec):
         spec = spec.source
     return spec if isinstance(spec, str) else spec.name
 
@@ -81,7 +81,7 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_or_exit(
-    files: Iterable[str | Source | Found],
+    files: Iterable[str | Source | FoundSpec],
     *,
     input: Shape | None = None,
     values: Values = (),

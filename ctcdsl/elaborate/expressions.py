@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
-from ctcdsl.syntax.words import KEYWORDS, suggest
+from ctcdsl.syntax.words import KEYWORDS, did_you_mean
 from ctcdsl.text import Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -119,8 +119,6 @@ class Expressions:
         from ctcdsl.syntax.foreign.hints import amount_hint  # loaded only for an error
 
         known = tuple(scope.values)
-        meant = suggest(name, known)
-        amount = amount_hint(name)
         repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
         if repeated is not None and repeated[1] in known:
             hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
@@ -128,12 +126,9 @@ class Expressions:
             hint = f"`{name}` is a keyword: {KEYWORDS[name].summary}"
         elif TAG.fullmatch(name):
             hint = f"`{name}` is a tag: tags follow the numbers, `(3,64,p1)`"
-        elif meant:
-            hint = f"did you mean `{meant}`?"
-        elif amount:
-            hint = amount
         else:
-            hint = f"give it a value: `let {name} = …`"
+            hint = amount_hint(name) or f"give it a value: `let {name} = …`"
+            hint = did_you_mean(name, known, hint)
         self._diagnostics.error("CTC112", f"`{name}` has no value here", span, hint=hint)
         raise _EvaluationFailed
 

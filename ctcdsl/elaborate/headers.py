@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax.nodes import Header, Name, Size
-from ctcdsl.syntax.words import suggest, words
+from ctcdsl.syntax.words import did_you_mean, words
 from ctcdsl.text import Label, Severity, Span
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -137,8 +137,7 @@ class HeaderReader:
 
     def _unknown(self, text: str, kind: str, noun: str, span: Span) -> None:
         known = words(kind)
-        meant = suggest(text, known)
-        hint = f"did you mean `{meant}`?" if meant else f"one of {', '.join(known)}"
+        hint = did_you_mean(text, known, f"one of {', '.join(known)}")
         if kind == "style":
             hint = _style_hint(text) or hint
         self._diagnostics.error("CTC101", f"unknown {noun} `{text}`", span, hint=hint)

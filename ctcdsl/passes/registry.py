@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from ctcdsl.passes.base import Guarantee, Pass
-from ctcdsl.syntax.words import suggest
+from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
 
 GROUP = "ctcdsl.passes"
@@ -125,8 +125,7 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
     """
     name, _, rest = text.partition(":")
     if name not in known:
-        meant = suggest(name, tuple(known))
-        hint = f"did you mean `{meant}`?" if meant else "`ctcdsl passes` lists them"
+        hint = did_you_mean(name, known, "`ctcdsl passes` lists them")
         raise error("CTC401", f"there is no pass `{name}`", hint=hint)
     kind = known[name].kind
     given: dict[str, Any] = {}
@@ -134,8 +133,7 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if key not in [option.name for option in takes]:
-            meant = suggest(key, tuple(option.name for option in takes))
-            hint = f"did you mean `{meant}`?" if meant else _takes(takes)
+            hint = did_you_mean(key, (option.name for option in takes), _takes(takes))
             raise error("CTC402", f"`{name}` has no option `{key}`", hint=hint)
         if key in given or not equals:
             what = f"gives `{key}` twice" if key in given else f"gives `{key}` no value"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture, Block, Conv, Element, Stage
-from ctcdsl.syntax.words import suggest
+from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
 
 
@@ -59,14 +59,12 @@ def stage_index(architecture: Architecture, stage: str) -> int:
         return names.index(stage)
     if stage.isdecimal() and 1 <= int(stage) <= len(names):
         return int(stage) - 1
-    meant = suggest(stage, names)
+    listed = f"it has {len(names)}: {', '.join(names)}; numbers count from 1"
     raise error(
         "CTC403",
         f"`{architecture.name}` has no stage {stage}",
         at=architecture.origin,
-        hint=f"did you mean `{meant}`?"
-        if meant
-        else f"it has {len(names)}: {', '.join(names)}; numbers count from 1",
+        hint=did_you_mean(stage, names, listed),
     )
 
 

@@ -5,6 +5,7 @@ The checker resolves words by it, and messages, editor colours and completion co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -104,6 +105,12 @@ def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
         if (score := closeness(wrong, candidate)) >= (2 if foreign else 0.6)
     ]
     return max(scores)[2] if scores else None
+
+
+def did_you_mean(wrong: str, candidates: Iterable[str], otherwise: str = "") -> str:
+    """The hint for an unknown name: the candidate that is probably meant, else `otherwise`."""
+    meant = suggest(wrong, tuple(candidates))
+    return f"did you mean `{meant}`?" if meant else otherwise
 
 
 def closeness(wrong: str, candidate: str) -> float:
