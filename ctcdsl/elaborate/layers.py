@@ -21,6 +21,7 @@ from ctcdsl.ir import (
     Linear,
     SpatialPyramid,
     Style,
+    called_from,
     layers_of,
     out_channels,
 )
@@ -261,6 +262,7 @@ class LayerElaborator:
         with self._diagnostics.in_def_call(span):
             elements, after = self._sequence(definition.items, channels, inner)
         self._path.pop()
+        elements = called_from(elements, span)
         if len(elements) == 1 and isinstance(elements[0], Block) and elements[0].call is None:
             known = tuple((key, value) for key, value in values.items() if value is not None)
             elements = [replace(elements[0], call=DefCall(name, known))]

@@ -56,15 +56,21 @@ class Diagnostics:
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
-        """Add a diagnostic of any severity, unless it has been reported of this place."""
+        """Add a diagnostic of any severity, unless it has been reported of this place.
+
+        Of a layer that a `def` gave it also points at the call.
+        """
         if self._ignoring_ranges and code in _RANGES:
             return
         self.num_errors += severity is Severity.ERROR
         first = Label(at) if isinstance(at, Span) else at
-        if (code, message, first.span) in self._seen:
+        place = first.span._replace(call=None)
+        if (code, message, place) in self._seen:
             return
-        self._seen.add((code, message, first.span))
-        self._places.add((code, first.span))
+        self._seen.add((code, message, place))
+        self._places.add((code, place))
+        if first.span.call is not None and not self._calls:
+            also = (*also, Label(first.span.call, "called here"))
         hints = (hint,) if hint else ()
         labels = (first, *also)
         self.reported.append(Diagnostic(code, message, labels, hints=hints, severity=severity))

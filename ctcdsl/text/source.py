@@ -40,11 +40,15 @@ class Source:
 
 
 class Span(NamedTuple):
-    """The characters `start` up to `end` (exclusive) of a source."""
+    """The characters `start` up to `end` (exclusive) of a source.
+
+    `call` is the call of a `def` that led there, for what its body became.
+    """
 
     source: Source
     start: int
     end: int
+    call: Span | None = None
 
     @property
     def text(self) -> str:
@@ -53,4 +57,4 @@ class Span(NamedTuple):
 
     def merge(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""
-        return Span(self.source, self.start, other.end)
+        return self._replace(end=other.end)
