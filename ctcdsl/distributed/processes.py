@@ -5,6 +5,7 @@ All that touches `torch.distributed` is here; `Processes` itself is for a single
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import re
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from itertools import count
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import torch
@@ -128,7 +131,8 @@ class Processes:
 
 SINGLE_PROCESS = Processes()
 _joined: list[Processes] = []
-"""The processes that were joined and not left, for calls within calls."""
+"""The processes of the block of `join_processes` that is entered."""
+_blocks = count()
 
 
 class _TorchProcesses(Processes):
@@ -259,24 +263,40 @@ class _Outcome(Generic[T]):
 
 @contextmanager
 def join_processes() -> Iterator[Processes]:
-    """Join the processes that torchrun has started, once; without torchrun, this one is alone.
+    """Work with the processes that torchrun has started; without torchrun, this one is alone.
 
-    GPUs communicate by NCCL, all else goes by gloo. Raises `UserError` CTC661 where they cannot
-    connect.
+    They may do so several times, each time from the beginning; within such a block the same
+    processes are given again. Raises `UserError` CTC661 where they cannot connect.
     """
     if _joined:
         yield _joined[0]
         return
     environment = os.environ
-    world = int(environment.get("WORLD_SIZE", "1")) if "RANK" in environment else 1
-    if world == 1:
+    if "RANK" not in environment or int(environment.get("WORLD_SIZE", "1")) == 1:
         yield SINGLE_PROCESS
         return
+    store, shard = _connected()
+    local = int(environment.get("LOCAL_RANK", shard.rank))
+    # Stops that were requested in an earlier block must not be found again.
+    own = PrefixStore(f"block {next(_blocks)}", store)
+    _joined.append(_TorchProcesses(shard, local, own))
+    try:
+        yield _joined[0]
+    finally:
+        _joined.clear()
+
+
+@lru_cache(maxsize=1)
+def _connected() -> tuple[Store, Shard]:
+    """The store that all processes share, and which of them this one is, until it ends.
+
+    GPUs communicate by NCCL, all else goes by gloo.
+    """
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         store, rank, world = next(iter(rendezvous("env://", timeout=TIMEOUT)))
         # torchrun may keep one store over restarts: addresses of the dead must not be found in it.
-        store = PrefixStore(environment.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
     except (RuntimeError, ValueError) as cause:
         raise error(
@@ -285,13 +305,8 @@ def join_processes() -> Iterator[Processes]:
             notes=(_first_sentence(cause),),
             hint="start them with torchrun, with the same rendezvous on every machine",
         ) from cause
-    try:
-        local = int(environment.get("LOCAL_RANK", rank))
-        _joined.append(_TorchProcesses(Shard(rank, world), local, store))
-        yield _joined[0]
-    finally:
-        _joined.clear()
-        dist.destroy_process_group()
+    atexit.register(dist.destroy_process_group)
+    return store, Shard(rank, world)
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+import ctcdsl
 from ctcdsl.distributed.processes import SINGLE_PROCESS, join_processes
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.images.image_set import Pixels
@@ -18,7 +20,16 @@ from ctcdsl.runs.checkpoint import load, restore_model
 from ctcdsl.runs.schedule import Interval
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.run import CheckpointPolicy
-from tests.support.ranks import KILL, TERM, command_by, normed_net, plain_net, torchrun, train_by
+from tests.support.ranks import (
+    KILL,
+    TERM,
+    by_ranks,
+    command_by,
+    normed_net,
+    plain_net,
+    torchrun,
+    train_by,
+)
 from tests.support.runs import CPU, TEST, run_training, same_weights, without_times
 from tests.support.tiny import Blots, Recorder, tiny_recipe, write_folder_atomic
 
@@ -233,3 +244,23 @@ def test_processes_that_do_not_meet_are_told(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError) as caught, join_processes():
         pass
     assert caught.value.diagnostics[0].code == "CTC661"
+
+
+def _train_and_evaluate(folder: Path) -> None:
+    """Two calls of the library, each of which joins the processes."""
+    run = ctcdsl.train(
+        folder / "tiny.ctc", folder / "data", run=folder / "run", epochs=1, batch=6, device="cpu"
+    )
+    scores = [ctcdsl.evaluate(run, views=views, device="cpu") for views in (1, 10)]
+    assert [found.images for found in scores] == [6, 6]
+    rank = os.environ.get("RANK", "alone")
+    (folder / f"scores{rank}").write_text(str([found.as_json() for found in scores]))
+
+
+def test_a_program_may_call_the_library_several_times(tmp_path: Path) -> None:
+    (tmp_path / "tiny.ctc").write_text(SPEC, encoding="utf-8")
+    for split in ("train", "test"):
+        write_folder_atomic(tmp_path / "data" / split, each=2)
+    assert by_ranks([partial(_train_and_evaluate, tmp_path)] * 2) == [0, 0]
+    first, second = ((tmp_path / f"scores{rank}").read_text() for rank in (0, 1))
+    assert first == second

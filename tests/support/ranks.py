@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from ctcdsl.distributed.processes import join_processes
@@ -162,10 +163,10 @@ def _train(
         with join_processes() as ranks:
             run_training(run, model=model, ranks=ranks, **others)
     except Interrupted:
-        os._exit(130)
+        _leave(130)
     except UserError as error:
         (run.parent / f"said{rank}").write_text(error.diagnostics[0].code)
-        os._exit(1)
+        _leave(1)
 
 
 def _command(
@@ -182,6 +183,13 @@ def _command(
         redirect_stderr(err),
     ):
         code = run(arguments)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End as a process does that ends by itself; those of multiprocessing skip `atexit`."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
     os._exit(code)
 
 
