@@ -71,9 +71,9 @@ def _name(spec: str | Source | FoundSpec) -> str:
     return spec if isinstance(spec, str) else spec.name
 
 
-def _refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+def _refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
     """Fail for a `-D` that no spec has a `let` for: a typo would otherwise change nothing."""
-    for name in given:
+    for name in names:
         if name not in known:
             meant = suggest(name, tuple(known))
             hint = f"; did you mean `{meant}`?" if meant else ""
@@ -114,4 +114,4 @@ def load_one(
 
 def pick(networks: Sequence[Named], name: str | None, file: str) -> Network:
     """The network of a spec: its only one, or the one named (CTC111 where there is none)."""
-    return select([each.network for each in networks], name, file)
+    return select([entry.network for entry in networks], name, file)

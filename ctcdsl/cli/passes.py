@@ -38,10 +38,10 @@ def command(name: str | None, form: str) -> None:
         except UserError as error:
             broken += error.diagnostics
     if form == "json":
-        print_json([_data(*each) for each in loaded])
+        print_json([_data(*item) for item in loaded])
     elif name is None:
         titles = ("pass", "options", "keeps", "section", "from", "what it does")
-        rows = tuple(_row(*each) for each in loaded)
+        rows = tuple(_row(*item) for item in loaded)
         click.echo(as_text(Table(titles, rows, frozenset(titles))))
     elif loaded:
         click.echo(_about(*loaded[0]))

@@ -58,9 +58,9 @@ def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> No
     table of 14 networks needs no 14 equal notes.
     """
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    found = list(diagnostics)
+    listed = list(diagnostics)
     folded: dict[str, list[Diagnostic]] = {}
-    for diagnostic in found:
+    for diagnostic in listed:
         if diagnostic.code in fold:
             folded.setdefault(diagnostic.code, []).append(diagnostic)
         else:
@@ -68,6 +68,6 @@ def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> No
     for first, *others in folded.values():
         more = f" (and {len(others)} more like it)" if others else ""
         click.echo(f"{first.severity}[{first.code}]: {first.message}{more}", err=True)
-    total = summary(found)
+    total = summary(listed)
     if total:
         click.echo(total, err=True)

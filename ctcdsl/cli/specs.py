@@ -70,5 +70,5 @@ def _title(text: str) -> str:
     """Where a network was published, by the comment that its spec begins with."""
     comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
     comment = " ".join(line.lstrip("# ") for line in comments)
-    found = _PUBLISHED.match(comment)
-    return found[0] if found else comment.partition(". ")[0]
+    citation = _PUBLISHED.match(comment)
+    return citation[0] if citation else comment.partition(". ")[0]

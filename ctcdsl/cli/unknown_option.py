@@ -84,8 +84,8 @@ def explained(error: click.NoSuchOption) -> click.UsageError:
     return click.UsageError(f"{message} {advice}".rstrip(), error.ctx)
 
 
-def _advice(given: str, command: click.Command) -> str:
-    key = given.lstrip("-").lower().replace("_", "-")
+def _advice(name_given: str, command: click.Command) -> str:
+    key = name_given.lstrip("-").lower().replace("_", "-")
     options = {
         name: option
         for option in command.params
@@ -104,8 +104,8 @@ def _advice(given: str, command: click.Command) -> str:
         return ""  # something that this command does not do
     from ctcdsl.syntax.words import closeness
 
-    near, name = max((closeness(key, name.lstrip("-")), name) for name in (*options, ""))
-    return _meant(name, options) if near > 0.75 else ""
+    similarity, name = max((closeness(key, name.lstrip("-")), name) for name in (*options, ""))
+    return _meant(name, options) if similarity > 0.75 else ""
 
 
 def _meant(name: str, options: dict[str, click.Option]) -> str:

@@ -80,16 +80,16 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     passed = [f"{option.keyword}={option.keyword}" for option in options]
     if conv.norm is not None and "bias=bias" not in passed:
         passed.append("bias=False")
-    made = Code("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
-    around: list[Code] = []
+    conv_call = Code("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
+    extras: list[Code] = []
     if conv.norm is not None:
         width = "in_channels" if conv.preactivation else "out_channels"
-        around.append(normalise(conv.norm, 0).render([width]))
+        extras.append(normalise(conv.norm, 0).render([width]))
     if conv.activation is not None:
         # Before a convolution only what a norm made is the activation's to overwrite.
         in_place = not conv.preactivation or conv.norm is not None
-        around.append(activate(conv.activation, in_place).render())
-    chain = [*around, made] if conv.preactivation else [made, *around]
+        extras.append(activate(conv.activation, in_place).render())
+    chain = [*extras, conv_call] if conv.preactivation else [conv_call, *extras]
     titles = [_TITLES[part] for part in (conv.norm, conv.activation) if part]
     ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]
     summary = ", ".join(ordered)

@@ -87,8 +87,8 @@ class Layers:
     def helper(self, conv: Conv) -> str | None:
         """The name of the helper class that makes a convolution, if one does."""
         if conv.norm is None:
-            around = (conv.norm, conv.activation, conv.preactivation)
-            if not self._use_helpers or conv.activation is None or around != tuple(self._style):
+            conv_style = (conv.norm, conv.activation, conv.preactivation)
+            if not self._use_helpers or conv.activation is None or conv_style != tuple(self._style):
                 return None
         parts = "".join(part.capitalize() for part in (conv.norm, conv.activation) if part)
         return f"{parts}Conv" if conv.preactivation else f"Conv{parts}"

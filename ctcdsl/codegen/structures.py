@@ -143,18 +143,18 @@ def _kept(node: Node) -> list[Sequence[Node] | None]:
     branches = node.layer.branches
     if len(branches) == 1:
         return [node.branches[0]]
-    kept: list[Sequence[Node] | None] = []
+    chains_by_branch: list[Sequence[Node] | None] = []
     chains = iter(node.branches)
     chain = next(chains, None)
     for index, branch in enumerate(branches, start=1):
         if chain is None:
-            kept.append(None)
+            chains_by_branch.append(None)
             continue
         if chain:
             here = chain[0].name.startswith(f"{node.name}.branch{index}.")
         else:  # nothing is left of a branch whose only layer acts after the addition
             here = len(branch.elements) == 1 and isinstance(branch.elements[0], ActivationLayer)
-        kept.append(chain if here else None)
+        chains_by_branch.append(chain if here else None)
         if here:
             chain = next(chains, None)
-    return kept
+    return chains_by_branch

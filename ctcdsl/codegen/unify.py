@@ -197,14 +197,14 @@ def _equal_may(role: Role, parameter: Parameter) -> bool:
     """Whether a number may be a parameter that happens to have its values."""
     if parameter.def_parameter or role in parameter.roles:
         return True
-    alike = {Role.GROUPS: Role.CHANNELS, Role.PADDING: Role.DILATION}
-    return alike.get(role) in parameter.roles
+    interchangeable = {Role.GROUPS: Role.CHANNELS, Role.PADDING: Role.DILATION}
+    return interchangeable.get(role) in parameter.roles
 
 
 def _follows(values: Values, of: Sequence[Parameter], rule: Callable[..., int | None]) -> bool:
     return all(
-        value is None or (None not in given and rule(*given) == value)
-        for value, given in zip(values, zip(*(p.values for p in of), strict=True), strict=True)
+        value is None or (None not in args and rule(*args) == value)
+        for value, args in zip(values, zip(*(p.values for p in of), strict=True), strict=True)
     )
 
 

@@ -187,11 +187,11 @@ def _note(box: Layers, sums: Sums, style: Style) -> str:
     return _lines(box.nodes, describe(box.nodes[0], style), sums)
 
 
-def _lines(nodes: tuple[Node, ...], what: str, sums: Sums) -> str:
+def _lines(nodes: tuple[Node, ...], title: str, sums: Sums) -> str:
     first, last = nodes[0], nodes[-1]
     lines = [
         first.name if len(nodes) == 1 else f"{first.name} … {last.name} ({len(nodes)} in all)",
-        what,
+        title,
         f"{shape(first.input)} → {shape(last.output)}",
         f"{sums.macs:,} MACs, {percent(sums.share)} of the convolutions'" if sums.macs else "",
         f"{sums.macs_fc:,} MACs, fully connected" if sums.macs_fc else "",

@@ -115,10 +115,10 @@ def _rows(sizes: Sequence[tuple[float, float]], room: float) -> list[range]:
             rows, above, widest, _ = best[begin]
             ways.append((rows + 1, above + height, max(widest, width), begin))
         best.append(min(ways))
-    found: list[range] = []
+    ranges: list[range] = []
     end = len(sizes)
     while end:
         begin = best[end][3]
-        found.append(range(begin, end))
+        ranges.append(range(begin, end))
         end = begin
-    return found[::-1]
+    return ranges[::-1]

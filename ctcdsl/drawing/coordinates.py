@@ -35,12 +35,12 @@ def coordinates(layers: Layers, links: Sequence[Link], extents: Extents, gap: fl
     """
     mirrored = [(right, left) for left, right in extents]
     turned = [Link(link.target, link.source, link.weight) for link in links]
-    found: list[list[float]] = []
+    candidates: list[list[float]] = []
     for ordered, edges in ((list(layers), links), (list(reversed(layers)), turned)):
-        found.append(_aligned(ordered, edges, extents, gap))
+        candidates.append(_aligned(ordered, edges, extents, gap))
         backward = [list(reversed(layer)) for layer in ordered]
-        found.append([-x for x in _aligned(backward, edges, mirrored, gap)])
-    return _balanced(found, extents)
+        candidates.append([-x for x in _aligned(backward, edges, mirrored, gap)])
+    return _balanced(candidates, extents)
 
 
 def _aligned(
@@ -71,8 +71,10 @@ def _medians(links: Sequence[Link], place: dict[int, int]) -> list[int]:
     if not links:
         return []
     heaviest = max(link.weight for link in links)
-    near = sorted((link.source for link in links if link.weight == heaviest), key=place.__getitem__)
-    return near[(len(near) - 1) // 2 : len(near) // 2 + 1]
+    sources = sorted(
+        (link.source for link in links if link.weight == heaviest), key=place.__getitem__
+    )
+    return sources[(len(sources) - 1) // 2 : len(sources) // 2 + 1]
 
 
 def _crossed(
@@ -101,39 +103,39 @@ def _packed(layers: Layers, root: Sequence[int], extents: Extents, gap: float) -
     waiting = dict.fromkeys(root, 0)
     for layer in layers:
         for one, other in pairwise(layer):
-            apart = extents[one][1] + gap + extents[other][0]
+            separation = extents[one][1] + gap + extents[other][0]
             followers = after[root[one]]
             if root[other] not in followers:
                 waiting[root[other]] += 1
-            followers[root[other]] = max(apart, followers.get(root[other], apart))
+            followers[root[other]] = max(separation, followers.get(root[other], separation))
     ready = [column for column, count in waiting.items() if not count]
     positions = dict.fromkeys(waiting, 0.0)
     order: list[int] = []
     while ready:
         column = ready.pop()
         order.append(column)
-        for follower, apart in after[column].items():
-            positions[follower] = max(positions[follower], positions[column] + apart)
+        for follower, separation in after[column].items():
+            positions[follower] = max(positions[follower], positions[column] + separation)
             waiting[follower] -= 1
             if not waiting[follower]:
                 ready.append(follower)
     for column in reversed(order):
         if after[column]:
-            room = min(positions[other] - apart for other, apart in after[column].items())
+            room = min(positions[other] - separation for other, separation in after[column].items())
             positions[column] = max(positions[column], room)
     return [positions[column] for column in root]
 
 
-def _balanced(found: Sequence[Sequence[float]], extents: Extents) -> list[float]:
+def _balanced(candidates: Sequence[Sequence[float]], extents: Extents) -> list[float]:
     """The mean of the two middle positions of each node, the four shifted onto the narrowest."""
     ends = [
         (
             min(x - left for x, (left, _) in zip(xs, extents, strict=True)),
             max(x + right for x, (_, right) in zip(xs, extents, strict=True)),
         )
-        for xs in found
+        for xs in candidates
     ]
     low, high = min(ends, key=lambda pair: pair[1] - pair[0])
     shifts = [low - left if k % 2 == 0 else high - right for k, (left, right) in enumerate(ends)]
-    moved = [[x + shift for x in xs] for xs, shift in zip(found, shifts, strict=True)]
+    moved = [[x + shift for x in xs] for xs, shift in zip(candidates, shifts, strict=True)]
     return [sum(sorted(xs)[1:3]) / 2 for xs in zip(*moved, strict=True)]

@@ -203,13 +203,13 @@ def _order(layers: list[list[int]], links: Sequence[Link]) -> None:
     layers[:] = best
 
 
-def _sort(layers: Sequence[list[int]], near: Mapping[int, Sequence[int]]) -> None:
+def _sort(layers: Sequence[list[int]], adjacent: Mapping[int, Sequence[int]]) -> None:
     """Sort each layer by the mean place of its neighbours in the one before."""
     places: dict[int, float] = {}
     for layer in layers:
         means = {
-            node: sum(places[other] for other in near[node]) / len(near[node])
-            if node in near
+            node: sum(places[other] for other in adjacent[node]) / len(adjacent[node])
+            if node in adjacent
             else _place(k, layer)
             for k, node in enumerate(layer)
         }

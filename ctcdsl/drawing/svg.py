@@ -186,12 +186,12 @@ def _cornered(points: Sequence[tuple[float, float]]) -> str:
             corners.append(point)
     path = f"M{_pair(corners[0])}"
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        came, goes = _direction(before, corner), _direction(corner, after)
-        if came == goes:
+        incoming, outgoing = _direction(before, corner), _direction(corner, after)
+        if incoming == outgoing:
             continue
         room = min(_ROUND, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        start = (corner[0] - came[0] * room, corner[1] - came[1] * room)
-        end = (corner[0] + goes[0] * room, corner[1] + goes[1] * room)
+        start = (corner[0] - incoming[0] * room, corner[1] - incoming[1] * room)
+        end = (corner[0] + outgoing[0] * room, corner[1] + outgoing[1] * room)
         path += f"L{_pair(start)}Q{_pair(corner)} {_pair(end)}"
     return path + f"L{_pair(corners[-1])}"
 

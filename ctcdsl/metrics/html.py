@@ -20,9 +20,9 @@ def as_html(table: Table, *, caption: str = "") -> str:
 
 
 def _row(table: Table, cells: tuple[str, ...], tag: str) -> str:
-    made = (
+    tags = (
         f'<{tag} style="text-align: {"left" if title in table.left else "right"}">'
         f"{escape(cell)}</{tag}>"
         for title, cell in zip(table.titles, cells, strict=True)
     )
-    return f"<tr>{''.join(made)}</tr>"
+    return f"<tr>{''.join(tags)}</tr>"

@@ -90,11 +90,11 @@ def _steps(nodes: Iterable[Node], value: int) -> Iterable[_Step]:
     for node in nodes:
         for branch in node.branches:
             for inner, step in zip(flat(branch), _steps(branch, value), strict=True):
-                beside = value * node.output.numel  # the block's own gradient waits meanwhile
-                handed = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
-                yield _Step(step.saved - handed, step.gradients + beside)
-        around = value * (node.input.numel + node.output.numel)
-        yield _Step(_saved(node, value), around)
+                block_gradient = value * node.output.numel  # waits meanwhile
+                unneeded = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
+                yield _Step(step.saved - unneeded, step.gradients + block_gradient)
+        map_gradients = value * (node.input.numel + node.output.numel)
+        yield _Step(_saved(node, value), map_gradients)
 
 
 def _linear(node: Node) -> bool:

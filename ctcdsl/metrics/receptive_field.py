@@ -95,8 +95,8 @@ def union(fields: Iterable[Field]) -> Field:
 
 
 def _outermost(pick: Callable[[int, int], int], lines: Iterable[Lines]) -> Lines:
-    found: Lines = {}
+    outermost: Lines = {}
     for one in lines:
         for step, offset in one.items():
-            found[step] = pick(found.get(step, offset), offset)
-    return found
+            outermost[step] = pick(outermost.get(step, offset), offset)
+    return outermost

@@ -99,8 +99,8 @@ def _labels(networks: Sequence[Network]) -> dict[Architecture, str]:
     for network in networks:
         names.setdefault(_nameless(network.architecture), {})[network.name] = None
     labels: dict[Architecture, str] = {}
-    for architecture, own in names.items():
-        label = first = " = ".join(own)
+    for architecture, own_names in names.items():
+        label = first = " = ".join(own_names)
         count = 1
         while label in labels.values():
             count += 1

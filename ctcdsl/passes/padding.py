@@ -33,8 +33,8 @@ def freeze_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) 
     for places in (set[Place](), _without_rule(architecture), set(paddings)):
         architecture = _with_paddings(architecture, {place: paddings[place] for place in places})
         while (report := infer_shapes(architecture)).ok:
-            found = paddings_of(report.networks[0])
-            wrong = {place: sides for place, sides in paddings.items() if found[place] != sides}
+            current = paddings_of(report.networks[0])
+            wrong = {place: sides for place, sides in paddings.items() if current[place] != sides}
             if not wrong:
                 return architecture
             architecture = _with_paddings(architecture, wrong)
@@ -43,13 +43,13 @@ def freeze_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) 
 
 def _without_rule(architecture: Architecture) -> set[Place]:
     """The windows that the network's rule has no padding for."""
-    found: set[Place] = set()
+    unruled: set[Place] = set()
     for index, stage in enumerate(architecture.stages):
         rule = PaddingRule(architecture.pad)
         for k, node in enumerate(stage.elements):
             if not isinstance(node, Block) and rule.next(node) is None:
-                found.add((index, k))
-    return found
+                unruled.add((index, k))
+    return unruled
 
 
 def _with_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:

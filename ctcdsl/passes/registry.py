@@ -49,22 +49,22 @@ def registered() -> dict[str, Entry]:
     Raises:
         UserError: CTC502 where two packages bring a pass of one name.
     """
-    found: dict[str, EntryPoint] = {}
+    unique: dict[str, EntryPoint] = {}
     points = entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.name, _package(point))):
-        if point.name in found and _package(found[point.name]) != _package(point):
+        if point.name in unique and _package(unique[point.name]) != _package(point):
             raise error(
                 "CTC502",
-                f"two passes are named `{point.name}`: one of {_package(found[point.name])}, one of"
-                f" {_package(point)}",
+                f"two passes are named `{point.name}`: one of {_package(unique[point.name])},"
+                f" one of {_package(point)}",
                 hint="uninstall one of the packages",
             )
-        found[point.name] = point
-    return {name: Entry(name, _package(point), point) for name, point in found.items()}
+        unique[point.name] = point
+    return {name: Entry(name, _package(point), point) for name, point in unique.items()}
 
 
 def _load(point: EntryPoint) -> type[Pass]:
-    what = f"the pass `{point.name}` of {_package(point)}"
+    subject = f"the pass `{point.name}` of {_package(point)}"
     try:
         kind = point.load()
         wrong = _wrong(kind, point.name)
@@ -73,11 +73,11 @@ def _load(point: EntryPoint) -> type[Pass]:
     except Exception as cause:  # whatever a third-party module raises
         raise error(
             "CTC503",
-            f"{what} cannot be loaded: {type(cause).__name__}: {cause}",
+            f"{subject} cannot be loaded: {type(cause).__name__}: {cause}",
             hint="install the package again, or uninstall it",
         ) from cause
     if wrong is not None:
-        raise error("CTC503", f"{what} {wrong}", hint="`ctcdsl.passes.Pass` says what a pass is")
+        raise error("CTC503", f"{subject} {wrong}", hint="`ctcdsl.passes.Pass` says what a pass is")
     known: type[Pass] = kind
     return known
 
@@ -128,18 +128,18 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
         hint = did_you_mean(name, known, "`ctcdsl passes` lists them")
         raise error("CTC401", f"there is no pass `{name}`", hint=hint)
     kind = known[name].kind
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     takes = options(kind)
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         if key not in [option.name for option in takes]:
             hint = did_you_mean(key, (option.name for option in takes), _takes(takes))
             raise error("CTC402", f"`{name}` has no option `{key}`", hint=hint)
-        if key in given or not equals:
-            what = f"gives `{key}` twice" if key in given else f"gives `{key}` no value"
-            raise error("CTC402", f"`{text}` {what}", hint=f"write `{name}:{key}=…`")
-        given[key] = _value(name, key, value, _types(get_type_hints(kind)[key]))
-    missing = [option.name for option in takes if option.required and option.name not in given]
+        if key in values or not equals:
+            problem = f"gives `{key}` twice" if key in values else f"gives `{key}` no value"
+            raise error("CTC402", f"`{text}` {problem}", hint=f"write `{name}:{key}=…`")
+        values[key] = _value(name, key, value, _types(get_type_hints(kind)[key]))
+    missing = [option.name for option in takes if option.required and option.name not in values]
     if missing:
         raise error(
             "CTC402",
@@ -147,19 +147,19 @@ def create(text: str, known: dict[str, Entry]) -> Pass:
             hint=_takes(takes),
         )
     try:
-        return kind(**given)
+        return kind(**values)
     except ValueError as cause:  # from a `__post_init__`
         raise error("CTC402", f"`{text}`: {cause}", hint=_takes(takes)) from cause
 
 
 def format_pass(step: Pass) -> str:
     """A pass as the command line writes it: `depth-for-size:stage=3,to=2`."""
-    given = [
+    values = [
         f"{field.name}={getattr(step, field.name)}"
         for field in fields(step)  # type: ignore[arg-type]  # a pass is a dataclass
         if field.name != _INTERNAL and getattr(step, field.name) != field.default
     ]
-    return f"{step.name}:{','.join(given)}" if given else step.name
+    return f"{step.name}:{','.join(values)}" if values else step.name
 
 
 def usage(takes: Sequence[Option]) -> str:

@@ -150,21 +150,21 @@ def stage_convs(network: Network, stage: str, layer: int | None = None) -> tuple
 
 
 def _require_plain(conv: Conv, *, is_first: bool) -> None:
-    what = ""
+    problem = ""
     if conv.groups > 1:
-        what = f"has {conv.groups} groups"
+        problem = f"has {conv.groups} groups"
     elif conv.dilation > 1:
-        what = f"has dilation {conv.dilation}"
+        problem = f"has dilation {conv.dilation}"
     elif conv.kernel[0] != conv.kernel[1]:
-        what = "is not square"
+        problem = "is not square"
     elif conv.stride > 1 and not is_first:
-        what = f"has stride {conv.stride} inside its stage"
+        problem = f"has stride {conv.stride} inside its stage"
     elif conv.padding is not None:
-        what = "has a padding of its own, which would be lost"
-    if what:
+        problem = "has a padding of its own, which would be lost"
+    if problem:
         raise error(
             "CTC404",
-            f"`{conv.origin.text}` {what}",
+            f"`{conv.origin.text}` {problem}",
             at=conv.origin,
             hint="plain convolutions, padded by the rule, are rewritten",
         )
@@ -216,6 +216,6 @@ def with_nodes(architecture: Architecture, nodes: Sequence[Element]) -> Architec
     stages: list[Stage] = []
     for stage in architecture.stages:
         new = tuple(next(rest) for _ in stage.elements)
-        kept = all(map(is_, new, stage.elements))
-        stages.append(stage if kept else replace(stage, elements=new))
+        is_same = all(map(is_, new, stage.elements))
+        stages.append(stage if is_same else replace(stage, elements=new))
     return replace(architecture, stages=tuple(stages))

@@ -46,10 +46,10 @@ def nearest(interval: Interval, before: int, end: Network) -> str:
             continue  # nothing there that a pass could change
         widths += islice(_widths(interval, before, end, view), 1)
         depths += islice(_depths(interval, before, view), 1)
-    found = [min(changes).text for changes in (widths, depths) if changes]
-    if not found:
+    suggestions = [min(changes).text for changes in (widths, depths) if changes]
+    if not suggestions:
         return "no one width or depth brings it back: take a wider interval, or another pass"
-    return "; ".join(found)
+    return "; ".join(suggestions)
 
 
 def _widths(interval: Interval, before: int, end: Network, view: StageView) -> Iterator[_Change]:
@@ -84,8 +84,8 @@ def _depths(interval: Interval, before: int, view: StageView) -> Iterator[_Chang
         for sign in (-1, 1):
             if sign < 0 and count >= copies:
                 continue
-            kept = view.convs[: len(view.convs) - count] if sign < 0 else view.convs
-            network = view.with_convs([*kept, *[more] * (count if sign > 0 else 0)])
+            remaining = view.convs[: len(view.convs) - count] if sign < 0 else view.convs
+            network = view.with_convs([*remaining, *[more] * (count if sign > 0 else 0)])
             if _is_inside(interval, before, network):
                 depth = len(view.convs) + sign * count
                 layers = "layer" if depth == 1 else "layers"

@@ -42,8 +42,8 @@ class AddPool:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the last stage is too short."""
         view = stage_view(network, str(len(network.architecture.stages)))
-        kept = len(view.convs) - self.layers
-        if kept < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
+        remaining = len(view.convs) - self.layers
+        if remaining < 1 or self.layers < 2 or not 2 <= self.pool <= 100:
             raise error(
                 "CTC405",
                 f"{view.name} has {plural(len(view.convs), 'convolution')},"
@@ -52,15 +52,15 @@ class AddPool:
                 at=view.convs[0].origin,
                 hint="two or more may move, and one must stay",
             )
-        moved = view.convs[kept:]
-        channels = view.convs[kept - 1].filters
+        moved = view.convs[remaining:]
+        channels = view.convs[remaining - 1].filters
         width = _width(view, channels, moved, self.pool**2, self.multiple)
         last = moved[-1]
         convs = [conv_like(conv, filters=width.rounded) for conv in moved[:-1]]
         pool = Pool(
             reduction="max", kernel=(self.pool, self.pool), stride=self.pool, origin=last.origin
         )
-        before = replace(view.stage, elements=(*view.before, *view.convs[:kept]))
+        before = replace(view.stage, elements=(*view.before, *view.convs[:remaining]))
         after = Stage(name=_next_name(view), elements=(pool, *convs, last, *view.after))
         architecture = with_stage(view.network, view.position, before, after)
         return PassResult(architecture, True, (f"after the pool: {width}",))

@@ -79,8 +79,8 @@ class NetworkInNetwork:
         if not added:
             stages = stages if only is None else [stages[only]]
             elements = [element for stage in stages for element in stage.elements]
-            what = "there is no 2x2 or 3x3 convolution to put one after"
-            raise error("CTC405", outside_blocks(elements, what), at=architecture.origin)
+            message = "there is no 2x2 or 3x3 convolution to put one after"
+            raise error("CTC405", outside_blocks(elements, message), at=architecture.origin)
         return PassResult(
             replace(architecture, stages=tuple(stages)),
             True,

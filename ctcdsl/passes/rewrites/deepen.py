@@ -70,18 +70,19 @@ class Deepen:
         index, (*_, at) = stage_convs(network, self.stage, self.layer)
         conv = network.architecture.stages[index].elements[at]
         assert isinstance(conv, Conv)
-        what = ""
+        problem = ""
         if conv.preactivation:
-            what = "has its activation before it: a layer after it gets no rectified map"
+            problem = "has its activation before it: a layer after it gets no rectified map"
         elif conv.activation not in _IDEMPOTENT:
-            what = f"ends in {conv.activation or 'no activation'}, which applied twice is another"
-            what = what if conv.activation else "has no activation, and a layer after it has none"
+            problem = f"ends in {conv.activation}, which applied twice is another"
+            if conv.activation is None:
+                problem = "has no activation, and a layer after it has none"
         elif conv.norm == "ln":
-            what = "has a layer norm, which no weights make the identity"
-        if what:
+            problem = "has a layer norm, which no weights make the identity"
+        if problem:
             raise error(
                 "CTC404",
-                f"`{conv.origin.text}` {what}",
+                f"`{conv.origin.text}` {problem}",
                 at=conv.origin,
                 hint="relu and relu6 change nothing the second time: choose such a `layer`",
             )

@@ -100,11 +100,11 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
             continue
         if (node.stride > 1) is not delaying:
             continue
-        found = stride_target(nodes, at)
-        if found is None or not isinstance(found[1], Conv):
+        following = stride_target(nodes, at)
+        if following is None or not isinstance(following[1], Conv):
             notes.append(f"`{node.origin.text}` stays: no plain convolution follows it")
             continue
-        k, target = found[0], found[1]
+        k, target = following[0], following[1]
         if (target.stride == 1) is not delaying:
             strides = f"a stride of {target.stride}" if delaying else "no stride"
             notes.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")

@@ -46,8 +46,8 @@ class FoldBatchNorm:
             style = style._replace(norm=None)
         new = replace(architecture, stages=stages, style=style)
         kept = _notes(new)
-        own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
-        if not own and stages == architecture.stages:  # a style alone is not a norm
+        folds_own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
+        if not folds_own and stages == architecture.stages:  # a style alone is not a norm
             raise error(
                 "CTC405",
                 f"`{architecture.name}` has no batch norm after a convolution",
@@ -67,28 +67,30 @@ class FoldBatchNorm:
                 continue
             transferred[new.name] = tensors
             if isinstance(old.layer, Conv) and isinstance(new.layer, Conv):
-                own = old.layer.norm == "bn" and new.layer.norm is None
-                transferred[new.name] = folded(tensors, own, [weights[norm.name] for norm in norms])
+                folds_own = old.layer.norm == "bn" and new.layer.norm is None
+                transferred[new.name] = folded(
+                    tensors, folds_own, [weights[norm.name] for norm in norms]
+                )
         return transferred
 
 
 def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
     """A chain with the norms of its convolutions, and those directly after them, folded."""
-    found: list[Element] = []
+    elements: list[Element] = []
     for node in nodes:
-        last = found[-1] if found else None
+        last = elements[-1] if elements else None
         if _is_batch_norm(node) and isinstance(last, Conv) and _takes_norm(last):
-            found[-1] = replace(last, bias=True)
+            elements[-1] = replace(last, bias=True)
         elif isinstance(node, Block):
             branches = (
                 replace(branch, elements=_folded(branch.elements)) for branch in node.branches
             )
-            found.append(replace(node, branches=tuple(branches)))
+            elements.append(replace(node, branches=tuple(branches)))
         elif isinstance(node, Conv) and _folds(node):
-            found.append(replace(node, norm=None, bias=True))
+            elements.append(replace(node, norm=None, bias=True))
         else:
-            found.append(node)
-    return tuple(found)
+            elements.append(node)
+    return tuple(elements)
 
 
 def _folds(conv: Conv) -> bool:

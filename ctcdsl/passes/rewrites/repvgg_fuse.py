@@ -86,11 +86,13 @@ class RepVggFuse:
             for branch in _branches(old) or ():
                 if branch.conv is None:
                     tensors = one_to_one(new.output.channels, new.layer.groups)
-                    own = False
+                    folds_own = False
                 else:
                     tensors = weights[branch.conv.name]
-                    own = isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm == "bn"
-                tensors = folded(tensors, own, [weights[norm.name] for norm in branch.norms])
+                    folds_own = (
+                        isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm == "bn"
+                    )
+                tensors = folded(tensors, folds_own, [weights[norm.name] for norm in branch.norms])
                 reach = branch.conv.padding if branch.conv else (0, 0)
                 offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
                 terms.append(embedded(tensors, new.layer.kernel, offset))
@@ -139,7 +141,7 @@ def _fused(block: Node) -> Conv | None:
     ]
     if len(nodes) < len(branches):  # the identity is a 1x1 filter
         sizes.append(((1, 1), (0, 0)))
-    if not all(_fits(own, pad, kernel, padding) for own, pad in sizes):
+    if not all(_fits(size, pad, kernel, padding) for size, pad in sizes):
         return None
     return replace(
         convs[0],

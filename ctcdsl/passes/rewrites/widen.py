@@ -132,14 +132,14 @@ def _mixes(conv: Node, node: Node) -> Exception:
     layer = node.layer
     match layer:
         case Block():
-            what = "is a block"
+            problem = "is a block"
         case Conv():
-            what = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
+            problem = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
         case _:
-            what = f"looks at several channels at once (`{keyword(layer)}`)"
+            problem = f"looks at several channels at once (`{keyword(layer)}`)"
     return error(
         "CTC404",
-        f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {what}",
+        f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {problem}",
         at=layer.origin,
         hint="between a widened convolution and the next each channel goes its own way",
     )

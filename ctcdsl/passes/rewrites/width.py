@@ -86,10 +86,10 @@ class WidthForSize:
         require_same_tags(view.convs[:-1])
         if not 1 <= self.to <= 100 or self.to == size or len(view.convs) < 2:
             alone = len(view.convs) < 2
-            what = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
+            problem = "has one layer, whose filters stay" if alone else f"has {size}x{size} filters"
             raise error(
                 "CTC405",
-                f"{view.name} {what}: there is nothing to trade for {self.to}x{self.to}",
+                f"{view.name} {problem}: there is nothing to trade for {self.to}x{self.to}",
                 at=view.convs[0].origin,
             )
         return with_solved_width(view, size=self.to, depth=len(view.convs), multiple=self.multiple)
@@ -128,11 +128,8 @@ def unknown_terms(
         filters: The filters of the last.
         scales: What multiplies each, such as the pixels of its map.
     """
-    last = len(sizes) - 1
-    return [
-        Term(channels if k == 0 else None, size, filters if k == last else None, scale)
-        for k, (size, scale) in enumerate(zip(sizes, scales, strict=False))
-    ]
+    unknown: list[int | None] = [None] * (len(sizes) - 1)
+    return list(map(Term, [channels, *unknown], sizes, [*unknown, filters], scales))
 
 
 def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: int) -> Width:

@@ -20,34 +20,34 @@ def replicated(conv: Node, width: int, after: Sequence[Node], weights: Weights) 
     """
     assert isinstance(conv.layer, Conv)
     source = torch.arange(width) % conv.layer.filters
-    found = {**weights}
+    result = {**weights}
     norm = not conv.layer.preactivation
-    found[conv.name] = _copied(weights[conv.name], source, own=True, norm=norm)
+    result[conv.name] = _copied(weights[conv.name], source, filters=True, norm=norm)
     for node in after[:-1]:
         source = _features(node, source)
         if isinstance(node.layer, NormLayer | Scale):
-            found[node.name] = _copied(weights[node.name], source, own=True, norm=True)
+            result[node.name] = _copied(weights[node.name], source, filters=True, norm=True)
     last = after[-1]
     tensors = weights[last.name]
     if isinstance(last.layer, Linear):
         source = _flattened(source, (1,), last.input.height * last.input.width)
     else:
         assert isinstance(last.layer, Conv)
-        tensors = _copied(tensors, source, own=False, norm=last.layer.preactivation)
+        tensors = _copied(tensors, source, filters=False, norm=last.layer.preactivation)
     shares = torch.bincount(source)[source].double()
     weight = tensors["weight"]
     shares = shares.view(1, -1, *[1] * (weight.dim() - 2))
-    found[last.name] = {**tensors, "weight": weight[:, source] / shares}
-    return found
+    result[last.name] = {**tensors, "weight": weight[:, source] / shares}
+    return result
 
 
-def _copied(tensors: Tensors, source: Tensor, *, own: bool, norm: bool) -> Tensors:
+def _copied(tensors: Tensors, source: Tensor, *, filters: bool, norm: bool) -> Tensors:
     """A layer's tensors with their entries of `source`: its own, those of its norm, or both."""
-    found: Tensors = {}
+    result: Tensors = {}
     for role, tensor in tensors.items():
-        copies = norm if role.startswith("norm.") else own
-        found[role] = tensor[source] if copies and tensor.dim() else tensor
-    return found
+        copies = norm if role.startswith("norm.") else filters
+        result[role] = tensor[source] if copies and tensor.dim() else tensor
+    return result
 
 
 def _features(node: Node, source: Tensor) -> Tensor:

@@ -15,24 +15,24 @@ EPSILON = 1e-5
 """What a generated batch norm adds to the variance: PyTorch's default."""
 
 
-def folded(tensors: Tensors, own: bool, norms: Sequence[Tensors]) -> Tensors:
+def folded(tensors: Tensors, folds_own: bool, norms: Sequence[Tensors]) -> Tensors:
     """A convolution with batch norms in its filters and its bias.
 
     Args:
         tensors: The convolution's.
-        own: Whether its own norm is folded.
+        folds_own: Whether its own norm is folded.
         norms: Those of the norm layers directly after it.
     """
-    if not own and not norms:
+    if not folds_own and not norms:
         return tensors
     rest = {
         role: tensor
         for role, tensor in tensors.items()
-        if not (role.startswith("norm.") and own) and role not in ("weight", "bias")
+        if not (role.startswith("norm.") and folds_own) and role not in ("weight", "bias")
     }
     weight = tensors["weight"]
     bias = tensors.get("bias", weight.new_zeros(len(weight)))
-    for norm in ([tensors] if own else []) + list(norms):
+    for norm in ([tensors] if folds_own else []) + list(norms):
         factor = norm["norm.weight"] / torch.sqrt(norm["norm.variance"] + EPSILON)
         weight = weight * factor[:, None, None, None]
         bias = (bias - norm["norm.mean"]) * factor + norm["norm.bias"]
@@ -43,8 +43,8 @@ def one_to_one(channels: int, groups: int) -> Tensors:
     """A 1x1 convolution that is the identity."""
     inner = channels // groups
     weight = torch.zeros(channels, inner, 1, 1, dtype=torch.float64)
-    each = torch.arange(channels)
-    weight[each, each % inner] = 1
+    indices = torch.arange(channels)
+    weight[indices, indices % inner] = 1
     return {"weight": weight}
 
 
@@ -75,15 +75,15 @@ def identity(node: Node) -> Tensors:
     conv, channels = node.layer, node.input.channels
     assert isinstance(conv, Conv)
     tensors = embedded(one_to_one(channels, conv.groups), conv.kernel, node.padding)
-    each = torch.zeros(channels, dtype=torch.float64)
+    zeros = torch.zeros(channels, dtype=torch.float64)
     if conv.bias:
-        tensors["bias"] = each
+        tensors["bias"] = zeros
     if conv.norm == "bn":
         tensors |= {
-            "norm.weight": each + 1,
-            "norm.bias": each,
-            "norm.mean": each,
-            "norm.variance": each + (1 - EPSILON),
+            "norm.weight": zeros + 1,
+            "norm.bias": zeros,
+            "norm.mean": zeros,
+            "norm.variance": zeros + (1 - EPSILON),
             "norm.batches": torch.tensor(0),
         }
     return tensors

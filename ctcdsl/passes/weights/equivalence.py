@@ -42,12 +42,12 @@ class Exactness(NamedTuple):
         return {"compared": compared, "difference": self.difference, "exact": self.exact}
 
     def __str__(self) -> str:
-        what = "maps away from borders" if self.interior else "outputs"
+        subject = "maps away from borders" if self.interior else "outputs"
         if self.difference is None:
-            return f"{what} cannot be compared"
+            return f"{subject} cannot be compared"
         if self.exact:
-            return f"{what} kept: they differ by {self.difference:.1e} of the largest"
-        return f"{what} changed: they differ by {self.difference:.3g} of the largest"
+            return f"{subject} kept: they differ by {self.difference:.1e} of the largest"
+        return f"{subject} changed: they differ by {self.difference:.3g} of the largest"
 
 
 def verify_outputs(

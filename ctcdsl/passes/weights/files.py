@@ -50,8 +50,10 @@ def _unpickled(path: str, content: bytes) -> object:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except UnpicklingError as cause:
         named = re.search(r"GLOBAL (\S+)", str(cause)) or re.search(r"global (\S+)", str(cause))
-        what = f" (`{named[1]}`)" if named is not None else ""
-        message = f"the file holds more than numbers, and reading it would run its code{what}"
+        global_name = f" (`{named[1]}`)" if named is not None else ""
+        message = (
+            f"the file holds more than numbers, and reading it would run its code{global_name}"
+        )
         hint = "save the numbers alone: `torch.save(model.state_dict(), FILE)`"
         raise _unreadable(path, message, hint) from cause
     except Exception as cause:  # whatever torch raises for a damaged or another kind of file
@@ -76,16 +78,16 @@ def _state_of(path: str, loaded: object) -> dict[str, Tensor]:
     raise _unreadable(path, f"the file holds {holds}, and no tensors by name")
 
 
-def _is_state(found: Mapping[object, object]) -> bool:
-    return bool(found) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items()
+def _is_state(candidate_state: Mapping[object, object]) -> bool:
+    return bool(candidate_state) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in candidate_state.items()
     )
 
 
 def as_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """A file of tensors, equal for equal tensors."""
-    own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    return bytes(save(own, metadata={"format": "pt"}))
+    copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+    return bytes(save(copies, metadata={"format": "pt"}))
 
 
 def precision(tensors: Mapping[str, Tensor]) -> torch.dtype:

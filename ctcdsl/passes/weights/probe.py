@@ -59,5 +59,5 @@ def difference(before: Tensor, after: Tensor) -> float | None:
     """
     if before.shape != after.shape:
         return None
-    found = float((before - after).abs().max()) / (float(before.abs().max()) or 1.0)
-    return found if isfinite(found) else None
+    share = float((before - after).abs().max()) / (float(before.abs().max()) or 1.0)
+    return share if isfinite(share) else None

@@ -96,7 +96,7 @@ def require_finite(state: Mapping[str, Tensor], file: str = "", after: str = "")
         return
     key, tensor = next(iter(wrong.items()))
     nan, infinite = int(tensor.isnan().sum()), int(tensor.double().isinf().sum())
-    parts = [f"{n:,} {what}" for n, what in ((nan, "NaN"), (infinite, "infinite")) if n]
+    parts = [f"{n:,} {problem}" for n, problem in ((nan, "NaN"), (infinite, "infinite")) if n]
     others = f"so do {len(wrong) - 1} more of {len(state)} tensors" if len(wrong) > 1 else ""
     cure = "save the weights as float32 or bfloat16"
     raise error(
@@ -156,13 +156,13 @@ def _layer_specs(node: Node) -> Iterator[TensorSpec]:
     parts: list[_Part] = []
     match layer:
         case Conv(filters=filters, kernel=kernel):
-            own: list[_Part] = [
+            conv_parts: list[_Part] = [
                 ("weight", (filters, in_channels // layer.groups, *kernel), "weight")
             ]
             if layer.bias:
-                own.append(("bias", (filters,), "bias"))
+                conv_parts.append(("bias", (filters,), "bias"))
             norm = _norm(layer.norm, in_channels if layer.preactivation else filters)
-            parts = [*norm, *own] if layer.preactivation else [*own, *norm]
+            parts = [*norm, *conv_parts] if layer.preactivation else [*conv_parts, *norm]
         case NormLayer(norm=kind):
             parts = _norm(kind, in_channels)
         case SqueezeExcite(width=width):
@@ -185,16 +185,16 @@ def _layer_specs(node: Node) -> Iterator[TensorSpec]:
 
 
 def _norm(norm: Norm | None, channels: int) -> list[_Part]:
-    each = (channels,)
+    per_channel = (channels,)
     affine: list[_Part] = [
-        ("norm.weight", each, "weight"),
-        ("norm.bias", each, "bias"),
+        ("norm.weight", per_channel, "weight"),
+        ("norm.bias", per_channel, "bias"),
     ]
     if norm == "bn":
         return [
             *affine,
-            ("norm.mean", each, "running_mean"),
-            ("norm.variance", each, "running_var"),
+            ("norm.mean", per_channel, "running_mean"),
+            ("norm.variance", per_channel, "running_var"),
             ("norm.batches", (), "num_batches_tracked"),
         ]
     return affine if norm else []
@@ -215,31 +215,31 @@ def _check_names(
         if spec.role != "norm.batches" and key in state and not state[key].is_floating_point()
     ]
     if missing:
-        what = f"lack `{missing[0]}`, the {names[missing[0]].role} of {names[missing[0]].layer}"
+        problem = f"lack `{missing[0]}`, the {names[missing[0]].role} of {names[missing[0]].layer}"
     elif unexpected:
-        what = f"hold `{unexpected[0]}`, which the network does not have"
+        problem = f"hold `{unexpected[0]}`, which the network does not have"
     elif shaped:
         key = shaped[0]
-        what = (
+        problem = (
             f"hold `{key}` as {_shape(tuple(state[key].shape))}, and the network's is"
             f" {_shape(names[key].shape)}"
         )
     elif kinds:
         dtype = str(state[kinds[0]].dtype).removeprefix("torch.")
-        what = f"hold `{kinds[0]}` as {dtype}, and weights are floating-point numbers"
+        problem = f"hold `{kinds[0]}` as {dtype}, and weights are floating-point numbers"
     else:
         return
     counts = [
-        f"{len(found)} {word} ({_some(found)})"
-        for found, word in (
+        f"{len(wrong_keys)} {word} ({_some(wrong_keys)})"
+        for wrong_keys, word in (
             *((missing, "missing"), (unexpected, "unexpected"), (shaped, "misshapen")),
             (kinds, "of another kind of number"),
         )
-        if found
+        if wrong_keys
     ]
     raise error(
         "CTC408",
-        f"the weights are not those of `{network.name}`: they {what}",
+        f"the weights are not those of `{network.name}`: they {problem}",
         path=file,
         notes=(f"of {len(names)} tensors: {', '.join(counts)}",),
         hint="take the spec they were trained with: in the folder of a run that is spec.ctc",

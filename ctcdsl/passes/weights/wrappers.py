@@ -23,10 +23,10 @@ def unwrapped(
         names: Those of the network's tensors.
         state: Tensors by name.
     """
-    found = dict(state)
+    unwrapped_state = dict(state)
     removed: list[str] = []
-    while found and not any(name in names for name in found):
-        inner = {key: tensor for key, tensor in found.items() if key not in _COUNTERS}
+    while unwrapped_state and not any(name in names for name in unwrapped_state):
+        inner = {key: tensor for key, tensor in unwrapped_state.items() if key not in _COUNTERS}
         anywhere = [part for part in _ANYWHERE if any(part in key for key in inner)]
         front = [part for part in _IN_FRONT if all(key.startswith(part) for key in inner)]
         if not inner or not (anywhere or front):
@@ -38,6 +38,6 @@ def unwrapped(
         }
         if len(shorter) < len(inner):
             break  # two names would become one
-        found = shorter
+        unwrapped_state = shorter
         removed.append(part)
-    return found, tuple(removed)
+    return unwrapped_state, tuple(removed)
