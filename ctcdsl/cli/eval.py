@@ -160,6 +160,6 @@ def _write_page(file: str, evaluation: Evaluation, worst: int) -> None:
         scores=evaluation.scores,
         images=evaluation.images,
         facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],
-        most=worst,
+        limit=worst,
     )
     click.echo(f"page of errors written to {file}", err=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
@@ -14,7 +14,6 @@ from rich.table import Column
 from rich.text import Text
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.fitting import Fact, fit
 from ctcdsl.cli.tables import as_text
 from ctcdsl.execution.autotune import ExecutionConfig, Measurement
 from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
@@ -30,6 +29,25 @@ _SLOW_DATA = 0.05
 """Share of the time spent waiting for images from which on it matters more than the speed."""
 _PULSE = 15.0
 """Seconds between lines where there is no terminal to draw a bar on."""
+
+
+class Fact(NamedTuple):
+    """Some words on a line."""
+
+    text: str
+    rank: int = 0
+    """Those of a higher rank are left out first; of equal ones the last."""
+
+
+def fit(facts: Sequence[Fact], width: int) -> str:
+    """The facts in their order, two spaces between, in at most `width` columns.
+
+    The last that is left is cut where even that is too long.
+    """
+    shown = list(facts)
+    while len(text := "  ".join(fact.text for fact in shown)) > width and len(shown) > 1:
+        del shown[max(range(len(shown)), key=lambda index: (shown[index].rank, index))]
+    return text[: max(width, 1)]
 
 
 class _Text(ProgressColumn):

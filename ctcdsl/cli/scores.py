@@ -34,24 +34,26 @@ def as_text(scores: Scores) -> Iterator[str]:
         f"{scores.name}: {plural(scores.images, f'{scores.split} image')}, {counted(scores.views)}:"
         f" {', '.join(errors)}{by_chance}"
     )
-    each = list(
-        enumerate(zip(classes, scores.class_images.tolist(), scores.class_errors, strict=True))
-    )
-    folded = len(each) - _WORST if len(each) > _CLASSES else 0
+    labels = list(range(len(classes)))
+    images, class_errors = scores.class_images.tolist(), scores.class_errors
+    folded = len(classes) - _WORST if len(classes) > _CLASSES else 0
     if folded:
-        each.sort(key=lambda found: 1 if found[1][2] is None else -found[1][2])
-        del each[_WORST:]
-    width = max(5, *(len(title) for _, (title, _, _) in each))
+        labels.sort(key=lambda label: 1 if (error := class_errors[label]) is None else -error)
+        del labels[_WORST:]
+    width = max(5, *(len(classes[label]) for label in labels))
     yield f"  {'class'.ljust(width)}   error  images  taken for"
-    taken: dict[int, list[Confused]] = {}
+    by_label: dict[int, list[Confused]] = {}
     for entry in most_confused(entries, len(entries)):
-        taken.setdefault(entry.label, []).append(entry)
-    for label, (title, images, error) in each:
+        by_label.setdefault(entry.label, []).append(entry)
+    for label in labels:
+        error = class_errors[label]
         shown = "      -" if error is None else f"{100 * error:6.1f}%"
-        others = taken.get(label, [])
+        others = by_label.get(label, [])
         words = [f"{classes[to]} {number}" for _, to, number in others[:_TAKEN_FOR]]
-        words += ["…"] * (len(others) > _TAKEN_FOR)
-        yield f"  {title.ljust(width)} {shown}  {images:6}  {', '.join(words)}".rstrip()
+        if len(others) > _TAKEN_FOR:
+            words.append("…")
+        line = f"  {classes[label].ljust(width)} {shown}  {images[label]:6}  {', '.join(words)}"
+        yield line.rstrip()
     if folded:
         yield f"  … and {plural(folded, 'class')} with smaller errors; --format json has all"
     if pairs := most_confused(entries, _PAIRS):

@@ -57,44 +57,44 @@ class Row(NamedTuple):
     error: float
 
 
-def worst(scores: Scores, most: int) -> list[int]:
+def worst(scores: Scores, limit: int) -> list[int]:
     """The rows of the wrongly classified images, most confident errors first, at most so many.
 
     Confidence is how much likelier the wrong class was than the right one.
     """
     lead = (scores.probabilities[:, 0] - scores.label_probabilities).tolist()
-    wrong = [row for row, right in enumerate(scores.correct.tolist()) if not right]
-    return sorted(wrong, key=lambda row: (-lead[row], row))[:most]
+    errors = [row for row, correct in enumerate(scores.correct.tolist()) if not correct]
+    return sorted(errors, key=lambda row: (-lead[row], row))[:limit]
 
 
-def misclassified(scores: Scores, images: ImageSet, most: int) -> list[Misclassified]:
+def misclassified(scores: Scores, images: ImageSet, limit: int) -> list[Misclassified]:
     """The worst errors with their pictures. Raises `UserError` where an image cannot be read."""
     classes = images.classes
-    found = []
-    for row in worst(scores, most):
+    results = []
+    for row in worst(scores, limit):
         label = int(scores.labels[row])
-        tops, likely = scores.top[row].tolist(), scores.probabilities[row].tolist()
+        tops, probabilities = scores.top[row].tolist(), scores.probabilities[row].tolist()
         guesses = [
             Prediction(classes[top], probability, top == label)
-            for top, probability in zip(tops, likely, strict=True)
+            for top, probability in zip(tops, probabilities, strict=True)
         ]
         if label not in tops:
             guesses.append(
                 Prediction(classes[label], float(scores.label_probabilities[row]), right=True)
             )
         index = int(scores.indices[row])
-        found.append(
+        results.append(
             Misclassified(
                 name=images.name(index),
                 label=classes[label],
                 predicted=classes[tops[0]],
-                likely=likely[0],
+                likely=probabilities[0],
                 of_label=float(scores.label_probabilities[row]),
                 guesses=tuple(guesses),
                 picture=_thumbnail(images, index),
             )
         )
-    return found
+    return results
 
 
 def write_page(
@@ -103,9 +103,9 @@ def write_page(
     scores: Scores,
     images: ImageSet,
     facts: Sequence[tuple[str, str]],
-    most: int,
+    limit: int,
 ) -> None:
-    """Write the page of the `most` worst errors on `images` as HTML to `path`.
+    """Write the page of the `limit` worst errors on `images` as HTML to `path`.
 
     It needs no other file and no network, runs no script, and what comes from the data is text
     on it. `facts` are shown as they are, a name and a value each.
@@ -113,17 +113,13 @@ def write_page(
     Raises `UserError` CTC608 where it cannot be written, CTC603 where an image cannot be read.
     """
     classes = images.classes
-    each = zip(classes, scores.class_images.tolist(), scores.top1_correct.tolist(), strict=True)
-    rows = [
-        Row(name, n, n - top1_correct, (n - top1_correct) / n)
-        for name, n, top1_correct in each
-        if n
-    ]
+    counts = zip(classes, scores.class_images.tolist(), scores.top1_correct.tolist(), strict=True)
+    rows = [Row(name, n, n - correct, (n - correct) / n) for name, n, correct in counts if n]
     pairs = [
         (classes[label], classes[predicted], number)
         for label, predicted, number in most_confused(scores.confusion, _PAIRS)
     ]
-    found = misclassified(scores, images, most)
+    shown = misclassified(scores, images, limit)
     page = _render(
         title=scores.name,
         split=scores.split,
@@ -133,7 +129,7 @@ def write_page(
         top1=scores.top1_error,
         topk=scores.top5_error,
         k=scores.k,
-        misclassified=found,
+        misclassified=shown,
         pairs=pairs,
         rows=sorted(rows, key=lambda row: (-row.error, row.name)),
         facts=facts,

@@ -18,7 +18,7 @@ from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
 from ctcdsl.evaluation.scores import Scores, merged
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_place, centre_view, five_places, views
 from ctcdsl.execution.events import Callback
-from ctcdsl.execution.precision import autocast, for_testing
+from ctcdsl.execution.precision import autocast, for_evaluation
 from ctcdsl.execution.transfer import AsyncRead, pipeline_depth, prefetch_to_device
 from ctcdsl.images.batches import full_image_batches
 from ctcdsl.images.colour import Statistics, preprocess
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _DENSE = 4
-"""An image and its mirror image whole are about as large as so many crops."""
+"""A full image and its mirror image are about as large as so many crops."""
 
 
 class ViewEvaluator(Protocol):
@@ -72,14 +72,14 @@ def evaluate(
     as before afterwards.
 
     With `network`, from which `model` was generated, the views share its first layers where that
-    saves work and changes no bit (see `evaluation.shared_layers`); dense views need it. What a
-    share found is put together by `scores.merged`, or by adding `Scores.counts`.
+    saves work and changes no bit (see `evaluation.shared_layers`); dense views need it. The
+    results of shards are put together by `scores.merged`, or by adding `Scores.counts`.
 
-    Raises `UserError` where an image cannot be read; CTC641 where dense views cannot be had.
+    Raises `UserError` where an image cannot be read; CTC641 where dense views are not possible.
     """
     input = partial(preprocess, statistics=statistics, divisor=recipe.pixel_divisor)
     evaluator: ViewEvaluator
-    computed = for_testing(model, recipe.precision)
+    computed = for_evaluation(model, recipe.precision)
     if views == "dense":
         if network is None:
             raise ValueError("dense views need the network")
@@ -97,51 +97,55 @@ def evaluate(
             network=network if mirrored else None,  # one view shares with none
             compile=recipe.compile,
         )
-    together = max(1, recipe.batch // (_DENSE if views == "dense" else views))
+    images_at_once = max(1, recipe.batch // (_DENSE if views == "dense" else views))
     indices = shard.of(range(len(images)))
     batches = full_image_batches(
-        images, recipe, crop=crop, batch=together, shard=shard, pin=device.type == "cuda"
+        images, recipe, crop=crop, batch=images_at_once, shard=shard, pin=device.type == "cuda"
     )
-    given: deque[tuple[AsyncRead, Tensor]] = deque()
-    found: list[_Found] = []
+    in_flight: deque[tuple[AsyncRead, Tensor]] = deque()
+    results: list[_BatchResult] = []
     done = 0
     with _evaluating(model), _evaluating(computed), torch.inference_mode():
         for batch in prefetch_to_device(batches, device):
             with autocast(recipe.precision, device):
-                given.append((AsyncRead(evaluator.probabilities(batch.images)), batch.labels))
-            if len(given) > pipeline_depth(device):
-                found.append(_Found(*given.popleft()))
+                probabilities = AsyncRead(evaluator.probabilities(batch.images))
+            in_flight.append((probabilities, batch.labels))
+            if len(in_flight) > pipeline_depth(device):
+                results.append(_BatchResult(*in_flight.popleft()))
             done += len(batch.labels)
             callback.on_validation(done, len(indices))
-        found += [_Found(*each) for each in given]
-    outputs = found[0].classes if found else len(images.classes)
+        results += [_BatchResult(*pending) for pending in in_flight]
+    outputs = results[0].outputs if results else len(images.classes)
+    k = min(5, outputs)
     # a network may have more outputs than the images have classes
     names = (*images.classes, *map(str, range(len(images.classes), outputs)))
     return Scores.of(
         views=views,
         classes=names,
         indices=torch.tensor(indices, dtype=torch.int64),
-        labels=_joined([each.labels for each in found], torch.int64),
-        top=_joined([each.top for each in found], torch.int64, min(5, outputs)),
-        probabilities=_joined([each.likely for each in found], torch.float32, min(5, outputs)),
-        label_probabilities=_joined([each.of_labels for each in found], torch.float32),
+        labels=_joined([result.labels for result in results], torch.int64),
+        top=_joined([result.top for result in results], torch.int64, k),
+        probabilities=_joined([result.probabilities for result in results], torch.float32, k),
+        label_probabilities=_joined(
+            [result.label_probabilities for result in results], torch.float32
+        ),
         note=evaluator.note,
     )
 
 
-class _Found:
-    """What is kept of the probabilities of a batch: all classes of all images would be too much."""
+class _BatchResult:
+    """What is saved of a batch's probabilities: all classes of all images would be too much."""
 
-    def __init__(self, reading: AsyncRead, labels: Tensor) -> None:
-        probabilities = reading.tensor()
-        self.classes = probabilities.shape[1]
+    def __init__(self, read: AsyncRead, labels: Tensor) -> None:
+        probabilities = read.tensor()
+        self.outputs = probabilities.shape[1]
         self.labels = labels
-        self.likely, self.top = probabilities.topk(min(5, self.classes), dim=1)
-        self.of_labels = probabilities.gather(1, labels[:, None])[:, 0]
+        self.probabilities, self.top = probabilities.topk(min(5, self.outputs), dim=1)
+        self.label_probabilities = probabilities.gather(1, labels[:, None])[:, 0]
 
 
 def _joined(parts: Sequence[Tensor], dtype: torch.dtype, *width: int) -> Tensor:
-    # a share without images has no part that could be joined
+    # a shard without images has nothing that could be joined
     return torch.cat([torch.empty((0, *width), dtype=dtype), *parts])
 
 

@@ -66,7 +66,7 @@ class MultiCropEvaluator:
     crop: Crop
     places: Places
     mirrored: bool
-    """Whether the mirror image of each view is a view too, behind those that are not."""
+    """Whether the mirror image of each view is a view too, after those that are not."""
     input: Input
     network: Network | None
     """The network of `model`, where its first layers may be shared."""
@@ -120,12 +120,12 @@ class MultiCropEvaluator:
             end = self._split.ends[layers]
             maps = self._maps(groups, plans, images, layers)
             if self._compare(groups, plans, maps, end):
-                return self._behind(end, maps)
+                return self._after(end, maps)
             return self._logits(groups, images)  # now with what was found out
-        return self._behind(0, self._maps(groups, plans, images, 0))
+        return self._after(0, self._maps(groups, plans, images, 0))
 
-    def _behind(self, end: int, maps: Tensor) -> Tensor:
-        """What the network makes of the `maps` behind `end` submodules of its trunk."""
+    def _after(self, end: int, maps: Tensor) -> Tensor:
+        """The network's output for the `maps` after `end` submodules of its trunk."""
         if end not in self._forwards:
             self._forwards[end] = forward_of(self._rest(end), self.compile)
         with compile_as_error(self.compile):
@@ -154,8 +154,8 @@ class MultiCropEvaluator:
     def _maps(
         self, groups: Sequence[Group], plans: Sequence[Prefix], images: int, layers: int
     ) -> Tensor:
-        """The maps of all views behind so many layers, (images x views, …), channels last."""
-        whole: Tensor | None = None
+        """The maps of all views after so many layers, (images x views, …), channels last."""
+        result: Tensor | None = None
         for group, plan in zip(groups, plans, strict=True):
             maps = self._cut(group.images, plan)
             if layers > plan.layers:  # images of another size share more
@@ -164,16 +164,16 @@ class MultiCropEvaluator:
                 maps = run(self._split.trunk[ends[plan.layers] : ends[layers]], maps)
             if len(groups) == 1:
                 return maps
-            if whole is None:
+            if result is None:
                 views = len(maps) // len(group.numbers)
-                whole = _channels_last((images * views, *maps.shape[1:]), maps)
-            rows = _by_image(whole, images)
+                result = _channels_last((images * views, *maps.shape[1:]), maps)
+            rows = _by_image(result, images)
             rows[group.numbers] = _by_image(maps, len(group.numbers))
-        assert whole is not None
-        return whole
+        assert result is not None
+        return result
 
     def _cut(self, images: Tensor, plan: Prefix) -> Tensor:
-        """The maps of the views of images of one size, behind the layers that `plan` shares."""
+        """The maps of the views of images of one size, after the layers that `plan` shares."""
         shared = self._split.trunk[: self._split.ends[plan.layers]] if self._split else ()
         places = sum(len(region.slices) for region in plan.regions)
         views = places * (1 + self.mirrored)
@@ -181,14 +181,14 @@ class MultiCropEvaluator:
         result: Tensor | None = None
         for region in plan.regions:
             top, left = region.top, region.left
-            part = images[:, :, top : top + region.height, left : left + region.width]
-            ways = [(0, part, region.slices)]
+            crop = images[:, :, top : top + region.height, left : left + region.width]
+            sides = [(0, crop, region.slices)]
             if self.mirrored:
-                ways.append((places, part.flip(-1), plan.mirrored(region)))
-            for first, seen, slices in ways:
+                sides.append((places, crop.flip(-1), plan.mirrored(region)))
+            for first, inputs, slices in sides:
                 if shared:
-                    seen = seen.contiguous(memory_format=torch.channels_last)
-                maps = run(shared, seen)
+                    inputs = inputs.contiguous(memory_format=torch.channels_last)
+                maps = run(shared, inputs)
                 if result is None:
                     result = _channels_last((len(images) * views, *plan.map), maps)
                 for view, down, right in slices:
@@ -200,7 +200,7 @@ class MultiCropEvaluator:
     def _compare(
         self, groups: Sequence[Group], plans: Sequence[Prefix], maps: Tensor, end: int
     ) -> bool:
-        """Whether `maps`, behind `end` submodules, are the bits that views cut one by one give.
+        """Whether `maps`, after `end` submodules, are the bits that views cut one by one give.
 
         Looked at once for each number and size of images, on the first of them, and once for
         whether the parts of the module give what the module gives. Libraries choose their
@@ -210,7 +210,7 @@ class MultiCropEvaluator:
         assert split is not None
         first = not self._same_bits
         rows = _by_image(maps, sum(len(group.numbers) for group in groups))
-        fine = True
+        equal = True
         for group, plan in zip(groups, plans, strict=True):
             if group.kind in self._same_bits or not plan.layers:
                 continue
@@ -218,14 +218,14 @@ class MultiCropEvaluator:
             expected = run(split.trunk[:end], self._cut(one.images, self._unshared(one)))
             same = _equal(rows[group.numbers[0]], expected)
             self._same_bits[group.kind] = same
-            fine = fine and same
+            equal = equal and same
             if first:
                 first = False
                 rest = self._rest(end)(expected)  # may overwrite `expected`
                 if not _equal(rest, self.model(self._cut(one.images, self._unshared(one)))):
                     self._split, self._reason = None, "the module is more than its layers"
                     return False
-        return fine
+        return equal
 
 
 def _by_image(maps: Tensor, images: int) -> Tensor:

@@ -24,7 +24,7 @@ from ctcdsl.execution.autotune import (
     random_pixels,
 )
 from ctcdsl.execution.events import Callback
-from ctcdsl.execution.precision import autocast, for_testing
+from ctcdsl.execution.precision import autocast, for_evaluation
 from ctcdsl.images.colour import preprocess
 from ctcdsl.recipe import Recipe
 
@@ -73,7 +73,7 @@ def measure_evaluation(
 
     def prepare(config: ExecutionConfig) -> Run:
         crops = MultiCropEvaluator(
-            model=for_testing(copied, config.precision),
+            model=for_evaluation(copied, config.precision),
             crop=crop,
             places=five_places,
             mirrored=True,

@@ -15,10 +15,10 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def for_testing(model: nn.Module, precision: Precision) -> nn.Module:
+def for_evaluation(model: nn.Module, precision: Precision) -> nn.Module:
     """`model`, or for bf16 a copy of it whose convolutions and fc layers hold their weights so.
 
-    Autocast would round these weights anew for each batch: the numbers are the same, and with 79
+    Autocast would round these weights again for each batch: the numbers are the same, and with 79
     million weights (model J') and 20 views a batch this takes a third of the time. What the copy
     need not change it shares with `model`.
     """
@@ -27,10 +27,10 @@ def for_testing(model: nn.Module, precision: Precision) -> nn.Module:
     shared: dict[int, object] = {}
     for module in model.modules():
         rounds = isinstance(module, (nn.Conv2d, nn.Linear))
-        for each in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
             if rounds:
-                half = each.detach().to(torch.bfloat16)
-                shared[id(each)] = nn.Parameter(half, requires_grad=False)
+                half = tensor.detach().to(torch.bfloat16)
+                shared[id(tensor)] = nn.Parameter(half, requires_grad=False)
             else:
-                shared[id(each)] = each
+                shared[id(tensor)] = tensor
     return copy.deepcopy(model, shared)

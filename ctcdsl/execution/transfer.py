@@ -40,8 +40,8 @@ def prefetch_to_device(batches: Iterator[M], device: torch.device) -> Iterator[M
             moved = batch.to(device)
         computing = torch.cuda.current_stream(device)
         computing.wait_stream(side)
-        for each in moved.tensors:
-            each.record_stream(computing)  # else its memory is given anew while it is in use
+        for tensor in moved.tensors:
+            tensor.record_stream(computing)  # else its memory is reused too early
         yield moved
 
 

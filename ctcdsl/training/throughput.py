@@ -63,14 +63,18 @@ class Throughput:
         return self._epoch_wait
 
     @property
+    def _recent_seconds(self) -> float:
+        return sum(seconds for _, seconds, _ in self._recent)
+
+    @property
     def images_per_second(self) -> float:
         """Over the last steps."""
-        return _ratio(sum(each[0] for each in self._recent), sum(each[1] for each in self._recent))
+        return _ratio(sum(images for images, _, _ in self._recent), self._recent_seconds)
 
     @property
     def data_wait(self) -> float:
         """Share of time waiting for images, over the last steps."""
-        return _ratio(sum(each[2] for each in self._recent), sum(each[1] for each in self._recent))
+        return _ratio(sum(wait for _, _, wait in self._recent), self._recent_seconds)
 
     @property
     def epoch_images_per_second(self) -> float:
@@ -93,5 +97,5 @@ class Throughput:
         return steps * _ratio(self._seconds, self._steps) + tests * test
 
 
-def _ratio(amount: float, whole: float) -> float:
-    return amount / whole if whole > 0 else 0.0
+def _ratio(amount: float, total: float) -> float:
+    return amount / total if total > 0 else 0.0

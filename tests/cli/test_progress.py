@@ -9,8 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from ctcdsl.cli.fitting import Fact, fit
-from ctcdsl.cli.progress import Display
+from ctcdsl.cli.progress import Display, Fact, fit
 from ctcdsl.cli.scores import as_text
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.execution.events import StepEnded, TrainingStarted

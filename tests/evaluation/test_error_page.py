@@ -80,7 +80,7 @@ def page(path: Path, found: Scores | None = None, most: int = 60, **others: obje
         scores=found or scores(),
         images=images,
         facts=[("checkpoint", "runs/<A>")],
-        most=most,
+        limit=most,
     )
     return Page(path)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_view, views
-from ctcdsl.execution.precision import autocast, for_testing
+from ctcdsl.execution.precision import autocast, for_evaluation
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import Pixels
 from ctcdsl.images.resize import resize_shorter
@@ -184,7 +184,7 @@ def test_weights_are_rounded_once_and_alike() -> None:
     assert isinstance(first, nn.Sequential)
     model = nn.Sequential(first[:3], nn.BatchNorm2d(6), first[3:]).eval()
     before = {name: each.clone() for name, each in model.state_dict().items()}
-    copied = for_testing(model, "bf16")
+    copied = for_evaluation(model, "bf16")
     images = torch.randn(4, 3, 12, 12)
     with torch.inference_mode(), autocast("bf16", CPU):
         assert torch.equal(copied(images), model(images))
@@ -192,4 +192,4 @@ def test_weights_are_rounded_once_and_alike() -> None:
     assert kinds["0.0.weight"] == kinds["2.5.weight"] == torch.bfloat16
     assert copied.state_dict()["1.weight"].data_ptr() == model.state_dict()["1.weight"].data_ptr()
     assert all(torch.equal(before[name], each) for name, each in model.state_dict().items())
-    assert for_testing(model, "float32") is model
+    assert for_evaluation(model, "float32") is model
