@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
-from ctcdsl.loading import Input, check_spec, parse_input, select
+from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
 from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
 from ctcdsl.text.packages import require_packages
@@ -262,9 +262,7 @@ def _as_network(net: Network | str) -> Network:
 
 
 def _checked(
-    spec: str | os.PathLike[str] | Source,
-    input: Input | None,
-    params: Mapping[str, float] | None,
+    spec: Spec, input: Input | None, params: Mapping[str, float] | None
 ) -> tuple[Network, ...]:
     shape = None if input is None else parse_input(input)
     report = check_spec(spec, input=shape, values=params)

@@ -39,10 +39,6 @@ class Report(NamedTuple):
         """Whether there are no errors."""
         return not self.errors
 
-    def only(self, name: str) -> Report:
-        """The same report with the networks of one name."""
-        return self._replace(networks=tuple(net for net in self.networks if net.name == name))
-
 
 def check_source(
     source: Source, *, input: Shape | None = None, values: Mapping[str, float] = NO_VALUES

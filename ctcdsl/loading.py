@@ -44,8 +44,8 @@ class FoundSpec(NamedTuple):
     notes: tuple[Diagnostic, ...] = ()
 
 
-Spec = str | os.PathLike[str] | Source | FoundSpec
-"""A spec: a path or a name as `find_spec` takes it, a path, a text, or a found one."""
+Spec = str | os.PathLike[str] | Source
+"""A spec: a path or a name as `find_spec` takes it, a path, or a text."""
 Input = Shape | tuple[int, int, int] | int | str
 """An input: (channels, height, width), `"3x224x224"`, or 224 for a square colour image."""
 
@@ -61,18 +61,18 @@ def check_spec(
         values: Replace those of the spec's `let`s.
     """
     try:
-        if isinstance(spec, Source):
-            spec = FoundSpec(spec)
-        elif isinstance(spec, str):
-            spec = find_spec(spec)
-        elif not isinstance(spec, FoundSpec):
-            spec = FoundSpec(read_source(os.fspath(spec)))
+        if isinstance(spec, str):
+            found = find_spec(spec)
+        else:
+            source = spec if isinstance(spec, Source) else read_source(os.fspath(spec))
+            found = FoundSpec(source)
     except UserError as failure:
         return Report((), failure.diagnostics)
-    report = check_source(spec.source, input=input, values=values or {})
-    if spec.network is not None:
-        report = report.only(spec.network)
-    return report._replace(diagnostics=(*spec.notes, *report.diagnostics))
+    report = check_source(found.source, input=input, values=values or {})
+    return report._replace(
+        networks=tuple(net for net in report.networks if found.network in (None, net.name)),
+        diagnostics=(*found.notes, *report.diagnostics),
+    )
 
 
 def parse_input(value: Input) -> Shape:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import click
 
-from ctcdsl.cli.inputs import Named, check_files, or_stdin
+from ctcdsl.cli.inputs import LoadedNetwork, check_files, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
-from ctcdsl.cli.report import print_json, show
+from ctcdsl.cli.report import print_diagnostics, print_json
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic
@@ -34,7 +34,7 @@ def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: s
     """
     networks, diagnostics, failed = check_files(or_stdin(files), input=shape, values=values)
     if form == "text":
-        show(diagnostics, fold=("CTC901",))
+        print_diagnostics(diagnostics, collapse=("CTC901",))
         for file, network in networks:
             click.echo(f"{file}: {network.name} ok: maps {conv_maps(network)}")
     elif form == "github":
@@ -44,7 +44,9 @@ def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: s
     return int(failed)
 
 
-def _data(networks: Sequence[Named], diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
+def _data(
+    networks: Sequence[LoadedNetwork], diagnostics: Sequence[Diagnostic]
+) -> dict[str, object]:
     """The networks and diagnostics as plain data."""
     return {
         "networks": [

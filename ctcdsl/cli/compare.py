@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ctcdsl.cli.inputs import checked_or_exit, or_stdin
+from ctcdsl.cli.inputs import load_networks, or_stdin
 from ctcdsl.cli.options import (
     Values,
     data_option,
@@ -89,11 +89,11 @@ def command(
     from ctcdsl.execution.interrupt import Interrupted
     from ctcdsl.experiments import compare
 
-    named = checked_or_exit(or_stdin(specs), values=values)
+    networks = [network for _, network in load_networks(or_stdin(specs), values=values)]
     try:
         with Display() as display:
             comparison = compare(
-                [each.network for each in named],
+                networks,
                 views=10 if views == "10" else 1,
                 input=shape,
                 recipe=recipe_name,  # type: ignore[arg-type]  # click.Choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ctcdsl.api import generate
-from ctcdsl.cli.inputs import load_one
+from ctcdsl.cli.inputs import load_network
 from ctcdsl.cli.options import Values, input_option, net_option, output_option, values_option
 from ctcdsl.cli.report import write_output
 from ctcdsl.ir import Shape
@@ -30,5 +30,5 @@ def command(
 
     The module needs torch alone, reads as written by hand, and is the same text each time.
     """
-    network = load_one(spec, net, input=shape, values=values)
+    network = load_network(spec, net, input=shape, values=values)
     write_output(generate(network, target), output, f"{network.name} written to")

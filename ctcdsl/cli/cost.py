@@ -7,14 +7,14 @@ from textwrap import fill
 import click
 
 from ctcdsl import api
-from ctcdsl.cli.inputs import Named, checked_or_exit, or_stdin
+from ctcdsl.cli.inputs import load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
 from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import DEFINITION, Cost
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text import error
 from ctcdsl.text.plural import plural
 
 _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
@@ -46,12 +46,12 @@ def command(
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart.
     """
-    networks = checked_or_exit(or_stdin(files), input=shape, values=values)
-    costs = [api.cost(network) for _, network in networks]
-    base = _base(costs, networks, relative_to)
+    loaded = load_networks(or_stdin(files), input=shape, values=values)
+    costs = [api.cost(network) for _, network in loaded]
+    base = _base(costs, relative_to)
     entries = [
-        Entry(cost=cost, file=named.file, relative=cost.macs / base.macs)
-        for cost, named in zip(costs, networks, strict=True)
+        Entry(cost=cost, file=file, relative=cost.relative_to(base))
+        for cost, (file, _) in zip(costs, loaded, strict=True)
     ]
     name = base.network.name
     if form == "json":
@@ -81,17 +81,15 @@ def _layers(cost: Cost, form: str, table: str) -> str:
     return f"{heading}\n{table}\n"
 
 
-def _base(costs: list[Cost], networks: list[Named], name: str | None) -> Cost:
+def _base(costs: list[Cost], name: str | None) -> Cost:
+    """The cost of the network with that name, or of the first."""
+    names = [cost.network.name for cost in costs]
     if name is None:
         return costs[0]
-    for cost in costs:
-        if cost.network.name == name:
-            return cost
-    known = ", ".join(dict.fromkeys(named.network.name for named in networks))
-    raise UserError(
-        Diagnostic(
-            code="CTC111",
-            message=f"no network is named `{name}`, so nothing can be relative to it",
-            hints=(f"the networks given are {known}",),
-        )
+    if name in names:
+        return costs[names.index(name)]
+    raise error(
+        "CTC111",
+        f"no network is named `{name}`, so nothing can be relative to it",
+        hint=f"the networks given are {', '.join(dict.fromkeys(names))}",
     )

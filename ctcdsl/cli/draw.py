@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ctcdsl.cli.inputs import load_one
+from ctcdsl.cli.inputs import load_network
 from ctcdsl.cli.options import Values, input_option, net_option, output_option, values_option
 from ctcdsl.cli.report import write_output
 from ctcdsl.ir import Shape
@@ -38,5 +38,5 @@ def command(
     the larger its share of the convolutions' MACs. The picture follows the reader's light or
     dark mode, and is the same text each time.
     """
-    network = load_one(spec, net, input=shape, values=values)
+    network = load_network(spec, net, input=shape, values=values)
     write_output(network.draw(width=width), output, f"{network.name} drawn in")

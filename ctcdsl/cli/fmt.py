@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ctcdsl.cli.inputs import or_stdin
-from ctcdsl.cli.report import show
+from ctcdsl.cli.report import print_diagnostics
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
@@ -28,12 +28,12 @@ def command(files: tuple[str, ...], only_check: bool, diff: bool, unicode: bool)
         try:
             source = read_source(file)
         except UserError as error:
-            show(error.diagnostics)
+            print_diagnostics(error.diagnostics)
             failed = True
             continue
         tree, errors = parse(source)
         if errors:
-            show(errors)
+            print_diagnostics(errors)
             failed = True
             continue
         text = format_file(tree, unicode=unicode)

@@ -10,15 +10,15 @@ import click
 
 from ctcdsl.checking import Network
 from ctcdsl.cli.options import Values
-from ctcdsl.cli.report import show
+from ctcdsl.cli.report import PER_NETWORK, print_diagnostics
 from ctcdsl.ir import Shape
-from ctcdsl.loading import FoundSpec, check_spec, select
+from ctcdsl.loading import check_spec, select
 from ctcdsl.syntax.words import suggest
-from ctcdsl.text import Diagnostic, Severity, Source
+from ctcdsl.text import Diagnostic, Severity
 from ctcdsl.text.files import STDIN
 
 
-class Named(NamedTuple):
+class LoadedNetwork(NamedTuple):
     """A checked network and the file it came from."""
 
     file: str
@@ -39,19 +39,19 @@ _CAUSES = ("CTC922", "CTC924", "CTC951")
 
 
 def check_files(
-    specs: Iterable[str | Source | FoundSpec], *, input: Shape | None = None, values: Values = ()
-) -> tuple[list[Named], list[Diagnostic], bool]:
+    specs: Iterable[str], *, input: Shape | None = None, values: Values = ()
+) -> tuple[list[LoadedNetwork], list[Diagnostic], bool]:
     """Check every spec; one that cannot be read does not keep the others from it.
 
     Returns the checked networks, all diagnostics, and whether any is an error.
     """
-    networks: list[Named] = []
+    networks: list[LoadedNetwork] = []
     diagnostics: list[Diagnostic] = []
     failed = False
     parameters: set[str] = set()
     for spec in specs:
         report = check_spec(spec, input=input, values=dict(values))
-        networks += [Named(_name(spec), network) for network in report.networks]
+        networks += [LoadedNetwork(spec, network) for network in report.networks]
         # Beside errors, notes and most warnings only distract.
         diagnostics += (
             d
@@ -61,17 +61,11 @@ def check_files(
         failed = failed or not report.ok
         parameters.update(report.parameters)
     if not failed:
-        _refuse_unknown(dict(values), parameters)
+        _require_known(dict(values), parameters)
     return networks, diagnostics, failed
 
 
-def _name(spec: str | Source | FoundSpec) -> str:
-    if isinstance(spec, FoundSpec):
-        spec = spec.source
-    return spec if isinstance(spec, str) else spec.name
-
-
-def _refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+def _require_known(names: Iterable[str], known: Iterable[str]) -> None:
     """Fail for a `-D` that no spec has a `let` for: a typo would otherwise change nothing."""
     for name in names:
         if name not in known:
@@ -80,26 +74,26 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
             raise click.UsageError(f"-D {name}: no spec has a `let {name}`{hint}")
 
 
-def checked_or_exit(
-    files: Iterable[str | Source | FoundSpec],
+def load_networks(
+    files: Iterable[str],
     *,
     input: Shape | None = None,
     values: Values = (),
     notes: bool = True,
-) -> list[Named]:
+) -> list[LoadedNetwork]:
     """The networks of files that are right; exits with 1 after showing what is wrong.
 
     Without `notes` only errors and warnings are shown.
     """
     networks, diagnostics, failed = check_files(files, input=input, values=values)
     shown = [d for d in diagnostics if notes or d.severity is not Severity.NOTE]
-    show(shown, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
+    print_diagnostics(shown, collapse=PER_NETWORK)
     if failed:
         raise click.exceptions.Exit(1)
     return networks
 
 
-def load_one(
+def load_network(
     spec: str | None,
     net: str | None,
     *,
@@ -109,9 +103,5 @@ def load_one(
 ) -> Network:
     """The network of the spec named on the command line, or of standard input."""
     (file,) = or_stdin([spec] if spec else [])
-    return pick(checked_or_exit([file], input=input, values=values, notes=notes), net, file)
-
-
-def pick(networks: Sequence[Named], name: str | None, file: str) -> Network:
-    """The network of a spec: its only one, or the one named (CTC111 where there is none)."""
-    return select([entry.network for entry in networks], name, file)
+    loaded = load_networks([file], input=input, values=values, notes=notes)
+    return select([network for _, network in loaded], net, file)

@@ -93,9 +93,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except UserError as error:
-        from ctcdsl.cli.report import show
+        from ctcdsl.cli.report import print_diagnostics
 
-        show(error.diagnostics)
+        print_diagnostics(error.diagnostics)
         return EXIT_ERRORS
     except click.exceptions.Exit as error:
         return error.exit_code

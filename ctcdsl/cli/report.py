@@ -44,6 +44,10 @@ def require_writable(file: str) -> None:
         raise write_error(OSError(number, os.strerror(number)), file)
 
 
+PER_NETWORK = ("CTC901", "CTC902", "CTC903", "CTC906", "CTC907")
+"""Notes on single networks: of many networks, one line for all is enough."""
+
+
 def print_json(data: object) -> None:
     """Print plain data as JSON."""
     import json
@@ -51,21 +55,21 @@ def print_json(data: object) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def show(diagnostics: Iterable[Diagnostic], *, fold: Collection[str] = ()) -> None:
+def print_diagnostics(diagnostics: Iterable[Diagnostic], *, collapse: Collection[str] = ()) -> None:
     """Print diagnostics, then their count.
 
-    Those with a code in `fold` are printed as one line for all, with their number: a cost
+    Those with a code in `collapse` are printed as one line for all, with their number: a cost
     table of 14 networks needs no 14 equal notes.
     """
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     listed = list(diagnostics)
-    folded: dict[str, list[Diagnostic]] = {}
+    collapsed: dict[str, list[Diagnostic]] = {}
     for diagnostic in listed:
-        if diagnostic.code in fold:
-            folded.setdefault(diagnostic.code, []).append(diagnostic)
+        if diagnostic.code in collapse:
+            collapsed.setdefault(diagnostic.code, []).append(diagnostic)
         else:
             click.echo(render(diagnostic, colour=colour), err=True)
-    for first, *others in folded.values():
+    for first, *others in collapsed.values():
         more = f" (and {len(others)} more like it)" if others else ""
         click.echo(f"{first.severity}[{first.code}]: {first.message}{more}", err=True)
     total = summary(listed)

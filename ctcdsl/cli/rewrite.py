@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ctcdsl.api import Rewrite, rewrite
-from ctcdsl.cli.inputs import checked_or_exit, load_one, or_stdin
+from ctcdsl.cli.inputs import load_network, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
-from ctcdsl.cli.report import print_json, show
+from ctcdsl.cli.report import PER_NETWORK, print_diagnostics, print_json
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line
@@ -114,7 +114,7 @@ def command(
     """
     if not passes and graph is not None:
         _draw(
-            find_family([named.network for named in checked_or_exit(or_stdin(specs), notes=False)]),
+            find_family([network for _, network in load_networks(or_stdin(specs), notes=False)]),
             graph,
         )
         return
@@ -126,7 +126,7 @@ def command(
         raise click.UsageError("--weights-out writes what --weights reads: give both")
     if weights_out is not None and weights_out == output:
         raise click.UsageError("-o and --weights-out name one file")
-    start = load_one(specs[0] if specs else None, net, values=values, notes=False)
+    start = load_network(specs[0] if specs else None, net, values=values, notes=False)
     if weights is not None:
         gc.enable()  # networks of this size are worth collecting
     result = rewrite(
@@ -139,7 +139,7 @@ def command(
         weights=weights,
     )
     if result.transfer is not None:
-        show(result.transfer.notes)
+        print_diagnostics(result.transfer.notes)
     if graph is not None:
         _draw(chain_family(result.steps), graph)
     to_file = output if output != STDIN else None
@@ -176,7 +176,7 @@ def _report(result: Rewrite) -> None:
             click.echo(f"  {result.transfer.measured[index]}", err=True)
     if result.transfer is not None:
         click.echo(result.transfer.summary, err=True)
-    show(result.steps[-1].diagnostics, fold=("CTC901", "CTC902", "CTC903", "CTC906", "CTC907"))
+    print_diagnostics(result.steps[-1].diagnostics, collapse=PER_NETWORK)
 
 
 def _draw(family: Family, file: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ctcdsl.checking import Network
-from ctcdsl.cli.inputs import checked_or_exit, or_stdin, pick
+from ctcdsl.cli.inputs import load_networks, or_stdin
 from ctcdsl.cli.options import Values
+from ctcdsl.loading import select
 
 
 def spec_network(
@@ -25,10 +26,10 @@ def spec_network(
                 raise click.UsageError(message)
         return None
     (file,) = or_stdin([spec] if spec else [])
-    named = checked_or_exit([file], values=values)
+    networks = [network for _, network in load_networks([file], values=values)]
     if net is None and run is not None:
         from ctcdsl.runs.run import name_of
 
         own = name_of(Path(run))
-        net = own if any(each.network.name == own for each in named) else None
-    return pick(named, net, file)
+        net = own if any(network.name == own for network in networks) else None
+    return select(networks, net, file)
