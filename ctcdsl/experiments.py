@@ -251,6 +251,6 @@ def _network(net: Net | None, preferred: str | None) -> Network | None:
 
 
 def _at_least_one(name: str, number: int) -> int:
-    if number < 1:
-        raise error("CTC605", f"{name} is {number}", hint="it is at least 1")
+    if not isinstance(number, int) or number < 1:
+        raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
     return number

@@ -39,17 +39,17 @@ class Interrupted(KeyboardInterrupt):
 class StopFlag:
     """Turns these signals into one `KeyboardInterrupt` at a place where that does no harm.
 
-    While images are waited for or tested, that is at once. What is `blocked` together, a step and
-    the counting of it, is finished first: a weight half updated could not be saved. Whoever loses
-    patience and signals again gets out at once, without what was not saved.
+    While images are waited for or tested, that is at once. What is within `blocked`, a step and
+    its counting, is finished first: weights half updated could not be saved. A second signal gets
+    out at once, without what was not saved.
     """
 
     def __init__(self) -> None:
         self.aborted = False
-        """Something held was broken off: the state is that of no step, and is not to be saved."""
+        """A `blocked` part was left early: the state is between steps, and must not be saved."""
         self.deferred = False
         """A first signal only sets `requested`: several processes agree when to stop."""
-        self._held = 0
+        self._blocked = 0
         self._came = self._pending = False
         self._last = -math.inf
 
@@ -61,14 +61,14 @@ class StopFlag:
     @contextmanager
     def blocked(self) -> Iterator[None]:
         """Within this, a first signal waits for the end."""
-        self._held += 1
+        self._blocked += 1
         try:
             yield
         except BaseException:
             self.aborted = True
             raise
         finally:
-            self._held -= 1
+            self._blocked -= 1
         if self._pending and not self.deferred:
             self._pending = False
             raise KeyboardInterrupt
@@ -83,7 +83,7 @@ class StopFlag:
         if self._last - before <= _SAME_SECONDS:
             return
         first, self._came = not self._came, True
-        if (self._held or self.deferred) and first:
+        if (self._blocked or self.deferred) and first:
             self._pending = True
             return
         raise KeyboardInterrupt

@@ -123,11 +123,15 @@ def find_device(name: str | torch.device) -> torch.device:
     """The device of a name: `auto` is the GPU where there is one.
 
     Raises:
-        UserError: CTC616 where a GPU is requested and there is none.
+        UserError: CTC616 where there is no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        hint = "it is auto, cpu or cuda"
+        raise error("CTC616", f"there is no device {name!r}", hint=hint) from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise error(
             "CTC616",

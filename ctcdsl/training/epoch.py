@@ -50,7 +50,7 @@ class EpochRunner:
     min_images: int = 1
     """Images that the network needs at a time."""
     throughput: Throughput = field(default_factory=Throughput)
-    _open: deque[_InFlight] = field(default_factory=deque)
+    _in_flight: deque[_InFlight] = field(default_factory=deque)
     _read: list[tuple[_InFlight, StepResult]] = field(default_factory=list)
     """Steps that are not reported yet."""
 
@@ -86,7 +86,7 @@ class EpochRunner:
         for batch in prefetch_to_device(batches, self.device):
             self.throughput.batch_ready()
             with training.stop.blocked():
-                images = self._take(batch)
+                images = self._start_step(batch)
                 self._flush(pipeline_depth(self.device))
                 self.throughput.end_step(images)
                 progress.seconds, progress.data_wait = (
@@ -101,7 +101,7 @@ class EpochRunner:
             self._flush()
         self._report()
 
-    def _take(self, batch: Batch) -> int:
+    def _start_step(self, batch: Batch) -> int:
         """Give the device a step. Returns its images."""
         training, progress = self.training, self.training.progress
         last = progress.step + 1 == self.in_epoch
@@ -116,14 +116,14 @@ class EpochRunner:
             )
         progress.step += 1
         progress.images += images
-        self._open.append(_InFlight(progress.step, images, rate, pending))
+        self._in_flight.append(_InFlight(progress.step, images, rate, pending))
         return images
 
     def _flush(self, keep: int = 0) -> None:
         """Read what all but the last `keep` steps found; `UserError` CTC609 for a loss gone bad."""
         progress = self.training.progress
-        while len(self._open) > keep:
-            step = self._open.popleft()
+        while len(self._in_flight) > keep:
+            step = self._in_flight.popleft()
             result = step.pending.result()
             if not math.isfinite(result.loss):
                 where = f"training, epoch {progress.epoch + 1}, step {step.number}"

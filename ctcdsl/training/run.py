@@ -1,4 +1,4 @@
-"""The state of a run: begun, saved, restored. What happens to it is `loop`'s work."""
+"""The state of a run: started, resumed, saved. The epochs are in `loop`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CheckpointPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """What one process tells the others of a run."""
+    """The state of a run, as the main process sends it to the others."""
 
     model: dict[str, Any]
     optimizer: dict[str, Any]
@@ -78,12 +78,12 @@ class TrainingRun:
     saved: Saved | None = None
     flush: Callable[[], None] = lambda: None
     """Makes the sums of `progress` those of all its steps; called before it is saved."""
-    _saved_place: tuple[int, int] | None = None
+    _saved_position: tuple[int, int] | None = None
     _locks: ExitStack = field(default_factory=ExitStack)
-    _cadence: CheckpointSchedule = field(init=False)
+    _schedule: CheckpointSchedule = field(init=False)
 
     def __post_init__(self) -> None:
-        self._cadence = CheckpointSchedule(self.policy.every)
+        self._schedule = CheckpointSchedule(self.policy.every)
 
     def __enter__(self) -> Self:
         return self
@@ -92,23 +92,22 @@ class TrainingRun:
         self._locks.close()
 
     @property
-    def shelf(self) -> CheckpointStore:
+    def store(self) -> CheckpointStore:
         """The run's checkpoints."""
         return CheckpointStore(self.run, self.policy.last)
 
     @property
     def last_saved(self) -> Saved:
-        """The last checkpoint of a run that has begun."""
+        """The last checkpoint of a run that has started."""
         assert self.saved is not None
         return self.saved
 
     def start_or_resume(
         self, images: ImageSet, statistics: Statistics | None, resume: bool
     ) -> None:
-        """Begin, or go on from the newest checkpoint.
+        """Start, or resume from the newest checkpoint.
 
-        Of several processes the leader does so, and hands what it has on to the others, or the
-        error that keeps it from that.
+        Of several processes the main one does so, and sends the others its state, or its error.
         """
         self.stop.deferred = not self.ranks.is_main
         state = self.ranks.on_main(lambda: self._start_or_resume(images, statistics, resume))
@@ -126,7 +125,7 @@ class TrainingRun:
             self.resume()
         else:
             self.start(images, statistics)
-        self.stop.deferred = self.ranks.is_distributed  # what is handed on must not be interrupted
+        self.stop.deferred = self.ranks.is_distributed  # sending must not be interrupted
         return _State(
             model=self.model.state_dict(),
             optimizer=self.train_step.optimizer.state_dict(),
@@ -139,8 +138,8 @@ class TrainingRun:
         """Draw the initial weights, measure the colours, save."""
         checks.claim_folder(self.run)
         self._lock()
-        self.shelf.remove_stale()
-        self.shelf.clear()
+        self.store.remove_stale()
+        self.store.clear()
         self._write_files()
         torch.manual_seed(self.recipe.seed)
         initialise(self.model, self.recipe)
@@ -165,7 +164,7 @@ class TrainingRun:
         self._locks.enter_context(locked(self.run / ".lock", held))
 
     def resume(self) -> None:
-        """Take everything from the run's newest whole checkpoint, the log included."""
+        """Take everything from the run's newest intact checkpoint, the log included."""
         saved = checkpoints.load(self.run, self.callback.on_warning)
         require_same_identity(saved.identity, self.identity, saved.path)
         checks.require_same_recipe(saved.recipe, self.recipe, saved.path)
@@ -175,7 +174,7 @@ class TrainingRun:
         checkpoints.restore_model(self.model, saved, saved.path)
         self.train_step.optimizer.load_state_dict(saved.optimizer)
         checkpoints.restore_rng(saved)
-        self.shelf.remove_stale()
+        self.store.remove_stale()
         self._write_files()
         log.write(self.run, self.progress.rows)
         if self.policy.new_images and self.progress.step:
@@ -184,13 +183,13 @@ class TrainingRun:
             self.save()
 
     def save(self) -> None:
-        """Write a checkpoint, unless there is one of this very step; only the leader does.
+        """Write a checkpoint, unless there is one of this very step; only the main process does.
 
-        Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not a
-        number, which is nothing to go on from. Then the checkpoints before it stay.
+        Raises `UserError`: CTC608 where it cannot be written, CTC609 where a weight is not
+        finite. Then the checkpoints before it stay.
         """
         self.flush()
-        if not self.ranks.is_main or self._saved_place == self.progress.position:
+        if not self.ranks.is_main or self._saved_position == self.progress.position:
             return
         if not health.all_finite(self.model):
             where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
@@ -206,15 +205,15 @@ class TrainingRun:
             rng=checkpoints.rng_states(),
             session=self.policy.session,
         )
-        self._note_saved(self.shelf.add(checkpoint))
+        self._note_saved(self.store.add(checkpoint))
 
     def save_if_due(self) -> None:
         """Save after a step where it is time to."""
-        if self._cadence.is_due():
+        if self._schedule.is_due():
             self.save()
 
     def save_and_leave(self) -> None:
-        """Save where training was interrupted, if it had begun and is between two steps."""
+        """Save where training was interrupted, if it has started and is between two steps."""
         if self.saved is not None and not self.stop.aborted:
             with self.stop.blocked():
                 self.save()
@@ -230,8 +229,8 @@ class TrainingRun:
 
     def _note_saved(self, path: Path) -> None:
         self.saved = Saved(str(self.progress), path)
-        self._saved_place = self.progress.position
-        self._cadence.reset()
+        self._saved_position = self.progress.position
+        self._schedule.reset()
 
     def _write_files(self) -> None:
         for name, content in self.policy.files.items():
