@@ -10,7 +10,8 @@ from torch import nn
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
-from ctcdsl.images.image_set import ImageSet, Pixels
+from ctcdsl.images.decode import Pixels
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sampling import Crop
 from ctcdsl.recipe import Recipe
 from ctcdsl.training.initialise import initialise

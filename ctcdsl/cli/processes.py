@@ -25,7 +25,8 @@ def together() -> Iterator[Processes]:
     An error that all of them meet is shown once, since the others only end by it; an interrupt
     is the main process's to report.
     """
-    from ctcdsl.distributed.processes import PeerLost, StopRequested, join_processes
+    from ctcdsl.distributed.processes import PeerLost, StopRequested
+    from ctcdsl.distributed.torchrun import join_processes
 
     with join_processes() as ranks:
         if not ranks.is_distributed:

@@ -15,7 +15,8 @@ from torch import nn
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
-from ctcdsl.distributed.processes import PeerLost, Processes, join_processes
+from ctcdsl.distributed.processes import PeerLost, Processes
+from ctcdsl.distributed.torchrun import join_processes
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores, merged
 from ctcdsl.evaluation.tune import tune_evaluation

@@ -19,11 +19,12 @@ from ctcdsl.images.batch_plan import split_batches
 from ctcdsl.images.corrupt import CorruptImages, OnReplaced, ReadResult, read_or_replace
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.resize import read_resized
-from ctcdsl.images.sampling import Crop, augment_params, cut_crop, epoch_order
+from ctcdsl.images.sampling import AugmentParams, Crop, augment_params, cut_crop, epoch_order
 from ctcdsl.images.threads import prefetch, reading_threads
 from ctcdsl.recipe import Recipe
 from ctcdsl.text import UserError
 
+Task = Callable[[], ReadResult]
 _AHEAD = 4  # batches that may be in memory besides the one in use
 
 
@@ -95,24 +96,43 @@ def training_batches(
     name and the reason. Raises `UserError`: CTC631 where that happens to more than the recipe's
     `max_corrupt` of the images, CTC604 for a missing permission.
     """
+    shorter = recipe.resize_for(crop)
     order = epoch_order(recipe.seed, epoch, len(images))
-    batches = [
-        shard.of(batch, min_images) for batch in split_batches(order, recipe.batch, min_images)
-    ]
+    full_batches = split_batches(order, recipe.batch, min_images)
+    batches = [shard.of(indices, min_images) for indices in full_batches]
     corrupt = CorruptImages(
         images,
         num_images=sum(map(len, batches)),
         limit=recipe.max_corrupt,
         on_replaced=on_replaced,
     )
-    begin = partial(_PendingBatch, images, recipe, crop, recipe.resize_for(crop), epoch, pin=pin)
-    pending = (begin(indices=indices) for indices in batches[first_step:])
-    works = ((batch, batch.tasks(corrupt.max_tries)) for batch in pending)
+
+    def begin(indices: list[int]) -> tuple[tuple[Tensor, AugmentParams], list[Task]]:
+        # Rows of pixels are as decoders give them, and as channels-last networks take them.
+        pixels = torch.empty((len(indices), *crop, 3), dtype=torch.uint8, pin_memory=pin)
+        rows, params = pixels.numpy(), augment_params(recipe.seed, epoch, indices)
+
+        def read(slot: int) -> ReadResult:
+            image, result = read_or_replace(images, indices[slot], corrupt.max_tries, shorter)
+            if image is not None:
+                top, left = params.crop_positions[slot].tolist()
+                rows[slot] = cut_crop(image, (top, left) if recipe.random_crop else None, crop)
+            return result
+
+        return (pixels, params), [partial(read, slot) for slot in range(len(indices))]
+
+    works = map(begin, batches[first_step:])
     threads = reading_threads(recipe.workers, for_gpu=pin)
-    for batch, results in prefetch(works, threads=threads, depth=_AHEAD):
+    for (pixels, params), results in prefetch(works, threads=threads, depth=_AHEAD):
         for result in results:
             corrupt.add(result)
-        yield batch.with_labels([images.label(result.index) for result in results])
+        labels = [images.label(result.index) for result in results]
+        yield Batch(
+            pixels.permute(0, 3, 1, 2),
+            torch.tensor(labels, dtype=torch.int64),
+            torch.from_numpy(params.colour),
+            torch.from_numpy(params.mirror < recipe.flip),
+        )
 
 
 def full_image_batches(
@@ -150,47 +170,4 @@ def full_image_batches(
         yield FullImages(
             tuple(result for result in results if isinstance(result, Tensor)),
             torch.tensor([images.label(index) for index in indices], dtype=torch.int64),
-        )
-
-
-class _PendingBatch:
-    """A batch for training whose images are being read."""
-
-    def __init__(
-        self,
-        images: ImageSet,
-        recipe: Recipe,
-        crop: Crop,
-        shorter: int,
-        epoch: int,
-        *,
-        indices: list[int],
-        pin: bool,
-    ) -> None:
-        self._images, self._recipe, self._indices = images, recipe, indices
-        self._crop, self._shorter = crop, shorter
-        # Rows of pixels are as decoders give them, and as channels-last networks take them.
-        self._pixels = torch.empty((len(indices), *crop, 3), dtype=torch.uint8, pin_memory=pin)
-        self._rows = self._pixels.numpy()
-        self._params = augment_params(recipe.seed, epoch, indices)
-
-    def tasks(self, max_tries: int) -> list[Callable[[], ReadResult]]:
-        """A call for each image, which puts its crop into the batch."""
-        return [partial(self._read, slot, max_tries) for slot in range(len(self._indices))]
-
-    def _read(self, slot: int, max_tries: int) -> ReadResult:
-        image, result = read_or_replace(self._images, self._indices[slot], max_tries, self._shorter)
-        if image is not None:
-            top, left = self._params.crop_positions[slot].tolist()
-            position = (top, left) if self._recipe.random_crop else None
-            self._rows[slot] = cut_crop(image, position, self._crop)
-        return result
-
-    def with_labels(self, labels: list[int]) -> Batch:
-        """The batch, all of whose images are read."""
-        return Batch(
-            self._pixels.permute(0, 3, 1, 2),
-            torch.tensor(labels, dtype=torch.int64),
-            torch.from_numpy(self._params.colour),
-            torch.from_numpy(self._params.mirror < self._recipe.flip),
         )

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ctcdsl.images.corrupt import read_or_replace
-from ctcdsl.images.image_set import ImageSet, Pixels
+from ctcdsl.images.decode import Pixels
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.text import Diagnostic, Severity, UserError
 
 Levels = tuple[float, ...]

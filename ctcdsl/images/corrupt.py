@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ctcdsl.images.image_set import ImageSet, Pixels
+from ctcdsl.images.decode import Pixels
+from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.resize import read_resized
 from ctcdsl.text import Diagnostic, UserError, error
 from ctcdsl.text.plural import plural

@@ -8,30 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from PIL import Image
+
 from ctcdsl.images.decode import open_content, pixels_of
-from ctcdsl.images.file_backed import FileBacked
-from ctcdsl.images.image_set import images_per_class
+from ctcdsl.images.image_set import FileBacked, images_per_class
 from ctcdsl.images.packs import PackedImages
 from ctcdsl.images.skipped_files import SkippedFiles
 from ctcdsl.images.threads import prefetch_each
 from ctcdsl.text import UserError
 
-# What Pillow calls the formats that suffixes stand for; MPO is JPEG with more pictures after it.
-_FORMATS: Final[dict[str, frozenset[str]]] = {
-    ".jpg": frozenset({"JPEG", "MPO"}),
-    ".jpeg": frozenset({"JPEG", "MPO"}),
-    ".jpe": frozenset({"JPEG", "MPO"}),
-    ".jfif": frozenset({"JPEG", "MPO"}),
-    ".png": frozenset({"PNG"}),
-    ".webp": frozenset({"WEBP"}),
-    ".bmp": frozenset({"BMP"}),
-    ".gif": frozenset({"GIF"}),
-    ".tif": frozenset({"TIFF"}),
-    ".tiff": frozenset({"TIFF"}),
-    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), frozenset({"PPM"})),
-    ".avif": frozenset({"AVIF"}),
-    ".dib": frozenset({"DIB", "BMP"}),
-}
+# Of the formats of suffixes, others that are as good: MPO is JPEG with more pictures after it.
+_EQUIVALENT: Final = frozenset({("JPEG", "MPO"), ("DIB", "BMP")})
 _GREY: Final = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 
 
@@ -65,8 +52,9 @@ class SplitReport:
             self.cmyk.append(name)
         if min(image.size) < crop:
             self.tiny.append((name, *image.size))
-        formats = _FORMATS.get(os.path.splitext(name)[1].lower())
-        if image.format and formats and image.format not in formats:
+        expected = Image.registered_extensions().get(os.path.splitext(name)[1].lower())
+        equivalent = expected == image.format or (expected, image.format) in _EQUIVALENT
+        if image.format and expected and not equivalent:
             self.mislabelled.append((name, image.format))
 
 

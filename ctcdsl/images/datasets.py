@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from ctcdsl.images import packs
-from ctcdsl.images.file_backed import FileBacked
 from ctcdsl.images.folders import ImageFolder, count_outside, subfolders
-from ctcdsl.images.shard_index import open_shards
-from ctcdsl.images.shards import find_shards
+from ctcdsl.images.image_set import FileBacked
+from ctcdsl.images.shards import find_shards, open_shards
 from ctcdsl.images.skipped_files import SkippedFiles, skipped_notes
 from ctcdsl.images.split_names import SPLITS, folder_names, split_of, splits_among
 from ctcdsl.images.unsupported import unsupported_error

@@ -8,15 +8,18 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ctcdsl.images.image_set import Pixels
 from ctcdsl.text import UserError, error, reason
 
 try:
     import simplejpeg
 except ImportError:
     simplejpeg = None
+
+Pixels = NDArray[np.uint8]
+"""(height, width, 3): red, green and blue."""
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _PILLOW = re.compile(r"PIL\.")

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
 from ctcdsl.images.corrupt import require_corrupt
-from ctcdsl.images.file_backed import FileBacked
-from ctcdsl.images.image_set import ImageSet, Subset
+from ctcdsl.images.image_set import FileBacked, ImageSet, Subset
 from ctcdsl.images.packs import PackedImages
 from ctcdsl.images.threads import prefetch_each
 from ctcdsl.text import UserError

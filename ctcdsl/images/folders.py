@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ctcdsl.images.decode import permission_error, read_file
-from ctcdsl.images.file_backed import FileBacked
-from ctcdsl.images.image_set import first_names
+from ctcdsl.images.image_set import FileBacked, first_names
 from ctcdsl.images.skipped_files import (
     DANGLING,
     HEAD,

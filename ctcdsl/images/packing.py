@@ -18,7 +18,7 @@ from PIL import Image
 
 from ctcdsl.images.corrupt import CorruptImages, Failure, OnReplaced, ReadResult, require_corrupt
 from ctcdsl.images.decode import is_plain_jpeg, open_content, pixels_of, unreadable
-from ctcdsl.images.file_backed import FileBacked
+from ctcdsl.images.image_set import FileBacked
 from ctcdsl.images.index_file import index_bytes
 from ctcdsl.images.pack_writer import PackItem, PackWriter, pack_error
 from ctcdsl.images.packs import FORMAT, Encoding

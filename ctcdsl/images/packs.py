@@ -21,9 +21,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.decode import unreadable
-from ctcdsl.images.file_backed import FileBacked
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels, unreadable
+from ctcdsl.images.image_set import FileBacked
 from ctcdsl.images.index_file import DAMAGED, read_index
 from ctcdsl.text import UserError, error, reason
 

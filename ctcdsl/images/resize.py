@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
-from ctcdsl.images.decode import unreadable
-from ctcdsl.images.image_set import ImageSet, Pixels
+from ctcdsl.images.decode import Pixels, unreadable
+from ctcdsl.images.image_set import ImageSet
 
 CACHE_BYTES = 512 * 2**20
 """Bytes that are kept at most: some 2,000 images of 256 x 341."""

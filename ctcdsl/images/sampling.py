@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 
 Crop = tuple[int, int]
 """Height and width of what the network sees of an image."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ctcdsl.images.datasets import Dataset, find_dataset
-from ctcdsl.images.file_backed import FileBacked
 from ctcdsl.images.image_set import (
+    FileBacked,
     ImageSet,
     Subset,
     class_differences,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ctcdsl.checking import check_source
-from ctcdsl.distributed.processes import join_processes
+from ctcdsl.distributed.torchrun import join_processes
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.prepare import open_data
 from ctcdsl.images.fingerprint import ImageRecord

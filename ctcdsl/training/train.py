@@ -9,7 +9,8 @@ import torch
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.load import build_module
-from ctcdsl.distributed.processes import Processes, join_processes
+from ctcdsl.distributed.processes import Processes
+from ctcdsl.distributed.torchrun import join_processes
 from ctcdsl.execution.autotune import ExecutionConfig
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.prepare import (

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 import ctcdsl
-from ctcdsl.distributed.processes import SINGLE_PROCESS, join_processes
+from ctcdsl.distributed.processes import SINGLE_PROCESS
+from ctcdsl.distributed.torchrun import join_processes
 from ctcdsl.evaluation.evaluate import evaluate
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import load, restore_model
 from ctcdsl.runs.schedule import Interval

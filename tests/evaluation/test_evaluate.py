@@ -12,7 +12,7 @@ from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_view, views
 from ctcdsl.execution.precision import autocast, for_evaluation
 from ctcdsl.images.colour import Statistics, measure
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 from ctcdsl.images.resize import resize_shorter
 from tests.support.tiny import Blots, Recorder, tiny_net, tiny_recipe
 

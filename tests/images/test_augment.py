@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 from ctcdsl.images.resize import resize_shorter, resized_size
 from ctcdsl.images.sampling import augment_params, cut_crop
 from tests.support.tiny import blot

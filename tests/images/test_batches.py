@@ -17,8 +17,9 @@ from ctcdsl.distributed.processes import Shard
 from ctcdsl.images.batch_plan import num_batches
 from ctcdsl.images.batches import _AHEAD, Batch, full_image_batches, training_batches
 from ctcdsl.images.colour import measure, mirror
+from ctcdsl.images.decode import Pixels
 from ctcdsl.images.folders import ImageFolder
-from ctcdsl.images.image_set import ImageSet, Pixels, Subset
+from ctcdsl.images.image_set import ImageSet, Subset
 from ctcdsl.images.resize import resize_shorter
 from ctcdsl.images.sampling import augment_params, epoch_order
 from ctcdsl.images.threads import NAME, reading_threads

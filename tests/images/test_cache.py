@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 from ctcdsl.images.resize import CachedImages
 from tests.support.runs import run_training
 from tests.support.tiny import Blots, tiny_recipe

@@ -19,8 +19,7 @@ from PIL import Image
 from ctcdsl.images import pack_writer, packing, threads
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.datasets import open_dataset
-from ctcdsl.images.file_backed import FileBacked
-from ctcdsl.images.image_set import Subset
+from ctcdsl.images.image_set import FileBacked, Subset
 from ctcdsl.images.packing import PackOptions, PackResult, pack
 from ctcdsl.images.packs import HEADER, PackedImages, is_pack, open_pack
 from ctcdsl.images.resize import resize_shorter

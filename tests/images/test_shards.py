@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ctcdsl.images import shard_index
+from ctcdsl.images import shards
 from ctcdsl.images.batches import training_batches
 from ctcdsl.images.datasets import open_dataset
 from ctcdsl.images.folders import ImageFolder
@@ -107,14 +107,14 @@ def test_classes_that_are_names(folder: ImageFolder, tmp_path: Path) -> None:
 def test_the_index_is_kept_until_a_shard_changes(
     folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tars, scans, real = tmp_path / "tars", [0], shard_index._scan
+    tars, scans, real = tmp_path / "tars", [0], shards._scan
     path = write_tar(tars / "train-0.tar", by_class(folder)[0])
 
     def scan(group: str, shards: tuple[Path, ...]) -> dict[str, TarShards]:
         scans[0] += 1
         return real(group, shards)
 
-    monkeypatch.setattr(shard_index, "_scan", scan)
+    monkeypatch.setattr(shards, "_scan", scan)
 
     def names() -> list[str]:
         images = open_dataset(tars)["train"]

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from ctcdsl.distributed.processes import join_processes
+from ctcdsl.distributed.torchrun import join_processes
 from ctcdsl.execution.interrupt import Interrupted, StopWatcher
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.diagnostic import UserError

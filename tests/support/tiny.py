@@ -13,8 +13,7 @@ from PIL import Image
 from torch import nn
 
 from ctcdsl.execution.events import Callback, StepEnded, TrainingStarted
-from ctcdsl.images.decode import decode, read_file
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels, decode, read_file
 from ctcdsl.recipe import Recipe, Schedule
 from ctcdsl.runs.identity import ModelIdentity
 from ctcdsl.runs.log import Row

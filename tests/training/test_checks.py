@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Checkpoint, load
 from ctcdsl.runs.store import CheckpointStore

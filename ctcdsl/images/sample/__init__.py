@@ -28,7 +28,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ctcdsl.images.image_set import Pixels
+from ctcdsl.images.decode import Pixels
 
 Split: TypeAlias = Literal["train", "test"]
 Box: TypeAlias = tuple[int, int, int, int]
