@@ -21,7 +21,6 @@ from ctcdsl.ir import (
     Linear,
     SpatialPyramid,
     Style,
-    called_from,
     layers_of,
     out_channels,
 )
@@ -55,6 +54,7 @@ class LayerElaborator:
         self._defs = definitions.defs
         self._values = values
         self._path: list[str] = []  # of definitions being expanded
+        self._call: Span | None = None  # of the innermost of them
         self._depth = 0
         self._expanded = 0
         self._repeated_layers = 0  # by all repetitions, to stop what would never end
@@ -89,32 +89,28 @@ class LayerElaborator:
         if scope.per_layer:
             scope = scope._replace(channels=channels, unknown=channels is None)
         if upto == 0:
-            return self._primary(item.primary, channels, scope)
+            primary = item.primary
+            if self._call is not None:
+                primary = primary._replace(span=primary.span._replace(call=self._call))
+            return self._primary(primary, channels, scope)
         postfix = item.postfixes[upto - 1]
         if self._too_deep(postfix.span):
             return [], None
         self._depth += 1
-        if isinstance(postfix, syntax.Repeat):
-            chain = self._repeat(item, upto, postfix, channels, scope)
-        else:
-            chain = self._stride(item, upto, postfix, channels, scope)
+        read = self._repeat if isinstance(postfix, syntax.Repeat) else self._stride
+        chain = read(item, upto, channels, scope)
         self._depth -= 1
         return chain
 
-    def _stride(
-        self,
-        item: syntax.Item,
-        upto: int,
-        postfix: syntax.Stride,
-        channels: int | None,
-        scope: Scope,
-    ) -> Chain:
+    def _stride(self, item: syntax.Item, upto: int, channels: int | None, scope: Scope) -> Chain:
         """Read an item and give it a stride."""
+        postfix = item.postfixes[upto - 1]
+        assert isinstance(postfix, syntax.Stride)
         stride = self._arguments.amount(
             postfix.value, postfix.span, 1, MAX_KERNEL, "a stride", scope
         )
         if upto == 1 and is_pool(item.primary):
-            span = item.span._replace(end=postfix.span.end)
+            span = item.span._replace(end=postfix.span.end, call=self._call)
             pool = stride and self._windows.pool(item.primary, stride, span, scope)
             return ([pool], channels) if pool else ([], None)
         elements, after = self._item(item, upto - 1, channels, scope)
@@ -140,15 +136,10 @@ class LayerElaborator:
             )
         return [], None
 
-    def _repeat(
-        self,
-        item: syntax.Item,
-        upto: int,
-        postfix: syntax.Repeat,
-        channels: int | None,
-        scope: Scope,
-    ) -> Chain:
+    def _repeat(self, item: syntax.Item, upto: int, channels: int | None, scope: Scope) -> Chain:
         """Read an item once for each repetition: `c` may differ from one to the next."""
+        postfix = item.postfixes[upto - 1]
+        assert isinstance(postfix, syntax.Repeat)
         before = item.postfixes[upto - 2] if upto > 1 else None
         if postfix.amount == 1 and isinstance(before, syntax.Stride):
             self._diagnostics.error(
@@ -236,7 +227,9 @@ class LayerElaborator:
                     )
             if after is None and (channels is not None or not elements):
                 return None
-            chain = in_braces(elements, grouped=False) or [Identity(origin=branch.span)]
+            chain = in_braces(elements, grouped=False) or [
+                Identity(origin=branch.span._replace(call=self._call))
+            ]
             branches.append(Branch(elements=tuple(chain), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=group.span)
 
@@ -259,10 +252,11 @@ class LayerElaborator:
         }
         inner = Scope({**self._values, **values}, channels, unknown=channels is None)
         self._path.append(name)
+        outer, self._call = self._call, span
         with self._diagnostics.in_def_call(span):
             elements, after = self._sequence(definition.items, channels, inner)
         self._path.pop()
-        elements = called_from(elements, span)
+        self._call = outer
         if len(elements) == 1 and isinstance(elements[0], Block) and elements[0].call is None:
             known = tuple((key, value) for key, value in values.items() if value is not None)
             elements = [replace(elements[0], call=DefCall(name, known))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -52,24 +52,6 @@ class Block:
 
 
 Element = Layer | Block
-
-
-def called_from(elements: Sequence[Element], call: Span) -> list[Element]:
-    """The elements of a `def`'s body as one call gave them; those of calls in it are done."""
-    called: list[Element] = []
-    for element in elements:
-        if element.origin.call is None:
-            origin = element.origin._replace(call=call)
-            if isinstance(element, Block):
-                branches = tuple(
-                    replace(branch, elements=tuple(called_from(branch.elements, call)))
-                    for branch in element.branches
-                )
-                element = replace(element, origin=origin, branches=branches)
-            else:
-                element = replace(element, origin=origin)
-        called.append(element)
-    return called
 
 
 def layers_of(elements: Sequence[Element]) -> Iterator[Layer]:

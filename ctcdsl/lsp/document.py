@@ -6,26 +6,15 @@ valid version, where the text around an offset is the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from ctcdsl.checking import Network, Report, check_source, infer_shapes
-from ctcdsl.elaborate.file import read_networks
-from ctcdsl.lsp.calls import calls_of, with_calls
+from ctcdsl.checking import Report, check_source
 from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.syntax.format import format_file
-from ctcdsl.syntax.nodes import Def, File
+from ctcdsl.syntax.nodes import File
 from ctcdsl.syntax.parser import parse
-from ctcdsl.text import Diagnostic, Source, Span
-from ctcdsl.text.sink import Diagnostics
-
-
-class NetworkCost(NamedTuple):
-    """The cost of a network, and the calls of `def`s that each layer comes from, by its name."""
-
-    cost: Cost
-    calls: Mapping[str, tuple[Span, ...]]
+from ctcdsl.text import Diagnostic, Source
 
 
 class Document:
@@ -60,19 +49,9 @@ class Document:
         return report
 
     @cached_property
-    def networks(self) -> tuple[NetworkCost, ...]:
-        """The networks without errors."""
-        networks = self.report.networks
-        if not networks:
-            return ()  # where lines are missing, the numbers would be wrong
-        if not any(isinstance(statement, Def) for statement in self.tree.statements):
-            return tuple(NetworkCost(network_cost(network), {}) for network in networks)
-        read = read_networks(with_calls(self.tree), Diagnostics())
-        copied = [copy for network in read for copy in infer_shapes(network).networks]
-        return tuple(
-            NetworkCost(network_cost(network), _calls(network, copy))
-            for network, copy in zip(networks, copied, strict=True)
-        )
+    def costs(self) -> tuple[Cost, ...]:
+        """The costs of the networks; none after an error, where lines may be missing."""
+        return tuple(map(network_cost, self.report.networks))
 
     @property
     def last_valid(self) -> Document | None:
@@ -109,14 +88,6 @@ class Place(NamedTuple):
 
     document: Document
     offset: int
-
-
-def _calls(network: Network, copy: Network) -> dict[str, tuple[Span, ...]]:
-    """The calls that the copy's layers come from, for the layers of the network itself."""
-    return {
-        node.name: calls_of(copied.layer.origin)
-        for node, copied in zip(network.layers, copy.layers, strict=True)
-    }
 
 
 def _common(first: str, second: str) -> int:

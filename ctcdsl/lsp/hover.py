@@ -82,7 +82,7 @@ def _channels(document: Document, offset: int) -> str:
             pass
         case _:
             return ""
-    rows = [row for network in document.networks for row in layer_costs(network, of.span)]
+    rows = [row for cost in document.costs for row in layer_costs(cost, of.span)]
     values = dict.fromkeys(str(row.node.input.channels) for row in rows)
     return f"; here {', '.join(values)}" if values else ""
 
@@ -105,16 +105,12 @@ def _numbers(document: Document, offset: int) -> Hover | None:
     path = path_to(document.tree, offset)
     name = _network_name(path)
     if name is not None:
-        costs = [cost for cost, _ in document.networks if cost.network.name == name.text]
+        costs = [cost for cost in document.costs if cost.network.name == name.text]
         return Hover(networks_text(costs), name) if costs else None
     region = _region(path, offset)
     if region is None:
         return None
-    networks = [
-        (network.cost, layers)
-        for network in document.networks
-        if (layers := layer_costs(network, region))
-    ]
+    networks = [(cost, layers) for cost in document.costs if (layers := layer_costs(cost, region))]
     return Hover(layers_text(networks), region) if networks else None
 
 

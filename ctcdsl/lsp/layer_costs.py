@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
-from ctcdsl.lsp.document import NetworkCost
 from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.text import Span
@@ -26,16 +25,15 @@ class LayerCost(NamedTuple):
     receptive_field: tuple[int, int]
 
 
-def layer_costs(network: NetworkCost, region: Span) -> list[LayerCost]:
+def layer_costs(cost: Cost, region: Span) -> list[LayerCost]:
     """The outermost layers and blocks of a network that come from a region of its text.
 
-    A layer comes from its own text and from the calls of `def`s that contain it.
+    A layer comes from its own text and from the calls of `def`s that lead to it.
     """
-    cost = network.cost
     by_name = {layer.node.name: layer for layer in cost.layers}
     implied = cost.network.architecture.head.implied
     costs: list[LayerCost] = []
-    for node in _outermost(cost.network.nodes, network.calls, region):
+    for node in _outermost(cost.network.nodes, region):
         if implied and node.stage is None:
             continue  # the paper's head, which has no text
         inside = [by_name[part.name] for part in flat((node,))]
@@ -52,19 +50,17 @@ def layer_costs(network: NetworkCost, region: Span) -> list[LayerCost]:
     return costs
 
 
-def _outermost(
-    nodes: Sequence[Node], calls: Mapping[str, tuple[Span, ...]], region: Span
-) -> Iterator[Node]:
+def _outermost(nodes: Sequence[Node], region: Span) -> Iterator[Node]:
     for node in nodes:
         origin = node.layer.origin
         if any(
             region.start <= span.start and span.end <= region.end
-            for span in (*calls.get(node.name, ()), origin)
+            for span in (*origin.calls, origin)
         ):
             yield node
         else:
             for branch in node.branches:
-                yield from _outermost(branch, calls, region)
+                yield from _outermost(branch, region)
 
 
 def _notation(node: Node, cost: Cost) -> str:

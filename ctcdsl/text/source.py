@@ -42,7 +42,7 @@ class Source:
 class Span(NamedTuple):
     """The characters `start` up to `end` (exclusive) of a source.
 
-    `call` is the call of a `def` that led there, for what its body became.
+    For a layer of the body of a `def`, `call` is the call that it comes from.
     """
 
     source: Source
@@ -54,6 +54,11 @@ class Span(NamedTuple):
     def text(self) -> str:
         """The characters themselves."""
         return self.source.text[self.start : self.end]
+
+    @property
+    def calls(self) -> tuple[Span, ...]:
+        """The calls of `def`s that a layer comes from, the outermost first."""
+        return (*self.call.calls, self.call) if self.call is not None else ()
 
     def merge(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctcdsl.checking import check_source
-from ctcdsl.lsp.calls import MAX_COPIES, calls_of, with_calls
 from ctcdsl.lsp.completion import completions
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.positions import Position, Positions
+from ctcdsl.syntax.nodes import Def
 from ctcdsl.text import Source
 from tests.conftest import ROOT
 
@@ -48,35 +47,28 @@ def test_positions_beyond_the_text() -> None:
 def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
     """The numbers shown at a layer's own text are those of the cost report."""
     document = Document(path.name, path.read_text(encoding="utf-8"))
-    assert document.networks
-    for cost, calls in document.networks:
+    assert document.costs
+    for cost in document.costs:
         for layer in cost.layers:
             if cost.network.architecture.head.implied and layer.node.stage is None:
                 continue
-            for span in (layer.node.layer.origin, *calls.get(layer.node.name, ())):
+            origin = layer.node.layer.origin
+            for span in (origin, *origin.calls):
                 shown = hover_at(document, span.start)
                 assert shown is not None, span.text
                 assert "```text" in shown.markdown
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
-def test_copies_of_definitions_change_nothing(path: Path) -> None:
+def test_layers_know_the_calls_they_come_from(path: Path) -> None:
     document = Document(path.name, path.read_text(encoding="utf-8"))
-    report = check_source(document.source)
-    assert [cost.network for cost, _ in document.networks] == list(report.networks)
-    for cost, calls in document.networks:
+    defs = [s.span for s in document.tree.statements if isinstance(s, Def)]
+    for cost in document.costs:
         for layer in cost.layers:
             origin = layer.node.layer.origin
-            for call in calls.get(layer.node.name, ()):
-                assert not (call.start <= origin.start and origin.end <= call.end)
-
-
-def test_calls_beyond_the_limit_are_left_alone() -> None:
-    doubling = [f"def d{k} = d{k + 1} d{k + 1}" for k in range(20)]
-    text = "\n".join([*doubling, "def d20 = (1,8)", "d0 gap fc"])
-    tree = with_calls(Document("a.ctc", text).tree)
-    assert len(tree.statements) == 22 + MAX_COPIES
-    assert calls_of(tree.span) == ()
+            # Each is in the body of the `def` that the one before it calls; the first in none.
+            inside = [any(d.start < s.start < d.end for d in defs) for s in (*origin.calls, origin)]
+            assert inside == [False, *[True] * len(origin.calls)]
 
 
 def test_versions_do_not_pile_up() -> None:
