@@ -43,11 +43,11 @@ __all__ = [
 
 
 class Rewrite(NamedTuple):
-    """What came of a rewrite.
+    """The result of a rewrite.
 
     `steps` are the passes with the network before and after each, `text` is the spec of
-    `network` in its author's form. Where weights were given, `weights` are its tensors,
-    and `transfer` says how exact each step was.
+    `network` with its author's comments and layout. If weights were given, `weights` are its
+    tensors, and `transfer` reports how exact each step was.
     """
 
     network: Network
@@ -75,7 +75,7 @@ def load(
             `.ctc`), else a name: NAME.ctc in the current folder, else a built-in network.
         input: An input that replaces the spec's.
         params: Values that replace those of the spec's `let`s.
-        name: Which network, where the spec holds several.
+        name: Which network, if the spec has several.
 
     Raises:
         SpecError: The spec cannot be found or read, or has errors.
@@ -94,7 +94,7 @@ def load_all(
     input: Input | None = None,
     params: Mapping[str, float] | None = None,
 ) -> list[Network]:
-    """Load every network of a spec: the rows of a table, or those begun by `net`.
+    """Load every network of a spec: the rows of a table, or each `net`.
 
     Raises:
         SpecError: The spec cannot be found or read, or has errors.
@@ -127,7 +127,7 @@ def loads(
 
 
 def check(text_or_path: str | os.PathLike[str]) -> Report:
-    """Check a spec: a str is its text, an `os.PathLike` its file. Wrong input raises nothing.
+    """Check a spec: a str is its text, an `os.PathLike` its file. Never raises for wrong input.
 
     Examples:
         >>> report = check("(7,64)/2 3/3 (5,128")
@@ -144,7 +144,7 @@ def cost(net: Network | str, *, batch: int = 1) -> Cost:
 
     Args:
         net: A network, or what `load` takes.
-        batch: How many images the MACs are for.
+        batch: The number of images for the MACs.
 
     Examples:
         >>> cost("J'").relative_to(cost("A"))
@@ -162,21 +162,21 @@ def rewrite(
     multiple: int = 1,
     weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
 ) -> Rewrite:
-    """Rewrite a network by passes, each checked for what it preserves.
+    """Rewrite a network by passes, and verify what each preserves.
 
     Args:
         net: A network, or what `load` takes.
-        passes: As the command line writes them, `"depth-for-size:stage=3,to=2"`, or objects.
-        name: The new network's name; its old one unless given.
-        within: How far the MACs may move, as shares: `(-0.07, 0.03)`.
-        frozen: What no pass may change: `stage-outputs`, `first-layer`, `input`, `head`.
-        multiple: What every width that a pass sets must be a multiple of.
+        passes: As on the command line, `"depth-for-size:stage=3,to=2"`, or objects.
+        name: The new network's name; by default the old one.
+        within: The allowed change of the MACs, as shares: `(-0.07, 0.03)`.
+        frozen: Parts that no pass may change: `stage-outputs`, `first-layer`, `input`, `head`.
+        multiple: Every width that a pass sets must be a multiple of this.
         weights: Tensors of `net` to transfer: a state dict, a file of one, or a run.
 
     Raises:
-        SpecError: A pass is unknown or does not apply, or broke what it preserves; the
-            weights are another network's, cannot be read, or are not finite.
-        ValueError: `name` is not a name, or no pass is given.
+        SpecError: A pass is unknown, does not apply, or breaks its guarantee; the
+            weights are for another network, cannot be read, or are not finite.
+        ValueError: `name` is not a valid name, or there is no pass.
 
     Examples:
         >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
@@ -231,7 +231,7 @@ def generate(net: Network | str, target: str = "pytorch") -> str:
 def build(
     net: Network | str, *, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None
 ) -> nn.Module:
-    """Build the module that `generate` writes, in evaluation or training as torch begins it.
+    """Build the module that `generate` writes, in torch's default training mode.
 
     Args:
         net: A network, or what `load` takes.
@@ -239,7 +239,7 @@ def build(
 
     Raises:
         SpecError: The weights cannot be read.
-        RuntimeError: They are another network's (torch's own message names the keys).
+        RuntimeError: They are for another network (torch's own message names the keys).
     """
     from ctcdsl.codegen.load import build_module
 

@@ -62,28 +62,28 @@ def train(
     allow_changed_data: bool = False,
     **fields: Any,
 ) -> Run:
-    """Train a network and return its run: the same that `ctcdsl train` makes.
+    """Train a network and return its run, as `ctcdsl train` does.
 
     Args:
-        net: A network, a path, or a name. A run that is resumed has its own.
-        data: A folder, tar shards or a pack of images. Without it the photographs that come
-            with ctcdsl are used, at a small input; a run that is resumed has its own.
-        recipe: Where the numbers start from: `paper`, or `small` where there is no `data`.
-        run: The folder of the run; `runs/NAME` unless given.
+        net: A network, a path, or a name. A resumed run has its own.
+        data: A folder, tar shards or a pack of images. By default the photographs that come
+            with ctcdsl, at a small input; a resumed run has its own.
+        recipe: The base recipe: by default `paper`, or `small` without `data`.
+        run: The folder of the run; by default `runs/NAME`.
         resume: Continue the run from its newest checkpoint; `"auto"`: if there is one.
-        callbacks: What to call as it trains; see `Callback`.
-        device: `auto` is the GPU where there is one.
+        callbacks: See `Callback`.
+        device: `auto` is the GPU if there is one, else the CPU.
         input: An input that replaces the network's: `(3, 96, 96)`, `"3x96x96"` or 96.
-        checkpoint_every: When to save inside an epoch: `"10min"`, `"30s"`, or `"500"` steps.
-        keep: Checkpoints that stay, besides the best.
-        tune: Time both precisions and torch.compile first, and take the fastest.
+        checkpoint_every: When to save within an epoch: `"10min"`, `"30s"`, or `"500"` steps.
+        keep: Number of checkpoints to keep, besides the best.
+        tune: First measure both precisions and torch.compile, and use the fastest.
         allow_changed_data: Resume with other images; the run records it.
         fields: Any field of `Recipe`: `epochs=3, batch=64, seed=1`; the schedule may be a text.
 
     Raises:
         SpecError: The network cannot be found, has errors, or does not fit the images.
-        UserError: Images, recipe or run are wrong; `str()` says where, and what to do.
-        Interrupted: Ctrl-C or SIGTERM; the run is saved, and can be resumed.
+        UserError: Images, recipe or run are wrong; `str()` shows where, and what to do.
+        Interrupted: Ctrl-C or SIGTERM. The run is saved and can be resumed.
     """
     shape = parse_input(input) if input is not None else None
     fixed = Fixed(precision=fields.get("precision"), compile=fields.get("compile"))
@@ -124,33 +124,34 @@ def evaluate(
     device: Device = "auto",
     callbacks: Iterable[Callback] = (),
 ) -> Scores:
-    """Evaluate a run or a module on images, by the paper's ten views unless told otherwise.
+    """Evaluate a run or a module on images, by default with the paper's ten views.
 
     Args:
         run_or_module: A run, the folder of a run or of a checkpoint, or a module that maps
             float32 (N, C, H, W) to logits (N, classes).
-        data: A folder, tar shards or a pack; the run's own images, or the sample for a module.
-        views: 1 is the centre, 10 the four corners and the centre and their mirror images,
-            `"dense"` every place; softmax outputs are averaged.
-        split: `"train"`, `"val"` or `"test"`; test unless given, or val where there is no test.
-        network: What the module was generated from; for a run, what it must be a run of.
-        classes: What a module's outputs are; those of the training split unless given.
-        recipe: Scale and pixel divisor of a module's inputs; the paper's unless given.
-        statistics: Mean and colour axes of a module's inputs (`Run.statistics`); measured on
-            the training split unless given.
-        batch: Views computed together; the recipe's batch unless given.
-        precision: `"float32"` or `"bf16"`; the recipe's unless given.
-        compile: `"on"` uses torch.compile, `"graphs"` CUDA graphs, too; `"off"` unless given.
+        data: A folder, tar shards or a pack; by default the run's own images, or the sample
+            for a module.
+        views: 1 is the centre, 10 the four corners and the centre with their mirror images,
+            `"dense"` every position; softmax outputs are averaged.
+        split: `"train"`, `"val"` or `"test"`; by default test, or val if there is no test.
+        network: The module's network; for a run, the network it must be a run of.
+        classes: The classes of a module's outputs; by default those of the training split.
+        recipe: Scale and pixel divisor of a module's inputs; by default the paper's.
+        statistics: Mean and colour axes of a module's inputs (`Run.statistics`); by default
+            measured on the training split.
+        batch: Views computed together; by default the recipe's batch.
+        precision: `"float32"` or `"bf16"`; by default the recipe's.
+        compile: `"on"` uses torch.compile, `"graphs"` also CUDA graphs; by default `"off"`.
         workers: Threads that read images.
-        prefix: Compute layers that the ten views share once an image, where no bit changes.
-        tune: Time precisions, `compile` and `prefix` on ten views, and take the fastest.
-        device: `auto` is the GPU where there is one.
-        callbacks: What to call meanwhile; see `Callback`.
+        prefix: Compute layers that the ten views share once, where no bit changes.
+        tune: First measure precisions, `compile` and `prefix`, and use the fastest.
+        device: `auto` is the GPU if there is one, else the CPU.
+        callbacks: See `Callback`.
 
     Raises:
         SpecError: The network cannot be found or has errors.
-        TypeError: A module without its network, or a run with what only a module needs.
-        UserError: Run, images or numbers are wrong; `str()` says where, and what to do.
+        TypeError: A module without its network, or a run with arguments for a module.
+        UserError: Run, images or numbers are wrong; `str()` shows where, and what to do.
     """
     if views not in (1, 10, "dense"):
         raise error("CTC605", f"views is {views!r}", hint="it is 1, 10 or 'dense'")
@@ -200,26 +201,27 @@ def compare(
 ) -> Comparison:
     """Train several networks by one recipe with several seeds each, and compare their errors.
 
-    What is trained is not trained again: the same call continues where it was interrupted. A
-    network that fails, by a loss that is not finite or a lack of memory, does not stop the others:
-    `Comparison.failed` has it.
+    Finished runs are not trained again: the same call continues after an interrupt. If a network
+    fails, by a loss that is not finite or a lack of memory, the others continue, and
+    `Comparison.failed` lists it.
 
     Args:
-        nets: Networks, paths or names; the first is what costs are relative to.
+        nets: Networks, paths or names; costs are relative to the first.
         data: As for `train`.
-        seeds: Trainings of each network: with `seed` and those after it.
+        seeds: Number of trainings of each network: with `seed` and those after it.
         recipe: As for `train`.
-        run: The folder of the runs, which go to `NETWORK/seedN` in it.
-        views: Of the final evaluation: 10, or 1 for the centre.
-        input: One input for all networks; of the sample the smallest square that all fit.
-        device: `auto` is the GPU where there is one.
-        callbacks: What to call meanwhile; see `Callback`.
+        run: The folder of the comparison; its runs are in `NETWORK/seedN`.
+        views: For the final evaluation: 10, or 1 for the centre.
+        input: One input for all networks; for the sample by default the smallest square that
+            all networks fit.
+        device: `auto` is the GPU if there is one, else the CPU.
+        callbacks: See `Callback`.
         fields: Any field of `Recipe`, the same for all networks.
 
     Raises:
         SpecError: A network cannot be found, has errors, or does not fit the images.
-        UserError: As `train` and `evaluate`; CTC651 two networks have one name; CTC652 a folder
-            holds another run.
+        UserError: As `train` and `evaluate`; CTC651 two networks have the same name; CTC652 a
+            folder has another run.
         Interrupted: Ctrl-C or SIGTERM; the same call continues.
     """
     networks = [network for net in nets if (network := _network(net, None)) is not None]

@@ -116,22 +116,22 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """All the numbers of a training besides the network; by default those of Section 5.
+    """All numbers of a training besides the network; by default those of Section 5.
 
     Raises `UserError` CTC605 with one diagnostic for every number that is out of its range.
 
     Pixels: the network sees ``(pixel - mean) / pixel_divisor``, pixel in 0..255 and mean the
     training set's per-channel mean. The paper subtracts the mean and mentions no divisor,
     which is divisor 1. We divide by 58, about the standard deviation of photographs, because He
-    initialisation hands the input's variance on through the layers: with divisor 1 the first
+    initialisation passes the input's variance on through the layers: with divisor 1 the first
     logits, and with them the first gradients, are 58 times as large (in model A their deviation
     is 133 instead of 2.3, the first loss some 500 nats).
 
     Initialisation: the paper says "zero-mean Gaussian distributions" and gives no deviation.
     ``he`` is sqrt(2 / fan-in), layer by layer; ``gaussian`` is `sigma` in every layer, 0.01 as
-    AlexNet's paper has it. With that the signal of the deeper models dies out: the first logits
-    of model E have a deviation of 5e-8 even with divisor 1, and it does not start to learn.
-    Model A does start with ``gaussian`` and divisor 1.
+    AlexNet's paper has it. With that the signal of the deeper models vanishes: the first logits
+    of model E have a deviation of 5e-8 even with divisor 1, and it does not learn.
+    Model A does learn with ``gaussian`` and divisor 1.
     """
 
     batch: int = 128
@@ -225,7 +225,7 @@ class Recipe:
     def resize_for(self, crop: tuple[int, int]) -> int:
         """The shorter side an image is scaled to before a (height, width) `crop` is cut.
 
-        Raises `UserError` CTC605 where `resize` is smaller than the crop.
+        Raises `UserError` CTC605 if `resize` is smaller than the crop.
         """
         longest = max(crop)
         if self.resize is None:

@@ -110,7 +110,7 @@ class NetworkResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison:
-    """Networks that were trained by one recipe with the same seeds, in the order given."""
+    """Networks trained by one recipe with the same seeds, in the given order."""
 
     networks: tuple[NetworkResult, ...]
     recipe: Recipe
@@ -136,11 +136,11 @@ class Comparison:
 
     @property
     def k(self) -> int:
-        """The k of top-k: 5, or the number of classes where that is smaller."""
+        """The k of top-k: 5, or the number of classes if that is smaller."""
         return min(5, len(self.classes))
 
     def table(self) -> Table:
-        """A row a network; top-k is left out where there are only k classes."""
+        """One row per network; without top-k if there are only k classes."""
         partly = any(0 < len(net.finished) < len(net.results) for net in self.networks)
         with_top5 = self.k < len(self.classes)  # else every image is among the k
         return Table(
@@ -169,7 +169,7 @@ class Comparison:
         )
 
     def caption(self) -> str:
-        """What the numbers of the table are, in a sentence or two."""
+        """An explanation of the table's numbers, in a sentence or two."""
         first, count = self.recipe.seed, self.seeds
         spread = f"mean ± {SPREAD}" if count > 1 else "of one seed, so nothing tells their spread"
         seeds = f"seeds {first} to {first + count - 1}" if count > 1 else f"seed {first}"

@@ -94,7 +94,7 @@ class Scores(Counts):
     label_probabilities: Tensor
     """float32 (images,): the probability of each image's own class."""
     note: str = ""
-    """What the user should know of how it was computed; mostly nothing."""
+    """How it was computed, where the user should know; usually empty."""
     name: str = ""
     """The network's name."""
     split: str = "test"
@@ -146,7 +146,7 @@ class Scores(Counts):
 
     @property
     def k(self) -> int:
-        """5, or the number of classes where that is smaller (then `top5_error` is always 0)."""
+        """5, or the number of classes if that is smaller (then `top5_error` is always 0)."""
         return self.top.shape[1]
 
     @property
@@ -160,7 +160,7 @@ class Scores(Counts):
         return confusion(self.labels, self.top[:, 0], len(self.classes))
 
     def as_json(self) -> dict[str, Any]:
-        """All but the single images, as plain data; of the confusion matrix what is not 0."""
+        """Plain data without single images; the confusion matrix by its non-zero entries."""
         return {
             "name": self.name,
             "split": self.split,

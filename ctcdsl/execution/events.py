@@ -54,11 +54,11 @@ class StepEnded:
 
 
 class Callback:
-    """Base class of callbacks: each method does nothing, override those you need.
+    """Base class of callbacks: each method does nothing; override those you need.
 
-    They are called in the thread that called `train`, `evaluate` or `compare`, and should return
-    quickly. Of several processes the main one alone calls them, but for `on_image_replaced`. What
-    a callback raises ends the training as it was last saved.
+    They run in the thread that called `train`, `evaluate` or `compare`, and should return
+    quickly. Of several processes only the main one calls them, except `on_image_replaced`. An
+    exception in a callback ends the training at its last checkpoint.
     """
 
     def on_note(self, text: str) -> None:
@@ -68,10 +68,10 @@ class Callback:
         """Work continues; `warning.severity` is a warning or a note."""
 
     def on_run_opened(self, network: Network, folder: Path) -> None:
-        """The run in `folder` begins or resumes; `network` fits its images."""
+        """The run in `folder` starts or resumes; `network` fits its images."""
 
     def on_reading(self, done: int, total: int) -> None:
-        """So many images are read, to know them again when the run is resumed."""
+        """Images are read to identify them when the run is resumed."""
 
     def on_statistics(self, done: int, total: int) -> None:
         """So many images of the sample are in the colour statistics."""
@@ -83,7 +83,7 @@ class Callback:
         """A configuration is about to be timed."""
 
     def on_tuned(self, trials: Sequence[Measurement], chosen: ExecutionConfig | None) -> None:
-        """All configurations are timed; None where none works."""
+        """All configurations are timed; None if none works."""
 
     def on_training_started(self, event: TrainingStarted) -> None:
         """Training starts or resumes."""
@@ -92,7 +92,7 @@ class Callback:
         """A step is done."""
 
     def on_image_replaced(self, name: str, reason: str) -> None:
-        """A training image cannot be read, and the next one took its place."""
+        """A training image is unreadable, and the next one replaces it."""
 
     def on_validation(self, done: int, total: int) -> None:
         """So many images of the test after an epoch, or of an evaluation, are done."""
@@ -101,7 +101,7 @@ class Callback:
         """An epoch is trained, tested, logged and saved."""
 
     def on_training_end(self) -> None:
-        """Training is over, be it by an error or an interrupt."""
+        """Training is over, also by an error or an interrupt."""
 
     def on_comparison_started(self, folder: Path, states: Sequence[str], networks: int) -> None:
         """A state for each run of the comparison in `folder`: new, started or finished."""

@@ -19,10 +19,10 @@ _SAME_SECONDS = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped from outside; `run` is intact and can be resumed.
+    """Training was interrupted; `run` is intact and can be resumed.
 
-    `saved` is where the last checkpoint was written, "epoch 3, step 20"; None where training had
-    not begun. `str()` says how to resume.
+    `saved` is where the last checkpoint was written, "epoch 3, step 20"; None if training had
+    not started. `str()` says how to resume.
     """
 
     def __init__(self, run: Path, saved: str | None, text: str | None = None) -> None:

@@ -42,7 +42,7 @@ class Node(NamedTuple):
 class Network:
     """A network whose every map is known: what `check` returns and everything else takes.
 
-    `nodes` are its layers and blocks, in dataflow order. Two networks are equal where their
+    `nodes` are its layers and blocks, in dataflow order. Two networks are equal if their
     architectures are: names, layers, maps; their texts do not matter. `str()`
     is the canonical text, which loads as an equal network.
     """

@@ -43,11 +43,10 @@ class Run:
     """A training and its folder, as `train` returns it.
 
     Args:
-        folder: The folder of a run. What is read from it is that of the newest checkpoint.
+        folder: The folder of a run. Properties are those of the newest checkpoint.
 
     Raises:
-        UserError: CTC610 where there is no checkpoint, or all are damaged; CTC626 where the
-            folder holds several runs.
+        UserError: CTC610 there is no intact checkpoint; CTC626 the folder has several runs.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -81,7 +80,7 @@ class Run:
 
     @property
     def statistics(self) -> Statistics:
-        """Mean and colour axes of the training images, which inputs are normalised by."""
+        """Mean and colour axes of the training images, used to normalise inputs."""
         return self._saved.statistics
 
     @property
@@ -91,12 +90,12 @@ class Run:
 
     @property
     def images(self) -> ImagesInfo:
-        """How many images it was trained and tested on, and the split of the test."""
+        """The number of training and test images, and the split of the test."""
         return info.read(self.folder).last.images
 
     @property
     def scores(self) -> LastTest | None:
-        """The test after the last epoch; None before the first is over."""
+        """The test after the last epoch; None before the end of the first."""
         if not self.log:
             return None
         row = self.log[-1]
@@ -104,7 +103,7 @@ class Run:
 
     @property
     def last(self) -> Path:
-        """The folder of the newest checkpoint that is intact."""
+        """The folder of the newest intact checkpoint."""
         return self._saved.path
 
     @property

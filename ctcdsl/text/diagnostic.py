@@ -28,8 +28,8 @@ class Label(NamedTuple):
 class Diagnostic(NamedTuple):
     """One message to the user.
 
-    `labels[0]` is the place it is about; further labels are places that explain it.
-    A message about a file or a folder rather than a text has no label but a `path`.
+    `labels[0]` is its place; further labels are places that explain it.
+    A message about a file or a folder has a `path` instead of labels.
     """
 
     code: str
