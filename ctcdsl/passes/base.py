@@ -10,7 +10,7 @@ from ctcdsl.ir import Architecture
 
 
 class Guarantee(StrEnum):
-    """What a pass keeps; the manager holds it to that after each run."""
+    """What a pass preserves; the manager verifies it after each run."""
 
     COMPLEXITY = "complexity"
     """The network's MACs, within `TOLERANCE` of one step."""
@@ -31,7 +31,7 @@ networks feel it more.
 
 
 class PassResult(NamedTuple):
-    """What a pass made of a network; `notes` report what it solved, chose or left alone."""
+    """The result of a pass; `notes` report what it solved, chose or left unchanged."""
 
     architecture: Architecture
     changed: bool = True
@@ -57,6 +57,6 @@ class Pass(Protocol):
         """Rewrite a network.
 
         Raises:
-            UserError: CTC4xx where the network has what the pass does not understand.
+            UserError: CTC4xx the network has something that the pass does not support.
         """
         ...

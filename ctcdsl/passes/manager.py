@@ -1,4 +1,4 @@
-"""Run passes in turn, and check what each one guarantees."""
+"""Run passes in turn, and verify the guarantee of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error
 
 
 class Frozen(StrEnum):
-    """What a user may freeze: a pass that changes it fails."""
+    """A part that a user may freeze: a pass that changes it fails."""
 
     STAGE_OUTPUTS = "stage-outputs"
     FIRST_LAYER = "first-layer"
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """How far a chain may move a network's MACs, as shares: -0.07 to 0.03."""
+    """The allowed change of a network's MACs by a chain, as shares: -0.07 to 0.03."""
 
     low: float
     high: float
@@ -57,18 +57,18 @@ def run_passes(
     frozen: Sequence[Frozen] = (),
     multiple: int = 1,
 ) -> list[Step]:
-    """Apply passes in turn; each network is checked again before the next sees it.
+    """Apply passes in turn; each network is checked before the next pass.
 
     Args:
-        network: The network to begin with.
-        passes: What to apply.
-        frozen: What no pass may change.
-        multiple: What every width that a pass sets is a multiple of.
+        network: The network to rewrite.
+        passes: The passes, in order.
+        frozen: Parts that no pass may change.
+        multiple: Every width that a pass sets must be a multiple of this.
 
     Raises:
-        UserError: CTC4xx where a pass does not apply; CTC410 where it broke its guarantee,
-            CTC411 where it left a network that does not check, CTC412 where it changed what
-            is frozen, CTC504 where a third-party pass fails: the message names the pass.
+        UserError: CTC4xx a pass does not apply; CTC410 it broke its guarantee; CTC411 it made an
+            invalid network; CTC412 it changed a frozen part; CTC504 a third-party pass failed.
+            The message names the pass.
     """
     steps: list[Step] = []
     budget = total_macs(network)
@@ -84,9 +84,9 @@ def run_passes(
 
 
 def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
-    """Apply one pass, check what it made, and verify what it guarantees.
+    """Apply one pass, check its result, and verify its guarantee.
 
-    A pass with a field `budget` is given the MACs that the chain began with.
+    A pass with a field `budget` gets the MACs at the start of the chain.
     """
     fields: dict[str, Any] = getattr(applied, "__dataclass_fields__", {})
     if "budget" in fields:
@@ -208,7 +208,7 @@ def _convs(architecture: Architecture) -> list[Conv]:
 
 
 def require_within(interval: Interval, start: Network, end: Network) -> None:
-    """Fail where a whole chain left the interval (CTC413)."""
+    """Fail if a chain left the interval (CTC413)."""
     before, after = total_macs(start), total_macs(end)
     change = after / before - 1
     if change in interval:

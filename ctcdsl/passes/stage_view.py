@@ -14,7 +14,7 @@ from ctcdsl.text import error
 
 
 class StageView(NamedTuple):
-    """A stage, by position from 0, whose convolutions are one row; the rest of it stays.
+    """A stage, by index from 0, whose convolutions are one row; its other layers stay.
 
     `channels` are the row's input channels.
     """
@@ -28,7 +28,7 @@ class StageView(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The stage as messages name it."""
+        """The stage's name in messages."""
         return self.network.stage_names[self.position]
 
     @property
@@ -52,7 +52,7 @@ def stage_index(architecture: Architecture, stage: str) -> int:
     """The index, from 0, of a stage given by number (from 1) or name.
 
     Raises:
-        UserError: CTC403 where there is no such stage.
+        UserError: CTC403 there is no such stage.
     """
     names = architecture.stage_names
     if stage in names:
@@ -72,7 +72,7 @@ def stage_view(network: Network, stage: str) -> StageView:
     """The row of plain convolutions of a stage.
 
     Raises:
-        UserError: CTC403 without such a stage; CTC404 where it has what the paper's
+        UserError: CTC403 there is no such stage; CTC404 it has something that the paper's
             replacements do not cover: blocks, groups, dilation, strides inside the row,
             windows that are not square, layers between the convolutions.
     """
@@ -123,8 +123,8 @@ def stage_convs(network: Network, stage: str, layer: int | None = None) -> tuple
         layer: Which convolution, counted from 1; None for all.
 
     Raises:
-        UserError: CTC402 without such a layer; CTC403 without such a stage; CTC404 where it
-            has no convolution outside blocks.
+        UserError: CTC402 there is no such layer; CTC403 there is no such stage; CTC404 it has
+            no convolution outside blocks.
     """
     index = stage_index(network.architecture, stage)
     elements = network.architecture.stages[index].elements
@@ -171,9 +171,9 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
 
 
 def require_same_tags(convs: Sequence[Conv]) -> None:
-    """Fail (CTC404) where convolutions differ in more than size, filters and stride.
+    """Fail (CTC404) if convolutions differ in more than size, filters and stride.
 
-    Of those that become one, or a row of one width, the tags would be a guess.
+    If they become one layer, or a row of one width, the tags would be a guess.
     """
     for conv in convs[1:]:
         if conv_like(conv, kernel=1, filters=1) != conv_like(convs[0], kernel=1, filters=1):
@@ -186,13 +186,13 @@ def require_same_tags(convs: Sequence[Conv]) -> None:
 
 
 def conv_like(conv: Conv, *, filters: int, kernel: int | None = None, stride: int = 1) -> Conv:
-    """A convolution like another, of another width, and of another size where one is given."""
+    """A convolution like another, of another width, and optionally of another size."""
     size = conv.kernel if kernel is None else (kernel, kernel)
     return replace(conv, kernel=size, filters=filters, stride=stride, padding=None)
 
 
 def outside_blocks(nodes: Iterable[Element], message: str) -> str:
-    """What is missing among nodes; where some are blocks, which no one looked into, it says so."""
+    """`message`, extended if some of the nodes are blocks, which passes do not look into."""
     if any(isinstance(node, Block) for node in nodes):
         return f"{message} outside of blocks, and blocks are not rewritten"
     return message
@@ -208,9 +208,9 @@ def trunk(architecture: Architecture) -> list[tuple[int, int, Element]]:
 
 
 def with_nodes(architecture: Architecture, nodes: Sequence[Element]) -> Architecture:
-    """The network with other nodes in the places of its own, in the order of `trunk`.
+    """The network with its nodes replaced, in the order of `trunk`.
 
-    Stages in which nothing changes stay the very same: they need not be placed again.
+    Unchanged stages stay the same objects: their shapes need not be inferred again.
     """
     rest = iter(nodes)
     stages: list[Stage] = []

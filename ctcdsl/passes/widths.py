@@ -16,7 +16,7 @@ class Term(NamedTuple):
     scale: float = 1.0
 
     def at(self, width: float) -> float:
-        """The term's complexity where the unknown is `width`."""
+        """The term's complexity if the unknown is `width`."""
         in_channels = width if self.in_channels is None else self.in_channels
         filters = width if self.filters is None else self.filters
         return self.scale * in_channels * self.size**2 * filters
@@ -35,12 +35,12 @@ class Width(NamedTuple):
 
 
 def complexity(terms: Iterable[Term], width: float = 0) -> float:
-    """The sum of terms where the unknown is `width`."""
+    """The sum of the terms if the unknown is `width`."""
     return sum(term.at(width) for term in terms)
 
 
 def solve_width(terms: Iterable[Term], budget: float, multiple: int) -> Width | None:
-    """Return the width at which the terms cost `budget`; None where no positive one does.
+    """The width at which the terms cost `budget`; None if no positive one does.
 
     The terms are a quadratic a*w^2 + b*w + c in the unknown; the nearest multiple is
     taken, at least one.
