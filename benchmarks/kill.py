@@ -36,7 +36,7 @@ SPEC = "net Small\ninput 3x32x32\n(3,32)/2 3/2 (3,64) (3,64)\nhead: gap drop(0.2
 TIMES = ("images_per_second", "data_wait", "seconds")
 CHILD = """
 import signal, sys
-from ctcdsl.runs import checkpoint, log
+from ctcdsl.runs import log, store
 from ctcdsl.training import validation
 marker = open(sys.argv[1], "w")
 def mark(word):
@@ -51,7 +51,7 @@ def marked(module, name, word):
             mark("in training")
     setattr(module, name, call)
 marked(validation, "evaluate", "in a test")
-marked(checkpoint, "write", "writing a checkpoint")
+marked(store, "write_folder_atomic", "writing a checkpoint")
 marked(log, "write", "writing the log")
 mark("starting")
 from ctcdsl.cli.main import main
