@@ -109,6 +109,12 @@ def _by_token_before(context: ErrorContext) -> tuple[str, str]:
             return f"{found} is a keyword, not a name", "choose another name"
         case kind if kind in _HEADERS:
             example = KEYWORDS[str(before)].example
+            if before == "pad" and token.type == "INT":
+                example = f"(3,64,p{token})` in a layer, or `pad same` above all"
+                return (
+                    "`pad` names a rule for all layers: same, paper or valid",
+                    f"write `{example}",
+                )
             return (
                 f"expected {_HEADERS[kind]} after `{before}`, found {found}",
                 f"write `{example}`",
@@ -146,6 +152,7 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
     token, text = context.token, context.text
     layers = context.expects_layer
     outside = context.bracket is None
+    in_branches = context.bracket is not None and OPENING[context.bracket.type] != ")"
     match token.type:
         case "SLASH" if context.source.text[token.end_pos or 0 :][:1] in ("/", "*"):
             return "a `/` must touch its number", "a comment begins with `#`"
@@ -161,7 +168,7 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
             return "a `+` joins two layers", "`(3,64)x3 + (3,128)`"
         case "MINUS" if outside:
             return "a `-` is not allowed between layers", "a space or `+` joins them"
-        case "_COMMA" if outside:
+        case "_COMMA" if outside or in_branches:
             return "a `,` belongs inside parentheses", "a space or `+` joins layers"
         case "_BAR" if outside:
             return (
@@ -188,9 +195,11 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
             return f"{text} is a style, not a layer", f"write `style {token}` above the layers"
         case "SIZE" if layers and not _header_meant(context):
             sides = re.split(r"[ \t]*[x×][ \t]*", token)
-            size = sides[0] if len(set(sides)) == 1 else "x".join(sides[:2])
+            size = sides[0] if len(set(sides[:2])) == 1 else "x".join(sides[:2])
             size = size if len(size) < 10 else "1x7"
-            return f"{text} is a size, not a layer", f"write `({size},64)`, or `max({size})/2`"
+            filters = sides[2] if len(sides) == 3 else "64"
+            hint = f"write `({size},{filters})`, or `max({size})/2`"
+            return f"{text} is a size, not a layer", hint
         case "LABEL":
             return f"{text} names a stage, and a stage begins its line", "put it on its own line"
     return "", ""

@@ -26,6 +26,7 @@ _CHARACTER_HINTS = {
     **dict.fromkeys(_TIMES_SIGNS, "repetition is written `x`, `×` or `*`: `(3,256)x3`"),
     **dict.fromkeys("–—", "a minus is written `-`, a comment begins with `#`"),
     "!": "a comment begins with `#`",
+    "^": "repetition is written `x`: `(3,256)x3`",
     "%": "a comment begins with `#`",
 }
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from ctcdsl.ir import Conv, Linear, Pool
@@ -50,6 +52,14 @@ def checks(row: str, headers: str = "") -> None:
 
 # ----------------------------------------------------------- notations of papers
 
+IMPLIED = {
+    "input (224x224 RGB image)": {"3"},
+    "input_size = 224": {"3"},
+    "[64, 64, 'M', 128]": {"2", "3"},
+    "dropout (40%)": {"0", "4"},
+}
+"""Numbers of a row that its notation says in other words."""
+
 
 @pytest.mark.parametrize("notation", NOTATIONS, ids=lambda notation: notation.example)
 def test_a_notation_is_one_error_with_its_row(notation) -> None:  # type: ignore[no-untyped-def]
@@ -67,7 +77,7 @@ def test_the_row_has_the_authors_numbers(notation) -> None:  # type: ignore[no-u
     numbers = set(re.findall(r"\d+", notation.example))
     invented = {"3", "64"} if "with your" in said(notation.example).hints[0] else set()
     invented |= {"128", "32", "3"} if "{" in notation.row else set()  # DenseNet's growth
-    invented |= {notation.implied.get("k", "3" * ("RGB" in notation.example))}
+    invented |= {notation.implied.get("k", "")} | IMPLIED.get(notation.example, set())
     assert set(re.findall(r"(?<!p)\b\d+|(?<=x)\d+", notation.row)) <= numbers | invented
 
 
@@ -182,6 +192,12 @@ def test_the_same_networks_activations_stay() -> None:
         ("Dense(4096, activation='relu')", "fc(4096)"),
         ("Dense(10, activation='softmax')", "fc"),
         ("Input(shape=(224, 224, 3))", "input 3x224x224"),
+        ("x = F.max_pool2d(x, 3, 2)", "3/2"),
+        ("bottleneck(64)", "[ (1,64) (3,64) (1,256) ]"),
+        (
+            "Inception(192, 64, 96, 128, 16, 32, 32)",
+            "{ (1,64) | (1,96) (3,128) | (1,16) (5,32) | max(3,p1)/1 (1,32) }",
+        ),
         ("Dropout(0.3)", "drop(0.3)"),
         ("nn.Dropout(p=0.2, inplace=True)", "drop(0.2)"),
         ("MaxPool(3,2)", "3/2"),
@@ -216,6 +232,7 @@ def test_a_call_is_one_error_with_its_row(code: str, row: str) -> None:
     ("code", "hint"),
     [
         ("nn.ReLU(inplace=True)", "leave it out: every convolution and `fc(n)` ends in it"),
+        ("x = self.pool(F.relu(self.conv1(x)))", "layers follow one another in a row"),
         ("nn.Flatten()", "leave it out: fc and the pools of the head take the map as it is"),
         ("nn.Softmax(dim=1)", "leave it out: the loss"),
         ("style conv-bn-relu\nnn.BatchNorm2d(64)", "leave it out: the style puts one"),
@@ -284,6 +301,29 @@ def test_the_row_of_every_recorded_hint_is_right(path: Path) -> None:
     assert rows
     for row in rows:
         checks(row)
+
+
+FRAGMENTS = [
+    *re.findall(r"\w+|[^\w\s]", " ".join(notation.example for notation in NOTATIONS)),
+    *(
+        "nn.Conv2d(",
+        "Conv2D(",
+        "nn.Sequential(",
+        "MaxPool2d(",
+        "Dense(",
+        "kernel_size=",
+        "padding=",
+    ),
+    *("'same'", "stride=(2, 1)", "self.x = ", "\n", ")", ",", "0", "x0", "99999999999999999999"),
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=30), st.sampled_from(["", " "]))
+def test_whatever_is_pasted_is_answered(pieces: list[str], joint: str) -> None:
+    report = check(joint.join(pieces))
+    assert report.diagnostics
+    for diagnostic in report.diagnostics:
+        assert "None" not in " ".join(diagnostic.hints)
 
 
 def test_a_classifier_has_the_classes_of_the_file() -> None:

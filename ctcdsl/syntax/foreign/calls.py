@@ -18,12 +18,21 @@ _KINDS = {
     "2/2": "max",
     "avg(2)/2": "avg",
     "fc(4096)": "fc",
+    "fc": "fc",
     "drop(0.5)": "drop",
     "lrn(5)": "lrn",
     "shuffle(3)": "shuffle",
 }
 
 
+_BLOCKS = {
+    "basicblock": (1, "[ (3,{0}) (3,{0}) ]"),
+    "bottleneck": (1, "[ (1,{0}) (3,{0}) (1,{1}) ]"),
+    "inception": (6, "{{ (1,{0}) | (1,{1}) (3,{2}) | (1,{3}) (5,{4}) | max(3,p1)/1 (1,{5}) }}"),
+}
+"""Blocks of ResNet and GoogLeNet: how many numbers each takes, and its row."""
+
+_FORWARD = "leave it out: layers follow one another in a row, and need no `forward`"
 _CONTAINERS = ("Sequential", "ModuleList", "OrderedDict")
 
 
@@ -52,6 +61,8 @@ def call_at(text: str, start: int, context: Context) -> Call | None:
     if closing is None:
         return None
     name, arguments = match["name"], text[match.end() : closing]
+    if match["prefix"].startswith("self."):
+        return Call(closing + 1, "Python's", Meaning("", _FORWARD))
     if match["prefix"] == "" and _is_native(name, arguments):
         return None
     end = closing + 1
@@ -76,18 +87,18 @@ def call_at(text: str, start: int, context: Context) -> Call | None:
 def _is_known(name: str) -> bool:
     """Whether a call is of a layer, in whatever tool."""
     key = plain(name)
-    known = ("input", "inputlayer", "act", *words("norm", "activation"))
+    known = ("fc", "input", "inputlayer", "act", *words("norm", "activation"))
     return name in _CONTAINERS or key in known or is_foreign(key)
 
 
 def _is_native(name: str, arguments: str) -> bool:
     """Whether a call is one of the language, whatever is wrong with it."""
-    entry = KEYWORDS.get(name)
-    kind = "" if entry is None else entry.kind
-    alike = (
-        kind in ("norm", "activation") and "=" not in arguments
-    )  # `bn(64)`, `relu(inplace=True)`
-    return alike or kind in ("layer", "header", "operator", "rule")
+    if name == "fc" and re.fullmatch(r"\s*\d+\s*,\s*\d+\s*", arguments):
+        return False  # `fc(512, 10)`
+    kind = KEYWORDS[name].kind if name in KEYWORDS else ""
+    if kind in ("norm", "activation"):
+        return "=" not in arguments  # `bn(64)`, and not `relu(inplace=True)`
+    return kind in ("layer", "header", "operator", "rule")
 
 
 # ----------------------------------------------------------------- one layer
@@ -97,6 +108,8 @@ def _layer(prefix: str, name: str, arguments: list[tuple[str, str]]) -> Layer | 
     """The layer of a call; a meaning without a row where there is none; None for no layer."""
     key = plain(name)
     dialect = dialect_of(prefix, name, arguments)
+    if prefix.endswith(("F.", "functional.")):
+        arguments = arguments[1:]  # the map
     if key in ("activation", "act") and arguments:
         key = plain(arguments[0][1])
     meant = MEANT.get(key, key)
@@ -115,6 +128,8 @@ def _layer(prefix: str, name: str, arguments: list[tuple[str, str]]) -> Layer | 
     if key.startswith("adaptive") or key in REASONS:
         return _without_a_row(key, arguments)
     kind = _KINDS.get(meant)
+    if key in _BLOCKS and (numbers := [value for _, value in arguments if value.isdecimal()]):
+        return _block(key, numbers)
     if kind is None:
         return Meaning(meant) if key in MEANT else None
     fields = fields_of(kind, dialect, arguments, certain=prefix != "")
@@ -125,6 +140,15 @@ def _layer(prefix: str, name: str, arguments: list[tuple[str, str]]) -> Layer | 
     if kind == "lrn":
         fields = {"a": ",".join(value for _, value in arguments) or "5"}
     return Layer(kind, fields)
+
+
+def _block(key: str, numbers: list[str]) -> Meaning:
+    """A block by its numbers; with one number more than it takes, the first are channels in."""
+    takes, text = _BLOCKS[key]
+    if len(numbers) not in (takes, takes + 1):
+        return Meaning(MEANT[key])
+    values = [int(number) for number in numbers[-takes:]]
+    return Meaning(text.format(*values, 4 * values[0]))
 
 
 def _without_a_row(key: str, arguments: list[tuple[str, str]]) -> Layer | Meaning:

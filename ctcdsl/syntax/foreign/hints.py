@@ -34,6 +34,8 @@ def hint(word: str, known: tuple[str, ...]) -> str:
         return _advice(key)
     if stride := re.fullmatch(r"(?:s|stride)([0-9]+)(?:x[0-9]+)?", key):
         return f"a stride follows its layer: `/{stride[1]}`"
+    if AMOUNTS.get(key) == "/":
+        return "a stride follows its layer: `(3,64)/2`"
     own = suggest(word, known)
     others = (
         other

@@ -10,13 +10,13 @@ from ctcdsl.syntax.foreign import readings
 from ctcdsl.syntax.foreign.patterns import SIZE, Notation, compiled
 from ctcdsl.syntax.foreign.readings import Meaning, layer
 from ctcdsl.syntax.foreign.rows import Context
+from ctcdsl.syntax.foreign.shorthands import SHORTHANDS
 
 _SAME = {"p": "same"}
-_NO_PADDING = {"p": "valid"}
 _LOSS = "leave it out: the loss and `ctcdsl eval` apply it to the classifier's outputs"
 
 
-NOTATIONS = (
+PAPERS = (
     # He et al. 2016, Table 1 and Figure 3, and its successors' tables.
     Notation("ResNet's", "7x7, 64, stride 2", "(7,64,p3)/2", "$k , $n$s$x", layer("conv"), _SAME),
     Notation(
@@ -225,32 +225,10 @@ NOTATIONS = (
             " and `mb(6,24)x2/2` uses it"
         ),
     ),
-    # Ciresan et al. 2012; Isola et al. 2017, Appendix; LeCun et al. 1998, Figure 2.
-    Notation(
-        "Ciresan's",
-        "1x28x28-32C3-MP2-10N",
-        "(3,32,p0) 2/2 fc",
-        r"(?:\d+x\d+x\d+[-–−])?\(?(?:\d+x)?(?:\d+C\d+|[MA]P\d+|\d+N)\)?(?:[-–−]\(?(?:\d+x)?"
-        r"(?:\d+(?:C\d+|FC|N|F|SVM|Softmax)?|(?:[MA]?P|S)\d+)\)?)*",
-        readings.chain,
-        _NO_PADDING,
-    ),
-    Notation(
-        "CycleGAN's", "c7s1-64", "(7,64,p3)", r"c(?P<k>\d)s(?P<s>\d)-$n", layer("conv"), _SAME
-    ),
-    Notation("pix2pix's", "C64", "(3,64)", r"C(?P<n>\d\d+)(?!-)", readings.without_filters),
-    Notation("LeNet's", "64@7x7/2", "(7,64)/2", rf"$n @ (?P<k>{SIZE})$s", readings.filters_or_map),
-    Notation(
-        "another", "conv5x5(64)", "(5,64)", r"$conv[ _]*$k(?: \( |[ x_])$n(?: \))?$s", layer("conv")
-    ),
-    Notation(
-        "another",
-        "(3x3,64)s2",
-        "(3,64)/2",
-        r"\( (?P<conv>[^()\n]*) \)[ ,]*(?:stride[ =]*|s)(?P<s>\d+)",
-        readings.strided,
-    ),
 )
+
+
+NOTATIONS = (*PAPERS, *SHORTHANDS)
 
 
 def notation_at(text: str, start: int, context: Context) -> tuple[int, str, Meaning] | None:

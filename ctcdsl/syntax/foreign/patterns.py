@@ -25,7 +25,7 @@ PARTS = {
     "x": r"(?: [x×*] (?P<x>\d+)(?! [x×\d]))?",
     "map": rf"(?:[ |]+{SIZE}(?: [x×] \d+)?)?",
     "conv": r"conv(?:olution(?:al)?|2d|s)?\.?(?:[ ]+layer)?",
-    "pool": r"(?P<pool>max|avg|average|mean)[ -]*pool(?:ing)?\d*(?:[ ]+layer)?",
+    "pool": r"(?P<pool>max|avg|average|mean)(?:[ -]*pool(?:ing)?\d*(?:[ ]+layer)?)?",
     "full": r"(?:fc|fully[ -]*connected|dense|linear|connected)(?:[ ]+layer)?",
     "softmax": r"soft[- ]?max",
 }

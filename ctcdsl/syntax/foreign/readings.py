@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from ctcdsl.syntax.foreign.rows import FILTERS, Context, Fields, row
+from ctcdsl.syntax.foreign.rows import FILTERS, Context, Fields, row, sides
 
 
 class Meaning(NamedTuple):
@@ -35,6 +36,8 @@ def layer(kind: str) -> Reading:
     def read(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
         fields = {**implied, **fields_of(match)}
         name = _pool(fields) if kind == "pool" else kind
+        if kind == "pool":
+            fields.setdefault("s", str(sides(fields["k"])[0]))
         text = row(name, fields, context)
         short = row(name, fields, context._replace(rule="same"))
         if fields.get("p") != "same" or short == text:
@@ -59,8 +62,41 @@ def classifier(match: re.Match[str], context: Context, implied: Fields) -> Meani
 
 def image(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
     """`input (224x224 RGB image)`, `[227x227x3] INPUT`."""
-    height, width, *channels = re.findall(r"\d+", match["k"])
-    return Meaning(f"input {(channels or ['3'])[0]}x{height}x{width}", "channels come first")
+    numbers = re.findall(r"\d+", match["k"])
+    if len(numbers) < 3:
+        numbers = ["3", numbers[0], numbers[-1]]
+    elif int(numbers[0]) > int(numbers[2]):
+        numbers = [numbers[2], *numbers[:2]]
+    return Meaning(f"input {'x'.join(numbers[:3])}")
+
+
+def classes(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`num_classes = 10`."""
+    return Meaning(f"classes {match['n']}")
+
+
+def dropout(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`dropout = 0.5`, `dropout (40%)`."""
+    text = match["a"]
+    probability = int(text[:-1]) / 100 if text.endswith("%") else float(text)
+    return Meaning(f"drop({probability:g})")
+
+
+def without_size(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`conv 64`: a convolution whose notation names no filter size."""
+    text = row("conv", {"k": "3", **fields_of(match)}, context)
+    return Meaning(text, "with your filter size for 3")
+
+
+def widths(match: re.Match[str], context: Context, implied: Fields) -> Meaning:
+    """`[64, 64, 'M', 128]`: 3x3 filters by their number, and pools."""
+    rows = []
+    for text, group in groupby(re.findall(r"\d+|M", match[0])):
+        times = str(len(list(group)))
+        pools = ["2/2"] * int(times)
+        conv = row("conv", {"k": "3", "n": text, "x": times, "p": "same"}, context)
+        rows += pools if text == "M" else [conv]
+    return Meaning(" ".join(rows))
 
 
 def left_out(reason: str) -> Reading:
@@ -85,7 +121,7 @@ def filters_or_map(match: re.Match[str], context: Context, implied: Fields) -> M
     return Meaning(row("conv", {**fields, "k": "5"}, context), remark)
 
 
-_IN_A_BLOCK = re.compile(r"(\d+ *[x×] *\d+)[^\d;\n]*(\d+)(?:[, \t]*C *= *(\d+))?")
+_IN_A_BLOCK = re.compile(r"(\d+ *(?:[x×]|\\times) *\d+)[^\d;\n]*(\d+)(?:[, \t]*C *= *(\d+))?")
 
 
 def block(match: re.Match[str], context: Context, implied: Fields) -> Meaning:

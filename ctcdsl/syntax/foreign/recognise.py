@@ -118,6 +118,9 @@ def _pieces(text: str, start: int) -> Iterator[Piece]:
     """The pieces of other notations from the start of a line to its end, or their own."""
     context = context_at(text, start)
     place, end = start, min(_line_end(text, start), start + _LONGEST)
+    label = re.compile(r"[ \t]*[A-Za-z_]\w*:(?!\S)").match(text, start)
+    if label is not None and not notation_at(text, start, context):
+        start = place = label.end()
     columns = _COLUMNS.match(text, start)
     assert columns is not None
     if not notation_at(text, start, context) and notation_at(text, columns.end(), context):

@@ -58,6 +58,10 @@ _WRITE = {
 """What to write, and the words for it."""
 
 _LEFT_OUT = {
+    "a network's name goes above its layers, `net ResNet50`; `ctcdsl specs` lists"
+    " built-in ones": "resnet resnet18 resnet34 resnet50 resnet101 resnet152 resnext resnext50 vgg"
+    " vgg11 vgg13 vgg16 vgg19 alexnet lenet lenet5 googlenet squeezenet densenet densenet121"
+    " mobilenet mobilenetv2 efficientnet efficientnetb0 shufflenet convnext",
     "fc and the pools of the head take the map as it is": "flatten view reshape squeeze unroll"
     " tovector ravel permute",
     "the loss and `ctcdsl eval` apply it to the classifier's outputs": "softmax logsoftmax"
