@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ctcdsl.images.sampling import augment_params, epoch_order
+from ctcdsl.images.resize import resize_shorter
+from ctcdsl.images.sampling import augment_params, cut_crop, epoch_order
+from tests.support.tiny import blot
 
 
 def numbers(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
@@ -77,3 +79,26 @@ def test_every_epoch_shows_every_image_in_an_order_of_its_own() -> None:
     assert first == epoch_order(0, 1, 50)
     assert first != second
     assert first != other
+
+
+@pytest.mark.parametrize("size", [(64, 48), (10, 9), (24, 24), (24, 40)])
+def test_a_crop_is_part_of_the_scaled_image(size: tuple[int, int]) -> None:
+    whole = resize_shorter(np.array(blot(1, size, 3)), 24)
+    height, width, _ = whole.shape
+    for place in ((0.0, 0.0), (0.999, 0.999), (0.4, 0.7)):
+        top, left = int(place[0] * (height - 19)), int(place[1] * (width - 17))
+        view = cut_crop(whole, place, (20, 18))
+        assert np.array_equal(view, whole[top : top + 20, left : left + 18])
+    centre = cut_crop(whole, None, (20, 17))
+    top, left = (height - 20) // 2, (width - 17) // 2
+    assert np.array_equal(centre, whole[top : top + 20, left : left + 17])
+
+
+def test_all_places_are_reached() -> None:
+    gradient = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24).astype(np.uint8)
+    pixels = np.dstack([gradient] * 3)
+    found = set()
+    for down, right in augment_params(0, 1, range(400)).crop_positions.tolist():
+        view = cut_crop(pixels, (down, right), (21, 21))
+        found.add(int(view[0, 0, 0]))
+    assert found == {24 * y + x for y in range(4) for x in range(4)}

@@ -1,11 +1,17 @@
+"""Images resized to a shorter side, and kept in memory where there are few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from ctcdsl.images.decode import Pixels
-from ctcdsl.images.resize import resize_shorter, resized_size
-from ctcdsl.images.sampling import augment_params, cut_crop
-from tests.support.tiny import blot
+from ctcdsl.images.resize import CachedImages, resize_shorter, resized_size
+from tests.support.runs import run_training
+from tests.support.tiny import Blots, blot, tiny_recipe
 
 
 def blots(width: int, height: int) -> Pixels:
@@ -28,20 +34,6 @@ def test_scaling_is_pillow_s_antialiased_one(size: tuple[int, int]) -> None:
     assert abs(apart.mean()) < 0.1
 
 
-@pytest.mark.parametrize("size", [(64, 48), (10, 9), (24, 24), (24, 40)])
-def test_a_crop_is_part_of_the_scaled_image(size: tuple[int, int]) -> None:
-    pixels = blots(*size)
-    whole = resize_shorter(pixels, 24)
-    height, width, _ = whole.shape
-    for place in ((0.0, 0.0), (0.999, 0.999), (0.4, 0.7)):
-        top, left = int(place[0] * (height - 19)), int(place[1] * (width - 17))
-        view = cut_crop(whole, place, (20, 18))
-        assert np.array_equal(view, whole[top : top + 20, left : left + 18])
-    centre = cut_crop(whole, None, (20, 17))
-    top, left = (height - 20) // 2, (width - 17) // 2
-    assert np.array_equal(centre, whole[top : top + 20, left : left + 17])
-
-
 def test_pixels_that_must_not_be_written_to_are_scaled_as_others_are() -> None:
     pixels, fixed = blots(40, 30), blots(40, 30)
     fixed.flags.writeable = False  # as those of raw packs
@@ -50,11 +42,20 @@ def test_pixels_that_must_not_be_written_to_are_scaled_as_others_are() -> None:
     assert np.array_equal(fixed, pixels)
 
 
-def test_all_places_are_reached() -> None:
-    gradient = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24).astype(np.uint8)
-    pixels = np.dstack([gradient] * 3)
-    found = set()
-    for down, right in augment_params(0, 1, range(400)).crop_positions.tolist():
-        view = cut_crop(pixels, (down, right), (21, 21))
-        found.add(int(view[0, 0, 0]))
-    assert found == {24 * y + x for y in range(4) for x in range(4)}
+def test_each_image_is_decoded_once(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    class Counted(Blots):
+        def pixels(self, index: int) -> Pixels:
+            seen.append(index)
+            return super().pixels(index)
+
+    run_training(tmp_path, tiny_recipe(epochs=2), train_set=Counted())
+    assert sorted(seen) == list(range(24))
+
+
+def test_a_large_set_keeps_none() -> None:
+    images = CachedImages(Blots(), 14, limit=1000)
+    assert np.array_equal(images.pixels(3), images.pixels(3))
+    assert images.pixels(3) is not images.pixels(3)
+    assert min(images.pixels(3).shape[:2]) == 14
