@@ -2,8 +2,8 @@
 
 python benchmarks/decode.py FOLDER [--seconds 2] [--rounds 3]
 
-FOLDER holds images, at any depth; they are read from memory after the first round, since this
-measures decoding and not the disk. Every way scales the shorter side to 256 and cuts 224 x 224.
+FOLDER contains images, at any depth; they are read from memory after the first round, since this
+measures decoding and not the disk. Each scales the shorter side to 256 and cuts 224 x 224.
 """
 
 from __future__ import annotations
@@ -80,20 +80,20 @@ def rate(epochs: Epochs, seconds: float, clock: Callable[[], float]) -> float:
 def every_image(root: Path) -> ImageFolder:
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     files = tuple(str(path.relative_to(root)) for path in paths)
-    # Labels in turn: a network that had but one to learn would soon have gradients of zero.
+    # Labels in turn: a network with only one to learn would soon have gradients of zero.
     labels = tuple(number % CLASSES for number in range(len(files)))
     classes = tuple(map(str, range(CLASSES)))
     return ImageFolder(root=root, classes=classes, names=files, labels=labels)
 
 
 def _nothing(*_: object) -> None:
-    """Takes what is told on the way."""
+    """Ignores progress."""
 
 
 def packed(folder: ImageFolder, out: Path, encoding: Encoding) -> ImageSet:
-    form = PackOptions(encoding=encoding, shorter=SHORTER)
-    parts = {"all": folder}
-    pack(parts, out, form, workers=2, max_corrupt=0.0, on_skipped=_nothing, progress=_nothing)
+    options = PackOptions(encoding=encoding, shorter=SHORTER)
+    splits = {"all": folder}
+    pack(splits, out, options, workers=2, max_corrupt=0.0, on_skipped=_nothing, progress=_nothing)
     return open_pack(out)["all"]
 
 
@@ -102,14 +102,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    folder = every_image(given.folder)
+    folder = every_image(arguments.folder)
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
         jpeg = packed(folder, Path(name) / "jpeg", "jpeg")
         raw = packed(folder, Path(name) / "raw", "raw")
-        sizes = {each: os.path.getsize(Path(name) / each) / 1e3 for each in ("jpeg", "raw")}
+        sizes = {kind: os.path.getsize(Path(name) / kind) / 1e3 for kind in ("jpeg", "raw")}
         stored = {"JPEG files": folder, "JPEG pack": jpeg, "raw pack": raw}
         colours = measure(folder, 50, shorter=SHORTER)
         print(
@@ -117,7 +117,7 @@ def main() -> None:
             + ", ".join(f"{kind} pack {size / len(folder):.0f}" for kind, size in sizes.items())
         )
         rates: dict[tuple[str, int], list[float]] = {}
-        for _ in range(given.rounds):
+        for _ in range(arguments.rounds):
             for count in (1, 2):
                 os.sched_setaffinity(0, cores[:count])
                 workers = 0 if count == 1 else count
@@ -137,7 +137,9 @@ def main() -> None:
                 # clock on the wall, since the usual way's workers are processes.
                 clock = time.process_time if count == 1 else time.perf_counter
                 for way, epochs in ways.items():
-                    rates.setdefault((way, count), []).append(rate(epochs, given.seconds, clock))
+                    rates.setdefault((way, count), []).append(
+                        rate(epochs, arguments.seconds, clock)
+                    )
     print("\n| images a second (median) | one core | ratio | two cores | ratio |")
     print("|---|---:|---:|---:|---:|")
     ways_in_order = list(dict.fromkeys(way for way, _ in rates))

@@ -1,4 +1,4 @@
-"""What knowing images by their contents costs, beside reading them to train on them.
+"""What fingerprints of images cost, compared with reading them for training.
 
 `python benchmarks/fingerprint.py FOLDER [THREADS]`: FOLDER is what `--data` takes.
 """
@@ -28,17 +28,17 @@ def _decode_all(images: ImageSet, threads: int) -> None:
 
 
 def main() -> None:
-    """Measure, and print a line for each."""
+    """Measure, and print a line for each measurement."""
     splits = open_splits(Path(sys.argv[1]))
     threads = int(sys.argv[2]) if len(sys.argv) > 2 else os.cpu_count() or 1
     images = len(splits.train) + len(splits.test)
     for title in ("contents, first time", "contents, files cached"):
         began = time.perf_counter()
-        found = list_images(splits.train, splits.test, threads=threads)
+        records = list_images(splits.train, splits.test, threads=threads)
         print(f"{title}: {images / (time.perf_counter() - began):,.0f} images/s, {threads} threads")
     began = time.perf_counter()
-    digest(found)
-    size = len(to_bytes(found))
+    digest(records)
+    size = len(to_bytes(records))
     seconds = time.perf_counter() - began
     print(
         f"digest and list: {1e6 * seconds / images:.1f} µs and {size / images:.0f} bytes an image"

@@ -1,4 +1,4 @@
-"""A network, images and settings that several ways train or test with."""
+"""A network, images and settings that several implementations train or test with."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from ctcdsl.training.initialise import initialise
 
 @dataclass(slots=True)
 class Repeated:
-    """Images again and again, as many as `length` says; it may be set anew between two passes."""
+    """Images repeated up to `length`, which may be changed between two passes."""
 
-    whole: ImageSet
+    source: ImageSet
     length: int
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes of the images."""
-        return self.whole.classes
+        return self.source.classes
 
     def __len__(self) -> int:
         return self.length
 
     def label(self, index: int) -> int:
         """The label of image `index`."""
-        return self.whole.label(index % len(self.whole))
+        return self.source.label(index % len(self.source))
 
     def pixels(self, index: int) -> Pixels:
         """Image `index`."""
-        return self.whole.pixels(index % len(self.whole))
+        return self.source.pixels(index % len(self.source))
 
     def name(self, index: int) -> str:
         """What the images call image `index`."""
-        return self.whole.name(index % len(self.whole))
+        return self.source.name(index % len(self.source))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is the same for all ways."""
+    """What is the same for all implementations."""
 
     network: Network
     recipe: Recipe

@@ -4,8 +4,8 @@
 
 Every process is ended by SIGKILL at a moment of its own: inside steps, inside tests, while a
 checkpoint is written, while it starts. After each, the newest checkpoint must verify wherever one
-had been written. At last the weights, the momenta, the random numbers and the log must be those of
-the run that nobody killed, bit for bit.
+had been written. In the end the weights, the momenta, the random numbers and the log must be those
+of a run that was not killed, bit for bit.
 """
 
 from __future__ import annotations
@@ -59,17 +59,17 @@ main(sys.argv[2:])
 """
 
 
-class TrainingResult(NamedTuple):
-    """What became of the runs."""
+class KillReport(NamedTuple):
+    """What happened to the runs."""
 
     kills: Counter[str]
-    """How often the process was killed in which of its works."""
+    """How often the process was killed during which work."""
     lost: int
     """Kills after which no checkpoint verified although one had been written."""
-    passed_over: int
+    damaged: int
     """Checkpoints that did not verify, in all."""
     equal: bool
-    """Whether the run ended as the one that nobody killed."""
+    """Whether the run ended as the one that was not killed."""
 
 
 def make(folder: Path, images: int = 24, classes: int = 3) -> None:
@@ -102,97 +102,99 @@ def start(folder: Path, run: str, epochs: int, *more: str) -> subprocess.Popen[b
     )
 
 
-def tortured(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> TrainingResult:
+def kill_repeatedly(folder: Path, kills: int, epochs: int, workers: int, seed: int) -> KillReport:
     """Kill a run `kills` times, then let it end, and compare."""
-    chance, found = random.Random(seed), Counter[str]()
-    lost, passed_over, equal = 0, 0, True
-    finish(start(folder, "whole", epochs))
+    chance, killed_while = random.Random(seed), Counter[str]()
+    lost, damaged, equal = 0, 0, True
+    finish(start(folder, "complete", epochs))
     run = folder / "killed"
-    while sum(found.values()) < kills:
-        places = store.numbers(run)
+    while sum(killed_while.values()) < kills:
+        saved = store.numbers(run)
         process = start(folder, "killed", epochs, "--workers", str(workers))
         wait_until_busy(process, folder / "killed.doing", chance)
-        if process.poll() is not None:  # it was done: begin anew
+        if process.poll() is not None:  # it was done: start again
             finish(process)
             equal &= compare(folder)
             shutil.rmtree(run)
             continue
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        found[(folder / "killed.doing").read_text(encoding="utf-8") or "starting"] += 1
-        heard: list[object] = []
+        killed_while[(folder / "killed.doing").read_text(encoding="utf-8") or "starting"] += 1
+        warnings: list[object] = []
         try:
-            checkpoints.load(run, heard.append)
+            checkpoints.load(run, warnings.append)
         except UserError:
-            lost += bool(places)
-        passed_over += len(heard)
+            lost += bool(saved)
+        damaged += len(warnings)
     finish(start(folder, "killed", epochs, "--workers", str(workers)))
-    return TrainingResult(found, lost, passed_over, equal and compare(folder))
+    return KillReport(killed_while, lost, damaged, equal and compare(folder))
 
 
 def wait_until_busy(process: subprocess.Popen[bytes], doing: Path, chance: random.Random) -> None:
-    """Wait for a moment at random; every third time for one in a work chosen at random."""
-    wanted = chance.choice(["", "", "in a test", "writing a checkpoint", "writing the log"])
+    """Wait for a random moment; three times out of five for one during a certain work."""
+    target = chance.choice(["", "", "in a test", "writing a checkpoint", "writing the log"])
     deadline = time.monotonic() + 60
     doing.write_text("", encoding="utf-8")
     while process.poll() is None and time.monotonic() < deadline:
         now = doing.read_text(encoding="utf-8")
-        if now == wanted if wanted else now not in ("", "starting"):
+        if now == target if target else now not in ("", "starting"):
             break
         time.sleep(0.0005)
-    time.sleep(chance.random() * (0.004 if wanted else 0.4))
+    time.sleep(chance.random() * (0.004 if target else 0.4))
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
     """Let a training end by itself."""
-    _, said = process.communicate()
+    _, output = process.communicate()
     if process.returncode:
-        raise SystemExit(said.decode())
+        raise SystemExit(output.decode())
 
 
 def compare(folder: Path) -> bool:
     """Whether both runs have the same weights, momenta, random numbers and log."""
-    whole, killed = checkpoints.load(folder / "whole"), checkpoints.load(folder / "killed")
+    complete, killed = checkpoints.load(folder / "complete"), checkpoints.load(folder / "killed")
     tensors = [
         [
-            *each.model.values(),
-            *(state["momentum_buffer"] for state in each.optimizer["state"].values()),
-            *each.rng,
+            *saved.model.values(),
+            *(state["momentum_buffer"] for state in saved.optimizer["state"].values()),
+            *saved.rng,
         ]
-        for each in (whole, killed)
+        for saved in (complete, killed)
     ]
     logs = [
         [
             {name: value for name, value in json.loads(line).items() if name not in TIMES}
             for line in (folder / run / log.JSONL).read_text(encoding="utf-8").splitlines()
         ]
-        for run in ("whole", "killed")
+        for run in ("complete", "killed")
     ]
     return (
-        whole.progress.position == killed.progress.position
+        complete.progress.position == killed.progress.position
         and logs[0] == logs[1]
         and all(torch.equal(*pair) for pair in zip(*tensors, strict=True))
     )
 
 
 def main() -> None:
-    """Kill and tell."""
+    """Kill, and print a report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         make(Path(name))
-        outcome = tortured(Path(name), given.kills, given.epochs, given.workers, given.seed)
-    for work, count in outcome.kills.most_common():
+        report = kill_repeatedly(
+            Path(name), arguments.kills, arguments.epochs, arguments.workers, arguments.seed
+        )
+    for work, count in report.kills.most_common():
         print(f"{count:4} killed {work}")
-    print(f"{outcome.lost} left no checkpoint; {outcome.passed_over} checkpoints did not verify")
-    print("the run ended as one that nobody killed" if outcome.equal else "THE RUNS DIFFER")
+    print(f"{report.lost} left no checkpoint; {report.damaged} checkpoints did not verify")
+    print("the run ended as one that was not killed" if report.equal else "THE RUNS DIFFER")
     print(f"{time.monotonic() - began:.0f} s")
-    sys.exit(not outcome.equal or outcome.lost > 0)
+    sys.exit(not report.equal or report.lost > 0)
 
 
 if __name__ == "__main__":
