@@ -35,7 +35,7 @@ from ctcdsl.ir.layers import (
     VectorLayer,
     keyword,
 )
-from ctcdsl.ir.shapes import Shape, convolution_macs, output_size
+from ctcdsl.ir.shapes import Shape, convolution_macs, format_sides, output_size
 
 __all__ = [
     "CONV_RELU",
@@ -74,6 +74,7 @@ __all__ = [
     "VectorLayer",
     "contains_conv",
     "convolution_macs",
+    "format_sides",
     "keyword",
     "layers_of",
     "out_channels",

@@ -20,6 +20,7 @@ from ctcdsl.ir.layers import (
     SqueezeExcite,
     keyword,
 )
+from ctcdsl.ir.shapes import format_sides
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file, format_items
@@ -262,7 +263,7 @@ def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
 def _pad(padding: Pair | None) -> tuple[syntax.Name, ...]:
     if padding is None:
         return ()
-    return (_name(f"p{'x'.join(map(str, dict.fromkeys(padding)))}"),)
+    return (_name(f"p{format_sides(padding)}"),)
 
 
 def _sides(kernel: Pair) -> syntax.Number | syntax.Size:

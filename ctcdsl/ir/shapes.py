@@ -21,6 +21,11 @@ class Shape(NamedTuple):
         return self.channels * self.height * self.width
 
 
+def format_sides(sides: tuple[int, int]) -> str:
+    """Height and width of a map, a window or a padding: `36`, or `1x7` where they differ."""
+    return "x".join(map(str, dict.fromkeys(sides)))
+
+
 def output_size(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> int:
     """Return how many windows fit along one side: the size of the output map.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ctcdsl.ir import format_sides
 from ctcdsl.lsp.layer_costs import LayerCost
 from ctcdsl.metrics import Cost
 from ctcdsl.metrics.tables import conv_maps
@@ -48,7 +49,7 @@ def _one(cost: Cost, layer_cost: LayerCost) -> str:
     node, name = layer_cost.node, cost.network.name
     facts = [("map", f"{node.input} → {node.output}")]
     if any(node.padding):
-        facts.append(("padding", _sides(node.padding)))
+        facts.append(("padding", format_sides(node.padding)))
     if layer_cost.macs:
         share = _share(layer_cost.macs, cost.macs)
         facts.append(("MACs", f"{layer_cost.macs:,} ({share} of {name})"))
@@ -59,7 +60,7 @@ def _one(cost: Cost, layer_cost: LayerCost) -> str:
         facts.append(
             ("parameters", f"{layer_cost.params:,} ({_share(layer_cost.params, cost.params)})")
         )
-    facts.append(("receptive field", _sides(layer_cost.receptive_field)))
+    facts.append(("receptive field", format_sides(layer_cost.receptive_field)))
     return _block([f"{node.name}: {layer_cost.notation}", *_listed(facts)])
 
 
@@ -95,7 +96,7 @@ def _row(cost: Cost, layer_cost: LayerCost, prefix: str) -> tuple[str, ...]:
         f"{macs:,}" if macs else "",
         _share(macs, total) if macs else "",
         f"{layer_cost.params:,}" if layer_cost.params else "",
-        _sides(layer_cost.receptive_field),
+        format_sides(layer_cost.receptive_field),
     )
 
 
@@ -137,7 +138,3 @@ def _block(lines: Sequence[str]) -> str:
 
 def _share(part: int, total: int) -> str:
     return f"{100 * part / total if total else 0:.1f}%"
-
-
-def _sides(sides: tuple[int, int]) -> str:
-    return "x".join(map(str, dict.fromkeys(sides)))

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Shape
-from ctcdsl.shapes.messages import in_pixels, no_rule, too_large
+from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Shape, format_sides
+from ctcdsl.shapes.messages import no_rule, too_large
 from ctcdsl.shapes.solver import SolverStep, feature_maps, fits, solve, solver_steps
 from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics
@@ -56,11 +56,11 @@ def paddings_for_maps(
     ]
     for k, (step, padding) in enumerate(zip(trunk, solved, strict=True)):
         if padding != step.rule:
-            instead = f" instead of {in_pixels(step.rule)}" if step.rule is not None else ""
+            instead = f" instead of {format_sides(step.rule)}" if step.rule is not None else ""
             diagnostics.add(
                 Severity.NOTE,
                 "CTC902",
-                f"`{architecture.name}`: padding {in_pixels(padding)}{instead} on"
+                f"`{architecture.name}`: padding {format_sides(padding)}{instead} on"
                 f" {_which(trunk, k)}, so that `maps` holds",
                 step.layer.origin,
             )
@@ -96,7 +96,7 @@ def _unsolved(
         wrong = next(k for k, step in enumerate(trunk) if step.rule is None)
     number = trunk[wrong].stage
     stage = [k for k, x in enumerate(trunk) if x.stage == number and x.target is not None]
-    sizes = [in_pixels(maps[k][1:]) for k in stage if k < len(maps)]
+    sizes = [format_sides(maps[k][1:]) for k in stage if k < len(maps)]
     target = trunk[wrong].target or (trunk[stage[0]].target if stage else None)
     if target is None or not sizes:
         _too_large(architecture, trunk, maps, wrong, diagnostics)
@@ -105,14 +105,14 @@ def _unsolved(
     conv, last = trunk[stage[0]].window, trunk[stage[-1]].layer
     assert conv is not None
     derived = (
-        f"{sizes[0]} from {in_pixels(before[1:])}, stride {conv.stride},"
-        f" padding {in_pixels(rule[stage[0]])}"
+        f"{sizes[0]} from {format_sides(before[1:])}, stride {conv.stride},"
+        f" padding {format_sides(rule[stage[0]])}"
     )
     elsewhere = last.origin.start != conv.origin.start
     diagnostics.error(
         "CTC203",
         f"stage {number + 1} of `{architecture.name}` has maps {', '.join(sizes)} where `maps`"
-        f" says {in_pixels(target)}",
+        f" says {format_sides(target)}",
         Label(conv.origin, derived),
         also=(Label(last.origin, "the stage's last map"),) if elsewhere else (),
         hint="`style` brings `pad same`; under `pad paper` these maps hold"
@@ -127,18 +127,18 @@ def _nearest(architecture: Architecture, trunk: Sequence[SolverStep], maps: list
     changed = solve(architecture.input, trunk, free_all=True)
     if changed is not None:
         changes = [
-            f"padding {in_pixels(padding)} on {_which(trunk, k)}"
+            f"padding {format_sides(padding)} on {_which(trunk, k)}"
             for k, (step, padding) in enumerate(zip(trunk, changed, strict=True))
             if padding != step.rule
         ]
         after = feature_maps(architecture.input, trunk, changed)
-        sizes = (" ".join(map(in_pixels, _sizes(trunk, after, stage))) for stage in stages)
+        sizes = (" ".join(map(format_sides, _sizes(trunk, after, stage))) for stage in stages)
         return f"{', '.join(changes)} would give {' · '.join(sizes)}"
     if len(maps) == len(trunk):
         common = tuple(Counter(_sizes(trunk, maps, k)).most_common(1)[0][0] for k in stages)
         described = solver_steps(replace(architecture, maps=common))
         if solve(architecture.input, described) is not None:
-            maps_line = " ".join(["maps", *map(in_pixels, common)])
+            maps_line = " ".join(["maps", *map(format_sides, common)])
             return f"no padding helps; `{maps_line}` would describe what it has"
     return "no padding helps: change a stride, a pool or the input"
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ir import Architecture, Conv, Pair, Pool, Shape, SlidingWindow
+from ctcdsl.ir import Architecture, Conv, Pair, Pool, Shape, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
 from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
-
-
-def in_pixels(sides: Pair) -> str:
-    """A padding or a map as messages say it: `1`, or `0x3` where the sides differ."""
-    return "x".join(map(str, dict.fromkeys(sides)))
 
 
 def too_large(layer: SlidingWindow, padding: Pair, shape: Shape, diagnostics: Diagnostics) -> None:
@@ -54,8 +49,8 @@ def note_unpadded_pools(nodes: Sequence[Node], diagnostics: Diagnostics) -> None
         pool = node.layer
         if node.map_dependent and isinstance(pool, Pool):
             height, width = pool.kernel
-            call = f"{pool.reduction}({in_pixels(pool.kernel)}"
-            padding = in_pixels(((height - 1) // 2, (width - 1) // 2))
+            call = f"{pool.reduction}({format_sides(pool.kernel)}"
+            padding = format_sides(((height - 1) // 2, (width - 1) // 2))
             diagnostics.add(
                 Severity.NOTE,
                 "CTC906",
