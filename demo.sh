@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The main job on embedded data: cost, check, compile, train, test. Run by `make demo`.
+# The main job on embedded data: cost, check, compile, train, evaluate. Run by `make demo`.
 set -euo pipefail
 cd "$(dirname "$0")"
 out=.demo
 rm -rf "$out"
 mkdir "$out"
-# The shared note (every row takes the paper's head) is said once, in step 1.
+# The shared note (every row takes the paper's head) is shown once, in step 1.
 quiet() { "$@" 2> >(grep -v -e 'CTC901' >&2); }
 
 bold='' dim='' plain=''
@@ -19,7 +19,7 @@ say '1. What do the 14 models of the paper cost? (Tables 1 and 2, relative to mo
 show ctcdsl cost specs/?.ctc specs/?_prime.ctc --relative-to A
 ctcdsl cost specs/?.ctc specs/?_prime.ctc --relative-to A
 
-say '2. What does a mistake look like? (no padding of this network makes its maps 40)'
+say '2. What does an error look like? (no padding of this network makes its maps 40)'
 cat >"$out/wrong.ctc" <<'SPEC'
 net Wrong
 pad paper
@@ -31,7 +31,7 @@ show ctcdsl check "$out/wrong.ctc"
 ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
 sed -i -e 's/,pp1//' -e 's/gpa/gap/' "$out/wrong.ctc"
 echo
-echo 'With the words fixed, the maps are next:'
+echo 'With these fixed, the maps are next:'
 show ctcdsl check "$out/wrong.ctc"
 ctcdsl check "$out/wrong.ctc" || echo "(exit code $?)"
 
@@ -45,10 +45,10 @@ say '4. Train model A on the photographs that come with ctcdsl (a few minutes on
 show ctcdsl train specs/A.ctc --run "$out/A"
 quiet ctcdsl train specs/A.ctc --run "$out/A"
 
-say '5. Test it with 10 views, and draw the run'
-test_it=(ctcdsl eval "$out/A" --picture "$out/run.png" --report "$out/errors.html")
-show "${test_it[*]}"
-quiet "${test_it[@]}"
+say '5. Evaluate it with 10 views, and draw the run'
+evaluate=(ctcdsl eval "$out/A" --picture "$out/run.png" --report "$out/errors.html")
+show "${evaluate[*]}"
+quiet "${evaluate[@]}"
 
 say 'What to try next'
 ctcdsl=ctcdsl
@@ -57,7 +57,7 @@ cat <<NEXT
 # Look at $out/run.png (learning curve, the ten views, predictions), $out/errors.html and $out/model.py.
 # Train model A further:
 $ctcdsl train --run $out/A --resume --epochs 9
-# Rewrite it at its cost:
+# Rewrite it at the same cost:
 $ctcdsl rewrite specs/A.ctc --pass depth-for-size:stage=3,to=2
 # Write a row of your own:
 echo '(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6' | $ctcdsl cost -
