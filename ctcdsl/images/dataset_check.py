@@ -107,7 +107,7 @@ def check_dataset(
     }
     by_digest: dict[bytes, list[tuple[str, int]]] = {}
     for (split, at), image in prefetch_each(
-        lambda place: _decode(splits[place[0]], place[1]),
+        lambda item: _decode(splits[item[0]], item[1]),
         [(split, at) for split, images in splits.items() for at in range(len(images))],
         threads=workers,
         progress=progress,

@@ -51,14 +51,14 @@ def list_images(
     is enough. `progress` gets the images done and the images in all. An image that cannot be read
     is listed as such. Raises `UserError` CTC604 for a missing permission.
     """
-    places = [(images, at) for images in (train, test) for at in range(len(images))]
+    items = [(images, at) for images in (train, test) for at in range(len(images))]
     rank, world = ranks.shard
 
     def read_shard() -> list[str]:
-        read = prefetch_each(_content, places[rank::world], threads=threads, progress=progress)
+        read = prefetch_each(_content, items[rank::world], threads=threads, progress=progress)
         return [content for _, content in read]
 
-    contents: list[str] = [""] * len(places)
+    contents: list[str] = [""] * len(items)
     for number, shard in enumerate(ranks.gather(read_shard)):
         contents[number::world] = shard
     return tuple(
@@ -68,7 +68,7 @@ def list_images(
             images.name(at),
             content,
         )
-        for number, ((images, at), content) in enumerate(zip(places, contents, strict=True))
+        for number, ((images, at), content) in enumerate(zip(items, contents, strict=True))
     )
 
 
@@ -116,8 +116,8 @@ def _sentence(change: str, images: Sequence[ImageRecord]) -> str:
     return f"{plural(len(images), 'image')} {change}: {names}{more}"
 
 
-def _content(place: tuple[ImageSet, int]) -> str:
-    images, index = place
+def _content(item: tuple[ImageSet, int]) -> str:
+    images, index = item
     if isinstance(images, Subset):
         return _content((images.source, images.indices[index]))
     if isinstance(images, PackedImages):

@@ -115,7 +115,8 @@ def with_classes(images: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     if images.classes == classes:
         return images
     numbers = {name: number for number, name in enumerate(classes)}
-    labels = [numbers.get(images.classes[images.label(at)], -1) for at in range(len(images))]
+    new_labels = [numbers.get(name, -1) for name in images.classes]
+    labels = [new_labels[images.label(index)] for index in range(len(images))]
     indices = tuple(index for index, label in enumerate(labels) if label >= 0)
     return Subset(images, classes, indices, tuple(labels[index] for index in indices))
 

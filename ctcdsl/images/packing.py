@@ -83,14 +83,14 @@ def pack(
                 )
                 for split, images in splits.items()
             }
-            places = [(split, at) for split, images in splits.items() for at in range(len(images))]
-            for (split, at), row in zip(places, writer.rows, strict=False):
+            items = [(split, at) for split, images in splits.items() for at in range(len(images))]
+            for (split, at), row in zip(items, writer.rows, strict=False):
                 if not row["length"]:
                     cause = unreadable(splits[split].name(at), "it could not be read before")
                     corrupt[split].add(ReadResult(at, ((at, cause.diagnostics[0]),)))
             for (split, at), (item, failures) in prefetch_each(
-                lambda place: _pack_item(splits[place[0]], place[1], options),
-                places[resumed:],
+                lambda item: _pack_item(splits[item[0]], item[1], options),
+                items[resumed:],
                 threads=workers,
                 progress=progress,
                 done=resumed,

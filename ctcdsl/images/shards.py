@@ -39,18 +39,18 @@ class TarShards(FileBacked):
     """The images of some tar files, in the order of the files' names and of their members."""
 
     shards: tuple[Path, ...]
-    places: NDArray[np.int64]
+    locations: NDArray[np.int64]
     """A row an image: number of its shard, first byte and length."""
 
     def content(self, index: int) -> bytes:
         """The member of image `index` as it is. Raises `UserError` CTC603 or CTC604."""
-        shard, offset, size = self.places[index].tolist()
+        shard, offset, size = self.locations[index].tolist()
         # Opened each time: thousands of shards would be too many open files.
         return read_file(self.shards[shard], self.path(index), offset, size)
 
     def path(self, index: int) -> str:
         """Where image `index` is, for messages: its shard and its name there."""
-        return f"{self.shards[self.places[index][0]]}:{self.names[index]}"
+        return f"{self.shards[self.locations[index][0]]}:{self.names[index]}"
 
 
 def find_shards(root: Path) -> dict[str, tuple[Path, ...]]:
@@ -150,13 +150,13 @@ def _images(
     if all(map(_is_number, classes)):
         labels = {name: int(name) for name in classes}
         classes = list(map(str, range(max(labels.values()) + 1)))
-    places = [(number, member.offset, member.size) for number, member, _ in samples]
+    locations = [(number, member.offset, member.size) for number, member, _ in samples]
     return TarShards(
         shards=shards,
         classes=tuple(classes),
         names=tuple(member.name for _, member, _ in samples),
         labels=np.array([labels[label] for _, _, label in samples], dtype=np.int64),
-        places=np.array(places, dtype=np.int64).reshape(-1, 3),
+        locations=np.array(locations, dtype=np.int64).reshape(-1, 3),
         skipped=skipped,
     )
 
@@ -189,7 +189,10 @@ def _to_bytes(listed: Mapping[str, TarShards], state: State) -> bytes:
     }
     arrays: dict[str, NDArray[Any]] = {}
     for split, images in listed.items():
-        arrays |= {f"{split} places": images.places, f"{split} labels": np.asarray(images.labels)}
+        arrays |= {
+            f"{split} locations": images.locations,
+            f"{split} labels": np.asarray(images.labels),
+        }
     return index_bytes(texts, arrays)
 
 
@@ -206,7 +209,7 @@ def _load(file: Path, shards: tuple[Path, ...], state: State) -> dict[str, TarSh
                 classes=tuple(entry["classes"]),
                 names=tuple(entry["names"]),
                 labels=arrays[f"{split} labels"],
-                places=arrays[f"{split} places"],
+                locations=arrays[f"{split} locations"],
                 skipped=skipped,
             )
             for split, entry in texts["splits"].items()
@@ -214,6 +217,7 @@ def _load(file: Path, shards: tuple[Path, ...], state: State) -> dict[str, TarSh
     except DAMAGED:
         return None
     intact = all(
-        len(images.names) == len(images.places) == len(images.labels) for images in listed.values()
+        len(images.names) == len(images.locations) == len(images.labels)
+        for images in listed.values()
     )
     return listed if intact else None

@@ -1,4 +1,4 @@
-"""What the folders, shards and tar members of a split may be called."""
+"""Names that folders, shards and tar members of a split may have."""
 
 from __future__ import annotations
 
@@ -18,32 +18,31 @@ SPELLINGS: Final[dict[Split, tuple[str, ...]]] = {
 _BY_NAME: Final[dict[str, Split]] = {
     name: split for split, names in SPELLINGS.items() for name in names
 }
-_START: Final = re.compile(r"[a-z]+")
 _WORD: Final = re.compile(r"[a-z]+")
 
 
 def split_of(name: str) -> Split | None:
-    """The split that a folder called `name` holds, in any case; None where it says none."""
+    """The split that a folder called `name` has, in any case; None for other names."""
     return _BY_NAME.get(name.lower())
 
 
 def split_of_shard(name: str) -> Split | None:
     """The split of a shard: ``train.tar``, ``val-0001.tar``, ``Test_3.tar``."""
-    start = _START.match(name.lower())
+    start = _WORD.match(name.lower())
     return split_of(start.group()) if start else None
 
 
 def loosely_split_of(name: str) -> Split | None:
-    """The one split that a name has among its words: ``training_set``, ``seg-test``, ``val2017``.
+    """The split among the words of a name: ``training_set``, ``seg-test``, ``val2017``.
 
-    None where it names none or several.
+    None for no split or several.
     """
-    found = {split for word in _WORD.findall(name.lower()) if (split := split_of(word))}
-    return found.pop() if len(found) == 1 else None
+    splits = {split for word in _WORD.findall(name.lower()) if (split := split_of(word))}
+    return splits.pop() if len(splits) == 1 else None
 
 
 def splits_among(names: Sequence[str]) -> dict[str, Split]:
-    """The split of each folder that holds one, of folders beside each other.
+    """The split of each folder that has one, of folders beside each other.
 
     Names that only have a split's word in them count where no folder has exactly a split's name,
     and where they name several splits: a class may be called "crash test".

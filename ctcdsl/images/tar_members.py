@@ -89,10 +89,10 @@ def read_members(shard: Path, skipped: SkippedFiles) -> list[Member]:
         raise permission_error(shard) from None
     except (tarfile.TarError, OSError, EOFError) as cause:
         raise shard_error(shard, str(cause) or type(cause).__name__) from None
-    places = {name: (offset, size) for name, offset, size in images} if links else {}
+    locations = {name: (offset, size) for name, offset, size in images} if links else {}
     for name, target in links:
-        if target in places:
-            images.append((name, *places[target]))
+        if target in locations:
+            images.append((name, *locations[target]))
         else:
             skipped.add(DANGLING, name)
     if not images:
