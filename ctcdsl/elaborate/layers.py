@@ -54,7 +54,6 @@ class LayerElaborator:
         self._defs = definitions.defs
         self._values = values
         self._path: list[str] = []  # of definitions being expanded
-        self._call: Span | None = None  # of the innermost of them
         self._depth = 0
         self._expanded = 0
         self._repeated_layers = 0  # by all repetitions, to stop what would never end
@@ -90,8 +89,8 @@ class LayerElaborator:
             scope = scope._replace(channels=channels, unknown=channels is None)
         if upto == 0:
             primary = item.primary
-            if self._call is not None:
-                primary = primary._replace(span=primary.span._replace(call=self._call))
+            if (call := self._diagnostics.call) is not None:
+                primary = primary._replace(span=primary.span._replace(call=call))
             return self._primary(primary, channels, scope)
         postfix = item.postfixes[upto - 1]
         if self._too_deep(postfix.span):
@@ -110,7 +109,7 @@ class LayerElaborator:
             postfix.value, postfix.span, 1, MAX_KERNEL, "a stride", scope
         )
         if upto == 1 and is_pool(item.primary):
-            span = item.span._replace(end=postfix.span.end, call=self._call)
+            span = item.span._replace(end=postfix.span.end, call=self._diagnostics.call)
             pool = stride and self._windows.pool(item.primary, stride, span, scope)
             return ([pool], channels) if pool else ([], None)
         elements, after = self._item(item, upto - 1, channels, scope)
@@ -228,7 +227,7 @@ class LayerElaborator:
             if after is None and (channels is not None or not elements):
                 return None
             chain = in_braces(elements, grouped=False) or [
-                Identity(origin=branch.span._replace(call=self._call))
+                Identity(origin=branch.span._replace(call=self._diagnostics.call))
             ]
             branches.append(Branch(elements=tuple(chain), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=group.span)
@@ -252,11 +251,9 @@ class LayerElaborator:
         }
         inner = Scope({**self._values, **values}, channels, unknown=channels is None)
         self._path.append(name)
-        outer, self._call = self._call, span
         with self._diagnostics.in_def_call(span):
             elements, after = self._sequence(definition.items, channels, inner)
         self._path.pop()
-        self._call = outer
         if len(elements) == 1 and isinstance(elements[0], Block) and elements[0].call is None:
             known = tuple((key, value) for key, value in values.items() if value is not None)
             elements = [replace(elements[0], call=DefCall(name, known))]

@@ -143,10 +143,7 @@ def _escape(text: str, more: str = "") -> str:
 
 def _sentences(diagnostic: Diagnostic, between: str) -> str:
     """The message with its notes and hints, for formats that have one text."""
-    extra = [f"{kind}: {text}" for kind, texts in _extras(diagnostic) for text in texts]
+    extra = [f"note: {note}" for note in diagnostic.notes]
+    extra += [f"hint: {hint}" for hint in diagnostic.hints]
     message = diagnostic.message
     return between.join([f"{message}." if extra and between == " " else message, *extra])
-
-
-def _extras(diagnostic: Diagnostic) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return ("note", diagnostic.notes), ("hint", diagnostic.hints)

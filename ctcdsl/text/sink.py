@@ -29,7 +29,8 @@ class Diagnostics:
         self.num_errors = 0
         self._seen: set[tuple[str, str, Span]] = set()
         self._places: set[tuple[str, Span]] = set()
-        self._calls: list[Span] = []
+        self.call: Span | None = None
+        """The call of the `def` whose body is being read."""
         self._ignoring_ranges = False
 
     def error(
@@ -42,8 +43,8 @@ class Diagnostics:
         hint: str = "",
     ) -> None:
         """Add an error; in the body of a `def` it also points at the call."""
-        if self._calls:
-            also = (*also, Label(self._calls[-1], "called here"))
+        if self.call is not None:
+            also = (*also, Label(self.call, "called here"))
         self.add(Severity.ERROR, code, message, at, also=also, hint=hint)
 
     def add(
@@ -69,7 +70,7 @@ class Diagnostics:
             return
         self._seen.add((code, message, place))
         self._places.add((code, place))
-        if first.span.call is not None and not self._calls:
+        if first.span.call is not None and self.call is None:
             also = (*also, Label(first.span.call, "called here"))
         hints = (hint,) if hint else ()
         labels = (first, *also)
@@ -84,11 +85,11 @@ class Diagnostics:
     @contextmanager
     def in_def_call(self, span: Span) -> Iterator[None]:
         """Errors reported within, in the body of a `def`, also point at its call."""
-        self._calls.append(span)
+        outer, self.call = self.call, span
         try:
             yield
         finally:
-            self._calls.pop()
+            self.call = outer
 
     @contextmanager
     def ignoring_ranges(self) -> Iterator[None]:
