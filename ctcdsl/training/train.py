@@ -90,6 +90,7 @@ def train_network(
             tested_on=data.splits.tested_on,
             until=config.until,
         )
+        ranks.barrier()  # the others read what the main process has written
     finally:
         callback.on_training_end()
     return Run(config.run)
