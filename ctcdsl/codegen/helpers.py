@@ -9,28 +9,14 @@ from ctcdsl.codegen.calls import Argument, Call, Code, format_call, signature
 from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
 from ctcdsl.codegen.render import render
 from ctcdsl.ir import (
-    Activation,
+    TITLES,
     Conv,
     LocalResponseNorm,
-    Norm,
     NormLayer,
     Scale,
     SpatialPyramid,
     SqueezeExcite,
 )
-
-_TITLES: dict[Norm | Activation, str] = {
-    "bn": "batch norm",
-    "ln": "layer norm",
-    "relu": "ReLU",
-    "relu6": "ReLU6",
-    "gelu": "GELU",
-    "silu": "SiLU",
-    "hswish": "Hardswish",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "leaky": "leaky ReLU",
-}
 
 
 def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
@@ -90,7 +76,7 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
         in_place = not conv.preactivation or conv.norm is not None
         extras.append(activate(conv.activation, in_place).render())
     chain = [*extras, conv_call] if conv.preactivation else [conv_call, *extras]
-    titles = [_TITLES[part] for part in (conv.norm, conv.activation) if part]
+    titles = [TITLES[part] for part in (conv.norm, conv.activation) if part]
     ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]
     summary = ", ".join(ordered)
     return render(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ctcdsl.drawing.fold import Layers, map_sizes
 from ctcdsl.ir import (
+    TITLES,
     ActivationLayer,
     Block,
     Conv,
@@ -29,9 +30,6 @@ from ctcdsl.ir.printer import to_primary
 from ctcdsl.metrics import Cost, LayerCost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.syntax.nodes import Convolution, Name
-
-_NORMS = {"bn": "batch norm", "ln": "layer norm"}
-_ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "gelu": "GELU", "silu": "SiLU", "tanh": "tanh"}
 
 
 class Sums(NamedTuple):
@@ -83,14 +81,15 @@ def caption(box: Layers, sums: Sums, style: Style) -> Caption:
         features = node.output.channels
         main = f"fc {features}"
         if layer.activation and layer.activation != style.activation:
-            below.append(_ACTIVATIONS.get(layer.activation, layer.activation))
+            below.append(TITLES[layer.activation])
         below.append(f"{amount(sums.params)} parameters")
     else:
         main = _name(node)
         if sums.macs:
             below.append(percent(sums.share))
     times = f"×{box.times}" if box.times > 1 else ""
-    return Caption(main, times, " · ".join(filter(None, below)), _note(box, sums, style))
+    note = _lines(box.nodes, describe(node, style), sums)
+    return Caption(main, times, " · ".join(filter(None, below)), note)
 
 
 def window(kernel: Pair) -> str:
@@ -121,11 +120,6 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def activation(word: str) -> str:
-    """An activation as papers write it."""
-    return _ACTIVATIONS.get(word, word)
-
-
 def _stride(stride: int) -> str:
     return f", /{stride}" if stride > 1 else ""
 
@@ -142,7 +136,7 @@ def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
         elif word[0] == "d" and word[1:].isdigit():
             tags.append(f"dilation {word[1:]}")
         elif not (word[0] == "p" and word[1:2].isdigit()):
-            tags.append(activation(word))
+            tags.append(TITLES.get(word, word))
     return tags
 
 
@@ -155,9 +149,9 @@ def _name(node: Node) -> str:
         case SpatialPyramid(levels=levels):
             return f"pyramid pool {', '.join(map(str, levels))}"
         case NormLayer(norm=norm):
-            return _NORMS[norm]
-        case ActivationLayer(activation=word):
-            return activation(word)
+            return TITLES[norm]
+        case ActivationLayer(activation=activation):
+            return TITLES[activation]
         case LocalResponseNorm(size=size):
             return f"LRN {size}"
         case SqueezeExcite(width=width):
@@ -182,12 +176,8 @@ def block_note(nodes: tuple[Node, ...], sums: Sums) -> str:
     return _lines(nodes, f"{call.name}({arguments})" if call else "", sums)
 
 
-def _note(box: Layers, sums: Sums, style: Style) -> str:
-    """Of a layer: names, notation, maps, exact costs."""
-    return _lines(box.nodes, describe(box.nodes[0], style), sums)
-
-
 def _lines(nodes: tuple[Node, ...], title: str, sums: Sums) -> str:
+    """A tooltip: names, a title, maps, exact costs."""
     first, last = nodes[0], nodes[-1]
     lines = [
         first.name if len(nodes) == 1 else f"{first.name} … {last.name} ({len(nodes)} in all)",

@@ -57,7 +57,7 @@ def page(columns: Sequence[Column], begins: str, ends: str, room: float) -> Page
                 parts += moved(first.parts, line, y)
                 parts.append(Line(((line, y + first.size.length), (line, top))))
             else:
-                parts.append(Line(_way(before, (line, top), x, y, new_row=k == row[0])))
+                parts.append(Line(_route(before, (line, top), x, y, new_row=k == row[0])))
                 text = columns[k].enters
                 parts.append(Text(line + 5, top - 6, text, SMALL, "faint"))
             parts += moved(drawn.parts, line, top)
@@ -88,7 +88,7 @@ def _reaches(columns: Sequence[Column], first: Drawn, last: Drawn) -> list[tuple
     return reaches
 
 
-def _way(
+def _route(
     start: tuple[float, float], end: tuple[float, float], left: float, top: float, *, new_row: bool
 ) -> tuple[tuple[float, float], ...]:
     """From the bottom of a column to the top of the next, beside it or in the next row."""
@@ -105,7 +105,7 @@ def _rows(sizes: Sequence[tuple[float, float]], room: float) -> list[range]:
     """As few rows of columns (width, height) as there is room for; the lowest, then narrowest."""
     best = [(0, 0.0, 0.0, 0)]  # for the first k: rows, height, width, where the last row begins
     for end in range(1, len(sizes) + 1):
-        ways = []
+        choices = []
         width = -GUTTER
         for begin in range(end - 1, -1, -1):
             width += sizes[begin][0] + GUTTER
@@ -113,8 +113,8 @@ def _rows(sizes: Sequence[tuple[float, float]], room: float) -> list[range]:
                 break
             height = max(high for _, high in sizes[begin:end]) + _BAND + _CORRIDOR
             rows, above, widest, _ = best[begin]
-            ways.append((rows + 1, above + height, max(widest, width), begin))
-        best.append(min(ways))
+            choices.append((rows + 1, above + height, max(widest, width), begin))
+        best.append(min(choices))
     ranges: list[range] = []
     end = len(sizes)
     while end:

@@ -12,6 +12,7 @@ from ctcdsl.ir.blocks import (
     out_channels,
 )
 from ctcdsl.ir.layers import (
+    TITLES,
     Activation,
     ActivationLayer,
     Conv,
@@ -39,6 +40,7 @@ from ctcdsl.ir.shapes import Shape, convolution_macs, format_sides, output_size
 
 __all__ = [
     "CONV_RELU",
+    "TITLES",
     "Activation",
     "ActivationLayer",
     "Architecture",

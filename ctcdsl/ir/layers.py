@@ -6,6 +6,7 @@ layer still points at the author's line. Equality ignores it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,19 @@ from ctcdsl.text import Span
 Reduction = Literal["max", "avg"]
 Norm = Literal["bn", "ln"]
 Activation = Literal["relu", "relu6", "gelu", "silu", "hswish", "sigmoid", "tanh", "leaky"]
+TITLES: Mapping[str, str] = {
+    "bn": "batch norm",
+    "ln": "layer norm",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "hswish": "Hardswish",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "leaky": "leaky ReLU",
+}
+"""Norms and activations as papers write them."""
 Pair = tuple[int, int]
 """Height and width of a window, or the padding above and below, left and right."""
 

@@ -1,6 +1,6 @@
 """Rewrites: the paper's layer replacements and others, applied by name and verified."""
 
-from ctcdsl.passes.base import Guarantee, Pass, PassResult
+from ctcdsl.passes.base import Guarantee, KeepsWeights, Pass, PassResult
 from ctcdsl.passes.manager import Frozen, Interval, Step, require_within, run_pass, run_passes
 from ctcdsl.text import error
 
@@ -8,6 +8,7 @@ __all__ = [
     "Frozen",
     "Guarantee",
     "Interval",
+    "KeepsWeights",
     "Pass",
     "PassResult",
     "Step",

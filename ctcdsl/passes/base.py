@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture
+
+if TYPE_CHECKING:
+    from ctcdsl.passes.weights import Weights
 
 
 class Guarantee(StrEnum):
@@ -36,6 +39,19 @@ class PassResult(NamedTuple):
     architecture: Architecture
     changed: bool = True
     notes: tuple[str, ...] = ()
+
+
+class KeepsWeights:
+    """A pass after which every layer has the tensors it had: a base class for it."""
+
+    __slots__ = ()
+    name: ClassVar[str]
+
+    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
+        """The same weights; CTC407 where a layer's tensors changed their shape."""
+        from ctcdsl.passes.weights import same_weights
+
+        return same_weights(self.name, before, after, weights)
 
 
 @runtime_checkable

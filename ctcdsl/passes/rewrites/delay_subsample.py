@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
-from ctcdsl.passes.base import Guarantee, PassResult
+from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
 from ctcdsl.text import error
 
-if TYPE_CHECKING:
-    from ctcdsl.passes.weights import Weights
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DelaySubsample:
+class DelaySubsample(KeepsWeights):
     """Let pools filter with stride 1, and the next convolution subsample in their place.
 
     All pools followed by a convolution of stride 1, or those of one stage. The inverse,
@@ -39,15 +36,9 @@ class DelaySubsample:
         """Rewrite a network; CTC405 where no pool can give its stride."""
         return _move(network, self.stage, delaying=True)
 
-    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
-        """The same weights; what the network computes with them is another thing."""
-        from ctcdsl.passes.weights import same_weights
-
-        return same_weights(self.name, before, after, weights)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UndelaySubsample:
+class UndelaySubsample(KeepsWeights):
     """Give pools of stride 1 the stride of the convolution after them: the inverse.
 
     It is undone by delay-subsample where every other pool already had stride 1, or is not
@@ -69,12 +60,6 @@ class UndelaySubsample:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no pool precedes a strided convolution."""
         return _move(network, self.stage, delaying=False)
-
-    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
-        """The same weights; what the network computes with them is another thing."""
-        from ctcdsl.passes.weights import same_weights
-
-        return same_weights(self.name, before, after, weights)
 
 
 def stride_target(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, Element] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
@@ -19,17 +19,14 @@ from ctcdsl.ir import (
     Scale,
     output_size,
 )
-from ctcdsl.passes.base import Guarantee, PassResult
+from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of
 from ctcdsl.passes.stage_view import outside_blocks, stage_index
 from ctcdsl.text import error
 
-if TYPE_CHECKING:
-    from ctcdsl.passes.weights import Weights
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DilateDelay:
+class DilateDelay(KeepsWeights):
     """Let pools filter with stride 1, and the next convolution skip what they now add.
 
     Pixel i of the pooled map is pixel s*i of the dense one, and outside of both are zeros: so
@@ -101,12 +98,6 @@ class DilateDelay:
         )
         rewritten = freeze_paddings(replace(architecture, stages=stages), paddings)
         return PassResult(rewritten, True, tuple(notes))
-
-    def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
-        """The same weights."""
-        from ctcdsl.passes.weights import same_weights
-
-        return same_weights(self.name, before, after, weights)
 
 
 def _taker(trunk: list[Node], at: int) -> int | str:
