@@ -151,5 +151,5 @@ def _unwrapped(folder: Path) -> Path:
 def _has_folders(folder: Path) -> bool:
     try:
         return bool(subfolders(folder))
-    except UserError:
-        return False  # opening it will report why
+    except UserError as cause:
+        return cause.diagnostics[0].code == "CTC604"  # opening it reports that

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -72,7 +73,7 @@ def pack(
     CTC631 more than `max_corrupt` of a split cannot be read; CTC634 `out` exists, another process
     packs there, or ``out.part`` is of other images or other options.
     """
-    if out.exists():
+    if os.path.exists(out):
         raise pack_error(out, "there is something of that name", "remove it, or use another name")
     try:
         with PackWriter(out, _identity(splits, options)) as writer:

@@ -80,7 +80,7 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _is_shard(path: Path) -> bool:
-    return path.suffix.lower() == ".tar" and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() == ".tar" and not path.name.startswith(".") and os.path.isfile(path)
 
 
 def open_shards(root: Path, group: str, shards: tuple[Path, ...]) -> dict[str, TarShards]:
@@ -98,7 +98,7 @@ def open_shards(root: Path, group: str, shards: tuple[Path, ...]) -> dict[str, T
     state = _state(shards)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     unique = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:16]
-    folder = root.parent if root.is_file() else root
+    folder = root.parent if os.path.isfile(root) else root
     files = [
         folder / f".ctcdsl-{group}.index",
         Path(cache) / "ctcdsl" / f"shards-{unique}-{group}.index",

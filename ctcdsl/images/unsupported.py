@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 from pathlib import Path
@@ -57,7 +58,7 @@ def unsupported_error(path: Path) -> UserError | None:
     with contextlib.suppress(OSError):
         files = sorted(path.iterdir())
     for file in files:
-        if file.is_file() and (form := _format_of(file)):
+        if os.path.isfile(file) and (form := _format_of(file)):
             article = "an" if form in _AN else "a"
             return error(
                 "CTC635",

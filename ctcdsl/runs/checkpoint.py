@@ -217,7 +217,7 @@ def _no_checkpoint(path: Path) -> UserError:
             notes=(f"{', '.join(map(str, runs[:_NAMED]))}{more}",),
             hint=f"name one of them, as in {shown(runs[0])}",
         )
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):
         message, hint = "this is a file, not the folder of a run", "name the run's folder"
     else:
         message = "there is no checkpoint"

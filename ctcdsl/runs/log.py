@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ctcdsl.storage.atomic import write_atomic
-from ctcdsl.text import UserError, error
+from ctcdsl.text import UserError, error, reason
 
 JSONL, CSV = "log.jsonl", "log.csv"
 
@@ -60,8 +60,11 @@ def read(run: Path) -> tuple[Row, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    except (OSError, UnicodeDecodeError) as cause:
-        raise _damaged(path, f"cannot read the log: {cause}") from None
+    except OSError as cause:
+        message, hint = f"cannot read the log: {reason(cause)}", "make it readable"
+        raise error("CTC610", message, path=path, hint=hint) from None
+    except UnicodeDecodeError:
+        raise _damaged(path, "the log is not text") from None
     rows = []
     for number, line in enumerate(lines, start=1):
         try:

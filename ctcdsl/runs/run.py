@@ -183,6 +183,6 @@ def data_of(run: Path, classes: tuple[str, ...]) -> str | None:
         first = cause.diagnostics[0]
         message = f"which images belong to the run is not known: {first.message}"
         raise error("CTC625", message, path=first.path, hint=hint) from None
-    if data is not None and not Path(data).exists():
+    if data is not None and not os.path.exists(data):
         raise error("CTC625", "the images of the run are not where they were", path=data, hint=hint)
     return data

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -147,21 +148,22 @@ def numbers(run: Path) -> list[int]:
 
 def runs_below(folder: Path) -> list[Path]:
     """The runs one or two folders below `folder`, as `ctcdsl compare` makes them."""
-    folders = [*folder.glob(f"*/{FOLDER}"), *folder.glob(f"*/*/{FOLDER}")]
-    return sorted(path.parent for path in folders if numbers(path.parent))
+    paths = [path for depth in ("*", "*/*") for path in glob(f"{depth}/{FOLDER}", root_dir=folder)]
+    runs = sorted(folder / os.path.dirname(path) for path in paths)
+    return [run for run in runs if numbers(run)]
 
 
 def is_checkpoint(path: Path) -> bool:
     """Whether `path` is a checkpoint's own folder rather than a run's."""
-    return (path / MANIFEST).exists() or (path / WEIGHTS).exists()
+    return os.path.exists(path / MANIFEST) or os.path.exists(path / WEIGHTS)
 
 
 def run_of(path: Path) -> Path:
     """The run's folder, from that, its folder of checkpoints, or one of those."""
-    path = path.resolve() if path.is_symlink() else path
+    path = path.resolve() if os.path.islink(path) else path
     if is_checkpoint(path):
         path = path.parent
-    return path.parent if path.name == FOLDER and not (path / FOLDER).is_dir() else path
+    return path.parent if path.name == FOLDER and not os.path.isdir(path / FOLDER) else path
 
 
 def describe_files(files: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:

@@ -80,7 +80,28 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "0.jpg" in said(found[0])
 
 
-def _denied(*arguments: object) -> Iterator[None]:
+def test_no_permission_to_search_for_a_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a bug of ctcdsl nor a data set without that split."""
+    for split in ("train", "val"):
+        write_folder_atomic(tmp_path / split, 1)
+    scandir = os.scandir
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            os, "scandir", lambda path: _denied() if path.name == "val" else scandir(path)
+        )
+        with refused("CTC604") as found:
+            open_splits(tmp_path)
+        assert str(tmp_path / "val") in said(found[0])
+    with monkeypatch.context() as patch:
+        for call in ("stat", "scandir", "listdir"):
+            patch.setattr(os, call, _denied)
+        with refused("CTC604"):
+            open_splits(tmp_path / "closed" / "data")
+
+
+def _denied(*arguments: object, **options: object) -> Iterator[None]:
     raise PermissionError(13, "Permission denied")
 
 

@@ -232,6 +232,18 @@ def test_what_is_no_checkpoint_is_refused(
     assert not (tmp_path / "trapped").exists(), "code from the file ran"
 
 
+def test_a_folder_without_permission_has_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for call in ("stat", "lstat", "scandir", "listdir"):
+        monkeypatch.setattr(os, call, denied)
+    with refused("CTC610"):
+        load(tmp_path / "closed" / "run")
+
+
 def test_a_later_format_names_the_version_that_reads_it(tmp_path: Path) -> None:
     write_folder_atomic(tmp_path / "1", checkpoint().to_files())
     later = replace(read_manifest(tmp_path / "1"), format=3, version="9.1")
