@@ -6,14 +6,13 @@ import gc
 import os
 import signal
 import sys
-from importlib.util import find_spec
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from ctcdsl.cli.main import EXIT_INTERRUPTED
-from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.packages import require_packages
 
 
 @click.command("lsp")
@@ -22,17 +21,10 @@ def command(stdio: bool) -> int:
     """Serve an editor: the language server, over standard input and output.
 
     Diagnostics, hover with maps and costs, completion, formatting, definitions. Editors start
-    it themselves; docs/editors.md shows how to tell them. Needs the packages of the extra
-    `lsp`. Exits with 1 where the editor goes without saying so.
+    it themselves; docs/editors.md shows how to set them up. Needs the packages of the extra
+    `lsp`. Exits with 1 where the editor disconnects without `shutdown`.
     """
-    if find_spec("pygls") is None:
-        raise UserError(
-            Diagnostic(
-                code="CTC501",
-                message="the language server needs the package pygls, which is not installed",
-                hints=("pip install 'ctcdsl[lsp]'",),
-            )
-        )
+    require_packages("the language server", "pygls", extra="lsp", code="CTC501")
     from ctcdsl.lsp.server import serve
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -13,9 +13,9 @@ import pytest
 
 
 def test_without_its_packages(ctcdsl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "ctcdsl.cli.lsp.find_spec", lambda name: None if name == "pygls" else found(name)
+        "ctcdsl.text.packages.find_spec", lambda name: None if name == "pygls" else find_spec(name)
     )
     result = ctcdsl("lsp")
     assert result.code == 1 and result.out == ""
