@@ -100,9 +100,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.NoSuchOption as error:
-        from ctcdsl.cli.unknown_option import explained
+        from ctcdsl.cli.unknown_option import with_suggestion
 
-        explained(error).show()
+        with_suggestion(error).show()
         return error.exit_code
     except click.ClickException as error:
         error.show()

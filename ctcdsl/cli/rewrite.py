@@ -71,7 +71,7 @@ def network_name(text: str) -> str:
 @click.option(
     "--freeze",
     "frozen",
-    type=click.Choice([contract.value for contract in Frozen]),
+    type=click.Choice([part.value for part in Frozen]),
     multiple=True,
     help="What no pass may change; may be repeated.",
 )

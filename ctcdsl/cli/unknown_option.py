@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-_MEANS = {
+_OTHER_NAMES = {
     "--schedule": "lr learning-rate learningrate rate base-lr blr lr0 initial-lr scheduler sched"
     " lr-scheduler lr-schedule lr-policy lr-steps step-size milestones decay-epochs lr-decay"
     " warmup warmup-epochs max-lr",
@@ -58,7 +58,7 @@ _MEANS = {
 }
 """An option, and what other tools call it."""
 
-_SAID = {
+_ANSWERS = {
     ("eval", "weights"): "The checkpoint is an argument: name the folder of the run.",
     ("train", "weights"): "Training starts from random weights; --resume continues a run.",
     ("compare", "weights"): "Training starts from random weights.",
@@ -76,7 +76,7 @@ _SYNONYMS = {
 }
 
 
-def explained(error: click.NoSuchOption) -> click.UsageError:
+def with_suggestion(error: click.NoSuchOption) -> click.UsageError:
     """The error with the option that was meant, where the command has it."""
     message = f"No such option '{error.option_name}'."
     command = error.ctx.command if error.ctx is not None else None
@@ -84,8 +84,8 @@ def explained(error: click.NoSuchOption) -> click.UsageError:
     return click.UsageError(f"{message} {advice}".rstrip(), error.ctx)
 
 
-def _advice(name_given: str, command: click.Command) -> str:
-    key = name_given.lstrip("-").lower().replace("_", "-")
+def _advice(option_name: str, command: click.Command) -> str:
+    key = option_name.lstrip("-").lower().replace("_", "-")
     options = {
         name: option
         for option in command.params
@@ -93,22 +93,22 @@ def _advice(name_given: str, command: click.Command) -> str:
         for name in (*option.opts, *option.secondary_opts)
     }
     if f"--{key}" in options:
-        return _meant(f"--{key}", options)
-    for name, others in _MEANS.items():
+        return _suggestion(f"--{key}", options)
+    for name, others in _OTHER_NAMES.items():
         if name in options and key in others.split():
-            return _meant(name, options)
+            return _suggestion(name, options)
     for topic, others in _SYNONYMS.items():
         if key in others.split():
-            return _SAID.get((command.name or "", topic), "")
-    if any(key in others.split() for others in _MEANS.values()):
+            return _ANSWERS.get((command.name or "", topic), "")
+    if any(key in others.split() for others in _OTHER_NAMES.values()):
         return ""  # something that this command does not do
     from ctcdsl.syntax.words import closeness
 
     similarity, name = max((closeness(key, name.lstrip("-")), name) for name in (*options, ""))
-    return _meant(name, options) if similarity > 0.75 else ""
+    return _suggestion(name, options) if similarity > 0.75 else ""
 
 
-def _meant(name: str, options: dict[str, click.Option]) -> str:
+def _suggestion(name: str, options: dict[str, click.Option]) -> str:
     """The option, and the first words of its help."""
     described = (options[name].help or "").partition("  [")[0]
     return f"Did you mean '{name}'? {described}".rstrip()

@@ -74,10 +74,10 @@ def run_passes(
     budget = total_macs(network)
     for applied in passes:
         step = run_pass(network, applied, budget=budget)
-        for contract in frozen:
-            _check_frozen(contract, step)
+        for part in frozen:
+            _check_frozen(part, step)
         if multiple > 1:
-            _hold_multiple(multiple, step)
+            _check_multiple(multiple, step)
         steps.append(step)
         network = step.after
     return steps
@@ -164,18 +164,18 @@ def _verify(step: Step) -> None:
         )
 
 
-def _check_frozen(contract: Frozen, step: Step) -> None:
+def _check_frozen(part: Frozen, step: Step) -> None:
     before, after = step.before.architecture, step.after.architecture
-    held = {
+    unchanged = {
         Frozen.STAGE_OUTPUTS: _stage_outputs(step.before) == _stage_outputs(step.after),
         Frozen.FIRST_LAYER: before.stages[0].elements[0] == after.stages[0].elements[0],
         Frozen.INPUT: before.input == after.input,
         Frozen.HEAD: before.head == after.head,
-    }[contract]
-    if not held:
+    }[part]
+    if not unchanged:
         raise error(
             "CTC412",
-            f"`{step.applied.name}` changes the {contract.replace('-', ' ')}, which is frozen",
+            f"`{step.applied.name}` changes the {part.replace('-', ' ')}, which is frozen",
             at=after.origin,
         )
 
@@ -186,7 +186,7 @@ def _stage_outputs(network: Network) -> list[int]:
     return [network.stage(index)[-1].output.channels for index in stages]
 
 
-def _hold_multiple(multiple: int, step: Step) -> None:
+def _check_multiple(multiple: int, step: Step) -> None:
     old = {conv.filters for conv in _convs(step.before.architecture)}
     for conv in _convs(step.after.architecture):
         if conv.filters % multiple and conv.filters not in old:

@@ -14,7 +14,7 @@ from ctcdsl.text import error
 
 GROUP = "ctcdsl.passes"
 _INTERNAL = "budget"  # a field that the manager sets
-_WANTED = {int: "an integer", float: "a number", str: "a word", bool: "true or false"}
+_TYPE_NAMES = {int: "an integer", float: "a number", str: "a word", bool: "true or false"}
 
 
 class Entry(NamedTuple):
@@ -188,5 +188,5 @@ def _value(name: str, key: str, text: str, types: list[type]) -> object:
             return kind(text)
         except (ValueError, KeyError):
             continue
-    wanted = " or ".join(_WANTED.get(kind, kind.__name__) for kind in types)
-    raise error("CTC402", f"`{key}` of `{name}` is {wanted}, not `{text}`")
+    expected = " or ".join(_TYPE_NAMES.get(kind, kind.__name__) for kind in types)
+    raise error("CTC402", f"`{key}` of `{name}` is {expected}, not `{text}`")
