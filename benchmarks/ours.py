@@ -56,7 +56,7 @@ def training(job: Job, options: Options, statistics: Statistics) -> Turns:
     """Epochs over image sets."""
     recipe, device = options.set(job.recipe), job.device
     model = job.model(torch.channels_last).train()
-    descent = TrainStep(model, recipe, device)
+    train_step = TrainStep(model, recipe, device)
     epochs = count(1)
 
     def turns(images: ImageSet) -> Turn:
@@ -66,7 +66,7 @@ def training(job: Job, options: Options, statistics: Statistics) -> Turns:
             )
             given: deque[PendingStep] = deque()
             for batch in prefetch_to_device(batches, device):
-                given.append(descent.step(batch, statistics))
+                given.append(train_step.step(batch, statistics))
                 if len(given) > pipeline_depth(device):
                     given.popleft().result()
             for taken in given:

@@ -131,47 +131,47 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
 
     parts = find_dataset(Path(folder))
     with Display() as display:
-        found = check_dataset(
+        report = check_dataset(
             {split: opened() for split, opened in parts.by_split.items()},
             outside=parts.outside,
             crop=crop,
             workers=workers,
             progress=lambda done, total: display.working("checking", done, total),
         )
-    click.echo(_as_json(found) if form == "json" else _as_text(found, crop))
-    return 1 if found.corrupt else 0
+    click.echo(_as_json(report) if form == "json" else _as_text(report, crop))
+    return 1 if report.corrupt else 0
 
 
-def _as_json(found: DatasetReport) -> str:
+def _as_json(report: DatasetReport) -> str:
     splits = {}
-    for split, report in found.splits.items():
-        splits[split] = dataclasses.asdict(report) | {"skipped": report.skipped.as_json()}
+    for split, of_split in report.splits.items():
+        splits[split] = dataclasses.asdict(of_split) | {"skipped": of_split.skipped.as_json()}
     values = {
         "splits": splits,
-        "skipped": found.skipped.as_json(),
-        "duplicates": found.duplicates,
-        "duplicates_across": found.cross_split,
+        "skipped": report.skipped.as_json(),
+        "duplicates": report.duplicates,
+        "duplicates_across": report.cross_split,
     }
     return json.dumps(values, indent=2)
 
 
-def _as_text(found: DatasetReport, crop: int) -> str:
+def _as_text(report: DatasetReport, crop: int) -> str:
     lines = []
-    for split, part in found.splits.items():
-        counts = [number for number in part.per_class.values() if number]
+    for split, of_split in report.splits.items():
+        counts = [number for number in of_split.per_class.values() if number]
         lines.append(
-            f"{split}: {plural(part.images, 'image')} in {plural(len(counts), 'class')},"
+            f"{split}: {plural(of_split.images, 'image')} in {plural(len(counts), 'class')},"
             f" {min(counts)} to {max(counts)} a class"
         )
-        lines += _oddities(part, crop)
-    lines += _per_class(found)
-    if found.duplicates:
+        lines += _oddities(of_split, crop)
+    lines += _per_class(report)
+    if report.duplicates:
         lines.append(
-            f"duplicates: {plural(len(found.duplicates), 'image')} stored more than once,"
-            f" {found.cross_split} of them in several splits or classes"
+            f"duplicates: {plural(len(report.duplicates), 'image')} stored more than once,"
+            f" {report.cross_split} of them in several splits or classes"
         )
-        lines += _some([" = ".join(group) for group in found.duplicates])
-    if (skipped := found.skipped).total:
+        lines += _some([" = ".join(group) for group in report.duplicates])
+    if (skipped := report.skipped).total:
         lines.append(str(skipped))
         for kind, names in sorted(skipped.names.items()):
             more = skipped.counts[kind] - len(names)
@@ -179,15 +179,15 @@ def _as_text(found: DatasetReport, crop: int) -> str:
     return "\n".join(lines)
 
 
-def _per_class(found: DatasetReport) -> list[str]:
+def _per_class(report: DatasetReport) -> list[str]:
     """A row a class with its images in each split; of many classes those with gaps first."""
     from ctcdsl.cli.tables import as_text
     from ctcdsl.metrics.tables import Table
 
-    splits = list(found.splits)
-    names = sorted({name for part in found.splits.values() for name in part.per_class})
+    splits = list(report.splits)
+    names = sorted({name for of_split in report.splits.values() for name in of_split.per_class})
     counts = {
-        name: [found.splits[split].per_class.get(name, 0) for split in splits] for name in names
+        name: [report.splits[split].per_class.get(name, 0) for split in splits] for name in names
     }
     gaps = [name for name in names if 0 in counts[name]]
     if len(names) > _CLASSES:
@@ -197,23 +197,26 @@ def _per_class(found: DatasetReport) -> list[str]:
     if more := len(counts) - len(names):
         lines.append(f"and {more} more classes")
     for split in splits:
-        missing = [name for name in gaps if not found.splits[split].per_class.get(name, 0)]
+        missing = [name for name in gaps if not report.splits[split].per_class.get(name, 0)]
         if missing:
             lines.append(f"classes without {split} images: {len(missing)}")
             lines += _some(missing)
-        if empty := [name for name in found.splits[split].empty if name not in counts]:
+        if empty := [name for name in report.splits[split].empty if name not in counts]:
             lines.append(f"folders without images in {split}, which are not classes: {len(empty)}")
             lines += _some(empty)
     return lines
 
 
-def _oddities(part: SplitReport, crop: int) -> list[str]:
+def _oddities(of_split: SplitReport, crop: int) -> list[str]:
     groups = (
-        ("corrupt", [f"{name}: {why}" for name, why in part.corrupt]),
-        ("greyscale", part.greyscale),
-        ("CMYK", part.cmyk),
-        (f"smaller than {crop}", [f"{name}: {w}x{h}" for name, w, h in part.tiny]),
-        ("other format than the name says", [f"{name}: {kind}" for name, kind in part.mislabelled]),
+        ("corrupt", [f"{name}: {why}" for name, why in of_split.corrupt]),
+        ("greyscale", of_split.greyscale),
+        ("CMYK", of_split.cmyk),
+        (f"smaller than {crop}", [f"{name}: {w}x{h}" for name, w, h in of_split.tiny]),
+        (
+            "other format than the name says",
+            [f"{name}: {kind}" for name, kind in of_split.mislabelled],
+        ),
     )
     lines = []
     for title, names in groups:

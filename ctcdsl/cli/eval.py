@@ -106,10 +106,10 @@ def command(
     from ctcdsl.evaluation.evaluation import EvaluationConfig, evaluate_run
     from ctcdsl.execution.interrupt import interruptible
 
-    with together() as ranks:
+    with together() as processes:
         for file in (picture, report):
             if file is not None:
-                ranks.on_main(partial(require_writable, file))
+                processes.on_main(partial(require_writable, file))
         network = spec_network(specs[0] if specs else None, net, values, run)
         config = EvaluationConfig(
             views=cast("Views", views if views == "dense" else int(views)),
@@ -117,9 +117,9 @@ def command(
             prefix=prefix == "auto",
             **options,
         )
-        with display(ranks) as shown:
+        with display(processes) as shown:
             evaluation = evaluate_run(run, config, network=network, data=data, callbacks=[shown])
-        if not ranks.is_main:
+        if not processes.is_main:
             return
         if form == "json":
             click.echo(json.dumps(evaluation.scores.as_json(), indent=2))

@@ -28,22 +28,22 @@ def together() -> Iterator[Processes]:
     from ctcdsl.distributed.processes import PeerLost, StopRequested
     from ctcdsl.distributed.torchrun import join_processes
 
-    with join_processes() as ranks:
-        if not ranks.is_distributed:
-            yield ranks
+    with join_processes() as processes:
+        if not processes.is_distributed:
+            yield processes
             return
         try:
             with ExitStack() as stack:
-                if not ranks.is_main:
+                if not processes.is_main:
                     nowhere = stack.enter_context(open(os.devnull, "w"))
                     stack.enter_context(redirect_stdout(nowhere))
                     stack.enter_context(redirect_stderr(nowhere))
-                yield ranks
+                yield processes
         except UserError as error:
             new = [
                 diagnostic
                 for diagnostic in error.diagnostics
-                if ranks.is_first_to_report(
+                if processes.is_first_to_report(
                     f"{diagnostic.code} {diagnostic.path} {diagnostic.message}"
                 )
             ]
@@ -51,21 +51,21 @@ def together() -> Iterator[Processes]:
                 raise click.exceptions.Exit(EXIT_ERRORS) from None
             raise UserError(*new) from error
         except StopRequested:
-            if ranks.is_main:
+            if processes.is_main:
                 click.echo("interrupted", err=True)
             with suppress(PeerLost):
-                ranks.barrier()  # torchrun ends the others when one has left
+                processes.barrier()  # torchrun ends the others when one has left
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
         except KeyboardInterrupt:
-            if ranks.is_main:
+            if processes.is_main:
                 raise
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
 @contextmanager
-def display(ranks: Processes) -> Iterator[Callback]:
+def display(processes: Processes) -> Iterator[Callback]:
     """What shows progress: in the main process a `Display`."""
-    if not ranks.is_main:
+    if not processes.is_main:
         yield _OtherProcess()
         return
     from ctcdsl.cli.progress import Display

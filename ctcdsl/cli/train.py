@@ -106,9 +106,9 @@ def command(
 
     if repeat is None and spec is None and run is None and (resume or auto_resume):
         raise click.UsageError("name the run: --run RUN, or the spec whose run it is")
-    with together() as ranks:
+    with together() as processes:
         try:
-            with display(ranks) as shown:
+            with display(processes) as shown:
                 callbacks = [shown]
                 if tensorboard:
                     from ctcdsl.training.tensorboard import TensorBoard

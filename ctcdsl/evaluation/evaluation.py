@@ -136,14 +136,14 @@ def evaluate_run(
             possible; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: A process was asked to stop; of several all leave.
     """
-    with _processes(callbacks) as (ranks, callback, stop):
+    with _stoppable(callbacks) as (processes, callback, stop):
 
         def load() -> Checkpoint:
             saved = checkpoints.load(Path(path), warn=callback.on_warning)
             return replace(saved, optimizer={})  # not needed, and all processes get this
 
-        device = ranks.device(find_device(config.device))
-        saved = ranks.on_main(load)
+        device = processes.device(find_device(config.device))
+        saved = processes.on_main(load)
         run, identity = store.run_of(Path(path)), saved.identity
         images_path = os.fspath(data) if data is not None else data_of(run, identity.classes)
         chosen = open_split_of(images_path, config.split, identity.classes, callback)
@@ -154,9 +154,9 @@ def evaluate_run(
             callback.on_warning(note)
         own = ModelIdentity.of_network(network, identity.classes)
         require_same_identity(saved.identity, own, Path(path))
-        ranks.require_same(f"{own} {len(chosen.images)} {chosen.split} {config}")
+        processes.require_same(f"{own} {len(chosen.images)} {chosen.split} {config}")
         trained = TrainedNetwork.load(saved, network)
-        scores = evaluate_trained(trained, chosen, config, device, callback, ranks, stop)
+        scores = evaluate_trained(trained, chosen, config, device, callback, processes, stop)
     return Evaluation(scores=scores, network=network, images=chosen.images, saved=saved)
 
 
@@ -188,8 +188,8 @@ def evaluate_module(
     """
     recipe = recipe or Recipe()
     path = os.fspath(data) if data is not None else None
-    with _processes(callbacks) as (ranks, callback, stop):
-        device = ranks.device(find_device(config.device))
+    with _stoppable(callbacks) as (processes, callback, stop):
+        device = processes.device(find_device(config.device))
         if classes is None or statistics is None:
             training = patches("train") if path is None else open_splits(Path(path)).train
         classes = tuple(classes if classes is not None else training.classes)
@@ -211,7 +211,7 @@ def evaluate_module(
         trained = TrainedNetwork(
             module=module, network=network, recipe=recipe, statistics=statistics
         )
-        return evaluate_trained(trained, chosen, config, device, callback, ranks, stop)
+        return evaluate_trained(trained, chosen, config, device, callback, processes, stop)
 
 
 def evaluate_trained(
@@ -220,7 +220,7 @@ def evaluate_trained(
     config: EvaluationConfig,
     device: torch.device,
     callback: Callback,
-    ranks: Processes,
+    processes: Processes,
     stop: StopFlag,
 ) -> Scores:
     """The scores of all images, each process having evaluated its shard of them."""
@@ -231,7 +231,7 @@ def evaluate_trained(
     if config.tune and config.views == 10:
         fixed = Fixed(precision=config.precision, compile=config.compile)
         recipe, prefix = tune_evaluation(
-            module, network, recipe, device, ranks, fixed, prefix, callback
+            module, network, recipe, device, processes, fixed, prefix, callback
         )
     for note in _notes(config, recipe, trained.recipe):
         callback.on_note(note)
@@ -249,28 +249,28 @@ def evaluate_trained(
                 views=config.views,
                 recipe=recipe,
                 statistics=trained.statistics,
-                callback=StopWatcher.of(callback, len(images), ranks, stop),
+                callback=StopWatcher.of(callback, len(images), processes, stop),
                 device=device,
                 network=network if prefix or config.views == "dense" else None,
-                shard=ranks.shard,
+                shard=processes.shard,
             )
 
-    found = merged(ranks.gather(scores))
+    found = merged(processes.gather(scores))
     if found.note:
         callback.on_note(found.note)
     return replace(found, name=network.name, split=chosen.split)
 
 
 @contextmanager
-def _processes(
+def _stoppable(
     callbacks: Iterable[Callback],
 ) -> Iterator[tuple[Processes, Callback, StopFlag]]:
     """The processes that work together, what they report to, and how they stop together."""
-    with join_processes() as ranks, interruptible() as stop:
+    with join_processes() as processes, interruptible() as stop:
         try:
-            stop.deferred = ranks.is_distributed
+            stop.deferred = processes.is_distributed
             try:
-                yield ranks, CallbackList(callbacks, is_main=ranks.is_main), stop
+                yield processes, CallbackList(callbacks, is_main=processes.is_main), stop
             except PeerLost:
                 if not stop.requested:  # else all were asked, and one was faster
                     raise

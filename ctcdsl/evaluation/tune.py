@@ -37,7 +37,7 @@ def tune_evaluation(
     network: Network,
     recipe: Recipe,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     fixed: Fixed,
     prefix: bool,
     callback: Callback,
@@ -47,7 +47,7 @@ def tune_evaluation(
     configs = fixed.configs(device, (True, False) if prefix else (False,))
     trials = measure_evaluation(model, network, recipe, device, configs, callback=callback)
     default = ExecutionConfig(recipe.precision, recipe.compile, prefix)
-    config = choose(trials, default, callback, ranks)
+    config = choose(trials, default, callback, processes)
     return config.apply(recipe), config.prefix
 
 

@@ -125,12 +125,15 @@ def fastest(trials: Sequence[Measurement]) -> Measurement | None:
 
 
 def choose(
-    trials: Sequence[Measurement], default: ExecutionConfig, callback: Callback, ranks: Processes
+    trials: Sequence[Measurement],
+    default: ExecutionConfig,
+    callback: Callback,
+    processes: Processes,
 ) -> ExecutionConfig:
     """The fastest configuration; `default` where none works. The main process decides for all."""
     best = fastest(trials)
     callback.on_tuned(trials, best.config if best else None)
-    return ranks.broadcast(best.config if best else default)
+    return processes.broadcast(best.config if best else default)
 
 
 def measure(

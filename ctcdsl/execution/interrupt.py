@@ -114,17 +114,24 @@ def interruptible() -> Iterator[StopFlag]:
 class StopWatcher(Callback):
     """Reports how far a test by all processes is; raises `StopRequested` where one must stop."""
 
-    def __init__(self, callback: Callback, images: int, ranks: Processes, stop: StopFlag) -> None:
-        self._callback, self._images, self._ranks, self._stop = callback, images, ranks, stop
+    def __init__(
+        self, callback: Callback, images: int, processes: Processes, stop: StopFlag
+    ) -> None:
+        self._callback, self._images, self._processes, self._stop = (
+            callback,
+            images,
+            processes,
+            stop,
+        )
 
     @classmethod
-    def of(cls, callback: Callback, images: int, ranks: Processes, stop: StopFlag) -> Callback:
+    def of(cls, callback: Callback, images: int, processes: Processes, stop: StopFlag) -> Callback:
         """One for several processes; for a single one, which a signal stops, `callback` itself."""
-        return cls(callback, images, ranks, stop) if ranks.is_distributed else callback
+        return cls(callback, images, processes, stop) if processes.is_distributed else callback
 
     def on_validation(self, done: int, total: int) -> None:
         """So many images of this process's shard are done."""
-        if self._ranks.stop_requested(self._stop.requested):
+        if self._processes.stop_requested(self._stop.requested):
             raise StopRequested
         images = self._images
-        self._callback.on_validation(min(done * self._ranks.shard.world, images), images)
+        self._callback.on_validation(min(done * self._processes.shard.world, images), images)

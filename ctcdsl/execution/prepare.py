@@ -39,17 +39,17 @@ class Data:
         return self.splits.train.classes
 
     def fingerprint(
-        self, workers: int | None, callback: Callback, ranks: Processes
+        self, workers: int | None, callback: Callback, processes: Processes
     ) -> tuple[ImageRecord, ...]:
         """Every image with a hash of its content; each process reads its share."""
-        world = ranks.shard.world
+        world = processes.shard.world
         return fingerprint.list_images(
             self.splits.train,
             self.splits.test,
             tested_on=self.splits.tested_on,
             threads=max(1, (os.cpu_count() or 1) // world) if workers is None else workers,
             progress=lambda done, total: callback.on_reading(done * world, total * world),
-            ranks=ranks,
+            processes=processes,
         )
 
 

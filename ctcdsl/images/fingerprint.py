@@ -43,7 +43,7 @@ def list_images(
     tested_on: str = "test",
     threads: int,
     progress: Callable[[int, int], object] = lambda done, total: None,
-    ranks: Processes = SINGLE_PROCESS,
+    processes: Processes = SINGLE_PROCESS,
 ) -> tuple[ImageRecord, ...]:
     """All images of both sets in their order, the second being the split `tested_on`.
 
@@ -52,14 +52,14 @@ def list_images(
     is listed as such. Raises `UserError` CTC604 for a missing permission.
     """
     items = [(images, at) for images in (train, test) for at in range(len(images))]
-    rank, world = ranks.shard
+    rank, world = processes.shard
 
     def read_shard() -> list[str]:
         read = prefetch_each(_content, items[rank::world], threads=threads, progress=progress)
         return [content for _, content in read]
 
     contents: list[str] = [""] * len(items)
-    for number, shard in enumerate(ranks.gather(read_shard)):
+    for number, shard in enumerate(processes.gather(read_shard)):
         contents[number::world] = shard
     return tuple(
         ImageRecord(

@@ -76,7 +76,7 @@ class EpochRunner:
             crop=self.crop,
             epoch=progress.epoch + 1,
             first_step=progress.step,
-            shard=training.ranks.shard,
+            shard=training.processes.shard,
             min_images=self.min_images,
             pin=self.device.type == "cuda",
             on_replaced=training.callback.on_image_replaced,
@@ -109,7 +109,7 @@ class EpochRunner:
         seen = progress.epoch * len(self.images) + progress.images
         rate = training.recipe.schedule.rate_after(seen, len(self.images))
         training.train_step.set_rate(rate)
-        training.ranks.seed_step(training.recipe.seed, progress.epoch + 1, progress.step + 1)
+        training.processes.seed_step(training.recipe.seed, progress.epoch + 1, progress.step + 1)
         with oom_as_error(self._out_of_memory):
             pending = training.train_step.step(
                 batch, training.statistics, batch_size=images, stop=lambda: training.stop.requested

@@ -62,7 +62,7 @@ def train(
     statistics: Statistics | None = None,
     policy: CheckpointPolicy | None = None,
     memory: MemoryEstimate | None = None,
-    ranks: Processes = SINGLE_PROCESS,
+    processes: Processes = SINGLE_PROCESS,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,
 ) -> TrainingResult:
@@ -76,7 +76,7 @@ def train(
     epochs done and steps of the next one. `memory` lets a lack of memory name the batch that
     would fit; `tested_on` is the name of the split `test_set`.
 
-    Each of several processes calls this with the same arguments and with its own `ranks` and
+    Each of several processes calls this with the same arguments and with its own `processes` and
     `device`; the main one writes. The sequence of batches is the same for any number of them.
 
     Raises `UserError`: CTC604, CTC631 images cannot be read; CTC605 the recipe does not fit the
@@ -99,23 +99,23 @@ def train(
         set_dropout(model, recipe.dropout)
     if copying:
         callback.on_warning(strided_note(copying))
-    note = batch_plan.batch_size_note(recipe, len(train_set), ranks.shard.world, min_images)
+    note = batch_plan.batch_size_note(recipe, len(train_set), processes.shard.world, min_images)
     if note is not None:
         callback.on_warning(note)
-    ranks.require_same(
+    processes.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
     with interruptible() as stop:
         training = TrainingRun(
             model=model,
-            train_step=TrainStep(model, recipe, device, ranks, min_images),
+            train_step=TrainStep(model, recipe, device, processes, min_images),
             recipe=recipe,
             run=run,
             identity=identity,
             callback=callback,
             policy=policy or CheckpointPolicy(),
             stop=stop,
-            ranks=ranks,
+            processes=processes,
         )
         runner = EpochRunner(
             training=training,
@@ -140,7 +140,7 @@ def train(
                 traceback.clear_frames(caught.__traceback__)  # ends workers before saving
                 training.save_and_leave()
                 if isinstance(caught, StopRequested):
-                    ranks.barrier()  # whoever left before the leader has saved might end it
+                    processes.barrier()  # whoever left before the leader has saved might end it
                 where = training.saved.where if training.saved else None
                 raise Interrupted(run, where) from None
 
@@ -173,7 +173,7 @@ class _Loop:
                 device=str(self.device),
             )
         )
-        world = training.ranks.shard.world
+        world = training.processes.shard.world
         warning = may_not_fit(recipe, self.memory, self.device, world)
         if warning is not None:
             training.callback.on_warning(warning)
@@ -187,7 +187,7 @@ class _Loop:
             row = self._row(self._test())
             with training.stop.blocked():
                 training.progress = Progress(epoch=row.epoch, rows=[*training.progress.rows, row])
-                if training.ranks.is_main:
+                if training.processes.is_main:
                     log.write(training.run, training.progress.rows)
                 training.save()
             training.callback.on_epoch_end(row)
@@ -209,7 +209,7 @@ class _Loop:
                 recipe=training.recipe,
                 statistics=training.statistics,
                 device=self.device,
-                ranks=training.ranks,
+                processes=training.processes,
                 stop=training.stop,
                 callback=training.callback,
             )

@@ -53,13 +53,13 @@ def repeat(
     path = os.fspath(data) if data is not None else None
     options = {"every": parse_interval(checkpoint_every), "keep": keep}
     configs = _configs(Path(folder), run, path, device, options)
-    with join_processes() as ranks:  # before anything is trained
-        callback = CallbackList(callbacks, is_main=ranks.is_main)
+    with join_processes() as processes:  # before anything is trained
+        callback = CallbackList(callbacks, is_main=processes.is_main)
         seen: dict[str | None, tuple[ImageRecord, ...]] = {}
         for config in configs:
             if config.data not in seen:
                 data_set = open_data(config.data, Callback())  # training reports on it
-                seen[config.data] = data_set.fingerprint(config.recipe.workers, callback, ranks)
+                seen[config.data] = data_set.fingerprint(config.recipe.workers, callback, processes)
             assert config.repeats is not None
             require_images_of(config.repeats, seen[config.data], config.data)
         for number, config in enumerate(configs, start=1):

@@ -72,7 +72,7 @@ class TrainingRun:
     callback: Callback
     policy: CheckpointPolicy
     stop: StopFlag
-    ranks: Processes = SINGLE_PROCESS
+    processes: Processes = SINGLE_PROCESS
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
     saved: Saved | None = None
@@ -109,10 +109,10 @@ class TrainingRun:
 
         Of several processes the main one does so, and sends the others its state, or its error.
         """
-        self.stop.deferred = not self.ranks.is_main
-        state = self.ranks.on_main(lambda: self._start_or_resume(images, statistics, resume))
-        self.stop.deferred = self.ranks.is_distributed
-        if not self.ranks.is_main:
+        self.stop.deferred = not self.processes.is_main
+        state = self.processes.on_main(lambda: self._start_or_resume(images, statistics, resume))
+        self.stop.deferred = self.processes.is_distributed
+        if not self.processes.is_main:
             self.model.load_state_dict(state.model)
             self.train_step.optimizer.load_state_dict(state.optimizer)
             self.statistics, self.progress = state.statistics, state.progress
@@ -125,7 +125,7 @@ class TrainingRun:
             self.resume()
         else:
             self.start(images, statistics)
-        self.stop.deferred = self.ranks.is_distributed  # sending must not be interrupted
+        self.stop.deferred = self.processes.is_distributed  # sending must not be interrupted
         return _State(
             model=self.model.state_dict(),
             optimizer=self.train_step.optimizer.state_dict(),
@@ -189,7 +189,7 @@ class TrainingRun:
         finite. Then the checkpoints before it stay.
         """
         self.flush()
-        if not self.ranks.is_main or self._saved_position == self.progress.position:
+        if not self.processes.is_main or self._saved_position == self.progress.position:
             return
         if not health.all_finite(self.model):
             where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
@@ -224,7 +224,7 @@ class TrainingRun:
 
     def out_of_memory(self, memory: MemoryEstimate | None, device: torch.device) -> UserError:
         """CTC622 for a lack of memory on `device`."""
-        world = self.ranks.shard.world
+        world = self.processes.shard.world
         return out_of_memory(self.recipe, memory, device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:

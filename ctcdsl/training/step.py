@@ -56,12 +56,12 @@ class TrainStep:
         model: nn.Module,
         recipe: Recipe,
         device: torch.device,
-        ranks: Processes = SINGLE_PROCESS,
+        processes: Processes = SINGLE_PROCESS,
         min_images: int = 1,
     ) -> None:
         weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-        self._model, self._recipe, self._device, self._ranks = model, recipe, device, ranks
+        self._model, self._recipe, self._device, self._processes = model, recipe, device, processes
         self._min_images = min_images  # images that the network needs at a time
         self._forward = forward_of(model, recipe.compile)
         self.optimizer = torch.optim.SGD(
@@ -113,7 +113,7 @@ class TrainStep:
             numbers[0] += weighted.detach()
             numbers[1] += (logits.argmax(dim=1) != micro_batch.labels).sum()
         numbers[2].fill_(float(stop()))
-        numbers = self._ranks.add_gradients(self._model.parameters(), numbers)
+        numbers = self._processes.add_gradients(self._model.parameters(), numbers)
         # Fused kernels leave the weights alone where this is 1: as for torch's GradScaler.
         self.optimizer.found_inf = (~numbers[0].isfinite()).to(torch.float32)  # type: ignore[attr-defined]
         self.optimizer.step()

@@ -40,9 +40,9 @@ def run_training(config: RunConfig, callbacks: Iterable[Callback] = ()) -> Run:
 
     Raises `UserError` and `Interrupted` as `loop.train`, and where data or network do not fit.
     """
-    with join_processes() as ranks:
-        callback = CallbackList(callbacks, is_main=ranks.is_main)
-        device = ranks.device(find_device(config.device))
+    with join_processes() as processes:
+        callback = CallbackList(callbacks, is_main=processes.is_main)
+        device = processes.device(find_device(config.device))
         data = open_data(config.data, callback)
         if config.resumed is not None and config.resumed.classes is not None:
             require_same_classes(config.resumed.classes, data.classes, config.run)
@@ -53,11 +53,11 @@ def run_training(config: RunConfig, callbacks: Iterable[Callback] = ()) -> Run:
         _note_changes(config, network, data, callback)
         callback.on_run_opened(network, config.run)
         report_channels([network], data, callback)
-        config = _tuned(config, network, device, ranks, callback)
+        config = _tuned(config, network, device, processes, callback)
         if config.resumed is None:
             require_unused(config.run)  # before all images are read
-        images = data.fingerprint(config.recipe.workers, callback, ranks)
-        return train_network(config, network, data, images, device, callback, ranks)
+        images = data.fingerprint(config.recipe.workers, callback, processes)
+        return train_network(config, network, data, images, device, callback, processes)
 
 
 def train_network(
@@ -67,11 +67,11 @@ def train_network(
     images: tuple[ImageRecord, ...],
     device: torch.device,
     callback: Callback,
-    ranks: Processes,
+    processes: Processes,
 ) -> Run:
     """Train `network`, which fits `data`, whose `images` are listed. Raises as `loop.train`."""
     recipe = config.recipe
-    world = ranks.shard.world
+    world = processes.shard.world
     try:
         train(
             build_module(network),
@@ -86,11 +86,11 @@ def train_network(
             device=device,
             policy=checkpoint_policy(config, network, images, device, world, callback),
             memory=training_memory(network, 2 if recipe.precision == "bf16" else 4),
-            ranks=ranks,
+            processes=processes,
             tested_on=data.splits.tested_on,
             until=config.until,
         )
-        ranks.barrier()  # the others read what the main process has written
+        processes.barrier()  # the others read what the main process has written
     finally:
         callback.on_training_end()
     return Run(config.run)
@@ -100,7 +100,7 @@ def _tuned(
     config: RunConfig,
     network: Network,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     callback: Callback,
 ) -> RunConfig:
     """The configuration that was found to be fastest; a run that is resumed keeps its own."""
@@ -111,7 +111,7 @@ def _tuned(
         callback.on_note(f"--tune is for runs that begin; the run keeps its own: {own}")
         return config
     model = build_module(network)
-    recipe = tune_training(model, network, config.recipe, device, ranks, config.tune, callback)
+    recipe = tune_training(model, network, config.recipe, device, processes, config.tune, callback)
     return replace(config, recipe=recipe)
 
 

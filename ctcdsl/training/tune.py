@@ -38,7 +38,7 @@ def tune_training(
     network: Network,
     recipe: Recipe,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     fixed: Fixed,
     callback: Callback,
 ) -> Recipe:
@@ -51,10 +51,10 @@ def tune_training(
         network.classes,
         device,
         fixed.configs(device),
-        world=ranks.shard.world,
+        world=processes.shard.world,
         callback=callback,
     )
-    return choose(trials, ExecutionConfig.of(recipe), callback, ranks).apply(recipe)
+    return choose(trials, ExecutionConfig.of(recipe), callback, processes).apply(recipe)
 
 
 def measure_training(

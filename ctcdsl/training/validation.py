@@ -27,7 +27,7 @@ def validate(
     recipe: Recipe,
     statistics: Statistics,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     stop: StopFlag,
     callback: Callback,
 ) -> Counts:
@@ -37,7 +37,7 @@ def validate(
 
     Raises `StopRequested` where a process was asked to stop meanwhile, on every process.
     """
-    ranks.broadcast_buffers(model)
+    processes.broadcast_buffers(model)
 
     def counts() -> Counts:
         return evaluate(
@@ -47,9 +47,9 @@ def validate(
             views=1,
             recipe=replace(recipe, compile="off"),  # short, and of batches of its own
             statistics=statistics,
-            callback=StopWatcher.of(callback, len(images), ranks, stop),
+            callback=StopWatcher.of(callback, len(images), processes, stop),
             device=device,
-            shard=ranks.shard,
+            shard=processes.shard,
         ).counts
 
-    return reduce(Counts.__add__, ranks.gather(counts))
+    return reduce(Counts.__add__, processes.gather(counts))

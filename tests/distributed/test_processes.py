@@ -233,8 +233,8 @@ def test_torchrun_starts_them_again(tmp_path: Path) -> None:
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    with join_processes() as ranks:
-        assert ranks is SINGLE_PROCESS and ranks.is_main and not ranks.is_distributed
+    with join_processes() as processes:
+        assert processes is SINGLE_PROCESS and processes.is_main and not processes.is_distributed
 
 
 def test_processes_that_do_not_meet_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,8 @@ def test_a_generated_module_learns_the_same_compiled() -> None:
     losses: list[list[float]] = []
     for recipe in (tiny_recipe(), tiny_recipe(compile="on")):
         torch.manual_seed(0)
-        descent = TrainStep(build_module(network).train(), recipe, CPU)
-        losses.append([descent.step(batch, STATISTICS).result().loss for _ in range(3)])
+        train_step = TrainStep(build_module(network).train(), recipe, CPU)
+        losses.append([train_step.step(batch, STATISTICS).result().loss for _ in range(3)])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert losses[0][2] < losses[0][0]
 

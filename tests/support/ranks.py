@@ -160,8 +160,8 @@ def _train(
     if event is not None and event[0] == rank:
         _arrange(model, event)
     try:
-        with join_processes() as ranks:
-            run_training(run, model=model, ranks=ranks, **others)
+        with join_processes() as processes:
+            run_training(run, model=model, processes=processes, **others)
     except Interrupted:
         _leave(130)
     except UserError as error:

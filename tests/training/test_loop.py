@@ -48,7 +48,7 @@ def test_both_logs_say_the_same(tmp_path: Path) -> None:
     assert [{name: float(value) for name, value in row.items()} for row in table] == lines
 
 
-def test_the_reporter_hears_every_step(tmp_path: Path) -> None:
+def test_callbacks_get_every_step(tmp_path: Path) -> None:
     recorder = Recorder()
     run_training(tmp_path, tiny_recipe(epochs=2), callback=recorder)
     [plan] = recorder.plans

@@ -56,15 +56,15 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
     fc = nn.Linear(3, 2, bias=False)
     recipe = tiny_recipe(colour_sigma=0.0, weight_decay=0.1, momentum=0.5, rate=0.3)
     statistics = measure(TRAIN, 3, shorter=16)
-    descent = TrainStep(nn.Sequential(nn.Flatten(), fc), recipe, CPU)
+    train_step = TrainStep(nn.Sequential(nn.Flatten(), fc), recipe, CPU)
     pixels = torch.tensor([[200, 20, 90], [10, 250, 60]], dtype=torch.uint8)[:, :, None, None]
     inputs = (pixels[:, :, 0, 0].double() - torch.tensor(statistics.mean)) / recipe.pixel_divisor
     labels = torch.tensor([0, 1])
     weights = fc.weight.detach().double().clone()
     velocity = torch.zeros_like(weights)
     for rate in (0.3, 0.3, 0.03):
-        descent.set_rate(rate)
-        descent.step(
+        train_step.set_rate(rate)
+        train_step.step(
             Batch(pixels, labels, torch.randn(2, 3), torch.tensor([True, False])), statistics
         )
         error = (inputs @ weights.T).softmax(1) - torch.eye(2)
@@ -75,9 +75,9 @@ def test_a_step_is_momentum_descent_by_hand() -> None:
 
 def test_a_loss_that_is_not_finite_changes_no_weight() -> None:
     model = tiny_net()
-    descent = TrainStep(model, tiny_recipe(), CPU)
+    train_step = TrainStep(model, tiny_recipe(), CPU)
     before = [each.detach().clone() for each in model.parameters()]
     pixels, labels = torch.zeros(2, 3, 12, 12, dtype=torch.uint8), torch.tensor([0, 1])
     batch = Batch(pixels, labels, torch.full((2, 3), torch.inf), torch.tensor([True, False]))
-    assert not np.isfinite(descent.step(batch, measure(TRAIN, 3, shorter=16)).result().loss)
+    assert not np.isfinite(train_step.step(batch, measure(TRAIN, 3, shorter=16)).result().loss)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
