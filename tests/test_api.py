@@ -37,6 +37,10 @@ def test_every_name_is_there_and_listed() -> None:
         ctcdsl.costs  # noqa: B018  # the attribute is what is tested
 
 
+def test_types_are_for_those_who_import_it() -> None:
+    assert (Path(ctcdsl.__file__).parent / "py.typed").exists()
+
+
 def test_the_examples_of_the_docstrings_hold() -> None:
     for module in (ctcdsl, api):
         result = doctest.testmod(module, optionflags=doctest.ELLIPSIS, extraglobs=vars(api))

@@ -85,6 +85,14 @@ def test_a_run_knows_what_was_trained(run: ctcdsl.Run, place: Path) -> None:
     assert (opened.log, opened.recipe, opened.network) == (run.log, run.recipe, run.network)
 
 
+def test_what_is_no_run_is_an_error(place: Path) -> None:
+    ctcdsl.compare(["tiny.ctc"], "data", seeds=1, views=1, run="runs", epochs=1, **NUMBERS)
+    for folder, code in (("nowhere", "CTC610"), ("data", "CTC610"), ("runs", "CTC626")):
+        for work in (ctcdsl.Run, ctcdsl.evaluate):
+            with pytest.raises(ctcdsl.UserError, match=code):
+                work(folder)
+
+
 def test_a_network_a_path_and_a_default_folder(place: Path) -> None:
     network = ctcdsl.load(place / "tiny.ctc")
     for net in (network, place / "tiny.ctc"):
