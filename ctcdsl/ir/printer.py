@@ -122,12 +122,13 @@ def to_items(
     while at < len(elements):
         element = elements[at]
         primary, stride = to_primary(element, style, channels)
-        after = out_channels((element,), channels)
+        before, after = channels, out_channels((element,), channels)
         count = 1
         while at + count < len(elements) and elements[at + count] == element:
-            if to_primary(element, style, after) != (primary, stride):
-                break  # the same numbers have another text here: a dw of other channels
-            after = out_channels((element,), after)
+            if after != before:
+                if to_primary(element, style, after) != (primary, stride):
+                    break  # the same numbers have another text here: a dw of other channels
+                before, after = after, out_channels((element,), after)
             count += 1
         strides = (syntax.Stride(stride, _NOWHERE),) if stride else ()
         repeats = (syntax.Repeat(count, _NOWHERE),) if count > 1 else ()
