@@ -1,6 +1,6 @@
 """How an epoch is divided: into batches, over processes, into the micro-batches of a step.
 
-A batch norm of a 1x1 map has one value an image and channel, and no variance of a single value.
+A batch norm of a 1x1 map has one value per image and channel, and a single value has no variance.
 A network with such a norm trains on at least two images at a time. A rest of one joins its
 neighbour, and where shards would be that small, fewer processes or fewer micro-batches get more
 each. All of it depends on numbers of images alone, so a resumed run divides in the same way, and
@@ -77,10 +77,10 @@ def require_batches(recipe: Recipe, images: int, min_images: int) -> None:
     few_images = images < min_images
     raise error(
         "CTC618",
-        f"a batch of {min(recipe.batch, images)}, and the network trains on"
-        f" {min_images} images at a time at least",
+        f"a batch of {min(recipe.batch, images)} is too small: the network trains on at least"
+        f" {min_images} images at a time",
         notes=(
-            "a batch norm of a 1x1 map has one value an image, and no variance of one value",
+            "a batch norm of a 1x1 map has one value per image, and one value has no variance",
             f"the training set has {plural(images, 'image')}" if few_images else "",
         ),
         hint=(
@@ -112,8 +112,8 @@ def batch_size_note(recipe: Recipe, images: int, world: int, min_images: int) ->
             )
     if notes:
         notes.append(
-            "the network trains on 2 images at a time at least: a batch norm of a 1x1 map has one"
-            " value an image"
+            "the network trains on at least 2 images at a time: a batch norm of a 1x1 map has one"
+            " value per image"
         )
     if too_large:
         notes.insert(

@@ -47,7 +47,7 @@ class PackWriter:
         self._synced = self._end = HEADER.size
 
     def __enter__(self) -> PackWriter:
-        held = pack_error(self.out, "another process is packing there", "wait for it, or end it")
+        held = pack_error(self.out, "another process is writing it", "wait for it, or stop it")
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(self._lock, held))
             self._data = os.open(self.part, os.O_RDWR | os.O_CREAT, 0o666)
@@ -122,7 +122,7 @@ class PackWriter:
 
 def pack_error(path: Path, why: str, hint: str) -> UserError:
     """The error CTC634."""
-    return error("CTC634", f"cannot pack into this: {why}", path=path, hint=hint)
+    return error("CTC634", f"cannot write the pack: {why}", path=path, hint=hint)
 
 
 def _write_at(file: int, content: bytes, start: int) -> None:

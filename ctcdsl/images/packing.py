@@ -74,7 +74,7 @@ def pack(
     packs there, or ``out.part`` is of other images or other options.
     """
     if os.path.exists(out):
-        raise pack_error(out, "there is something of that name", "remove it, or use another name")
+        raise pack_error(out, "it exists already", "remove it, or use another name")
     try:
         with PackWriter(out, _identity(splits, options)) as writer:
             resumed = len(writer.rows)

@@ -152,7 +152,7 @@ def _missing_class_notes(images: ImageSet, split: Split) -> Iterator[Diagnostic]
         verb = "have" if len(names) > 1 else "has"
         yield _class_note(
             f"{len(names)} of {len(images.classes)} classes {verb} no {split} images:"
-            f" {first_names(names)}; the {split} error is that of the others"
+            f" {first_names(names)}; the {split} error is that of the other classes"
         )
 
 

@@ -62,8 +62,8 @@ def unsupported_error(path: Path) -> UserError | None:
             article = "an" if form in _AN else "a"
             return error(
                 "CTC635",
-                f"this is {article} {form} file, which is not supported: images are read at random,"
-                " from folders, plain .tar files and packs",
+                f"this is {article} {form} file, which is not supported: images are read in random"
+                " order, from folders, plain .tar files and packs",
                 path=file,
                 hint=_hint(file, form),
             )
