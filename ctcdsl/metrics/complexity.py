@@ -14,7 +14,6 @@ from ctcdsl.ir import (
     SqueezeExcite,
     convolution_macs,
 )
-from ctcdsl.ir.network import flat
 from ctcdsl.metrics.receptive_field import IMAGE, Field, union
 
 DEFINITION = (
@@ -90,7 +89,12 @@ def total_macs(network: Network) -> int:
 
 def macs(nodes: Iterable[Node]) -> int:
     """The MACs of the convolutions among nodes, blocks included, for one image."""
-    return sum(_macs(node) for node in flat(nodes))
+    total = 0
+    for node in nodes:
+        total += _macs(node)
+        for branch in node.branches:
+            total += macs(branch)
+    return total
 
 
 def _count(nodes: Iterable[Node], field: Field, into: list[LayerCost]) -> Field:
