@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -43,8 +44,9 @@ class Option(NamedTuple):
     required: bool
 
 
+@cache
 def registered() -> dict[str, Entry]:
-    """Every pass by name.
+    """Every pass by name, looked up once in a process.
 
     Raises:
         UserError: CTC502 where two packages bring a pass of one name.
