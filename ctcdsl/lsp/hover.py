@@ -8,21 +8,7 @@ from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover_text import layers_text, networks_text
 from ctcdsl.lsp.layer_costs import layer_costs
 from ctcdsl.lsp.symbols import Definition, Word, definition_at, path_to, scope_at, value_of, word_at
-from ctcdsl.syntax.nodes import (
-    Call,
-    Cell,
-    Convolution,
-    Def,
-    Group,
-    Header,
-    Item,
-    Let,
-    Line,
-    Name,
-    Number,
-    Row,
-    Table,
-)
+from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES
 from ctcdsl.text import Span
 
@@ -71,14 +57,14 @@ def _meaning(word: Word) -> str:
 def _channels(document: Document, offset: int) -> str:
     """The values of `c` at an offset, where it belongs to one layer or block."""
     path = path_to(document.tree, offset)
-    primaries = [node.primary for node in path if isinstance(node, Item)]
-    groups = [primary for primary in primaries[:-1] if isinstance(primary, Group)]
+    primaries = [node.primary for node in path if isinstance(node, syntax.Item)]
+    groups = [primary for primary in primaries[:-1] if isinstance(primary, syntax.Group)]
     match groups[-1:] or primaries[-1:]:
-        case [Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
+        case [syntax.Group(_, branches) as of] if of.bracket == "[" or len(branches) > 1:
             pass
-        case [Convolution() as of] if not isinstance(path[0], Def):
+        case [syntax.Convolution() as of] if not isinstance(path[0], syntax.Def):
             pass
-        case [Call(word) as of] if word in KEYWORDS and not isinstance(path[0], Def):
+        case [syntax.Call(word) as of] if word in KEYWORDS and not isinstance(path[0], syntax.Def):
             pass
         case _:
             return ""
@@ -93,9 +79,9 @@ def _definition_text(document: Document, definition: Definition) -> str:
     if definition.is_parameter:
         return f"`{name}`: a parameter of `{statement.name.text}`"
     shown = f"```ctc\n{statement.span.text}\n```"
-    if isinstance(statement, Let):
+    if isinstance(statement, syntax.Let):
         value = value_of(statement, scope_at(document.tree, statement.span.start))
-        if value is not None and not isinstance(statement.value, Number):
+        if value is not None and not isinstance(statement.value, syntax.Number):
             shown += f"\n\n`{name}` is {value:,.6g}"
     return shown
 
@@ -117,9 +103,9 @@ def _numbers(document: Document, offset: int) -> Hover | None:
 def _network_name(path: list[object]) -> Span | None:
     """The name of a network: after `net`, or first in a table's row."""
     match path:
-        case [Header(word="net"), Name(_, span), *_]:
+        case [syntax.Header(word="net"), syntax.Name(_, span), *_]:
             return span
-        case [Table(), Row(cells), Cell() as cell, *_] if cell is cells[0]:
+        case [syntax.Table(), syntax.Row(cells), syntax.Cell() as cell, *_] if cell is cells[0]:
             return cell.span
         case _:
             return None
@@ -127,13 +113,13 @@ def _network_name(path: list[object]) -> Span | None:
 
 def _region(path: list[object], offset: int) -> Span | None:
     """The text that is meant: the innermost item, or a stage or definition."""
-    items = [node for node in path if isinstance(node, Item)]
+    items = [node for node in path if isinstance(node, syntax.Item)]
     if items:
         return items[-1].span
     match path:
-        case [Def(span=span), *_]:
+        case [syntax.Def(span=span), *_]:
             return span
-        case [Line(label=str(label), span=span), *_] if offset <= span.start + len(label):
+        case [syntax.Line(label=str(label), span=span), *_] if offset <= span.start + len(label):
             return span
         case _:
             return None

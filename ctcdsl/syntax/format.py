@@ -5,35 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from ctcdsl.syntax.nodes import (
-    Argument,
-    Branch,
-    Call,
-    Cell,
-    Comments,
-    Convolution,
-    Def,
-    Expression,
-    File,
-    Group,
-    Header,
-    Item,
-    Let,
-    Line,
-    Name,
-    Number,
-    Primary,
-    Size,
-    Statement,
-    Stride,
-    Table,
-)
+from ctcdsl.syntax import nodes as syntax
 
 WIDTH = 100
 """A line of layers longer than this is continued with a backslash."""
 
 
-def format_file(tree: File, *, unicode: bool = False) -> str:
+def format_file(tree: syntax.File, *, unicode: bool = False) -> str:
     """Return the canonical text of a file: parsing it gives `tree` again.
 
     Args:
@@ -47,19 +25,19 @@ def format_file(tree: File, *, unicode: bool = False) -> str:
         width = _label_width(statements)
         for statement in statements:
             match statement:
-                case Header():
+                case syntax.Header():
                     values = " ".join(_value(value) for value in statement.values)
                     text = [_commented(f"{statement.word} {values}", statement.comments)]
-                case Let(name, value):
+                case syntax.Let(name, value):
                     text = [_commented(f"let {name.text} = {_argument(value)}", statement.comments)]
-                case Def():
+                case syntax.Def():
                     head = f"{_head(statement)} = "
                     text = _wrap(head, format_items(statement.items, times))
                     text[-1] = _commented(text[-1], statement.comments)
-                case Line():
+                case syntax.Line():
                     text = _wrap(_label(statement, width), format_items(statement.items, times))
                     text[-1] = _commented(text[-1], statement.comments)
-                case Table():
+                case syntax.Table():
                     text = _table(statement, times)
             lines += [*_leading(statement.comments), *text]
     lines += tree.trailing_comments
@@ -77,7 +55,7 @@ def decimal(value: float) -> str:
     return digits if "." in digits else f"{digits}.0"
 
 
-def format_items(items: Iterable[Item], times: str = "x") -> list[str]:
+def format_items(items: Iterable[syntax.Item], times: str = "x") -> list[str]:
     """Return the texts of items; those the author joined by `+` are one text."""
     texts: list[str] = []
     for item in items:
@@ -89,25 +67,25 @@ def format_items(items: Iterable[Item], times: str = "x") -> list[str]:
     return texts
 
 
-def _leading(comments: Comments, indent: str = "") -> list[str]:
+def _leading(comments: syntax.Comments, indent: str = "") -> list[str]:
     return [f"{indent}{comment}" if comment else "" for comment in comments.leading]
 
 
-def _commented(line: str, comments: Comments) -> str:
+def _commented(line: str, comments: syntax.Comments) -> str:
     return f"{line}  {comments.trailing}" if comments.trailing else line
 
 
-def _label_width(statements: Sequence[Statement]) -> int:
+def _label_width(statements: Sequence[syntax.Statement]) -> int:
     """The column at which the layers of neighbouring lines begin."""
-    labels = [s.label for s in statements if isinstance(s, Line) and s.label]
+    labels = [s.label for s in statements if isinstance(s, syntax.Line) and s.label]
     return max((len(label) + 2 for label in labels), default=0)
 
 
-def _label(line: Line, width: int) -> str:
+def _label(line: syntax.Line, width: int) -> str:
     return f"{line.label}:".ljust(width) if line.label else " " * width
 
 
-def _head(definition: Def) -> str:
+def _head(definition: syntax.Def) -> str:
     """`def name(parameters)`."""
     parameters = ",".join(parameter.text for parameter in definition.parameters)
     return f"def {definition.name.text}" + (f"({parameters})" if parameters else "")
@@ -153,7 +131,7 @@ def _break(text: str, room: int, depth: int) -> tuple[int, int]:
     return min(best.items())[1] if best else (len(text), depth)
 
 
-def _table(table: Table, times: str) -> list[str]:
+def _table(table: syntax.Table, times: str) -> list[str]:
     grid = [[_cell(cell, times) for cell in row.cells] for row in table.rows]
     columns = max(len(row) for row in grid)
     widths = [max(len(row[k]) for row in grid if k < len(row)) for k in range(columns)]
@@ -165,16 +143,16 @@ def _table(table: Table, times: str) -> list[str]:
     return [*lines, *_leading(table.end_comments, "  "), _commented("end", table.end_comments)]
 
 
-def _cell(cell: Cell, times: str) -> str:
+def _cell(cell: syntax.Cell, times: str) -> str:
     return "--" if cell.is_separator else " ".join(format_items(cell.items, times))
 
 
-def _item(item: Item, times: str) -> str:
+def _item(item: syntax.Item, times: str) -> str:
     text = _primary(item.primary, times)
     # Right after a word or a number `x4` would be read as a part of it.
-    spaced = isinstance(item.primary, Name | Number) and text[-1] not in "'′"
+    spaced = isinstance(item.primary, syntax.Name | syntax.Number) and text[-1] not in "'′"
     for postfix in item.postfixes:
-        if isinstance(postfix, Stride):
+        if isinstance(postfix, syntax.Stride):
             value = postfix.value
             text += f"/{value if isinstance(value, int) else _argument(value)}"
             spaced = not isinstance(value, int)
@@ -182,46 +160,46 @@ def _item(item: Item, times: str) -> str:
             count = postfix.amount
             amount = str(count) if isinstance(count, int) else f"({_argument(count)})"
             # `3 x2` would be one size.
-            sign = "*" if isinstance(item.primary, Number) and spaced else times
+            sign = "*" if isinstance(item.primary, syntax.Number) and spaced else times
             text += f"{' ' * spaced}{sign}{amount}"
             spaced = False
     return text
 
 
-def _primary(primary: Primary, times: str) -> str:
+def _primary(primary: syntax.Primary, times: str) -> str:
     match primary:
-        case Convolution(arguments):
+        case syntax.Convolution(arguments):
             return f"({_arguments(arguments)})"
-        case Call(word, arguments):
+        case syntax.Call(word, arguments):
             return f"{word}({_arguments(arguments)})"
-        case Group(bracket, branches):
+        case syntax.Group(bracket, branches):
             inner = " | ".join(_branch(branch, times) for branch in branches)
             return f"{{ {inner} }}" if bracket == "{" else f"[ {inner} ]"
-        case Name(text):
+        case syntax.Name(text):
             return text
-        case Number(value):
+        case syntax.Number(value):
             return str(value)
 
 
-def _branch(branch: Branch, times: str) -> str:
+def _branch(branch: syntax.Branch, times: str) -> str:
     return " ".join(format_items(branch.items, times)) + ("?" if branch.optional else "")
 
 
-def _arguments(arguments: tuple[Argument, ...]) -> str:
+def _arguments(arguments: tuple[syntax.Argument, ...]) -> str:
     return ",".join(_argument(argument) for argument in arguments)
 
 
-def _argument(argument: Argument) -> str:
+def _argument(argument: syntax.Argument) -> str:
     match argument:
-        case Number(value):
+        case syntax.Number(value):
             return decimal(value)
-        case Name(text):
+        case syntax.Name(text):
             return text
-        case Size(sides):
+        case syntax.Size(sides):
             return "x".join(map(str, sides))
-        case Expression(tokens):
+        case syntax.Expression(tokens):
             return "".join(tokens).replace("--", "- -")  # `--` is a table's separator
 
 
-def _value(value: Name | Size) -> str:
-    return value.text if isinstance(value, Name) else "x".join(map(str, value.sides))
+def _value(value: syntax.Name | syntax.Size) -> str:
+    return value.text if isinstance(value, syntax.Name) else "x".join(map(str, value.sides))
