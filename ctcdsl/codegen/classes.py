@@ -102,10 +102,10 @@ def _maps(code: ClassCode) -> str | None:
     """What the block does to shapes, where that can be said."""
     if code.inputs is None or code.outputs is None or code.scale is None:
         return None
-    high, wide = (side if code.scale == "1" else f"{side} / {code.scale}" for side in "HW")
+    height, width = (side if code.scale == "1" else f"{side} / {code.scale}" for side in "HW")
     if (code.inputs, code.scale) == (code.outputs, "1"):
         return f"Keeps shapes (N, {code.inputs}, H, W)."
-    return f"Maps (N, {code.inputs}, H, W) to (N, {code.outputs}, {high}, {wide})."
+    return f"Maps (N, {code.inputs}, H, W) to (N, {code.outputs}, {height}, {width})."
 
 
 # ------------------------------------------------------------------- __init__

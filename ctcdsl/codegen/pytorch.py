@@ -82,7 +82,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
 
 
 def _outputs(network: Network) -> str:
-    """What leaves the network, in words."""
+    """The network's output, in words."""
     if not network.nodes[-1].vector:
         return f"maps {network.output}"
     features = network.output.channels

@@ -16,7 +16,7 @@ from ctcdsl.drawing.boxes import (
     words,
 )
 from ctcdsl.drawing.captions import Caption, Costs, block_note, caption, shape
-from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, enters
+from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, input_of
 from ctcdsl.drawing.layered import Edge, Layout, Size, layered
 from ctcdsl.drawing.svg import Line, Part, moved
 from ctcdsl.ir import TITLES, Block, Conv, Identity, Join, Linear, SqueezeExcite, Style
@@ -128,7 +128,7 @@ def _is_identity(branch: Sequence[Item]) -> bool:
 
 def _worth_a_label(item: Item) -> bool:
     """Whether to show the map after an item: another size, other channels."""
-    before, after = enters(item), item.nodes[-1].output
+    before, after = input_of(item), item.nodes[-1].output
     block = item.nodes[0].layer
     if isinstance(block, Block):
         return before[1:] != after[1:] or block.join is Join.CONCAT

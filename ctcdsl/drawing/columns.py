@@ -10,15 +10,15 @@ from ctcdsl.drawing.svg import Line, Part, Text, moved
 from ctcdsl.drawing.text import text_width
 
 GUTTER = 34.0
-_BAND = 36.0  # above a column, for what enters it
+_BAND = 36.0  # above a column, for the map between
 _CORRIDOR = 24.0  # below a row
 
 
 class Column(NamedTuple):
-    """A stage, and the map that enters it."""
+    """A stage, and its input."""
 
     drawn: Drawn
-    enters: str
+    input: str
 
 
 class Page(NamedTuple):
@@ -58,7 +58,7 @@ def page(columns: Sequence[Column], begins: str, ends: str, room: float) -> Page
                 parts.append(Line(((line, y + first.size.length), (line, top))))
             else:
                 parts.append(Line(_route(before, (line, top), x, y, new_row=k == row[0])))
-                text = columns[k].enters
+                text = columns[k].input
                 parts.append(Text(line + 5, top - 6, text, SMALL, "faint"))
             parts += moved(drawn.parts, line, top)
             before = (line, top + drawn.size.length)
@@ -81,7 +81,7 @@ def _reaches(columns: Sequence[Column], first: Drawn, last: Drawn) -> list[tuple
         if k == 0:
             left, right = max(left, first.size.left), max(right, first.size.right)
         else:
-            right = max(right, text_width(column.enters, SMALL) + 8)
+            right = max(right, text_width(column.input, SMALL) + 8)
         if k == len(columns) - 1:
             left, right = max(left, last.size.left), max(right, last.size.right)
         reaches.append((left, right))

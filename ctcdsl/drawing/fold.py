@@ -139,9 +139,9 @@ def _repetition(keys: Sequence[int], drawn: Sequence[int], at: int) -> tuple[int
     return best
 
 
-def enters(item: Item) -> Shape:
+def input_of(item: Item) -> Shape:
     """The input of an item's first layer."""
-    return enters(item.chain[0]) if isinstance(item, Repeat) else item.nodes[0].input
+    return input_of(item.chain[0]) if isinstance(item, Repeat) else item.nodes[0].input
 
 
 def map_sizes(layers: Layers) -> str:

@@ -8,7 +8,7 @@ from ctcdsl.drawing.boxes import DARKEST, SMALL, framed
 from ctcdsl.drawing.captions import Costs, amount, percent, plural, shape
 from ctcdsl.drawing.chains import Painter
 from ctcdsl.drawing.columns import Column, page
-from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, count, enters, fold
+from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, count, fold, input_of
 from ctcdsl.drawing.svg import Part, Picture, Rect, Text, moved
 from ctcdsl.drawing.text import shorten, text_width
 from ctcdsl.ir.network import Network, Node
@@ -63,8 +63,8 @@ def network_picture(network: Network, *, width: int = WIDTH) -> Picture:
         for k, piece in enumerate(pieces, start=1):
             name = title if len(pieces) == 1 else f"{title} ({k} of {len(pieces)})"
             badge = percent(share) if share and k == 1 else ""
-            entering = shape(enters(piece[0]), vector=vector)
-            columns.append(Column(framed(painter.chain(piece), "stage", name, badge), entering))
+            label = shape(input_of(piece[0]), vector=vector)
+            columns.append(Column(framed(painter.chain(piece), "stage", name, badge), label))
             vector = piece[-1].nodes[-1].vector
     facts = [
         plural(cost.depth, "convolution"),

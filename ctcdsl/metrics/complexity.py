@@ -123,19 +123,19 @@ def _macs(node: Node) -> int:
 
 def _params(node: Node) -> int:
     """A layer's weights, biases, and the scales and shifts of its norm."""
-    entering, layer = node.input.channels, node.layer
+    in_channels, layer = node.input.channels, node.layer
     match layer:
         case Conv(filters=filters):
-            weights = entering // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
-            normed = entering if layer.preactivation else filters
+            weights = in_channels // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
+            normed = in_channels if layer.preactivation else filters
             return weights + filters * layer.bias + 2 * normed * (layer.norm is not None)
         case Linear():
             return node.input.numel * node.output.numel + node.output.numel
         case SqueezeExcite(width=width):
-            return 2 * entering * width + width + entering
+            return 2 * in_channels * width + width + in_channels
         case NormLayer():
-            return 2 * entering
+            return 2 * in_channels
         case Scale():
-            return entering
+            return in_channels
         case _:
             return 0

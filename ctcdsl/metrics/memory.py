@@ -31,7 +31,6 @@ from ctcdsl.ir import (
     Identity,
     Linear,
     LocalResponseNorm,
-    NormLayer,
     Pool,
     SpatialPyramid,
     SqueezeExcite,
@@ -106,39 +105,35 @@ def _linear(node: Node) -> bool:
 
 def _saved(node: Node, value: int) -> int:
     """Bytes that a layer keeps of one image, its output included."""
-    entering, leaving = node.input.numel, node.output.numel
+    inputs, outputs = node.input.numel, node.output.numel
     layer = node.layer
     match layer:
         case Conv():
-            before = entering if layer.preactivation else leaving
-            maps = leaving + before * (layer.norm is not None)
+            before = inputs if layer.preactivation else outputs
+            maps = outputs + before * (layer.norm is not None)
             if layer.preactivation and layer.norm is None and layer.activation is not None:
-                maps += entering
+                maps += inputs
             return value * (maps + before * _saves_input(layer.activation))
-        case Pool(reduction=reduction):
-            return leaving * (value + _INDEX * (reduction == "max"))
-        case GlobalPool(reduction=reduction):
-            return leaving * (value + _INDEX * (reduction == "max"))
+        case Pool(reduction=reduction) | GlobalPool(reduction=reduction):
+            return outputs * (value + _INDEX * (reduction == "max"))
         case SpatialPyramid():
-            return leaving * (2 * value + _INDEX)  # each level, and all of them side by side
+            return outputs * (2 * value + _INDEX)  # each level, and all of them side by side
         case Linear(activation=activation):
-            return value * leaving * (1 + _saves_input(activation))
+            return value * outputs * (1 + _saves_input(activation))
         case ActivationLayer(activation=activation):
-            return value * leaving * _saves_input(activation)
+            return value * outputs * _saves_input(activation)
         case Dropout():
-            return leaving * (value + 4)
+            return outputs * (value + 4)
         case LocalResponseNorm():
-            return 4 * 4 * leaving  # the squares, their means, the root, the quotient
-        case NormLayer():
-            return value * leaving
+            return 4 * 4 * outputs  # the squares, their means, the root, the quotient
         case SqueezeExcite(width=width):
-            return value * (leaving + 2 * node.input.channels + 2 * width)
+            return value * (outputs + 2 * node.input.channels + 2 * width)
         case Block():
-            return value * leaving * (1 + _saves_input(node.activation))
+            return value * outputs * (1 + _saves_input(node.activation))
         case Identity():
             return 0
         case _:
-            return value * leaving
+            return value * outputs
 
 
 def _saves_input(activation: Activation | None) -> int:

@@ -73,7 +73,7 @@ class Field(NamedTuple):
         return Field(height, width)
 
     def size(self, node: Node) -> tuple[int, int]:
-        """Height and width of the largest field of a position that leaves `placed`."""
+        """Height and width of the largest field of an output position of a layer."""
         _, height, width = node.output
         return self.height.extent(height), self.width.extent(width)
 

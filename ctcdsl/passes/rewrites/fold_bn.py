@@ -103,7 +103,7 @@ def _is_batch_norm(node: Layer | Block) -> bool:
 
 
 def _takes_norm(conv: Conv) -> bool:
-    """Whether what leaves a convolution, its own batch norm folded, is linear in its filters."""
+    """Whether a convolution's output, its own batch norm folded, is linear in its filters."""
     if conv.preactivation:
         return True
     return conv.activation is None and conv.norm != "ln"

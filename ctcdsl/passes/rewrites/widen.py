@@ -122,7 +122,7 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
                 raise _mixes(conv, node)
     raise error(
         "CTC404",
-        f"`{conv.layer.origin.text}` leaves the network's output, which is to stay",
+        f"`{conv.layer.origin.text}` gives the network's output, which must stay",
         at=conv.layer.origin,
         hint="a convolution is widened where another one, or `fc`, follows it",
     )

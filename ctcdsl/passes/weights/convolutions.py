@@ -51,9 +51,9 @@ def one_to_one(channels: int, groups: int) -> Tensors:
 def embedded(tensors: Tensors, kernel: Pair, offset: Pair) -> Tensors:
     """A convolution whose filters are padded with zeros."""
     weight = tensors["weight"]
-    (top, left), (high, wide) = offset, weight.shape[2:]
+    (top, left), (height, width) = offset, weight.shape[2:]
     large = weight.new_zeros(*weight.shape[:2], *kernel)
-    large[:, :, top : top + high, left : left + wide] = weight
+    large[:, :, top : top + height, left : left + width] = weight
     return {**tensors, "weight": large}
 
 
