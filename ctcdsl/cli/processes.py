@@ -40,11 +40,13 @@ def together() -> Iterator[Processes]:
                     stack.enter_context(redirect_stderr(nowhere))
                 yield processes
         except UserError as error:
+            # A main process that has ended has reported its error, unless it was killed.
+            lost = isinstance(error, PeerLost)
             new = [
                 diagnostic
                 for diagnostic in error.diagnostics
                 if processes.is_first_to_report(
-                    f"{diagnostic.code} {diagnostic.path} {diagnostic.message}"
+                    f"{diagnostic.code} {diagnostic.path} {diagnostic.message}", default=lost
                 )
             ]
             if not new:

@@ -105,8 +105,8 @@ class Processes:
     def barrier(self) -> None:
         """Wait until all processes are here."""
 
-    def is_first_to_report(self, text: str) -> bool:
-        """Whether no other process has reported `text` yet."""
+    def is_first_to_report(self, text: str, default: bool) -> bool:
+        """Whether no other process has reported `text` yet; `default` if that cannot be known."""
         return True
 
 

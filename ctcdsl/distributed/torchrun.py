@@ -132,12 +132,12 @@ class _TorchProcesses(Processes):
         with _peers_required():  # not dist.barrier(), which would need the GPU
             dist.all_reduce(torch.zeros(1))
 
-    def is_first_to_report(self, text: str) -> bool:
+    def is_first_to_report(self, text: str, default: bool) -> bool:
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         try:
             return self._store.add(f"ctcdsl/reported/{digest}", 1) == 1
         except RuntimeError:  # the process that kept the store has ended
-            return True
+            return default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
