@@ -135,4 +135,4 @@ def _note_changes(config: RunConfig, network: Network, data: Data, callback: Cal
     last = config.recipe.last_epoch
     if config.resumed is not None and config.resumed.position[0] >= last and not config.until:
         further = command("train", "--run", config.run, "--resume", "--epochs", str(last + 1))
-        callback.on_note(f"it was trained to its end before; further: {further}")
+        callback.on_note(f"the run is complete; to train further: {further}")

@@ -45,7 +45,7 @@ def test_the_advised_commands_work_as_pasted(ctcdsl: Any, place: Path) -> None:
         occupied = ctcdsl("train", "tiny.ctc", "--data", "my data's", f"--run={run}", *OPTIONS)
         resumed = ctcdsl(*advised(occupied, "hint: resume it: "))
         assert resumed.code == 0, resumed.err
-        further = ctcdsl(*advised(resumed, "trained to its end before; further: "))
+        further = ctcdsl(*advised(resumed, "the run is complete; to train further: "))
         assert further.code == 0 and "Flat: top-1 error" in further.out, further.err
         assert "after 3 epochs" in further.out
     assert ctcdsl("eval", "two.ctc", "./-odd").code == 1, "another value of w"
