@@ -175,7 +175,8 @@ def _as_text(report: DatasetReport, crop: int) -> str:
         lines.append(str(skipped))
         for kind, names in sorted(skipped.names.items()):
             more = skipped.counts[kind] - len(names)
-            lines.append(f"    {kind}: {', '.join(names)}{f' and {more} more' * (more > 0)}")
+            rest = f" and {more} more" if more > 0 else ""
+            lines.append(f"    {kind}: {', '.join(names)}{rest}")
     return "\n".join(lines)
 
 
@@ -227,5 +228,7 @@ def _oddities(of_split: SplitReport, crop: int) -> list[str]:
 
 
 def _some(names: list[str]) -> list[str]:
-    more = len(names) - _SHOWN
-    return [f"    {name}" for name in names[:_SHOWN]] + [f"    and {more} more"] * (more > 0)
+    lines = [f"    {name}" for name in names[:_SHOWN]]
+    if more := len(names) - len(lines):
+        lines.append(f"    and {more} more")
+    return lines

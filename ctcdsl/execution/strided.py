@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ctcdsl.text.diagnostic import Diagnostic, Severity
+from ctcdsl.text.plural import plural
 
 _BLOCK = 16
 """Channels that the kernel takes at once, at most."""
@@ -57,16 +58,17 @@ def prepare_for_training(model: nn.Module, device: torch.device) -> tuple[str, .
 
 def strided_note(names: tuple[str, ...]) -> Diagnostic:
     """CTC913, which says what was changed of the submodules `names`."""
-    several = len(names) > 1
+    trained, gradient = (
+        ("train", "their gradient") if len(names) > 1 else ("trains", "its gradient")
+    )
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return Diagnostic(
         code="CTC913",
-        message=f"{len(names)} strided 1x1 convolution{'s' * several} of fewer than {_BLOCK}"
-        f" channels train{'s' * (not several)} on pixels that are copied to contiguous memory"
-        " first",
+        message=f"{plural(len(names), 'strided 1x1 convolution')} of fewer than {_BLOCK} channels"
+        f" {trained} on pixels that are copied to contiguous memory first",
         notes=(
-            f"{', '.join(names[:3])}{more}: in channels-last memory the CPU kernel of"
-            f" {'their' if several else 'its'} gradient writes past its work space",
+            f"{', '.join(names[:3])}{more}: in channels-last memory the CPU kernel of {gradient}"
+            " writes past its work space",
         ),
         severity=Severity.NOTE,
     )

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-import torch
-
 from ctcdsl.distributed.processes import StopRequested
 from ctcdsl.execution.events import StepEnded
 from ctcdsl.execution.memory_errors import oom_as_error
@@ -17,9 +15,6 @@ from ctcdsl.execution.transfer import pipeline_depth, prefetch_to_device
 from ctcdsl.images.batch_plan import num_batches
 from ctcdsl.images.batches import Batch, training_batches
 from ctcdsl.images.image_set import ImageSet
-from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.memory import MemoryEstimate
-from ctcdsl.text.diagnostic import UserError
 from ctcdsl.training import health
 from ctcdsl.training.run import TrainingRun
 from ctcdsl.training.step import PendingStep, StepResult
@@ -44,9 +39,6 @@ class EpochRunner:
     training: TrainingRun
     images: ImageSet
     test_images: int
-    crop: Crop
-    device: torch.device
-    memory: MemoryEstimate | None
     min_images: int = 1
     """Images that the network needs at a time."""
     throughput: Throughput = field(default_factory=Throughput)
@@ -73,21 +65,21 @@ class EpochRunner:
         batches = training_batches(
             self.images,
             training.recipe,
-            crop=self.crop,
+            crop=training.crop,
             epoch=progress.epoch + 1,
             first_step=progress.step,
             shard=training.processes.shard,
             min_images=self.min_images,
-            pin=self.device.type == "cuda",
+            pin=training.device.type == "cuda",
             on_replaced=training.callback.on_image_replaced,
         )
         if until is not None:
             batches = islice(batches, until - progress.step)
-        for batch in prefetch_to_device(batches, self.device):
+        for batch in prefetch_to_device(batches, training.device):
             self.throughput.batch_ready()
             with training.stop.blocked():
                 images = self._start_step(batch)
-                self._flush(pipeline_depth(self.device))
+                self._flush(pipeline_depth(training.device))
                 self.throughput.end_step(images)
                 progress.seconds, progress.data_wait = (
                     self.throughput.epoch_seconds,
@@ -110,7 +102,7 @@ class EpochRunner:
         rate = training.recipe.schedule.rate_after(seen, len(self.images))
         training.train_step.set_rate(rate)
         training.processes.seed_step(training.recipe.seed, progress.epoch + 1, progress.step + 1)
-        with oom_as_error(self._out_of_memory):
+        with oom_as_error(training.out_of_memory):
             pending = training.train_step.step(
                 batch, training.statistics, batch_size=images, stop=lambda: training.stop.requested
             )
@@ -165,6 +157,3 @@ class EpochRunner:
                 ),
             )
         )
-
-    def _out_of_memory(self) -> UserError:
-        return self.training.out_of_memory(self.memory, self.device)

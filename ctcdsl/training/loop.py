@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, St
 from ctcdsl.evaluation.scores import Counts
 from ctcdsl.execution.events import Callback, TrainingStarted
 from ctcdsl.execution.interrupt import Interrupted, interruptible
-from ctcdsl.execution.memory_errors import may_not_fit, oom_as_error
+from ctcdsl.execution.memory_errors import may_not_fit
 from ctcdsl.execution.strided import prepare_for_training, strided_note
 from ctcdsl.images import batch_plan
 from ctcdsl.images.colour import Statistics
@@ -112,6 +111,9 @@ def train(
             recipe=recipe,
             run=run,
             identity=identity,
+            crop=crop,
+            device=device,
+            memory=memory,
             callback=callback,
             policy=policy or CheckpointPolicy(),
             stop=stop,
@@ -121,12 +123,9 @@ def train(
             training=training,
             images=train_set,
             test_images=len(test_set),
-            crop=crop,
-            device=device,
-            memory=memory,
             min_images=min_images,
         )
-        loop = _Loop(training, runner, test_set, tested_on, crop, device, memory)
+        loop = _Loop(training, runner, test_set, tested_on)
         with training:
             try:
                 training.start_or_resume(train_set, statistics, resume)
@@ -153,9 +152,6 @@ class _Loop:
     runner: EpochRunner
     test_set: ImageSet
     tested_on: str
-    crop: Crop
-    device: torch.device
-    memory: MemoryEstimate | None
 
     def finish(self, until: tuple[int, int] | None = None) -> TrainingResult:
         """Train, test, log and save all that is left, or what is left up to `until`."""
@@ -170,11 +166,11 @@ class _Loop:
                 test_images=len(self.test_set),
                 tested_on=self.tested_on,
                 classes=len(training.identity.classes),
-                device=str(self.device),
+                device=str(training.device),
             )
         )
         world = training.processes.shard.world
-        warning = may_not_fit(recipe, self.memory, self.device, world)
+        warning = may_not_fit(recipe, training.memory, training.device, world)
         if warning is not None:
             training.callback.on_warning(warning)
         epochs, steps = until or (recipe.last_epoch, 0)
@@ -184,7 +180,7 @@ class _Loop:
                 training.save()
                 break
             self.runner.finish_epoch()
-            row = self._row(self._test())
+            row = self._row(validate(training, self.test_set))
             with training.stop.blocked():
                 training.progress = Progress(epoch=row.epoch, rows=[*training.progress.rows, row])
                 if training.processes.is_main:
@@ -197,26 +193,6 @@ class _Loop:
             rows=tuple(training.progress.rows),
             statistics=training.statistics,
         )
-
-    def _test(self) -> Counts:
-        """The centre-view test after an epoch. Interrupted, it is done again from its start."""
-        training = self.training
-        with oom_as_error(lambda: training.out_of_memory(self.memory, self.device)):
-            counts = validate(
-                training.model,
-                self.test_set,
-                crop=self.crop,
-                recipe=training.recipe,
-                statistics=training.statistics,
-                device=self.device,
-                processes=training.processes,
-                stop=training.stop,
-                callback=training.callback,
-            )
-        if not math.isfinite(counts.loss):  # the last step broke the weights: do not save them
-            where = f"the test after epoch {training.progress.epoch + 1}"
-            raise training.diverged(counts.loss, where)
-        return counts
 
     def _row(self, scores: Counts) -> log.Row:
         progress, throughput = self.training.progress, self.runner.throughput

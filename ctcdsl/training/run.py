@@ -17,6 +17,7 @@ from ctcdsl.execution.interrupt import StopFlag
 from ctcdsl.execution.memory_errors import out_of_memory
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import ImageSet
+from ctcdsl.images.sampling import Crop
 from ctcdsl.metrics.memory import MemoryEstimate
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
@@ -69,6 +70,10 @@ class TrainingRun:
     recipe: Recipe
     run: Path
     identity: ModelIdentity
+    crop: Crop
+    device: torch.device
+    memory: MemoryEstimate | None
+    """What an image costs, where that is known."""
     callback: Callback
     policy: CheckpointPolicy
     stop: StopFlag
@@ -222,10 +227,10 @@ class TrainingRun:
         """CTC609 for a `loss` that is not finite."""
         return health.diverged(f"the loss is {loss} in {where}", self.recipe, self.last_saved)
 
-    def out_of_memory(self, memory: MemoryEstimate | None, device: torch.device) -> UserError:
-        """CTC622 for a lack of memory on `device`."""
+    def out_of_memory(self) -> UserError:
+        """CTC622 for a lack of memory."""
         world = self.processes.shard.world
-        return out_of_memory(self.recipe, memory, device, self.last_saved, world)
+        return out_of_memory(self.recipe, self.memory, self.device, self.last_saved, world)
 
     def _note_saved(self, path: Path) -> None:
         self.saved = Saved(str(self.progress), path)

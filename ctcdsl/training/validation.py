@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import reduce
 
-import torch
-from torch import nn
-
-from ctcdsl.distributed.processes import Processes
 from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Counts
-from ctcdsl.execution.events import Callback
-from ctcdsl.execution.interrupt import StopFlag, StopWatcher
-from ctcdsl.images.colour import Statistics
+from ctcdsl.execution.interrupt import StopWatcher
+from ctcdsl.execution.memory_errors import oom_as_error
 from ctcdsl.images.image_set import ImageSet
-from ctcdsl.images.sampling import Crop
-from ctcdsl.recipe import Recipe
+from ctcdsl.training.run import TrainingRun
 
 
-def validate(
-    model: nn.Module,
-    images: ImageSet,
-    *,
-    crop: Crop,
-    recipe: Recipe,
-    statistics: Statistics,
-    device: torch.device,
-    processes: Processes,
-    stop: StopFlag,
-    callback: Callback,
-) -> Counts:
-    """Test `model`, whose weights all processes have; its buffers are the main process's.
+def validate(training: TrainingRun, images: ImageSet) -> Counts:
+    """Test the model, whose weights all processes have; its buffers are the main process's.
 
     The counts are summed over the shards of all processes: exact for any number of them.
+    Interrupted, the test is done again from its start.
 
-    Raises `StopRequested` where a process was asked to stop meanwhile, on every process.
+    Raises `StopRequested` where a process was asked to stop meanwhile, on every process;
+    `UserError` CTC609 where the loss is not finite, CTC622 for a lack of memory.
     """
-    processes.broadcast_buffers(model)
+    processes = training.processes
+    processes.broadcast_buffers(training.model)
 
     def counts() -> Counts:
         return evaluate(
-            model,
+            training.model,
             images,
-            crop=crop,
+            crop=training.crop,
             views=1,
-            recipe=replace(recipe, compile="off"),  # short, and of batches of its own
-            statistics=statistics,
-            callback=StopWatcher.of(callback, len(images), processes, stop),
-            device=device,
+            recipe=replace(training.recipe, compile="off"),  # short, and of batches of its own
+            statistics=training.statistics,
+            callback=StopWatcher.of(training.callback, len(images), processes, training.stop),
+            device=training.device,
             shard=processes.shard,
         ).counts
 
-    return reduce(Counts.__add__, processes.gather(counts))
+    with oom_as_error(training.out_of_memory):
+        total = reduce(Counts.__add__, processes.gather(counts))
+    if not math.isfinite(total.loss):  # the last step broke the weights: do not save them
+        raise training.diverged(total.loss, f"the test after epoch {training.progress.epoch + 1}")
+    return total
