@@ -107,6 +107,10 @@ def command(
     if repeat is None and spec is None and run is None and (resume or auto_resume):
         raise click.UsageError("name the run: --run RUN, or the spec whose run it is")
     with together() as processes:
+        network = None
+        if repeat is None:
+            own_run = run if resume or auto_resume else None
+            network = spec_network(spec, net, values, own_run)
         try:
             with display(processes) as shown:
                 callbacks = [shown]
@@ -118,7 +122,7 @@ def command(
                     result = _repeat(repeat, run=run, callbacks=callbacks, **options)
                 else:
                     result = train(
-                        spec_network(spec, net, values, run if resume or auto_resume else None),
+                        network,
                         run=run,
                         resume="auto" if auto_resume and not resume else resume,
                         input=shape,
@@ -129,7 +133,8 @@ def command(
         except Interrupted as stopped:
             click.echo(str(stopped), err=True)
             return INTERRUPTED
-        _conclude(result)
+        if processes.is_main:
+            _conclude(result)
     return 0
 
 
