@@ -19,7 +19,7 @@ from ctcdsl.text import Diagnostic, UserError, error
 
 Open = Callable[[], FileBacked]
 """Opens the images of a split; raises `UserError` as `open_dataset`."""
-_DEPTH = 5  # parent folders with nothing but the data that are descended
+_DEPTH = 5  # at most so many folders around the data, with nothing else in them
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class PackWriter:
         if log[: len(head)] not in (b"", head):
             raise pack_error(
                 self.part,
-                "it was begun with other images or options",
+                "it was started with other images or options",
                 f"continue with those, or remove {self.part} and {self.journal}",
             )
         if not log:

@@ -34,7 +34,7 @@ class Member(NamedTuple):
     offset: int
     size: int
     label: str
-    """What the file ``KEY.cls`` beside it holds; empty without one."""
+    """The content of the file ``KEY.cls`` beside it; empty without one."""
 
 
 class MemberPath(NamedTuple):

@@ -1,1 +1,1 @@
-"""The folder of a run: checkpoints, log, and what the run was asked to do."""
+"""The folder of a run: checkpoints, log, and how the run was started."""

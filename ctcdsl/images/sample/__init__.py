@@ -2,7 +2,7 @@
 
 It asks "which photograph is this patch from?". A class is one photograph. One side of it gives
 the training patches, the other side the test patches, and no pixel belongs to both; the cut
-lies between two 8 × 8 blocks of the JPEG file, so no block gives to both either. Seven
+is between two 8 × 8 blocks of the JPEG file, so no block belongs to both either. Seven
 photographs are in colour; `brick`, `camera`, `grass` and `gravel` are grey, stored as RGB.
 
 It is there so that training can be tried and tested offline, at once and with the same pixels
@@ -10,8 +10,8 @@ on every machine. What it can show: that the pipeline learns more than the train
 heart, whether two networks of equal time cost take equal time, and which of two trains faster.
 What it cannot show: accuracy at classifying natural images. The two sides of a photograph share
 light, camera and subject, a class has no second instance, and the 264 test patches overlap and
-are few, so a difference of a few per cent is noise. An error on this set says nothing of an
-error on ImageNet or on CIFAR.
+are few, so a difference of a few per cent is noise. An error on this set says nothing
+about an error on ImageNet or CIFAR.
 
 `LICENSES.md` names title, author, source and licence of each photograph, and `build.py` made
 the files.
@@ -32,7 +32,7 @@ from ctcdsl.images.decode import Pixels
 
 Split: TypeAlias = Literal["train", "test"]
 Box: TypeAlias = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; right and bottom lie outside, as in Pillow."""
+"""Left, top, right, bottom in pixels; right and bottom are outside, as in Pillow."""
 
 # The side of each photograph that is for test. Right, but for the astronaut: there left and
 # right show different things, while top and bottom both show the suit, the flag and black.
@@ -63,7 +63,7 @@ CLASSES: Final[tuple[str, ...]] = tuple(_TEST_SIDE)
 class Patches:
     """Square patches of the photographs, in order of their class; an image set to train on.
 
-    The pixels of a patch are cut out when they are asked for, from photographs decoded once.
+    The pixels of a patch are cut out on request, from photographs decoded once.
     """
 
     classes: tuple[str, ...]
@@ -89,7 +89,7 @@ class Patches:
         return f"{self.classes[label]}@{x},{y}"
 
     def box(self, index: int) -> Box:
-        """Return where in its photograph a patch lies."""
+        """Return the box of a patch in its photograph."""
         _, x, y = self.corners[index]
         return x, y, x + self.size, y + self.size
 
@@ -97,13 +97,13 @@ class Patches:
 def patches(split: Split, *, size: int = 96) -> Patches:
     """Cut the photographs' side of a split into patches of size × size pixels.
 
-    Every class has as many patches as any other: 96 for training, 24 for test. They lie on a
-    regular grid over the whole region, so they overlap: at 96 pixels test patches mostly by a
+    Every class has as many patches as any other: 96 for training, 24 for test. They are on a
+    regular grid over the full region, so they overlap: at 96 pixels test patches mostly by a
     third to a half, training patches by about two thirds. At another size there are as many,
     overlapping more or less. The same arguments always give the same patches.
 
     Raises:
-        ValueError: `split` is no split, or `size` is not from 1 to the smallest side of the
+        ValueError: `split` is not a split, or `size` is not from 1 to the smallest side of the
             regions of that split, which is 171 for test and 280 for training.
     """
     if split not in _PATCHES_A_CLASS:
@@ -113,7 +113,7 @@ def patches(split: Split, *, size: int = 96) -> Patches:
         left, top, right, bottom = region(name, split)
         across, down = right - left - size, bottom - top - size
         if size < 1 or across < 0 or down < 0:
-            raise ValueError(f"no patch of {size} × {size} pixels lies in {name}'s {split} side")
+            raise ValueError(f"no patch of {size} × {size} pixels fits into {name}'s {split} side")
         columns, rows = _grid(_PATCHES_A_CLASS[split], across, down)
         corners += [
             (label, left + x, top + y)
@@ -139,7 +139,7 @@ def region(name: str, split: Split) -> Box:
 
 @cache
 def photograph(name: str) -> Image.Image:
-    """Decode a whole photograph to RGB, once; the image is shared, so do not write to it.
+    """Decode a photograph to RGB, once; the image is shared, so do not write to it.
 
     Raises:
         KeyError: there is no photograph of that name.
