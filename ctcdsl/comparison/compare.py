@@ -226,12 +226,12 @@ class _Runner:
                 traceback.clear_frames(caught.__traceback__)  # ends threads first
                 where = "its last epoch, before its test"
                 raise Interrupted(seed_run.folder, where) from None
-        found = {
+        errors = {
             "weights": _digest(saved),
             "top1_error": scores.top1_error,
             "top5_error": scores.top5_error,
         }
-        write_atomic(saved.run / TEN_VIEWS, (json.dumps(found, indent=2) + "\n").encode())
+        write_atomic(saved.run / TEN_VIEWS, (json.dumps(errors, indent=2) + "\n").encode())
         return scores.top1_error, scores.top5_error
 
 
@@ -263,10 +263,10 @@ def _advised(failure: Diagnostic) -> Diagnostic:
 def _read_ten_views(saved: Checkpoint) -> tuple[float, float] | None:
     """Top-1 and top-5 error by 10 views, where these weights were tested before."""
     try:
-        found = json.loads((saved.run / TEN_VIEWS).read_text(encoding="utf-8"))
-        if found["weights"] != _digest(saved):
+        tested = json.loads((saved.run / TEN_VIEWS).read_text(encoding="utf-8"))
+        if tested["weights"] != _digest(saved):
             return None
-        return float(found["top1_error"]), float(found["top5_error"])
+        return float(tested["top1_error"]), float(tested["top5_error"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -51,7 +51,7 @@ def require_fit(compared: Sequence[ComparedNetwork], recipe: Recipe) -> None:
         try:
             recipe.resize_for((crop[0], crop[1]))
         except UserError as cause:
-            diagnostics += [found._replace(path=network.file) for found in cause.diagnostics]
+            diagnostics += [reason._replace(path=network.file) for reason in cause.diagnostics]
     if diagnostics:
         raise UserError(*diagnostics)
 

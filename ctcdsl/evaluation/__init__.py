@@ -1,1 +1,1 @@
-"""Tests of a trained network: one view, ten views, dense; scores and pictures."""
+"""Evaluation of a trained network: one view, ten views, dense; scores and pictures."""

@@ -255,10 +255,10 @@ def evaluate_trained(
                 shard=processes.shard,
             )
 
-    found = merged(processes.gather(scores))
-    if found.note:
-        callback.on_note(found.note)
-    return replace(found, name=network.name, split=chosen.split)
+    total = merged(processes.gather(scores))
+    if total.note:
+        callback.on_note(total.note)
+    return replace(total, name=network.name, split=chosen.split)
 
 
 @contextmanager

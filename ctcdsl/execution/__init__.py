@@ -1,1 +1,1 @@
-"""How a module is run: devices, precision, compiling, transfer, events."""
+"""How a module is run: callbacks, interrupts, precision, compiling, transfer, memory, tuning."""

@@ -1,5 +1,4 @@
-"""Training: images, the recipe of the paper's Section 5, the loop, checkpoints, the 10-view test.
+"""Training: what a run is asked to do, its epochs and steps, validation, checkpoints, repeating.
 
-Nothing here prints: the loop speaks to a `report.Callback`, and what a user sees is the command
-line's work. `recipe` needs no torch, so that its defaults can be shown without loading it.
+Nothing here prints: training calls a `Callback`, and the command line shows what it reports.
 """

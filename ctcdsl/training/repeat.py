@@ -55,13 +55,15 @@ def repeat(
     configs = _configs(Path(folder), run, path, device, options)
     with join_processes() as processes:  # before anything is trained
         callback = CallbackList(callbacks, is_main=processes.is_main)
-        seen: dict[str | None, tuple[ImageRecord, ...]] = {}
+        images_of: dict[str | None, tuple[ImageRecord, ...]] = {}
         for config in configs:
-            if config.data not in seen:
+            if config.data not in images_of:
                 data_set = open_data(config.data, Callback())  # training reports on it
-                seen[config.data] = data_set.fingerprint(config.recipe.workers, callback, processes)
+                images_of[config.data] = data_set.fingerprint(
+                    config.recipe.workers, callback, processes
+                )
             assert config.repeats is not None
-            require_images_of(config.repeats, seen[config.data], config.data)
+            require_images_of(config.repeats, images_of[config.data], config.data)
         for number, config in enumerate(configs, start=1):
             if len(configs) > 1:
                 part = f"part {number} of {len(configs)}: {_end(config.until)}"
