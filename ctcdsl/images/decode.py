@@ -34,7 +34,8 @@ def read_file(path: Path, name: str = "", offset: int = 0, size: int = -1) -> by
     name = name or str(path)
     try:
         with path.open("rb") as file:
-            file.seek(offset)
+            if offset:
+                file.seek(offset)
             content = file.read(size)
     except PermissionError:
         raise permission_error(path) from None
