@@ -1,4 +1,4 @@
-"""Where a spec comes from: a path, a name in the folder, or a built-in network."""
+"""Specs by a path, by a name in the folder, or by the name of a built-in network."""
 
 from __future__ import annotations
 

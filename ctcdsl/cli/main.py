@@ -14,7 +14,6 @@ from ctcdsl.cli.streams import PipeClosed, guard
 from ctcdsl.text import UserError
 
 EXIT_ERRORS = 1
-EXIT_USAGE = 2
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141

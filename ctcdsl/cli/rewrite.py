@@ -107,7 +107,7 @@ def command(
 ) -> None:
     """Rewrite a network by passes, and print its spec.
 
-    The complexity equation of each step goes to standard error: layers touched, before and
+    Standard error gets the complexity equation of each step: layers touched, before and
     after, as in the paper's Section 4. Without SPEC, standard input is read, so that
     rewrites pipe into each other. `rewrite --graph family.svg specs/*.ctc` draws which of
     many networks are rewrites of which.

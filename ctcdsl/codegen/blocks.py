@@ -132,7 +132,7 @@ class _ClassWriter:
         return {k: f"branch{k + 1}" for k in numbers}
 
     def _condition(self, stays: list[bool], attribute: str) -> Condition:
-        """A condition that holds exactly where `stays` says, in every instance."""
+        """A condition that is true in exactly the instances where `stays` is."""
         unifier = self._unifier
         in_channels = unifier.find(self._inputs, Role.CHANNELS)
         out_channels = unifier.find(self._outputs, Role.CHANNELS)

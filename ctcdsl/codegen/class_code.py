@@ -1,4 +1,4 @@
-"""What the class of a block says, before it is text."""
+"""The content of a block's class, before it is text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctcdsl.codegen.unify import Expression, Parameter
 
 
 class Condition(NamedTuple):
-    """Pairs that are equal exactly where the shape stays; or a parameter that says so."""
+    """Pairs that are equal exactly where the shape stays; or a flag for that."""
 
     tests: tuple[tuple[Expression, Expression], ...] = ()
     flag: str = ""
@@ -29,7 +29,7 @@ class BranchCode(NamedTuple):
     """A branch of a class, as calls and the expressions of their numbers.
 
     Without calls it is the identity. Under a condition it is there only where the shape
-    stays; a projection, on the contrary, only where it does not.
+    stays; a projection only where it does not.
     """
 
     attribute: str
@@ -53,7 +53,7 @@ class Names(dict[Expression, str]):
 
 
 class ClassCode(NamedTuple):
-    """What the class of a block says.
+    """The content of a block's class.
 
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
     None where the instances have no such expression in common.

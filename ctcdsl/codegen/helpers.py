@@ -1,4 +1,4 @@
-"""The small classes that a module brings along: convolution with its norm, gates, pyramids."""
+"""The helper classes of a module: convolution with its norm, gates, pyramids."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
 
 
 def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
-    """The class of a convolution with what goes with it, and the options that are used."""
+    """The class of a convolution with its norm and activation, and the options that are used."""
     conv = uses[0].layer
     assert isinstance(conv, Conv)
     calls = [layers.layer(p, p.layer)[0] for p in uses if isinstance(p.layer, Conv)]

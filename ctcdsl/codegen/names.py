@@ -17,7 +17,7 @@ _USED = frozenset({"Tensor", "None", "True", "False"})
 _IN_BLOCKS = frozenset(
     {"self", "x", "out", "branches", "torch", "nn", "super", "int", "bool", "_", "l", "O", "I"}
 )
-"""What the class of a block says itself, and what linters call ambiguous."""
+"""The names that the class of a block uses, and those that linters call ambiguous."""
 
 
 def class_name(name: str) -> str:
@@ -48,7 +48,7 @@ def block_name(name: str, taken: Collection[str]) -> str:
 def parameter_name(name: str, taken: Iterable[str]) -> str:
     """Return a parameter's name: the author's, with `_` added where it is taken.
 
-    A leading underscore goes: Python mangles such names inside classes.
+    A leading underscore is dropped: Python mangles such names inside classes.
     """
     safe = name.strip("_") or "value"
     if safe[0].isdigit():

@@ -1,7 +1,7 @@
 """Checked networks to PyTorch modules that read as written by hand.
 
 The text is formatted by construction (`ruff format` changes nothing), depends on the
-network alone, and holds no name that the checker has not passed.
+network alone, and has only names that were checked.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _bound(network: Network) -> str:
 
 
 def _sizes(network: Network, bound: str) -> str:
-    """What the docstring says of other image sizes; empty where the module takes them."""
+    """The docstring's sentence on other image sizes; empty where the module takes them."""
     if bound:
         return f"The {bound} were chosen for this size; images of another are refused."
     first = next((node for node in network.stage(None) if node.vector), None)

@@ -94,7 +94,7 @@ def point() -> Drawn:
 
 
 def framed(inside: Drawn, kind: str, title: str, badge: str, note: str = "") -> Drawn:
-    """A frame; its title is to the left of the line that comes in, its badge to the right."""
+    """A frame; its title is to the left of the incoming line, its badge to the right."""
     pad = 9.0 if kind == "stage" else 7.0
     bold = kind == "stage"
     title, badge = shorten(title, MAIN, 150, bold=bold), shorten(badge, MAIN, 150, bold=not bold)

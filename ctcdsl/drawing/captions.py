@@ -70,7 +70,7 @@ class Caption(NamedTuple):
 
 
 def caption(box: Layers, sums: Sums, style: Style) -> Caption:
-    """What a box says."""
+    """The text of a box."""
     node = box.nodes[0]
     layer = node.layer
     below = [map_sizes(box)] if isinstance(layer, Conv | Pool) else []

@@ -62,7 +62,7 @@ class Painter:
         """Add the branches of a block between `fork` and their join; return the join."""
         block = item.nodes[0].layer
         assert isinstance(block, Block)
-        # Where a shortcut goes around the first branch, that one is the straight way.
+        # Where a shortcut goes around the first branch, that one is drawn straight.
         identity = any(map(_is_identity, item.branches))
         shortcut = item.nodes[0].shortcut or (block.join is Join.ADD and identity)
         ends: list[tuple[str, int]] = []

@@ -98,7 +98,7 @@ def _crossed(
 
 
 def _packed(layers: Layers, root: Sequence[int], extents: Extents, gap: float) -> list[float]:
-    """Move each column of aligned nodes as far left as it goes, then back to its neighbours."""
+    """Move each column of aligned nodes as far left as possible, then back to its neighbours."""
     after: dict[int, dict[int, float]] = {node: {} for node in root}
     waiting = dict.fromkeys(root, 0)
     for layer in layers:

@@ -1,7 +1,7 @@
 """A layered layout (Sugiyama et al. 1981): layers, few crossings, coordinates.
 
-It knows no direction: nodes have a place `across` the flow and one `along` it, and whoever
-draws says which is x. Edges run straight through layers and bend between them, so that an
+It has no direction: nodes have a place `across` the flow and one `along` it, and the caller
+decides which is x. Edges run straight through layers and bend between them, so that an
 edge never meets a node. A label of an edge is a node like any other.
 """
 
@@ -177,7 +177,7 @@ def _paths(
 
 
 def _order(layers: list[list[int]], links: Sequence[Link]) -> None:
-    """Order each layer by the mean place of its neighbours, to and fro; the best order stays.
+    """Order each layer by the mean place of its neighbours, forward and back; keep the best.
 
     Where edges still cross, the same is tried from other orders, always the same ones.
     """

@@ -78,7 +78,7 @@ def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
 
 
 class _Step(NamedTuple):
-    """What a layer keeps, and the gradients that are alive while it goes backward."""
+    """What a layer saves, and the gradients that are alive during its backward pass."""
 
     saved: int
     gradients: int

@@ -28,13 +28,13 @@ def segments(lines: Sequence[LaidLine], after: Architecture) -> list[Segment]:
     """The new network as items of the author's that still hold, and new nodes between them.
 
     Neighbouring new nodes, and the plain convolutions beside them, are one segment, so that
-    equal ones fold to xN. What the author wrote with a parameter or a definition stays.
+    equal ones fold to xN. Items with a parameter or a definition stay.
     """
     return _fold(_align(lines, _target_lines(lines, after)))
 
 
 def is_plain(item: Item | None) -> bool:
-    """Whether an item says all in numbers, so that printing it again loses nothing."""
+    """Whether an item consists of numbers, so that printing it again loses nothing."""
     if item is None:
         return True
     primary = item.primary
@@ -110,7 +110,7 @@ def _align(
 def _fold(segments: Sequence[Segment]) -> list[Segment]:
     """Join new nodes, and the plain convolutions beside them, so that equal ones fold to xN.
 
-    What the author wrote with a parameter or a definition stays.
+    Items with a parameter or a definition stay.
     """
     changed = [segment.item is None for segment in segments]
     plain = [

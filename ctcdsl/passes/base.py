@@ -22,7 +22,7 @@ class Guarantee(StrEnum):
     INTERIOR = "interior"
     """What the network computes, away from the borders of its maps."""
     NOTHING = "nothing"
-    """Neither: a control, which changes the cost and says so."""
+    """Neither: a control, which changes the cost."""
 
 
 TOLERANCE = (-0.15, 0.15)

@@ -153,7 +153,7 @@ def _verify(step: Step) -> None:
                 f" ×{ratio:.3f}",
                 at=after.architecture.origin,
                 hint=f"one pass may move it by {100 * low:+.0f}% to {100 * high:+.0f}%; another"
-                " stage, depth or multiple comes nearer",
+                " stage, depth or multiple may fit",
             )
     elif guarantee in (Guarantee.OUTPUTS, Guarantee.INTERIOR) and before.output != after.output:
         raise error(

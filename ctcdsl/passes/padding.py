@@ -28,7 +28,7 @@ def freeze_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) 
     """The network with `p` tags on the windows that would be padded otherwise.
 
     A layer that a rewrite inserts or merges moves the alternation of 2x2 filters and, under
-    `maps`, what the solver chooses: the layers that it does not speak of keep what they had.
+    `maps`, what the solver chooses: the layers that it does not touch keep their paddings.
     """
     for places in (set[Place](), _without_rule(architecture), set(paddings)):
         architecture = _with_paddings(architecture, {place: paddings[place] for place in places})

@@ -19,7 +19,7 @@ _TYPE_NAMES = {int: "an integer", float: "a number", str: "a word", bool: "true 
 
 
 class Entry(NamedTuple):
-    """A registered pass: its name, the package that brought it, and where it says it is."""
+    """A registered pass: its name, its package, and its entry point."""
 
     name: str
     package: str
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> type[Pass]:
-        """Its class, loaded now: passes that nobody asks for cost nothing and break nothing.
+        """Its class, loaded when it is first needed: other passes cost nothing and break nothing.
 
         Raises:
             UserError: CTC503 where it cannot be loaded or is not a pass.

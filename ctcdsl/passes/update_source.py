@@ -49,7 +49,7 @@ def update_source(before: Architecture, after: Architecture) -> Architecture:
             return architecture
     raise error(
         "CTC411",
-        f"no text says what became of `{before.name}`",
+        f"no text describes the rewritten `{before.name}`",
         at=before.origin,
         hint="a pass made stages of one name, or layers that the language lacks",
     )
@@ -161,7 +161,7 @@ def _lines(
 ) -> tuple[list[syntax.Line], list[int | None]]:
     """The author's lines with the items that changed replaced, and which of them each one was.
 
-    With `in_channels` also those that now get other channels, which may speak of `c`.
+    With `in_channels` also those that now get other channels, which may depend on `c`.
     """
     channels = after.input.channels
     lines: dict[int | str, list[syntax.Item]] = {}

@@ -1,4 +1,4 @@
-"""Width for map size: a pool and a new stage at the trunk's end, and back."""
+"""Width for map size: a pool and a new stage at the trunk's end, and the inverse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving complexity about: from one stage to another, and back to a budget."""
+"""Moving complexity: from one stage to another, and back to a budget."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Transfer:
 class Repair:
     """Solve one stage's width again, so that the network returns to a budget.
 
-    The budget is that of the network at the start of the chain, unless `macs` gives one.
+    The budget is that of the network at the start of the chain, or `macs`.
 
     repair:stage=3,macs=854954688
 

@@ -110,7 +110,7 @@ def _takes_norm(conv: Conv) -> bool:
 
 
 def _notes(architecture: Architecture) -> tuple[str, ...]:
-    """What stays, and why: the head as it is, norms that no convolution before them takes in."""
+    """The norms that stay, and why: those of the head, and those that no convolution can absorb."""
     layers = [layer for stage in architecture.stages for layer in layers_of(stage.elements)]
     head = list(layers_of(architecture.head.layers))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]

@@ -141,5 +141,5 @@ def _mixes(conv: Node, node: Node) -> Exception:
         "CTC404",
         f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {problem}",
         at=layer.origin,
-        hint="between a widened convolution and the next each channel goes its own way",
+        hint="between a widened convolution and the next no layer may mix channels",
     )

@@ -27,7 +27,7 @@ class DepthForWidth:
     """Give a stage another depth, and the width that keeps its complexity.
 
     The stage's last layer keeps its filters, the others share the solved width. The old
-    depth brings the old layers back where they had one width, a multiple of `multiple`,
+    depth restores the old layers where they had one width, a multiple of `multiple`,
     and the new one needed no rounding.
 
     depth-for-width:stage=3,depth=6

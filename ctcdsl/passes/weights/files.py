@@ -100,7 +100,7 @@ def precision(tensors: Mapping[str, Tensor]) -> torch.dtype:
 
 
 def rounded(weights: Weights, precision: torch.dtype) -> Weights:
-    """Weights in another precision; what counts stays."""
+    """Weights in another precision; integers stay."""
     return {
         layer: {
             role: tensor.to(precision) if tensor.is_floating_point() else tensor

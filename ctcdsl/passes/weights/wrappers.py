@@ -16,8 +16,8 @@ def unwrapped(
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The tensors without what wrappers put into their names, and what that was.
 
-    A part goes where no tensor has a name of the network, so that a stage named `model` keeps
-    its own.
+    A prefix is removed where no tensor has a name of the network, so that a stage named
+    `model` keeps its own.
 
     Args:
         names: Those of the network's tensors.
