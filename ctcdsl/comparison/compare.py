@@ -19,7 +19,7 @@ from typing import Literal
 import torch
 
 from ctcdsl.checking import Network
-from ctcdsl.comparison.fit import fit_networks, require_fit
+from ctcdsl.comparison.fit import fit_compared, require_fit
 from ctcdsl.comparison.results import Comparison, NetworkResult
 from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedResult, SeedRun, State, state_of
 from ctcdsl.distributed.processes import SINGLE_PROCESS
@@ -84,7 +84,7 @@ def compare_networks(
     opened = open_data(data, callback)
     if input is None and data is None:
         input = sample_input(networks)
-    compared = fit_networks(networks, input, opened, callback)
+    compared = fit_compared(networks, input, opened, callback)
     require_fit(compared, recipe)
     seed_runs = tuple(
         SeedRun(

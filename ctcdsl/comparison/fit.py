@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.checking import Network
 from ctcdsl.comparison.seed_runs import ComparedNetwork
 from ctcdsl.execution.events import Callback
-from ctcdsl.execution.prepare import Data
+from ctcdsl.execution.prepare import Data, fit_networks
 from ctcdsl.ir import Shape
 from ctcdsl.recipe import Recipe
-from ctcdsl.text import Diagnostic, SpecError, UserError
+from ctcdsl.text import Diagnostic, UserError
 
 
-def fit_networks(
+def fit_compared(
     networks: Sequence[Network], input: Shape | None, data: Data, callback: Callback
 ) -> tuple[ComparedNetwork, ...]:
     """The networks for the data's classes at one input, or at their own."""
-    reports = [
-        infer_shapes(network.architecture, input=input, classes=len(data.classes))
-        for network in networks
-    ]
-    errors = [error for report in reports for error in report.errors]
-    if errors:
-        raise SpecError(*errors)
-    fitted = [report.networks[0] for report in reports]
+    fitted = fit_networks(networks, input, len(data.classes))
     inputs = {network.input for network in fitted}
     if len(inputs) > 1:
         shown = ", ".join(sorted(map(str, inputs)))

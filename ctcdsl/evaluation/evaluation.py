@@ -25,7 +25,7 @@ from ctcdsl.execution.autotune import Fixed
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher, interruptible
 from ctcdsl.execution.memory_errors import oom_as_error, out_of_memory_in_test
-from ctcdsl.execution.prepare import crop_of, find_device, fit_network, open_split_of
+from ctcdsl.execution.prepare import crop_of, find_device, fit_networks, open_split_of
 from ctcdsl.images.colour import Statistics, channel_notes, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sample import patches
@@ -147,9 +147,8 @@ def evaluate_run(
         run, identity = store.run_of(Path(path)), saved.identity
         images_path = os.fspath(data) if data is not None else data_of(run, identity.classes)
         chosen = open_split_of(images_path, config.split, identity.classes, callback)
-        network = fit_network(
-            network or network_of(identity, run), Shape(*identity.input), len(identity.classes)
-        )
+        network = network or network_of(identity, run)
+        (network,) = fit_networks([network], Shape(*identity.input), len(identity.classes))
         for note in channel_notes(network.input.channels, chosen.images):
             callback.on_warning(note)
         own = ModelIdentity.of_network(network, identity.classes)

@@ -79,16 +79,18 @@ def open_split_of(
     return chosen
 
 
-def fit_network(network: Network, input: Shape | None, classes: int) -> Network:
-    """`network` for so many classes, at another input where one is given.
+def fit_networks(
+    networks: Sequence[Network], input: Shape | None, classes: int
+) -> tuple[Network, ...]:
+    """`networks` for so many classes, at another input where one is given.
 
     Raises:
-        SpecError: It does not fit, with a diagnostic for every reason.
+        SpecError: They do not fit, with a diagnostic for every reason.
     """
-    report = infer_shapes(network.architecture, input=input, classes=classes)
-    if not report.ok:
-        raise SpecError(*report.errors)
-    return report.networks[0]
+    reports = [infer_shapes(net.architecture, input=input, classes=classes) for net in networks]
+    if errors := [error for report in reports for error in report.errors]:
+        raise SpecError(*errors)
+    return tuple(report.networks[0] for report in reports)
 
 
 def sample_input(networks: Sequence[Network]) -> Shape | None:

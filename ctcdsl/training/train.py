@@ -17,7 +17,7 @@ from ctcdsl.execution.prepare import (
     Data,
     crop_of,
     find_device,
-    fit_network,
+    fit_networks,
     open_data,
     report_channels,
     sample_input,
@@ -49,7 +49,7 @@ def run_training(config: RunConfig, callbacks: Iterable[Callback] = ()) -> Run:
         input = config.input
         if input is None and data.path is None:
             input = sample_input([config.network])
-        network = fit_network(config.network, input, len(data.classes))
+        (network,) = fit_networks([config.network], input, len(data.classes))
         _note_changes(config, network, data, callback)
         callback.on_run_opened(network, config.run)
         report_channels([network], data, callback)
