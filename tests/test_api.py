@@ -15,6 +15,7 @@ import torch
 import ctcdsl
 from ctcdsl import api, checking, experiments
 from ctcdsl.ir import Shape
+from ctcdsl.loading import built_in_specs
 from ctcdsl.syntax.parser import Parser
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
@@ -54,6 +55,13 @@ def test_a_text_a_file_and_a_name_give_the_same_network(tmp_path: Path) -> None:
     assert found == ctcdsl.load(str(file)) == ctcdsl.loads(f"net E\n{ROW}")
     assert found.macs == ctcdsl.load("E").macs == 846_271_168
     assert ctcdsl.loads(str(found)) == found and hash(ctcdsl.loads(str(found))) == hash(found)
+
+
+def test_the_text_of_every_built_in_network_loads_as_an_equal_network() -> None:
+    for spec in built_in_specs():
+        for net in ctcdsl.load_all(spec.name):
+            again = ctcdsl.loads(str(net))
+            assert again == net and hash(again) == hash(net) and str(again) == str(net), net.name
 
 
 def test_a_network_says_what_it_is() -> None:

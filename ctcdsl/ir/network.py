@@ -43,12 +43,12 @@ class Network:
     """A network whose every map is known: what `check` returns and everything else takes.
 
     `nodes` are its layers and blocks, in dataflow order. Two networks are equal if their
-    architectures are: names, layers, maps; their texts do not matter. `str()`
-    is the canonical text, which loads as an equal network.
+    architectures are: names, layers, maps; their texts and the names of their `def`s do not
+    matter. `str()` is the canonical text, which loads as an equal network.
     """
 
     architecture: Architecture
-    nodes: tuple[Node, ...] = field(repr=False)
+    nodes: tuple[Node, ...] = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:

@@ -77,7 +77,7 @@ def test_a_table_holds_the_same_networks_as_the_files(table: str) -> None:
     alone = {load(path).name: load(path) for path in SPECS}
     assert len(report.networks) == {"table1": 10, "table2": 4}[table]
     for network in report.networks:
-        assert network == alone[network.name]
+        assert network == alone[network.name] and network.nodes == alone[network.name].nodes
 
 
 def test_specs_are_found_in_the_checkout() -> None:
