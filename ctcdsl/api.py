@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
+from operator import index
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
@@ -20,7 +22,7 @@ from ctcdsl.text.packages import require_packages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ctcdsl.passes import Pass, Step
+    from ctcdsl.passes import Frozen, Interval, Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
 
 __all__ = [
@@ -40,6 +42,10 @@ __all__ = [
     "loads",
     "rewrite",
 ]
+
+
+Net = Network | str | os.PathLike[str]
+"""A network, or what `load` takes: a path, or the name of a built-in network."""
 
 
 class Rewrite(NamedTuple):
@@ -122,7 +128,7 @@ def loads(
         >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
         846271168
     """
-    source = Source("<text>", text)
+    source = _source(text)
     return select(_checked(source, input, params), name, source.name)
 
 
@@ -134,27 +140,32 @@ def check(text_or_path: str | os.PathLike[str]) -> Report:
         >>> report.ok
         False
     """
-    if isinstance(text_or_path, str):
-        return check_spec(Source("<text>", text_or_path))
-    return check_spec(text_or_path)
+    try:
+        return check_spec(_source(text_or_path) if isinstance(text_or_path, str) else text_or_path)
+    except SpecError as failure:
+        return Report((), failure.diagnostics)
 
 
-def cost(net: Network | str, *, batch: int = 1) -> Cost:
+def cost(net: Net, *, batch: int = 1) -> Cost:
     """Count a network: MACs by Eqn. 1 of He & Sun 2015, parameters, receptive fields.
 
     Args:
         net: A network, or what `load` takes.
         batch: The number of images for the MACs.
 
+    Raises:
+        SpecError: The network cannot be found, or has errors.
+        UserError: CTC605 `batch` is not a whole number from 1 on.
+
     Examples:
         >>> cost("J'").relative_to(cost("A"))
         0.97853...
     """
-    return network_cost(_as_network(net), batch)
+    return network_cost(_as_network(net), at_least_one("batch", batch))
 
 
 def rewrite(
-    net: Network | str,
+    net: Net,
     *passes: Pass | str,
     name: str | None = None,
     within: tuple[float, float] | None = None,
@@ -176,33 +187,39 @@ def rewrite(
     Raises:
         SpecError: A pass is unknown, does not apply, or breaks its guarantee; the
             weights are for another network, cannot be read, or are not finite.
-        ValueError: `name` is not a valid name, or there is no pass.
+        ValueError: `name`, `within` or a part of `frozen` is not valid, or there is no pass.
+        UserError: CTC605 `multiple` is not a whole number from 1 on.
 
     Examples:
         >>> rewrite("A", "depth-for-size:stage=3,to=2").network.macs == load("B").macs
         True
     """
-    from ctcdsl.passes import Frozen, Interval, require_within, run_passes
+    from ctcdsl.passes import require_within, run_passes
     from ctcdsl.passes.registry import create, registered
     from ctcdsl.passes.update_source import update_source
 
     if not passes:
         raise ValueError("name at least one pass: `ctcdsl passes` lists them")
-    if name is not None and not is_network_name(name):
+    if name is not None and not (isinstance(name, str) and is_network_name(name)):
         raise ValueError(f"{name!r} is not a name for a network")
+    frozen_parts = _frozen(frozen)
+    interval = None if within is None else _interval(within)
+    multiple = at_least_one("multiple", multiple)
     start = _as_network(net)
     known = registered()
+    for item in passes:
+        if not isinstance(item, str) and (isinstance(item, type) or not hasattr(item, "run")):
+            raise TypeError(f"{item!r} is no pass: give a text such as 'widen:stage=2,width=96'")
     chain = [create(item, known) if isinstance(item, str) else item for item in passes]
     if weights is not None:
         require_packages("a transfer of weights", "torch", "safetensors")
         from ctcdsl.passes.weights import require_transfer
 
         require_transfer(chain)
-    frozen_parts = [Frozen(part) for part in frozen]
     steps = tuple(run_passes(start, chain, frozen=frozen_parts, multiple=multiple))
     end = steps[-1].after
-    if within is not None:
-        require_within(Interval(*within), start, end)
+    if interval is not None:
+        require_within(interval, start, end)
     after = replace(end.architecture, name=name or end.name)
     architecture = update_source(start.architecture, after)
     text = architecture.origin.source.text
@@ -215,7 +232,7 @@ def rewrite(
     return Rewrite(network, steps, text, transfer_state(steps, network, _tensors(weights), file))
 
 
-def generate(net: Network | str, target: str = "pytorch") -> str:
+def generate(net: Net, target: str = "pytorch") -> str:
     """Generate the source of a PyTorch module: deterministic, formatted, needs torch alone.
 
     Raises:
@@ -229,7 +246,7 @@ def generate(net: Network | str, target: str = "pytorch") -> str:
 
 
 def build(
-    net: Network | str, *, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None
+    net: Net, *, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None
 ) -> nn.Module:
     """Build the module that `generate` writes, in torch's default training mode.
 
@@ -240,7 +257,9 @@ def build(
     Raises:
         SpecError: The weights cannot be read.
         RuntimeError: They are for another network (torch's own message names the keys).
+        UserError: CTC615 torch is not installed.
     """
+    require_packages("building a module", "torch")
     from ctcdsl.codegen.load import build_module
 
     module = build_module(_as_network(net))
@@ -254,18 +273,77 @@ def _tensors(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> dict[str
         return dict(weights)
     from ctcdsl.runs.checkpoint import read_weights
 
+    if not isinstance(weights, (str, os.PathLike)):
+        kind = type(weights).__name__
+        raise TypeError(f"weights are a state dict, a file, or the folder of a run, not {kind}")
     return read_weights(os.fspath(weights))
 
 
-def _as_network(net: Network | str) -> Network:
-    return load(net) if isinstance(net, str) else net
+def at_least_one(name: str, number: int) -> int:
+    """An argument that counts; integers of numpy are made Python's."""
+    if not hasattr(number, "__index__") or isinstance(number, bool) or number < 1:
+        raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
+    return index(number)
+
+
+def _interval(within: tuple[float, float]) -> Interval:
+    from ctcdsl.passes import Interval
+
+    try:
+        low, high = map(float, within)
+    except (TypeError, ValueError):
+        low, high = 0.0, -1.0
+    if not -1 <= low <= high:
+        raise ValueError(f"within is {within!r}: give shares of the MACs, as in (-0.07, 0.03)")
+    return Interval(low, high)
+
+
+def _frozen(parts: Sequence[str]) -> list[Frozen]:
+    from ctcdsl.passes import Frozen
+
+    known = list(Frozen)
+    if isinstance(parts, str) or not all(part in known for part in parts):
+        words = ", ".join(repr(str(part)) for part in known)
+        raise ValueError(f"frozen is {parts!r}: give a list of {words}")
+    return [Frozen(part) for part in parts]
+
+
+def _source(text: str) -> Source:
+    """A text as a source; it is no file's name."""
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise TypeError(f"expected the text of a spec, a str, not {kind}: `load` takes a path")
+    if text.endswith(".ctc") and len(text.split()) == 1:
+        raise error(
+            "CTC005",
+            f"`{text}` is the name of a file, where a str is the text of a spec",
+            hint=f'ctcdsl.load("{text}"), or ctcdsl.check(Path("{text}"))',
+        )
+    return Source("<text>", text)
+
+
+def _as_network(net: Net) -> Network:
+    return net if isinstance(net, Network) else load(net)
+
+
+def _number(name: str, value: float) -> float:
+    """The value of a parameter; numbers of numpy are made Python's."""
+    try:
+        if isfinite(value):
+            return int(value) if value == int(value) else float(value)
+    except TypeError:
+        pass
+    raise ValueError(f"params: {name} is {value!r}, not a finite number")
 
 
 def _checked(
     spec: Spec, input: Input | None, params: Mapping[str, float] | None
 ) -> tuple[Network, ...]:
     shape = None if input is None else parse_input(input)
-    report = check_spec(spec, input=shape, values=params)
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(f'params is {params!r}: give a dict, as in {{"w": 64}}')
+    values = {name: _number(name, value) for name, value in (params or {}).items()}
+    report = check_spec(spec, input=shape, values=values)
     if not report.ok:
         raise SpecError(*report.errors)
     unknown = [name for name in params or {} if name not in report.parameters]

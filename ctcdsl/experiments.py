@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from ctcdsl.api import load, load_all
+from ctcdsl.api import Net, at_least_one, load, load_all
 from ctcdsl.checking import Network
 from ctcdsl.comparison.compare import compare_networks
 from ctcdsl.comparison.results import Comparison
@@ -41,8 +41,6 @@ __all__ = [
     "train",
 ]
 
-Net = Network | str | os.PathLike[str]
-"""A network, or what `load` takes: a path, or the name of a built-in network."""
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -98,7 +96,7 @@ def train(
         fields=fields,
         device=device,
         every=parse_interval(checkpoint_every),
-        keep=_at_least_one("keep", keep),
+        keep=at_least_one("keep", keep),
         tune=fixed if tune else None,
         allow_changed_data=allow_changed_data,
     )
@@ -153,7 +151,7 @@ def evaluate(
         TypeError: A module without its network, or a run with arguments for a module.
         UserError: Run, images or numbers are wrong; `str()` shows where, and what to do.
     """
-    if views not in (1, 10, "dense"):
+    if views not in (1, 10, "dense") or views is True:
         raise error("CTC605", f"views is {views!r}", hint="it is 1, 10 or 'dense'")
     config = EvaluationConfig(
         views=views,
@@ -183,6 +181,9 @@ def evaluate(
     if not (classes is None and recipe is None and statistics is None):
         raise TypeError("classes, recipe and statistics are for a module: a run has its own")
     path = run_or_module.folder if isinstance(run_or_module, Run) else run_or_module
+    if not isinstance(path, (str, os.PathLike)):
+        kind = type(path).__name__
+        raise TypeError(f"evaluate takes a run, the folder of a run, or a module, not {kind}")
     return evaluate_run(path, config, network=known, data=data, callbacks=callbacks).scores
 
 
@@ -224,16 +225,18 @@ def compare(
             folder has another run.
         Interrupted: Ctrl-C or SIGTERM; the same call continues.
     """
+    if isinstance(nets, (Network, str, os.PathLike)):
+        raise TypeError("compare takes a list of networks")
     networks = [network for net in nets if (network := _network(net, None)) is not None]
     if not networks:
         raise TypeError("name at least one network")
-    if views not in (1, 10):
+    if views not in (1, 10) or views is True:
         raise error("CTC605", f"views is {views!r}", hint="it is 1 or 10")
     return compare_networks(
         networks,
         data=os.fspath(data) if data is not None else None,
         recipe=base_recipe(recipe, data).with_fields(fields),
-        seeds=_at_least_one("seeds", seeds),
+        seeds=at_least_one("seeds", seeds),
         folder=Path(run),
         views=views,
         input=parse_input(input) if input is not None else None,
@@ -250,9 +253,3 @@ def _network(net: Net | None, preferred: str | None) -> Network | None:
         with suppress(StopIteration):
             return next(network for network in load_all(net) if network.name == preferred)
     return load(net)
-
-
-def _at_least_one(name: str, number: int) -> int:
-    if not isinstance(number, int) or number < 1:
-        raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
-    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Report, check_source
@@ -13,7 +14,7 @@ from ctcdsl.ir import Shape
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import Diagnostic, Severity, Source, UserError, error
-from ctcdsl.text.files import STDIN, read_source
+from ctcdsl.text.files import ROW_HINT, STDIN, looks_like_row, read_source
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
@@ -59,7 +60,13 @@ def check_spec(
         spec: What to check; the networks are those meant, where a name means one of several.
         input: An input that replaces the spec's.
         values: Replace those of the spec's `let`s.
+
+    Raises:
+        TypeError: `spec` is not one.
     """
+    if not isinstance(spec, (str, os.PathLike, Source)):
+        kind = type(spec).__name__
+        raise TypeError(f"expected the name or the path of a spec, not {kind}")
     try:
         if isinstance(spec, str):
             found = find_spec(spec)
@@ -77,8 +84,11 @@ def check_spec(
 
 def parse_input(value: Input) -> Shape:
     """Read an input; a ValueError says what one is."""
-    if isinstance(value, tuple):
-        sides: tuple[int, ...] = value
+    if isinstance(value, (tuple, list)):
+        # numpy's integers are integers; True is none
+        sides = tuple(
+            index(side) if hasattr(side, "__index__") and side is not True else 0 for side in value
+        )
     else:
         parts = str(value).replace("×", "x").split("x")
         sides = tuple(int(part[:9]) if part.isdecimal() else 0 for part in parts)
@@ -157,8 +167,11 @@ def _unknown(name: str) -> UserError:
     return error(
         "CTC005",
         f"there is no file {name}.ctc here and no built-in network `{name}`",
-        hint=f"{hint}; specs end in .ctc",
+        hint=ROW_HINT if looks_like_row(name) else hint,
     )
+
+
+CHOOSE = 'choose one: `--net NAME`, in Python `name="NAME"`'
 
 
 def select(networks: Sequence[Network], name: str | None, file: str) -> Network:
@@ -175,7 +188,7 @@ def select(networks: Sequence[Network], name: str | None, file: str) -> Network:
     names = [network.name for network in networks]
     known = ", ".join(names)
     if name is None:
-        message, hint = f"the spec has {len(names)} networks: {known}", "choose: `--net NAME`"
+        message, hint = f"the spec has {len(names)} networks: {known}", CHOOSE
     else:
         message = f"the spec has no network `{name}`"
         hint = did_you_mean(name, names, f"it has {known}")

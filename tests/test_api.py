@@ -78,7 +78,7 @@ def test_another_input(given: tuple[int, int, int] | str | int) -> None:
     assert ctcdsl.load("A", input=given).input == Shape(3, 96, 96)
 
 
-@pytest.mark.parametrize("given", ["3x96", "x", 0, (3, 96, 0)])
+@pytest.mark.parametrize("given", ["3x96", "x", 0, (3, 96, 0), (3.0, 96, 96), (True, 96, 96)])
 def test_what_is_not_an_input(given: tuple[int, int, int] | str | int) -> None:
     with pytest.raises(ValueError, match="is not an input"):
         ctcdsl.load("A", input=given)
@@ -181,3 +181,48 @@ def test_generated_source_is_that_of_the_command() -> None:
     assert "class E(nn.Module):" in ctcdsl.generate("E")
     with pytest.raises(ValueError, match="unknown target 'jax'"):
         ctcdsl.generate("E", "jax")
+
+
+def test_wrong_arguments_are_plain_errors() -> None:
+    net = ctcdsl.load("A")
+    size = "depth-for-size:stage=3,to=2"
+    wrong: list[tuple[Any, type[Exception], str]] = [
+        (lambda: ctcdsl.load(3), TypeError, "a spec, not int"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.cost([net]), TypeError, "a spec, not list"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.loads(Path("a.ctc")), TypeError, "`load` takes"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.loads("a.ctc"), ctcdsl.SpecError, "the name of a file"),
+        (lambda: ctcdsl.load("(7,64)/2 gap fc"), ctcdsl.SpecError, "loads` takes it"),
+        (lambda: ctcdsl.load("(7,64) gap fc"), ctcdsl.SpecError, "loads` takes it"),
+        (lambda: ctcdsl.load("A", params={"k": "3"}), ValueError, "k is '3'"),  # type: ignore[dict-item]
+        (lambda: ctcdsl.load("A", params={"k": float("nan")}), ValueError, "k is nan"),
+        (lambda: ctcdsl.load("A", params=[1]), TypeError, "give a dict"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.cost(net, batch=0), ctcdsl.UserError, "batch is 0"),
+        (lambda: ctcdsl.rewrite(net, 3), TypeError, "3 is no pass"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.rewrite(net, size, within=(-7, 3)), ValueError, "shares of the MACs"),
+        (lambda: ctcdsl.rewrite(net, size, frozen="head"), ValueError, "give a list of"),
+        (lambda: ctcdsl.rewrite(net, size, multiple=0), ctcdsl.UserError, "multiple is 0"),
+        (lambda: ctcdsl.build(net, weights=3), TypeError, "not int"),  # type: ignore[arg-type]
+    ]
+    for call, kind, message in wrong:
+        with pytest.raises(kind, match=message):
+            call()
+
+
+def test_a_path_is_taken_wherever_a_network_is(tmp_path: Path) -> None:
+    file = tmp_path / "mine.ctc"
+    file.write_text(ROW, encoding="utf-8")
+    assert ctcdsl.cost(file).macs == 846_271_168
+    assert "class Mine" in ctcdsl.generate(file)
+    assert ctcdsl.check("mine.ctc").diagnostics[0].code == "CTC005"
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    import numpy
+
+    integer: Any = numpy.int64
+    size = integer(96)
+    net = ctcdsl.load("A", input=(integer(3), size, size))
+    assert net == ctcdsl.load("A", input=96) and type(net.macs) is int
+    assert type(ctcdsl.cost(net, batch=integer(2)).macs) is int
+    scaled = ctcdsl.loads("let w = 8\n(3,w) gap fc", params={"w": integer(16)})
+    assert type(scaled.macs) is int and scaled.layers[0].output.channels == 16

@@ -197,7 +197,10 @@ def evaluate_module(
                 "CTC612",
                 f"the network has {plural(network.classes, 'output')},"
                 f" the data {plural(len(classes), 'class')}",
-                hint="name the class of each output: classes=[…]",
+                hint=(
+                    f"write `classes {len(classes)}` in the spec",
+                    "or name the class of each output: classes=[…]",
+                ),
             )
         chosen = open_split_of(path, config.split, classes, callback)
         statistics = statistics or measure(

@@ -34,6 +34,14 @@ def read_source(path: str) -> Source:
     return Source(name, text)
 
 
+ROW_HINT = "write a row to a file or to standard input, `-`; in Python `ctcdsl.loads` takes it"
+
+
+def looks_like_row(name: str) -> bool:
+    """Whether what should be a file's name is a row of layers instead."""
+    return "(" in name and ")" in name
+
+
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
@@ -43,6 +51,8 @@ def _read_error(cause: OSError, name: str) -> UserError:
     hint = ""
     if isinstance(cause, IsADirectoryError):
         hint = f"name the specs in it: `{name.rstrip('/')}/*.ctc`"
+    elif looks_like_row(name):
+        hint = ROW_HINT
     elif isinstance(cause, FileNotFoundError) and not name.endswith(".ctc"):
         hint = "specs end in .ctc; `-` reads standard input"
     return error("CTC005", f"cannot read the spec: {reason(cause)}", path=name, hint=hint)

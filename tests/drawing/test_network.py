@@ -216,7 +216,7 @@ def test_the_command(ctcdsl: Any, tmp_path: Path) -> None:
     text = Path("specs/modern/resnet50.ctc").read_text(encoding="utf-8")
     assert ctcdsl("draw", "-", stdin=text).out == path.read_text(encoding="utf-8")
     assert ">input 3×64×64<" in ctcdsl("draw", "-", "--input", "64", stdin=text).out
-    assert "choose: `--net NAME`" in ctcdsl("draw", "specs/table1.ctc").err
+    assert "choose one: `--net NAME`" in ctcdsl("draw", "specs/table1.ctc").err
     assert "<title>J:" in ctcdsl("draw", "specs/table1.ctc", "--net", "J").out
     given = f"let w = 8\n{HEADER}a: (3,w)\nhead: gap fc"
     assert ">3×3, 24<" in ctcdsl("draw", "-", "-D", "w=24", stdin=given).out
