@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 __version__ = "0.1.0"
@@ -83,7 +84,8 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
 def __getattr__(name: str) -> object:
     """Load the library when a name of it is first asked for: `import ctcdsl` costs nothing."""
     if name not in __all__:
-        raise AttributeError(f"module 'ctcdsl' has no attribute '{name}'")
+        message = f"module 'ctcdsl' has no attribute '{name}'"
+        raise AttributeError(message, name=name, obj=sys.modules[__name__])
     module = _MODULES.get(name, "ctcdsl.api")
     if module == "ctcdsl.experiments":
         from ctcdsl.text.packages import require_packages
@@ -95,4 +97,10 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    """The names that can be used: without torch there is no training."""
+    from importlib.util import find_spec
+
+    names = (*__all__, "__version__")
+    if find_spec("torch") is not None:
+        return list(names)
+    return [name for name in names if _MODULES.get(name) != "ctcdsl.experiments"]

@@ -66,6 +66,10 @@ class Rewrite(NamedTuple):
         """The tensors of `network`, as its generated module names them."""
         return None if self.transfer is None else self.transfer.state
 
+    def __repr__(self) -> str:
+        names = ", ".join(step.applied.name for step in self.steps)
+        return f"<Rewrite of {self.steps[0].before.name} by {names}: {self.network!r}>"
+
 
 def load(
     path_or_name: str | os.PathLike[str],

@@ -14,6 +14,7 @@ from ctcdsl.shapes.infer import infer_network
 from ctcdsl.syntax.nodes import Let
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
+from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
 
 __all__ = ["PAPER_HEAD", "Network", "Node", "Report", "check_source", "infer_shapes"]
@@ -38,6 +39,13 @@ class Report(NamedTuple):
     def ok(self) -> bool:
         """Whether there are no errors."""
         return not self.errors
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.diagnostics)) or repr(self)
+
+    def __repr__(self) -> str:
+        errors = plural(len(self.errors), "error") if self.errors else "ok"
+        return f"<Report: {', '.join([errors, *map(repr, self.networks)])}>"
 
 
 def check_source(

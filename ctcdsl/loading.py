@@ -163,7 +163,9 @@ def _shadows(name: str, file: str) -> tuple[Diagnostic, ...]:
 def _unknown(name: str) -> UserError:
     names = [spec.name for spec in built_in_specs()]
     names += [net for spec in built_in_specs() for net in _NET.findall(spec.read().text)]
-    hint = did_you_mean(name, names, "`ctcdsl specs` lists the built-in networks")
+    hint = did_you_mean(
+        name, names, "`ctcdsl specs` lists the built-in networks; specs end in .ctc"
+    )
     return error(
         "CTC005",
         f"there is no file {name}.ctc here and no built-in network `{name}`",

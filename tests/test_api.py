@@ -183,6 +183,25 @@ def test_generated_source_is_that_of_the_command() -> None:
         ctcdsl.generate("E", "jax")
 
 
+def test_results_are_short_and_readable() -> None:
+    net = ctcdsl.load("A")
+    cost = ctcdsl.cost(net, batch=2)
+    assert repr(cost).startswith("<Cost of A: 1,709,909,376 MACs for 2 images, ")
+    rewrite = ctcdsl.rewrite(net, "depth-for-size:stage=3,to=2")
+    assert repr(rewrite) == f"<Rewrite of A by depth-for-size: {rewrite.network!r}>"
+    assert repr(ctcdsl.check(ROW)).startswith("<Report: ok, <Network ")
+    report = ctcdsl.check("(7,64)/2 gpa fc")
+    assert repr(report) == "<Report: 1 error>"
+    assert str(report) == str(report.diagnostics[0]) and "^^^" in str(report)
+    with pytest.raises(TypeError, match="the other network, not Network"):
+        cost.relative_to(net)  # type: ignore[arg-type]
+
+
+def test_without_torch_help_lists_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert {"load", "Recipe"} <= set(dir(ctcdsl)) and "train" not in dir(ctcdsl)
+
+
 def test_wrong_arguments_are_plain_errors() -> None:
     net = ctcdsl.load("A")
     size = "depth-for-size:stage=3,to=2"

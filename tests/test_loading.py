@@ -52,6 +52,7 @@ def test_a_file_in_the_folder_comes_first(
     assert "note[CTC951]: `E` is the file E.ctc in this folder, not the built-in" in result.err
     assert "own.ctc in this folder\n" in ctcdsl("check", "own").err
     assert "CTC951" not in ctcdsl("check", "./E.ctc").err
+    assert "CTC951" in ctcdsl("specs", "E").err
 
 
 def test_an_unknown_name_suggests_the_nearest(ctcdsl: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ctcdsl.cli.options import format_option
-from ctcdsl.cli.report import print_json
+from ctcdsl.cli.report import print_diagnostics, print_json
 from ctcdsl.cli.tables import as_text
 from ctcdsl.loading import BuiltIn, built_in_specs, check_spec, find_spec
 from ctcdsl.metrics import network_cost
@@ -29,7 +29,9 @@ def command(name: str | None, form: str) -> None:
     NAME.ctc in the current folder comes before the built-in network NAME.
     """
     if name is not None:
-        click.echo(find_spec(name).source.text, nl=False)
+        found = find_spec(name)
+        print_diagnostics(found.notes)
+        click.echo(found.source.text, nl=False)
         return
     specs = [_data(spec) for spec in built_in_specs()]
     if form == "json":

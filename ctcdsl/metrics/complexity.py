@@ -57,7 +57,17 @@ class Cost(NamedTuple):
 
     def relative_to(self, other: Cost) -> float:
         """The MACs of an image as a share of another network's, Table 1's "complexity"."""
+        if not isinstance(other, Cost):
+            kind = type(other).__name__
+            raise TypeError(f"relative_to takes the cost of the other network, not {kind}")
         return (self.macs / self.batch) / (other.macs / other.batch)
+
+    def __repr__(self) -> str:
+        images = "" if self.batch == 1 else f" for {self.batch} images"
+        return (
+            f"<Cost of {self.network.name}: {self.macs:,} MACs{images},"
+            f" {self.macs_fc:,} in fc, {self.params:,} parameters>"
+        )
 
     def _repr_html_(self) -> str:
         """The table of layers that a notebook shows."""

@@ -40,6 +40,11 @@ class Diagnostic(NamedTuple):
     hints: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
 
+    def __str__(self) -> str:
+        from ctcdsl.text.render import render
+
+        return render(self)
+
 
 class UserError(Exception):
     """The input is wrong: carries the diagnostics that say so. Never a bug of ours.
@@ -52,9 +57,7 @@ class UserError(Exception):
         self.diagnostics = diagnostics
 
     def __str__(self) -> str:
-        from ctcdsl.text.render import render
-
-        return "\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+        return "\n".join(map(str, self.diagnostics))
 
 
 class SpecError(UserError, ValueError):
