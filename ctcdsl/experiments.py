@@ -54,7 +54,7 @@ def train(
     callbacks: Iterable[Callback] = (),
     device: Device = "auto",
     input: Input | None = None,
-    checkpoint_every: str = "10min",
+    checkpoint_every: str | int = "10min",
     keep: int = 3,
     tune: bool = False,
     allow_changed_data: bool = False,
@@ -72,7 +72,7 @@ def train(
         callbacks: See `Callback`.
         device: `auto` is the GPU if there is one, else the CPU.
         input: An input that replaces the network's: `(3, 96, 96)`, `"3x96x96"` or 96.
-        checkpoint_every: When to save within an epoch: `"10min"`, `"30s"`, or `"500"` steps.
+        checkpoint_every: When to save within an epoch: `"10min"`, `"30s"`, or 500 steps.
         keep: Number of checkpoints to keep, besides the best.
         tune: First measure both precisions and torch.compile, and use the fastest.
         allow_changed_data: Resume with other images; the run records it.

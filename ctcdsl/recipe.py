@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from operator import index
 from typing import Any, Literal, Self, get_args
 
 from ctcdsl.syntax.words import did_you_mean
@@ -178,6 +179,12 @@ class Recipe:
     """Share of the training images that may be unreadable and replaced; above it training stops."""
 
     def __post_init__(self) -> None:
+        for name, kind, *_ in _RANGES:
+            value = getattr(self, name)
+            if hasattr(value, "__index__") and not isinstance(value, bool):
+                object.__setattr__(self, name, index(value))  # numpy's integers
+            elif kind is not int and not isinstance(value, float) and hasattr(value, "dtype"):
+                object.__setattr__(self, name, float(value))
         problems = tuple(self._problems())
         if problems:
             raise UserError(*problems)
@@ -252,7 +259,7 @@ class Recipe:
             value = getattr(self, name)
             if value is None and name in _OPTIONAL:
                 continue
-            if not isinstance(value, kind):
+            if isinstance(value, bool) or not isinstance(value, kind):
                 hint = "it is a whole number" if kind is int else "it is a number"
                 yield _problem(f"{name} is {value!r}", hint=hint)
             elif not _within(value, low, high, ends):
@@ -264,6 +271,8 @@ class Recipe:
             word = getattr(self, name)
             if word not in words:
                 yield _problem(f"{name} is {word!r}", hint=f"it is {' or '.join(words)}")
+        if not isinstance(self.random_crop, bool):
+            yield _problem(f"random_crop is {self.random_crop!r}", hint="it is True or False")
         if not isinstance(self.schedule, Schedule):
             yield _problem(f"schedule is {self.schedule!r}", hint=_SCHEDULE_HINT)
 

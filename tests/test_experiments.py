@@ -347,3 +347,20 @@ def test_a_failure_is_a_result(place: Path) -> None:
     [(network, result)] = comparison.failed
     assert result.failure is not None and result.failure.code == "CTC609"
     assert network.top1 is None and "on_seed_run_failed" in events.names
+
+
+def test_wrong_words_and_folders_are_errors() -> None:
+    net = ctcdsl.loads("net Tiny input 3x24x24\n(3,16)/2 2/2 (3,32)\nhead: gap fc")
+    for fields, message in (
+        ({"resume": "atuo"}, "resume is 'atuo'"),
+        ({"run": ""}, "run is an empty text"),
+        ({"checkpoint_every": None}, "checkpoint_every is None"),
+    ):
+        with pytest.raises(ctcdsl.UserError, match=message):
+            ctcdsl.train(net, **fields)
+    with pytest.raises(TypeError, match="a list of networks"):
+        ctcdsl.compare(net)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not Network"):
+        ctcdsl.evaluate(net)  # type: ignore[arg-type]
+    with pytest.raises(ctcdsl.UserError, match="views is True"):
+        ctcdsl.evaluate("runs/none", views=True)  # type: ignore[arg-type]

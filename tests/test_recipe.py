@@ -127,3 +127,15 @@ def test_a_recipe_survives_as_plain_values() -> None:
 def test_the_recipe_needs_no_torch() -> None:
     code = "import sys, ctcdsl.recipe; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_truth_is_no_number_and_integers_of_numpy_are_integers() -> None:
+    import numpy
+
+    whole: Any = numpy.int64
+    single: Any = numpy.float32
+    assert type(Recipe(batch=whole(64)).batch) is int
+    assert type(Recipe(momentum=single(0.5)).momentum) is float
+    for fields in ({"epochs": True}, {"momentum": False}, {"random_crop": "no"}):
+        with pytest.raises(UserError, match=f"{next(iter(fields))} is"):
+            Recipe().with_fields(fields)

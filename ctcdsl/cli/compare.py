@@ -47,7 +47,7 @@ _WRITERS = {"text": as_text, "markdown": as_markdown}
     metavar="DIR",
     default="compare",
     show_default=True,
-    help="The runs go here, to NETWORK/seedN.",
+    help="Folder of the comparison, with the runs in NETWORK/seedN.",
 )
 @click.option(
     "--views",
@@ -77,9 +77,9 @@ def command(
 
     Prints a table like the paper's: depth, complexity, error with its spread over the seeds,
     time. What is trained is not trained again, and what was begun is resumed: interrupted,
-    the same command continues. A network that fails (its loss is not finite, or it finds no
-    memory) is reported and does not stop the others; the exit code is 1 then. Without --data, the
-    photographs that come with ctcdsl are used.
+    the same command continues. A network that fails (its loss is not finite, or it runs
+    out of memory) is reported and does not stop the others; the exit code is 1 then. Without
+    --data, the photographs that come with ctcdsl are used.
     """
     require_packages("comparing", "torch", "numpy", "PIL", "safetensors", "rich", "matplotlib")
     if plot is not None:

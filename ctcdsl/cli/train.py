@@ -49,7 +49,7 @@ def _interval(text: str) -> str:
 @click.command("train")
 @click.argument("spec", required=False)
 @data_option
-@click.option("--run", metavar="DIR", help="Results go here.  [runs/NAME]")
+@click.option("--run", metavar="DIR", help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Resume the run from its last checkpoint.")
 @click.option("--auto-resume", is_flag=True, help="Resume if there is a checkpoint, else start.")
 @click.option(

@@ -117,6 +117,8 @@ class Run:
 
         It maps float32 (N, C, H, W) to logits (N, classes).
         """
+        if checkpoint not in ("last", "best"):
+            raise error("CTC605", f"checkpoint is {checkpoint!r}", hint="it is 'last' or 'best'")
         saved = checkpoints.load(self.best if checkpoint == "best" else self.last)
         module = build_module(self.network)
         checkpoints.restore_model(module, saved, saved.path)

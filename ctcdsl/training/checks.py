@@ -69,7 +69,7 @@ def claim_folder(run: Path) -> None:
             "CTC608",
             f"cannot make the run's folder: {reason(cause)}",
             path=run,
-            hint="give permission there, or choose another folder",
+            hint="choose another folder, or give permission there",
         ) from None
     require_unused(run)
 

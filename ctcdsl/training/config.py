@@ -83,6 +83,10 @@ def configure(
     """
     if network is None and (run is None or not resume):
         raise TypeError("name a network, or the folder of a run to resume")
+    if resume not in (False, True, "auto"):
+        raise error("CTC605", f"resume is {resume!r}", hint="it is True, False or 'auto'")
+    if run is not None and not os.fspath(run):
+        raise error("CTC605", "run is an empty text", hint="name a folder, or leave it out")
     if run is not None:
         folder = Path(run)
     else:
@@ -131,10 +135,10 @@ def base_recipe(recipe: Recipe | str | None, data: object) -> Recipe:
     return Recipe.named(recipe or ("paper" if data is not None else "small"))
 
 
-def parse_interval(text: str) -> Interval:
-    """When to save, such as ``10min``. Raises `UserError` CTC605."""
+def parse_interval(text: str | int) -> Interval:
+    """When to save, such as ``10min``, or 500 steps. Raises `UserError` CTC605."""
     try:
-        return Interval.parse(text)
+        return Interval.parse(str(text))
     except ValueError:
         message = f"checkpoint_every is {text!r}, neither a time nor a number of steps"
         raise error("CTC605", message, hint="write 10min, 600s, or 500") from None
