@@ -33,11 +33,14 @@ _workers_option = click.option(
 @click.group("data")
 def command() -> None:
     """Check images, or pack them to be read fast."""
+
+
+def _prepare() -> None:
     require_packages("reading images", "torch", "numpy", "PIL", "rich")
     gc.enable()
 
 
-@command.command("pack")
+@command.command("pack", short_help="Pack all images of DIR into one file.")
 @click.argument("folder", metavar="DIR")
 @click.argument("out", metavar="OUT")
 @click.option(
@@ -79,6 +82,7 @@ def pack_command(
     DIR is what --data takes: class folders, with train/ and test/ or without, or tar shards.
     Interrupted, the same command resumes; OUT appears when it is complete.
     """
+    _prepare()
     from ctcdsl.cli.progress import Display
     from ctcdsl.images.datasets import open_dataset
     from ctcdsl.images.packing import PackOptions, pack
@@ -107,7 +111,7 @@ def pack_command(
     return 0
 
 
-@command.command("check")
+@command.command("check", short_help="Decode all images of DIR, and count them.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--crop",
@@ -125,6 +129,7 @@ def check_command(folder: str, crop: int, workers: int, form: str) -> int:
     CMYK and small ones are trained on, and a wrong suffix does not matter, but you may not have
     meant them.
     """
+    _prepare()
     from ctcdsl.cli.progress import Display
     from ctcdsl.images.dataset_check import check_dataset
     from ctcdsl.images.datasets import find_dataset

@@ -120,6 +120,8 @@ def test_without_the_extra(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyP
     )
     result = ctcdsl(*train(place))
     assert result.code == 1 and "CTC615" in result.err and "ctcdsl[train]" in result.err
+    assert "CTC615" in ctcdsl("data", "check", place).err
+    assert ctcdsl("data", "pack", "--help").code == 0
 
 
 def test_a_gpu_that_is_not_there(ctcdsl: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
