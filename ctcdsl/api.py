@@ -306,7 +306,7 @@ def _frozen(parts: Sequence[str]) -> list[Frozen]:
     from ctcdsl.passes import Frozen
 
     known = list(Frozen)
-    if isinstance(parts, str) or not all(part in known for part in parts):
+    if parts is None or isinstance(parts, str) or not all(part in known for part in parts):
         words = ", ".join(repr(str(part)) for part in known)
         raise ValueError(f"frozen is {parts!r}: give a list of {words}")
     return [Frozen(part) for part in parts]

@@ -168,6 +168,8 @@ def evaluate(
     if isinstance(run_or_module, nn.Module):
         if known is None:
             raise TypeError("a module is evaluated with the network that it was generated from")
+        if not isinstance(recipe, Recipe | None):
+            raise TypeError("recipe is a ctcdsl.Recipe, such as Recipe.small() or Run.recipe")
         return evaluate_module(
             run_or_module,
             known,

@@ -294,6 +294,10 @@ def test_what_cannot_be_evaluated(run: ctcdsl.Run, place: Path) -> None:
     module = run.module()
     with pytest.raises(ctcdsl.UserError, match="the network has 1000 outputs"):
         ctcdsl.evaluate(module, "data", network="tiny.ctc")
+    with pytest.raises(TypeError, match="recipe is a ctcdsl"):
+        ctcdsl.evaluate(module, network=run.network, recipe="small")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="give a list of"):
+        ctcdsl.evaluate(run, callbacks=ctcdsl.Callback())  # type: ignore[arg-type]
 
 
 def test_a_module_is_normalised_by_its_data_unless_told_otherwise(run: ctcdsl.Run) -> None:

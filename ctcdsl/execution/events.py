@@ -117,6 +117,8 @@ class CallbackList(Callback):
     """Calls several callbacks in their order; outside the main process only what it cannot know."""
 
     def __init__(self, callbacks: Iterable[Callback], *, is_main: bool = True) -> None:
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks is {callbacks!r}: give a list of ctcdsl.Callback")
         self.callbacks = tuple(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
