@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
-from operator import index
 from typing import TYPE_CHECKING, NamedTuple
 
+from ctcdsl import arguments
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
@@ -22,7 +21,7 @@ from ctcdsl.text.packages import require_packages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ctcdsl.passes import Frozen, Interval, Pass, Step
+    from ctcdsl.passes import Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
 
 __all__ = [
@@ -132,7 +131,7 @@ def loads(
         >>> loads("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6").macs
         846271168
     """
-    source = _source(text)
+    source = arguments.spec_text(text)
     return select(_checked(source, input, params), name, source.name)
 
 
@@ -145,7 +144,9 @@ def check(text_or_path: str | os.PathLike[str]) -> Report:
         False
     """
     try:
-        return check_spec(_source(text_or_path) if isinstance(text_or_path, str) else text_or_path)
+        return check_spec(
+            arguments.spec_text(text_or_path) if isinstance(text_or_path, str) else text_or_path
+        )
     except SpecError as failure:
         return Report((), failure.diagnostics)
 
@@ -165,7 +166,7 @@ def cost(net: Net, *, batch: int = 1) -> Cost:
         >>> cost("J'").relative_to(cost("A"))
         0.97853...
     """
-    return network_cost(_as_network(net), at_least_one("batch", batch))
+    return network_cost(_as_network(net), arguments.at_least_one("batch", batch))
 
 
 def rewrite(
@@ -202,18 +203,14 @@ def rewrite(
     from ctcdsl.passes.registry import create, registered
     from ctcdsl.passes.update_source import update_source
 
-    if not passes:
-        raise ValueError("name at least one pass: `ctcdsl passes` lists them")
+    arguments.require_passes(passes)
     if name is not None and not (isinstance(name, str) and is_network_name(name)):
         raise ValueError(f"{name!r} is not a name for a network")
-    frozen_parts = _frozen(frozen)
-    interval = None if within is None else _interval(within)
-    multiple = at_least_one("multiple", multiple)
+    frozen_parts = arguments.frozen_parts(frozen)
+    interval = None if within is None else arguments.interval(within)
+    multiple = arguments.at_least_one("multiple", multiple)
     start = _as_network(net)
     known = registered()
-    for item in passes:
-        if not isinstance(item, str) and (isinstance(item, type) or not hasattr(item, "run")):
-            raise TypeError(f"{item!r} is no pass: give a text such as 'widen:stage=2,width=96'")
     chain = [create(item, known) if isinstance(item, str) else item for item in passes]
     if weights is not None:
         require_packages("a transfer of weights", "torch", "safetensors")
@@ -233,7 +230,9 @@ def rewrite(
 
     (network,) = infer_shapes(architecture).networks
     file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
-    return Rewrite(network, steps, text, transfer_state(steps, network, _tensors(weights), file))
+    return Rewrite(
+        network, steps, text, transfer_state(steps, network, arguments.tensors(weights), file)
+    )
 
 
 def generate(net: Net, target: str = "pytorch") -> str:
@@ -268,89 +267,23 @@ def build(
 
     module = build_module(_as_network(net))
     if weights is not None:
-        module.load_state_dict(_tensors(weights))
+        module.load_state_dict(arguments.tensors(weights))
     return module
-
-
-def _tensors(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> dict[str, Tensor]:
-    if isinstance(weights, Mapping):
-        return dict(weights)
-    from ctcdsl.runs.checkpoint import read_weights
-
-    if not isinstance(weights, (str, os.PathLike)):
-        kind = type(weights).__name__
-        raise TypeError(f"weights are a state dict, a file, or the folder of a run, not {kind}")
-    return read_weights(os.fspath(weights))
-
-
-def at_least_one(name: str, number: int) -> int:
-    """An argument that counts; integers of numpy are made Python's."""
-    if not hasattr(number, "__index__") or isinstance(number, bool) or number < 1:
-        raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
-    return index(number)
-
-
-def _interval(within: tuple[float, float]) -> Interval:
-    from ctcdsl.passes import Interval
-
-    try:
-        low, high = map(float, within)
-    except (TypeError, ValueError):
-        low, high = 0.0, -1.0
-    if not -1 <= low <= high:
-        raise ValueError(f"within is {within!r}: give shares of the MACs, as in (-0.07, 0.03)")
-    return Interval(low, high)
-
-
-def _frozen(parts: Sequence[str]) -> list[Frozen]:
-    from ctcdsl.passes import Frozen
-
-    known = list(Frozen)
-    if parts is None or isinstance(parts, str) or not all(part in known for part in parts):
-        words = ", ".join(repr(str(part)) for part in known)
-        raise ValueError(f"frozen is {parts!r}: give a list of {words}")
-    return [Frozen(part) for part in parts]
-
-
-def _source(text: str) -> Source:
-    """A text as a source; it is no file's name."""
-    if not isinstance(text, str):
-        kind = type(text).__name__
-        raise TypeError(f"expected the text of a spec, a str, not {kind}: `load` takes a path")
-    if text.endswith(".ctc") and len(text.split()) == 1:
-        raise error(
-            "CTC005",
-            f"`{text}` is the name of a file, where a str is the text of a spec",
-            hint=f'ctcdsl.load("{text}"), or ctcdsl.check(Path("{text}"))',
-        )
-    return Source("<text>", text)
 
 
 def _as_network(net: Net) -> Network:
     return net if isinstance(net, Network) else load(net)
 
 
-def _number(name: str, value: float) -> float:
-    """The value of a parameter; numbers of numpy are made Python's."""
-    try:
-        if isfinite(value):
-            return int(value) if value == int(value) else float(value)
-    except TypeError:
-        pass
-    raise ValueError(f"params: {name} is {value!r}, not a finite number")
-
-
 def _checked(
     spec: Spec, input: Input | None, params: Mapping[str, float] | None
 ) -> tuple[Network, ...]:
     shape = None if input is None else parse_input(input)
-    if params is not None and not isinstance(params, Mapping):
-        raise TypeError(f'params is {params!r}: give a dict, as in {{"w": 64}}')
-    values = {name: _number(name, value) for name, value in (params or {}).items()}
+    values = arguments.parameters(params)
     report = check_spec(spec, input=shape, values=values)
     if not report.ok:
         raise SpecError(*report.errors)
-    unknown = [name for name in params or {} if name not in report.parameters]
+    unknown = [name for name in values if name not in report.parameters]
     if unknown:
         raise error(
             "CTC111",

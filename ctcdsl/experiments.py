@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from torch import nn
 
-from ctcdsl.api import Net, at_least_one, load, load_all
+from ctcdsl.api import Net, load, load_all
+from ctcdsl.arguments import at_least_one
 from ctcdsl.checking import Network
 from ctcdsl.comparison.compare import compare_networks
 from ctcdsl.comparison.results import Comparison

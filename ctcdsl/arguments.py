@@ -1,0 +1,101 @@
+"""What callers of the library may pass, checked: a wrong argument is named, with what to give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from operator import index
+from typing import TYPE_CHECKING
+
+from ctcdsl.text import Source, error
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ctcdsl.passes import Frozen, Interval
+
+
+def spec_text(text: str) -> Source:
+    """A text as a source; it is no file's name."""
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise TypeError(f"expected the text of a spec, a str, not {kind}: `load` takes a path")
+    if text.endswith(".ctc") and len(text.split()) == 1:
+        raise error(
+            "CTC005",
+            f"`{text}` is the name of a file, where a str is the text of a spec",
+            hint=f'ctcdsl.load("{text}"), or ctcdsl.check(Path("{text}"))',
+        )
+    return Source("<text>", text)
+
+
+def parameters(params: Mapping[str, float] | None) -> dict[str, float]:
+    """The values of a spec's `let`s."""
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping):
+        raise TypeError(f'params is {params!r}: give a dict, as in {{"w": 64}}')
+    return {name: _number(name, value) for name, value in params.items()}
+
+
+def at_least_one(name: str, number: int) -> int:
+    """An argument that counts; integers of numpy are made Python's."""
+    if not hasattr(number, "__index__") or isinstance(number, bool) or number < 1:
+        raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
+    return index(number)
+
+
+def require_passes(passes: Sequence[object]) -> None:
+    """Raise unless there are passes, each a text or an object that runs."""
+    if not passes:
+        raise ValueError("name at least one pass: `ctcdsl passes` lists them")
+    for item in passes:
+        if not isinstance(item, str) and (isinstance(item, type) or not hasattr(item, "run")):
+            raise TypeError(f"{item!r} is not a pass: give a text such as 'widen:stage=2,width=96'")
+
+
+def interval(within: tuple[float, float]) -> Interval:
+    """The allowed change of the MACs, from shares of them."""
+    from ctcdsl.passes import Interval
+
+    try:
+        low, high = map(float, within)
+    except (TypeError, ValueError):
+        low, high = 0.0, -1.0
+    if not -1 <= low <= high:
+        raise ValueError(f"within is {within!r}: give shares of the MACs, as in (-0.07, 0.03)")
+    return Interval(low, high)
+
+
+def frozen_parts(parts: Sequence[str]) -> list[Frozen]:
+    """The parts of a network that no pass may change, by their names."""
+    from ctcdsl.passes import Frozen
+
+    known = list(Frozen)
+    if parts is None or isinstance(parts, str) or not all(part in known for part in parts):
+        words = ", ".join(repr(str(part)) for part in known)
+        raise ValueError(f"frozen is {parts!r}: give a list of {words}")
+    return [Frozen(part) for part in parts]
+
+
+def tensors(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> dict[str, Tensor]:
+    """A state dict: itself, or read from a file or the newest checkpoint of a run."""
+    if isinstance(weights, Mapping):
+        return dict(weights)
+    from ctcdsl.runs.checkpoint import read_weights
+
+    if not isinstance(weights, (str, os.PathLike)):
+        kind = type(weights).__name__
+        raise TypeError(f"weights are a state dict, a file, or the folder of a run, not {kind}")
+    return read_weights(os.fspath(weights))
+
+
+def _number(name: str, value: float) -> float:
+    """The value of a parameter; numbers of numpy are made Python's."""
+    try:
+        if isfinite(value):
+            return int(value) if value == int(value) else float(value)
+    except TypeError:
+        pass
+    raise ValueError(f"params: {name} is {value!r}, not a finite number")
