@@ -9,13 +9,22 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+from warnings import warn
 
 from ctcdsl import arguments
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
-from ctcdsl.text import Diagnostic, Source, SpecError, UserError, error
+from ctcdsl.text import (
+    Diagnostic,
+    Severity,
+    Source,
+    SpecError,
+    SpecWarning,
+    UserError,
+    error,
+)
 from ctcdsl.text.packages import require_packages
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ __all__ = [
     "Report",
     "Rewrite",
     "SpecError",
+    "SpecWarning",
     "UserError",
     "build",
     "check",
@@ -88,6 +98,10 @@ def load(
 
     Raises:
         SpecError: The spec cannot be found or read, or has errors.
+
+    Warns:
+        SpecWarning: What a spec says is doubtful, as `input 224x224x3`; or a file of the current
+            folder has the name of a built-in network, and was loaded in its place.
 
     Examples:
         >>> load("resnet50").params
@@ -291,4 +305,7 @@ def _checked(
             path=spec.name if isinstance(spec, Source) else os.fspath(spec),
             hint=f"it has {', '.join(report.parameters) or 'none'}",
         )
+    for diagnostic in report.diagnostics:
+        if diagnostic.severity is Severity.WARNING or diagnostic.code == "CTC951":
+            warn(SpecWarning(str(diagnostic)), stacklevel=3)
     return report.networks

@@ -245,3 +245,15 @@ def test_integers_of_numpy_are_integers() -> None:
     assert type(ctcdsl.cost(net, batch=integer(2)).macs) is int
     scaled = ctcdsl.loads("let w = 8\n(3,w) gap fc", params={"w": integer(16)})
     assert type(scaled.macs) is int and scaled.layers[0].output.channels == 16
+
+
+def test_what_is_doubtful_is_a_warning_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.warns(api.SpecWarning, match="224 channels of 224x3"):
+        api.loads("input 224x224x3 style conv-bn-relu\n(3,8,p1) gap fc")
+    (tmp_path / "A.ctc").write_text("(3,8) gap fc")
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(api.SpecWarning, match="CTC951") as caught:
+        api.load("A")
+    assert [warning.filename for warning in caught] == [__file__]

@@ -64,6 +64,10 @@ class SpecError(UserError, ValueError):
     """A spec is wrong, or a pass does not apply to it."""
 
 
+class SpecWarning(UserWarning):
+    """What `load` has to say of a spec that it loads: `str()` shows it as commands do."""
+
+
 def error(
     code: str,
     message: str,
