@@ -73,7 +73,8 @@ def test_a_run_knows_what_was_trained(run: ctcdsl.Run, place: Path) -> None:
     assert [row.epoch for row in run.log] == [1, 2]
     assert run.scores is not None
     assert run.scores.top1_error == run.log[-1].test_top1_error
-    assert run.best in (place / "run" / "checkpoints").iterdir()
+    assert run.best.parent == run.last.parent == run.folder / "checkpoints"
+    assert run.best.is_dir()
     assert run.last == Path("run/checkpoints/000003")
     assert (run.images.training, run.images.test, run.images.tested_on) == (12, 12, "test")
     assert repr(run).startswith("<Run of Tiny in run: 2 of 2 epochs, test top-1 error ")

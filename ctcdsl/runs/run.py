@@ -110,7 +110,7 @@ class Run:
     def best(self) -> Path:
         """The folder of the checkpoint with the lowest top-1 error."""
         best = self.folder / store.FOLDER / BEST
-        return best.resolve() if best.exists() else self.last
+        return best.parent / best.readlink() if best.exists() else self.last
 
     def module(self, checkpoint: Literal["last", "best"] = "last") -> nn.Module:
         """The network's module with the weights of a checkpoint, on the CPU.
