@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 import time
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import torch
@@ -28,8 +28,10 @@ KILLS = 25
 RECIPE = tiny_recipe(epochs=8, workers=1)
 
 
-def train_on(run: Path) -> None:
-    """Go on with the run, or begin it."""
+def train_on(run: Path, ready: Event | None = None) -> None:
+    """Resume the run, or start it."""
+    if ready is not None:
+        ready.set()
     torch.rand(17)
     policy = CheckpointPolicy(every=Interval(steps=2), last=2)
     run_training(run, RECIPE, resume=bool(numbers(run)), policy=policy)
@@ -39,22 +41,23 @@ def test_kills_at_random(tmp_path: Path) -> None:
     whole = run_training(tmp_path / "whole", RECIPE)
     run, chance = tmp_path / "killed", random.Random(0)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["runs"])
+    context.set_forkserver_preload(["ctcdsl.training.loop", "torch._dynamo"])
     killed = finished = 0
     while killed < KILLS:
         before = numbers(run)
-        process: BaseProcess = context.Process(target=train_on, args=(run,))
+        ready = context.Event()
+        process: BaseProcess = context.Process(target=train_on, args=(run, ready))
         process.start()
         if before:
-            time.sleep(chance.random() * 0.2)
+            assert ready.wait(60)  # to import takes longer than to train
+            time.sleep(chance.random() * 0.1)
         else:
             _wait_for_checkpoint(run, process)
-        if process.exitcode is None and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # if it is still there
         process.join()
         killed += process.exitcode == -signal.SIGKILL
         damaged: list[Diagnostic] = []
-        load(run, damaged.append)  # there is one, and it is whole
+        load(run, damaged.append)  # there is one, and it is intact
         assert not damaged
         if process.exitcode == 0:
             finished += 1
