@@ -45,7 +45,7 @@ def _prepare_torchvision() -> None:
         compiled: Any = torch.ops  # its stubs leave this untyped
         compiled.load_library(Path(found.origin).with_name("_C.so"))
     except OSError:
-        library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+        library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # no types
         for name in ("nms", "qnms"):
             if not hasattr(torch.ops.torchvision, name):
                 library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

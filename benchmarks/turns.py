@@ -74,7 +74,7 @@ def seconds(turn: Turn, device: torch.device) -> float:
 def matrix_rate(precision: Precision, device: torch.device) -> float:
     """FLOPs a second of a matrix product, best of five.
 
-    In float32 a GPU may use TF32 for it, as torch lets it do in convolutions unless told otherwise.
+    In float32 a GPU may use TF32 for it, as torch lets it do in convolutions unless set otherwise.
     """
     side = _SIDES[device.type]
     one, other = torch.randn(2, side, side, device=device).to(_TYPES[precision])

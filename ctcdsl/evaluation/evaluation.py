@@ -26,6 +26,7 @@ from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher, interruptible
 from ctcdsl.execution.memory_errors import oom_as_error, out_of_memory_in_test
 from ctcdsl.execution.prepare import crop_of, find_device, fit_networks, open_split_of
+from ctcdsl.execution.transfer import move_module
 from ctcdsl.images.colour import Statistics, channel_notes, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sample import patches
@@ -227,8 +228,7 @@ def evaluate_trained(
 ) -> Scores:
     """The scores of all images, each process having evaluated its shard of them."""
     module, network, images = trained.module, trained.network, chosen.images
-    # torch's stubs know no overload with both
-    module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_module(module, device)
     recipe, prefix = config.apply(trained.recipe), config.prefix
     if config.tune and config.views == 10:
         fixed = Fixed(precision=config.precision, compile=config.compile)

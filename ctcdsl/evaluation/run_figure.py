@@ -32,7 +32,7 @@ _ROWS, _COLUMNS = 3, 9  # of predictions
 _NAME_LENGTH = 17
 _CHECK, _CROSS = "\N{CHECK MARK}", "\N{BALLOT X}"
 _INK, _QUIET = "#222222", "#767676"
-_LOSS, _ERROR = "#0072b2", "#b84a00"  # told apart by the colour-blind, and by their line styles
+_LOSS, _ERROR = "#0072b2", "#b84a00"  # distinct to the colour-blind, and by line style
 _RIGHT, _WRONG = "#2b7a4b", "#b84a00"
 
 

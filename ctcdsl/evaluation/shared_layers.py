@@ -8,7 +8,7 @@ their map. With a stride only views whose offsets leave the same remainder can s
 For J' on 256x256 images the first convolution and the first pool (stride 2) are shared by all
 five places, at 0, 16 and 32.
 
-Only layers whose every output has the same bits wherever it lies in a map are shared. GELU, and the
+Only layers whose every output has the same bits wherever it is in a map are shared. GELU, and the
 power in local response norms, are not among them: processors compute most of a map by vector
 instructions and its ends one by one, and the two round differently.
 """

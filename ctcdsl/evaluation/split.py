@@ -42,8 +42,8 @@ class Split:
         ends = [0]
         for index, name in enumerate(stages):
             for node in network.stage(index):
-                one = isinstance(node.layer, Block)
-                size = 1 if one else len(layers.layer(node, node.layer))  # type: ignore[arg-type]
+                layer = node.layer
+                size = 1 if isinstance(layer, Block) else len(layers.layer(node, layer))
                 ends.append(ends[-1] + size)
             trunk += _links(children[name])
             if len(trunk) != ends[-1]:

@@ -25,6 +25,7 @@ from ctcdsl.execution.autotune import (
 )
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.precision import autocast, for_evaluation
+from ctcdsl.execution.transfer import move_module
 from ctcdsl.images.colour import preprocess
 from ctcdsl.recipe import Recipe
 
@@ -67,8 +68,7 @@ def measure_evaluation(
     images = max(1, views // 10)
     side = recipe.resize_for(crop)
     copied = copy.deepcopy(model).eval()
-    # torch's stubs know no overload with both
-    copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_module(copied, device)
     pixels = tuple(random_pixels(images, side, side).to(device))
 
     def prepare(config: ExecutionConfig) -> Run:

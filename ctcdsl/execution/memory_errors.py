@@ -92,7 +92,7 @@ def out_of_memory(
             f"resume with the same batch of {recipe.batch}, in parts of"
             f" {-(-recipe.batch // (world * parts))}: {resume}"
         )
-        hints.append(f"or train anew with --batch {world * largest}")
+        hints.append(f"or start again with --batch {world * largest}")
     else:
         hints.append("a single image does not fit: take a smaller input, or another device")
     return error(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ctcdsl.execution.transfer import move_module
 from ctcdsl.text.diagnostic import Diagnostic, Severity
 from ctcdsl.text.plural import plural
 
@@ -43,8 +44,7 @@ def prepare_for_training(model: nn.Module, device: torch.device) -> tuple[str, .
     On a CPU the convolutions that the kernel would be wrong for are changed; their weights, and
     what they compute, stay. Returns the names of these submodules.
     """
-    # torch's stubs know no overload with both.
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_module(model, device)
     if device.type != "cpu":
         return ()
     names = []

@@ -106,7 +106,7 @@ def require_same_recipe(trained: Recipe, requested: Recipe, path: Path) -> None:
             "the run was trained with another recipe",
             path=path,
             notes=changes,
-            hint="give the same numbers, or choose another folder and train anew",
+            hint="give the same numbers, or choose another folder and train from the start",
         )
 
 

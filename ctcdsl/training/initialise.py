@@ -8,7 +8,7 @@ from ctcdsl.recipe import Recipe
 
 
 def initialise(model: nn.Module, recipe: Recipe) -> None:
-    """Draw the weights of every convolution and fc layer anew; their biases become zero.
+    """Draw the weights of every convolution and fc layer again; their biases become zero.
 
     Section 5: zero-mean Gaussian weights, zero biases. The deviation, which the paper does not
     give, is sqrt(2 / fan-in) (He et al. 2015) or the recipe's sigma. Norms and other layers keep

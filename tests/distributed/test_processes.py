@@ -172,7 +172,7 @@ def test_an_error_of_one_in_the_test_ends_both(tmp_path: Path) -> None:
 
 
 def test_what_the_leader_refuses_all_refuse(tmp_path: Path, whole: Path) -> None:
-    """Not that it is gone: the others were told why."""
+    """Not that it is gone: the others know why."""
     (tmp_path / "run").symlink_to(whole)
     for resume, recipe, code in ((False, RECIPE, "CTC614"), (True, tiny_recipe(seed=6), "CTC613")):
         assert train_by(tmp_path / "run", recipe, resume=resume) == [1, 1]

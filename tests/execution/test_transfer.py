@@ -28,10 +28,10 @@ def test_reading_later_changes_nothing(tmp_path: Path, late: None) -> None:
     assert [each.step for each in recorder.steps] == [1, 2, 3, 4] * 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epoch, "pipeline_depth", lambda device: 0)
-        told = Recorder()
-        soon = run_training(tmp_path / "soon", callback=told)
+        eager = Recorder()
+        soon = run_training(tmp_path / "soon", callback=eager)
     assert without_times(later.rows) == without_times(soon.rows)
-    losses = [[each.loss for each in which.steps] for which in (recorder, told)]
+    losses = [[each.loss for each in which.steps] for which in (recorder, eager)]
     assert losses[0] == losses[1]
     assert same_weights(tmp_path / "late", tmp_path / "soon")
 

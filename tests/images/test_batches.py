@@ -190,10 +190,10 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
     recipe = tiny_recipe(workers=workers, max_corrupt=0.2)
     whole = list(training_batches(folder, recipe, crop=CROP, epoch=1))
     damage(folder.root, "blue/2.jpg", "cyan/4.jpg", "cyan/5.jpg")  # indices 8, 16 and 17
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
     found = list(
         training_batches(
-            folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: told.append(each)
+            folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: reported.append(each)
         )
     )
     pixels, labels = (torch.cat([batch[field] for batch in found]) for field in (0, 1))
@@ -212,8 +212,8 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
             left = int(place[1] * (image.shape[1] - 10 + 1))
             cut = image[top : top + 12, left : left + 10]
             assert np.array_equal(pixels[slot].permute(1, 2, 0), cut)
-    assert sorted(name for name, _ in told) == ["blue/2.jpg", "cyan/4.jpg", "cyan/5.jpg"]
-    assert all("cannot read the image" in reason for _, reason in told)
+    assert sorted(name for name, _ in reported) == ["blue/2.jpg", "cyan/4.jpg", "cyan/5.jpg"]
+    assert all("cannot read the image" in reason for _, reason in reported)
     resumed = training_batches(folder, recipe, crop=CROP, epoch=1, first_step=1)
     assert _equal(list(resumed), found[1:])
 
@@ -222,13 +222,13 @@ def test_a_bad_image_is_replaced_by_the_next_one(folder: ImageFolder, workers: i
 def test_an_image_too_thin_to_be_enlarged_is_a_bad_one(folder: ImageFolder, workers: int) -> None:
     recipe = tiny_recipe(workers=workers, max_corrupt=0.2)
     Image.new("RGB", (1, 200_000)).save(folder.root / "blue" / "2.jpg", "PNG")
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
     batches = training_batches(
-        folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: told.append(each)
+        folder, recipe, crop=CROP, epoch=1, on_replaced=lambda *each: reported.append(each)
     )
     assert sum(len(batch.labels) for batch in batches) == 18
-    assert [name for name, _ in told] == ["blue/2.jpg"]
-    assert "it is 1x200000, and would be resized to 14x2800000" in told[0][1]
+    assert [name for name, _ in reported] == ["blue/2.jpg"]
+    assert "it is 1x200000, and would be resized to 14x2800000" in reported[0][1]
     assert measure(folder, 18, shorter=14)
     with refused("CTC603") as found:
         list(full_image_batches(folder, recipe, crop=CROP, batch=4))

@@ -182,15 +182,15 @@ def test_damage_is_found(folder: Path, tmp_path: Path) -> None:
 
 def test_a_bad_image_is_left_out_and_said(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "blue" / "2.jpg").write_bytes(b"nothing")
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
     packed = made(
         open_dataset(folder),
         tmp_path / "out",
         max_corrupt=0.1,
-        on_skipped=lambda *each: told.append(each),
+        on_skipped=lambda *each: reported.append(each),
     )
     assert (packed.images, packed.skipped) == (17, 1)
-    assert [name for name, _ in told] == ["blue/2.jpg"]
+    assert [name for name, _ in reported] == ["blue/2.jpg"]
     images = open_pack(tmp_path / "out")["train"]
     assert [images.name(index) for index in range(4, 7)] == [f"blue/{n}.jpg" for n in (0, 1, 3)]
     (folder / "train" / "blue" / "1.jpg").write_bytes(b"nothing")

@@ -128,7 +128,7 @@ def test_the_index_is_kept_until_a_shard_changes(
     content[len(content) // 2] ^= 0x55
     kept.write_bytes(content)
     assert names() == first
-    assert scans == [2], "a damaged index is made anew"
+    assert scans == [2], "a damaged index is made again"
     kept.write_bytes(b"")
     assert names() == first
     write_tar(path, by_class(folder)[1])

@@ -173,9 +173,9 @@ def test_what_is_frozen_names_the_pass() -> None:
     ],
 )
 def test_what_two_networks_share_is_checked_as_ever(changed: Architecture) -> None:
-    shared, anew = infer_shapes(changed, previous=A), infer_shapes(changed)
-    assert shared == anew
-    assert [net.nodes for net in shared.networks] == [net.nodes for net in anew.networks]
+    shared, fresh = infer_shapes(changed, previous=A), infer_shapes(changed)
+    assert shared == fresh
+    assert [net.nodes for net in shared.networks] == [net.nodes for net in fresh.networks]
 
 
 def test_intervals() -> None:

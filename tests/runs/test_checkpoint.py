@@ -265,10 +265,10 @@ def _full_disk(limit: int) -> Iterator[None]:
 
 
 def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    shelf = CheckpointStore(tmp_path, keep=1)
-    shelf.add(checkpoint(epoch=1))
+    store = CheckpointStore(tmp_path, keep=1)
+    store.add(checkpoint(epoch=1))
     with _full_disk(2000), refused("CTC608") as problems:
-        shelf.add(checkpoint(epoch=2))
+        store.add(checkpoint(epoch=2))
     assert "too large" in problems[0].message, "the system's own words"
     assert "000002/weights.safetensors" in said(problems[0])
     assert load(tmp_path).progress.epoch == 1
@@ -280,8 +280,8 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(tmp_path: Path) -> None
 def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
-    shelf = CheckpointStore(tmp_path, keep=1)
-    shelf.add(checkpoint(epoch=1))
+    store = CheckpointStore(tmp_path, keep=1)
+    store.add(checkpoint(epoch=1))
 
     def fail(*arguments: object, **others: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -289,7 +289,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         with refused("CTC608") as problems:
-            shelf.add(checkpoint(epoch=2))
+            store.add(checkpoint(epoch=2))
     assert os.strerror(code).lower() in problems[0].message
     assert load(tmp_path).progress.epoch == 1
     assert _files(tmp_path / "checkpoints") == ["000001"]
@@ -298,8 +298,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_others(
 def test_ctrl_c_while_writing_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = CheckpointStore(tmp_path, keep=1)
-    shelf.add(checkpoint(epoch=1))
+    store = CheckpointStore(tmp_path, keep=1)
+    store.add(checkpoint(epoch=1))
 
     def interrupted(descriptor: int) -> None:
         raise KeyboardInterrupt
@@ -307,6 +307,6 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            shelf.add(checkpoint(epoch=2))
+            store.add(checkpoint(epoch=2))
     assert load(tmp_path).progress.epoch == 1
     assert _files(tmp_path / "checkpoints") == ["000001"]

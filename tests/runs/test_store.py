@@ -48,34 +48,34 @@ def after(epoch: int, error: float, step: int = 0) -> Checkpoint:
 
 
 def test_the_last_ones_and_the_best_stay(tmp_path: Path) -> None:
-    shelf = CheckpointStore(tmp_path, keep=2)
+    store = CheckpointStore(tmp_path, keep=2)
     for epoch, error in enumerate([0.9, 0.3, 0.5, 0.3, 0.8, 0.9, 0.7], start=1):
-        shelf.add(after(epoch, error))
+        store.add(after(epoch, error))
     assert numbers(tmp_path) == [4, 6, 7], "of equal errors the later one"
     assert load(tmp_path).progress.epoch == 7
     best = load(tmp_path / "checkpoints" / "best")
     assert best.progress.epoch == 4
     assert best.run == tmp_path.resolve()
-    shelf.add(after(8, 0.1, step=3))
+    store.add(after(8, 0.1, step=3))
     assert numbers(tmp_path) == [4, 7, 8], "its weights are not those that were tested"
 
 
 @pytest.mark.parametrize("path", ["", "checkpoints", "checkpoints/000002"])
 def test_a_checkpoint_is_found_from_every_folder(tmp_path: Path, path: str) -> None:
-    shelf = CheckpointStore(tmp_path / "run", keep=2)
-    shelf.add(after(1, 0.5))
-    shelf.add(after(2, 0.6))
+    store = CheckpointStore(tmp_path / "run", keep=2)
+    store.add(after(1, 0.5))
+    store.add(after(2, 0.6))
     found = load(tmp_path / "run" / path)
     assert (found.progress.epoch, found.run) == (2, tmp_path / "run")
     assert [row.epoch for row in found.rows] == [2]
 
 
 def test_a_number_is_never_written_again(tmp_path: Path) -> None:
-    shelf = CheckpointStore(tmp_path, keep=1)
-    shelf.add(after(1, 0.5))
-    assert shelf.add(after(2, 0.6)).name == "000002"
+    store = CheckpointStore(tmp_path, keep=1)
+    store.add(after(1, 0.5))
+    assert store.add(after(2, 0.6)).name == "000002"
     (tmp_path / "checkpoints" / "000002" / "state.pt").write_bytes(b"damaged")
-    assert shelf.add(after(2, 0.6)).name == "000003"
+    assert store.add(after(2, 0.6)).name == "000003"
 
 
 @pytest.mark.parametrize(

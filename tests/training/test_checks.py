@@ -64,10 +64,10 @@ def test_a_disk_that_fills_up_in_training_leaves_the_last_epoch(
 ) -> None:
     write = CheckpointStore.add
 
-    def full(shelf: CheckpointStore, checkpoint: Checkpoint) -> Path:
+    def full(store: CheckpointStore, checkpoint: Checkpoint) -> Path:
         if checkpoint.progress.epoch == 2:
             monkeypatch.setattr(os, "fsync", _no_space)
-        return write(shelf, checkpoint)
+        return write(store, checkpoint)
 
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointStore, "add", full)

@@ -246,13 +246,13 @@ def test_a_checkpoint_that_is_being_written_is_no_checkpoint(
 ) -> None:
     add = CheckpointStore.add
 
-    def stop_at_two(shelf: CheckpointStore, checkpoint: Checkpoint) -> Path:
+    def stop_at_two(store: CheckpointStore, checkpoint: Checkpoint) -> Path:
         if checkpoint.progress.epoch == 2:
-            half = shelf.run / "checkpoints" / ".000099.1.tmp"
+            half = store.run / "checkpoints" / ".000099.1.tmp"
             half.mkdir()
             (half / "weights.safetensors").write_bytes(b"half")
             raise KeyboardInterrupt
-        return add(shelf, checkpoint)
+        return add(store, checkpoint)
 
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointStore, "add", stop_at_two)

@@ -99,7 +99,7 @@ def dialect_of(prefix: str, name: str, arguments: list[tuple[str, str]]) -> str:
 def fields_of(
     kind: str, dialect: str, arguments: list[tuple[str, str]], *, certain: bool
 ) -> dict[str, str]:
-    """What the arguments say; the numbers of a call by no tool's rule are told by their size."""
+    """What the arguments say; by no rule of a tool, numbers are recognised by their size."""
     named = {_KEYWORDS.get(name, name): value for name, value in arguments if name}
     placed = [value for name, value in arguments if not name]
     numbers = [sides(value)[0] if re.search(r"\d", value) else 0 for value in placed]

@@ -69,14 +69,14 @@ def name_notations(source: Source, diagnostics: Sequence[Diagnostic]) -> list[Di
     return sorted([*kept, *named], key=lambda d: d.labels[0].span.start if d.labels else 0)
 
 
-def end_of_notation(mistake: Diagnostic) -> int:
-    """Where the pieces of other notations end on the line of a mistake that lies in one; or 0."""
-    pieces = _pieces_around(mistake) if _may_be_replaced(mistake) else []
+def end_of_notation(diagnostic: Diagnostic) -> int:
+    """Where the pieces of other notations end on the line of an error that is in one; or 0."""
+    pieces = _pieces_around(diagnostic) if _may_be_replaced(diagnostic) else []
     return pieces[-1].end if pieces else 0
 
 
 def _pieces_around(diagnostic: Diagnostic) -> list[Piece]:
-    """The pieces on the line of a mistake, if it lies in one of them."""
+    """The pieces on the line of an error, if it is in one of them."""
     text, start = diagnostic.labels[0].span.source.text, _start(diagnostic)
     pieces = list(_pieces(text, text.rfind("\n", 0, start) + 1))
     return pieces if any(piece.start <= start < piece.end for piece in pieces) else []
@@ -87,7 +87,7 @@ def _may_be_replaced(diagnostic: Diagnostic) -> bool:
 
 
 def _start(diagnostic: Diagnostic) -> int:
-    """Where a mistake begins: at the bracket that it lies in, where one is open."""
+    """Where an error begins: at the bracket that it is in, where one is open."""
     return min(label.span.start for label in diagnostic.labels)
 
 
