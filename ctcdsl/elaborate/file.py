@@ -26,7 +26,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
 from ctcdsl.syntax.words import words
-from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text import Label, Origin, Severity, Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
 PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
@@ -266,16 +266,17 @@ class _FileElaborator:
             span,
             hint="`head: none` leaves the network without one",
         )
-        half = Dropout(probability=0.5, origin=span)
-        hidden = Linear(features=4096, activation=style.activation, origin=span)
+        origin = Origin(span)
+        half = Dropout(probability=0.5, origin=origin)
+        hidden = Linear(features=4096, activation=style.activation, origin=origin)
         return Head(
             layers=(
-                SpatialPyramid(levels=(6, 3, 2, 1), origin=span),
+                SpatialPyramid(levels=(6, 3, 2, 1), origin=origin),
                 hidden,
                 half,
                 hidden,
                 half,
-                Linear(features=None, origin=span),
+                Linear(features=None, origin=origin),
             ),
             implied=True,
         )

@@ -27,7 +27,7 @@ from ctcdsl.ir import (
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text import Label, Origin, Span
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -53,6 +53,7 @@ class LayerElaborator:
         self._words = Words(diagnostics, style)
         self._defs = definitions.defs
         self._values = values
+        self._line_item: Span | None = None  # that is being read
         self._path: list[str] = []  # of definitions being expanded
         self._depth = 0
         self._expanded = 0
@@ -61,6 +62,10 @@ class LayerElaborator:
     def elements(self, items: Sequence[syntax.Item], channels: int | None) -> Chain:
         """The layers and blocks of a line with `channels` at its input."""
         return self._sequence(items, channels, Scope(self._values, per_layer=True))
+
+    def _origin(self, span: Span) -> Origin:
+        """The origin of the layer or block that is being read."""
+        return Origin(span, self._line_item, self._diagnostics.calls)
 
     def _sequence(self, items: Sequence[syntax.Item], channels: int | None, scope: Scope) -> Chain:
         elements: list[Element] = []
@@ -85,13 +90,11 @@ class LayerElaborator:
 
     def _item(self, item: syntax.Item, upto: int, channels: int | None, scope: Scope) -> Chain:
         """Read an item with the first `upto` of its postfixes."""
-        if scope.per_layer:
+        if scope.per_layer:  # outside of all brackets
+            self._line_item = item.span
             scope = scope._replace(channels=channels, unknown=channels is None)
         if upto == 0:
-            primary = item.primary
-            if (call := self._diagnostics.call) is not None:
-                primary = primary._replace(span=primary.span._replace(call=call))
-            return self._primary(primary, channels, scope)
+            return self._primary(item.primary, channels, scope)
         postfix = item.postfixes[upto - 1]
         if self._too_deep(postfix.span):
             return [], None
@@ -109,8 +112,8 @@ class LayerElaborator:
             postfix.value, postfix.span, 1, MAX_KERNEL, "a stride", scope
         )
         if upto == 1 and is_pool(item.primary):
-            span = item.span._replace(end=postfix.span.end, call=self._diagnostics.call)
-            pool = stride and self._windows.pool(item.primary, stride, span, scope)
+            origin = self._origin(item.span.merge(postfix.span))
+            pool = stride and self._windows.pool(item.primary, stride, scope, origin)
             return ([pool], channels) if pool else ([], None)
         elements, after = self._item(item, upto - 1, channels, scope)
         if stride is None or (not elements and after is None):
@@ -181,9 +184,10 @@ class LayerElaborator:
     def _primary(self, primary: syntax.Primary, channels: int | None, scope: Scope) -> Chain:
         inner = Scope(scope.values, channels, unknown=channels is None)
         layer: Element | None = None
+        origin = self._origin(primary.span)
         match primary:
             case syntax.Convolution():
-                layer = self._windows.convolution(primary, scope, channels)
+                layer = self._windows.convolution(primary, scope, channels, origin)
             case syntax.Group("{", (syntax.Branch(items, False),)):
                 elements, after = self._sequence(items, channels, inner)
                 return in_braces(elements, grouped=True), after
@@ -196,9 +200,9 @@ class LayerElaborator:
             case syntax.Call(word, arguments) if word in self._defs:
                 return self._expand_def(self._defs[word], arguments, primary.span, channels, scope)
             case syntax.Name(word):
-                layer = self._words.word(word, primary.span, tuple(self._defs))
+                layer = self._words.word(word, origin, tuple(self._defs))
             case syntax.Call():
-                layer = self._words.call(primary, scope, tuple(self._defs))
+                layer = self._words.call(primary, scope, origin, tuple(self._defs))
         if layer is None:
             return [], None
         return [layer], None if channels is None else out_channels((layer,), channels)
@@ -227,10 +231,10 @@ class LayerElaborator:
             if after is None and (channels is not None or not elements):
                 return None
             chain = in_braces(elements, grouped=False) or [
-                Identity(origin=branch.span._replace(call=self._diagnostics.call))
+                Identity(origin=self._origin(branch.span))
             ]
             branches.append(Branch(elements=tuple(chain), optional=branch.optional))
-        return Block(join=join, branches=tuple(branches), origin=group.span)
+        return Block(join=join, branches=tuple(branches), origin=self._origin(group.span))
 
     def _expand_def(
         self,
@@ -267,11 +271,10 @@ class LayerElaborator:
             self._diagnostics.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
         elif self._expanded > MAX_LAYERS:
             outermost = self._defs[(self._path or [name])[0]].name
-            self._diagnostics.add(
-                Severity.ERROR,
+            self._diagnostics.error(
                 "CTC108",
                 f"`{outermost.text}` expands definitions more than {MAX_LAYERS:,} times",
-                outermost.span,
+                Origin(outermost.span, calls=self._diagnostics.calls[:1]),
                 hint="each `def` that uses another one twice doubles the layers",
             )
         elif num_arguments != len(parameters):

@@ -11,7 +11,7 @@ from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import Activation, Conv, Element, Pair, Pool, Style
 from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
 from ctcdsl.syntax.words import words
-from ctcdsl.text import Severity, Span
+from ctcdsl.text import Origin, Severity, Span
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -62,7 +62,9 @@ class Windows:
 
     # ----------------------------------------------------------- convolutions
 
-    def convolution(self, conv: Convolution, scope: Scope, channels: int | None) -> Conv | None:
+    def convolution(
+        self, conv: Convolution, scope: Scope, channels: int | None, origin: Origin
+    ) -> Conv | None:
         """`(k,n,tags)`, with `channels` at its input, which a depthwise convolution keeps."""
         if len(conv.arguments) < 2:
             self._diagnostics.error(
@@ -100,7 +102,7 @@ class Windows:
             activation=style.activation,
             bias=style.norm is None,
             preactivation=style.preactivation,
-            origin=conv.span,
+            origin=origin,
         )
         return self._tagged(layer, tags) if tags.words else layer
 
@@ -127,9 +129,9 @@ class Windows:
                 conv = replace(conv, activation=activation(word))
             elif word in ("bias", "nobias"):
                 conv = replace(conv, bias=word == "bias")
-        self._arguments.one_of(tags, NORMS, "norm", conv.origin)
-        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin)
-        self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin)
+        self._arguments.one_of(tags, NORMS, "norm", conv.origin.span)
+        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin.span)
+        self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin.span)
         return conv
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
@@ -150,8 +152,10 @@ class Windows:
 
     # ------------------------------------------------------------------ pools
 
-    def pool(self, primary: Number | Call, stride: int, span: Span, scope: Scope) -> Pool | None:
-        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `span` includes the stride."""
+    def pool(
+        self, primary: Number | Call, stride: int, scope: Scope, origin: Origin
+    ) -> Pool | None:
+        """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `origin` includes the stride."""
         word = primary.word if isinstance(primary, Call) else "max"
         arguments: tuple[Argument, ...] = (
             primary.arguments if isinstance(primary, Call) else (primary,)
@@ -181,7 +185,7 @@ class Windows:
             stride=stride,
             padding=tags.padding,
             ceil="ceil" in tags.words,
-            origin=span,
+            origin=origin,
         )
 
     def report_no_stride(self, primary: Number | Call) -> None:

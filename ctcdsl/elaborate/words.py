@@ -24,7 +24,7 @@ from ctcdsl.ir import (
     Style,
 )
 from ctcdsl.syntax.nodes import Argument, Call, Name
-from ctcdsl.text import Span
+from ctcdsl.text import Origin, Span
 from ctcdsl.text.sink import Diagnostics
 
 _EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffle": "shuffle(3)"}
@@ -37,7 +37,7 @@ class Words:
         self._diagnostics = diagnostics
         self._arguments = Arguments(diagnostics)
         self._style = style
-        self._calls: dict[str, Callable[[Call, Scope], Layer | None]] = {
+        self._calls: dict[str, Callable[[Call, Scope, Origin], Layer | None]] = {
             "spp": self._spp,
             "fc": self._fc,
             "drop": self._drop,
@@ -46,25 +46,26 @@ class Words:
             "shuffle": self._shuffle,
         }
 
-    def word(self, word: str, span: Span, known: tuple[str, ...] = ()) -> Layer | None:
+    def word(self, word: str, origin: Origin, known: tuple[str, ...] = ()) -> Layer | None:
         """A word without arguments; `known` are user-defined names, to suggest."""
+        span = origin.span
         match word:
             case "gap":
-                return GlobalPool(origin=span)
+                return GlobalPool(origin=origin)
             case "gmp":
-                return GlobalPool(reduction="max", origin=span)
+                return GlobalPool(reduction="max", origin=origin)
             case "fc":
-                return Linear(features=None, origin=span)
+                return Linear(features=None, origin=origin)
             case "lrn":
-                return LocalResponseNorm(origin=span)
+                return LocalResponseNorm(origin=origin)
             case "bn" | "ln":
-                return NormLayer(norm="bn" if word == "bn" else "ln", origin=span)
+                return NormLayer(norm="bn" if word == "bn" else "ln", origin=origin)
             case "scale":
-                return Scale(origin=span)
+                return Scale(origin=origin)
             case "id":
-                return Identity(origin=span)
+                return Identity(origin=origin)
             case _ if word in ACTIVATIONS:
-                return ActivationLayer(activation=activation(word), origin=span)
+                return ActivationLayer(activation=activation(word), origin=origin)
             case _ if word in _EXAMPLES:
                 self._diagnostics.error(
                     "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"
@@ -87,10 +88,12 @@ class Words:
                 self._arguments.unknown(word, span, known)
         return None
 
-    def call(self, call: Call, scope: Scope, known: tuple[str, ...] = ()) -> Layer | None:
+    def call(
+        self, call: Call, scope: Scope, origin: Origin, known: tuple[str, ...] = ()
+    ) -> Layer | None:
         """A word with arguments."""
         if call.word in self._calls:
-            return self._calls[call.word](call, scope)
+            return self._calls[call.word](call, scope, origin)
         span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
         if call.word in ("gap", "gmp", "none", "scale", "id", *NORMS, *ACTIVATIONS):
             self._diagnostics.error(
@@ -103,7 +106,7 @@ class Words:
             self._arguments.unknown(call.word, span, known)
         return None
 
-    def _spp(self, call: Call, scope: Scope) -> Layer | None:
+    def _spp(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         if not call.arguments:
             self._diagnostics.error(
                 "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
@@ -114,21 +117,21 @@ class Words:
             for a in call.arguments
         ]
         sizes = tuple(level for level in levels if level is not None)
-        return SpatialPyramid(levels=sizes, origin=call.span) if len(sizes) == len(levels) else None
+        return SpatialPyramid(levels=sizes, origin=origin) if len(sizes) == len(levels) else None
 
-    def _fc(self, call: Call, scope: Scope) -> Layer | None:
+    def _fc(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         usual = self._style.activation
         values = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
         if values is None:
             return None
-        return Linear(features=values[0], activation=values[1], origin=call.span)
+        return Linear(features=values[0], activation=values[1], origin=origin)
 
-    def _se(self, call: Call, scope: Scope) -> Layer | None:
+    def _se(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         usual = self._style.activation or "relu"
         values = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
         if values is None:
             return None
-        return SqueezeExcite(width=values[0], activation=values[1] or "relu", origin=call.span)
+        return SqueezeExcite(width=values[0], activation=values[1] or "relu", origin=origin)
 
     def _width_and_activation(
         self, call: Call, scope: Scope, example: str, noun: str, usual: Activation | None
@@ -145,7 +148,7 @@ class Words:
             usual = None if word == "linear" else activation(word)
         return width, usual
 
-    def _drop(self, call: Call, scope: Scope) -> Layer | None:
+    def _drop(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         argument = self._arguments.one(call, "drop(0.5)")
         value = None if argument is None else self._arguments.real(argument, scope)
         if argument is None or value is None:
@@ -158,9 +161,9 @@ class Words:
                 hint="write `drop(0.5)` to drop one half",
             )
             return None
-        return Dropout(probability=float(value), origin=call.span)
+        return Dropout(probability=float(value), origin=origin)
 
-    def _lrn(self, call: Call, scope: Scope) -> Layer | None:
+    def _lrn(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         """`lrn(size,alpha,beta,k,within)`; only the size is required."""
         numbers: Sequence[Argument] = call.arguments
         within = bool(numbers) and isinstance(numbers[-1], Name) and numbers[-1].text == "within"
@@ -185,12 +188,12 @@ class Words:
             return None
         alpha, beta, k = [*map(float, known), *(1e-4, 0.75, 1.0)[len(known) :]]
         return LocalResponseNorm(
-            size=size, alpha=alpha, beta=beta, k=k, within=within, origin=call.span
+            size=size, alpha=alpha, beta=beta, k=k, within=within, origin=origin
         )
 
-    def _shuffle(self, call: Call, scope: Scope) -> Layer | None:
+    def _shuffle(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
         argument = self._arguments.one(call, "shuffle(3)")
         groups = argument and self._arguments.integer(
             argument, 1, MAX_WIDTH, "the number of groups", scope
         )
-        return Shuffle(groups=groups, origin=call.span) if groups else None
+        return Shuffle(groups=groups, origin=origin) if groups else None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ctcdsl.ir.layers import Conv, Layer, Linear, SpatialPyramid
-from ctcdsl.text import Span
+from ctcdsl.text import Origin
 
 
 class Join(StrEnum):
@@ -48,7 +48,7 @@ class Block:
     join: Join
     branches: tuple[Branch, ...]
     call: DefCall | None = field(default=None, compare=False)
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 Element = Layer | Block

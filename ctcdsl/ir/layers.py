@@ -1,7 +1,7 @@
 """The layers of a network: one frozen dataclass a kind.
 
-`origin` is the author's text; it survives rewrites, so that an error in a rewritten
-layer still points at the author's line. Equality ignores it.
+`origin` is its place in the author's text; it survives rewrites, so that an error in a
+rewritten layer still points at the author's line. Equality ignores it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ctcdsl.text import Span
+from ctcdsl.text import Origin
 
 Reduction = Literal["max", "avg"]
 Norm = Literal["bn", "ln"]
@@ -51,7 +51,7 @@ class Conv:
     activation: Activation | None = "relu"
     bias: bool = True
     preactivation: bool = False
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Pool:
     padding: Pair | None = None
     ceil: bool = False
     grouped: bool = False
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class NormLayer:
     """A norm on its own: of each channel over the batch, or of the channels of each pixel."""
 
     norm: Norm
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class ActivationLayer:
     """An activation on its own."""
 
     activation: Activation
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class LocalResponseNorm:
     beta: float = 0.75
     k: float = 1.0
     within: bool = False
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +111,14 @@ class SqueezeExcite:
 
     width: int
     activation: Activation
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """A learned factor for each channel, small at first (LayerScale, Touvron et al. 2021)."""
 
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +126,14 @@ class Shuffle:
     """Deals channels out over `groups` in turn (ShuffleNet, Zhang et al. 2018)."""
 
     groups: int
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Changes nothing: the branch of a block that passes its input on."""
 
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class Dropout:
     """Zeroes each input with `probability` in training."""
 
     probability: float
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class GlobalPool:
     """The average, or the maximum, of each channel's map: a vector of channels."""
 
     reduction: Reduction = "avg"
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class SpatialPyramid:
     """Max pooling into n x n bins for each level n, concatenated (He & Sun 2015, Section 5)."""
 
     levels: tuple[int, ...]
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Linear:
 
     features: int | None
     activation: Activation | None = None
-    origin: Span = field(compare=False)
+    origin: Origin = field(compare=False)
 
 
 MapOrVectorLayer = NormLayer | ActivationLayer | Dropout | Identity

@@ -55,7 +55,7 @@ def _outermost(nodes: Sequence[Node], region: Span) -> Iterator[Node]:
         origin = node.layer.origin
         if any(
             region.start <= span.start and span.end <= region.end
-            for span in (*origin.calls, origin)
+            for span in (*origin.calls, origin.span)
         ):
             yield node
         else:

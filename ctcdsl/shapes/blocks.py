@@ -21,7 +21,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.padding import window_output
-from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text import Label, Origin, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
 
 Chain = tuple[Node, ...]
@@ -179,11 +179,13 @@ def shortcut(
     return (Node(f"{name}.shortcut", stage, projection, shape, output),)
 
 
-def _extent(branch: Branch, block: Block) -> Span:
+def _extent(branch: Branch, block: Block) -> Origin:
     """The text of a branch; its last layer where that is in the body of a `def`."""
-    last = branch.elements[-1].origin
-    span = branch.elements[0].origin.merge(last)
-    return span if block.origin.start < span.start < last.end < block.origin.end else last
+    first, last = branch.elements[0].origin, branch.elements[-1].origin
+    around = block.origin.span
+    if around.start < first.span.start < last.span.end < around.end:
+        return last._replace(span=first.span.merge(last.span))
+    return last
 
 
 def after(chain: Chain, shape: Shape) -> Shape:

@@ -108,7 +108,7 @@ def _unsolved(
         f"{sizes[0]} from {format_sides(before[1:])}, stride {conv.stride},"
         f" padding {format_sides(rule[stage[0]])}"
     )
-    elsewhere = last.origin.start != conv.origin.start
+    elsewhere = last.origin.span != conv.origin.span
     diagnostics.error(
         "CTC203",
         f"stage {number + 1} of `{architecture.name}` has maps {', '.join(sizes)} where `maps`"

@@ -11,12 +11,13 @@ from ctcdsl.text.diagnostic import (
     error,
     reason,
 )
-from ctcdsl.text.source import Source, Span
+from ctcdsl.text.source import Origin, Source, Span
 
 __all__ = [
     "Diagnostic",
     "InternalError",
     "Label",
+    "Origin",
     "Severity",
     "Source",
     "Span",

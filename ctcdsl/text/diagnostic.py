@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from ctcdsl.text.source import Span
+from ctcdsl.text.source import Origin, Span
 
 
 class Severity(StrEnum):
@@ -19,10 +19,28 @@ class Severity(StrEnum):
 
 
 class Label(NamedTuple):
-    """A place and a text about it (may be empty)."""
+    """A place, or the origin of a layer, and a text about it (may be empty)."""
 
-    span: Span
+    place: Span | Origin
     text: str = ""
+
+    @property
+    def span(self) -> Span:
+        """The characters that are marked."""
+        return self.place.span if isinstance(self.place, Origin) else self.place
+
+    @property
+    def calls(self) -> tuple[Span, ...]:
+        """The calls of `def`s that lead to a layer, the outermost first."""
+        return self.place.calls if isinstance(self.place, Origin) else ()
+
+
+def call_labels(calls: tuple[Span, ...]) -> tuple[Label, ...]:
+    """Labels for the calls of `def`s that lead to a layer.
+
+    The innermost, and the outermost, which is in the network's own line.
+    """
+    return tuple(Label(call, "called here") for call in dict.fromkeys((*calls[-1:], *calls[:1])))
 
 
 class Diagnostic(NamedTuple):
@@ -72,7 +90,7 @@ def error(
     code: str,
     message: str,
     *,
-    at: Span | Label | None = None,
+    at: Span | Origin | Label | None = None,
     path: str | os.PathLike[str] | None = None,
     notes: Iterable[str] = (),
     hint: str | Iterable[str] = (),
@@ -80,16 +98,18 @@ def error(
     """The exception for one error, to be raised by the caller.
 
     Empty notes, hints and paths are dropped, and so is a place in a network that a pass made,
-    which has no text. Codes below CTC600 are about a spec or a pass: they give a `SpecError`.
+    which has no text. A layer of a `def` is shown with its call. Codes below CTC600
+    are about a spec or a pass: they give a `SpecError`.
     """
-    label = Label(at) if isinstance(at, Span) else at
+    label = at if isinstance(at, Label | None) else Label(at)
+    labels = () if label is None else (label, *call_labels(label.calls))
     hints = (hint,) if isinstance(hint, str) else hint
     kind = SpecError if code < "CTC600" else UserError
     return kind(
         Diagnostic(
             code,
             message,
-            labels=(label,) if label is not None and label.span.source.text else (),
+            labels=labels if label is not None and label.span.source.text else (),
             path=os.fspath(path) if path else None,
             notes=tuple(filter(None, notes)),
             hints=tuple(filter(None, hints)),

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ctcdsl.text import Diagnostic, Label, Severity, Span
+from ctcdsl.text import Diagnostic, Label, Origin, Severity, Span
+from ctcdsl.text.diagnostic import call_labels
 
 _MAX_QUOTE = 60
 """Longer pieces of a spec are quoted cut."""
@@ -15,9 +16,9 @@ _RANGES = frozenset({"CTC108", "CTC109", "CTC908"})
 """Numbers out of range, which do not matter in layers that are repeated zero times."""
 
 
-def quoted(span: Span) -> str:
+def quoted(place: Span | Origin) -> str:
     """What the author wrote, as a message quotes it: on one line, and not too long."""
-    text = " ".join(re.sub(r"#[^\n]*|\\(?=[ \t]*\n)", " ", span.text).split())
+    text = " ".join(re.sub(r"#[^\n]*|\\(?=[ \t]*\n)", " ", place.text).split())
     return f"`{text[:_MAX_QUOTE]}…`" if len(text) > _MAX_QUOTE else f"`{text}`"
 
 
@@ -29,22 +30,20 @@ class Diagnostics:
         self.num_errors = 0
         self._seen: set[tuple[str, str, Span]] = set()
         self._places: set[tuple[str, Span]] = set()
-        self.call: Span | None = None
-        """The call of the `def` whose body is being read."""
+        self.calls: tuple[Span, ...] = ()
+        """The calls of the `def`s whose bodies are being read, the outermost first."""
         self._ignoring_ranges = False
 
     def error(
         self,
         code: str,
         message: str,
-        at: Span | Label,
+        at: Span | Origin | Label,
         *,
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
-        """Add an error; in the body of a `def` it also points at the call."""
-        if self.call is not None:
-            also = (*also, Label(self.call, "called here"))
+        """Add an error, as `add` does."""
         self.add(Severity.ERROR, code, message, at, also=also, hint=hint)
 
     def add(
@@ -52,28 +51,26 @@ class Diagnostics:
         severity: Severity,
         code: str,
         message: str,
-        at: Span | Label,
+        at: Span | Origin | Label,
         *,
         also: tuple[Label, ...] = (),
         hint: str = "",
     ) -> None:
         """Add a diagnostic of any severity, unless it has been reported of this place.
 
-        Of a layer that a `def` gave it also points at the call.
+        In the body of a `def`, or of a layer that a `def` gave, it also points at the call.
         """
         if self._ignoring_ranges and code in _RANGES:
             return
         self.num_errors += severity is Severity.ERROR
-        first = Label(at) if isinstance(at, Span) else at
-        place = first.span._replace(call=None)
-        if (code, message, place) in self._seen:
+        first = at if isinstance(at, Label) else Label(at)
+        if (code, message, first.span) in self._seen:
             return
-        self._seen.add((code, message, place))
-        self._places.add((code, place))
-        if first.span.call is not None and self.call is None:
-            also = (*also, Label(first.span.call, "called here"))
+        self._seen.add((code, message, first.span))
+        self._places.add((code, first.span))
+        calls = next((label.calls for label in (first, *also) if label.calls), self.calls)
         hints = (hint,) if hint else ()
-        labels = (first, *also)
+        labels = (first, *also, *call_labels(calls))
         self.reported.append(Diagnostic(code, message, labels, hints=hints, severity=severity))
 
     def is_reported(self, code: str, span: Span) -> bool:
@@ -84,12 +81,13 @@ class Diagnostics:
 
     @contextmanager
     def in_def_call(self, span: Span) -> Iterator[None]:
-        """Errors reported within, in the body of a `def`, also point at its call."""
-        outer, self.call = self.call, span
+        """What is reported within, in the body of a `def`, also points at its call."""
+        outer = self.calls
+        self.calls = (*outer, span)
         try:
             yield
         finally:
-            self.call = outer
+            self.calls = outer
 
     @contextmanager
     def ignoring_ranges(self) -> Iterator[None]:

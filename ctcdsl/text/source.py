@@ -40,26 +40,35 @@ class Source:
 
 
 class Span(NamedTuple):
-    """The characters `start` up to `end` (exclusive) of a source.
-
-    For a layer of the body of a `def`, `call` is the call that it comes from.
-    """
+    """The characters `start` up to `end` (exclusive) of a source."""
 
     source: Source
     start: int
     end: int
-    call: Span | None = None
 
     @property
     def text(self) -> str:
         """The characters themselves."""
         return self.source.text[self.start : self.end]
 
-    @property
-    def calls(self) -> tuple[Span, ...]:
-        """The calls of `def`s that a layer comes from, the outermost first."""
-        return (*self.call.calls, self.call) if self.call is not None else ()
-
     def merge(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""
         return self._replace(end=other.end)
+
+
+class Origin(NamedTuple):
+    """Where a layer or a block comes from.
+
+    `span` is its own text, in the body of a `def` for a layer of one. `item` is the item of the
+    network's line that gave it, with its postfixes; None where no line did: the paper's head.
+    `calls` are the calls of `def`s that lead from that item to `span`, the outermost first.
+    """
+
+    span: Span
+    item: Span | None = None
+    calls: tuple[Span, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The layer's own text."""
+        return self.span.text

@@ -264,3 +264,10 @@ def test_blocks_are_said_not_to_be_rewritten(ctcdsl: Any, applied: str) -> None:
     spec = "input 3x64x64 pad same\ns: (7,16)/2\na: [ (3,16) 3/1 (3,16) ]x2\nhead: gap fc\n"
     result = ctcdsl("rewrite", "-", "--pass", applied, stdin=spec)
     assert result.code == 1 and "and blocks are not rewritten" in result.err
+
+
+def test_a_refusal_of_a_layer_of_a_def_names_the_call(ctcdsl: Any) -> None:
+    spec = "def two(n) = (3,n) (3,n,g2)\ninput 3x32x32\npad same\n(3,8) two(8)\ngap fc\n"
+    result = ctcdsl("rewrite", "-", "--pass", "depth-for-size:stage=1,to=2", stdin=spec)
+    assert result.code == 1
+    assert result.err.startswith("error[CTC404]") and "------ called here" in result.err

@@ -53,7 +53,7 @@ def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
             if cost.network.architecture.head.implied and layer.node.stage is None:
                 continue
             origin = layer.node.layer.origin
-            for span in (origin, *origin.calls):
+            for span in (origin.span, *origin.calls):
                 shown = hover_at(document, span.start)
                 assert shown is not None, span.text
                 assert "```text" in shown.markdown
@@ -67,7 +67,8 @@ def test_layers_know_the_calls_they_come_from(path: Path) -> None:
         for layer in cost.layers:
             origin = layer.node.layer.origin
             # Each is in the body of the `def` that the one before it calls; the first in none.
-            inside = [any(d.start < s.start < d.end for d in defs) for s in (*origin.calls, origin)]
+            spans = (*origin.calls, origin.span)
+            inside = [any(d.start < span.start < d.end for d in defs) for span in spans]
             assert inside == [False, *[True] * len(origin.calls)]
 
 

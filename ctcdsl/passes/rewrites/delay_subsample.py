@@ -9,7 +9,7 @@ from ctcdsl.checking import Network
 from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
-from ctcdsl.text import error
+from ctcdsl.text import Origin, error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
     if new == [node for _, _, node in nodes]:
         what, which = ("with a stride", "of stride 1")[:: 1 if delaying else -1]
         if only is None:
-            place, origin = f"`{architecture.name}`", architecture.origin
+            place, origin = f"`{architecture.name}`", Origin(architecture.origin)
         else:
             place = architecture.stage_names[only]
             origin = architecture.stages[only].elements[0].origin
