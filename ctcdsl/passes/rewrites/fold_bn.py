@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldBatchNorm:
-    """Fold every batch norm after a convolution into its filters and its bias.
+    """Fold every batch norm right after a convolution into its filters and its bias.
 
     For inference: a norm with fixed statistics is a factor and a summand for each channel.
-    A `bn` layer is folded too, directly after a convolution without an activation.
+    The norm is the convolution's own, a `bn` layer, or that with which a pre-activated
+    convolution begins; no activation and no other use of the map is between them.
 
     fold-bn
 
@@ -36,25 +39,41 @@ class FoldBatchNorm:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where no batch norm follows a convolution."""
         architecture = network.architecture
+        chain: list[_Member] = [
+            _Member(index, element)
+            for index, stage in enumerate(architecture.stages)
+            for element in stage.elements
+        ]
+        chain += [_Member(None, element) for element in architecture.head.layers]
+        folded = _folded(chain)
+        parts = {part: tuple(m.layer for m in members) for part, members in _parts(folded)}
         stages = tuple(
-            replace(stage, elements=_folded(stage.elements))
-            for stage in architecture.stages
-            if stage.elements
+            replace(stage, elements=parts.get(index, ()))
+            for index, stage in enumerate(architecture.stages)
         )
+        head = architecture.head
+        if parts.get(None, ()) != head.layers:
+            head = replace(head, layers=parts[None])
         style = architecture.style
         if style.norm == "bn" and not style.preactivation:
             style = style._replace(norm=None)
-        new = replace(architecture, stages=stages, style=style)
+        new = replace(architecture, stages=stages, head=head, style=style)
+        # Folded are also the norms of shortcuts, which the style alone names.
+        old_norms, norms = _num_norms(network.architecture), _num_norms(new)
+        shortcuts = sum(
+            isinstance(node.branches[-1][0].layer, Conv) and style != architecture.style
+            for node in network.layers
+            if node.shortcut and node.branches[-1]
+        )
         kept = _notes(new)
-        folds_own = any(isinstance(p.layer, Conv) and _folds(p.layer) for p in network.layers)
-        if not folds_own and stages == architecture.stages:  # a style alone is not a norm
+        if norms == old_norms and not shortcuts:
             raise error(
                 "CTC405",
-                f"`{architecture.name}` has no batch norm after a convolution",
+                f"`{architecture.name}` has no batch norm right after a convolution",
                 at=architecture.origin,
                 hint=kept[0] if kept else "",
             )
-        return PassResult(new, True, kept)
+        return PassResult(new, True, (f"norms folded: {old_norms - norms + shortcuts}", *kept))
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network without the norms."""
@@ -65,32 +84,77 @@ class FoldBatchNorm:
             tensors = weights.get(old.name)
             if tensors is None:
                 continue
-            transferred[new.name] = tensors
             if isinstance(old.layer, Conv) and isinstance(new.layer, Conv):
-                folds_own = old.layer.norm == "bn" and new.layer.norm is None
-                transferred[new.name] = folded(
-                    tensors, folds_own, [weights[norm.name] for norm in norms]
-                )
+                folds_own = _folds(old.layer) and new.layer.norm is None
+                if old.layer.norm and not new.layer.norm and not folds_own:  # the one before has it
+                    tensors = {k: v for k, v in tensors.items() if not k.startswith("norm.")}
+                tensors = folded(tensors, folds_own, [weights[norm.name] for norm in norms])
+            transferred[new.name] = tensors
         return transferred
 
 
-def _folded(nodes: Sequence[Element]) -> tuple[Element, ...]:
-    """A chain with the norms of its convolutions, and those directly after them, folded."""
-    elements: list[Element] = []
-    for node in nodes:
-        last = elements[-1] if elements else None
-        if _is_batch_norm(node) and isinstance(last, Conv) and _takes_norm(last):
-            elements[-1] = replace(last, bias=True)
-        elif isinstance(node, Block):
-            branches = (
-                replace(branch, elements=_folded(branch.elements)) for branch in node.branches
-            )
-            elements.append(replace(node, branches=tuple(branches)))
-        elif isinstance(node, Conv) and _folds(node):
-            elements.append(replace(node, norm=None, bias=True))
+class _Member(NamedTuple):
+    """A layer or block of a chain, and the stage that it is in; None in the head."""
+
+    part: int | None
+    layer: Element
+
+
+def _parts(chain: Sequence[_Member]) -> Iterator[tuple[int | None, list[_Member]]]:
+    for part, members in groupby(chain, key=lambda member: member.part):
+        yield part, list(members)
+
+
+def _takers(chain: Sequence[_Member]) -> list[int | None]:
+    """For each member of a chain the index of the convolution that takes its norm.
+
+    None for a member that has no norm, or keeps it. No part of the chain loses all it has.
+    """
+    left = Counter(member.part for member in chain)
+    takers: list[int | None] = []
+    last: int | None = None  # the convolution whose output this member gets as it is
+    for index, (part, layer) in enumerate(chain):
+        taker = None
+        if isinstance(layer, Conv):
+            if layer.preactivation and layer.norm == "bn":
+                taker = last
+            last = index if _takes_norm(layer) else None
+        elif last is not None and _is_batch_norm(layer) and left[part] > 1:
+            taker = last
+            left[part] -= 1
         else:
-            elements.append(node)
-    return tuple(elements)
+            last = None
+        takers.append(taker)
+    return takers
+
+
+def _folded(chain: Sequence[_Member]) -> list[_Member]:
+    """A chain with the norms of its convolutions, and those directly after them, folded."""
+    takers = _takers(chain)
+    members: list[_Member] = []
+    for index, ((part, layer), taker) in enumerate(zip(chain, takers, strict=True)):
+        if isinstance(layer, Block):
+            branches = (
+                replace(branch, elements=tuple(m.layer for m in _folded(_inner(branch.elements))))
+                for branch in layer.branches
+            )
+            layer = replace(layer, branches=tuple(branches))
+        elif isinstance(layer, Conv):
+            if taker is not None:
+                layer = replace(layer, norm=None)
+            if _folds(layer):
+                layer = replace(layer, norm=None, bias=True)
+            if index in takers:
+                layer = replace(layer, bias=True)
+        elif taker is not None:
+            continue
+        members.append(_Member(part, layer))
+    return members
+
+
+def _inner(elements: Sequence[Element]) -> list[_Member]:
+    """The chain of a branch."""
+    return [_Member(None, element) for element in elements]
 
 
 def _folds(conv: Conv) -> bool:
@@ -106,21 +170,29 @@ def _takes_norm(conv: Conv) -> bool:
     """Whether a convolution's output, its own batch norm folded, is linear in its filters."""
     if conv.preactivation:
         return True
-    return conv.activation is None and conv.norm != "ln"
+    return conv.activation is None and conv.norm in (None, "bn")
+
+
+def _num_norms(architecture: Architecture) -> int:
+    """The batch norms that are written: those of convolutions, and those alone."""
+    return sum(
+        _is_batch_norm(layer) or (isinstance(layer, Conv) and layer.norm == "bn")
+        for elements in (*(s.elements for s in architecture.stages), architecture.head.layers)
+        for layer in layers_of(elements)
+    )
 
 
 def _notes(architecture: Architecture) -> tuple[str, ...]:
-    """The norms that stay, and why: those of the head, and those that no convolution can absorb."""
-    layers = [layer for stage in architecture.stages for layer in layers_of(stage.elements)]
-    head = list(layers_of(architecture.head.layers))
+    """The norms that stay, and why: what is before them is not a convolution of their own."""
+    elements = [e for stage in architecture.stages for e in stage.elements]
+    layers = list(layers_of([*elements, *architecture.head.layers]))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
-    kept = [layer for layer in head if isinstance(layer, Conv) and layer.norm == "bn"]
-    alone = [layer for layer in [*layers, *head] if _is_batch_norm(layer)]
+    alone = [layer for layer in layers if _is_batch_norm(layer)]
     notes: list[str] = []
     if before:
-        notes.append(f"norms that stay, before their convolutions: {len(before)}")
-    if kept:
-        notes.append(f"norms that stay, in the head: {len(kept)}")
+        notes.append(
+            f"norms that stay, before convolutions that do not follow one directly: {len(before)}"
+        )
     if alone:
         notes.append(
             f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
@@ -129,24 +201,20 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
 
 
 Pair = tuple[Node, Sequence[Node], Node]
-"""A layer, the norms after it that were folded into it, and its new node."""
+"""A layer, the nodes with the norms that were folded into it, and its new node."""
 
 
 def _pairs(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
     """Each layer of a chain that stays, blocks after their branches."""
     pairs: list[Pair] = []
+    takers = _takers([_Member(node.stage, node.layer) for node in old])
     targets = iter(new)
-    last: Node | None = None
-    taken: list[Node] = []
-    for node in old:
-        inside = last is not None and last.stage == node.stage is not None
-        conv = last.layer if last is not None and inside else None
-        if _is_batch_norm(node.layer) and isinstance(conv, Conv) and _takes_norm(conv):
-            taken.append(node)
+    for index, (node, taker) in enumerate(zip(old, takers, strict=True)):
+        if taker is not None and not isinstance(node.layer, Conv):
             continue
         target = next(targets)
         for chain, becomes in zip(node.branches, target.branches, strict=True):
             pairs += _pairs(chain, becomes)
-        last, taken = node, []
+        taken = [old[k] for k, other in enumerate(takers) if other == index]
         pairs.append((node, taken, target))
     return pairs

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, Node, infer_shapes
-from ctcdsl.ir import Architecture, Block, Conv, Element, Identity, Join, NormLayer, Pair
-from ctcdsl.ir.network import flat
+from ctcdsl.ir import (
+    Architecture,
+    Block,
+    Branch,
+    Conv,
+    Element,
+    Identity,
+    Join,
+    NormLayer,
+    PadRule,
+    Pair,
+    Pool,
+)
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of
+from ctcdsl.shapes.padding import PaddingRule
 from ctcdsl.text import error
 
 if TYPE_CHECKING:
@@ -46,42 +58,51 @@ class RepVggFuse:
         """Rewrite a network; CTC405 where no block can be fused."""
         architecture = network.architecture
         paddings: dict[Place, Pair] = paddings_of(network)
+        fuser = _Fuser(architecture.pad)
         stages = list(architecture.stages)
-        fused = left = 0
         for index, stage in enumerate(stages):
             nodes: list[Element] = []
-            for at, node in enumerate(network.stage(index)):
-                conv = _fused(node)
-                if conv is None:
-                    left += isinstance(node.layer, Block)
-                    nodes.append(stage.elements[at])
-                    continue
-                fused += 1
-                assert conv.padding is not None
-                paddings[index, at] = conv.padding
-                nodes.append(replace(conv, padding=None))
+            for at, (element, node) in enumerate(
+                zip(stage.elements, network.stage(index), strict=True)
+            ):
+                new = fuser.element(element, node)
+                if isinstance(new, Conv) and isinstance(element, Block):
+                    assert new.padding is not None
+                    paddings[index, at] = new.padding
+                    new = replace(new, padding=None)
+                nodes.append(new)
             stages[index] = replace(stage, elements=tuple(nodes))
-        if not fused:
+        head = architecture.head
+        layers = fuser.chain(head.layers, network.stage(None))
+        if layers != head.layers:
+            head = replace(head, layers=layers)
+        if not fuser.fused:
             raise error(
                 "CTC405",
-                f"`{architecture.name}` has no block of the trunk whose branches are all linear",
+                f"`{architecture.name}` has no block whose branches are all linear",
                 at=architecture.origin,
                 hint="a branch is a convolution or the identity, and batch norms after it",
             )
-        new = _restyled(freeze_paddings(replace(architecture, stages=tuple(stages)), paddings))
+        new_network = replace(architecture, stages=tuple(stages), head=head)
+        left = fuser.left
         stay = (f"blocks that stay, no sum of linear branches: {left}",) if left else ()
-        return PassResult(new, True, (f"blocks fused: {fused}", *stay))
+        return PassResult(
+            _restyled(freeze_paddings(new_network, paddings)),
+            True,
+            (f"blocks fused: {fuser.fused}", *stay),
+        )
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the fused network: branches folded, padded and added."""
         from ctcdsl.passes.weights.convolutions import added, embedded, folded, one_to_one
 
         transferred: Weights = {}
-        for old, new in zip(before.nodes, after.nodes, strict=True):
-            if not isinstance(old.layer, Block) or not isinstance(new.layer, Conv):
-                pairs = zip(flat((old,)), flat((new,)), strict=True)
-                transferred |= {b.name: weights[a.name] for a, b in pairs if a.name in weights}
+        for old, new in _pairs(before.nodes, after.nodes):
+            if not isinstance(old.layer, Block):
+                if old.name in weights:
+                    transferred[new.name] = weights[old.name]
                 continue
+            assert isinstance(new.layer, Conv)
             terms = []
             for branch in _branches(old) or ():
                 if branch.conv is None:
@@ -100,6 +121,86 @@ class RepVggFuse:
         return transferred
 
 
+class _Fuser:
+    """Fuses blocks wherever they are, and counts them; `rule` pads what is inside of blocks."""
+
+    def __init__(self, rule: PadRule) -> None:
+        self._rule = rule
+        self.fused = self.left = 0
+
+    def element(self, element: Element, node: Node) -> Element:
+        """An element with its blocks fused; one that is fused itself has its padding."""
+        if not isinstance(element, Block):
+            return element
+        conv = _fused(node)
+        if conv is not None:
+            self.fused += 1
+            return conv
+        self.left += 1
+        branches: list[Branch] = []
+        for branch, chain in zip(element.branches, _chains(element, node), strict=True):
+            if chain is not None:
+                elements = self.chain(branch.elements, chain)
+                last = elements[-1]
+                if element.join is Join.ADD and last != branch.elements[-1] and _ends_active(last):
+                    # Its activation was the block's: `id` keeps it before the addition.
+                    elements = (*elements, Identity(origin=last.origin))
+                branch = replace(branch, elements=elements)
+            branches.append(branch)
+        return replace(element, branches=tuple(branches))
+
+    def chain(self, elements: Sequence[Element], nodes: Sequence[Node]) -> tuple[Element, ...]:
+        """A chain with its blocks fused, padded as it was."""
+        old_rule, rule = PaddingRule(self._rule), PaddingRule(self._rule)
+        chain: list[Element] = []
+        for index, element in enumerate(elements):
+            # An activation that moved after an addition has no node.
+            new = self.element(element, nodes[index]) if index < len(nodes) else element
+            if isinstance(new, Conv) and isinstance(element, Block):
+                wanted = new.padding
+                new = replace(new, padding=None)
+                ruled = rule.next(new)
+            elif isinstance(new, Block):
+                chain.append(new)
+                continue
+            else:
+                assert not isinstance(element, Block)
+                wanted, ruled = old_rule.next(element), rule.next(new)
+            if isinstance(new, Conv | Pool) and ruled != wanted:
+                new = replace(new, padding=wanted)
+            chain.append(new)
+        return tuple(chain)
+
+
+def _chains(block: Block, node: Node) -> list[tuple[Node, ...] | None]:
+    """The nodes of each branch that is written; None for an optional one that was left out."""
+    if len(block.branches) == 1:
+        return [node.branches[0]]
+    kept = list(node.branches)
+    chains: list[tuple[Node, ...] | None] = []
+    for index, branch in enumerate(block.branches, start=1):
+        prefix = f"{node.name}.branch{index}"
+        of_branch = bool(kept) and (
+            not branch.optional or (bool(kept[0]) and kept[0][0].name.startswith(f"{prefix}."))
+        )
+        chains.append(kept.pop(0) if of_branch else None)
+    return chains
+
+
+def _ends_active(element: Element) -> bool:
+    return isinstance(element, Conv) and element.activation is not None
+
+
+def _pairs(old: Sequence[Node], new: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """Each layer of a chain and what it became, and each fused block and its convolution."""
+    for before, after in zip(old, new, strict=False):  # an `id` may follow a fused block
+        if isinstance(after.layer, Block):
+            for chain, becomes in zip(before.branches, after.branches, strict=True):
+                yield from _pairs(chain, becomes)
+        else:
+            yield before, after
+
+
 def _branches(block: Node) -> list[_Branch] | None:
     """The branches of an adding block, where all are linear in its input; else None."""
     assert isinstance(block.layer, Block)
@@ -109,10 +210,10 @@ def _branches(block: Node) -> list[_Branch] | None:
     for chain in block.branches:
         conv: Node | None = None
         norms: list[Node] = []
-        for node in chain:
+        for index, node in enumerate(chain):
             match node.layer:
-                case Conv(activation=None, dilation=1, preactivation=False) if (
-                    node is chain[0] and node.layer.norm != "ln"
+                case Conv(activation=None, dilation=1, preactivation=False, norm=None | "bn") if (
+                    index == 0
                 ):
                     conv = node
                 case NormLayer(norm="bn"):

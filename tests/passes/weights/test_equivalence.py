@@ -10,9 +10,10 @@ from ctcdsl.metrics import network_cost
 from ctcdsl.text import UserError
 from tests.conftest import check, one
 from tests.support.carrying import EXACT, differences, modern, small
-from tests.support.rewriting import after, row, text
+from tests.support.rewriting import after, row, step, text
 
 BN = "conv-bn-relu"
+PRE = "bn-relu-conv"
 FUSE = ["repvgg-fuse"]
 RESIDUAL = "(7,8)/2 3/2 [ (1,4) (3,4) (1,16) ]x2 [ (3,24) (3,24) ]x2/2"
 
@@ -26,7 +27,16 @@ RESIDUAL = "(7,8)/2 3/2 [ (1,4) (3,4) (1,16) ]x2 [ (3,24) (3,24) ]x2/2"
         (small("(7,8)/2 { (1,4) | (3,6)x2 | 3/1 (1,4) }x2", style=BN, pad="same"), ["fold-bn"]),
         (small("(3,8) [ (1,16) (3,dw) se(4) (1,8,linear) | id? ]", style=BN), ["fold-bn"]),
         (small("(7,8,bare)/2 bn relu { id | (1,8) (3,4) }", style="bn-relu-conv"), ["fold-bn"]),
+        (small("(3,8) (1,6) (3,6,bare) (3,dw) [ (3,6) (3,6) ] (1,4)", style=PRE), ["fold-bn"]),
+        (small("(3,8) { (3,4) (1,4) | (1,8) [ (1,4) (3,8) ] }x2", style=PRE), ["fold-bn"]),
+        (small("a: (3,8)\nb: (3,8)\nc: bn (1,8)\nhead: bn relu gap fc", style=PRE), ["fold-bn"]),
+        (small("(3,8) (1,6,bare)\nhead: bn (1,6) bn gap fc", style=BN), ["fold-bn"]),
         (small("(3,8)/2 [ (3,8) | (1,8) | bn? ]x2 [ (3,16) | (1,16) ]/2"), FUSE),
+        (small("(3,8) { id | (1,4) [ (3,4) | (1,4) | bn ]x2 } (3,8)", style=BN), FUSE),
+        (small("(3,8) [ (1,4) [ (3,4) | (1,4) ]x2 (2,4) (2,8) ]x2", style=BN), FUSE),
+        (small("(3,8) [ [ (3,8) | (1,8) ] | id ] [ [ (3,8) | (1,8) ] (2,9,p1) (2,8,p0) ]"), FUSE),
+        (small("(3,8) [ [ (3,8,linear) | id ] | (1,8,linear) | (3,8) ]", style=BN), FUSE),
+        (small("(3,8) [ (3,9) (1,9) | (1,9) | [ (3,8) | (1,8) ]? ] [ (3,9) | (1,9) ]"), FUSE),
         (small("(3,8) [ (3,8,g4) | (1,8,g4) | id | bn ]", style=BN), ["repvgg-fuse", "fold-bn"]),
         (small("(3,8) [ (3x1,8,p1x0) | (1x3,8,p0x1) ] [ (3,8) ] [ (1,9)/2 ]"), FUSE),
         (small("(3,8) [ (5,8) | (3,8) | (1,8) ] [ (4,8,p0)/4 | (1,8)/4 | (3,8,p1)/4 ]"), FUSE),
@@ -59,6 +69,22 @@ def test_outputs_are_kept(spec: str, passes: list[str]) -> None:
 
 def test_the_norms_of_a_residual_network_are_folded() -> None:
     assert max(differences(modern("resnet18", 64), "fold-bn")) < EXACT
+
+
+def test_densenet_keeps_the_norms_that_follow_a_concatenation() -> None:
+    """Of its 121 norms 58 are between the two convolutions of a dense layer, one in the stem."""
+    densenet = modern("densenet121", 64)
+    done = step(densenet, "fold-bn")
+    assert done.notes[0] == "norms folded: 59"
+    before = (conv for _, conv in densenet.convolutions() if conv.norm)
+    after_ = (conv for _, conv in done.after.convolutions() if conv.norm)
+    assert sum(1 for _ in before) - sum(1 for _ in after_) == 58
+    assert max(differences(densenet, "fold-bn")) < EXACT
+
+
+def test_an_activation_stays_before_the_addition() -> None:
+    nested = after(one(small("(3,8) [ (1,8) [ (3,8) | (1,8) ] | id ]")), "repvgg-fuse")
+    assert row(nested) == "(3,8) [ (1,8) (3,8) id | id ]"
 
 
 def test_repvgg_is_deployed_with_its_published_parameters() -> None:
@@ -98,7 +124,16 @@ CONVS = st.sampled_from(["(3,4)", "(3,6)", "(2,4)", "(2,6)", "(1,5)", "(5,4)", "
 TAGGED = st.sampled_from(["(3,6,linear)", "(3,4,relu6)", "(3,4,g2)"])
 OTHERS = st.sampled_from(["2/2", "3/2", "avg(2)/2", "lrn", "bn", "relu", "drop(0.5)", "se(2)"])
 BLOCKS = st.sampled_from(
-    ["[ (3,4) | (1,4) ]", "[ (3,4) | (1,4) | bn? ]", "[ (3,6) (1,6) ]", "{ (1,4) | (3,2) }"]
+    [
+        "[ (3,4) | (1,4) ]",
+        "[ (3,4) | (1,4) | bn? ]",
+        "[ (3,6) (1,6) ]",
+        "{ (1,4) | (3,2) }",
+        "{ id | (1,4) (3,4) }",
+        "[ (1,4) [ (3,4) | (1,4) ] ]",
+        "{ (2,4) [ (3,4) | (1,4) | id ] (2,4) | max(3,p1)/1 (1,4) }",
+        "[ [ (3,4,linear) | (1,4,linear) ] | bn? ]",
+    ]
 )
 PLAIN = st.sampled_from(["fold-bn", "repvgg-fuse", "dilate-delay"])
 DEEPEN = st.sampled_from(["", ",size=2", ",size=3,layer=1"]).map("deepen:stage=1{}".format)
@@ -112,7 +147,7 @@ WIDEN = st.sampled_from(["1,width=7", "2,width=7", "1,width=9,layer=1"]).map(
     layers=st.lists(CONVS | TAGGED | OTHERS | BLOCKS, min_size=1, max_size=6),
     style=st.sampled_from(["conv-relu", "conv-bn-relu", "bn-relu-conv", "conv-bn-silu"]),
     pad=st.sampled_from(["paper", "same"]),
-    head=st.sampled_from(["gap fc", "spp(2,1) fc(6) fc", "drop(0.5) fc"]),
+    head=st.sampled_from(["gap fc", "spp(2,1) fc(6) fc", "drop(0.5) fc", "bn (1,6) bn gap fc"]),
     passes=st.lists(PLAIN | DEEPEN | WIDEN, min_size=1, max_size=3),
 )
 def test_every_network_keeps_its_outputs(

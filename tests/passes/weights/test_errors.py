@@ -64,7 +64,10 @@ def test_what_stays_is_told() -> None:
     from tests.support.rewriting import step
 
     notes = step(one(small("(3,8) bn (3,8,linear) bn [ bn (1,8,bn) | id ]")), "fold-bn").notes
-    assert notes == ("`bn` that stay, without a convolution that ends linear right before: 2",)
+    assert notes == (
+        "norms folded: 2",
+        "`bn` that stay, without a convolution that ends linear right before: 2",
+    )
     spec = small("(3,8) [ (3,8) | (1,8) ] [ (3,8) (3,8) ]")
     assert step(one(spec), "repvgg-fuse").notes == (
         "blocks fused: 1",
