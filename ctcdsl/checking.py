@@ -11,7 +11,7 @@ from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
 from ctcdsl.ir import Architecture, Shape
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.shapes.infer import infer_network
-from ctcdsl.syntax.nodes import Let
+from ctcdsl.syntax.nodes import File, Let
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Severity, Source
 from ctcdsl.text.plural import plural
@@ -49,7 +49,11 @@ class Report(NamedTuple):
 
 
 def check_source(
-    source: Source, *, input: Shape | None = None, values: Mapping[str, float] = NO_VALUES
+    source: Source,
+    *,
+    input: Shape | None = None,
+    values: Mapping[str, float] = NO_VALUES,
+    parsed: tuple[File, list[Diagnostic]] | None = None,
 ) -> Report:
     """Parse and check a source.
 
@@ -58,8 +62,9 @@ def check_source(
         input: An input that replaces the spec's; `maps` is then dropped, with a note,
             since it is for the spec's own input.
         values: Replace those of the spec's `let`s.
+        parsed: Its tree and syntax errors, where it has been parsed.
     """
-    tree, syntax_errors = parse(source)
+    tree, syntax_errors = parsed or parse(source)
     diagnostics = Diagnostics()
     networks = read_networks(tree, diagnostics, values)
     if syntax_errors:

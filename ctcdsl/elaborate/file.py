@@ -211,6 +211,8 @@ class _FileElaborator:
             )
             return
         self._warn(headers, name, len(stages), head)
+        elements = [element for stage in stages for element in stage.elements]
+        elements += head.layers if head is not None else ()
         # Without a `style` the paper's padding is the default.
         pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         self._networks.append(
@@ -225,7 +227,7 @@ class _FileElaborator:
                 stages=stages,
                 head=head if head is not None else self._paper_head(name, span, headers.style),
                 origin=pending.lines[0].span.merge(pending.lines[-1].span),
-                spec=ParsedSpec(self._tree, name, dict(self._values)),
+                spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
             )
         )
 

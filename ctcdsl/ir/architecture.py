@@ -65,12 +65,14 @@ class Head:
 class ParsedSpec(NamedTuple):
     """The spec that an architecture was read from, which network of it, and the `let`s' values.
 
-    `values` are those that were given instead of the spec's own.
+    `values` are those that were given instead of the spec's own, `elements` all that its lines
+    gave, before any pass: their origins say which item gave which.
     """
 
     tree: File
     name: str
     values: Mapping[str, float]
+    elements: tuple[Element, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

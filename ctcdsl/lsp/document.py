@@ -43,7 +43,7 @@ class Document:
     @cached_property
     def report(self) -> Report:
         """The result of checking the text."""
-        report = check_source(self.source)
+        report = check_source(self.source, parsed=self._parsed)
         if report.ok:
             self._before = None  # needed no more, and versions would pile up
         return report

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ctcdsl.elaborate.layout import LaidLine
 from ctcdsl.ir import Architecture, Conv, Element
+from ctcdsl.passes.spec_lines import SpecLine
 from ctcdsl.syntax.nodes import Convolution, Item, Name, Number, Repeat, Size
 
 _MAX_CELLS = 4_000_000
@@ -24,7 +24,7 @@ class Segment(NamedTuple):
     nodes: tuple[Element, ...]
 
 
-def segments(lines: Sequence[LaidLine], after: Architecture) -> list[Segment]:
+def segments(lines: Sequence[SpecLine], after: Architecture) -> list[Segment]:
     """The new network as items of the author's that still hold, and new nodes between them.
 
     Neighbouring new nodes, and the plain convolutions beside them, are one segment, so that
@@ -48,10 +48,10 @@ def is_plain(item: Item | None) -> bool:
 
 
 def _target_lines(
-    lines: Sequence[LaidLine], after: Architecture
+    lines: Sequence[SpecLine], after: Architecture
 ) -> list[tuple[Element, int | str | None]]:
     """The nodes that are written, each with its line where its stage or head has a name."""
-    labels = {laid.line.label: k for k, laid in enumerate(lines) if laid.line.label}
+    labels = {written.line.label: k for k, written in enumerate(lines) if written.line.label}
     targets: list[tuple[Element, int | str | None]] = []
     for stage in after.stages:
         line = None if stage.name is None else labels.get(stage.name, stage.name)
@@ -62,7 +62,7 @@ def _target_lines(
 
 
 def _align(
-    lines: Sequence[LaidLine], targets: Sequence[tuple[Element, int | str | None]]
+    lines: Sequence[SpecLine], targets: Sequence[tuple[Element, int | str | None]]
 ) -> list[Segment]:
     """The author's items that still hold, in the order of the new nodes, and what is new.
 
@@ -70,7 +70,9 @@ def _align(
     that of the items that they replace.
     """
     nodes = tuple(node for node, _ in targets)
-    old = [Segment(k, item, part) for k, laid in enumerate(lines) for item, part in laid.items]
+    old = [
+        Segment(k, item, part) for k, written in enumerate(lines) for item, part in written.items
+    ]
     if len(old) * len(nodes) > _MAX_CELLS:
         return [Segment(0, None, nodes)]
     best = [[0] * (len(nodes) + 1) for _ in range(len(old) + 1)]

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.file import read_networks
-from ctcdsl.elaborate.layout import LaidLine, Layout, lay_out
-from ctcdsl.ir import Architecture, ParsedSpec, out_channels
+from ctcdsl.ir import Architecture, Element, ParsedSpec, out_channels
 from ctcdsl.ir.printer import to_items, to_lines, unparse
 from ctcdsl.passes.alignment import is_plain, segments
+from ctcdsl.passes.spec_lines import Above, SpecLine, spec_text, with_elements
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
@@ -18,10 +18,6 @@ from ctcdsl.text import Source, Span, error
 from ctcdsl.text.sink import Diagnostics
 
 _NOWHERE = Span(Source("", ""), 0, 0)
-_MAX_CELLS = 4_000_000
-"""Larger alignments are not computed: all layers are printed again."""
-
-_Above = syntax.Header | syntax.Let | syntax.Def
 
 
 def update_source(before: Architecture, after: Architecture) -> Architecture:
@@ -73,58 +69,68 @@ def _candidates(
 ) -> Iterator[str]:
     """Texts that may give a network, the author's own words first."""
     if spec is not None:
-        style = None if after.style == before.style else str(after.style)
-        tree = _updated(spec.tree, style, spec.values)
-        layout = lay_out(tree, spec.name)
-        above = layout.above if after.name == spec.name else _renamed(layout.above, after.name)
-        for in_channels in ({}, _in_channels(layout, before.input.channels)):
-            lines = _lines(layout, after, in_channels)
-            yield _text(above, layout, *_with_comments(layout, *lines))
+        old = spec_text(spec.tree, spec.name)
+        restyled = after.style != before.style
+        above = _updated(old.above, str(after.style) if restyled else None, spec.values)
+        elements = _in_style(above, old.lines) if restyled else spec.elements
+        written = with_elements(old.lines, elements)
+        if after.name != spec.name:
+            above = _renamed(above, after.name)
+
+        def text(lines: Sequence[syntax.Line], kept: Sequence[int | None]) -> str:
+            commented, lost = _with_comments(old.lines, lines, kept)
+            new_above = _drop_unused_defs(above, old.lines, commented)
+            below = (*lost, *old.below)
+            return format_file(syntax.File((*new_above, *commented), below, _NOWHERE))
+
+        for in_channels in ({}, _in_channels(written, before.input.channels)):
+            yield text(*_lines(written, after, in_channels))
         printed = to_lines(after)
-        labels = [laid.line.label for laid in layout.lines]
+        labels = [line.label for line in old.lines]
         kept = [labels.index(line.label) if line.label in labels else None for line in printed]
-        yield _text(above, layout, *_with_comments(layout, printed, kept))
+        yield text(printed, kept)
     yield unparse(after)
 
 
-def _text(
-    above: Sequence[_Above], layout: Layout, lines: Sequence[syntax.Line], below: tuple[str, ...]
-) -> str:
-    above = _drop_unused_defs(above, layout.lines, lines)
-    return format_file(syntax.File((*above, *lines), below, _NOWHERE))
+def _in_style(above: Above, lines: Sequence[syntax.Line]) -> tuple[Element, ...]:
+    """What lines give below headers with another style; nothing where they have errors there."""
+    file = syntax.File((*above, *lines), (), lines[0].span)
+    networks = read_networks(file, Diagnostics())
+    spec = networks[0].spec if networks else None
+    return spec.elements if spec is not None else ()
 
 
 # -------------------------------------------------------- above the layers
 
 
-def _updated(tree: syntax.File, style: str | None, values: Mapping[str, float]) -> syntax.File:
-    """A file with another style, so that its rows are read in that, and other values of `let`s."""
-    statements: list[syntax.Statement] = []
-    for statement in tree.statements:
+def _updated(above: Above, style: str | None, values: Mapping[str, float]) -> Above:
+    """What precedes the layers, with another style and other values of `let`s."""
+    statements: list[syntax.Header | syntax.Let | syntax.Def] = []
+    for statement in above:
         match statement:
             case syntax.Header(word="style", span=span) if style is not None:
                 statement = statement._replace(values=(syntax.Name(style, span),))
             case syntax.Let(name, span=span) if name.text in values:
                 statement = statement._replace(value=syntax.Number(values[name.text], span))
         statements.append(statement)
-    return tree._replace(statements=tuple(statements))
+    return tuple(statements)
 
 
-def _renamed(above: Sequence[_Above], name: str) -> list[_Above]:
+def _renamed(above: Above, name: str) -> Above:
     """What precedes the layers, with another name for the network."""
     net = syntax.Header("net", (syntax.Name(name, _NOWHERE),), _NOWHERE)
     is_net = [isinstance(line, syntax.Header) and line.word == "net" for line in above]
     if not any(is_net):
-        return [net, *above]
-    return [
+        return (net, *above)
+    return tuple(
         net._replace(comments=line.comments) if named else line
         for line, named in zip(above, is_net, strict=True)
-    ]
+    )
 
 
 def _drop_unused_defs(
-    above: Sequence[_Above], old: Sequence[LaidLine], new: Sequence[syntax.Line]
-) -> list[_Above]:
+    above: Above, old: Sequence[syntax.Line], new: Sequence[syntax.Line]
+) -> Above:
     """What precedes the layers, less the definitions whose last use a pass rewrote."""
     kept = list(above)
     for definition in reversed(above):
@@ -132,23 +138,23 @@ def _drop_unused_defs(
             continue
         others = [s.items for s in kept if isinstance(s, syntax.Def) and s is not definition]
         now = {name for part in (*others, *new) for name in names_in(part)}
-        then = {name for laid in old for name in names_in(laid.line)}
+        then = {name for line in old for name in names_in(line)}
         name = definition.name.text
         callers = {
             s.name.text for s in above if isinstance(s, syntax.Def) and name in names_in(s.items)
         }
         if name not in now and (name in then or callers - {name}):
             kept.remove(definition)
-    return kept
+    return tuple(kept)
 
 
 # ---------------------------------------------------------------------- lines
 
 
-def _in_channels(layout: Layout, channels: int) -> dict[int, int]:
+def _in_channels(written: Sequence[SpecLine], channels: int) -> dict[int, int]:
     """The input channels of each item of the author's that may depend on them, by its id."""
     in_channels: dict[int, int] = {}
-    for _, items in layout.lines:
+    for _, items in written:
         for item, nodes in items:
             if nodes and not is_plain(item):
                 in_channels[id(item)] = channels
@@ -157,7 +163,7 @@ def _in_channels(layout: Layout, channels: int) -> dict[int, int]:
 
 
 def _lines(
-    layout: Layout, after: Architecture, in_channels: Mapping[int, int]
+    written: Sequence[SpecLine], after: Architecture, in_channels: Mapping[int, int]
 ) -> tuple[list[syntax.Line], list[int | None]]:
     """The author's lines with the items that changed replaced, and which of them each one was.
 
@@ -165,7 +171,7 @@ def _lines(
     """
     channels = after.input.channels
     lines: dict[int | str, list[syntax.Item]] = {}
-    for segment in segments(layout.lines, after):
+    for segment in segments(written, after):
         items = lines.setdefault(segment.line, [])
         item = segment.item
         if item is not None and in_channels.get(id(item), channels) == channels:
@@ -174,7 +180,7 @@ def _lines(
         else:
             new, channels = to_items(segment.nodes, after.style, channels)
             items += new
-    labels = [layout.lines[key].line.label if isinstance(key, int) else key for key in lines]
+    labels = [written[key].line.label if isinstance(key, int) else key for key in lines]
     return (
         [
             syntax.Line(label, tuple(items), _NOWHERE)
@@ -185,12 +191,12 @@ def _lines(
 
 
 def _with_comments(
-    layout: Layout, lines: Sequence[syntax.Line], kept: Sequence[int | None]
+    old: Sequence[syntax.Line], lines: Sequence[syntax.Line], kept: Sequence[int | None]
 ) -> tuple[list[syntax.Line], tuple[str, ...]]:
-    """Give lines the author's comments, and return those below: a lost line's go to the next.
+    """Give lines the author's comments: a lost line's go to the next, and are returned if none is.
 
     Args:
-        layout: The author's lines.
+        old: The author's lines.
         lines: The new lines.
         kept: Of each new line, which of the author's it was.
     """
@@ -198,18 +204,18 @@ def _with_comments(
     next_index = 0
     for line, index in zip(lines, kept, strict=True):
         if index is not None and index >= next_index:
-            lost = _comments(layout.lines[next_index:index])
-            comments = layout.lines[index].line.comments
+            lost = _comments(old[next_index:index])
+            comments = old[index].comments
             line = line._replace(comments=comments._replace(leading=(*lost, *comments.leading)))
             next_index = index + 1
         commented.append(line)
-    return commented, (*_comments(layout.lines[next_index:]), *layout.below)
+    return commented, tuple(_comments(old[next_index:]))
 
 
-def _comments(lines: Sequence[LaidLine]) -> list[str]:
+def _comments(lines: Sequence[syntax.Line]) -> list[str]:
     """The comments of lines, each as a line of its own."""
     comments: list[str] = []
-    for laid in lines:
-        leading, trailing = laid.line.comments
+    for line in lines:
+        leading, trailing = line.comments
         comments += [*leading, *([trailing] if trailing else [])]
     return comments

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctcdsl import checking
+from ctcdsl.lsp import document as lsp_document
 from ctcdsl.lsp.completion import completions
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.positions import Position, Positions
-from ctcdsl.syntax.nodes import Def
-from ctcdsl.text import Source
+from ctcdsl.syntax.nodes import Def, File
+from ctcdsl.syntax.parser import parse
+from ctcdsl.text import Diagnostic, Source
 from tests.conftest import ROOT
 
 SPECS = sorted((ROOT / "specs").rglob("*.ctc"))
@@ -70,6 +73,21 @@ def test_layers_know_the_calls_they_come_from(path: Path) -> None:
             spans = (*origin.calls, origin.span)
             inside = [any(d.start < span.start < d.end for d in defs) for span in spans]
             assert inside == [False, *[True] * len(origin.calls)]
+
+
+def test_a_text_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[Source] = []
+
+    def counted(source: Source) -> tuple[File, list[Diagnostic]]:
+        parsed.append(source)
+        return parse(source)
+
+    for module in (checking, lsp_document):
+        monkeypatch.setattr(module, "parse", counted)
+    document = Document("a.ctc", "def a = (3,8)\na gap fc\n")
+    assert document.report.ok and document.costs and document.tree.statements
+    assert hover_at(document, 14) is not None and document.formatted() is None
+    assert parsed == [document.source]
 
 
 def test_versions_do_not_pile_up() -> None:

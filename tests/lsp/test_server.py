@@ -86,7 +86,7 @@ def test_what_is_no_message_ends_nothing(client: Client) -> None:
 def test_a_bug_of_ours_ends_nothing(tmp_path: Path) -> None:
     broken = (
         "import ctcdsl.lsp.document as d\n"
-        "def fail(source): raise RuntimeError('an invariant broke')\n"
+        "def fail(*_, **__): raise RuntimeError('an invariant broke')\n"
         "d.check_source = fail\n"
     )
     session = Client(tmp_path, before=broken)

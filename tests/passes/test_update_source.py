@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ctcdsl.api import rewrite
 from ctcdsl.ir.printer import unparse
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
@@ -188,6 +189,28 @@ def test_only_what_speaks_of_other_channels_is_written_out() -> None:
         "- b:    (3,2c)x3 (3,c)x(d+1)",
         "+ b:    (3,2c)x3 (3,c)x(d+1) (3,64)",
     ]
+
+
+def test_a_rewritten_network_keeps_the_author_s_words() -> None:
+    """Its layers are not what the text gives any more, and the second rewrite knows what was."""
+    once = rewrite(one(NAMED), "widen:stage=stem,width=96")
+    assert "stem: (5,96)/2 3/2  # half the size" in once.text
+    twice = rewrite(once.network, "depth-for-size:stage=deep,to=2")
+    assert "wide: pair(2w) (5,128)\ndeep: 2/2 (2,256)x6  # the rest\n" in twice.text
+    assert "stem: (5,96)/2 3/2  # half the size" in twice.text
+
+
+@pytest.mark.parametrize("norm", ["", " bn"])
+def test_items_are_read_in_the_new_style(norm: str) -> None:
+    spec = (
+        "# normed\nlet w = 8\ndef two(n) = (3,n) (3,n)x2\nnet N\ninput 3x32x32\n"
+        f"style conv-bn-relu  # as usual\na: (3,w){norm} two(2w)  # here\nhead: gap fc\n"
+    )
+    assert changes(spec, "fold-bn")[:2] == [
+        "- style conv-bn-relu  # as usual",
+        "+ style conv-relu  # as usual",
+    ]
+    assert "two(2w)  # here" in text(spec, "fold-bn")
 
 
 def test_googlenet_keeps_its_definitions() -> None:
