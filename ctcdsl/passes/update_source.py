@@ -39,7 +39,7 @@ def update_source(before: Architecture, after: Architecture) -> Architecture:
             with two stages of a name.
     """
     name = before.origin.source.name
-    for text in _candidates(before.spec, before, after):
+    for text in _candidates(after.spec or before.spec, before, after):
         architecture = _read(Source(name, text))
         if architecture is not None and _normalised(architecture) == _normalised(after):
             return architecture

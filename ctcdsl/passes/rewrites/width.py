@@ -137,8 +137,7 @@ def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: in
 
     CTC402 for a multiple out of range.
     """
-    if not 1 <= multiple <= MAX_MULTIPLE:
-        raise error("CTC402", f"a multiple must be from 1 to {MAX_MULTIPLE:,}, not {multiple}")
+    require_multiple(multiple)
     width = solve_width(terms, budget, multiple)
     if width is None or width.rounded > MAX_WIDTH:
         why = (
@@ -153,6 +152,12 @@ def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: in
             at=view.convs[0].origin,
         )
     return width
+
+
+def require_multiple(multiple: int) -> None:
+    """Fail (CTC402) for a multiple out of range."""
+    if not 1 <= multiple <= MAX_MULTIPLE:
+        raise error("CTC402", f"a multiple must be from 1 to {MAX_MULTIPLE:,}, not {multiple}")
 
 
 def _sizes(terms: Iterable[Term]) -> str:

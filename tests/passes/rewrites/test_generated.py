@@ -18,6 +18,7 @@ from ctcdsl.passes.rewrites.budget import Repair, Transfer
 from ctcdsl.passes.rewrites.controls import NetworkInNetwork, RepeatLast
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample, UndelaySubsample
 from ctcdsl.passes.rewrites.depth_for_size import DepthForSize, SizeForDepth
+from ctcdsl.passes.rewrites.scale import Scale
 from ctcdsl.passes.rewrites.width import DepthForWidth, WidthForSize
 from ctcdsl.passes.update_source import update_source
 from ctcdsl.syntax.format import format_file
@@ -117,6 +118,8 @@ def rewrites(draw: st.DrawFn) -> Pass:
         NetworkInNetwork(stage=maybe),
         Transfer(source=stage, target=draw(st.sampled_from(["1", "2", "3"])), multiple=multiple),
         Repair(stage=stage, macs=draw(st.sampled_from([None, 10**6, 10**8])), multiple=multiple),
+        Scale(macs=draw(st.sampled_from(["40%", "70%", "130%"])), stage=maybe, multiple=multiple),
+        Scale(params=draw(st.sampled_from(["60%", "90%"])), multiple=multiple),
     ]
     return draw(st.sampled_from(made))
 
@@ -166,7 +169,7 @@ def test_any_pass_on_any_network(made: tuple[Source, Network], applied: Pass) ->
     assert format_file(tree) == text
     for line in source.text.splitlines():
         assert line.partition("#")[2].strip() in text
-    assert "let w = 16" in text
+    assert "let w = 16" in text or isinstance(applied, Scale)
 
 
 @settings(max_examples=150)
