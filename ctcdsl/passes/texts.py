@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ctcdsl.checking import Network
+from ctcdsl.elaborate.file import read_networks
 from ctcdsl.ir import Architecture, Block, Element
 from ctcdsl.ir.printer import to_items, to_lines, unparse
 from ctcdsl.passes.update_source import update_source
@@ -13,6 +14,7 @@ from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Source, Span
+from ctcdsl.text.sink import Diagnostics
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 
@@ -20,7 +22,11 @@ _NOWHERE = Span(Source("", ""), 0, 0)
 def author_text(network: Network) -> syntax.File:
     """The syntax of a network as its author writes it, other networks of the file left out."""
     architecture = network.architecture
-    written = update_source(architecture, architecture)
+    before = architecture
+    if (spec := architecture.spec) is not None:  # earlier passes changed what it gives
+        read = read_networks(spec.tree, Diagnostics(), spec.values)
+        before = next((other for other in read if other.name == spec.name), architecture)
+    written = update_source(before, architecture)
     assert written.spec is not None
     return written.spec.tree
 

@@ -104,6 +104,12 @@ def test_a_number_that_is_too_coarse_is_written_out() -> None:
     assert text(spec, "scale:macs=50%") == spec.replace("(3,w) (3,2w)", "      (3,24)+(3,40)")
 
 
+def test_the_definitions_stay_after_other_passes() -> None:
+    chain = ("fold-bn", "scale:macs=70%")
+    assert lines("mobilenet_v2", *chain) == lines("mobilenet_v2", *chain[::-1])
+    assert lines("mobilenet_v2", *chain) == lines("mobilenet_v2", chain[1])
+
+
 def test_later_passes_update_what_scale_wrote() -> None:
     spec = (
         "def b(n) = [ (3,n) (3,n) ]  # a block\ninput 3x64x64\npad same\na: b(32)x2\n"
