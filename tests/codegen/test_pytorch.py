@@ -49,7 +49,7 @@ PUBLISHED = [
     "resnet50",
     "mobilenet_v2",
     "densenet121",
-    "convnext_t",
+    "convnext_tiny",
     "repvgg_a0",
     "efficientnet_b0",
     "googlenet",

@@ -17,7 +17,7 @@ from tests.conftest import ROOT, load, one
 SPECS = {
     "E": (360, 109),
     "J_prime": (480, 109),
-    "modern/squeezenet": (480, 40),
+    "modern/squeezenet1_0": (480, 40),
 }
 """Specs, and a tall image that is enough for them."""
 

@@ -28,7 +28,7 @@ class Facts(NamedTuple):
 
 
 FACTS = {
-    "convnext_t": Facts(28_589_128, 4_454_763_264, "96x56x56 96x56x56 192x28x28 384x14x14 768x7x7"),
+    "convnext_tiny": Facts(28_589_128, 4_454_763_264, "96x56x56 96x56x56 192x28x28 384x14x14 768x7x7"),
     "densenet121": Facts(
         7_978_856, 2_833_137_664, "64x112x112 128x28x28 256x14x14 512x7x7 1024x7x7"
     ),
@@ -42,10 +42,10 @@ FACTS = {
     "resnet50": Facts(
         25_557_032, 4_087_136_256, "64x112x112 256x56x56 512x28x28 1024x14x14 2048x7x7"
     ),
-    "resnext50": Facts(
+    "resnext50_32x4d": Facts(
         25_028_904, 4_228_431_872, "64x112x112 256x56x56 512x28x28 1024x14x14 2048x7x7"
     ),
-    "squeezenet": Facts(
+    "squeezenet1_0": Facts(
         1_248_424, 818_924_576, "96x109x109 256x54x54 512x27x27 512x13x13 1000x13x13"
     ),
     "vgg16_bn": Facts(
@@ -55,15 +55,15 @@ FACTS = {
 
 # Billions of MACs, as torchvision publishes them with its weights.
 PUBLISHED = {
-    "convnext_t": 4.456,
+    "convnext_tiny": 4.456,
     "densenet121": 2.834,
     "efficientnet_b0": 0.386,
     "inception_v3": 5.713,
     "mobilenet_v2": 0.301,
     "resnet18": 1.814,
     "resnet50": 4.089,
-    "resnext50": 4.230,
-    "squeezenet": 0.819,
+    "resnext50_32x4d": 4.230,
+    "squeezenet1_0": 0.819,
     "vgg16_bn": 15.470,
 }
 
@@ -92,7 +92,7 @@ def test_macs_are_those_published(stem: str) -> None:
 
 
 def test_resnets_project_where_the_shape_changes() -> None:
-    for stem, projected in [("resnet18", 3), ("resnet50", 4), ("resnext50", 4)]:
+    for stem, projected in [("resnet18", 3), ("resnet50", 4), ("resnext50_32x4d", 4)]:
         blocks = [node for node in modern(stem).nodes if node.shortcut]
         shortcuts = [node.branches[-1] for node in blocks]
         assert len([chain for chain in shortcuts if chain]) == projected
@@ -125,7 +125,7 @@ def test_squeezes_of_efficientnet_follow_the_channels_of_their_block() -> None:
         ("inception_v3", [0.5]),
         ("mobilenet_v2", [0.2]),
         ("resnet50", []),
-        ("squeezenet", [0.5]),
+        ("squeezenet1_0", [0.5]),
         ("vgg16_bn", [0.5, 0.5]),
     ],
 )
