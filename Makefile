@@ -1,6 +1,6 @@
 # make demo   set everything up and show the main job on embedded data
 # make test   set everything up and pass the tests
-# make full-size  take a training step of every network of specs/ at full size, in minutes
+# make full-size  build every network of specs/ at full size and train a step of one a family, in minutes
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make check  lint, types and the import contract

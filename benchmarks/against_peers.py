@@ -58,8 +58,8 @@ def peer(library: str, stem: str) -> nn.Module | None:
     models = import_module("torchvision.models")
     if name not in models.list_models(module=models):
         return None
-    module = models.get_model(name, **ARGUMENTS.get(name, {}))
-    return module
+    found: nn.Module = models.get_model(name, **ARGUMENTS.get(name, {}))
+    return found
 
 
 def ordered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

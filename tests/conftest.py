@@ -22,6 +22,22 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted(p for p in Path(resource("specs")).glob("*.ctc") if not p.stem.startswith("table"))
+"""The paper's models, one a file."""
+TABLES = sorted(Path(resource("specs")).glob("table*.ctc"))
+"""The paper's tables: they hold the networks of `SPECS` again."""
+NETWORKS = [*SPECS, *sorted(Path(resource("specs")).glob("*/*.ctc"))]
+"""Every network of specs/ that has a file of its own."""
+_LATER = """
+    convnext_tiny densenet121 efficientnet_b0 googlenet_bn inception_v3 mnasnet0_5 mobilenet_v2
+    mobilenet_v3_small regnet_y_400mf repvgg_a0 resnet18 resnet50 resnext50_32x4d squeezenet1_0
+    vgg16_bn
+"""
+SAMPLE = [
+    path
+    for path in NETWORKS
+    if path.stem in _LATER.split() or path.parent.name in ("specs", "peers")
+]
+"""What slow tests take: the paper's models, their peers, and a network of each later family."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

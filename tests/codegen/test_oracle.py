@@ -12,15 +12,10 @@ from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import (
     Shape,
 )
-from ctcdsl.resources import resource
 from ctcdsl.text.files import read_source
+from tests.conftest import SAMPLE, load, one
 from tests.conftest import SPECS as PAPER
-from tests.conftest import load, one
 from tests.support.oracle import assert_as_predicted, assert_trains
-
-FILES = sorted(
-    path for path in Path(resource("specs")).rglob("*.ctc") if not path.stem.startswith("table")
-)
 
 SMALL = [
     "(3,8)x2 gap fc",
@@ -79,7 +74,7 @@ def small(path: Path) -> Network:
     return load(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
     network = load(path)
     with torch.device("meta"):  # shapes alone: many have weights by the hundred million
@@ -93,7 +88,7 @@ def test_the_networks_of_the_repository_are_as_predicted(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path not in PAPER[:-1]], ids=lambda path: path.stem
+    "path", [path for path in SAMPLE if path not in PAPER[:-1]], ids=lambda path: path.stem
 )
 def test_the_networks_of_the_repository_run_and_train(path: Path) -> None:
     network = small(path)

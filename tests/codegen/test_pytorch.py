@@ -13,11 +13,9 @@ import pytest
 from ctcdsl.codegen import class_name, generate
 from ctcdsl.codegen.load import build_module
 from ctcdsl.codegen.names import block_name, parameter_name
-from ctcdsl.resources import resource
-from tests.conftest import ROOT, SPECS, check, load, one
+from tests.conftest import ROOT, SAMPLE, check, load, one
 
 GOLDEN = ROOT / "tests" / "golden"
-MODERN = sorted(path for path in Path(resource("specs")).glob("*/*.ctc"))
 TEXTS = {
     "every_layer": "net every-layer\npad same input 3x64x80\nclasses 10\nstem: (7,16)/2 lrn 3/2\n"
     "mid: max(3,p1,ceil)/2 (3,24)x2/2 avg(2)/1 drop(0.1)\nhead: gap fc(32) drop(0.5) fc",
@@ -57,7 +55,7 @@ PUBLISHED = [
 
 
 def path_of(name: str) -> Path:
-    return next(path for path in (*SPECS, *MODERN) if path.stem == name)
+    return next(path for path in SAMPLE if path.stem == name)
 
 
 def generated(name: str) -> str:
@@ -70,7 +68,7 @@ def test_text(name: str, golden: Callable[[Path, str], None]) -> None:
 
 
 def test_modules_are_formatted_linted_and_typed(tmp_path: Path) -> None:
-    for name in [*TEXTS, *(path.stem for path in (*SPECS, *MODERN))]:
+    for name in [*TEXTS, *(path.stem for path in SAMPLE)]:
         (tmp_path / f"{name}.py").write_text(generated(name), encoding="utf-8")
     for command in (
         ["ruff", "format", "--isolated", "--check", "."],
@@ -83,7 +81,7 @@ def test_modules_are_formatted_linted_and_typed(tmp_path: Path) -> None:
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
 
 
-@pytest.mark.parametrize("path", [*SPECS, *MODERN], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.stem)
 def test_text_is_deterministic_and_names_no_place(path: Path) -> None:
     text = generate(load(path))
     assert text == generate(load(path))

@@ -19,12 +19,12 @@ from ctcdsl.drawing.network import network_picture
 from ctcdsl.drawing.svg import Line, Rect, Text
 from ctcdsl.text import UserError
 from ctcdsl.text.files import read_source
-from tests.conftest import ROOT, check, one
+from tests.conftest import ROOT, SAMPLE, TABLES, check, one
 from tests.support.readable import assert_readable
 
 NETWORKS = {
     f"{path.relative_to(ROOT)}:{network.name}": network
-    for path in sorted((ROOT / "specs").rglob("*.ctc"))
+    for path in [*SAMPLE, *TABLES]
     for network in check_source(read_source(str(path))).networks
 }
 HEADER = "net N\nstyle conv-relu\ninput 3x32x32\n"

@@ -18,10 +18,9 @@ from ctcdsl.highlighting.patterns import ROLES
 from ctcdsl.highlighting.textmate import scope, written
 from ctcdsl.resources import resource
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
-from tests.conftest import ROOT
+from tests.conftest import SAMPLE, TABLES
 
 GRAMMAR = Path(resource("grammar", "ctc.tmLanguage.json"))
-SPECS = sorted((ROOT / "specs").rglob("*.ctc"))
 CODE = """\
 net J'-2 input 3x224x224 classes 1000   # × 🙂
 let w = 0.5
@@ -130,7 +129,7 @@ def test_letter_tags(letter: str) -> None:
     assert Piece(f"{letter}2", scope("letter tag")) in Engine().pieces_of(f"(3,64,{letter}2)")
 
 
-@pytest.mark.parametrize("path", [*SPECS, "code", "table"], ids=lambda x: Path(x).stem)
+@pytest.mark.parametrize("path", [*SAMPLE, *TABLES, "code", "table"], ids=lambda x: Path(x).stem)
 def test_both_highlighters_say_the_same(path: Path | str) -> None:
     samples = {"code": CODE, "table": TABLE}
     text = samples[path] if isinstance(path, str) else path.read_text(encoding="utf-8")

@@ -19,9 +19,7 @@ from ctcdsl.lsp.positions import Position, Positions
 from ctcdsl.syntax.nodes import Def, File
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Source
-from tests.conftest import ROOT
-
-SPECS = sorted((ROOT / "specs").rglob("*.ctc"))
+from tests.conftest import SAMPLE, TABLES
 
 CODECS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 WIDTHS = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
@@ -46,7 +44,7 @@ def test_positions_beyond_the_text() -> None:
     assert positions.position(99) == (1, 1)
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SAMPLE, *TABLES], ids=lambda path: path.stem)
 def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
     """The numbers shown at a layer's own text are those of the cost report."""
     document = Document(path.name, path.read_text(encoding="utf-8"))
@@ -62,7 +60,7 @@ def test_every_layer_of_every_spec_has_its_numbers(path: Path) -> None:
                 assert "```text" in shown.markdown
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SAMPLE, *TABLES], ids=lambda path: path.stem)
 def test_layers_know_the_calls_they_come_from(path: Path) -> None:
     document = Document(path.name, path.read_text(encoding="utf-8"))
     defs = [s.span for s in document.tree.statements if isinstance(s, Def)]

@@ -18,11 +18,8 @@ from ctcdsl.ir import Linear, Shape
 from ctcdsl.resources import resource
 from ctcdsl.shapes.resize import bound_to_size
 from tests.codegen.test_oracle_generated import blocks, rows
-from tests.conftest import check, load, one
+from tests.conftest import SAMPLE, check, load, one
 
-FILES = sorted(
-    path for path in Path(resource("specs")).rglob("*.ctc") if not path.stem.startswith("table")
-)
 GUARD = r"the (paddings|branches) are for images of \d+x\d+, not of \d+x\d+"
 
 
@@ -232,7 +229,7 @@ FIXED = {"alexnet", "alexnet_owt", "alexnet_ungrouped", "cnn_f", "cnn_m", "cnn_s
 FIXED |= {"vgg16_bn", "zf_fast"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.stem)
 def test_the_networks_of_the_repository(path: Path) -> None:
     network = with_small_fc(load(path))
     _, height, width = network.input

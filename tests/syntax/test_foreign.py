@@ -17,7 +17,7 @@ from ctcdsl.syntax.foreign.recognise import name_notations
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Source
 from ctcdsl.text.files import read_source
-from tests.conftest import ROOT, check, one
+from tests.conftest import ROOT, SAMPLE, TABLES, check, one
 
 ERRORS = ROOT / "tests" / "errors"
 
@@ -283,9 +283,7 @@ def test_a_name_of_ones_own_is_not_another_tools() -> None:
     assert [error.code for error in errors] == ["CTC102"]
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "specs").rglob("*.ctc")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [*SAMPLE, *TABLES], ids=lambda path: path.stem)
 def test_nothing_of_a_spec_is_another_notation(path: Path) -> None:
     """Whatever goes wrong in a row of the language, the row is not taken for another notation."""
     source = read_source(str(path))

@@ -20,7 +20,7 @@ from ctcdsl.passes.weights import Weights, transfer_chain, verify_outputs
 from ctcdsl.passes.weights.probe import random_weights
 from ctcdsl.passes.weights.tensors import state_names
 from ctcdsl.text import UserError
-from tests.conftest import ROOT, load, one
+from tests.conftest import SAMPLE, load, one
 from tests.support.carrying import modern, small
 
 PAIR = small("(7,8)/2 (2,12)x2 (3,8)")
@@ -160,11 +160,7 @@ def test_a_pass_that_transfers_nothing_is_named() -> None:
     assert caught.value.diagnostics[0].code == "CTC407"
 
 
-# The tables hold the networks of other files.
-NETWORKS = sorted(p for p in (ROOT / "specs").rglob("*.ctc") if not p.stem.startswith("table"))
-
-
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.stem)
 def test_every_tensor_of_every_module_has_its_layer(path: Path) -> None:
     network = load(path)
     found = state_names(network)
