@@ -25,7 +25,7 @@ def command(stdio: bool) -> int:
     `lsp`. Exits with 1 where the editor disconnects without `shutdown`.
     """
     require_packages("the language server", "pygls", extra="lsp", code="CTC501")
-    from ctcdsl.lsp.server import serve
+    from ctcdsl.lsp.protocol.session import serve
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)

@@ -10,7 +10,8 @@ from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
-from ctcdsl.text import Span
+from ctcdsl.text import Hint, Span
+from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_TAG = 1_000_000
@@ -106,7 +107,7 @@ class Arguments:
             message = f"`{text}`, {TAG_PREFIXES[letter_tag[1]]}, is not a tag of this layer"
         elif text and text in TAG_PREFIXES:
             message = f"the number of the tag `{text}` is missing"
-            hint = f"write `{text}1` for {TAG_PREFIXES[text]} 1"
+            hint = write(f"{text}1", f" for {TAG_PREFIXES[text]} 1")
         elif text and text not in KEYWORDS:
             from ctcdsl.syntax.foreign import hints  # loaded only for an error
 
@@ -188,12 +189,13 @@ class Arguments:
         known = (*definitions, *words("layer", "norm", "activation"))
         repeated = re.fullmatch(r"(\w*?)([xX])([0-9]+|\w*)", word)
         if repeated is not None and repeated[1] in known and repeated[3].isdecimal():
-            hint = f"before `x` a word needs a space: `{repeated[1]} x{repeated[3]}`"
+            spaced = f"{repeated[1]} x{repeated[3]}"
+            hint = Hint(f"before `x` a word needs a space: `{spaced}`", spaced)
         elif repeated is not None and not repeated[1] and repeated[3].isdecimal():
-            hint = f"repetition is a small x: `x{repeated[3]}`"
+            hint = Hint(f"repetition is a small x: `x{repeated[3]}`", f"x{repeated[3]}")
         else:
             hint = hints.hint(word, (*known, *words("header")))
             if word[:1] == "x" and not hint:
-                hint = f"repetition by a name is `x({word[1:]})`"
+                hint = Hint(f"repetition by a name is `x({word[1:]})`", f"x({word[1:]})")
         hint = hint or f"the layers are {', '.join(known)}"
         self._diagnostics.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)

@@ -10,7 +10,7 @@ from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.nodes import Def, Header, Let, Name, Statement
 from ctcdsl.syntax.words import KEYWORDS
-from ctcdsl.text import Label, Severity
+from ctcdsl.text import Fix, Hint, Label, Severity, Span
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -122,7 +122,7 @@ def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> 
         used = set(names_in(body))
         if mentions[name] == (name in used):  # by itself at most
             word = "let" if isinstance(definition, Let) else "def"
-            _unused(f"`{word} {name}` is never used", definition.name, diagnostics)
+            _unused(f"`{word} {name}` is never used", definition.name, diagnostics, definition.span)
         if isinstance(definition, Def):
             for parameter in definition.parameters:
                 if parameter.text not in used:
@@ -140,5 +140,10 @@ def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:
             yield statement
 
 
-def _unused(message: str, name: Name, diagnostics: Diagnostics) -> None:
-    diagnostics.add(Severity.WARNING, "CTC904", message, name.span, hint="remove it, or use it")
+def _unused(
+    message: str, name: Name, diagnostics: Diagnostics, statement: Span | None = None
+) -> None:
+    """Warn of a name; its statement, if it has one of its own, can be removed."""
+    changes = (Fix(statement, ""),) if statement is not None else ()
+    hint = Hint("remove it, or use it", *changes)
+    diagnostics.add(Severity.WARNING, "CTC904", message, name.span, hint=hint)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, did_you_mean
-from ctcdsl.text import Span
+from ctcdsl.text import Hint, Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_VALUE = 10**15
@@ -119,9 +119,11 @@ class Expressions:
         from ctcdsl.syntax.foreign.hints import amount_hint  # loaded only for an error
 
         known = tuple(scope.values)
+        hint: str
         repeated = re.fullmatch(r"(\w+?)(x[0-9]+)", name)
         if repeated is not None and repeated[1] in known:
-            hint = f"before `x` a name needs a space: `{repeated[1]} {repeated[2]}`"
+            spaced = f"{repeated[1]} {repeated[2]}"
+            hint = Hint(f"before `x` a name needs a space: `{spaced}`", spaced)
         elif name in KEYWORDS:
             hint = f"`{name}` is a keyword: {KEYWORDS[name].summary}"
         elif TAG.fullmatch(name):
@@ -129,6 +131,8 @@ class Expressions:
         else:
             hint = amount_hint(name) or f"give it a value: `let {name} = …`"
             hint = did_you_mean(name, known, hint)
+        if isinstance(hint, Hint):
+            hint = hint.at(_word(name, span))
         self._diagnostics.error("CTC112", f"`{name}` has no value here", span, hint=hint)
         raise _EvaluationFailed
 
@@ -139,6 +143,13 @@ class Expressions:
         if isinstance(value, int) and isinstance(divisor, int) and value % divisor == 0:
             return value // divisor
         return value / divisor
+
+
+def _word(name: str, span: Span) -> Span:
+    """The first use of a name in an expression; digits may precede it."""
+    found = re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z0-9_])", span.text)
+    assert found is not None
+    return span._replace(start=span.start + found.start(), end=span.start + found.end())
 
 
 def names_in(node: object) -> Iterator[str]:

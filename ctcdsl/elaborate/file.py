@@ -26,7 +26,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
 from ctcdsl.syntax.words import words
-from ctcdsl.text import Label, Origin, Severity, Span
+from ctcdsl.text import Hint, Label, Origin, Severity, Span
 from ctcdsl.text.sink import Diagnostics, quoted
 
 PAPER_HEAD = "spp(6,3,2,1) fc(4096) drop(0.5) fc(4096) drop(0.5) fc"
@@ -239,7 +239,10 @@ class _FileElaborator:
                 "CTC923",
                 f"`maps` is for stages 2, 3, …, and `{name}` has one stage: it has no effect",
                 headers.maps_span or self._tree.span,
-                hint="remove it; a stage begins at a pool between layers, or on a line of its own",
+                hint=Hint(
+                    "remove it; a stage begins at a pool between layers, or on a line of its own",
+                    "",
+                ),
             )
         last = None
         for layer in head.layers if head is not None else ():
@@ -256,8 +259,13 @@ class _FileElaborator:
                 f"{quoted(last.origin)} is the last layer, and {last.activation} acts on its"
                 " outputs, the scores of the classes",
                 last.origin,
-                hint=f"`fc` is the classifier; `fc({last.features},linear)` has no activation,"
-                f" `fc({last.features},{last.activation})` keeps it",
+                hint=Hint(
+                    f"`fc` is the classifier; `fc({last.features},linear)` has no activation,"
+                    f" `fc({last.features},{last.activation})` keeps it",
+                    "fc",
+                    f"fc({last.features},linear)",
+                    f"fc({last.features},{last.activation})",
+                ),
             )
 
     def _paper_head(self, name: str, span: Span, style: Style) -> Head:

@@ -8,7 +8,8 @@ from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
 from ctcdsl.syntax.nodes import Header, Name, Size
 from ctcdsl.syntax.words import did_you_mean, words
-from ctcdsl.text import Label, Severity, Span
+from ctcdsl.text import Hint, Label, Severity, Span
+from ctcdsl.text.fixes import write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -86,7 +87,7 @@ class HeaderReader:
                 f"an input is channels x height x width, and {quoted(size.span)} has"
                 f" {plural(len(size.sides), 'number')}",
                 size.span,
-                hint="write `input 3x224x224`",
+                hint=_image(size.sides),
             )
             return None
         names = ("the number of input channels", "the input's height", "the input's width")
@@ -103,7 +104,10 @@ class HeaderReader:
                 "CTC922",
                 f"`input {first}x{second}x{last}` is {first} channels of {second}x{last} pixels",
                 size.span,
-                hint=f"channels come first: `input {last}x{first}x{second}`",
+                hint=Hint(
+                    f"channels come first: `input {last}x{first}x{second}`",
+                    f"{last}x{first}x{second}",
+                ),
             )
         return Shape(*size.sides)
 
@@ -146,10 +150,25 @@ class HeaderReader:
 def _style_hint(style: str) -> str:
     """What to do about a norm or an activation of a style that other tools know."""
     from ctcdsl.syntax.foreign import hints  # loaded only for an error
+    from ctcdsl.syntax.foreign.vocabulary import MEANT, plain
 
     known = ("conv", *words("norm", "activation"))
     unknown = [part for part in style.split("-") if part not in known]
-    return hints.hint(unknown[0], ()) if unknown and hints.is_foreign(unknown[0]) else ""
+    if not unknown or not hints.is_foreign(unknown[0]):
+        return ""
+    hint = hints.hint(unknown[0], ())
+    meant = MEANT.get(plain(unknown[0]), "")
+    known_style = style.replace(unknown[0], meant)
+    return write(known_style) if meant and known_style in words("style") else str(hint)
+
+
+def _image(sides: tuple[int, ...]) -> Hint:
+    """The hint for an input of one or two numbers; others get an example."""
+    channels = sides[0] if len(sides) == 2 and sides[0] in (1, 3) else 3
+    side = sides[-1]
+    height = side if channels == sides[0] else sides[0]
+    size = f"{channels}x{height}x{side}" if len(sides) < 3 else "3x224x224"
+    return Hint(f"write `input {size}`", *([size] if len(sides) < 3 else []))
 
 
 def _style(text: str) -> Style | None:

@@ -27,7 +27,8 @@ from ctcdsl.ir import (
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.text import Label, Origin, Span
+from ctcdsl.text import Hint, Label, Origin, Span
+from ctcdsl.text.fixes import Fix, write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -134,7 +135,10 @@ class LayerElaborator:
                 "CTC302",
                 f"`/{stride}` falls on a layer that already has stride {before}",
                 postfix.span,
-                hint=f"write one stride: `/{stride * before}` if both are meant",
+                hint=Hint(
+                    f"write one stride: `/{stride * before}` if both are meant",
+                    *_one_stride(item, upto, stride * before),
+                ),
             )
         return [], None
 
@@ -148,7 +152,9 @@ class LayerElaborator:
                 "CTC116",
                 f"`/{before.value}x1` reads as stride {before.value}, once",
                 before.span.merge(postfix.span),
-                hint=f"write `/{before.value}`; a stride for each side is not in the language yet",
+                hint=write(
+                    f"/{before.value}", "; a stride for each side is not in the language yet"
+                ),
             )
             return [], None
         count = self._arguments.amount(
@@ -286,8 +292,16 @@ class LayerElaborator:
                 f"`{name}` takes {takes}, not {num_arguments}",
                 span,
                 also=(Label(definition.name.span, "defined here"),),
-                hint=f"write `{name}{listed}`",
+                hint=f"write `{name}{listed}`" if names else write(name),
             )
         else:
             return True
         return False
+
+
+def _one_stride(item: syntax.Item, upto: int, stride: int) -> tuple[Fix, ...]:
+    """The change of two strides that follow one another, the second before `upto`, to one."""
+    before, last = item.postfixes[max(upto - 2, 0)], item.postfixes[upto - 1]
+    if before is last or not isinstance(before, syntax.Stride):
+        return ()
+    return (Fix(before.span.merge(last.span), f"/{stride}"),)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ctcdsl.highlighting.patterns import NAME
 from ctcdsl.lsp.document import Document
-from ctcdsl.lsp.symbols import Definition, scope_at
+from ctcdsl.lsp.names import Definition, scope_at
 from ctcdsl.syntax.nodes import Def, Let
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span

@@ -66,7 +66,16 @@ class Document:
         if errors:
             return None
         text = format_file(tree)
-        return None if text == self.source.text else text.replace("\n", self._line_end)
+        return None if text == self.source.text else text
+
+    def with_line_ends(self, text: str) -> str:
+        """A text to insert, with the line ends that this one has."""
+        return text.replace("\n", self._line_end)
+
+    @property
+    def has_syntax_errors(self) -> bool:
+        """Whether lines are missing in the tree."""
+        return bool(self._parsed[1])
 
     def earlier(self, offset: int) -> Place | None:
         """The same place in the last valid version, where there is one."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover_text import layers_text, networks_text
 from ctcdsl.lsp.layer_costs import layer_costs
-from ctcdsl.lsp.symbols import Definition, Word, definition_at, path_to, scope_at, value_of, word_at
+from ctcdsl.lsp.names import Definition, definition_at, scope_at, value_of
+from ctcdsl.lsp.symbols import Word, path_to, word_at
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES
 from ctcdsl.text import Span

@@ -1,4 +1,4 @@
-"""Words in a text: what a word at an offset names, where it is defined and used."""
+"""Places in a text: the words of a line, the syntax nodes around an offset, the outline."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
 from ctcdsl.highlighting.patterns import NAME
-from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Name, Statement, Table
-from ctcdsl.syntax.words import KEYWORDS
+from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Name, Table
 from ctcdsl.text import Source, Span
-from ctcdsl.text.sink import Diagnostics
 
 # Comments and sizes contain no words; digits may precede a name (`2n`), and the `x` of
 # `x4` is a word by itself.
@@ -27,21 +24,6 @@ class Word(NamedTuple):
 
     text: str
     span: Span
-
-
-class Definition(NamedTuple):
-    """What a name stands for: a `let`, a `def`, or a parameter of a `def`.
-
-    `statement` is the one that gives the name, `name` the name in it.
-    """
-
-    name: Name
-    statement: Let | Def
-
-    @property
-    def is_parameter(self) -> bool:
-        """Whether the name is a parameter of the `def`, not its own."""
-        return self.name is not self.statement.name
 
 
 def words_in(source: Source, start: int, end: int) -> Iterator[Word]:
@@ -88,68 +70,6 @@ def _children(node: Any) -> Iterator[Any]:
             yield part
         elif not hasattr(part, "_fields"):
             yield from (child for child in part if hasattr(child, "span"))
-
-
-def definition_at(tree: File, source: Source, offset: int) -> Definition | None:
-    """The definition of the name at an offset, or None where there is no user-defined name."""
-    word = word_at(source, offset)
-    if word is None or word.text in KEYWORDS:
-        return None
-    return _meaning(tree, word)
-
-
-def uses_of(tree: File, source: Source, definition: Definition) -> list[Span]:
-    """Every place that names a definition, the definition itself among them."""
-    name = definition.name.text
-    return [
-        word.span
-        for word in words_in(source, 0, len(source.text))
-        if word.text == name
-        and (meaning := _meaning(tree, word)) is not None
-        and meaning.name.span == definition.name.span
-    ]
-
-
-def scope_at(tree: File, offset: int) -> dict[str, Definition]:
-    """The definitions of the network around an offset, and those above all networks."""
-    names: dict[str, Definition] = {}
-    above: dict[str, Definition] | None = None  # those above the first `net`
-    for statement in tree.statements:
-        match statement:
-            case Header(word="net"):
-                if offset < statement.span.start:
-                    break
-                above = names if above is None else above
-                names = dict(above)
-            case Let() | Def():
-                names.setdefault(statement.name.text, Definition(statement.name, statement))
-    return names
-
-
-def value_of(let: Let, scope: dict[str, Definition]) -> float | None:
-    """The value of a `let`; None where its expression has errors."""
-    lets = {name: d.statement for name, d in scope.items() if isinstance(d.statement, Let)}
-    return DefinitionReader(Diagnostics(), {}).values(Definitions(lets)).get(let.name.text)
-
-
-def _meaning(tree: File, word: Word) -> Definition | None:
-    """Look up a word: parameters first, then the definitions in scope."""
-    offset = word.span.start
-    for statement in tree.statements:
-        if not statement.span.start <= offset < statement.span.end:
-            continue
-        if isinstance(statement, Header) or _is_label(statement, word):
-            return None
-        if isinstance(statement, Def):
-            for parameter in statement.parameters:
-                if parameter.text == word.text:
-                    return Definition(parameter, statement)
-    return scope_at(tree, offset).get(word.text)
-
-
-def _is_label(statement: Statement, word: Word) -> bool:
-    labelled = isinstance(statement, Line) and statement.label is not None
-    return labelled and word.span.start == statement.span.start
 
 
 class Symbol(NamedTuple):

@@ -22,6 +22,7 @@ from ctcdsl.ir import (
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.padding import window_output
 from ctcdsl.text import Label, Origin, Severity
+from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
 Chain = tuple[Node, ...]
@@ -60,7 +61,7 @@ def _warn_of_staying(
             "CTC909",
             f"`{last.activation}` is all of its branch, and acts after the addition instead",
             last.origin,
-            hint=f"write `{last.activation} id` to keep it in the branch",
+            hint=write(f"{last.activation} id", " to keep it in the branch"),
         )
         return
     staying = _staying(branch.elements)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ctcdsl.ir import Architecture, Conv, Pair, Pool, Shape, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
-from ctcdsl.text import Label, Severity
+from ctcdsl.text import Hint, Label, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
 
 
@@ -35,11 +35,16 @@ def no_rule(layer: SlidingWindow, diagnostics: Diagnostics) -> None:
         dilation = layer.dilation if isinstance(layer, Conv) else 1
         filters = "dilated filters" if dilation > 1 else f"{height}x{width} filters"
         tag = f"p{dilation * (height - 1) // 2}"
+    text = layer.origin.text
+    tagged = (f"{text[:-1]},{tag})",) if text.endswith(")") else ()
     diagnostics.error(
         "CTC204",
         f"`pad paper` has no padding for {filters}",
         layer.origin,
-        hint=f"write a tag, `{tag}`, or `pad same`; the paper pads filters of 1, 2, 3, 5, 7 and 11",
+        hint=Hint(
+            f"write a tag, `{tag}`, or `pad same`; the paper pads filters of 1, 2, 3, 5, 7 and 11",
+            *tagged,
+        ),
     )
 
 
@@ -56,8 +61,12 @@ def note_unpadded_pools(nodes: Sequence[Node], diagnostics: Diagnostics) -> None
                 "CTC906",
                 f"{quoted(pool.origin)} covers its whole {height}x{width} map and takes no padding",
                 pool.origin,
-                hint=f"`{call},p0)/1` does the same without this note,"
-                f" `{call},p{padding})/1` pads it",
+                hint=Hint(
+                    f"`{call},p0)/1` does the same without this note,"
+                    f" `{call},p{padding})/1` pads it",
+                    f"{call},p0)/1",
+                    f"{call},p{padding})/1",
+                ),
             )
 
 
@@ -79,6 +88,9 @@ def note_style_padding(
                 " paper's",
                 architecture.pad_implied_by,
                 also=(Label(here.layer.origin, maps),),
-                hint="write `pad same` to keep these maps without this note",
+                hint=Hint(
+                    "write `pad same` to keep these maps without this note",
+                    f"{architecture.pad_implied_by.text}  pad same",
+                ),
             )
             return

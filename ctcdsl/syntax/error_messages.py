@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-from lark import Token
-
+from ctcdsl.syntax.error_context import (
+    ErrorContext,
+    comment,
+    end_of_table,
+    on_a_line,
+    touching,
+)
 from ctcdsl.syntax.foreign.hints import ARROW, header_meant, named_argument
 from ctcdsl.syntax.lexing import CLOSING, OPENING
 from ctcdsl.syntax.words import KEYWORDS, words
-from ctcdsl.text import Source
+from ctcdsl.text import Fix, Hint, Span
+from ctcdsl.text.fixes import write
 
 # What may come next, as a message lists it: "a layer" is for all that begins one.
 _NAMES = {
@@ -42,40 +47,6 @@ _KEYWORDS = frozenset({*_HEADERS, "TABLE", "END"})
 STARTERS = _KEYWORDS | {"LABEL"}
 """Tokens that can only begin a line."""
 
-_MAX_SHOWN = 40
-"""Longer tokens are shown cut."""
-
-
-class ErrorContext(NamedTuple):
-    """Where the parser stopped.
-
-    `before` is the token on its stack, None after a complete construct; `bracket` the
-    innermost open one; `expected` the tokens that could come next.
-    """
-
-    source: Source
-    token: Token
-    before: Token | None
-    bracket: Token | None
-    expected: set[str]
-
-    @property
-    def text(self) -> str:
-        """The token as messages show it."""
-        ends = {"_NEWLINE": "the end of the line", "$END": "the end of the file"}
-        cut = f"{self.token[:_MAX_SHOWN]}…" if len(self.token) > _MAX_SHOWN else str(self.token)
-        return ends.get(self.token.type, f"`{cut}`")
-
-    @property
-    def rest_of_line(self) -> str:
-        """What follows the token on its line."""
-        return self.source.text[self.token.end_pos or 0 :].partition("\n")[0]
-
-    @property
-    def expects_layer(self) -> bool:
-        """Whether a layer could come next."""
-        return "LPAR" in self.expected
-
 
 def explain(context: ErrorContext) -> tuple[str, str]:
     """A message, and a hint that may be empty."""
@@ -95,7 +66,7 @@ def _by_arrow(context: ErrorContext) -> tuple[str, str]:
     """`->`, `=>`, `-->` and `|>` between layers."""
     token = context.token
     if token.type in ("MINUS", "EQUAL", "RULE", "_BAR") and context.rest_of_line[:1] == ">":
-        return f"`{token.strip()}>` has no meaning here", ARROW
+        return f"`{token.strip()}>` has no meaning here", Hint(ARROW, context.fix(" ", after=1))
     return "", ""
 
 
@@ -129,9 +100,10 @@ def _by_token_before(context: ErrorContext) -> tuple[str, str]:
         case "LBRACE" | "LSQB" | "_BAR" if token.type in ("_BAR", "RBRACE", "RSQB"):
             if before.type != "_BAR" and token.type != "_BAR":
                 return f"`{before}{token}` contains no layers", "put layers inside, or remove it"
+            filled = Fix(context.gap._replace(end=context.gap.start), " id")
             return (
                 "the branch is empty",
-                "`id` is the branch that changes nothing: `{ id | (3,64) }`",
+                Hint("`id` is the branch that changes nothing: `{ id | (3,64) }`", filled),
             )
         case "TIMES" if token.type != "LPAR":
             hint = "`(3,256)x3`, or an expression in parentheses: `x(n+1)`"
@@ -140,8 +112,8 @@ def _by_token_before(context: ErrorContext) -> tuple[str, str]:
             return "a stride is a number or a name", "`let` gives the value of an expression a name"
         case "WORD" if context.expected & {"EQUAL"}:
             hint = "`let w = 96`, `def block(n) = …`"
-            touching = "parameters touch the name: `def block(n) = …`"
-            return f"expected `=`, found {found}", touching if token.type == "LPAR" else hint
+            together = Hint("parameters touch the name: `def block(n) = …`", Fix(context.gap, ""))
+            return f"expected `=`, found {found}", together if token.type == "LPAR" else hint
         case "WORD" if before == "x" and context.bracket is None:
             return "`x` repeats by a whole number", "`(3,256)x3`, or `x(n+1)`"
     return "", ""
@@ -155,11 +127,11 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
     in_branches = context.bracket is not None and OPENING[context.bracket.type] != ")"
     match token.type:
         case "SLASH" if context.source.text[token.end_pos or 0 :][:1] in ("/", "*"):
-            return "a `/` must touch its number", "a comment begins with `#`"
+            return "a `/` must touch its number", comment(context)
         case "SLASH":
-            return "a `/` must touch its number", "write `(7,64)/2`, `3/3`"
+            return "a `/` must touch its number", touching(context)
         case "RULE":
-            return f"{text} is not allowed here", "a comment begins with `#`"
+            return f"{text} is not allowed here", Hint("a comment begins with `#`", "#")
         case "STRIDE" if layers:
             return f"{text} strides the layer before it, and there is none", "write `(7,64)/2`"
         case "TIMES" if layers:
@@ -167,9 +139,10 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
         case "PLUS" if outside or layers:
             return "a `+` joins two layers", "`(3,64)x3 + (3,128)`"
         case "MINUS" if outside:
-            return "a `-` is not allowed between layers", "a space or `+` joins them"
+            return "a `-` is not allowed between layers", Hint("a space or `+` joins them", " ")
         case "_COMMA" if outside or in_branches:
-            return "a `,` belongs inside parentheses", "a space or `+` joins layers"
+            separated = Hint("a space or `+` joins layers", context.fix(" "))
+            return "a `,` belongs inside parentheses", separated
         case "_BAR" if outside:
             return (
                 "a `|` separates branches inside brackets, and cells of a table",
@@ -182,15 +155,18 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
         case "END" if outside:
             return "`end` closes a table, and none is open here", ""
         case "$END" if "END" in context.expected:
-            return "the table is never closed", "add a line `end`"
+            return "the table is never closed", end_of_table(context)
         case kind if kind in _KEYWORDS and (outside or layers):
-            return f"{text} begins a line of its own", f"{text}: {KEYWORDS[str(token)].summary}"
+            hint = f"{text}: {KEYWORDS[str(token)].summary}"
+            return f"{text} begins a line of its own", on_a_line(context, hint)
         case "EQUAL" if context.bracket is not None and OPENING[context.bracket.type] == ")":
             return _named_argument(context)
         case "EQUAL":
             return "`=` belongs to `let` and `def`", "`let w = 96`, `def block(n) = …`"
         case "PRODUCT" if outside:
-            return f"{text} is not allowed here", "put a space between a number and a word"
+            spaced = re.sub(r"(?<=\d)(?=\D)", " ", token, count=1)
+            hint = Hint("put a space between a number and a word", spaced)
+            return f"{text} is not allowed here", hint
         case "STYLE_NAME" if layers or outside:
             return f"{text} is a style, not a layer", f"write `style {token}` above the layers"
         case "SIZE" if layers and not _header_meant(context):
@@ -198,10 +174,12 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
             size = sides[0] if len(set(sides[:2])) == 1 else "x".join(sides[:2])
             size = size if len(size) < 10 else "1x7"
             filters = sides[2] if len(sides) == 3 else "64"
-            hint = f"write `({size},{filters})`, or `max({size})/2`"
+            rows = (f"({size},{filters})", f"max({size})/2")
+            hint = Hint(f"write `{rows[0]}`, or `{rows[1]}`", *rows)
             return f"{text} is a size, not a layer", hint
         case "LABEL":
-            return f"{text} names a stage, and a stage begins its line", "put it on its own line"
+            hint = on_a_line(context, "put it on its own line")
+            return f"{text} names a stage, and a stage begins its line", hint
     return "", ""
 
 
@@ -215,7 +193,10 @@ def _named_argument(context: ErrorContext) -> tuple[str, str]:
         assert context.bracket is not None
         if context.bracket.type == "LPAR":
             hint = named_argument(name[1], value[1])
-        hint = hint or f"write `{value[1]}` without its name"
+        hint = hint or write(value[1], " without its name")
+        if isinstance(hint, Hint):
+            end = context.start + len(context.token) + value.end()
+            hint = hint.at(Span(context.source, name.start(1), end))
     return f"an argument has no name: expected `,` or `)`, found {context.text}", hint
 
 
@@ -225,9 +206,10 @@ def _among_arguments(context: ErrorContext) -> tuple[str, str]:
     if "WORD" not in context.expected:
         expected = "`,` or `)`"
         if _lacks_comma(context):
-            hint = f"a comma separates arguments: `, {context.token}`"
+            hint = Hint(f"a comma separates arguments: `, {context.token}`", Fix(context.gap, ","))
         elif context.token.type not in (*CLOSING, "_COMMA"):
-            hint = "is a `)` missing before it?"
+            closed = Fix(context.gap._replace(end=context.gap.start), ")")
+            hint = Hint("is a `)` missing before it?", closed)
     elif "INT" in context.expected:
         expected = "an argument"
     else:
@@ -254,7 +236,11 @@ def _header_meant(context: ErrorContext) -> str:
     if written[1] in words("header"):
         return f"write `{KEYWORDS[written[1]].example}`"
     meant = header_meant(written[1])
-    return f"did you mean `{meant}`?" if meant and line.strip() == written[1] else ""
+    if not meant or line.strip() != written[1]:
+        return ""
+    place = start - len(line) + written.start(1)
+    word = Span(context.source, place, place + len(written[1]))
+    return Hint(f"did you mean `{meant}`?", Fix(word, meant))
 
 
 def _list(context: ErrorContext) -> str:

@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
 
 from lark import Token, UnexpectedCharacters, UnexpectedToken
 
-from ctcdsl.syntax.error_messages import STARTERS, ErrorContext, explain
+from ctcdsl.syntax.error_context import ErrorContext
+from ctcdsl.syntax.error_messages import STARTERS, explain
 from ctcdsl.syntax.foreign.hints import ARROW
 from ctcdsl.syntax.lexing import CLOSING, MAX_DEPTH, OPENING
-from ctcdsl.text import Diagnostic, Label, Source, Span
+from ctcdsl.text import Diagnostic, Fix, Hint, Label, Source, Span
+from ctcdsl.text.fixes import fixes_of
 
 # Letters of other alphabets that look like Latin ones, and other signs for "times".
 _LOOK_ALIKES = str.maketrans(
     "асеорхуіѕкмтАВЕКМНОРСТХορνκΑΒΕΗΙΚΜΝΟΡΤΧ", "aceopxyiskmtABEKMHOPCTXopvkABEHIKMNOPTX"
 )
 _TIMES_SIGNS = "·∙⋅✕✖⨯"
+_TIMES = "repetition is written `x`, `×` or `*`: `(3,256)x3`"
+_COMMENT = Hint("a comment begins with `#`", "#")
+_SEPARATOR = "a space or `+` separates layers, `,` arguments"
 _CHARACTER_HINTS = {
     "\0": "the file does not look like text: is it a .ctc file?",
-    ";": "a space or `+` separates layers, `,` arguments",
     ".": "layers are plain words, such as `relu`, and a fraction has digits, `0.5`",
     ":": "a stage's name is one word at the start of its line, and touches its `:`",
-    "\\": "a `\\` continues a line at its very end, before another line",
-    **dict.fromkeys("\"'`“”‘’„", "names are written without quotes"),
-    **dict.fromkeys(_TIMES_SIGNS, "repetition is written `x`, `×` or `*`: `(3,256)x3`"),
-    **dict.fromkeys("–—", "a minus is written `-`, a comment begins with `#`"),
-    "!": "a comment begins with `#`",
-    "^": "repetition is written `x`: `(3,256)x3`",
-    "%": "a comment begins with `#`",
+    "\\": Hint("a `\\` continues a line at its very end, before another line", ""),
+    **dict.fromkeys("\"'`“”‘’„", Hint("names are written without quotes", "")),
+    **dict.fromkeys(_TIMES_SIGNS, Hint(_TIMES, "x")),
+    **dict.fromkeys("–—", Hint("a minus is written `-`, a comment begins with `#`", "-", "#")),
+    "!": _COMMENT,
+    "^": Hint("repetition is written `x`: `(3,256)x3`", "x"),
+    "%": _COMMENT,
 }
 
 
-def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagnostic:
-    """Report a character that no token begins with."""
+def unexpected_characters(
+    source: Source, error: UnexpectedCharacters, opened: tuple[Token, ...]
+) -> Diagnostic:
+    """Report a character that no token begins with; `opened` are the open brackets."""
     at = error.pos_in_stream
     assert at is not None
     character = source.text[at]
     plain = unicodedata.normalize("NFKC", character).translate(_LOOK_ALIKES)
     hint = _CHARACTER_HINTS.get(character, "")
+    if character == ";":
+        among_arguments = bool(opened) and OPENING[opened[-1].type] == ")"
+        hint = Hint(_SEPARATOR, "," if among_arguments else " ")
     if character in "<>" and not source.text[at + 1 : at + 2].isalnum():
-        hint = ARROW
+        hint = Hint(ARROW, " ")
     if character == "\0":
         shown = "a NUL byte"
     elif not character.isprintable():
@@ -49,12 +60,12 @@ def unexpected_characters(source: Source, error: UnexpectedCharacters) -> Diagno
     else:
         name = unicodedata.name(character, "no name")
         if "ARROW" in name or character in "»›▶►▸":
-            hint = ARROW
+            hint = Hint(ARROW, " ")
         shown = f"`{character}` (U+{ord(character):04X}, {name.lower()})"
         if hint:
             pass
         elif plain != character and plain.isascii() and plain.isprintable():
-            hint = f"write the plain `{plain}`"
+            hint = Hint(f"write the plain `{plain}`", plain)
         elif character.isalpha() or character.isdigit():
             hint = "words and numbers are written in ASCII letters and digits"
     place = Label(Span(source, at, at + 1))
@@ -89,7 +100,10 @@ def unexpected_token(
         labels = [_label(source, inner)]
         if kind != "$END":
             labels.append(_label(source, token, "this is not allowed inside"))
-        hint = f"add the missing `{OPENING[inner.type]}`"
+        missing = OPENING[inner.type]
+        hint: str = Hint(
+            f"add the missing `{missing}`", *_closed(source, inner, missing, labels[1:])
+        )
         return _error("CTC003", f"`{inner[-1]}` is never closed", *labels, hint=hint)
     labels = [_label(source, token)]
     stack = error.interactive_parser.parser_state.value_stack
@@ -104,6 +118,23 @@ def unexpected_token(
     return _error("CTC002", message, *labels, hint=hint)
 
 
+def _closed(source: Source, opening: Token, bracket: str, ends: Sequence[Label]) -> tuple[Fix, ...]:
+    """The bracket that is missing: parentheses end in their line, others before what `ends`."""
+    start = opening.start_pos or 0
+    end = min([label.span.start for label in ends], default=len(source.text))
+    if bracket == ")":
+        end = min(end, source.line_offset(source.position(start)[0]) + _line_length(source, start))
+    inside = re.sub(r"#[^\n]*", lambda comment: " " * len(comment[0]), source.text[start:end])
+    at = start + len(inside.rstrip())
+    is_empty = at == start + len(opening)
+    inserted = bracket if bracket == ")" else f" {bracket}"
+    return () if is_empty else (Fix(Span(source, at, at), inserted),)
+
+
+def _line_length(source: Source, offset: int) -> int:
+    return len(source.lines[source.position(offset)[0] - 1])
+
+
 def begins_line(source: Source, token: Token) -> bool:
     """Whether this token can only begin a line, and does."""
     if token.type not in STARTERS:
@@ -113,7 +144,8 @@ def begins_line(source: Source, token: Token) -> bool:
 
 
 def _error(code: str, message: str, *labels: Label, hint: str = "") -> Diagnostic:
-    return Diagnostic(code, message, labels, hints=(hint,) if hint else ())
+    hints = (hint,) if hint else ()
+    return Diagnostic(code, message, labels, hints=hints, fixes=fixes_of(hints, labels[0].span))
 
 
 def _label(source: Source, token: Token, text: str = "") -> Label:

@@ -67,7 +67,7 @@ class Parser:
                 errors[-1] = errors[-1]._replace(notes=(given_up,))
                 return False
             if isinstance(error, UnexpectedCharacters):
-                errors.append(unexpected_characters(source, error))
+                errors.append(unexpected_characters(source, error, self._lines.brackets))
             else:
                 assert isinstance(error, UnexpectedToken)
                 errors.append(unexpected_token(source, error, self._lines.brackets))

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ctcdsl.text.fixes import Hint
+
 
 class Keyword(NamedTuple):
     """A reserved word: what kind it is, what it means, and how it is written."""
@@ -110,7 +112,7 @@ def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
 def did_you_mean(wrong: str, candidates: Iterable[str], otherwise: str = "") -> str:
     """The hint for an unknown name: the candidate that is probably meant, else `otherwise`."""
     meant = suggest(wrong, tuple(candidates))
-    return f"did you mean `{meant}`?" if meant else otherwise
+    return Hint(f"did you mean `{meant}`?", meant) if meant else otherwise
 
 
 def closeness(wrong: str, candidate: str) -> float:

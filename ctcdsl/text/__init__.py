@@ -11,10 +11,13 @@ from ctcdsl.text.diagnostic import (
     error,
     reason,
 )
+from ctcdsl.text.fixes import Fix, Hint
 from ctcdsl.text.source import Origin, Source, Span
 
 __all__ = [
     "Diagnostic",
+    "Fix",
+    "Hint",
     "InternalError",
     "Label",
     "Origin",

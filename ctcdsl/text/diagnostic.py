@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from ctcdsl.text.fixes import Fix, fixes_of
 from ctcdsl.text.source import Origin, Span
 
 
@@ -47,7 +48,8 @@ class Diagnostic(NamedTuple):
     """One message to the user.
 
     `labels[0]` is its place; further labels are places that explain it.
-    A message about a file or a folder has a `path` instead of labels.
+    A message about a file or a folder has a `path` instead of labels. `fixes` are changes of
+    the text that do what the hints say, the likeliest first.
     """
 
     code: str
@@ -57,6 +59,7 @@ class Diagnostic(NamedTuple):
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
+    fixes: tuple[Fix, ...] = ()
 
     def __str__(self) -> str:
         from ctcdsl.text.render import render
@@ -103,7 +106,7 @@ def error(
     """
     label = at if isinstance(at, Label | None) else Label(at)
     labels = () if label is None else (label, *call_labels(label.calls))
-    hints = (hint,) if isinstance(hint, str) else hint
+    hints = tuple(filter(None, (hint,) if isinstance(hint, str) else hint))
     kind = SpecError if code < "CTC600" else UserError
     return kind(
         Diagnostic(
@@ -112,7 +115,8 @@ def error(
             labels=labels if label is not None and label.span.source.text else (),
             path=os.fspath(path) if path else None,
             notes=tuple(filter(None, notes)),
-            hints=tuple(filter(None, hints)),
+            hints=hints,
+            fixes=fixes_of(hints, label.span if label is not None else None),
         )
     )
 

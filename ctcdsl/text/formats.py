@@ -8,6 +8,8 @@ from typing import Any
 from ctcdsl import __version__
 from ctcdsl.text.codes import title
 from ctcdsl.text.diagnostic import Diagnostic, Label, Severity
+from ctcdsl.text.fixes import Fix
+from ctcdsl.text.source import Span
 
 
 def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -20,6 +22,7 @@ def as_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "labels": [_label(label) for label in diagnostic.labels],
         "notes": list(diagnostic.notes),
         "hints": list(diagnostic.hints),
+        "fixes": [_fix(fix) for fix in diagnostic.fixes],
     }
 
 
@@ -30,7 +33,14 @@ def _file(diagnostic: Diagnostic) -> str | None:
 
 
 def _label(label: Label) -> dict[str, Any]:
-    span = label.span
+    return {**_place(label.span), "text": label.text}
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {"title": fix.title, **_place(fix.span), "replacement": fix.replacement}
+
+
+def _place(span: Span) -> dict[str, Any]:
     line, column = span.source.position(span.start)
     end_line, end_column = span.source.position(span.end)
     return {
@@ -39,7 +49,6 @@ def _label(label: Label) -> dict[str, Any]:
         "column": column,
         "end_line": end_line,
         "end_column": end_column,
-        "text": label.text,
     }
 
 
@@ -82,7 +91,19 @@ def _result(diagnostic: Diagnostic, rules: list[str]) -> dict[str, Any]:
     elif diagnostic.path is not None:
         location = {"artifactLocation": {"uri": _uri(diagnostic.path)}}
         result["locations"] = [{"physicalLocation": location}]
+    if diagnostic.fixes:
+        result["fixes"] = [_sarif_fix(fix) for fix in diagnostic.fixes]
     return result
+
+
+def _sarif_fix(fix: Fix) -> dict[str, Any]:
+    place = _place(fix.span)
+    replacement = {
+        "deletedRegion": _region(place),
+        "insertedContent": {"text": fix.replacement},
+    }
+    artifact = {"artifactLocation": {"uri": _uri(place["file"])}, "replacements": [replacement]}
+    return {"description": {"text": fix.title}, "artifactChanges": [artifact]}
 
 
 def _location(label: Label) -> dict[str, Any]:
@@ -90,17 +111,21 @@ def _location(label: Label) -> dict[str, Any]:
     location: dict[str, Any] = {
         "physicalLocation": {
             "artifactLocation": {"uri": _uri(place["file"])},
-            "region": {
-                "startLine": place["line"],
-                "startColumn": place["column"],
-                "endLine": place["end_line"],
-                "endColumn": place["end_column"],
-            },
+            "region": _region(place),
         }
     }
     if label.text:
         location["message"] = {"text": label.text}
     return location
+
+
+def _region(place: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "startLine": place["line"],
+        "startColumn": place["column"],
+        "endLine": place["end_line"],
+        "endColumn": place["end_column"],
+    }
 
 
 def _uri(file: str) -> str:

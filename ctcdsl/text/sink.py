@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ctcdsl.text import Diagnostic, Label, Origin, Severity, Span
 from ctcdsl.text.diagnostic import call_labels
+from ctcdsl.text.fixes import fixes_of
 
 _MAX_QUOTE = 60
 """Longer pieces of a spec are quoted cut."""
@@ -71,7 +72,10 @@ class Diagnostics:
         calls = next((label.calls for label in (first, *also) if label.calls), self.calls)
         hints = (hint,) if hint else ()
         labels = (first, *also, *call_labels(calls))
-        self.reported.append(Diagnostic(code, message, labels, hints=hints, severity=severity))
+        fixes = fixes_of(hints, first.span)
+        self.reported.append(
+            Diagnostic(code, message, labels, hints=hints, severity=severity, fixes=fixes)
+        )
 
     def is_reported(self, code: str, span: Span) -> bool:
         """Whether a place has such an error, which then counts again and is not repeated."""

@@ -86,15 +86,24 @@ class Client:
 
     def request(self, method: str, params: Any = None) -> Any:
         """Ask, and wait for the answer: its result, as plain data."""
-        self._count += 1
-        number = self._count
-        self._answers[number] = Queue()
-        self.send({"id": number, "method": method, "params": params})
-        answer = self._answers[number].get(timeout=PATIENCE)
+        answer = self._answer(method, params)
         assert "error" not in answer, answer["error"]
         kind: Any = types.METHOD_TO_TYPES[method][1]
         _CONVERTER.structure(answer, kind)
         return answer["result"]
+
+    def refusal(self, method: str, params: Any) -> str:
+        """Ask what the server refuses: its reason."""
+        answer = self._answer(method, params)
+        assert "result" not in answer, answer["result"]
+        return str(answer["error"]["message"])
+
+    def _answer(self, method: str, params: Any) -> dict[str, Any]:
+        self._count += 1
+        number = self._count
+        self._answers[number] = Queue()
+        self.send({"id": number, "method": method, "params": params})
+        return self._answers[number].get(timeout=PATIENCE)
 
     def said(self, method: str) -> Any:
         """Wait for a notification; those of other methods are passed over."""
@@ -179,14 +188,18 @@ class Client:
 
     def ask(self, method: str, name: str, line: int, character: int, **more: Any) -> Any:
         """Ask about a place in a text."""
+        return self.request(f"textDocument/{method}", self.place(name, line, character, **more))
+
+    def about(self, method: str, name: str, **more: Any) -> Any:
+        """Ask about a whole text."""
         return self.request(
-            f"textDocument/{method}",
-            {
-                "textDocument": {"uri": self.uri(name)},
-                "position": {"line": line, "character": character},
-                **more,
-            },
+            f"textDocument/{method}", {"textDocument": {"uri": self.uri(name)}, **more}
         )
+
+    def place(self, name: str, line: int, character: int, **more: Any) -> Any:
+        """The parameters of a request about a place in a text."""
+        position = {"line": line, "character": character}
+        return {"textDocument": {"uri": self.uri(name)}, "position": position, **more}
 
     def hover(self, name: str, line: int, character: int) -> str:
         answer = self.ask("hover", name, line, character)
@@ -211,6 +224,19 @@ def at(text: str, mark: str, *, inside: int = 0, last: bool = False) -> tuple[in
     offset = text.rindex(mark) if last else text.index(mark)
     before = text[: offset + inside]
     return before.count("\n"), len(before) - before.rfind("\n") - 1
+
+
+def applied(text: str, edits: list[Any]) -> str:
+    """A text without wide characters after some changes."""
+    lines = text.splitlines(keepends=True) or [""]
+
+    def offset(place: Any) -> int:
+        return sum(map(len, lines[: place["line"]])) + int(place["character"])
+
+    places = [(offset(e["range"]["start"]), offset(e["range"]["end"]), e) for e in edits]
+    for first, last, edit in sorted(places, key=lambda place: -place[0]):
+        text = text[:first] + edit["newText"] + text[last:]
+    return text
 
 
 def start(found: Any) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from ctcdsl.syntax.foreign.readings import Meaning, below
 from ctcdsl.syntax.foreign.rows import FILTERS, Context, row, sides
 from ctcdsl.syntax.foreign.vocabulary import MEANT, REASONS, plain
 from ctcdsl.syntax.words import KEYWORDS, words
+from ctcdsl.text.fixes import leave_out
 
 _KINDS = {
     "(3,64)": "conv",
@@ -32,7 +33,7 @@ _BLOCKS = {
 }
 """Blocks of ResNet and GoogLeNet: how many numbers each takes, and its row."""
 
-_FORWARD = "leave it out: layers follow one another in a row, and need no `forward`"
+_FORWARD = leave_out("layers follow one another in a row, and need no `forward`")
 _CONTAINERS = ("Sequential", "ModuleList", "OrderedDict")
 
 
@@ -201,7 +202,9 @@ def _input(shape: str) -> Meaning:
         return Meaning("input 3x224x224")
     if int(numbers[0]) > int(numbers[2]):
         numbers = [numbers[2], *numbers[:2]]
-    return Meaning(f"input {'x'.join(numbers)}", "a line above the layers, channels first")
+    return Meaning(
+        f"input {'x'.join(numbers)}", "a line above the layers, channels first", elsewhere=True
+    )
 
 
 def _alone(layer: Layer, context: Context) -> Meaning:
@@ -209,19 +212,20 @@ def _alone(layer: Layer, context: Context) -> Meaning:
     name = layer.fields.get("a", "")
     if layer.kind == "norm":
         if context.norm == name:
-            return Meaning("", "leave it out: the style puts one behind every convolution")
+            return Meaning("", leave_out("the style puts one behind every convolution"))
         style = f"style conv-{name}{f'-{context.activation}' if context.activation else ''}"
         return Meaning(
             style,
             f"above the layers, for one behind every convolution; `{name}` is a layer of its own",
+            elsewhere=True,
         )
     if layer.kind == "act":
         if context.activation == name:
             ends = "every convolution and `fc(n)` ends in it"
-            return Meaning("", f"leave it out: {ends}; `{name}` is a layer of its own")
+            return Meaning("", leave_out(f"{ends}; `{name}` is a layer of its own"))
         style = f"style conv{f'-{context.norm}' if context.norm else ''}-{name}"
         remark = f"above the layers, for every convolution; `{name}` is a layer of its own"
-        return Meaning(style, "; ".join(filter(None, (remark, layer.remark))))
+        return Meaning(style, "; ".join(filter(None, (remark, layer.remark))), elsewhere=True)
     fields = {**layer.fields, **_activation(layer)}
     remark = "; ".join(filter(None, (layer.remark, below(_headers(layer, context)))))
     return Meaning(row(layer.kind, fields, context), remark)
@@ -268,7 +272,7 @@ def _sequence(text: str, context: Context) -> Meaning:
         elif layer.row.startswith("input "):
             headers.append(layer.row)
         elif layer.row or not layer.remark.startswith("leave it out"):
-            return layer._replace(remark=layer.remark or f"for `{name}`")
+            return layer._replace(remark=layer.remark or f"for `{name}`", elsewhere=True)
     if layers and layers[-1].kind == "fc":  # the classifier
         layers[-1].fields["act"] = "softmax"
     rows, remarks = [], []

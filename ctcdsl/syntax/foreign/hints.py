@@ -6,6 +6,7 @@ import re
 
 from ctcdsl.syntax.foreign.vocabulary import AMOUNTS, HEADERS, MEANT, REASONS, plain
 from ctcdsl.syntax.words import closeness, suggest, words
+from ctcdsl.text.fixes import Hint, write
 
 ARROW = "layers follow one another by a space: leave the arrow out"
 """What to do about `->`, `=>`, `→` and others between layers."""
@@ -45,8 +46,10 @@ def hint(word: str, known: tuple[str, ...]) -> str:
     near, other = max(((closeness(key, other), other) for other in others), default=(0.0, ""))
     alike = closeness(word, own) if own else 0
     if near > max(0.7, alike) and alike < 0.8:
-        return f"if `{other}` is meant: {_advice(other)}"
-    return f"did you mean `{own}`?" if own else ""
+        advice = _advice(other)
+        changes = advice.changes if isinstance(advice, Hint) else ()
+        return Hint(f"if `{other}` is meant: {advice}", *changes)
+    return Hint(f"did you mean `{own}`?", own) if own else ""
 
 
 def _digits(word: str) -> str:
@@ -76,7 +79,7 @@ def named_argument(name: str, value: str) -> str:
     letter = AMOUNTS.get(key, "")
     off, on = value in ("false", "none", "no"), value in ("true", "yes")
     if key in ("bias", "usebias") and (off or on):
-        return f"write `{'nobias' if off else 'bias'}`"
+        return write("nobias" if off else "bias")
     if letter == "p" and value in ("same", "valid", "paper"):
         return f"write `pad {value}` above the layers"
     if letter == "/" and value.isdecimal():
@@ -84,21 +87,21 @@ def named_argument(name: str, value: str) -> str:
     if letter == "(":
         return "the filter size comes first, then the number of filters: `(3,64)`"
     if letter and value.isdecimal():
-        return f"write `{letter}{value}`"
+        return write(f"{letter}{value}")
     if key in ("activation", "act", "nonlinearity", "norm", "normalization", "normlayer"):
         meant = MEANT.get(plain(value), value)
         if off:
             return "write `linear` for no activation, `bare` for neither norm nor activation"
         known = words("activation", "norm")
-        return f"write `{meant}`" if meant in known else hint(value, known)
+        return write(meant) if meant in known else hint(value, known)
     return ""
 
 
 def _advice(key: str) -> str:
     size = _of_size(key)
     if size is not None:
-        return f"write `({size},64)`"
-    return f"write `{MEANT[key]}`" if key in MEANT else REASONS[key]
+        return write(f"({size},64)")
+    return write(MEANT[key]) if key in MEANT else REASONS[key]
 
 
 def _of_size(key: str) -> str | None:

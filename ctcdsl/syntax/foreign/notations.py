@@ -11,9 +11,10 @@ from ctcdsl.syntax.foreign.patterns import SIZE, Notation, compiled
 from ctcdsl.syntax.foreign.readings import Meaning, layer
 from ctcdsl.syntax.foreign.rows import Context
 from ctcdsl.syntax.foreign.shorthands import SHORTHANDS
+from ctcdsl.text.fixes import leave_out
 
 _SAME = {"p": "same"}
-_LOSS = "leave it out: the loss and `ctcdsl eval` apply it to the classifier's outputs"
+_LOSS = leave_out("the loss and `ctcdsl eval` apply it to the classifier's outputs")
 
 
 PAPERS = (

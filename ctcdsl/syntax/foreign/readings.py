@@ -8,13 +8,18 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ctcdsl.syntax.foreign.rows import FILTERS, Context, Fields, row, sides
+from ctcdsl.text.fixes import write
 
 
 class Meaning(NamedTuple):
-    """The row to write instead, and what to know about it; without a row only the latter."""
+    """The row to write instead, and what to know about it; without a row only the latter.
+
+    Where `elsewhere` is set the row belongs above the layers, or is only a part of what to write.
+    """
 
     row: str
     remark: str = ""
+    elsewhere: bool = False
 
     @property
     def hint(self) -> str:
@@ -23,7 +28,8 @@ class Meaning(NamedTuple):
             return self.remark
         first = self.remark.partition(" ")[0]
         joint = {"": "", "above": " ", "or": ", ", "and": ", ", "with": ", "}.get(first, ": ")
-        return f"write `{self.row}`{joint}{self.remark}"
+        hint = write(self.row, f"{joint}{self.remark}")
+        return str(hint) if self.elsewhere else hint
 
 
 Reading = Callable[[re.Match[str], Context, Fields], Meaning]

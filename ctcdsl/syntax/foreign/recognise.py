@@ -14,6 +14,7 @@ from ctcdsl.syntax.foreign.notations import notation_at
 from ctcdsl.syntax.foreign.rows import Context, context_at
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Diagnostic, Label, Severity, Source, Span
+from ctcdsl.text.fixes import fixes_of
 from ctcdsl.text.sink import quoted
 
 _REPLACED = frozenset(
@@ -93,13 +94,15 @@ def _start(diagnostic: Diagnostic) -> int:
 
 def _diagnostic(source: Source, piece: Piece) -> Diagnostic:
     span = Span(source, piece.start, piece.end)
+    hints = (piece.hint,) if piece.hint else ()
     return Diagnostic(
         code="CTC117" if piece.whose else "CTC101",
         message=f"{quoted(span)} is {piece.whose} notation"
         if piece.whose
         else f"unknown layer {quoted(span)}",
         labels=(Label(span),),
-        hints=(piece.hint,) if piece.hint else (),
+        hints=hints,
+        fixes=fixes_of(hints, span),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctcdsl.syntax.foreign import readings
 from ctcdsl.syntax.foreign.patterns import SIZE, Notation
 from ctcdsl.syntax.foreign.readings import layer
+from ctcdsl.text.fixes import leave_out
 
 _SAME = {"p": "same"}
 _NO_PADDING = {"p": "valid"}
@@ -88,7 +89,7 @@ SHORTHANDS = (
         "class Net(nn.Module):",
         "",
         r"(?:import|from|return|super\(|class \w+ \(|def \w+\(self)[^\n]*",
-        readings.left_out("leave it out: a spec is the layers alone, in their order"),
+        readings.left_out(leave_out("a spec is the layers alone, in their order")),
     ),
     Notation(
         "LaTeX's",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ctcdsl.syntax.words import KEYWORDS, words
+from ctcdsl.text.fixes import leave_out
 
 _WRITE = {
     # Pools.
@@ -167,7 +168,7 @@ def _by_word(table: dict[str, str]) -> dict[str, str]:
 HEADERS = MappingProxyType(_by_word(_HEADERS))
 MEANT = MappingProxyType(_by_word(_WRITE))
 REASONS = MappingProxyType(
-    {word: f"leave it out: {why}" for word, why in _by_word(_LEFT_OUT).items()}
+    {word: leave_out(why) for word, why in _by_word(_LEFT_OUT).items()}
     | {word: f"{what} is not in the language yet" for word, what in _by_word(_NOT_YET).items()}
     | {
         word: f"{what} is not in the language yet; its activations are "
