@@ -1,6 +1,6 @@
 """Whether networks of specs/ compute what torchvision's and timm's of that name do.
 
-    python benchmarks/against_peers.py [--device cuda] [NAME ...]
+    python benchmarks/against_peers.py [--side 96] [--device cuda] [NAME ...]
 
 Takes the peer with random weights and random norm statistics, copies its tensors one by one
 into the generated module, shape by shape, and compares the outputs of both in float64. It
@@ -20,14 +20,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ctcdsl.checking import Network
+from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.codegen.load import build_module
+from ctcdsl.ir import GlobalPool, Shape
 from ctcdsl.loading import check_spec
 from ctcdsl.metrics import network_cost
 from ctcdsl.resources import resource
 
 SPECS = Path(resource("specs"))
-ALIASES = {"alexnet_owt": "alexnet", "googlenet_bn": "googlenet"}
+ALIASES = {"alexnet_owt": "alexnet", "googlenet_bn": "googlenet", "xception": "legacy_xception"}
 """Specs whose name torchvision gives to its only network of that kind."""
 PEERS = ("alexnet_owt", "vgg16")
 """Those of specs/peers that torchvision has."""
@@ -35,17 +36,17 @@ ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": False, "transform_input": False},
     "inception_v3": {"aux_logits": False, "init_weights": False, "transform_input": False},
 }
-LAST = re.compile(r"^(.*?)\.(proj|downsample|shortcut|layer_scale|gamma)\b", re.MULTILINE)
+LAST = re.compile(r"^(.*?)\.(proj|downsample|shortcut|identity|layer_scale|gamma)\b", re.MULTILINE)
 """Tensors of a block that our modules hold after those of its branch."""
 CALM = ("layer_scale", "gamma")
 
 
 def stems() -> Iterator[tuple[str, str]]:
-    """The library and the spec of each network that has a peer."""
+    """The spec and the library of each network that may have a peer."""
     for path in sorted([*SPECS.glob("modern/*.ctc"), *(SPECS / f"peers/{n}.ctc" for n in PEERS)]):
-        yield "torchvision", path.stem
+        yield path.stem, "torchvision"
     for path in sorted(SPECS.glob("timm/*.ctc")):
-        yield "timm", path.stem
+        yield path.stem, "timm"
 
 
 def peer(library: str, stem: str) -> nn.Module | None:
@@ -117,11 +118,10 @@ def largest_difference(
 ) -> tuple[int, float]:
     """The tensors copied, and the largest difference of outputs relative to the largest output."""
     generator = torch.Generator().manual_seed(0)
-    theirs = ordered(other.state_dict())
+    theirs = ordered(other.double().state_dict())
     randomise(theirs, generator)
     count = copy(module.state_dict(), theirs)
-    channels, height, width = network.architecture.input
-    image = torch.randn(2, channels, height, width, generator=generator).double().to(device)
+    image = torch.randn(2, *network.input, generator=generator).double().to(device)
     with torch.inference_mode():
         expected = other.to(device).eval()(image).cpu()
         other.to("cpu")
@@ -131,15 +131,26 @@ def largest_difference(
     return count, float((outputs - expected).abs().max() / expected.abs().max())
 
 
-def row(library: str, stem: str, device: str) -> tuple[str, bool] | None:
+def smaller(network: Network, side: int) -> Network:
+    """The network for images of another side, where its head takes maps of any size."""
+    small = infer_shapes(network.architecture, input=Shape(3, side, side))
+    vectors = [node for node in network.layers if node.vector]
+    if side and small.ok and isinstance(vectors[0].layer, GlobalPool):
+        return small.networks[0]
+    return network
+
+
+def row(library: str, stem: str, device: str, side: int) -> tuple[str, bool] | None:
     """A row of the table, and whether the outputs agree; None where there is no peer."""
-    torch.set_default_dtype(torch.float64)
     other = peer(library, stem)
     if other is None:
         return None
     (network,) = check_spec(stem).networks
     cost = network_cost(network)
-    module = build_module(network)
+    network = smaller(network, side)
+    with torch.device("meta"):  # made without numbers: all are copied
+        module = build_module(network).double()
+    module = module.to_empty(device="cpu")
     count = sum(parameter.numel() for parameter in other.parameters())
     name = ALIASES.get(stem, stem)
     title = f"| {stem} | {library} {name} | {cost.params:,} | {cost.macs + cost.macs_fc:,} "
@@ -157,14 +168,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Outputs against torchvision's and timm's.")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--side", type=int, default=0, help="smaller images, to save time")
     arguments = parser.parse_args()
     print("| spec | peer | parameters | MACs | tensors copied | largest relative difference |")
     print("|---|---|---:|---:|---:|---:|", flush=True)
     fine = True
-    for library, stem in stems():
-        if arguments.names and stem not in arguments.names:
-            continue
-        compared = row(library, stem, arguments.device)
+    libraries = dict(stems())
+    for stem in arguments.names or libraries:
+        library = libraries[stem]
+        compared = row(library, stem, arguments.device, arguments.side)
         if compared is not None:
             print(compared[0], flush=True)
             fine = fine and compared[1]

@@ -18,14 +18,14 @@ from ctcdsl.text.files import ROW_HINT, STDIN, looks_like_row, read_source
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
-_GROUPS = {"paper": "", "peers": "peers", "modern": "modern"}
+_GROUPS = {"paper": "", **{folder: folder for folder in ("peers", "modern", "timm")}}
 _PRIME = str.maketrans("′", "'")
 
 
 class BuiltIn(NamedTuple):
     """A spec that comes with ctcdsl.
 
-    `name` is its file's stem, `group` the folder: `paper`, `peers` or `modern`.
+    `name` is its file's stem, `group` the folder: `paper`, `peers`, `modern` or `timm`.
     """
 
     name: str
@@ -100,7 +100,7 @@ def parse_input(value: Input) -> Shape:
 
 
 def built_in_specs() -> tuple[BuiltIn, ...]:
-    """The specs that come with ctcdsl: the paper's, then its peers, then today's."""
+    """The specs that come with ctcdsl: the paper's, then its peers, then later ones."""
     folders = {group: resource("specs", folder) for group, folder in _GROUPS.items()}
     return tuple(
         BuiltIn(file.removesuffix(".ctc"), group, os.path.join(folder, file))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Block, Dropout, SqueezeExcite
-from ctcdsl.resources import resource
-from tests.conftest import load
-
-FOLDER = Path(resource("specs")) / "modern"
-
+from tests.conftest import NETWORKS, load
 
 STAGES = {
     "convnext_tiny": "96x56x56 96x56x56 192x28x28 384x14x14 768x7x7",
@@ -31,7 +25,7 @@ STAGES = {
 
 
 def modern(stem: str) -> Network:
-    return load(FOLDER / f"{stem}.ctc")
+    return load(next(path for path in NETWORKS if path.stem == stem))
 
 
 @pytest.mark.parametrize("stem", STAGES)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Shape
 from ctcdsl.passes.weights import verify_outputs
-from ctcdsl.resources import resource
-from tests.conftest import load, one
+from tests.conftest import NETWORKS, load, one
 from tests.support.rewriting import step
 
 EXACT = 1e-10
@@ -19,10 +18,8 @@ def small(rows: str, *, style: str = "conv-relu", pad: str = "paper", side: int 
 
 
 def modern(name: str, side: int) -> Network:
-    """A network of specs/modern at a small input."""
-    from pathlib import Path
-
-    architecture = load(Path(resource("specs")) / "modern" / f"{name}.ctc").architecture
+    """A built-in network at a small input."""
+    architecture = load(next(path for path in NETWORKS if path.stem == name)).architecture
     (network,) = infer_shapes(architecture, input=Shape(3, side, side)).networks
     return network
 
