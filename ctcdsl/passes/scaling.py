@@ -34,11 +34,12 @@ class Wrong(Enum):
 
 
 class Scaled(NamedTuple):
-    """A network with other widths, what it costs, and the factor that made them."""
+    """A network with other widths, what it costs, the factor, and each width before and after."""
 
     network: Network
     cost: int
     factor: Fraction
+    widths: tuple[tuple[int, int], ...]
 
 
 class Scaler:
@@ -128,7 +129,7 @@ class Scaler:
 
     def _with(self, widths: Mapping[int, int]) -> Network | None:
         """The network in which the widths of each value are others; None where it is wrong."""
-        key = tuple(sorted(widths.items()))
+        key = _sorted(widths)
         if key not in self._known:
             network = self._evaluate({item.place: widths[item.value] for item in self.free})
             self._known[key] = network if isinstance(network, Network) else None
@@ -167,7 +168,7 @@ class Scaler:
             network = self._with({**widths, value: more})
             if network is not None and measure(network) <= target:
                 widths[value] = more
-                scaled = Scaled(network, measure(network), scaled.factor)
+                scaled = Scaled(network, measure(network), scaled.factor, _sorted(widths))
         return scaled
 
     def least(self, measure: Measure) -> int:
@@ -201,8 +202,11 @@ class Scaler:
         return below, above
 
     def _scaled(self, factor: Fraction, measure: Measure) -> Scaled | None:
-        network = self._with({v: self._width(v, factor) for v in self._multiples})
-        return None if network is None else Scaled(network, measure(network), factor)
+        widths = {value: self._width(value, factor) for value in self._multiples}
+        network = self._with(widths)
+        if network is None:
+            return None
+        return Scaled(network, measure(network), factor, _sorted(widths))
 
     def _factors(self, bound: Fraction) -> list[Fraction]:
         """Every factor up to a bound at which some width changes, in order."""
@@ -235,6 +239,10 @@ def keeps_outside(network: Network, stage: int) -> Keeps:
         )
 
     return keeps
+
+
+def _sorted(widths: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(widths.items()))
 
 
 def _structure(nodes: Iterable[Node]) -> tuple[object, ...]:

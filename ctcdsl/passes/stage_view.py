@@ -85,9 +85,10 @@ def stage_view(network: Network, stage: str) -> StageView:
         if isinstance(element, Block):
             raise error(
                 "CTC404",
-                f"{name} holds a block, and blocks are not rewritten",
+                f"{name} holds a block, and what is replaced is a row of layers",
                 at=element.origin,
-                hint="choose a stage of plain layers",
+                hint="`depth-for-width` and `scale` rewrite blocks; for others choose a stage of"
+                " plain layers",
             )
     if not convs:
         raise error("CTC404", f"{name} has no convolution", at=nodes[0].origin)
@@ -192,9 +193,9 @@ def conv_like(conv: Conv, *, filters: int, kernel: int | None = None, stride: in
 
 
 def outside_blocks(nodes: Iterable[Element], message: str) -> str:
-    """`message`, extended if some of the nodes are blocks, which passes do not look into."""
+    """`message`, extended if some of the nodes are blocks, which most passes do not look into."""
     if any(isinstance(node, Block) for node in nodes):
-        return f"{message} outside of blocks, and blocks are not rewritten"
+        return f"{message} outside of blocks, and inside of them this pass changes nothing"
     return message
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.file import read_networks
-from ctcdsl.ir import Architecture, Block, Element
-from ctcdsl.ir.printer import to_items, to_lines, unparse
+from ctcdsl.ir import Architecture, Block, Element, Style, out_channels
+from ctcdsl.ir.printer import to_lines, to_primary, unparse
 from ctcdsl.passes.update_source import update_source
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file
@@ -51,16 +51,28 @@ def written_out(network: Network, stage: int | None = None) -> syntax.File:
     lines = to_lines(named)
     if stage is not None:
         channels = network.stage(stage)[0].input.channels
-        lines[stage] = lines[stage]._replace(items=_one_by_one(named, stage, channels))
+        items = _one_by_one(named.stages[stage].elements, named.style, channels)
+        lines[stage] = lines[stage]._replace(items=items)
     text = format_file(syntax.File((*headers, *lines), (), _NOWHERE))
     return parse(Source("", text))[0]
 
 
-def _one_by_one(architecture: Architecture, stage: int, channels: int) -> tuple[syntax.Item, ...]:
+def _one_by_one(
+    elements: Sequence[Element], style: Style, channels: int
+) -> tuple[syntax.Item, ...]:
+    """The items of a chain, inside of blocks too, without any `xN`."""
     items: list[syntax.Item] = []
-    for element in architecture.stages[stage].elements:
-        more, channels = to_items((element,), architecture.style, channels)
-        items += more
+    for element in elements:
+        primary, stride = to_primary(element, style, channels)
+        if isinstance(element, Block) and isinstance(primary, syntax.Group):
+            branches = tuple(
+                written._replace(items=_one_by_one(branch.elements, style, channels))
+                for written, branch in zip(primary.branches, element.branches, strict=True)
+            )
+            primary = primary._replace(branches=branches)
+        strides = (syntax.Stride(stride, _NOWHERE),) if stride else ()
+        items.append(syntax.Item(primary, strides, False, _NOWHERE))
+        channels = out_channels((element,), channels)
     return tuple(items)
 
 

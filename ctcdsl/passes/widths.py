@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import NamedTuple
 
+from ctcdsl.text import error
+
+MAX_MULTIPLE = 10_000
+
 
 class Term(NamedTuple):
     """n_in * s^2 * n_out, scaled; a width of None is the unknown one."""
@@ -62,3 +66,9 @@ def solve_width(terms: Iterable[Term], budget: float, multiple: int) -> Width | 
         return None
     exact = room / b if a == 0 else (sqrt(b * b + 4 * a * room) - b) / (2 * a)
     return Width(exact, max(multiple, round(exact / multiple) * multiple))
+
+
+def require_multiple(multiple: int) -> None:
+    """Fail (CTC402) for a multiple out of range."""
+    if not 1 <= multiple <= MAX_MULTIPLE:
+        raise error("CTC402", f"a multiple must be from 1 to {MAX_MULTIPLE:,}, not {multiple}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -259,11 +260,11 @@ def test_a_spec_with_errors_is_reported_as_by_check(ctcdsl: Any) -> None:
         *("depth-for-width:stage=a,depth=3", "width-for-size:stage=a,to=5"),
     ],
 )
-def test_blocks_are_said_not_to_be_rewritten(ctcdsl: Any, applied: str) -> None:
+def test_blocks_are_named_where_they_are_not_rewritten(ctcdsl: Any, applied: str) -> None:
     """Each holds 3x3 convolutions and a pool, in blocks: to say there is none were wrong."""
     spec = "input 3x64x64 pad same\ns: (7,16)/2\na: [ (3,16) 3/1 (3,16) ]x2\nhead: gap fc\n"
     result = ctcdsl("rewrite", "-", "--pass", applied, stdin=spec)
-    assert result.code == 1 and "and blocks are not rewritten" in result.err
+    assert result.code == 1 and re.match(r"error\[CTC40.\]: .*\bblock", result.err)
 
 
 def test_a_refusal_of_a_layer_of_a_def_names_the_call(ctcdsl: Any) -> None:

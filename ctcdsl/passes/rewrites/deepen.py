@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_KERNEL
-from ctcdsl.ir import Activation, Conv
+from ctcdsl.ir import TITLES, Activation, Conv
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import freeze_paddings, paddings_of
 from ctcdsl.passes.stage_view import stage_convs, with_stage
@@ -77,8 +77,8 @@ class Deepen:
             problem = f"ends in {conv.activation}, which applied twice is another"
             if conv.activation is None:
                 problem = "has no activation, and a layer after it has none"
-        elif conv.norm == "ln":
-            problem = "has a layer norm, which no weights make the identity"
+        elif conv.norm not in (None, "bn"):
+            problem = f"has a {TITLES[conv.norm]}, which no weights make the identity"
         if problem:
             raise error(
                 "CTC404",

@@ -10,10 +10,10 @@ from typing import ClassVar
 from ctcdsl.checking import Network
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.rewrites.width import require_multiple
 from ctcdsl.passes.scaling import Scaled, Scaler, keeps_output, keeps_outside
 from ctcdsl.passes.stage_view import stage_index
 from ctcdsl.passes.texts import author_text, like, written_out
+from ctcdsl.passes.widths import require_multiple
 from ctcdsl.syntax.nodes import File
 from ctcdsl.text import Origin, Span, UserError, error
 

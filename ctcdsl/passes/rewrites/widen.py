@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ctcdsl.checking import Network, Node
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import (
+    TITLES,
     ActivationLayer,
     Block,
     Conv,
@@ -104,13 +105,14 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
             the layers themselves are grouped, or where nothing sums.
     """
     assert isinstance(conv.layer, Conv)
-    if conv.layer.groups > 1 or (conv.layer.norm == "ln" and not conv.layer.preactivation):
+    mixing = conv.layer.norm not in (None, "bn") and not conv.layer.preactivation
+    if conv.layer.groups > 1 or mixing:
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
     following_nodes = network.nodes[at + 1 :]
     for count, node in enumerate(following_nodes, start=1):
         match node.layer:
-            case Conv(groups=1) as layer if layer.norm != "ln" or not layer.preactivation:
+            case Conv(groups=1) as layer if layer.norm in (None, "bn") or not layer.preactivation:
                 return following_nodes[:count]
             case Linear():
                 return following_nodes[:count]
@@ -132,9 +134,11 @@ def _mixes(conv: Node, node: Node) -> Exception:
     layer = node.layer
     match layer:
         case Block():
-            problem = "is a block"
+            problem = "is a block, whose branches would all get the copies"
         case Conv():
-            problem = "has a layer norm" if layer.norm == "ln" else f"has {layer.groups} groups"
+            problem = f"has {layer.groups} groups"
+            if layer.groups == 1 and layer.norm is not None:
+                problem = f"has a {TITLES[layer.norm]}"
         case _:
             problem = f"looks at several channels at once (`{keyword(layer)}`)"
     return error(

@@ -11,22 +11,27 @@ from ctcdsl.checking import Network
 from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.stage_view import StageView, conv_like, require_same_tags, stage_view
-from ctcdsl.passes.widths import Term, Width, complexity, solve_width
-from ctcdsl.text import error
+from ctcdsl.passes.rewrites.repeat_depth import with_depth
+from ctcdsl.passes.stage_view import (
+    StageView,
+    conv_like,
+    require_same_tags,
+    stage_index,
+    stage_view,
+)
+from ctcdsl.passes.widths import Term, Width, complexity, require_multiple, solve_width
+from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 
 MULTIPLE = 32
 """The default multiple that widths are rounded to."""
-
-MAX_MULTIPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthForWidth:
     """Give a stage another depth, and the width that keeps its complexity.
 
-    The stage's last layer keeps its filters, the others share the solved width. The old
+    In a row of layers the last keeps its filters, the others share the solved width. The old
     depth restores the old layers where they had one width, a multiple of `multiple`,
     and the new one needed no rounding.
 
@@ -34,6 +39,14 @@ class DepthForWidth:
 
         (7,64)/2 3/3 (5,128) 2/2 (3,256)x3
         (7,64)/2 3/3 (5,128) 2/2 (3,160)x5+(3,256)
+
+    Where the stage repeats blocks, `depth` counts them: what they give stays, and their inner
+    widths get one factor.
+
+    depth-for-width:stage=2,depth=6,multiple=8
+
+        (7,64)/2 3/3 [ (1,64) (3,64) (1,256) ]x3
+        (7,64)/2 3/3 [ (1,40) (3,40) (1,256) ]x6
     """
 
     name: ClassVar[str] = "depth-for-width"
@@ -47,7 +60,11 @@ class DepthForWidth:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC405 where the stage mixes filter sizes, CTC406 without a width."""
-        view = stage_view(network, self.stage)
+        index = stage_index(network.architecture, self.stage)
+        try:
+            view = stage_view(network, self.stage)
+        except UserError as refusal:  # not a row of plain convolutions: it may repeat others
+            return with_depth(network, index, self.depth, self.multiple, refusal)
         size = one_size(view)
         require_same_tags(view.convs[:-1])
         if not 2 <= self.depth <= 1_000:
@@ -152,12 +169,6 @@ def width_at(view: StageView, terms: Sequence[Term], budget: float, multiple: in
             at=view.convs[0].origin,
         )
     return width
-
-
-def require_multiple(multiple: int) -> None:
-    """Fail (CTC402) for a multiple out of range."""
-    if not 1 <= multiple <= MAX_MULTIPLE:
-        raise error("CTC402", f"a multiple must be from 1 to {MAX_MULTIPLE:,}, not {multiple}")
 
 
 def _sizes(terms: Iterable[Term]) -> str:

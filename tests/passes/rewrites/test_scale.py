@@ -51,7 +51,7 @@ def test_definitions_stay_and_get_other_arguments() -> None:
         "head: gap drop(0.2) fc",
     ]
     assert "def dense = { id | (1,112) (3,24) }" in lines("densenet121", "scale:macs=70%")
-    assert "conv3: block(112)x4/2" in lines("resnext50", "scale:macs=70%")
+    assert "conv3: block(112)x4/2" in lines("resnext50_32x4d", "scale:macs=70%")
 
 
 @pytest.mark.parametrize(
