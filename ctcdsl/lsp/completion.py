@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ctcdsl.highlighting.patterns import NAME
+from ctcdsl.lsp.context import Bracket, Context, context_at
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.names import Definition, scope_at
 from ctcdsl.syntax.nodes import Def, Let
@@ -30,12 +31,13 @@ _TAGS = {
 }
 """Words that may follow the first argument of a layer."""
 
-_TOKEN = re.compile(
-    rf"(?P<comment>#[^\n]*)|(?P<gap>\\[ \t]*\n|[ \t]+)|(?P<line>\n)"
-    rf"|(?P<head>{NAME}:)|(?P<call>(?!x\(){NAME}\()|(?P<word>{NAME}['′]*)|(?P<other>.)"
-)
-_HEAD = re.compile(rf"[ \t]*(?:(?:{'|'.join(words('header'))})[ \t]|{NAME}[ \t]*:)")
+HEAD_LAYERS = ("gap", "gmp", "spp", "fc")
+"""Words of layers that give a vector: they stand in no bracket and in no `def`."""
 
+EXCLUSIVE = (words("norm"), ("linear", *words("activation")), ("bias", "nobias"))
+"""Of each of these lists a layer takes one tag."""
+
+_REPEATS = ("x(", "×(", "*(")
 
 _VALUED = {"net": "", "input": "", "classes": "", "maps": "", "pad": "rule", "style": "style"}
 """Headers, and the kind of word that each takes."""
@@ -55,21 +57,6 @@ class Candidate(NamedTuple):
     summary: str
 
 
-class CompletionContext(NamedTuple):
-    """What comes before an offset.
-
-    `before` are the tokens of the statement so far, without the word being typed. `call` is
-    the innermost bracket that is open: `(` of a convolution, `fc(`, `{`, `[`, or "";
-    `argument` counts the commas in it.
-    """
-
-    before: tuple[str, ...]
-    call: str
-    argument: int
-    comment: bool
-    in_table: bool
-
-
 class Completion(NamedTuple):
     """What may replace `typed`, for the client to filter by it."""
 
@@ -86,13 +73,13 @@ def completions(document: Document, offset: int) -> Completion:
     span = Span(document.source, start, offset)
     context = context_at(text[: typed.start()])
     number = typed["digits"] and not typed["word"]
-    if number or context.comment or text[: typed.start()].endswith((")", "]", "}", "/")):
+    if number or context.comment or text[: typed.start()].endswith((")", "]", "}")):
         return Completion(span, ())  # after a bracket come `x4` and `/2`
     scope = scope_at(document.tree_or_earlier, offset)
     return Completion(span, tuple(_candidates(context, tuple(scope.values()))))
 
 
-def _candidates(context: CompletionContext, scope: Scope) -> Iterator[Candidate]:
+def _candidates(context: Context, scope: Scope) -> Iterator[Candidate]:
     before = context.before
     first = before[0] if before else ""
     header = next((word for word in reversed(before) if word in _VALUED), None)
@@ -105,40 +92,61 @@ def _candidates(context: CompletionContext, scope: Scope) -> Iterator[Candidate]
         case "def" if "=" not in before:
             return iter(())
     parameters = _parameters(before) if first == "def" else ()
-    if context.call.endswith("("):
-        return _arguments(context, scope, parameters)
+    bracket = context.bracket
+    if before and before[-1] == "/" and not _is_argument(bracket):
+        return _values(scope, parameters)
+    if bracket.opening in _REPEATS:
+        return _amounts(scope, parameters)
+    if _is_argument(bracket):
+        return _arguments(bracket, scope, parameters)
     return _layers(context, scope)
 
 
-def _layers(context: CompletionContext, scope: Scope) -> Iterator[Candidate]:
+def _is_argument(bracket: Bracket) -> bool:
+    return bracket.opening.endswith("(")
+
+
+def _layers(context: Context, scope: Scope) -> Iterator[Candidate]:
     """A layer, or at a statement's beginning a header."""
-    if not context.before:
+    before = context.before
+    if not before:
         yield from _words(("end",) if context.in_table else words("header"))
-    if context.before and context.before[-1] == "head:":
+    if before and before[-1] == "head:":
         yield from _words(("none",))
-    yield from _words(LAYERS)
+    in_trunk = bool(context.brackets) or before[:1] == ("def",)
+    yield from _words(word for word in LAYERS if not (in_trunk and word in HEAD_LAYERS))
+    defining = before[1].rstrip("(") if before[:1] == ("def",) else ""
     for definition in scope:
-        if isinstance(definition.statement, Def):
+        if isinstance(definition.statement, Def) and definition.name.text != defining:
             text = definition.statement.span.text
             yield Candidate(definition.name.text, "def", " ".join(text.split()))
 
 
-def _arguments(
-    context: CompletionContext, scope: Scope, parameters: tuple[str, ...]
-) -> Iterator[Candidate]:
+def _arguments(bracket: Bracket, scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:
     """An argument of a convolution, a layer, or a user-defined block."""
-    call, argument = context.call, context.argument
+    call, argument = bracket.opening, bracket.argument
     if call == "(" and argument >= 2:
-        yield from _words(CONVOLUTION_TAGS)
-        yield from _letter_tags("pgd")
+        yield from _tags(CONVOLUTION_TAGS, "pgd", bracket.given)
         return
     if argument >= 1 and call[:-1] in _TAGS:
-        yield from _words(_TAGS[call[:-1]])
-        if call in ("max(", "avg("):
-            yield from _letter_tags("p")
+        letters = "p" if call in ("max(", "avg(") else ""
+        yield from _tags(_TAGS[call[:-1]], letters, bracket.given)
         return
     if call == "(" and argument == 1:
         yield from _words(("dw",))
+    yield from _amounts(scope, parameters)
+
+
+def _tags(choices: Iterable[str], letters: str, given: tuple[str, ...]) -> Iterator[Candidate]:
+    """The tags that do not repeat or contradict those given."""
+    excluded = {word for words in EXCLUSIVE if set(words) & set(given) for word in words}
+    yield from _words(word for word in choices if word not in {*excluded, *given})
+    for letter in letters:
+        if not any(re.fullmatch(rf"{letter}[0-9].*", tag) for tag in given):
+            yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
+
+
+def _amounts(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:
     yield from _values(scope, parameters)
     yield from _words(("c",))
 
@@ -156,40 +164,7 @@ def _words(chosen: Iterable[str]) -> Iterator[Candidate]:
         yield Candidate(word, KEYWORDS[word].kind, KEYWORDS[word].summary)
 
 
-def _letter_tags(letters: str) -> Iterator[Candidate]:
-    for letter in letters:
-        yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
-
-
 def _parameters(before: tuple[str, ...]) -> tuple[str, ...]:
     """The parameters in `def name(a,b) =`, from its tokens."""
     head = before[2 : before.index("=")]
     return tuple(token for token in head if token.isidentifier())
-
-
-def context_at(text: str) -> CompletionContext:
-    """The context at the end of a text, which may have any errors."""
-    before: list[str] = []
-    brackets: list[tuple[str, int]] = []  # the open ones, and the commas in each
-    comment = table = False
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        comment = match.lastgroup == "comment"
-        if match.lastgroup == "line":
-            # An unclosed bracket does not swallow the statements below it.
-            if not brackets or _HEAD.match(text, match.end()):
-                table = (table or before == ["table"]) and before != ["end"]
-                before.clear()
-                brackets.clear()
-            continue
-        if match.lastgroup in ("comment", "gap"):
-            continue
-        if match.lastgroup == "call" or token in "([{":
-            brackets.append((token, 0))
-        elif token in ")]}" and brackets:
-            brackets.pop()
-        elif token == "," and brackets:
-            brackets[-1] = (brackets[-1][0], brackets[-1][1] + 1)
-        before.append(token)
-    call, argument = brackets[-1] if brackets else ("", 0)
-    return CompletionContext(tuple(before), call, argument, comment, table)

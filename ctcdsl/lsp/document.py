@@ -14,7 +14,7 @@ from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.nodes import File
 from ctcdsl.syntax.parser import parse
-from ctcdsl.text import Diagnostic, Source
+from ctcdsl.text import Diagnostic, Source, Span
 
 
 class Document:
@@ -59,6 +59,25 @@ class Document:
         if "report" in self.__dict__ and self.report.ok:
             return self
         return self._before
+
+    @property
+    def last_valid_now(self) -> Document | None:
+        """The latest version without errors; it checks the present one first."""
+        return self if self.report.ok else self._before
+
+    def moved(self, valid: Document, span: Span) -> Span | None:
+        """Where a piece of an earlier version is now; None where its text has changed."""
+        if valid is self:
+            return span
+        old, new = valid.source.text, self.source.text
+        same_before = _common(old, new)
+        if span.end <= same_before:
+            return Span(self.source, span.start, span.end)
+        same_after = _common(old[same_before:][::-1], new[same_before:][::-1])
+        if len(old) - span.start > same_after:
+            return None
+        longer = len(new) - len(old)
+        return Span(self.source, span.start + longer, span.end + longer)
 
     def formatted(self) -> str | None:
         """The canonical text; None where the text is canonical already, or has syntax errors."""

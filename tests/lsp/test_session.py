@@ -30,7 +30,11 @@ def test_a_whole_session(client: Client) -> None:
     capabilities = client.start()
     assert capabilities["positionEncoding"] == "utf-16"
     assert capabilities["textDocumentSync"]["change"] == 1
-    for provider in ("hover", "definition", "references", "documentSymbol", "documentFormatting"):
+    for provider in (
+        *("hover", "definition", "references", "documentSymbol", "documentHighlight"),
+        *("documentFormatting", "codeAction", "rename", "semanticTokens", "inlayHint"),
+        "foldingRange",
+    ):
         assert capabilities[f"{provider}Provider"], provider
     assert capabilities["completionProvider"]["triggerCharacters"] == ["(", ","]
 
@@ -171,7 +175,10 @@ def test_no_text_ends_the_session(server: Client, text: str) -> None:
         for method in ("hover", "completion", "definition"):
             server.ask(method, "odd.ctc", line, character)
         server.ask("references", "odd.ctc", line, character, context={"includeDeclaration": True})
-    document = {"textDocument": {"uri": server.uri("odd.ctc")}}
-    server.request("textDocument/documentSymbol", document)
-    options = {"tabSize": 2, "insertSpaces": True}
-    server.request("textDocument/formatting", {**document, "options": options})
+    for method in ("documentSymbol", "semanticTokens/full", "foldingRange"):
+        server.about(method, "odd.ctc")
+    end = {"line": 10**6, "character": 0}
+    everything = {"start": {"line": 0, "character": 0}, "end": end}
+    server.about("codeAction", "odd.ctc", range=everything, context={"diagnostics": []})
+    server.about("inlayHint", "odd.ctc", range=everything)
+    server.about("formatting", "odd.ctc", options={"tabSize": 2, "insertSpaces": True})

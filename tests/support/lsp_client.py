@@ -52,6 +52,8 @@ class Client:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._count = 0
+        self.capabilities: dict[str, Any] = {}
+        """What the server offers, once the session has begun."""
 
     # ---------------------------------------------------------------- messages
 
@@ -113,14 +115,34 @@ class Client:
                 _CONVERTER.structure(message, types.METHOD_TO_TYPES[method][0])
                 return message["params"]
 
+    def asked(self, method: str) -> Any:
+        """Wait for a request of the server; its id, to answer it by."""
+        while True:
+            message = self._said.get(timeout=PATIENCE)
+            if message["method"] == method:
+                return message["id"]
+
     # ----------------------------------------------------------------- session
 
-    def start(self, encodings: list[str] | None = None) -> Any:
+    def start(
+        self,
+        encodings: list[str] | None = None,
+        *,
+        options: Any = None,
+        workspace: dict[str, Any] | None = None,
+    ) -> Any:
+        """Begin a session; what the server offers. `options` are the editor's settings."""
         general = {"positionEncodings": encodings} if encodings else {}
         result = self.request(
             "initialize",
-            {"processId": None, "rootUri": None, "capabilities": {"general": general}},
+            {
+                "processId": None,
+                "rootUri": None,
+                "capabilities": {"general": general, "workspace": workspace or {}},
+                "initializationOptions": options,
+            },
         )
+        self.capabilities = result["capabilities"]
         self.notify("initialized", {})
         return result["capabilities"]
 

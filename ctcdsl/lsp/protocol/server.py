@@ -14,6 +14,7 @@ from pygls.uris import to_fs_path
 
 from ctcdsl import __version__
 from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.inlay_hints import HintPlaces
 from ctcdsl.lsp.positions import UTF16, Position, Positions
 from ctcdsl.text import Diagnostic, Label, Severity, Span
 
@@ -45,6 +46,7 @@ class Server(LanguageServer):
             "ctcdsl", __version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
         )
         self.stopped = False
+        self.hint_places = HintPlaces.LAYERS
         self._documents: dict[str, Document] = {}
         self._waiting: dict[str, asyncio.TimerHandle] = {}
 
@@ -96,6 +98,14 @@ class Server(LanguageServer):
         positions = self.positions(document)
         start, end = (Position(place.line, place.character) for place in (range.start, range.end))
         return positions.offset(start), positions.offset(end)
+
+    def configure(self, settings: object) -> None:
+        """Take the settings of an editor: `{"inlayHints": "layers"}`; others stay as they are."""
+        if isinstance(settings, dict):
+            wanted = settings.get("ctcdsl", settings)
+            places = wanted.get("inlayHints") if isinstance(wanted, dict) else None
+            if places in list(HintPlaces):
+                self.hint_places = HintPlaces(places)
 
     def document(self, uri: str) -> Document | None:
         """An open text."""

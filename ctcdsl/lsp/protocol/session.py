@@ -32,6 +32,19 @@ def build() -> Server:
     def did_close(params: lsp.DidCloseTextDocumentParams) -> None:
         server.closed(params.text_document.uri)
 
+    @server.feature(lsp.INITIALIZE)
+    def initialize(params: lsp.InitializeParams) -> None:
+        server.configure(params.initialization_options)
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def configuration(params: lsp.DidChangeConfigurationParams) -> None:
+        before = server.hint_places
+        server.configure(params.settings)
+        workspace = server.client_capabilities.workspace
+        hints = workspace.inlay_hint if workspace is not None else None
+        if server.hint_places != before and hints is not None and hints.refresh_support:
+            server.workspace_inlay_hint_refresh(None)
+
     reading.register(server)
     editing.register(server)
     return server
