@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
-from ctcdsl.ir import Architecture, Shape
+from ctcdsl.ir import Architecture, Shape, replace
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.shapes.infer import infer_network
 from ctcdsl.syntax.nodes import File, Let

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.calls import Argument, Call, Number, Role
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
-from ctcdsl.codegen.layers import Layers, map_note
+from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.names import block_name, parameter_name
 from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
+from ctcdsl.ops.calls import Argument, Call, Number, Role, map_note
 
 _ONE = Expression("1")
 _LAST = Role.PADDING

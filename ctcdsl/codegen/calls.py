@@ -1,117 +1,13 @@
-"""Calls of generated code, `nn.Conv2d(3, 64, kernel_size=7)`, and their layout.
-
-The layout is that of `ruff format`.
-"""
+"""Calls of generated code in lines: the layout is that of `ruff format`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+
+from ctcdsl.ops.calls import Code
 
 WIDTH = 88
 """The line length of ruff's and black's default style."""
-
-
-class Role(Enum):
-    """What a number of a call means: only like numbers are expressed by each other."""
-
-    CHANNELS = auto()
-    KERNEL = auto()
-    STRIDE = auto()
-    DILATION = auto()
-    GROUPS = auto()
-    PADDING = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number that may differ where the same code stands for another layer."""
-
-    value: int
-    role: Role
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument; one that equals its default is left out."""
-
-    value: Number | tuple[Number, Number] | str
-    keyword: str = ""
-    default: str | None = None
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """The numbers in it."""
-        if isinstance(self.value, Number):
-            return (self.value,)
-        return () if isinstance(self.value, str) else self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call, and its output's shape as a comment."""
-
-    function: str
-    arguments: tuple[Argument, ...] = ()
-    note: str = field(default="", compare=False)
-
-    @property
-    def numbers(self) -> tuple[Number, ...]:
-        """The numbers in its arguments."""
-        return tuple(number for argument in self.arguments for number in argument.numbers)
-
-    @property
-    def form(self) -> tuple[object, ...]:
-        """The call without its numbers: equal for calls that differ in numbers alone."""
-        return (
-            self.function,
-            *(
-                (a.keyword, a.value if isinstance(a.value, str) else len(a.numbers))
-                for a in self.arguments
-            ),
-        )
-
-    def render(self, numbers: Iterable[str] | None = None) -> Code:
-        """The call as text, with other texts for its numbers where they are given."""
-        texts = iter(numbers) if numbers is not None else (str(n.value) for n in self.numbers)
-        arguments: list[str] = []
-        for argument in self.arguments:
-            match argument.value:
-                case str(text):
-                    pass
-                case Number():
-                    text = next(texts)
-                case _:
-                    text = f"({next(texts)}, {next(texts)})"
-            if text != argument.default:
-                arguments.append(f"{argument.keyword}={text}" if argument.keyword else text)
-        return Code(self.function, tuple(arguments), self.note)
-
-
-class Code(NamedTuple):
-    """A call as text."""
-
-    function: str
-    arguments: tuple[str, ...]
-    note: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.function}({', '.join(self.arguments)})"
-
-
-def number(value: int, role: Role) -> Argument:
-    """A positional number."""
-    return Argument(Number(value, role))
-
-
-def option(keyword: str, value: int, role: Role, default: int | None = None) -> Argument:
-    """A number with its keyword."""
-    return Argument(Number(value, role), keyword, None if default is None else str(default))
-
-
-# --------------------------------------------------------------------- layout
 
 
 def sequence(calls: Sequence[Code], defined_classes: frozenset[str], indent: int) -> Iterator[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
-from ctcdsl.codegen.calls import Call, Code
 from ctcdsl.codegen.structures import BlockClass
 from ctcdsl.codegen.unify import Expression, Parameter
+from ctcdsl.ops.calls import Call, Code
 
 
 class Condition(NamedTuple):
@@ -38,7 +37,7 @@ class BranchCode(NamedTuple):
 
     def without_maps(self) -> BranchCode:
         """The branch without the comments of its calls."""
-        return self._replace(calls=tuple((replace(c, note=""), n) for c, n in self.calls))
+        return self._replace(calls=tuple((c._replace(note=""), n) for c, n in self.calls))
 
     def render(self, names: Names) -> list[Code]:
         """The calls as text."""

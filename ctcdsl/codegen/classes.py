@@ -8,21 +8,10 @@ from textwrap import wrap
 
 from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition
-from ctcdsl.codegen.layers import activate, may_be_inplace
+from ctcdsl.codegen.layers import may_be_inplace, op_call
 from ctcdsl.codegen.layout import wrap_row
-from ctcdsl.ir import Activation, Join, Style
+from ctcdsl.ir import Join, Style
 from ctcdsl.ir.printer import row
-
-_FUNCTIONS: dict[Activation, str] = {
-    "relu": "torch.relu({})",
-    "relu6": "nn.functional.relu6({})",
-    "gelu": "nn.functional.gelu({})",
-    "silu": "nn.functional.silu({})",
-    "hswish": "nn.functional.hardswish({})",
-    "sigmoid": "torch.sigmoid({})",
-    "tanh": "torch.tanh({})",
-    "leaky": "nn.functional.leaky_relu({}, 0.01)",
-}
 
 
 def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
@@ -54,7 +43,8 @@ def _chain_class(code: ClassCode, style: Style, defined_classes: frozenset[str])
         may_overwrite = False
         for layer in node.branches[0]:
             may_overwrite = may_be_inplace(layer, may_overwrite)
-        calls.append(activate(node.activation, may_overwrite).render())
+        op = node.activation.op(node.output.channels)
+        calls.append(op_call(op, node.output, in_place=may_overwrite).render())
     lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
     lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
     lines += _indented(_locals(code), 8)
@@ -176,7 +166,7 @@ def _forward(code: ClassCode) -> list[str]:
             name = names.get(branch.condition)
             guard = f"self.{branch.attribute} is not None" if branch.calls else f"self.{name}"
         terms.append((_term(branch), guard))
-    return _addition(terms, _FUNCTIONS[node.activation] if node.activation else "{}")
+    return _addition(terms, node.activation.expression if node.activation else "{}")
 
 
 def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.codegen.calls import Argument, Call, Code, format_call, signature
-from ctcdsl.codegen.layers import Layers, activate, gate_name, normalise
+from ctcdsl.codegen.calls import format_call, signature
+from ctcdsl.codegen.layers import Layers, op_call
 from ctcdsl.codegen.render import render
-from ctcdsl.ir import (
-    TITLES,
-    Conv,
-    LocalResponseNorm,
-    NormLayer,
-    Scale,
-    SpatialPyramid,
-    SqueezeExcite,
-)
+from ctcdsl.ir import Block, Conv
+from ctcdsl.lowering import layer_ops
+from ctcdsl.ops.calls import Argument, Call, Code
+from ctcdsl.ops.convolution import Conv2d
 
 
 def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
     """The helper classes that a network's layers use, by name."""
-    nodes = network.layers
     texts: dict[str, str] = {}
-    if any(_has_layer_norm_2d(p) for p in nodes):
-        texts["LayerNorm2d"] = render("helpers/layer_norm_2d.py")
-    if any(isinstance(p.layer, LocalResponseNorm) and p.layer.within for p in nodes):
-        texts["LocalResponseNormWithin"] = render("helpers/local_response_norm_within.py")
-    uses: dict[str, list[Node]] = {}
-    gates: dict[str, SqueezeExcite] = {}
-    for p in nodes:
-        if isinstance(p.layer, Conv) and (name := layers.helper(p.layer)):
-            uses.setdefault(name, []).append(p)
-        elif isinstance(p.layer, SqueezeExcite):
-            gates.setdefault(gate_name(p.layer), p.layer)
-    for name, convs in uses.items():
-        texts[name] = _convolution(name, convs, layers)
-    for name, gate in gates.items():
-        activation = str(activate(gate.activation, True).render())
-        texts[name] = render("helpers/squeeze_excite.py", name=name, activation=activation)
-    if any(isinstance(p.layer, Scale) for p in nodes):
-        texts["Scale"] = render("helpers/scale.py")
-    if any(isinstance(p.layer, SpatialPyramid) for p in nodes):
-        texts["SpatialPyramidPool"] = render("helpers/spatial_pyramid_pool.py")
-    return texts
+    convs: dict[str, list[Node]] = {}
+    gates: dict[str, str] = {}
+    vector = False
+    for node in network.layers:
+        layer = node.layer
+        if isinstance(layer, Block):
+            continue
+        ops = layer_ops(node, vector=vector)
+        vector = node.vector
+        helper = layer.helper(node.input.channels)
+        if helper is not None:
+            calls = [
+                str(op_call(op.op, op.output.shape, in_place=True).render())
+                for op in ops
+                if op.op.module
+            ]
+            gates[helper.name] = render(
+                f"helpers/{helper.template}.py", name=helper.name, calls=calls
+            )
+            continue
+        for op in ops:
+            module = op.op.module
+            if module and not module.startswith("nn."):
+                texts.setdefault(module, render(f"helpers/{template(module)}.py"))
+        if isinstance(layer, Conv) and (name := layers.helper(layer)):
+            convs.setdefault(name, []).append(node)
+    written = {name: _convolution(name, uses, layers) for name, uses in convs.items()}
+    return {**texts, **written, **gates}
+
+
+def template(name: str) -> str:
+    """The file of a class's text: that of `LayerNorm2d` is `layer_norm_2d`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name).lower()
 
 
 def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
@@ -67,16 +74,17 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     if conv.norm is not None and "bias=bias" not in passed:
         passed.append("bias=False")
     conv_call = Code("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
-    extras: list[Code] = []
-    if conv.norm is not None:
-        width = "in_channels" if conv.preactivation else "out_channels"
-        extras.append(normalise(conv.norm, 0).render([width]))
-    if conv.activation is not None:
-        # Before a convolution only what a norm made is the activation's to overwrite.
-        in_place = not conv.preactivation or conv.norm is not None
-        extras.append(activate(conv.activation, in_place).render())
-    chain = [*extras, conv_call] if conv.preactivation else [conv_call, *extras]
-    titles = [TITLES[part] for part in (conv.norm, conv.activation) if part]
+    width = "in_channels" if conv.preactivation else "out_channels"
+    chain: list[Code] = []
+    in_place = False  # before a convolution only what a norm made is the activation's to overwrite
+    for node in layer_ops(uses[0]):
+        if isinstance(node.op, Conv2d):
+            chain.append(conv_call)
+        else:
+            call = op_call(node.op, node.output.shape, in_place=in_place)
+            chain.append(call.render([width] * len(call.numbers)))
+        in_place = True
+    titles = [part.title for part in (conv.norm, conv.activation) if part]
     ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]
     summary = ", ".join(ordered)
     return render(
@@ -98,8 +106,3 @@ def _options(calls: Sequence[Call]) -> Iterator[Argument]:
 
 def _is_given(argument: Argument) -> bool:
     return bool(Call("", (argument,)).render().arguments)
-
-
-def _has_layer_norm_2d(node: Node) -> bool:
-    layer = node.layer
-    return isinstance(layer, Conv | NormLayer) and layer.norm == "ln" and not node.vector

@@ -5,42 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.calls import Argument, Call, Number, Role, number, option
-from ctcdsl.ir import (
-    Activation,
-    ActivationLayer,
-    Block,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Identity,
-    Join,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    Norm,
-    NormLayer,
-    Pair,
-    Pool,
-    Scale,
-    Shape,
-    Shuffle,
-    SpatialPyramid,
-    SqueezeExcite,
-    Style,
-)
-
-ACTIVATIONS: Mapping[Activation, tuple[str, str, bool]] = {
-    "relu": ("nn.ReLU", "", True),
-    "relu6": ("nn.ReLU6", "", True),
-    "gelu": ("nn.GELU", "", False),
-    "silu": ("nn.SiLU", "", True),
-    "hswish": ("nn.Hardswish", "", True),
-    "sigmoid": ("nn.Sigmoid", "", False),
-    "tanh": ("nn.Tanh", "", False),
-    "leaky": ("nn.LeakyReLU", "0.01", True),
-}
-"""Each activation's module, its argument, and whether it can work in place."""
+from ctcdsl.ir import Block, Conv, Join, Layer, Style
+from ctcdsl.lowering import layer_ops
+from ctcdsl.ops.calls import Argument, Call
+from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.graph import OpNode
+from ctcdsl.ops.op import Op, Overwrite
+from ctcdsl.ops.shapes import Shape
+from ctcdsl.text.diagnostic import InternalError
 
 
 class Layers:
@@ -55,6 +27,7 @@ class Layers:
     def __init__(self, style: Style, *, use_helpers: bool) -> None:
         self._style = style
         self._use_helpers = use_helpers
+        self._names: dict[str, list[tuple[object, ...]]] = {}
 
     def chain(
         self,
@@ -74,89 +47,67 @@ class Layers:
         """
         calls: list[Call] = []
         for node in chain:
-            if isinstance(node.layer, Linear) and not vector:
-                calls.append(Call("nn.Flatten"))
             if isinstance(node.layer, Block):
                 calls.append(blocks[node.name])
             else:
-                calls += self.layer(node, node.layer, may_overwrite)
+                calls += self.layer(node, node.layer, may_overwrite, vector=vector)
             may_overwrite = may_be_inplace(node, may_overwrite)
             vector = node.vector
         return calls
 
     def helper(self, conv: Conv) -> str | None:
         """The name of the helper class that makes a convolution, if one does."""
+        parts = (conv.norm, conv.activation, conv.preactivation)
         if conv.norm is None:
-            conv_style = (conv.norm, conv.activation, conv.preactivation)
-            if not self._use_helpers or conv.activation is None or conv_style != tuple(self._style):
+            in_style = parts == self._style[:3]
+            if not self._use_helpers or conv.activation is None or not in_style:
                 return None
-        parts = "".join(part.capitalize() for part in (conv.norm, conv.activation) if part)
-        return f"{parts}Conv" if conv.preactivation else f"Conv{parts}"
+        words = [part.word.capitalize() for part in (conv.norm, conv.activation) if part]
+        name = f"{''.join(words)}Conv" if conv.preactivation else f"Conv{''.join(words)}"
+        alike = self._names.setdefault(name, [])  # they differ in constants
+        if parts not in alike:
+            alike.append(parts)
+        number = alike.index(parts) + 1
+        return name if number == 1 else f"{name}{number}"
 
-    def layer(self, node: Node, layer: Layer, may_overwrite: bool = False) -> list[Call]:
+    def layer(
+        self, node: Node, layer: Layer, may_overwrite: bool = False, *, vector: bool = False
+    ) -> list[Call]:
         """The calls of one layer; `may_overwrite` where it may overwrite its input."""
-        in_channels = node.input.channels
-        note = map_note(node.output)
-        match layer:
-            case Conv():
-                return self._conv(node, layer, may_overwrite)
-            case Pool():
-                reduction = "Max" if layer.reduction == "max" else "Avg"
-                ceil = Argument(str(layer.ceil), "ceil_mode", "False")
-                arguments = (
-                    sides("kernel_size", layer.kernel, Role.KERNEL),
-                    option("stride", layer.stride, Role.STRIDE),
-                    sides("padding", node.padding, Role.PADDING, default="0"),
-                    ceil,
-                )
-                return [Call(f"nn.{reduction}Pool2d", arguments, note)]
-            case NormLayer(norm=norm):
-                return [normalise(norm, in_channels, node.vector)]
-            case ActivationLayer(activation=activation):
-                return [activate(activation, may_overwrite)]
-            case LocalResponseNorm():
-                return [_local_response_norm(layer)]
-            case SqueezeExcite():
-                channels = number(in_channels, Role.CHANNELS)
-                return [Call(gate_name(layer), (channels, number(layer.width, Role.CHANNELS)))]
-            case Scale():
-                return [Call("Scale", (number(in_channels, Role.CHANNELS),))]
-            case Shuffle(groups=groups):
-                return [Call("nn.ChannelShuffle", (number(groups, Role.GROUPS),))]
-            case Identity():
-                return [Call("nn.Identity")]
-            case Dropout():
-                return [Call("nn.Dropout", (Argument(str(layer.probability), "p"),))]
-            case GlobalPool():
-                reduction = "Max" if layer.reduction == "max" else "Avg"
-                return [Call(f"nn.Adaptive{reduction}Pool2d", (Argument("1"),)), Call("nn.Flatten")]
-            case SpatialPyramid(levels=levels):
-                bins = tuple(Argument(str(level)) for level in levels)
-                return [Call("SpatialPyramidPool", bins, f"{node.output.channels} features")]
-            case Linear(activation=activation):
-                features = (node.input.numel, node.output.channels)
-                linear = Call("nn.Linear", tuple(number(n, Role.CHANNELS) for n in features))
-                return [linear, *([activate(activation, True)] if activation else [])]
+        helper = layer.helper(node.input.channels)
+        if helper is not None:
+            return [Call(helper.name, helper.arguments)]
+        ops = layer_ops(node, vector=vector)
+        if isinstance(layer, Conv) and (name := self.helper(layer)) is not None:
+            return [_conv_helper(name, layer, ops)]
+        return op_calls(ops, may_overwrite)
 
-    def _conv(self, node: Node, conv: Conv, may_overwrite: bool) -> list[Call]:
-        helper = self.helper(conv)
-        has_bias = conv.norm is None
-        arguments = (
-            number(node.input.channels, Role.CHANNELS),
-            number(conv.filters, Role.CHANNELS),
-            sides("kernel_size", conv.kernel, Role.KERNEL),
-            option("stride", conv.stride, Role.STRIDE, 1),
-            sides("padding", node.padding, Role.PADDING, default="0"),
-            option("dilation", conv.dilation, Role.DILATION, 1),
-            option("groups", conv.groups, Role.GROUPS, 1),
-            Argument(str(conv.bias), "bias", str(has_bias)),
-        )
-        call = Call(helper or "nn.Conv2d", arguments, map_note(node.output))
-        if helper or conv.activation is None:
-            return [call]
-        if conv.preactivation:
-            return [activate(conv.activation, may_overwrite), call]
-        return [call, activate(conv.activation, True)]
+
+def _conv_helper(name: str, conv: Conv, ops: Sequence[OpNode]) -> Call:
+    """The call of a convolution's helper class, which by default has a bias or a norm."""
+    (node,) = (node for node in ops if isinstance(node.op, Conv2d))
+    *arguments, bias = node.op.arguments()
+    default = str(conv.norm is None)
+    return Call(name, (*arguments, bias._replace(default=default)), node.op.note(node.output.shape))
+
+
+def op_calls(ops: Sequence[OpNode], may_overwrite: bool) -> list[Call]:
+    """The calls of operations one after another; activations work in place where they may."""
+    calls: list[Call] = []
+    for node in ops:
+        if not node.op.module:
+            raise InternalError(f"{node.layer}: {node.op} is no module, and its layer no class")
+        calls.append(op_call(node.op, node.output.shape, in_place=may_overwrite))
+        may_overwrite = _overwritable(node.op, may_overwrite)
+    return calls
+
+
+def op_call(op: Op, output: Shape, *, in_place: bool) -> Call:
+    """The call of an operation; in place where it can and may be."""
+    arguments = op.arguments()
+    if op.in_place and in_place:
+        arguments = (*arguments, Argument("True", "inplace"))
+    return Call(op.module, arguments, op.note(output))
 
 
 def may_be_inplace(node: Node, may_overwrite: bool) -> bool:
@@ -169,65 +120,20 @@ def may_be_inplace(node: Node, may_overwrite: bool) -> bool:
         node: The layer.
         may_overwrite: Whether the layer may overwrite its input.
     """
-    layer = node.layer
-    match layer:
-        case Conv():
-            return layer.preactivation or layer.activation is None
-        case Linear():
-            return layer.activation is None
-        case ActivationLayer():
-            return False
-        case Identity() | Dropout() | Shuffle():
-            return may_overwrite
-        case Block(join=Join.ADD):
-            return len(node.branches) > 1 and node.activation is None
-        case _:
+    if isinstance(node.layer, Block):
+        if node.layer.join is not Join.ADD:
             return True
+        return len(node.branches) > 1 and node.activation is None
+    for op_node in layer_ops(node):
+        may_overwrite = _overwritable(op_node.op, may_overwrite)
+    return may_overwrite
 
 
-def activate(activation: Activation, in_place: bool) -> Call:
-    """An activation's call; in place where it can and may be."""
-    function, argument, can = ACTIVATIONS[activation]
-    arguments = (Argument(argument),) if argument else ()
-    if can and in_place:
-        arguments = (*arguments, Argument("True", "inplace"))
-    return Call(function, arguments)
-
-
-def normalise(norm: Norm, channels: int, vector: bool = False) -> Call:
-    """A norm's call, for maps or for vectors."""
-    in_channels = number(channels, Role.CHANNELS)
-    if norm == "bn":
-        return Call("nn.BatchNorm1d" if vector else "nn.BatchNorm2d", (in_channels,))
-    if vector:
-        return Call("nn.LayerNorm", (in_channels, Argument("1e-6", "eps")))
-    return Call("LayerNorm2d", (in_channels,))
-
-
-def _local_response_norm(layer: LocalResponseNorm) -> Call:
-    arguments = (
-        Argument(str(layer.size), "size"),
-        Argument(repr(layer.alpha), "alpha", "0.0001"),
-        Argument(repr(layer.beta), "beta", "0.75"),
-        Argument(repr(layer.k), "k", "1.0"),
-    )
-    return Call("LocalResponseNormWithin" if layer.within else "nn.LocalResponseNorm", arguments)
-
-
-def gate_name(layer: SqueezeExcite) -> str:
-    """The class of a squeeze-and-excitation layer: that of ReLU has the plain name."""
-    suffix = "" if layer.activation == "relu" else layer.activation.capitalize()
-    return f"SqueezeExcite{suffix}"
-
-
-def sides(keyword: str, values: Pair, role: Role, default: str | None = None) -> Argument:
-    """A window's side, or both where they differ."""
-    height, width = values
-    if height == width:
-        return Argument(Number(height, role), keyword, default)
-    return Argument((Number(height, role), Number(width, role)), keyword, default)
-
-
-def map_note(shape: Shape) -> str:
-    """A map's shape as a comment: `64 x 56 x 56`."""
-    return f"{shape.channels} x {shape.height} x {shape.width}"
+def _overwritable(op: Op, may_overwrite: bool) -> bool:
+    match op.overwrite:
+        case Overwrite.MAY:
+            return True
+        case Overwrite.NEVER:
+            return False
+        case Overwrite.AS_INPUT:
+            return may_overwrite

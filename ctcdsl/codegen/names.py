@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable
+from functools import cache
 from keyword import iskeyword, issoftkeyword
 
-_ACTIVATIONS = "Relu|Relu6|Gelu|Silu|Hswish|Sigmoid|Tanh|Leaky"
-_HELPER = re.compile(
-    rf"(Bn|Ln)?({_ACTIVATIONS})?Conv|Conv(Bn|Ln)?({_ACTIVATIONS})?"
-    "|SpatialPyramidPool|LayerNorm2d|LocalResponseNormWithin|SqueezeExcite\\w*|Scale"
+from ctcdsl.layers import ACTIVATIONS, NORMS
+
+_NORMS, _ACTIVATIONS = ("|".join(map(str.capitalize, t)) for t in (NORMS, ACTIVATIONS))
+_CONVOLUTION = re.compile(
+    rf"({_NORMS})?({_ACTIVATIONS})?Conv[0-9]*|Conv({_NORMS})?({_ACTIVATIONS})?[0-9]*"
 )
-"""The classes that a module may bring along: no network and no block is named like one."""
+"""The classes of convolutions that a module may bring along."""
 
 _USED = frozenset({"Tensor", "None", "True", "False"})
 _IN_BLOCKS = frozenset(
@@ -66,7 +69,27 @@ def attribute_name(stage: str) -> str:
 
 def is_taken(name: str) -> bool:
     """Whether the module may use a name for something else."""
-    return name in _USED or _HELPER.fullmatch(name) is not None or iskeyword(name)
+    return (
+        name in _USED
+        or iskeyword(name)
+        or _CONVOLUTION.fullmatch(name) is not None
+        or _helpers().fullmatch(name) is not None
+    )
+
+
+@cache
+def _helpers() -> re.Pattern[str]:
+    """The other classes that a module may bring along: no network, no block is named like one.
+
+    Templates that are given a name make classes whose names begin with theirs.
+    """
+    folder = os.path.join(os.path.dirname(__file__), "templates", "helpers")
+    names: list[str] = []
+    for file in sorted(os.listdir(folder)):
+        name = camel(file.partition(".")[0].replace("_", " "))
+        with open(os.path.join(folder, file), encoding="utf-8") as text:
+            names.append(rf"{name}\w*" if "class {{ name }}" in text.read() else name)
+    return re.compile("|".join(names))
 
 
 def camel(name: str) -> str:

@@ -21,9 +21,11 @@ from ctcdsl.codegen.layers import Layers, may_be_inplace
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
-from ctcdsl.ir import Block, Conv, Linear, NormLayer
+from ctcdsl.ir import Block, Linear
 from ctcdsl.ir.printer import digest, row
+from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
+from ctcdsl.ops.norm import NormOp
 from ctcdsl.shapes.resize import bound_to_size
 from ctcdsl.text.plural import plural
 
@@ -126,9 +128,7 @@ def _weights(network: Network) -> list[str]:
     if network.architecture.style.norm is not None:
         deviations = (f"`{he}` draws with deviation sqrt(2 / fan-in)", f"`{sigma}` with 0.01")
     text = f"Weights start from a zero-mean Gaussian, biases at zero: {', '.join(deviations)}"
-    normed = any(
-        isinstance(p.layer, Conv | NormLayer) and p.layer.norm is not None for p in network.layers
-    )
+    normed = any(isinstance(node.op, NormOp) for node in lower(network).nodes)
     return wrap(f"{text}{'; norms start as the identity' * normed}.", WIDTH - 4)
 
 

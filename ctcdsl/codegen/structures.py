@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.calls import Call
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.ir import ActivationLayer, Block, Conv, Join, Pair
+from ctcdsl.ops.calls import Call
 
 Chain = tuple[Call, ...]
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ctcdsl.codegen.calls import Role
 from ctcdsl.codegen.names import parameter_name
+from ctcdsl.ops.calls import Role
 
 Values = tuple[int | None, ...]
 """A value for each instance; None where an instance lacks that part of the code."""

@@ -5,31 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ctcdsl.drawing.fold import Layers, map_sizes
-from ctcdsl.ir import (
-    TITLES,
-    ActivationLayer,
-    Block,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Identity,
-    Linear,
-    LocalResponseNorm,
-    NormLayer,
-    Pair,
-    Pool,
-    Scale,
-    Shape,
-    Shuffle,
-    SpatialPyramid,
-    SqueezeExcite,
-    Style,
-)
+from ctcdsl.ir import Block, Conv, Linear, Pair, Shape, SlidingWindow, Style
 from ctcdsl.ir.network import Node, flat
 from ctcdsl.ir.printer import to_primary
+from ctcdsl.layers import ACTIVATIONS, NORMS
 from ctcdsl.metrics import Cost, LayerCost
 from ctcdsl.metrics.tables import describe
 from ctcdsl.syntax.nodes import Convolution, Name
+
+_TITLES = {
+    **{word: row.title for word, row in ACTIVATIONS.items()},
+    **{word: row.title for word, row in NORMS.items()},
+}
 
 
 class Sums(NamedTuple):
@@ -73,7 +60,7 @@ def caption(box: Layers, sums: Sums, style: Style) -> Caption:
     """The text of a box."""
     node = box.nodes[0]
     layer = node.layer
-    below = [map_sizes(box)] if isinstance(layer, Conv | Pool) else []
+    below = [map_sizes(box)] if isinstance(layer, SlidingWindow) else []
     if isinstance(layer, Conv):
         main = f"{window(layer.kernel)}, {layer.filters}{_stride(layer.stride)}"
         below = [*_tags(layer, style, node.input.channels), *below, percent(sums.share)]
@@ -81,7 +68,7 @@ def caption(box: Layers, sums: Sums, style: Style) -> Caption:
         features = node.output.channels
         main = f"fc {features}"
         if layer.activation and layer.activation != style.activation:
-            below.append(TITLES[layer.activation])
+            below.append(layer.activation.title)
         below.append(f"{amount(sums.params)} parameters")
     else:
         main = _name(node)
@@ -136,36 +123,16 @@ def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
         elif word[0] == "d" and word[1:].isdigit():
             tags.append(f"dilation {word[1:]}")
         elif not (word[0] == "p" and word[1:2].isdigit()):
-            tags.append(TITLES.get(word, word))
+            tags.append(_TITLES.get(word, word))
     return tags
 
 
 def _name(node: Node) -> str:
-    match node.layer:
-        case Pool(reduction=reduction, kernel=kernel, stride=stride):
-            return f"{window(kernel)} {reduction} pool{_stride(stride)}"
-        case GlobalPool(reduction=reduction):
-            return f"global {reduction} pool"
-        case SpatialPyramid(levels=levels):
-            return f"pyramid pool {', '.join(map(str, levels))}"
-        case NormLayer(norm=norm):
-            return TITLES[norm]
-        case ActivationLayer(activation=activation):
-            return TITLES[activation]
-        case LocalResponseNorm(size=size):
-            return f"LRN {size}"
-        case SqueezeExcite(width=width):
-            return f"squeeze-excite {width}"
-        case Dropout(probability=probability):
-            return f"dropout {probability:g}"
-        case Shuffle(groups=groups):
-            return f"shuffle {groups}"
-        case Scale():
-            return "scale"
-        case Identity():
-            return "identity"
-        case _:
-            return type(node.layer).__name__.lower()
+    layer = node.layer
+    if isinstance(layer, Block):
+        return "block"
+    stride = _stride(layer.stride) if isinstance(layer, SlidingWindow) else ""
+    return f"{layer.title}{stride}"
 
 
 def block_note(nodes: tuple[Node, ...], sums: Sums) -> str:

@@ -19,7 +19,7 @@ from ctcdsl.drawing.captions import Caption, Costs, block_note, caption, shape
 from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, input_of
 from ctcdsl.drawing.layered import Edge, Layout, Size, layered
 from ctcdsl.drawing.svg import Line, Part, moved
-from ctcdsl.ir import TITLES, Block, Conv, Identity, Join, Linear, SqueezeExcite, Style
+from ctcdsl.ir import Block, Conv, Identity, Join, Linear, SqueezeExcite, Style
 
 _APART, _BETWEEN = 10.0, 14.0
 _STRAIGHT, _CHAIN, _SIDE = 3, 2, 1  # weights: the straight way through a sum, chains, others
@@ -94,14 +94,14 @@ class Painter:
         first = item.nodes[0]
         if first.activation is None:
             return end
-        word = TITLES[first.activation]
+        word = first.activation.title
         return graph.add(layer_box(Caption(word, "", "", first.name), None), end, _CHAIN)
 
     def _join(self, item: Branching) -> Drawn:
         first, last = item.nodes[0], item.nodes[-1]
         assert isinstance(first.layer, Block)
         if first.layer.join is Join.ADD:
-            after = TITLES[first.activation] if first.activation else ""
+            after = first.activation.title if first.activation else ""
             return plus(after, f"{first.name}: the sum of {len(item.branches)} branches")
         channels = [node.output.channels for node in (first, last)]
         numbers = " … ".join(map(str, dict.fromkeys(channels)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
-from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
+from ctcdsl.syntax.nodes import Argument, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Hint, Span
 from ctcdsl.text.fixes import write
@@ -39,18 +39,6 @@ class Arguments:
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
         self._expressions = Expressions(diagnostics)
-
-    def one(self, call: Call, example: str) -> Argument | None:
-        """The only argument of a call, or None after an error that shows `example`."""
-        if len(call.arguments) == 1:
-            return call.arguments[0]
-        self._diagnostics.error(
-            "CTC102",
-            f"`{call.word}` takes one argument, not {len(call.arguments)}",
-            call.span,
-            hint=f"write `{example}`",
-        )
-        return None
 
     def tags(
         self, arguments: Sequence[Argument], *, letters: str = "", options: tuple[str, ...] = ()

@@ -188,4 +188,9 @@ def _style(text: str) -> Style | None:
     activation = rest.pop(0) if rest and rest[0] in words("activation") else None
     if rest:
         return None
-    return Style(norm, activation, preactivation)  # type: ignore[arg-type]  # checked above
+    plain = CONV_RELU
+    return Style(
+        plain.make_norm(norm) if norm else None,
+        plain.make_activation(activation) if activation else None,
+        preactivation,
+    )

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.elaborate.windows import MAX_KERNEL, Windows, in_braces, is_pool
+from ctcdsl.elaborate.windows import Windows, in_braces, is_pool
 from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
     Block,
     Branch,
     DefCall,
     Element,
-    GlobalPool,
     Identity,
     Join,
-    Linear,
-    SpatialPyramid,
     Style,
+    VectorLayer,
     layers_of,
     out_channels,
+    replace,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.text import Hint, Label, Origin, Span
@@ -227,7 +226,7 @@ class LayerElaborator:
                 )
             elements, after = self._sequence(branch.items, channels, inner)
             for layer in layers_of(elements):
-                if isinstance(layer, GlobalPool | SpatialPyramid | Linear):
+                if isinstance(layer, VectorLayer):
                     self._diagnostics.error(
                         "CTC301",
                         f"{quoted(layer.origin)} gives a vector, and branches need maps",

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeGuard
 
 from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.ir import Activation, Conv, Element, Pair, Pool, Style
+from ctcdsl.ir import Conv, Element, Pair, Pool, Style, replace
+from ctcdsl.layers.activations import ACTIVATIONS
+from ctcdsl.layers.base import MAX_KERNEL, MAX_WIDTH
+from ctcdsl.layers.convolution import EXCLUSIVE, TAGS
+from ctcdsl.layers.norms import NORMS
+from ctcdsl.layers.pooling import POOL_TAGS
 from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
-from ctcdsl.syntax.words import words
 from ctcdsl.text import Origin, Severity, Span
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
-MAX_KERNEL = 1_000
-MAX_WIDTH = 1_000_000
-
-NORMS = words("norm")
-ACTIVATIONS = words("activation")
-_CONV_TAGS = ("linear", "bare", *NORMS, *ACTIVATIONS, "bias", "nobias")
-
+_CONV_TAGS = (*TAGS, *NORMS, *ACTIVATIONS)
 
 _KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
 """Filter sizes of papers: so few filters of a larger size are probably swapped numbers."""
-
-
-def activation(word: str) -> Activation:
-    """The word, typed as an activation."""
-    for known in ACTIVATIONS:
-        if known == word:
-            return known  # type: ignore[return-value]  # words() and Activation list the same
-    raise AssertionError(word)
 
 
 def in_braces(elements: Sequence[Element], *, grouped: bool) -> list[Element]:
@@ -104,7 +93,9 @@ class Windows:
             preactivation=style.preactivation,
             origin=origin,
         )
-        return self._tagged(layer, tags) if tags.words else layer
+        for words, noun in EXCLUSIVE:
+            self._arguments.one_of(tags, words, noun, conv.span)
+        return layer.tagged(tags.words, style) if tags.words else layer
 
     def _warn_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
         self._diagnostics.add(
@@ -115,24 +106,6 @@ class Windows:
             hint=f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
             f" {filters}x{filters}",
         )
-
-    def _tagged(self, conv: Conv, tags: Tags) -> Conv:
-        """The words after a convolution's numbers: `bare` first, so that others add to it."""
-        if "bare" in tags.words:
-            conv = replace(conv, norm=None, activation=None)
-        if "linear" in tags.words:
-            conv = replace(conv, activation=None)
-        for word in tags.words:
-            if word in NORMS:
-                conv = replace(conv, norm="bn" if word == "bn" else "ln")
-            elif word in ACTIVATIONS:
-                conv = replace(conv, activation=activation(word))
-            elif word in ("bias", "nobias"):
-                conv = replace(conv, bias=word == "bias")
-        self._arguments.one_of(tags, NORMS, "norm", conv.origin.span)
-        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", conv.origin.span)
-        self._arguments.one_of(tags, ("bias", "nobias"), "of them", conv.origin.span)
-        return conv
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
         """Warn of paddings so large that some windows see nothing of the map (CTC908)."""
@@ -166,7 +139,8 @@ class Windows:
             return None
         size, *rest = arguments
         kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
-        tags = self._arguments.tags(rest, letters="p", options=("ceil",))
+        flags = {flag.word: flag for flag in POOL_TAGS}
+        tags = self._arguments.tags(rest, letters="p", options=tuple(flags))
         if kernel is None:
             return None
         for side, padding in zip(kernel, tags.padding or (), strict=False):
@@ -184,8 +158,8 @@ class Windows:
             kernel=kernel,
             stride=stride,
             padding=tags.padding,
-            ceil="ceil" in tags.words,
             origin=origin,
+            **{flags[word].name: flags[word].value for word in tags.words},
         )
 
     def report_no_stride(self, primary: Number | Call) -> None:

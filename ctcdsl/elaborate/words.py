@@ -1,78 +1,51 @@
-"""Layers that are words: what each means and which arguments it takes."""
+"""Layers that are words, read by the arguments that each declares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.elaborate.windows import ACTIVATIONS, MAX_KERNEL, MAX_WIDTH, NORMS, activation
-from ctcdsl.ir import (
-    Activation,
-    ActivationLayer,
-    Dropout,
-    GlobalPool,
-    Identity,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    NormLayer,
-    Scale,
-    Shuffle,
-    SpatialPyramid,
-    SqueezeExcite,
-    Style,
+from ctcdsl.ir import Layer, Linear, LocalResponseNorm, Style
+from ctcdsl.layers.activations import ACTIVATIONS
+from ctcdsl.layers.arguments import (
+    Declaration,
+    Flag,
+    Function,
+    Integer,
+    Integers,
+    Real,
+    is_required,
+    numbers,
+    shown,
 )
+from ctcdsl.layers.base import WORDS, Word
+from ctcdsl.layers.norms import NORMS
 from ctcdsl.syntax.nodes import Argument, Call, Name
 from ctcdsl.text import Origin, Span
+from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
-
-_EXAMPLES = {"spp": "spp(6,3,2,1)", "drop": "drop(0.5)", "se": "se(16)", "shuffle": "shuffle(3)"}
 
 
 class Words:
-    """Reads the words of one network, whose style gives an activation to some."""
+    """Reads the words of one network, whose style gives constants and activations to some."""
 
     def __init__(self, diagnostics: Diagnostics, style: Style) -> None:
         self._diagnostics = diagnostics
         self._arguments = Arguments(diagnostics)
         self._style = style
-        self._calls: dict[str, Callable[[Call, Scope, Origin], Layer | None]] = {
-            "spp": self._spp,
-            "fc": self._fc,
-            "drop": self._drop,
-            "lrn": self._lrn,
-            "se": self._se,
-            "shuffle": self._shuffle,
-        }
 
     def word(self, word: str, origin: Origin, known: tuple[str, ...] = ()) -> Layer | None:
         """A word without arguments; `known` are user-defined names, to suggest."""
         span = origin.span
+        entry = WORDS.get(word)
         match word:
-            case "gap":
-                return GlobalPool(origin=origin)
-            case "gmp":
-                return GlobalPool(reduction="max", origin=origin)
-            case "fc":
-                return Linear(features=None, origin=origin)
-            case "lrn":
-                return LocalResponseNorm(origin=origin)
-            case "bn" | "ln":
-                return NormLayer(norm="bn" if word == "bn" else "ln", origin=origin)
-            case "scale":
-                return Scale(origin=origin)
-            case "id":
-                return Identity(origin=origin)
-            case _ if word in ACTIVATIONS:
-                return ActivationLayer(activation=activation(word), origin=origin)
-            case _ if word in _EXAMPLES:
-                self._diagnostics.error(
-                    "CTC102", f"`{word}` needs an argument", span, hint=f"write `{_EXAMPLES[word]}`"
-                )
             case "max" | "avg":
                 hint = f"write `{word}(3)/2`"
                 self._diagnostics.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
+            case "fc":
+                return Linear(features=None, origin=origin)
             case "none":
                 self._diagnostics.error(
                     "CTC301", "`none` is alone after `head:`", span, hint="write `head: none`"
@@ -84,18 +57,25 @@ class Words:
                     span,
                     hint="a number follows it: `(3,256)x3`",
                 )
-            case _:
+            case _ if entry is None:
                 self._arguments.unknown(word, span, known)
+            case _ if any(map(is_required, entry.arguments)):
+                self._diagnostics.error(
+                    "CTC102", f"`{word}` needs an argument", span, hint=f"write `{entry.example}`"
+                )
+            case _:
+                return self._made(entry, {}, origin)
         return None
 
     def call(
         self, call: Call, scope: Scope, origin: Origin, known: tuple[str, ...] = ()
     ) -> Layer | None:
         """A word with arguments."""
-        if call.word in self._calls:
-            return self._calls[call.word](call, scope, origin)
-        span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
-        if call.word in ("gap", "gmp", "none", "scale", "id", *NORMS, *ACTIVATIONS):
+        entry = WORDS.get(call.word)
+        if entry is not None and entry.arguments:
+            values = self._values(entry, call, scope)
+            return None if values is None else self._made(entry, values, origin)
+        if entry is not None or call.word == "none":
             self._diagnostics.error(
                 "CTC102",
                 f"`{call.word}` takes no arguments",
@@ -103,97 +83,123 @@ class Words:
                 hint=f"write `{call.word}`",
             )
         else:
+            span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
             self._arguments.unknown(call.word, span, known)
         return None
 
-    def _spp(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        if not call.arguments:
-            self._diagnostics.error(
-                "CTC102", "`spp` needs its levels", call.span, hint="write `spp(6,3,2,1)`"
-            )
+    def _made(self, entry: Word, values: dict[str, Any], origin: Origin) -> Layer | None:
+        """The layer of a word; None, reported, where its values do not go together."""
+        for argument in entry.arguments:
+            match argument:
+                case Function():
+                    values.setdefault(argument.name, argument.default(self._style))
+                case Integer() | Real() if argument.default is not None:
+                    values.setdefault(argument.name, argument.default)
+                case _:
+                    pass
+        if entry.word in NORMS:
+            values["norm"] = self._style.make_norm(entry.word)
+        elif entry.word in ACTIVATIONS:
+            values["activation"] = self._style.make_activation(entry.word)
+        layer = entry.make(**values, origin=origin)
+        problem = layer.problem if isinstance(layer, LocalResponseNorm) else None
+        if problem is not None:
+            self._diagnostics.error("CTC108", problem[0], origin, hint=problem[1])
             return None
-        levels = [
-            self._arguments.integer(a, 1, MAX_KERNEL, "a pyramid level", scope)
-            for a in call.arguments
-        ]
-        sizes = tuple(level for level in levels if level is not None)
-        return SpatialPyramid(levels=sizes, origin=origin) if len(sizes) == len(levels) else None
+        return layer
 
-    def _fc(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        usual = self._style.activation
-        values = self._width_and_activation(call, scope, "fc(4096)", "the number of outputs", usual)
-        if values is None:
+    def _values(self, entry: Word, call: Call, scope: Scope) -> dict[str, Any] | None:
+        """The values of a call's arguments by their names; None, reported, where one is wrong."""
+        declared = numbers(entry.arguments)
+        given, tags = _split(call.arguments, entry.arguments)
+        many = bool(declared) and isinstance(declared[-1], Integers)
+        least = sum(1 for argument in declared if is_required(argument))
+        if len(given) < least or (len(given) > len(declared) and not many):
+            self._report_count(entry, call, len(given))
             return None
-        return Linear(features=values[0], activation=values[1], origin=origin)
-
-    def _se(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        usual = self._style.activation or "relu"
-        values = self._width_and_activation(call, scope, "se(16)", "the width of `se`", usual)
-        if values is None:
-            return None
-        return SqueezeExcite(width=values[0], activation=values[1] or "relu", origin=origin)
-
-    def _width_and_activation(
-        self, call: Call, scope: Scope, example: str, noun: str, usual: Activation | None
-    ) -> tuple[int, Activation | None] | None:
-        if not call.arguments:
-            self._arguments.one(call, example)
-            return None
-        width = self._arguments.integer(call.arguments[0], 1, MAX_WIDTH, noun, scope)
-        tags = self._arguments.tags(call.arguments[1:], options=("linear", *ACTIVATIONS))
-        self._arguments.one_of(tags, ("linear", *ACTIVATIONS), "activation", call.span)
-        if width is None:
-            return None
-        for word in tags.words:
-            usual = None if word == "linear" else activation(word)
-        return width, usual
-
-    def _drop(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        argument = self._arguments.one(call, "drop(0.5)")
-        value = None if argument is None else self._arguments.real(argument, scope)
-        if argument is None or value is None:
-            return None
-        if not 0 <= value < 1:
-            self._diagnostics.error(
-                "CTC108",
-                "a dropout probability must be at least 0 and less than 1",
-                argument.span,
-                hint="write `drop(0.5)` to drop one half",
-            )
-            return None
-        return Dropout(probability=float(value), origin=origin)
-
-    def _lrn(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        """`lrn(size,alpha,beta,k,within)`; only the size is required."""
-        numbers: Sequence[Argument] = call.arguments
-        within = bool(numbers) and isinstance(numbers[-1], Name) and numbers[-1].text == "within"
-        if within:
-            numbers = numbers[:-1]
-        if not 1 <= len(numbers) <= 4:
-            self._diagnostics.error(
-                "CTC102",
-                "`lrn` takes a size, then alpha, beta and k",
-                call.span,
-                hint="write `lrn(5)`, or `lrn(5,0.0001,0.75,1)`, or `lrn(3,within)`",
-            )
-            return None
-        size = self._arguments.integer(numbers[0], 1, MAX_KERNEL, "the size of `lrn`", scope)
-        values = [self._arguments.real(argument, scope) for argument in numbers[1:]]
-        known = [value for value in values if value is not None]
-        if size is None or len(known) < len(values):
-            return None
-        if within and size % 2 == 0:
-            message = f"a window of {size}x{size} has no middle"
-            self._diagnostics.error("CTC108", message, numbers[0].span, hint="use an odd size")
-            return None
-        alpha, beta, k = [*map(float, known), *(1e-4, 0.75, 1.0)[len(known) :]]
-        return LocalResponseNorm(
-            size=size, alpha=alpha, beta=beta, k=k, within=within, origin=origin
+        values: dict[str, Any] = {}
+        ok = self._tags(entry, tags, values, call.span)
+        for argument, declaration in zip(given, declared, strict=False):
+            match declaration:
+                case Integers(name, low, high, noun):
+                    rest = given[len(declared) - 1 :]
+                    several = [self._arguments.integer(a, low, high, noun, scope) for a in rest]
+                    values[name] = None if None in several else tuple(several)
+                case Integer(name, low, high, noun):
+                    values[name] = self._arguments.integer(argument, low, high, noun, scope)
+                case Real():
+                    values[declaration.name] = self._real(argument, declaration, entry, scope)
+        return (
+            values
+            if ok and None not in (values[d.name] for d, _ in zip(declared, given, strict=False))
+            else None
         )
 
-    def _shuffle(self, call: Call, scope: Scope, origin: Origin) -> Layer | None:
-        argument = self._arguments.one(call, "shuffle(3)")
-        groups = argument and self._arguments.integer(
-            argument, 1, MAX_WIDTH, "the number of groups", scope
+    def _report_count(self, entry: Word, call: Call, given: int) -> None:
+        declared = numbers(entry.arguments)
+        names = ", ".join(shown(argument) for argument in declared)
+        takes = plural(len(declared), "argument") if len(declared) > 1 else "one argument"
+        if any(not is_required(argument) for argument in declared):
+            takes = f"1 to {len(declared)} arguments"
+        if isinstance(declared[-1], Integers):
+            takes = "one argument or more"
+        self._diagnostics.error(
+            "CTC102",
+            f"`{entry.word}({names})` takes {takes}, not {given}",
+            call.span,
+            hint=f"write `{entry.example}`",
         )
-        return Shuffle(groups=groups, origin=origin) if groups else None
+
+    def _real(
+        self, argument: Argument, declaration: Real, entry: Word, scope: Scope
+    ) -> float | None:
+        value = self._arguments.real(argument, scope)
+        if value is None:
+            return None
+        _, low, high, noun, _, less = declaration
+        if low <= value <= high and not (less and value == high):
+            return float(value)
+        bounds = f"at least {low:g} and less than {high:g}" if less else f"from {low:g} to {high:g}"
+        self._diagnostics.error(
+            "CTC108",
+            f"{noun} must be {bounds}, not {value:g}",
+            argument.span,
+            hint=f"write `{entry.example}`",
+        )
+        return None
+
+    def _tags(
+        self, entry: Word, tags: Sequence[Argument], values: dict[str, Any], span: Span
+    ) -> bool:
+        """Read the words after a layer's numbers; whether all of them are its own."""
+        functions = [a for a in entry.arguments if isinstance(a, Function)]
+        flags = {a.word: a for a in entry.arguments if isinstance(a, Flag)}
+        linear = ("linear",) if any(f.optional for f in functions) else ()
+        known = (*linear, *(ACTIVATIONS if functions else ()), *flags)
+        before = self._diagnostics.num_errors
+        read = self._arguments.tags(tags, options=known)
+        chosen = [word for word in read.words if word not in flags]
+        if len(chosen) > len(functions):
+            self._arguments.one_of(read, ("linear", *ACTIVATIONS), "activation", span)
+        for function, word in zip(functions, chosen, strict=False):
+            values[function.name] = None if word == "linear" else self._style.make_activation(word)
+        for word in read.words:
+            if word in flags:
+                values[flags[word].name] = flags[word].value
+        return self._diagnostics.num_errors == before
+
+
+def _split(
+    arguments: Sequence[Argument], declared: Sequence[Declaration]
+) -> tuple[Sequence[Argument], Sequence[Argument]]:
+    """The numbers of a call, and the words after them."""
+    if all(isinstance(argument, Integer | Real | Integers) for argument in declared):
+        return arguments, ()
+    words = {"linear", *ACTIVATIONS, *(a.word for a in declared if isinstance(a, Flag))}
+    count = 0
+    for argument in arguments:
+        if count and isinstance(argument, Name) and argument.text in words:
+            break
+        count += 1
+    most = max(len(numbers(tuple(declared))), 1)
+    return arguments[: min(count, most)], arguments[min(count, most) :]

@@ -22,27 +22,13 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import (
-    Activation,
-    ActivationLayer,
-    Block,
-    Conv,
-    Dropout,
-    Identity,
-    NormLayer,
-    Pool,
-    Scale,
-    Shape,
-    Shuffle,
-    convolution_macs,
-)
-from ctcdsl.shapes.padding import window_output
+from ctcdsl.ir import Block, Pool, Shape, SlidingWindow
+from ctcdsl.layers.base import Context
+from ctcdsl.lowering import layer_ops
+from ctcdsl.ops.graph import OpNode
 
 Offset = tuple[int, int]
 """Top and left of a view in its image."""
-
-BITWISE_STABLE: frozenset[Activation | None] = frozenset({None, "relu", "relu6", "leaky", "hswish"})
-"""Sums, products and comparisons alone: these do not round differently at the ends of a map."""
 
 
 class Slice(NamedTuple):
@@ -102,7 +88,7 @@ def shared_prefix(network: Network, offsets: Sequence[Offset]) -> Prefix:
     best = unshared(input, offsets, work=views * sum(alone))
     stride = 1
     for count, node in enumerate(layers, start=1):
-        if isinstance(node.layer, Conv | Pool):
+        if isinstance(node.layer, SlidingWindow):
             stride *= node.layer.stride
         shared = layers[:count]
         boxes = _merged(shared, input, stride, offsets)
@@ -142,22 +128,18 @@ def shareable(network: Network) -> tuple[Node, ...]:
 
 
 def _same_anywhere(node: Node) -> bool:
-    match node.layer:
-        case Conv(activation=activation):
-            return node.padding == (0, 0) and activation in BITWISE_STABLE
-        case Pool(ceil=ceil, kernel=kernel, stride=stride):
-            # a last window that reaches over the border sees less than it would in the image
-            ends = [
-                (count - 1) * stride + side <= size
-                for count, side, size in zip(node.output[1:], kernel, node.input[1:], strict=True)
-            ]
-            return node.padding == (0, 0) and (not ceil or all(ends))
-        case ActivationLayer(activation=activation):
-            return activation in BITWISE_STABLE
-        case NormLayer() | Scale() | Shuffle() | Identity() | Dropout():
-            return True
-        case _:
-            return False  # blocks pad inside, or add maps that would have to be aligned
+    if isinstance(node.layer, Block):
+        return False  # blocks pad inside, or add maps that would have to be aligned
+    if isinstance(node.layer, Pool) and node.layer.ceil:
+        # a last window that reaches over the border sees less than it would in the image
+        sides = zip(node.output[1:], node.layer.kernel, node.input[1:], strict=True)
+        if any((count - 1) * node.layer.stride + side > size for count, side, size in sides):
+            return False
+    for op_node in layer_ops(node):
+        window = op_node.op.window()
+        if window is None or any(window.padding) or not op_node.op.bit_stable:
+            return False
+    return not node.vector
 
 
 # -------------------------------------------------------------------- regions
@@ -223,15 +205,17 @@ def _work(layers: Sequence[Node], shape: Shape) -> int:
     """The operations of layers that follow one another when a map of `shape` enters."""
     total = 0
     for node in layers:
-        layer = node.layer
-        assert not isinstance(layer, Block), "blocks are not shared"
-        after = window_output(shape, layer, (0, 0))
-        match layer:
-            case Conv():
-                total += convolution_macs(shape.channels, layer.kernel, after, layer.groups)
-            case Pool():
-                total += layer.kernel[0] * layer.kernel[1] * after.numel
-            case _:
-                total += after.numel
-        shape = after
+        assert not isinstance(node.layer, Block), "blocks are not shared"
+        output = node.layer.infer(shape, Context())
+        assert output is not None, "a region is no smaller than a view"
+        ops = layer_ops(node._replace(input=shape, output=output))
+        total += sum(op.macs for op in ops) or max(map(_looked_at, ops))
+        shape = output
     return total
+
+
+def _looked_at(node: OpNode) -> int:
+    """The values that an operation looks at."""
+    window = node.op.window()
+    assert window is not None
+    return window.size[0] * window.size[1] * node.output.shape.numel

@@ -1,6 +1,6 @@
 """Networks as data: layers, blocks, stages, heads, feature maps."""
 
-from ctcdsl.ir.architecture import CONV_RELU, Architecture, Head, PadRule, ParsedSpec, Stage, Style
+from ctcdsl.ir.architecture import Architecture, Head, PadRule, ParsedSpec, Stage
 from ctcdsl.ir.blocks import (
     Block,
     Branch,
@@ -11,41 +11,41 @@ from ctcdsl.ir.blocks import (
     layers_of,
     out_channels,
 )
-from ctcdsl.ir.layers import (
-    TITLES,
+from ctcdsl.layers import (
+    CONV_RELU,
     Activation,
     ActivationLayer,
+    Constants,
     Conv,
     Dropout,
     GlobalPool,
     Identity,
-    Layer,
     Linear,
     LocalResponseNorm,
     MapOrVectorLayer,
     Norm,
     NormLayer,
-    Pair,
     Pool,
     Scale,
     Shuffle,
     SlidingWindow,
     SpatialPyramid,
     SqueezeExcite,
-    TrunkLayer,
+    Style,
     VectorLayer,
-    keyword,
 )
-from ctcdsl.ir.shapes import Shape, convolution_macs, format_sides, output_size
+from ctcdsl.layers import LayerKind as Layer
+from ctcdsl.ops.record import replace
+from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, format_sides, output_size
 
 __all__ = [
     "CONV_RELU",
-    "TITLES",
     "Activation",
     "ActivationLayer",
     "Architecture",
     "Block",
     "Branch",
+    "Constants",
     "Conv",
     "DefCall",
     "Dropout",
@@ -72,13 +72,12 @@ __all__ = [
     "SqueezeExcite",
     "Stage",
     "Style",
-    "TrunkLayer",
     "VectorLayer",
     "contains_conv",
     "convolution_macs",
     "format_sides",
-    "keyword",
     "layers_of",
     "out_channels",
     "output_size",
+    "replace",
 ]

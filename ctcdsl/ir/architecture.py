@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.ir.blocks import Element
-from ctcdsl.ir.layers import Activation, Norm
-from ctcdsl.ir.shapes import Shape
+from ctcdsl.layers.style import CONV_RELU, Style
+from ctcdsl.ops.record import Record, field
+from ctcdsl.ops.shapes import Shape
 from ctcdsl.text import Span
 
 if TYPE_CHECKING:
@@ -25,32 +25,14 @@ class PadRule(StrEnum):
     VALID = "valid"
 
 
-class Style(NamedTuple):
-    """What goes with every convolution: a norm, an activation, or neither; or both before it."""
-
-    norm: Norm | None = None
-    activation: Activation | None = "relu"
-    preactivation: bool = False
-
-    def __str__(self) -> str:
-        layers = [layer for layer in (self.norm, self.activation) if layer]
-        return "-".join([*layers, "conv"] if self.preactivation else ["conv", *layers])
-
-
-CONV_RELU = Style()
-"""The style of the paper, and of a spec that names none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Record):
     """Layers and blocks that work on maps of about one size; `name` where the author gave one."""
 
     name: str | None
     elements: tuple[Element, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Record):
     """What turns the last map into class scores; no layers for a trunk alone.
 
     Any layers and blocks, those that take a vector last. `implied` when the author named none
@@ -75,8 +57,7 @@ class ParsedSpec(NamedTuple):
     elements: tuple[Element, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
+class Architecture(Record):
     """A network as the author wrote it, names resolved and repeats unrolled.
 
     `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
@@ -94,7 +75,7 @@ class Architecture:
     stages: tuple[Stage, ...]
     head: Head
     origin: Span = field(compare=False)
-    spec: ParsedSpec | None = field(default=None, compare=False, repr=False)
+    spec: ParsedSpec | None = field(default=None, compare=False)
 
     @property
     def stage_names(self) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from ctcdsl.ir.layers import Conv, Layer, Linear, SpatialPyramid
+from ctcdsl.layers.base import LayerKind
+from ctcdsl.layers.convolution import Conv
+from ctcdsl.ops.record import Record, field
 from ctcdsl.text import Origin
 
 
@@ -25,8 +26,7 @@ class DefCall(NamedTuple):
     arguments: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(Record):
     """Layers and blocks one after another.
 
     An `optional` branch is left out where its shape differs from the first branch's.
@@ -36,8 +36,7 @@ class Branch:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Record):
     """Branches that all see the block's input; concatenated, or added.
 
     A lone branch of an adding block gets the usual shortcut beside it: the identity, or a
@@ -51,10 +50,10 @@ class Block:
     origin: Origin = field(compare=False)
 
 
-Element = Layer | Block
+Element = LayerKind | Block
 
 
-def layers_of(elements: Sequence[Element]) -> Iterator[Layer]:
+def layers_of(elements: Sequence[Element]) -> Iterator[LayerKind]:
     """The layers of a chain, those inside blocks included, in the order of the text."""
     for element in elements:
         if isinstance(element, Block):
@@ -75,13 +74,9 @@ def out_channels(elements: Sequence[Element], channels: int) -> int:
     Those of the classifier are not known here, and nothing follows it.
     """
     for element in elements:
-        if isinstance(element, Conv):
-            channels = element.filters
-        elif isinstance(element, Linear):
-            channels = element.features or channels
-        elif isinstance(element, SpatialPyramid):
-            channels *= sum(level * level for level in element.levels)
-        elif isinstance(element, Block):
+        if isinstance(element, Block):
             outputs = [out_channels(branch.elements, channels) for branch in element.branches]
             channels = sum(outputs) if element.join is Join.CONCAT else outputs[0]
+        else:
+            channels = element.out_channels(channels)
     return channels

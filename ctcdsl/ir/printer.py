@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from ctcdsl.ir.architecture import CONV_RELU, Architecture, Stage, Style
+from ctcdsl.ir.architecture import Architecture, Stage
 from ctcdsl.ir.blocks import Block, Element, Join, contains_conv, layers_of, out_channels
-from ctcdsl.ir.layers import (
-    Conv,
-    Dropout,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    Pair,
-    Pool,
-    Shuffle,
-    SpatialPyramid,
-    SqueezeExcite,
-    keyword,
-)
-from ctcdsl.ir.shapes import format_sides
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.layers.arguments import Flag, Function, Integer, Integers, Real
+from ctcdsl.layers.base import WORDS, LayerKind
+from ctcdsl.layers.convolution import Conv
+from ctcdsl.layers.linear import Linear
+from ctcdsl.layers.pooling import Pool
+from ctcdsl.layers.style import CONV_RELU, Style
+from ctcdsl.layers.windows import SlidingWindow
+from ctcdsl.ops.shapes import Pair, format_sides
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.format import format_file, format_items
 from ctcdsl.text import Source, Span
@@ -153,8 +147,8 @@ def _strided_repeat(elements: Sequence[Element]) -> tuple[int, int] | None:
     strides = {
         first.stride
         for first, second in zip(layers_of(elements[:1]), layers_of(elements[1:2]), strict=False)
-        if isinstance(first, Conv | Pool)
-        and isinstance(second, Conv | Pool)
+        if isinstance(first, SlidingWindow)
+        and isinstance(second, SlidingWindow)
         and first.stride != second.stride
     }
     try:
@@ -206,35 +200,34 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
             item = syntax.Item(pool, (syntax.Stride(stride, _NOWHERE),), False, _NOWHERE)
             return syntax.Group("{", (syntax.Branch((item,), False, _NOWHERE),), _NOWHERE), 0
         case _:
-            word, arguments = keyword(element), _arguments(element, style)
+            word, arguments = element.keyword, _arguments(element, style)
             return (syntax.Call(word, arguments, _NOWHERE) if arguments else _name(word)), 0
 
 
-def _arguments(layer: Layer, style: Style) -> tuple[syntax.Argument, ...]:
-    """The arguments of a layer that is a word."""
-    match layer:
-        case LocalResponseNorm(size=size, alpha=alpha, beta=beta, k=k):
-            values = [alpha, beta, k]
-            while values and values[-1] == (1e-4, 0.75, 1.0)[len(values) - 1]:
-                values.pop()
-            numbers = (int(value) if value.is_integer() else value for value in values)
-            within = (_name("within"),) if layer.within else ()
-            return (_number(size), *map(_number, numbers), *within)
-        case SqueezeExcite(width=width, activation=activation):
-            implied = activation == (style.activation or "relu")
-            return (_number(width),) if implied else (_number(width), _name(activation))
-        case Linear(features=int(features), activation=activation):
-            implied = activation == style.activation
-            options = () if implied else (_name(activation or "linear"),)
-            return (_number(features), *options)
-        case SpatialPyramid(levels=levels):
-            return tuple(map(_number, levels))
-        case Dropout(probability=probability):
-            return (_number(probability),)
-        case Shuffle(groups=groups):
-            return (_number(groups),)
-        case _:
-            return ()
+def _arguments(layer: LayerKind, style: Style) -> tuple[syntax.Argument, ...]:
+    """The arguments of a layer that is a word, by its declarations; defaults are left out."""
+    if isinstance(layer, Linear) and layer.features is None:
+        return ()
+    numbers: list[tuple[float, float | None]] = []
+    functions: list[tuple[str, bool]] = []
+    flags: list[str] = []
+    for argument in WORDS[layer.keyword].arguments:
+        value = getattr(layer, argument.name)
+        match argument:
+            case Integers():
+                numbers += [(number, None) for number in value]
+            case Integer() | Real():
+                numbers += [(value, argument.default)] if value is not None else []
+            case Function():
+                functions.append((str(value or "linear"), value == argument.default(style)))
+            case Flag():
+                flags += [argument.word] if value == argument.value else []
+    while len(numbers) > 1 and numbers[-1][0] == numbers[-1][1]:
+        numbers.pop()
+    while functions and functions[-1][1]:
+        functions.pop()
+    texts = [text for text, _ in functions] + flags
+    return (*(_number(int(n) if n == int(n) else n) for n, _ in numbers), *map(_name, texts))
 
 
 def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
@@ -243,21 +236,7 @@ def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
         tags.append(f"g{conv.groups}")
     if conv.dilation > 1:
         tags.append(f"d{conv.dilation}")
-    if (conv.norm, conv.activation) == (style.norm, style.activation):
-        pass
-    elif conv.norm is None and conv.activation is None:
-        tags.append("bare" if style.norm else "linear")
-    else:
-        implied = style.activation
-        if conv.norm is None and style.norm is not None:
-            tags.append("bare")
-            implied = None
-        elif conv.norm is not None and conv.norm != style.norm:
-            tags.append(conv.norm)
-        if conv.activation != implied:
-            tags.append(conv.activation or "linear")
-    if conv.bias != (style.norm is None):
-        tags.append("bias" if conv.bias else "nobias")
+    tags += conv.tags(style)
     return (*_pad(conv.padding), *map(_name, tags))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ctcdsl.ir.blocks import Block, Branch, Element, layers_of
-from ctcdsl.ir.layers import Conv, Layer, Pool, SlidingWindow
+from ctcdsl.layers.base import LayerKind
+from ctcdsl.layers.pooling import Pool
+from ctcdsl.layers.windows import SlidingWindow
+from ctcdsl.ops.record import replace
 
 
 class StrideAlreadySet(Exception):
@@ -42,7 +44,7 @@ def with_stride(elements: Sequence[Element], stride: int) -> list[Element]:
             element, branches=tuple(_strided(branch, stride) for branch in element.branches)
         )
     else:
-        assert isinstance(element, Conv | Pool)
+        assert isinstance(element, SlidingWindow)
         if element.stride != 1:
             raise StrideAlreadySet(element)
         if isinstance(element, Pool):
@@ -58,15 +60,15 @@ def _strided(branch: Branch, stride: int) -> Branch:
     return replace(branch, elements=tuple(with_stride(branch.elements, stride)))
 
 
-def _is_window(layer: Layer) -> bool:
-    return isinstance(layer, Conv | Pool)
+def _is_window(layer: LayerKind) -> bool:
+    return isinstance(layer, SlidingWindow)
 
 
-def _is_wide(layer: Layer) -> bool:
-    return isinstance(layer, Conv | Pool) and max(layer.kernel) > 1
+def _is_wide(layer: LayerKind) -> bool:
+    return isinstance(layer, SlidingWindow) and max(layer.kernel) > 1
 
 
-def _first(elements: Sequence[Element], matches: Callable[[Layer], bool]) -> int | None:
+def _first(elements: Sequence[Element], matches: Callable[[LayerKind], bool]) -> int | None:
     """The first element that is or contains such a layer."""
     for index, element in enumerate(elements):
         if any(matches(layer) for layer in layers_of((element,))):

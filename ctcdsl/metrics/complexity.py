@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import (
-    Conv,
-    Linear,
-    NormLayer,
-    Scale,
-    SqueezeExcite,
-    convolution_macs,
-)
-from ctcdsl.metrics.receptive_field import IMAGE, Field, union
+from ctcdsl.ir import Block, Layer, Pair, Shape
+from ctcdsl.lowering import layer_ops, lower
+from ctcdsl.metrics.receptive_field import receptive_fields
+from ctcdsl.ops.convolution import Linear
+from ctcdsl.ops.graph import OpGraph, OpNode
 
 DEFINITION = (
     "MACs: multiply-accumulates of one image in the convolutional layers, Eqn. 1 of He & Sun"
@@ -79,8 +77,18 @@ class Cost(NamedTuple):
 
 def network_cost(network: Network, batch: int = 1) -> Cost:
     """Count a network, for a batch of images."""
+    graph = lower(network)
+    fields = receptive_fields(graph)
+    ops: dict[str, list[OpNode]] = {}
+    for op in graph.nodes:
+        ops.setdefault(op.layer, []).append(op)
     layers: list[LayerCost] = []
-    _count(network.nodes, IMAGE, layers)
+    field = fields[graph.input.number]
+    for node in network.layers:
+        own = ops.get(node.name, [])
+        macs, macs_fc = op_macs(own)
+        field = fields[own[-1].output.number] if own else field
+        layers.append(LayerCost(node, macs, macs_fc, parameters(own), field.size(node.output)))
     return Cost(
         network=network,
         layers=tuple(layers),
@@ -89,6 +97,39 @@ def network_cost(network: Network, batch: int = 1) -> Cost:
         macs_fc=batch * sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),
         batch=batch,
+    )
+
+
+def op_macs(ops: Iterable[OpNode]) -> tuple[int, int]:
+    """The MACs of operations for one image: of convolutions, and of fully connected layers."""
+    macs = macs_fc = 0
+    for op in ops:
+        if isinstance(op.op, Linear):
+            macs_fc += op.macs
+        else:
+            macs += op.macs
+    return macs, macs_fc
+
+
+def parameters(ops: Iterable[OpNode]) -> int:
+    """The trained numbers of operations: weights, biases, scales and shifts of norms."""
+    return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if spec.trained)
+
+
+def buffers(ops: Iterable[OpNode]) -> int:
+    """The numbers that operations hold and do not train: statistics of norms, counts of batches."""
+    return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if not spec.trained)
+
+
+def training_macs(graph: OpGraph) -> int:
+    """The MACs of one training step for an image, fully connected layers included.
+
+    Of each convolution and matrix those of the output, of the gradient by its weights, and of the
+    gradient by its input, which are equally many; nobody needs the gradient by the image.
+    """
+    return sum(
+        op.macs * (2 if all(value == graph.input for value in op.inputs) else 3)
+        for op in graph.nodes
     )
 
 
@@ -101,51 +142,14 @@ def macs(nodes: Iterable[Node]) -> int:
     """The MACs of the convolutions among nodes, blocks included, for one image."""
     total = 0
     for node in nodes:
-        total += _macs(node)
-        for branch in node.branches:
-            total += macs(branch)
+        if node.branches:
+            total += sum(map(macs, node.branches))
+        elif not isinstance(node.layer, Block):
+            total += _layer_macs(node.layer, node.input, node.output, node.padding)
     return total
 
 
-def _count(nodes: Iterable[Node], field: Field, into: list[LayerCost]) -> Field:
-    """Add the costs of a chain that `field` enters; return the field after it."""
-    for node in nodes:
-        ends = [_count(branch, field, into) for branch in node.branches]
-        field = union(ends) if ends else field.through(node)
-        macs = macs_fc = 0
-        if isinstance(node.layer, Linear):
-            macs_fc = node.input.numel * node.output.numel
-        else:
-            macs = _macs(node)
-        into.append(LayerCost(node, macs, macs_fc, _params(node), field.size(node)))
-    return field
-
-
-def _macs(node: Node) -> int:
-    """The MACs of a layer's convolutions; those of `se` work on maps of 1x1."""
-    layer = node.layer
-    if isinstance(layer, Conv):
-        return convolution_macs(node.input.channels, layer.kernel, node.output, layer.groups)
-    if isinstance(layer, SqueezeExcite):
-        return 2 * node.input.channels * layer.width
-    return 0
-
-
-def _params(node: Node) -> int:
-    """A layer's weights, biases, and the scales and shifts of its norm."""
-    in_channels, layer = node.input.channels, node.layer
-    match layer:
-        case Conv(filters=filters):
-            weights = in_channels // layer.groups * layer.kernel[0] * layer.kernel[1] * filters
-            normed = in_channels if layer.preactivation else filters
-            return weights + filters * layer.bias + 2 * normed * (layer.norm is not None)
-        case Linear():
-            return node.input.numel * node.output.numel + node.output.numel
-        case SqueezeExcite(width=width):
-            return 2 * in_channels * width + width + in_channels
-        case NormLayer():
-            return 2 * in_channels
-        case Scale():
-            return in_channels
-        case _:
-            return 0
+@lru_cache(maxsize=4096)
+def _layer_macs(layer: Layer, input: Shape, output: Shape, padding: Pair) -> int:
+    """Those of one layer; kept, since rewrites count the same layers again."""
+    return op_macs(layer_ops(Node("", None, layer, input, output, padding)))[0]

@@ -1,15 +1,15 @@
-"""How much memory training takes: an estimate from the maps, before anything is allocated.
+"""How much memory training takes: the values that are alive, before anything is allocated.
 
 Of a network of P parameters, on a batch of N images, with a bytes a value (4, or 2 in bf16):
 
-    bytes = 12 P + (4 - a) P + N x max over layers l of (kept(1..l) + a x (in(l) + out(l)))
+    bytes = 12 P + (4 - a) P + N x max over operations of (kept + gradients)
 
 - 12 P: each parameter, its gradient and its momentum in float32; in bf16 a copy of 2 P besides.
-- kept(1..l): what the layers up to l keep for the backward pass: the map a convolution, a pool or
-  an fc layer gives; an index of 8 bytes for each value of a max pool; the input of a norm; the
-  input of an activation that does not work in place; the mask of a dropout; the images themselves.
-- a x (in(l) + out(l)): the gradients of the maps around the layer whose turn it is going backward,
-  when what later layers kept is already free.
+- kept: the values that autograd still needs when it has come back to the operation: the input of a
+  convolution, an fc layer, a norm or a max pool; the output of an activation that works in
+  place, the input of one that does not; the index of 8 bytes for each value of a max pool; the
+  mask of a dropout; the images themselves.
+- gradients: those of the operation's output and inputs, and those that wait for other branches.
 
 Work space of the libraries and what the allocator cannot use are not in it; `largest_batch` leaves
 a tenth of the memory for them.
@@ -17,29 +17,15 @@ a tenth of the memory for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from typing import NamedTuple
 
-from ctcdsl.checking import Network, Node
-from ctcdsl.ir import (
-    Activation,
-    ActivationLayer,
-    Block,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Identity,
-    Linear,
-    LocalResponseNorm,
-    Pool,
-    SpatialPyramid,
-    SqueezeExcite,
-)
-from ctcdsl.ir.network import flat
-from ctcdsl.metrics.complexity import network_cost
+from ctcdsl.checking import Network
+from ctcdsl.lowering import lower
+from ctcdsl.metrics.complexity import parameters
+from ctcdsl.ops.graph import OpGraph, OpNode, Value
+from ctcdsl.ops.op import Keeps
 
-_INDEX = 8  # bytes of the place a maximum came from
-_IN_PLACE = frozenset({None, "relu", "leaky"})  # backward needs the output alone
 _HEADROOM = 0.1
 
 
@@ -64,81 +50,57 @@ class MemoryEstimate(NamedTuple):
 
 
 def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
-    """What training `checked` takes, at `value` bytes for each value of a map."""
-    params = network_cost(network).params
+    """What training a network takes, at `value` bytes for each value of a map."""
+    graph = lower(network)
+    params = parameters(graph.nodes)
     image = network.input.numel
     # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
     image_bytes = image * (1 + 4 + (value if value < 4 else 0))
-    steps = list(_steps(network.nodes, value))
-    saved, most = image_bytes, image_bytes
-    for step in steps:
-        saved += step.saved
-        most = max(most, saved + step.gradients)
-    return MemoryEstimate(static=12 * params + (4 - value) * params, saved=saved, per_image=most)
-
-
-class _Step(NamedTuple):
-    """What a layer saves, and the gradients that are alive during its backward pass."""
-
-    saved: int
-    gradients: int
-
-
-def _steps(nodes: Iterable[Node], value: int) -> Iterable[_Step]:
-    """The layers in the order of execution; a block's input waits for all its branches."""
-    for node in nodes:
-        for branch in node.branches:
-            for inner, step in zip(flat(branch), _steps(branch, value), strict=True):
-                block_gradient = value * node.output.numel  # waits meanwhile
-                unneeded = value * inner.output.numel * (inner is branch[-1] and _linear(inner))
-                yield _Step(step.saved - unneeded, step.gradients + block_gradient)
-        map_gradients = value * (node.input.numel + node.output.numel)
-        yield _Step(_saved(node, value), map_gradients)
-
-
-def _linear(node: Node) -> bool:
-    """Whether nobody needs the output once the block has added or joined it."""
-    return isinstance(node.layer, Conv) and (
-        node.layer.activation is None or node.layer.preactivation
+    saved, most = _alive(graph, value)
+    return MemoryEstimate(
+        static=12 * params + (4 - value) * params,
+        saved=image_bytes + saved,
+        per_image=image_bytes + most,
     )
 
 
-def _saved(node: Node, value: int) -> int:
-    """Bytes that a layer keeps of one image, its output included."""
-    inputs, outputs = node.input.numel, node.output.numel
-    layer = node.layer
-    match layer:
-        case Conv():
-            before = inputs if layer.preactivation else outputs
-            maps = outputs + before * (layer.norm is not None)
-            if layer.preactivation and layer.norm is None and layer.activation is not None:
-                maps += inputs
-            return value * (maps + before * _saves_input(layer.activation))
-        case Pool(reduction=reduction) | GlobalPool(reduction=reduction):
-            return outputs * (value + _INDEX * (reduction == "max"))
-        case SpatialPyramid():
-            return outputs * (2 * value + _INDEX)  # each level, and all of them side by side
-        case Linear(activation=activation):
-            return value * outputs * (1 + _saves_input(activation))
-        case ActivationLayer(activation=activation):
-            return value * outputs * _saves_input(activation)
-        case Dropout():
-            return outputs * (value + 4)
-        case LocalResponseNorm():
-            return 4 * 4 * outputs  # the squares, their means, the root, the quotient
-        case SqueezeExcite(width=width):
-            return value * (outputs + 2 * node.input.channels + 2 * width)
-        case Block():
-            return value * outputs * (1 + _saves_input(node.activation))
-        case Identity():
-            return 0
-        case _:
-            return value * outputs
+def _alive(graph: OpGraph, value: int) -> tuple[int, int]:
+    """Bytes of the values kept at the end of the forward pass, and the most at any time."""
+    users: Counter[int] = Counter({graph.output.number: 1})  # the loss keeps the scores
+    for node in graph.nodes:
+        users.update(kept.number for kept in _keeps(node))
+    users.pop(graph.input.number, None)  # counted apart
+    sizes = {node.output.number: value * node.output.shape.numel for node in graph.nodes}
+    saved = sum(sizes[number] for number in users)
+    saved += sum(_extra(node) for node in graph.nodes)
+    alive = most = saved
+    gradients = {graph.output.number: sizes[graph.output.number]}
+    for node in reversed(graph.nodes):
+        arriving = [v.number for v in node.inputs if v.number != graph.input.number]
+        new = sum(sizes[number] for number in arriving)
+        most = max(most, alive + sum(gradients.values()) + new)
+        gradients.pop(node.output.number, None)
+        gradients.update((number, sizes[number]) for number in arriving)
+        alive -= _extra(node)
+        for kept in _keeps(node):
+            users[kept.number] -= 1
+            if users[kept.number] == 0:
+                alive -= sizes[kept.number]
+    return saved, most
 
 
-def _saves_input(activation: Activation | None) -> int:
-    """1 for an activation that keeps a map of its own."""
-    return activation not in _IN_PLACE
+def _keeps(node: OpNode) -> tuple[Value, ...]:
+    match node.op.keeps:
+        case Keeps.NOTHING:
+            return ()
+        case Keeps.INPUT:
+            return node.inputs
+        case Keeps.OUTPUT:
+            return (node.output,)
+
+
+def _extra(node: OpNode) -> int:
+    return node.op.extra_bytes * node.output.shape.numel
 
 
 def format_bytes(count: int) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from ctcdsl.checking import Node
-from ctcdsl.ir import Conv, LocalResponseNorm, Pool, SqueezeExcite
+from ctcdsl.ops.graph import OpGraph
+from ctcdsl.ops.op import POINT, Op
+from ctcdsl.ops.shapes import Shape
 
 Lines = dict[int, int]
 """Offset by step: of the lines with one step only the outermost matters."""
@@ -51,35 +52,36 @@ class Field(NamedTuple):
     height: Side
     width: Side
 
-    def through(self, node: Node) -> Field:
-        """The field after a layer that sees this one."""
-        layer = node.layer
-        if isinstance(layer, Conv | Pool):
-            dilation = layer.dilation if isinstance(layer, Conv) else 1
-            height, width = (
-                side.window(dilation * (size - 1) + 1, layer.stride, padding)
-                for side, size, padding in zip(self, layer.kernel, node.padding, strict=True)
-            )
-        elif isinstance(layer, LocalResponseNorm) and layer.within:
-            height, width = (side.window(layer.size, 1, layer.size // 2) for side in self)
-        elif node.vector or isinstance(layer, SqueezeExcite):
-            # All of the map, which fc and the pools of the head take as one position.
-            lengths = node.input[1:]
+    def through(self, op: Op, input: Shape) -> Field:
+        """The field after an operation that sees this one on a map of shape `input`."""
+        window = op.window()
+        if window is None:
+            lengths = input[1:]
             height, width = (side.everything(n) for side, n in zip(self, lengths, strict=True))
-            if not node.vector:
-                return union((self, Field(height, width)))
-        else:
+        elif window == POINT:
             return self
+        else:
+            sizes = zip(self, window.size, window.stride, window.padding, strict=True)
+            height, width = (side.window(*numbers) for side, *numbers in sizes)
         return Field(height, width)
 
-    def size(self, node: Node) -> tuple[int, int]:
-        """Height and width of the largest field of an output position of a layer."""
-        _, height, width = node.output
-        return self.height.extent(height), self.width.extent(width)
+    def size(self, map: Shape) -> tuple[int, int]:
+        """Height and width of the largest field of a position of a map."""
+        return self.height.extent(map.height), self.width.extent(map.width)
 
 
 IMAGE = Field(Side({1: 0}, {1: 0}), Side({1: 0}, {1: 0}))
 """A pixel of the input sees itself."""
+
+
+def receptive_fields(graph: OpGraph) -> dict[int, Field]:
+    """The field of each value of a graph, by its number."""
+    fields = {graph.input.number: IMAGE}
+    for node in graph.nodes:
+        inputs = [fields[value.number] for value in node.inputs]
+        field = union(inputs) if len(inputs) > 1 else inputs[0]
+        fields[node.output.number] = field.through(node.op, node.inputs[0].shape)
+    return fields
 
 
 def union(fields: Iterable[Field]) -> Field:

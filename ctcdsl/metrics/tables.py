@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, Conv, Dropout, Join, Linear, Pool, Style, keyword
+from ctcdsl.ir import Block, Join, Linear, Pool, SlidingWindow, Style, replace
 from ctcdsl.ir.printer import row
 from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
 
@@ -146,7 +145,7 @@ def describe(node: Node, style: Style) -> str:
         return f"sum, {node.activation}" if node.activation else "sum"
     if isinstance(layer, Pool):
         layer = replace(layer, grouped=False)
-    if isinstance(layer, Conv | Pool):
+    if isinstance(layer, SlidingWindow):
         layer = replace(layer, padding=node.padding if any(node.padding) else None)
     elif isinstance(layer, Linear) and layer.features is None:
         return f"fc({node.output.channels})"
@@ -155,15 +154,8 @@ def describe(node: Node, style: Style) -> str:
 
 def kind(layer: LayerCost) -> str:
     """The kind of a layer in the JSON report."""
-    match layer.node.layer:
-        case Block(join=join):
-            return str(join)
-        case Pool(reduction=reduction):
-            return f"{reduction}_pool"
-        case Dropout():
-            return "dropout"
-        case other:
-            return keyword(other)
+    element = layer.node.layer
+    return str(element.join) if isinstance(element, Block) else element.kind
 
 
 def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:

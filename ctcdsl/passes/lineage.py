@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, Conv
+from ctcdsl.ir import Architecture, Conv, replace
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Pass
 from ctcdsl.passes.equation import equation

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture, Block, Conv, Pair, Pool
+from ctcdsl.ir import Architecture, Block, Conv, Pair, Pool, replace
 from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.shapes.padding import PaddingRule
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Block, Conv, Element, Pool, SqueezeExcite, contains_conv
+from ctcdsl.ir import Block, Conv, Element, Pool, SqueezeExcite, contains_conv, replace
 from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 

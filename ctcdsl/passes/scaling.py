@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.elaborate.file import read_networks
-from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir.network import Node
+from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.passes.text_widths import WidthLiteral, width_literals, with_values
 from ctcdsl.syntax.nodes import File
 from ctcdsl.text.sink import Diagnostics

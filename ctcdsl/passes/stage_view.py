@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from operator import is_
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, Block, Conv, Element, Stage
+from ctcdsl.ir import Architecture, Block, Conv, Element, Stage, replace
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
 

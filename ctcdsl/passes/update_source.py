@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.file import read_networks
-from ctcdsl.ir import Architecture, Element, ParsedSpec, out_channels
+from ctcdsl.ir import Architecture, Element, ParsedSpec, out_channels, replace
 from ctcdsl.ir.printer import to_items, to_lines, unparse
 from ctcdsl.passes.alignment import is_plain, segments
 from ctcdsl.passes.spec_lines import Above, SpecLine, spec_text, with_elements

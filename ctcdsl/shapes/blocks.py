@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ctcdsl.ir import (
     Activation,
@@ -15,12 +14,12 @@ from ctcdsl.ir import (
     Identity,
     Join,
     PadRule,
-    Pool,
     Shape,
+    SlidingWindow,
     Style,
+    replace,
 )
 from ctcdsl.ir.network import Node
-from ctcdsl.shapes.padding import window_output
 from ctcdsl.text import Label, Origin, Severity
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -42,7 +41,7 @@ def final_activation(block: Block, diagnostics: Diagnostics) -> Activation | Non
                 "CTC308",
                 f"branches that are added end in {moved} and in {activation}",
                 last.origin,
-                also=(Label(ends[0][0].origin, moved or ""),),
+                also=(Label(ends[0][0].origin, str(moved)),),
                 hint="one activation acts after the addition: end the others `linear`, or in"
                 " `id` to keep theirs",
             )
@@ -167,7 +166,7 @@ def shortcut(
         bias=style.norm is None,
         origin=block.origin,
     )
-    output = window_output(shape, projection, (0, 0))
+    output = projection.output(shape, (0, 0))
     if output != target:
         diagnostics.error(
             "CTC208",
@@ -202,7 +201,7 @@ def _stride(chain: Chain) -> int:
     """The stride from a chain's input to its output."""
     stride = 1
     for node in chain:
-        if isinstance(node.layer, Conv | Pool):
+        if isinstance(node.layer, SlidingWindow):
             stride *= node.layer.stride
         elif node.branches:
             stride *= _stride(node.branches[0])

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ctcdsl.ir import (
     Architecture,
     Block,
     Branch,
-    Conv,
     Element,
-    GlobalPool,
     Join,
     Layer,
-    Linear,
     PadRule,
     Pair,
-    Pool,
     Shape,
-    Shuffle,
-    SpatialPyramid,
+    SlidingWindow,
     VectorLayer,
+    replace,
 )
 from ctcdsl.ir.network import Network, Node
+from ctcdsl.layers.base import Context
 from ctcdsl.shapes.blocks import (
     Chain,
     after,
@@ -33,10 +29,9 @@ from ctcdsl.shapes.blocks import (
     without_final_activation,
 )
 from ctcdsl.shapes.maps import paddings_for_maps
-from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools, too_large
+from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools
 from ctcdsl.shapes.names import names
-from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
-from ctcdsl.text import Label
+from ctcdsl.shapes.padding import PaddingRule, covers_map
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -94,6 +89,12 @@ class ShapeInference:
         self._architecture = architecture
         self._diagnostics = diagnostics
         self._paddings = paddings
+        remark = f"`{architecture.name}` takes the paper's head"
+        self._context = Context(
+            classes=architecture.classes,
+            diagnostics=diagnostics,
+            remark=remark if architecture.head.implied else "",
+        )
         self._previous: dict[int | None, list[Node]] = {}
         self._old = old = previous.architecture if previous is not None else architecture
         if previous is not None and old.pad == architecture.pad and old.style == architecture.style:
@@ -175,49 +176,22 @@ class ShapeInference:
                 if block is None:
                     return None
                 chain.append(block)
-            elif isinstance(element, VectorLayer):
-                output = self._vector(element, shape)
-                if output is None:
-                    return None
-                vector = True
-                chain.append(Node(name, stage, element, shape, output, vector=True))
             else:
                 place = None if inner else (stage, index)
                 padding, by_map = self._padding(rule, element, shape, place)
-                output = self._trunk_output(element, padding, shape)
-                if padding is None or output is None:
+                if padding is None:
+                    assert isinstance(element, SlidingWindow)
+                    no_rule(element, self._diagnostics)
                     return None
+                output = element.infer(shape, self._context._replace(padding=padding))
+                if output is None:
+                    return None
+                vector = vector or isinstance(element, VectorLayer)
                 chain.append(
                     Node(name, stage, element, shape, output, padding, vector, map_dependent=by_map)
                 )
             shape = chain[-1].output
         return tuple(chain)
-
-    def _trunk_output(self, layer: Layer, padding: Pair | None, shape: Shape) -> Shape | None:
-        if isinstance(layer, Conv | Pool) and padding is None:
-            no_rule(layer, self._diagnostics)
-            return None
-        output = window_output(shape, layer, padding or (0, 0))
-        if isinstance(layer, Conv | Pool) and (output.height < 1 or output.width < 1):
-            too_large(layer, padding or (0, 0), shape, self._diagnostics)
-            return None
-        if isinstance(layer, Conv | Shuffle):
-            self._check_groups(layer, shape.channels, "input channels")
-        if isinstance(layer, Conv):
-            self._check_groups(layer, layer.filters, "filters")
-        return output
-
-    def _check_groups(self, layer: Conv | Shuffle, channels: int, noun: str) -> None:
-        groups = layer.groups
-        if channels % groups:
-            fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
-            more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
-            self._diagnostics.error(
-                "CTC207",
-                f"{groups} groups do not divide the {channels} {noun}",
-                layer.origin,
-                hint=f"{' or '.join(map(str, [fewer, *more]))} would",
-            )
 
     # ----------------------------------------------------------------- blocks
 
@@ -268,29 +242,3 @@ class ShapeInference:
         chain = self._chain(head.name, None, head.layers, shape)
         nodes += chain or ()
         return chain is not None
-
-    def _vector(self, layer: VectorLayer, shape: Shape) -> Shape | None:
-        """The output of a layer that ends in a vector; None, reported, where its map is small."""
-        match layer:
-            case GlobalPool():
-                return Shape(shape.channels, 1, 1)
-            case Linear(features=features):
-                return Shape(features if features is not None else self._architecture.classes, 1, 1)
-            case SpatialPyramid(levels=levels):
-                largest = max(levels)
-                if largest > min(shape.height, shape.width):
-                    implied = self._architecture.head.implied
-                    self._diagnostics.error(
-                        "CTC202",
-                        f"the pyramid level {largest}x{largest} needs a map of at least that"
-                        f" size, and gets {shape.height}x{shape.width}",
-                        Label(
-                            layer.origin,
-                            f"`{self._architecture.name}` takes the paper's head"
-                            if implied
-                            else "",
-                        ),
-                        hint="use smaller levels, fewer strides, or a larger input",
-                    )
-                    return None
-                return Shape(shape.channels * sum(level * level for level in levels), 1, 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
-from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Shape, format_sides
-from ctcdsl.shapes.messages import no_rule, too_large
+from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Shape, format_sides, replace
+from ctcdsl.layers.base import Context
+from ctcdsl.shapes.messages import no_rule
 from ctcdsl.shapes.solver import SolverStep, feature_maps, fits, solve, solver_steps
 from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics
@@ -78,7 +78,7 @@ def _too_large(
     window = trunk[index].window
     assert window is not None
     shape = maps[index - 1] if index else architecture.input
-    too_large(window, trunk[index].rule or (0, 0), shape, diagnostics)
+    window.report_too_large(shape, Context(trunk[index].rule or (0, 0), diagnostics=diagnostics))
 
 
 def _unsolved(

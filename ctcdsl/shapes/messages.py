@@ -1,29 +1,13 @@
-"""What to say of a window that does not fit, has no padding, or is padded as a reader may miss."""
+"""What to say of a window that has no padding, or is padded as a reader may miss."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ir import Architecture, Conv, Pair, Pool, Shape, SlidingWindow, format_sides
+from ctcdsl.ir import Architecture, Conv, Pool, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
 from ctcdsl.text import Hint, Label, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
-
-
-def too_large(layer: SlidingWindow, padding: Pair, shape: Shape, diagnostics: Diagnostics) -> None:
-    """Report a window that does not fit on its input `shape` (CTC201)."""
-    dilation = layer.dilation if isinstance(layer, Conv) else 1
-    kernel_h, kernel_w = (dilation * (side - 1) + 1 for side in layer.kernel)
-    height, width = shape.height + 2 * padding[0], shape.width + 2 * padding[1]
-    padded = f", {height}x{width} with its padding" if any(padding) else ""
-    dilated = f" (dilation {dilation})" if dilation > 1 else ""
-    diagnostics.error(
-        "CTC201",
-        f"a window of {kernel_h}x{kernel_w}{dilated} does not fit on the"
-        f" {shape.height}x{shape.width} map{padded}",
-        Label(layer.origin, f"gets {shape}"),
-        hint="use a smaller window, more padding, fewer strides before it, or a larger input",
-    )
 
 
 def no_rule(layer: SlidingWindow, diagnostics: Diagnostics) -> None:

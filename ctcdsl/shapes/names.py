@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ctcdsl.ir import Block, Element, keyword
+from ctcdsl.ir import Block, Element
 
 
 def names(prefix: str, elements: Sequence[Element]) -> list[str]:
@@ -30,4 +30,4 @@ def _numbered(prefix: str, words: tuple[str, ...]) -> tuple[str, ...]:
 def _word(element: Element) -> str:
     if isinstance(element, Block):
         return element.call.name if element.call else "block"
-    return keyword(element)
+    return element.keyword

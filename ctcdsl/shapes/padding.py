@@ -1,8 +1,8 @@
-"""The three padding rules, and the output of a window."""
+"""The three padding rules."""
 
 from __future__ import annotations
 
-from ctcdsl.ir import Conv, Layer, PadRule, Pair, Pool, Shape, SlidingWindow, output_size
+from ctcdsl.ir import Conv, Layer, PadRule, Pair, Pool, Shape, SlidingWindow
 
 _PAPER = {1: 0, 3: 1, 5: 2, 7: 0, 11: 0}
 
@@ -20,7 +20,7 @@ class PaddingRule:
 
     def next(self, layer: Layer) -> Pair | None:
         """What the author gave, else the rule; None where the rule has none."""
-        if not isinstance(layer, Conv | Pool):
+        if not isinstance(layer, SlidingWindow):
             return (0, 0)
         padding = layer.padding if layer.padding is not None else self._of(layer)
         if isinstance(layer, Conv) and layer.kernel != (1, 1):
@@ -32,7 +32,7 @@ class PaddingRule:
         if self._rule is PadRule.PAPER:
             if isinstance(layer, Pool):
                 return (0, 0)
-            if height != width or layer.dilation != 1:
+            if height != width or layer.extent != layer.kernel:
                 return None
             padding = self._twos % 2 if height == 2 else _PAPER.get(height)
             return None if padding is None else (padding, padding)
@@ -56,21 +56,3 @@ def covers_map(layer: Layer, shape: Shape) -> bool:
         and layer.kernel == shape[1:]
         and not layer.grouped
     )
-
-
-def window_output(shape: Shape, layer: Layer, padding: Pair) -> Shape:
-    """The output of a trunk layer; a side is less than 1 where the window does not fit."""
-    if isinstance(layer, Conv):
-        channels, ceil, dilation = layer.filters, False, layer.dilation
-    elif isinstance(layer, Pool):
-        channels, ceil, dilation = shape.channels, layer.ceil, 1
-    else:
-        return shape
-    stride = layer.stride
-    kernel_h, kernel_w = layer.kernel
-    if dilation != 1:
-        kernel_h, kernel_w = dilation * (kernel_h - 1) + 1, dilation * (kernel_w - 1) + 1
-    height = width = output_size(shape.height, kernel_h, stride, padding[0], ceil=ceil)
-    if shape.width != shape.height or kernel_w != kernel_h or padding[0] != padding[1]:
-        width = output_size(shape.width, kernel_w, stride, padding[1], ceil=ceil)
-    return Shape(channels, height, width)

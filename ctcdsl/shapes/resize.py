@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import lcm, prod
 
-from ctcdsl.ir import Block, Conv, Element, Join, Pool, Shape
+from ctcdsl.ir import Block, Element, Join, Shape, SlidingWindow
 from ctcdsl.ir.network import Network, Node, flat
+from ctcdsl.layers.base import Context
 from ctcdsl.shapes.infer import ShapeInference
-from ctcdsl.shapes.padding import window_output
 from ctcdsl.text.sink import Diagnostics
 
 _LARGE = 1024
@@ -37,7 +37,7 @@ def trunk_output(network: Network, height: int, width: int) -> Shape | None:
 def _chain_output(chain: Iterable[Node], shape: Shape) -> Shape | None:
     for node in chain:
         output = _output(node, shape)
-        if output is None or min(output) < 1:
+        if output is None:
             return None
         shape = output
     return shape
@@ -45,7 +45,7 @@ def _chain_output(chain: Iterable[Node], shape: Shape) -> Shape | None:
 
 def _output(node: Node, shape: Shape) -> Shape | None:
     if not isinstance(node.layer, Block):
-        return window_output(shape, node.layer, node.padding)
+        return node.layer.infer(shape, Context(node.padding))
     outputs = [_chain_output(branch, shape) for branch in node.branches]
     first = outputs[0]
     if first is None:
@@ -89,8 +89,8 @@ def _stride(elements: Sequence[Element]) -> int:
     """A stride that those of all branches divide."""
     return prod(
         element.stride
-        if isinstance(element, Conv | Pool)
+        if isinstance(element, SlidingWindow)
         else lcm(*(_stride(branch.elements) for branch in element.branches))
         for element in elements
-        if isinstance(element, Conv | Pool | Block)
+        if isinstance(element, SlidingWindow | Block)
     )

@@ -22,12 +22,12 @@ from ctcdsl.ir import (
     Layer,
     PadRule,
     Pair,
-    Pool,
     Shape,
     SlidingWindow,
     convolution_macs,
 )
-from ctcdsl.shapes.padding import PaddingRule, covers_map, window_output
+from ctcdsl.layers.base import Context
+from ctcdsl.shapes.padding import PaddingRule, covers_map
 
 
 class SolverStep(NamedTuple):
@@ -49,7 +49,7 @@ class SolverStep(NamedTuple):
     @property
     def window(self) -> SlidingWindow | None:
         """The layer, if it slides a window."""
-        return self.layer if isinstance(self.layer, Conv | Pool) else None
+        return self.layer if isinstance(self.layer, SlidingWindow) else None
 
 
 def solver_steps(architecture: Architecture) -> tuple[SolverStep, ...]:
@@ -79,9 +79,10 @@ def feature_maps(
     for step, padding in zip(trunk, paddings, strict=True):
         if step.adapts and padding == step.rule and covers_map(step.layer, shape):
             padding = (0, 0)
-        shape = window_output(shape, step.layer, padding)
-        if shape.height < 1 or shape.width < 1:
+        output = step.layer.infer(shape, Context(padding))
+        if output is None:
             break
+        shape = output
         maps.append(shape)
     return maps
 
@@ -117,8 +118,8 @@ def solve(
         following: dict[Shape, _Best] = {}
         for shape, best in reached.items():
             for padding in _candidates(step, free_all):
-                output = window_output(shape, step.layer, padding)
-                if output.height < 1 or output.width < 1 or not fits(step, output):
+                output = step.layer.infer(shape, Context(padding))
+                if output is None or not fits(step, output):
                     continue
                 macs = best.macs
                 if isinstance(step.layer, Conv):
@@ -135,13 +136,12 @@ def solve(
 
 def _candidates(step: SolverStep, free_all: bool) -> Sequence[Pair]:
     layer = step.layer
-    if not isinstance(layer, Conv | Pool):
+    if not isinstance(layer, SlidingWindow):
         return ((0, 0),)
     free = free_all or (step.target is not None and layer.padding is None)
     if not free and step.rule is not None:
         return (step.rule,)
-    dilation = layer.dilation if isinstance(layer, Conv) else 1
-    above, left = (range((dilation * (side - 1) + 1) // 2 + 1) for side in layer.kernel)
+    above, left = (range(side // 2 + 1) for side in layer.extent)
     if layer.kernel[0] == layer.kernel[1]:
         return [(padding, padding) for padding in above]
     return list(product(above, left))

@@ -1,14 +1,17 @@
-"""Every keyword of the language, in one table.
+"""Every keyword of the language: those of the grammar, and those of the table of layers.
 
 The checker resolves words by it, and messages, editor colours and completion come from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ctcdsl.layers import WORDS
+from ctcdsl.layers.arguments import Flag
+from ctcdsl.layers.convolution import TAGS
 from ctcdsl.text.fixes import Hint
 
 
@@ -20,65 +23,63 @@ class Keyword(NamedTuple):
     example: str = ""
 
 
-KEYWORDS = MappingProxyType(
-    {
-        "net": Keyword("header", "names the network", "net ResNet50"),
-        "input": Keyword("header", "channels x height x width of an image", "input 3x224x224"),
-        "classes": Keyword("header", "outputs of the classifier", "classes 1000"),
-        "style": Keyword(
-            "header",
-            "norm and activation of every convolution; brings `pad same`",
-            "style conv-bn-relu",
-        ),
-        "pad": Keyword("header", "the padding rule: same, paper or valid", "pad paper"),
-        "maps": Keyword("header", "feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
-        "let": Keyword("header", "a parameter", "let w = 96"),
-        "def": Keyword("header", "a user-defined block", "def twice(n) = (3,n) (3,n)"),
-        "table": Keyword("header", "many networks, one a row"),
-        "end": Keyword("header", "closes a table"),
-        "x": Keyword("operator", "repetition: xN", "(3,64)x4"),
-        "c": Keyword("operator", "the input channels of a block or a layer", "(1,4c)"),
-        "max": Keyword("layer", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2"),
-        "avg": Keyword("layer", "average pooling: avg(k, …)/s", "avg(2)/2"),
-        "gap": Keyword("layer", "global average pooling"),
-        "gmp": Keyword("layer", "global max pooling"),
-        "spp": Keyword("layer", "spatial pyramid pooling", "spp(6,3,2,1)"),
-        "fc": Keyword("layer", "fully connected: fc(n), or fc for the classifier", "fc(4096)"),
-        "drop": Keyword("layer", "dropout", "drop(0.5)"),
-        "lrn": Keyword("layer", "local response normalisation: lrn, lrn(size)", "lrn(5)"),
-        "se": Keyword("layer", "squeeze and excitation through w channels", "se(c/4)"),
-        "scale": Keyword("layer", "a learned scale for each channel"),
-        "shuffle": Keyword("layer", "channel shuffle over g groups", "shuffle(3)"),
-        "id": Keyword("layer", "identity"),
-        "none": Keyword("layer", "an empty head", "head: none"),
-        "bn": Keyword("norm", "batch normalisation"),
-        "ln": Keyword("norm", "layer normalisation over the channels"),
-        "relu": Keyword("activation", "max(x, 0)"),
-        "relu6": Keyword("activation", "min(max(x, 0), 6)"),
-        "gelu": Keyword("activation", "x times the Gaussian's distribution function"),
-        "silu": Keyword("activation", "x times its sigmoid"),
-        "hswish": Keyword("activation", "x relu6(x + 3) / 6"),
-        "sigmoid": Keyword("activation", "1 / (1 + exp(-x))"),
-        "tanh": Keyword("activation", "hyperbolic tangent"),
-        "leaky": Keyword("activation", "x, or x / 100 below zero"),
-        "dw": Keyword("tag", "depthwise: a filter for each channel", "(3,dw)"),
-        "linear": Keyword("tag", "no activation", "(1,64,linear)"),
-        "bare": Keyword("tag", "neither norm nor activation", "(7,64,bare)"),
-        "bias": Keyword("tag", "with a bias", "(3,64,bias)"),
-        "nobias": Keyword("tag", "without a bias", "(3,64,nobias)"),
-        "ceil": Keyword("tag", "a pool's map rounds up", "max(3,ceil)/2"),
-        "within": Keyword("tag", "lrn over a window of each channel's own map", "lrn(3,within)"),
-        "same": Keyword("rule", "padding d(k-1)/2, none on a side where k equals the stride"),
-        "paper": Keyword("rule", "the padding of He & Sun 2015, Section 5"),
-        "valid": Keyword("rule", "no padding"),
-        "conv-relu": Keyword("style", "convolution, then ReLU"),
-        "conv-bn-relu": Keyword("style", "convolution, batch norm, ReLU"),
-        "conv-bn-relu6": Keyword("style", "convolution, batch norm, ReLU6"),
-        "conv-bn-silu": Keyword("style", "convolution, batch norm, SiLU"),
-        "bn-relu-conv": Keyword("style", "pre-activation: batch norm, ReLU, convolution"),
-        "conv": Keyword("style", "convolution alone"),
-    }
-)
+_HEADERS = {
+    "net": ("names the network", "net ResNet50"),
+    "input": ("channels x height x width of an image", "input 3x224x224"),
+    "classes": ("outputs of the classifier", "classes 1000"),
+    "style": ("norm and activation of every convolution; brings `pad same`", "style conv-bn-relu"),
+    "pad": ("the padding rule: same, paper or valid", "pad paper"),
+    "maps": ("feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
+    "let": ("a parameter", "let w = 96"),
+    "def": ("a user-defined block", "def twice(n) = (3,n) (3,n)"),
+    "table": ("many networks, one a row", ""),
+    "end": ("closes a table", ""),
+}
+_OPERATORS = {
+    "x": ("repetition: xN", "(3,64)x4"),
+    "c": ("the input channels of a block or a layer", "(1,4c)"),
+}
+_RULES = {
+    "same": "padding d(k-1)/2, none on a side where k equals the stride",
+    "paper": "the padding of He & Sun 2015, Section 5",
+    "valid": "no padding",
+}
+_STYLES = {
+    "conv-relu": "convolution, then ReLU",
+    "conv-bn-relu": "convolution, batch norm, ReLU",
+    "conv-bn-relu6": "convolution, batch norm, ReLU6",
+    "conv-bn-silu": "convolution, batch norm, SiLU",
+    "bn-relu-conv": "pre-activation: batch norm, ReLU, convolution",
+    "conv": "convolution alone",
+}
+
+
+def _keywords() -> Iterator[tuple[str, Keyword]]:
+    """Every word: what the grammar has of its own, and those of the layers' table."""
+    for word, (summary, example) in _HEADERS.items():
+        yield word, Keyword("header", summary, example)
+    for word, (summary, example) in _OPERATORS.items():
+        yield word, Keyword("operator", summary, example)
+    for group in ("layer", "norm", "activation"):
+        for entry in WORDS.values():
+            if entry.group == group:
+                yield entry.word, Keyword(group, entry.summary, entry.example)
+        if group == "layer":
+            yield "none", Keyword("layer", "an empty head", "head: none")
+    yield "dw", Keyword("tag", "depthwise: a filter for each channel", "(3,dw)")
+    for word, tag in TAGS.items():
+        yield word, Keyword("tag", tag.summary, tag.example)
+    for entry in WORDS.values():
+        for argument in entry.arguments:
+            if isinstance(argument, Flag):
+                yield argument.word, Keyword("tag", argument.summary, argument.example)
+    for word, summary in _RULES.items():
+        yield word, Keyword("rule", summary)
+    for word, summary in _STYLES.items():
+        yield word, Keyword("style", summary)
+
+
+KEYWORDS = MappingProxyType(dict(_keywords()))
 
 TAG_PREFIXES = MappingProxyType({"p": "padding", "g": "groups", "d": "dilation"})
 """Letters that a number follows to make a tag: `p1`, `g32`, `d2`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -17,6 +16,7 @@ from ctcdsl.checking import Network, check_source
 from ctcdsl.drawing import draw_network
 from ctcdsl.drawing.network import network_picture
 from ctcdsl.drawing.svg import Line, Rect, Text
+from ctcdsl.ir import replace
 from ctcdsl.text import UserError
 from ctcdsl.text.files import read_source
 from tests.conftest import ROOT, SAMPLE, TABLES, check, one

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.codegen.load import build_module
-from ctcdsl.ir import Head, Shape
+from ctcdsl.ir import Head, Shape, replace
 from ctcdsl.metrics import network_cost
 from tests.conftest import ROOT, load, one
 

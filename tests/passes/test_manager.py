@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture, Conv, PadRule, Shape, Stage
+from ctcdsl.ir import Architecture, Conv, PadRule, Shape, Stage, replace
 from ctcdsl.passes import Frozen, Guarantee, Interval, Pass, PassResult, run_pass, run_passes
 from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.text import Diagnostic, UserError

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size
+from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size, replace
 from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics.complexity import network_cost
 from ctcdsl.shapes.padding import window_output

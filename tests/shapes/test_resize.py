@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from torch import nn
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.codegen import generate
 from ctcdsl.codegen.load import build_module
-from ctcdsl.ir import Linear, Shape
+from ctcdsl.ir import Linear, Shape, replace
 from ctcdsl.resources import resource
 from ctcdsl.shapes.resize import bound_to_size
 from tests.codegen.test_oracle_generated import blocks, rows

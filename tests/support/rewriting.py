@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, printer
+from ctcdsl.ir import Architecture, printer, replace
 from ctcdsl.passes import Step, run_pass
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.passes.update_source import update_source

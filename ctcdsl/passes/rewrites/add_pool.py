@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Pool, Stage
+from ctcdsl.ir import Conv, Pool, Stage, replace
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, terms_of, unknown_terms, width_at
 from ctcdsl.passes.stage_view import StageView, conv_like, stage_view, with_stage

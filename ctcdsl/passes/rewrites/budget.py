@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, Conv
+from ctcdsl.ir import Architecture, Conv, replace
 from ctcdsl.metrics import macs, total_macs
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.width import MULTIPLE, unknown_terms, width_at

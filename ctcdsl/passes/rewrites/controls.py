@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Element
+from ctcdsl.ir import Conv, Element, replace
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.stage_view import conv_like, outside_blocks, stage_index, stage_view
 from ctcdsl.text import error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.elaborate.windows import MAX_KERNEL
-from ctcdsl.ir import TITLES, Activation, Conv
+from ctcdsl.layers.base import MAX_KERNEL
+from ctcdsl.ir import Activation, Conv, replace
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import freeze_paddings, paddings_of
 from ctcdsl.passes.stage_view import stage_convs, with_stage
@@ -16,7 +16,7 @@ from ctcdsl.text import error
 if TYPE_CHECKING:
     from ctcdsl.passes.weights import Weights
 
-_IDEMPOTENT: tuple[Activation, ...] = ("relu", "relu6")
+_IDEMPOTENT = ("relu", "relu6")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +73,12 @@ class Deepen:
         problem = ""
         if conv.preactivation:
             problem = "has its activation before it: a layer after it gets no rectified map"
-        elif conv.activation not in _IDEMPOTENT:
+        elif conv.activation is None or conv.activation.word not in _IDEMPOTENT:
             problem = f"ends in {conv.activation}, which applied twice is another"
             if conv.activation is None:
                 problem = "has no activation, and a layer after it has none"
-        elif conv.norm not in (None, "bn"):
-            problem = f"has a {TITLES[conv.norm]}, which no weights make the identity"
+        elif conv.norm is not None and conv.norm.word != "bn":
+            problem = f"has a {conv.norm.title}, which no weights make the identity"
         if problem:
             raise error(
                 "CTC404",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool
+from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool, replace
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
 from ctcdsl.text import Origin, error

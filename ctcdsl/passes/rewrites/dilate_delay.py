@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network, Node
@@ -18,6 +18,7 @@ from ctcdsl.ir import (
     Pool,
     Scale,
     output_size,
+    replace,
 )
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of

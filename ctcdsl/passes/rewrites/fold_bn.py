@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of
+from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of, replace
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.text import error
 
@@ -55,7 +55,7 @@ class FoldBatchNorm:
         if parts.get(None, ()) != head.layers:
             head = replace(head, layers=parts[None])
         style = architecture.style
-        if style.norm == "bn" and not style.preactivation:
+        if style.norm_word == "bn" and not style.preactivation:
             style = style._replace(norm=None)
         new = replace(architecture, stages=stages, head=head, style=style)
         # Folded are also the norms of shortcuts, which the style alone names.
@@ -116,7 +116,7 @@ def _takers(chain: Sequence[_Member]) -> list[int | None]:
     for index, (part, layer) in enumerate(chain):
         taker = None
         if isinstance(layer, Conv):
-            if layer.preactivation and layer.norm == "bn":
+            if layer.preactivation and layer.norm_word == "bn":
                 taker = last
             last = index if _takes_norm(layer) else None
         elif last is not None and _is_batch_norm(layer) and left[part] > 1:
@@ -159,24 +159,24 @@ def _inner(elements: Sequence[Element]) -> list[_Member]:
 
 def _folds(conv: Conv) -> bool:
     """Whether a convolution has a batch norm, after it."""
-    return conv.norm == "bn" and not conv.preactivation
+    return conv.norm_word == "bn" and not conv.preactivation
 
 
 def _is_batch_norm(node: Layer | Block) -> bool:
-    return isinstance(node, NormLayer) and node.norm == "bn"
+    return isinstance(node, NormLayer) and node.norm_word == "bn"
 
 
 def _takes_norm(conv: Conv) -> bool:
     """Whether a convolution's output, its own batch norm folded, is linear in its filters."""
     if conv.preactivation:
         return True
-    return conv.activation is None and conv.norm in (None, "bn")
+    return conv.activation is None and conv.norm_word in ("", "bn")
 
 
 def _num_norms(architecture: Architecture) -> int:
     """The batch norms that are written: those of convolutions, and those alone."""
     return sum(
-        _is_batch_norm(layer) or (isinstance(layer, Conv) and layer.norm == "bn")
+        _is_batch_norm(layer) or (isinstance(layer, Conv) and layer.norm_word == "bn")
         for elements in (*(s.elements for s in architecture.stages), architecture.head.layers)
         for layer in layers_of(elements)
     )
@@ -186,7 +186,7 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
     """The norms that stay, and why: what is before them is not a convolution of their own."""
     elements = [e for stage in architecture.stages for e in stage.elements]
     layers = list(layers_of([*elements, *architecture.head.layers]))
-    before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm == "bn"]
+    before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm_word == "bn"]
     alone = [layer for layer in layers if _is_batch_norm(layer)]
     notes: list[str] = []
     if before:

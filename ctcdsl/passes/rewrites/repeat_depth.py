@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture, Block
+from ctcdsl.ir import Architecture, Block, replace
 from ctcdsl.metrics import macs
 from ctcdsl.passes.base import PassResult
 from ctcdsl.passes.repeats import Repeats, repeats

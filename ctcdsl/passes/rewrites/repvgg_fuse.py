@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, Node, infer_shapes
@@ -19,6 +19,7 @@ from ctcdsl.ir import (
     PadRule,
     Pair,
     Pool,
+    replace,
 )
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import Place, freeze_paddings, paddings_of
@@ -111,7 +112,7 @@ class RepVggFuse:
                 else:
                     tensors = weights[branch.conv.name]
                     folds_own = (
-                        isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm == "bn"
+                        isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm_word == "bn"
                     )
                 tensors = folded(tensors, folds_own, [weights[norm.name] for norm in branch.norms])
                 reach = branch.conv.padding if branch.conv else (0, 0)
@@ -212,11 +213,11 @@ def _branches(block: Node) -> list[_Branch] | None:
         norms: list[Node] = []
         for index, node in enumerate(chain):
             match node.layer:
-                case Conv(activation=None, dilation=1, preactivation=False, norm=None | "bn") if (
-                    index == 0
-                ):
+                case Conv(
+                    activation=None, dilation=1, preactivation=False, norm_word="" | "bn"
+                ) if index == 0:
                     conv = node
-                case NormLayer(norm="bn"):
+                case NormLayer(norm_word="bn"):
                     norms.append(node)
                 case Identity():
                     pass
@@ -264,10 +265,10 @@ def _fits(kernel: Pair, padding: Pair, large: Pair, pad: Pair) -> bool:
 def _restyled(architecture: Architecture) -> Architecture:
     """The network in a style without batch norm, where no convolution has one any more."""
     style = architecture.style
-    if style.norm != "bn" or style.preactivation:
+    if style.norm_word != "bn" or style.preactivation:
         return architecture
     report = infer_shapes(architecture)
     nodes: Sequence[Node] = report.networks[0].layers if report.networks else ()
-    if any(isinstance(p.layer, Conv) and p.layer.norm == "bn" for p in nodes):
+    if any(isinstance(p.layer, Conv) and p.layer.norm_word == "bn" for p in nodes):
         return architecture
     return replace(architecture, style=style._replace(norm=None))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
+from ctcdsl.ir import replace
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.scaling import Scaled, Scaler, keeps_output, keeps_outside

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.elaborate.windows import MAX_WIDTH
+from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.ir import (
-    TITLES,
+    replace,
     ActivationLayer,
     Block,
     Conv,
@@ -22,7 +22,6 @@ from ctcdsl.ir import (
     Pool,
     Scale,
     SpatialPyramid,
-    keyword,
 )
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import freeze_paddings, paddings_of
@@ -105,18 +104,18 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
             the layers themselves are grouped, or where nothing sums.
     """
     assert isinstance(conv.layer, Conv)
-    mixing = conv.layer.norm not in (None, "bn") and not conv.layer.preactivation
+    mixing = conv.layer.norm is not None and layer.norm.word != "bn" and not conv.layer.preactivation
     if conv.layer.groups > 1 or mixing:
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
     following_nodes = network.nodes[at + 1 :]
     for count, node in enumerate(following_nodes, start=1):
         match node.layer:
-            case Conv(groups=1) as layer if layer.norm in (None, "bn") or not layer.preactivation:
+            case Conv(groups=1) as layer if layer.norm_word in ("", "bn") or not layer.preactivation:
                 return following_nodes[:count]
             case Linear():
                 return following_nodes[:count]
-            case NormLayer(norm="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
+            case NormLayer(norm_word="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
                 continue
             case ActivationLayer() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
                 continue
@@ -138,9 +137,9 @@ def _mixes(conv: Node, node: Node) -> Exception:
         case Conv():
             problem = f"has {layer.groups} groups"
             if layer.groups == 1 and layer.norm is not None:
-                problem = f"has a {TITLES[layer.norm]}"
+                problem = f"has a {layer.norm.title}"
         case _:
-            problem = f"looks at several channels at once (`{keyword(layer)}`)"
+            problem = f"looks at several channels at once (`{layer.keyword}`)"
     return error(
         "CTC404",
         f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}` {problem}",

@@ -8,8 +8,8 @@ from itertools import repeat
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.elaborate.windows import MAX_WIDTH
 from ctcdsl.ir import Conv
+from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rewrites.repeat_depth import with_depth
 from ctcdsl.passes.stage_view import (

@@ -78,7 +78,7 @@ def identity(node: Node) -> Tensors:
     zeros = torch.zeros(channels, dtype=torch.float64)
     if conv.bias:
         tensors["bias"] = zeros
-    if conv.norm == "bn":
+    if conv.norm_word == "bn":
         tensors |= {
             "norm.weight": zeros + 1,
             "norm.bias": zeros,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ctcdsl.checking import Network, Node, infer_shapes
 from ctcdsl.ir import (
@@ -15,6 +14,7 @@ from ctcdsl.ir import (
     Pool,
     Shape,
     SqueezeExcite,
+    replace,
 )
 from ctcdsl.passes.weights.probe import difference, outputs, random_images
 from ctcdsl.passes.weights.tensors import Weights

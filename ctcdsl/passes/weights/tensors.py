@@ -7,7 +7,7 @@ convolution where it acts before it. Names and shapes are verified on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.load import build_module
-from ctcdsl.ir import Conv, Linear, Norm, NormLayer, Scale, SqueezeExcite
+from ctcdsl.lowering import lower
 from ctcdsl.text import error
 from ctcdsl.text.diagnostic import InternalError
 
@@ -26,10 +26,9 @@ Weights = dict[str, Tensors]
 
 
 _SHOWN = 3  # names of a kind in one message
-_Part = tuple[str, tuple[int, ...], str]
 
 
-class TensorSpec(NamedTuple):
+class LayerTensor(NamedTuple):
     """A tensor of a network: its layer, what it is there, how it is shaped.
 
     `suffix` is the last part of its name in the module.
@@ -43,15 +42,20 @@ class TensorSpec(NamedTuple):
 
 def parameterised(network: Network) -> list[Node]:
     """The layers that have tensors, in order."""
-    return [node for node in network.layers if any(_layer_specs(node))]
+    layers = {spec.layer for spec in tensor_specs(network)}
+    return [node for node in network.layers if node.name in layers]
 
 
-def tensor_specs(network: Network) -> list[TensorSpec]:
+def tensor_specs(network: Network) -> list[LayerTensor]:
     """The tensors of a network in the order of its module."""
-    return [spec for node in network.layers for spec in _layer_specs(node)]
+    return [
+        LayerTensor(node.layer, spec.role, spec.shape, spec.name)
+        for node in lower(network).nodes
+        for spec in node.tensors
+    ]
 
 
-def state_names(network: Network) -> dict[str, TensorSpec]:
+def state_names(network: Network) -> dict[str, LayerTensor]:
     """The names that the generated module gives its tensors, each with what it is."""
     with torch.device("meta"):  # only names and shapes: no memory, no random numbers
         state = build_module(network).state_dict()
@@ -119,11 +123,10 @@ def to_state(
         written: The same network as read from its text, whose module names the tensors.
     """
     values: list[Tensor] = []
-    for node in parameterised(network):
-        roles = [spec.role for spec in _layer_specs(node)]
-        if not weights.get(node.name, {}).keys() >= set(roles):
-            raise InternalError(f"{node.name} has not all of {', '.join(roles)}")
-        values += [weights[node.name][role] for role in roles]
+    for spec in tensor_specs(network):
+        if spec.role not in weights.get(spec.layer, {}):
+            raise InternalError(f"{spec.layer} lacks its {spec.role}")
+        values.append(weights[spec.layer][spec.role])
     names = state_names(written or network)
     if [tuple(value.shape) for value in values] != [spec.shape for spec in names.values()]:
         raise InternalError(f"{network.name}: transferred tensors do not fit the module")
@@ -151,57 +154,8 @@ def same_weights(name: str, before: Network, after: Network, weights: Weights) -
     return {new.name: weights[old.name] for old, new in layers}
 
 
-def _layer_specs(node: Node) -> Iterator[TensorSpec]:
-    layer, in_channels = node.layer, node.input.channels
-    parts: list[_Part] = []
-    match layer:
-        case Conv(filters=filters, kernel=kernel):
-            conv_parts: list[_Part] = [
-                ("weight", (filters, in_channels // layer.groups, *kernel), "weight")
-            ]
-            if layer.bias:
-                conv_parts.append(("bias", (filters,), "bias"))
-            norm = _norm(layer.norm, in_channels if layer.preactivation else filters)
-            parts = [*norm, *conv_parts] if layer.preactivation else [*conv_parts, *norm]
-        case NormLayer(norm=kind):
-            parts = _norm(kind, in_channels)
-        case SqueezeExcite(width=width):
-            parts = [
-                ("reduce.weight", (width, in_channels, 1, 1), "weight"),
-                ("reduce.bias", (width,), "bias"),
-                ("expand.weight", (in_channels, width, 1, 1), "weight"),
-                ("expand.bias", (in_channels,), "bias"),
-            ]
-        case Scale():
-            parts = [("factor", (in_channels, 1, 1), "factor")]
-        case Linear():
-            out_channels = node.output.channels
-            parts = [("weight", (out_channels, node.input.numel), "weight")]
-            parts.append(("bias", (out_channels,), "bias"))
-        case _:
-            pass
-    for role, shape, suffix in parts:
-        yield TensorSpec(node.name, role, shape, suffix)
-
-
-def _norm(norm: Norm | None, channels: int) -> list[_Part]:
-    per_channel = (channels,)
-    affine: list[_Part] = [
-        ("norm.weight", per_channel, "weight"),
-        ("norm.bias", per_channel, "bias"),
-    ]
-    if norm == "bn":
-        return [
-            *affine,
-            ("norm.mean", per_channel, "running_mean"),
-            ("norm.variance", per_channel, "running_var"),
-            ("norm.batches", (), "num_batches_tracked"),
-        ]
-    return affine if norm else []
-
-
 def _check_names(
-    network: Network, names: Mapping[str, TensorSpec], state: Mapping[str, Tensor], file: str
+    network: Network, names: Mapping[str, LayerTensor], state: Mapping[str, Tensor], file: str
 ) -> None:
     """Check that tensors are those of a network; the error names the first that is not."""
     missing = [key for key in names if key not in state]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture
+from ctcdsl.ir import Architecture, replace
 from ctcdsl.ir.printer import unparse
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes import Guarantee, Pass, Step, run_pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ import pytest
 
 from ctcdsl.checking import Network
 from ctcdsl.codegen.names import attribute_name
-from ctcdsl.ir import Conv
+from ctcdsl.ir import Conv, replace
 from ctcdsl.passes import Guarantee, PassResult, run_pass
 from ctcdsl.passes.rewrites.controls import RepeatLast
 from ctcdsl.passes.rewrites.deepen import Deepen

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+Pair = tuple[int, int]
+"""Height and width of a window, or the padding above and below, left and right."""
+
 
 class Shape(NamedTuple):
     """A feature map of one image; a vector of features has height and width 1."""

@@ -1,0 +1,48 @@
+"""The kinds of layers, one home each: word, arguments, shape rule, operations."""
+
+# The order is that of the words on pages and in completion.
+from ctcdsl.layers.pooling import GlobalPool, Pool  # isort: skip
+from ctcdsl.layers.pyramid import SpatialPyramid  # isort: skip
+from ctcdsl.layers.linear import Linear  # isort: skip
+from ctcdsl.layers.dropout import Dropout  # isort: skip
+from ctcdsl.layers.lrn import LocalResponseNorm  # isort: skip
+from ctcdsl.layers.squeeze_excite import SqueezeExcite  # isort: skip
+from ctcdsl.layers.scale import Scale  # isort: skip
+from ctcdsl.layers.shuffle import Shuffle  # isort: skip
+from ctcdsl.layers.identity import Identity  # isort: skip
+from ctcdsl.layers.norms import NORMS, Norm, NormLayer  # isort: skip
+from ctcdsl.layers.activations import ACTIVATIONS, Activation, ActivationLayer  # isort: skip
+from ctcdsl.layers.convolution import Conv  # isort: skip
+from ctcdsl.layers.base import WORDS, Context, LayerKind, MapOrVectorLayer, VectorLayer
+from ctcdsl.layers.style import CONV_RELU, NO_CONSTANTS, Constants, Style
+from ctcdsl.layers.windows import SlidingWindow
+
+__all__ = [
+    "ACTIVATIONS",
+    "CONV_RELU",
+    "NORMS",
+    "NO_CONSTANTS",
+    "WORDS",
+    "Activation",
+    "ActivationLayer",
+    "Constants",
+    "Context",
+    "Conv",
+    "Dropout",
+    "GlobalPool",
+    "Identity",
+    "LayerKind",
+    "Linear",
+    "LocalResponseNorm",
+    "MapOrVectorLayer",
+    "Norm",
+    "NormLayer",
+    "Pool",
+    "Scale",
+    "Shuffle",
+    "SlidingWindow",
+    "SpatialPyramid",
+    "SqueezeExcite",
+    "Style",
+    "VectorLayer",
+]

@@ -1,0 +1,129 @@
+"""Activations: one row each, and the layer that is one alone.
+
+A row is all there is to an activation: words, colours, pages and code follow from it.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ctcdsl.layers.base import WORDS, Context, MapOrVectorLayer, Word
+from ctcdsl.ops.activation import Activate, Function
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.op import Keeps
+
+_SLOPE = "negative_slope"
+
+ACTIVATIONS = MappingProxyType(
+    {
+        row.word: row
+        for row in (
+            Function(
+                *("relu", "ReLU", "max(x, 0)", "nn.ReLU", "torch.relu({})"),
+                keeps=Keeps.OUTPUT,
+                in_place=True,
+                bit_stable=True,
+            ),
+            Function(
+                *("relu6", "ReLU6", "min(max(x, 0), 6)", "nn.ReLU6", "nn.functional.relu6({})"),
+                in_place=True,
+                bit_stable=True,
+            ),
+            Function(
+                *("gelu", "GELU", "x times the Gaussian's distribution function"),
+                *("nn.GELU", "nn.functional.gelu({})"),
+            ),
+            Function(
+                *("silu", "SiLU", "x times its sigmoid", "nn.SiLU", "nn.functional.silu({})"),
+                in_place=True,
+            ),
+            Function(
+                *("hswish", "Hardswish", "x relu6(x + 3) / 6"),
+                *("nn.Hardswish", "nn.functional.hardswish({})"),
+                in_place=True,
+                bit_stable=True,
+            ),
+            Function("sigmoid", "sigmoid", "1 / (1 + exp(-x))", "nn.Sigmoid", "torch.sigmoid({})"),
+            Function("tanh", "tanh", "hyperbolic tangent", "nn.Tanh", "torch.tanh({})"),
+            Function(
+                *("leaky", "leaky ReLU", "x, or x / 100 below zero"),
+                *("nn.LeakyReLU", "nn.functional.leaky_relu({})"),
+                keeps=Keeps.OUTPUT,
+                in_place=True,
+                bit_stable=True,
+                keyword=_SLOPE,
+                constant=0.01,
+            ),
+        )
+    }
+)
+
+
+class Activation(NamedTuple):
+    """An activation by its word, and its constant where it has one."""
+
+    word: str
+    constant: float | None = None
+
+    @classmethod
+    def of(cls, word: str, constant: float | None = None) -> Activation:
+        """The activation of a word; the constant is its usual one unless given."""
+        usual = ACTIVATIONS[word].constant
+        return cls(word, usual if usual is None or constant is None else constant)
+
+    @property
+    def function(self) -> Function:
+        """Its row of the table."""
+        return ACTIVATIONS[self.word]
+
+    @property
+    def title(self) -> str:
+        """What papers call it."""
+        return self.function.title
+
+    @property
+    def expression(self) -> str:
+        """Its functional form, with `{}` for its argument."""
+        call = self.function.call
+        return call if self.constant is None else f"{call[:-1]}, {self.constant:g})"
+
+    def add(self, graph: Builder, x: Value) -> Value:
+        """Add its operation to a graph."""
+        return graph.add(self.op(x.shape.channels), x, role="activation")
+
+    def op(self, channels: int) -> Activate:
+        """Its operation on some channels."""
+        return Activate(function=self.function, channels=channels, constant=self.constant)
+
+    def __str__(self) -> str:
+        if self.constant == self.function.constant:
+            return self.word
+        return f"{self.word}({self.constant:g})"
+
+
+class ActivationLayer(MapOrVectorLayer):
+    """An activation on its own."""
+
+    activation: Activation
+
+    channelwise = True
+    pixelwise = True
+
+    @property
+    def keyword(self) -> str:
+        """The activation's word."""
+        return self.activation.word
+
+    @property
+    def title(self) -> str:
+        """The activation's."""
+        return self.activation.title
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """One operation."""
+        return self.activation.add(graph, x)
+
+
+for _row in ACTIVATIONS.values():
+    WORDS[_row.word] = Word(_row.word, "activation", _row.summary, "", (), ActivationLayer)

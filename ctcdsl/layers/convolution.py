@@ -1,0 +1,163 @@
+"""Convolutions `(k,n,tags)`: the filters, and the norm and activation that go with them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ctcdsl.layers.activations import ACTIVATIONS, Activation
+from ctcdsl.layers.base import Context
+from ctcdsl.layers.norms import NORMS, Norm
+from ctcdsl.layers.style import Style
+from ctcdsl.layers.windows import SlidingWindow, report_groups
+from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.record import replace
+from ctcdsl.ops.shapes import Pair, Shape, output_size
+
+
+class Tag(NamedTuple):
+    """A word that a convolution takes: what it means, and how it is written."""
+
+    summary: str
+    example: str
+
+
+TAGS = {
+    "linear": Tag("no activation", "(1,64,linear)"),
+    "bare": Tag("neither norm nor activation", "(7,64,bare)"),
+    "bias": Tag("with a bias", "(3,64,bias)"),
+    "nobias": Tag("without a bias", "(3,64,nobias)"),
+}
+"""The words that a convolution takes beside norms and activations."""
+
+EXCLUSIVE = (
+    (tuple(NORMS), "norm"),
+    (("linear", *ACTIVATIONS), "activation"),
+    (("bias", "nobias"), "of them"),
+)
+"""Of each of these lists of words a convolution takes one; how a message calls it."""
+
+
+class Conv(SlidingWindow):
+    """`filters` filters of `kernel`, then the norm and the activation.
+
+    With `preactivation` norm and activation precede the convolution instead. Depthwise
+    convolutions have as many groups as filters.
+    """
+
+    filters: int
+    groups: int = 1
+    dilation: int = 1
+    norm: Norm | None = None
+    activation: Activation | None = Activation("relu")
+    bias: bool = True
+    preactivation: bool = False
+
+    keyword = "conv"
+    channelwise = False
+    pixelwise = False
+
+    @property
+    def title(self) -> str:
+        """Its kernel and its filters."""
+        return f"{self.kernel[0]}×{self.kernel[1]}, {self.filters}"
+
+    @property
+    def extent(self) -> Pair:
+        """The side of the window, the gaps of its dilation included."""
+        height, width = self.kernel
+        if self.dilation == 1:
+            return self.kernel
+        return self.dilation * (height - 1) + 1, self.dilation * (width - 1) + 1
+
+    @property
+    def dilated(self) -> str:
+        """What a message says of its dilation."""
+        return f" (dilation {self.dilation})" if self.dilation > 1 else ""
+
+    @property
+    def norm_word(self) -> str:
+        """The word of its norm; empty where it has none."""
+        return self.norm.word if self.norm is not None else ""
+
+    def output(self, x: Shape, padding: Pair) -> Shape:
+        """The map of its windows; it floors."""
+        kernel_h, kernel_w = self.extent
+        stride = self.stride
+        height = width = output_size(x.height, kernel_h, stride, padding[0])
+        if x.width != x.height or kernel_w != kernel_h or padding[0] != padding[1]:
+            width = output_size(x.width, kernel_w, stride, padding[1])
+        return Shape(self.filters, height, width)
+
+    def infer(self, x: Shape, context: Context) -> Shape | None:
+        """The map of its windows; CTC201 where not one fits, CTC207 for groups."""
+        output = SlidingWindow.infer(self, x, context)
+        if output is not None and self.groups > 1:
+            report_groups(self.groups, x.channels, "input channels", self, context)
+            report_groups(self.groups, self.filters, "filters", self, context)
+        return output
+
+    def out_channels(self, channels: int) -> int:
+        """Its filters."""
+        return self.filters
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """The convolution; norm and activation after it, or before."""
+        if self.preactivation:
+            x = self._normed(graph, x)
+        x = graph.add(self.op(x.shape.channels, context.padding), x)
+        return x if self.preactivation else self._normed(graph, x)
+
+    def op(self, in_channels: int, padding: Pair) -> Conv2d:
+        """The convolution alone."""
+        return Conv2d(
+            in_channels=in_channels,
+            out_channels=self.filters,
+            kernel=self.kernel,
+            stride=(self.stride, self.stride),
+            padding=padding,
+            dilation=(self.dilation, self.dilation),
+            groups=self.groups,
+            bias=self.bias,
+        )
+
+    def _normed(self, graph: Builder, x: Value) -> Value:
+        if self.norm is not None:
+            x = self.norm.add(graph, x)
+        return self.activation.add(graph, x) if self.activation is not None else x
+
+    def tagged(self, words: tuple[str, ...], style: Style) -> Conv:
+        """The convolution with the words after its numbers; `bare` first, so that others add."""
+        conv = self
+        if "bare" in words:
+            conv = replace(conv, norm=None, activation=None)
+        if "linear" in words:
+            conv = replace(conv, activation=None)
+        for word in words:
+            if word in NORMS:
+                conv = replace(conv, norm=style.make_norm(word))
+            elif word in ACTIVATIONS:
+                conv = replace(conv, activation=style.make_activation(word))
+            elif word in ("bias", "nobias"):
+                conv = replace(conv, bias=word == "bias")
+        return conv
+
+    def tags(self, style: Style) -> list[str]:
+        """The words in which it differs from a style."""
+        tags: list[str] = []
+        if (self.norm, self.activation) == (style.norm, style.activation):
+            pass
+        elif self.norm is None and self.activation is None:
+            tags.append("bare" if style.norm else "linear")
+        else:
+            implied = style.activation
+            if self.norm is None and style.norm is not None:
+                tags.append("bare")
+                implied = None
+            elif self.norm is not None and self.norm != style.norm:
+                tags.append(str(self.norm))
+            if self.activation != implied:
+                tags.append(str(self.activation or "linear"))
+        if self.bias != (style.norm is None):
+            tags.append("bias" if self.bias else "nobias")
+        return tags

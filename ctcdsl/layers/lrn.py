@@ -1,0 +1,102 @@
+"""Local response normalisation: `lrn`, `lrn(5,0.0001,0.75,1)`, `lrn(3,within)`."""
+
+from __future__ import annotations
+
+from ctcdsl.layers.arguments import Flag, Integer, Real
+from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
+from ctcdsl.ops.calls import Argument
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.op import POINT, Keeps, Overwrite, PointOp, Window
+
+_LARGE = 1e15
+
+
+class LocalResponseNormOp(PointOp):
+    """x / (k + alpha * mean of x^2)^beta over neighbours."""
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+    within: bool
+
+    keeps = Keeps.INPUT
+    extra_bytes = 12  # squares, means and powers
+    overwrite = Overwrite.MAY
+    bit_stable = False
+
+    @property
+    def module(self) -> str:
+        """PyTorch's is over channels."""
+        return "LocalResponseNormWithin" if self.within else "nn.LocalResponseNorm"
+
+    def window(self) -> Window | None:
+        """The same position, or a window of the channel's own map."""
+        half, size = self.size // 2, self.size
+        return Window((size, size), (1, 1), (half, half)) if self.within else POINT
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """The size and the constants."""
+        return (
+            Argument(str(self.size), "size"),
+            Argument(repr(self.alpha), "alpha", "0.0001"),
+            Argument(repr(self.beta), "beta", "0.75"),
+            Argument(repr(self.k), "k", "1.0"),
+        )
+
+
+@layer(
+    "lrn",
+    summary="local response normalisation: lrn, lrn(size)",
+    example="lrn(5)",
+    arguments=(
+        Integer("size", 1, MAX_KERNEL, "the size of `lrn`", default=5),
+        Real("alpha", -_LARGE, _LARGE, "alpha", default=1e-4),
+        Real("beta", -_LARGE, _LARGE, "beta", default=0.75),
+        Real("k", -_LARGE, _LARGE, "k", default=1.0),
+        Flag(*("within", "within", "lrn over a window of each channel's own map", "lrn(3,within)")),
+    ),
+)
+class LocalResponseNorm(SameShapeLayer):
+    """x / (k + alpha * mean of x^2)^beta over neighbours (Krizhevsky et al. 2012, 3.3).
+
+    The neighbours are `size` channels, or with `within` a window of `size` x `size` in
+    the channel's own map.
+    """
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+    within: bool = False
+
+    keyword = "lrn"
+
+    @property
+    def title(self) -> str:
+        """Its size."""
+        return f"LRN {self.size}"
+
+    @property
+    def channelwise(self) -> bool:
+        """With `within`."""
+        return self.within
+
+    @property
+    def pixelwise(self) -> bool:
+        """Over channels."""
+        return not self.within
+
+    @property
+    def problem(self) -> tuple[str, str] | None:
+        """What is wrong with its arguments together, and what to do."""
+        if self.within and self.size % 2 == 0:
+            return f"a window of {self.size}x{self.size} has no middle", "use an odd size"
+        return None
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """One operation."""
+        norm = LocalResponseNormOp(
+            size=self.size, alpha=self.alpha, beta=self.beta, k=self.k, within=self.within
+        )
+        return graph.add(norm, x)

@@ -1,0 +1,107 @@
+"""Pools: `3/2`, `max(3,p0,ceil)/2`, `avg(2)/2`, and those of whole maps, `gap` and `gmp`."""
+
+from __future__ import annotations
+
+from ctcdsl.layers.arguments import Flag
+from ctcdsl.layers.base import MAX_KERNEL, WORDS, Context, VectorLayer, Word, layer
+from ctcdsl.layers.windows import SlidingWindow
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.operators import Flatten
+from ctcdsl.ops.pooling import GlobalPool2d, Pool2d, Reduction
+from ctcdsl.ops.shapes import Pair, Shape, output_size
+
+__all__ = ["MAX_KERNEL", "POOL_TAGS", "GlobalPool", "Pool"]
+
+POOL_TAGS = (Flag("ceil", "ceil", "a pool's map rounds up", "max(3,ceil)/2"),)
+
+
+class Pool(SlidingWindow):
+    """A sliding-window pool; its map floors unless `ceil`.
+
+    `grouped` where it is in braces, which keep it padded even if it covers its whole map.
+    """
+
+    reduction: Reduction
+    ceil: bool = False
+    grouped: bool = False
+
+    keyword = "pool"
+    channelwise = True
+    pixelwise = False
+
+    @property
+    def title(self) -> str:
+        """Its window and its reduction."""
+        return f"{self.kernel[0]}×{self.kernel[1]} {self.reduction} pool"
+
+    @property
+    def kind(self) -> str:
+        """Its kind in reports."""
+        return f"{self.reduction}_pool"
+
+    def output(self, x: Shape, padding: Pair) -> Shape:
+        """The map of its windows; it floors unless `ceil`."""
+        (kernel_h, kernel_w), stride, ceil = self.kernel, self.stride, self.ceil
+        height = width = output_size(x.height, kernel_h, stride, padding[0], ceil=ceil)
+        if x.width != x.height or kernel_w != kernel_h or padding[0] != padding[1]:
+            width = output_size(x.width, kernel_w, stride, padding[1], ceil=ceil)
+        return Shape(x.channels, height, width)
+
+    def out_channels(self, channels: int) -> int:
+        """Those of its input."""
+        return channels
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """One operation."""
+        pool = Pool2d(
+            reduction=self.reduction,
+            kernel=self.kernel,
+            stride=(self.stride, self.stride),
+            padding=context.padding,
+            ceil=self.ceil,
+        )
+        return graph.add(pool, x)
+
+
+def _register(reduction: str, summary: str, example: str) -> None:
+    def unread(**values: object) -> Pool:
+        raise AssertionError("a pool is read with its stride")
+
+    WORDS[reduction] = Word(reduction, "layer", summary, example, POOL_TAGS, unread)
+
+
+_register("max", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2")
+_register("avg", "average pooling: avg(k, …)/s", "avg(2)/2")
+
+
+@layer("gmp", summary="global max pooling", reduction="max")
+@layer("gap", summary="global average pooling", reduction="avg")
+class GlobalPool(VectorLayer):
+    """The average, or the maximum, of each channel's map: a vector of channels."""
+
+    reduction: Reduction = "avg"
+
+    channelwise = True
+    pixelwise = False
+
+    @property
+    def keyword(self) -> str:
+        """`gap` or `gmp`."""
+        return "gap" if self.reduction == "avg" else "gmp"
+
+    @property
+    def title(self) -> str:
+        """Its reduction."""
+        return f"global {self.reduction} pool"
+
+    def infer(self, x: Shape, context: Context) -> Shape | None:
+        """A vector of the channels."""
+        return Shape(x.channels, 1, 1)
+
+    def out_channels(self, channels: int) -> int:
+        """Those of its input."""
+        return channels
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """The pool, and its map of 1x1 as a vector."""
+        return graph.add(Flatten(), graph.add(GlobalPool2d(reduction=self.reduction), x))

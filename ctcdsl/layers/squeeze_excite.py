@@ -1,0 +1,63 @@
+"""Squeeze and excitation: `se(16)`."""
+
+from __future__ import annotations
+
+from ctcdsl.layers.activations import Activation
+from ctcdsl.layers.arguments import Function, Integer
+from ctcdsl.layers.base import MAX_WIDTH, Context, Helper, SameShapeLayer, layer
+from ctcdsl.layers.style import Style
+from ctcdsl.ops.calls import channels
+from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.operators import Multiply
+from ctcdsl.ops.pooling import GlobalPool2d
+
+
+def _style_activation(style: Style) -> Activation | None:
+    return style.activation or Activation("relu")
+
+
+@layer(
+    "se",
+    summary="squeeze and excitation through w channels",
+    example="se(c/4)",
+    arguments=(
+        Integer("width", 1, MAX_WIDTH, "the width of `se`"),
+        Function("activation", "its activation", _style_activation),
+    ),
+)
+class SqueezeExcite(SameShapeLayer):
+    """Scales channels by a gate computed from their means (Hu et al. 2018, Section 3).
+
+    Means, a 1x1 convolution to `width` channels, `activation`, one back, sigmoid.
+    """
+
+    width: int
+    activation: Activation
+
+    keyword = "se"
+    channelwise = False
+    pixelwise = False
+
+    @property
+    def title(self) -> str:
+        """Its width."""
+        return f"squeeze-excite {self.width}"
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """The means, two convolutions of 1x1, and the product."""
+        width, full = self.width, x.shape.channels
+        gate = graph.add(GlobalPool2d(reduction="avg"), x)
+        reduce = Conv2d(in_channels=full, out_channels=width, kernel=(1, 1))
+        expand = Conv2d(in_channels=width, out_channels=full, kernel=(1, 1))
+        gate = self.activation.add(graph, graph.add(reduce, gate, role="reduce"))
+        gate = Activation("sigmoid").add(graph, graph.add(expand, gate, role="expand"))
+        return graph.add(Multiply(), x, gate)
+
+    def helper(self, in_channels: int) -> Helper | None:
+        """The gate as a class; that of ReLU has the plain name."""
+        word = self.activation.word
+        name = "SqueezeExcite" if word == "relu" else f"SqueezeExcite{word.capitalize()}"
+        arguments = (channels(in_channels), channels(self.width))
+        paths = tuple(f"gate.{k}" for k in range(5))
+        return Helper(name, "squeeze_excite", arguments, paths)

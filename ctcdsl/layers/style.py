@@ -1,0 +1,51 @@
+"""What goes with every convolution of a network: its style, and the constants of norms."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ctcdsl.layers.activations import Activation
+from ctcdsl.layers.norms import Norm
+
+
+class Constants(NamedTuple):
+    """Those of the headers `norm` and `act`, for every norm and activation that takes them."""
+
+    eps: float | None = None
+    momentum: float | None = None
+    groups: int | None = None
+    slope: float | None = None
+
+
+NO_CONSTANTS = Constants()
+
+
+class Style(NamedTuple):
+    """A norm, an activation, or neither; or both before the convolution."""
+
+    norm: Norm | None = None
+    activation: Activation | None = Activation("relu")
+    preactivation: bool = False
+    constants: Constants = NO_CONSTANTS
+
+    def __str__(self) -> str:
+        layers = [str(layer) for layer in (self.norm, self.activation) if layer]
+        return "-".join([*layers, "conv"] if self.preactivation else ["conv", *layers])
+
+    @property
+    def norm_word(self) -> str:
+        """The word of its norm; empty where it has none."""
+        return self.norm.word if self.norm is not None else ""
+
+    def make_norm(self, word: str, groups: int | None = None, *, affine: bool = True) -> Norm:
+        """The norm of a word, with the network's constants."""
+        eps, momentum, network_groups, _ = self.constants
+        return Norm.of(word, eps, momentum, groups or network_groups, affine=affine)
+
+    def make_activation(self, word: str, constant: float | None = None) -> Activation:
+        """The activation of a word, with the network's constant or its own."""
+        return Activation.of(word, constant if constant is not None else self.constants.slope)
+
+
+CONV_RELU = Style()
+"""The style of the paper, and of a spec that names none."""

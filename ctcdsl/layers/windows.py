@@ -1,0 +1,69 @@
+"""Layers that slide a window over a map: what convolutions and pools have in common."""
+
+from __future__ import annotations
+
+from ctcdsl.layers.base import Context, MapLayer
+from ctcdsl.ops.shapes import Pair, Shape
+from ctcdsl.text import Label
+
+
+class SlidingWindow(MapLayer, abstract=True):
+    """A layer with kernel and stride.
+
+    `padding` is what the author wrote, in pixels on each side; None leaves it to the network's
+    padding rule.
+    """
+
+    kernel: Pair
+    stride: int = 1
+    padding: Pair | None = None
+
+    @property
+    def extent(self) -> Pair:
+        """The side of the window, the gaps of its dilation included."""
+        return self.kernel
+
+    def output(self, x: Shape, padding: Pair) -> Shape:
+        """The map of its windows; a side is less than 1 where the window does not fit."""
+        raise NotImplementedError
+
+    def infer(self, x: Shape, context: Context) -> Shape | None:
+        """The map of its windows; CTC201 where not one fits."""
+        output = self.output(x, context.padding)
+        if output.height < 1 or output.width < 1:
+            self.report_too_large(x, context)
+            return None
+        return output
+
+    def report_too_large(self, x: Shape, context: Context) -> None:
+        """Report a window that does not fit on its input `x` (CTC201)."""
+        kernel_h, kernel_w = self.extent
+        pad_h, pad_w = context.padding
+        height, width = x.height + 2 * pad_h, x.width + 2 * pad_w
+        padded = f", {height}x{width} with its padding" if pad_h or pad_w else ""
+        context.error(
+            "CTC201",
+            f"a window of {kernel_h}x{kernel_w}{self.dilated} does not fit on the"
+            f" {x.height}x{x.width} map{padded}",
+            Label(self.origin, f"gets {x}"),
+            hint="use a smaller window, more padding, fewer strides before it, or a larger input",
+        )
+
+    @property
+    def dilated(self) -> str:
+        """What a message says of its dilation."""
+        return ""
+
+
+def report_groups(groups: int, channels: int, noun: str, layer: MapLayer, context: Context) -> None:
+    """Report groups that do not divide some channels (CTC207)."""
+    if channels % groups == 0:
+        return
+    fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
+    more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
+    context.error(
+        "CTC207",
+        f"{groups} groups do not divide the {channels} {noun}",
+        layer.origin,
+        hint=f"{' or '.join(map(str, [fewer, *more]))} would",
+    )

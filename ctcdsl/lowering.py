@@ -1,0 +1,49 @@
+"""Networks to graphs of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ctcdsl.ir import Block, Join
+from ctcdsl.ir.network import Network, Node
+from ctcdsl.layers.base import Context
+from ctcdsl.ops.graph import Builder, OpGraph, OpNode, Value
+from ctcdsl.ops.operators import Add, Concat
+
+
+def lower(network: Network) -> OpGraph:
+    """The operations of a network, in the order in which its module computes them."""
+    builder = Builder(network.input)
+    output = _chain(network.nodes, builder.input, builder)
+    return builder.graph(network.name, output)
+
+
+def layer_ops(node: Node, *, vector: bool = False) -> list[OpNode]:
+    """The operations of one layer; `vector` where its input is one."""
+    builder = Builder(node.input)
+    _layer(node, builder.input._replace(vector=vector), builder)
+    return builder.nodes
+
+
+def _chain(chain: Sequence[Node], x: Value, builder: Builder) -> Value:
+    for node in chain:
+        x = _block(node, x, builder) if isinstance(node.layer, Block) else _layer(node, x, builder)
+    return x
+
+
+def _layer(node: Node, x: Value, builder: Builder) -> Value:
+    assert not isinstance(node.layer, Block)
+    builder.layer = node.name
+    # The output of the classifier is known by now.
+    return node.layer.lower(builder, x, Context(node.padding, classes=node.output.channels))
+
+
+def _block(node: Node, x: Value, builder: Builder) -> Value:
+    """The branches one after another, what joins them, and the activation after a sum."""
+    assert isinstance(node.layer, Block)
+    outputs = [_chain(branch, x, builder) for branch in node.branches]
+    builder.layer = node.name
+    x = outputs[0]
+    if len(outputs) > 1:
+        x = builder.add(Add() if node.layer.join is Join.ADD else Concat(), *outputs)
+    return node.activation.add(builder, x) if node.activation is not None else x

@@ -1,0 +1,1 @@
+"""Operations on tensors, and the graph of them that a network becomes."""

@@ -1,0 +1,114 @@
+"""Convolutions and matrices: the operations whose multiply-accumulates count."""
+
+from __future__ import annotations
+
+from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, sides
+from ctcdsl.ops.op import POINT, Keeps, MapOp, Op, Overwrite, TensorSpec, Window
+from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
+
+
+class Conv2d(MapOp):
+    """A convolution of maps; `padding` on both sides."""
+
+    in_channels: int
+    out_channels: int
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    bias: bool = True
+
+    module = "nn.Conv2d"
+    keeps = Keeps.INPUT
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+
+    @property
+    def extent(self) -> Pair:
+        """The side of its window: the kernel with the gaps of its dilation."""
+        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return height, width
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The map of its windows; it floors."""
+        _, height, width = inputs[0]
+        extent, stride, padding = self.extent, self.stride, self.padding
+        return Shape(
+            self.out_channels,
+            output_size(height, extent[0], stride[0], padding[0]),
+            output_size(width, extent[1], stride[1], padding[1]),
+        )
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """A filter for each output channel, and a bias."""
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel)
+        bias = (TensorSpec("bias", "bias", (self.out_channels,)),) if self.bias else ()
+        return (TensorSpec("weight", "weight", shape), *bias)
+
+    def macs(self, output: Shape) -> int:
+        """One term of Eqn. 1 of He & Sun 2015."""
+        return convolution_macs(self.in_channels, self.kernel, output, self.groups)
+
+    def window(self) -> Window | None:
+        """Its window."""
+        return Window(self.extent, self.stride, self.padding)
+
+    def note(self, output: Shape) -> str:
+        """The shape of its map."""
+        return map_note(output)
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Those of `nn.Conv2d`."""
+        return (
+            channels(self.in_channels),
+            channels(self.out_channels),
+            sides("kernel_size", self.kernel, Role.KERNEL),
+            sides("stride", self.stride, Role.STRIDE, "1"),
+            sides("padding", self.padding, Role.PADDING, "0"),
+            sides("dilation", self.dilation, Role.DILATION, "1"),
+            option("groups", self.groups, Role.GROUPS, 1),
+            Argument(str(self.bias), "bias", "True"),
+        )
+
+
+class Linear(Op):
+    """A matrix and a bias on vectors."""
+
+    in_features: int
+    out_features: int
+
+    module = "nn.Linear"
+    keeps = Keeps.INPUT
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+    in_place = False
+    makes_vector = True
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """A vector of `out_features`."""
+        return Shape(self.out_features, 1, 1)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The matrix and the bias."""
+        shape = (self.out_features, self.in_features)
+        weight = TensorSpec("weight", "weight", shape)
+        return weight, TensorSpec("bias", "bias", (self.out_features,))
+
+    def macs(self, output: Shape) -> int:
+        """One for each weight."""
+        return self.in_features * self.out_features
+
+    def window(self) -> Window | None:
+        """The vector is one position."""
+        return POINT
+
+    def note(self, output: Shape) -> str:
+        """None."""
+        return ""
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Those of `nn.Linear`."""
+        return channels(self.in_features), channels(self.out_features)

@@ -1,0 +1,112 @@
+"""The graph of operations: one node a tensor operation, in order of execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ctcdsl.ops.op import Op, TensorSpec
+from ctcdsl.ops.shapes import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import networkx as nx
+
+INPUT = "input"
+
+
+class Value(NamedTuple):
+    """The input of a graph, or the output of an operation; a `vector` of features or a map."""
+
+    number: int
+    shape: Shape
+    vector: bool = False
+
+
+class OpNode(NamedTuple):
+    """An operation, what it takes and gives, and the layer that it comes from.
+
+    `layer` is `Node.name`; `role` tells the operations of one layer apart where they have tensors:
+    `norm`, `reduce`.
+    """
+
+    op: Op
+    inputs: tuple[Value, ...]
+    output: Value
+    layer: str
+    role: str
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image."""
+        return self.op.macs(self.output.shape)
+
+    @property
+    def tensors(self) -> Iterator[TensorSpec]:
+        """Its tensors, with roles that are unique in their layer: `norm.weight`."""
+        for spec in self.op.tensors():
+            yield spec._replace(role=f"{self.role}.{spec.role}") if self.role else spec
+
+
+class OpGraph(NamedTuple):
+    """A network as operations: every value has a shape, every operation its layer."""
+
+    name: str
+    input: Value
+    nodes: tuple[OpNode, ...]
+    output: Value
+
+    def to_networkx(self) -> nx.DiGraph[str]:
+        """The graph for what works on graphs: a node an operation, a value an edge.
+
+        Nodes are named `layer` or `layer.number` in order, and carry their `OpNode` as `node`;
+        the node `input` begins the graph. Edges carry the `shape` of the value that flows.
+        """
+        import networkx as nx
+
+        graph: nx.DiGraph[str] = nx.DiGraph(name=self.name)
+        graph.add_node(INPUT, node=None)
+        names = {self.input.number: INPUT}
+        for node, name in zip(self.nodes, self.names(), strict=True):
+            graph.add_node(name, node=node)
+            names[node.output.number] = name
+            for value in node.inputs:
+                graph.add_edge(names[value.number], name, shape=value.shape)
+        return graph
+
+    def names(self) -> list[str]:
+        """A name for each operation: its layer's, with its class where the layer has several."""
+        counts: dict[str, int] = {}
+        for node in self.nodes:
+            counts[node.layer] = counts.get(node.layer, 0) + 1
+        seen: dict[str, int] = {}
+        result: list[str] = []
+        for node in self.nodes:
+            name = node.layer
+            if counts[name] > 1:
+                name = f"{name}.{type(node.op).__name__}"
+            seen[name] = seen.get(name, 0) + 1
+            result.append(name if seen[name] == 1 else f"{name}{seen[name]}")
+        return result
+
+
+class Builder:
+    """Collects operations in order; `layer` is the one whose operations are added."""
+
+    def __init__(self, input: Shape) -> None:
+        self.input = Value(0, input)
+        self.nodes: list[OpNode] = []
+        self.layer = ""
+        self._count = 0
+
+    def add(self, op: Op, *inputs: Value, role: str = "") -> Value:
+        """Add an operation on values; return what it gives."""
+        self._count += 1
+        shape = op.infer(*(value.shape for value in inputs))
+        output = Value(self._count, shape, op.makes_vector or inputs[0].vector)
+        self.nodes.append(OpNode(op, inputs, output, self.layer, role))
+        return output
+
+    def graph(self, name: str, output: Value) -> OpGraph:
+        """The graph of all that was added."""
+        return OpGraph(name, self.input, tuple(self.nodes), output)
