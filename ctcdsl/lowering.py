@@ -41,9 +41,17 @@ def _layer(node: Node, x: Value, builder: Builder) -> Value:
 def _block(node: Node, x: Value, builder: Builder) -> Value:
     """The branches one after another, what joins them, and the activation after a sum."""
     assert isinstance(node.layer, Block)
-    outputs = [_chain(branch, x, builder) for branch in node.branches]
+    first, *others = node.branches
+    output = _chain(first, x, builder)
+    if node.layer.join is Join.ADD:
+        for branch in others:  # each is added before the next is computed
+            other = _chain(branch, x, builder)
+            builder.layer = node.name
+            output = builder.add(Add(), output, other)
+    elif others:
+        outputs = [output, *(_chain(branch, x, builder) for branch in others)]
+        builder.layer = node.name
+        output = builder.add(Concat(), *outputs)
     builder.layer = node.name
-    x = outputs[0]
-    if len(outputs) > 1:
-        x = builder.add(Add() if node.layer.join is Join.ADD else Concat(), *outputs)
+    x = output
     return node.activation.add(builder, x) if node.activation is not None else x

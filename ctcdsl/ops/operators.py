@@ -21,7 +21,7 @@ class Operator(PointOp, abstract=True):
 
 
 class Add(Operator):
-    """The sum of maps of one shape."""
+    """The sum of two maps of one shape."""
 
     keeps = Keeps.NOTHING
 

@@ -189,7 +189,8 @@ def test_the_text_is_the_same_each_time_and_well_formed() -> None:
 def test_hostile_names_do_no_harm(name: str) -> None:
     network = one(f"{HEADER}a: (3,8)\nhead: gap fc")
     stages = tuple(replace(stage, name=name) for stage in network.architecture.stages)
-    hostile = replace(network, architecture=replace(network.architecture, name=name, stages=stages))
+    architecture = replace(network.architecture, name=name, stages=stages)
+    hostile = Network(architecture, network.nodes)
     assert_readable(network_picture(hostile))
     root = ElementTree.fromstring(draw_network(hostile))
     kinds = {element.tag.rpartition("}")[2] for element in root.iter()}

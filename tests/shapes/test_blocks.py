@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import ActivationLayer, Block, Conv, Shape
+from ctcdsl.ir import Activation, ActivationLayer, Block, Conv, Shape
 from ctcdsl.ir.printer import unparse
 from tests.conftest import check, one
 
@@ -45,11 +45,11 @@ def test_one_branch_in_braces_groups() -> None:
 
 def test_brackets_add_and_the_activation_moves_behind_the_sum() -> None:
     node = block("(3,8) [ (3,8) (3,8) | (1,8) ]")
-    assert node.activation == "relu"
+    assert node.activation == Activation("relu")
     ends = [branch[-1].layer for branch in node.branches]
     assert all(isinstance(end, Conv) and end.activation is None for end in ends)
     inner = node.branches[0][0].layer
-    assert isinstance(inner, Conv) and inner.activation == "relu"
+    assert isinstance(inner, Conv) and inner.activation == Activation("relu")
 
 
 def test_a_linear_end_leaves_no_activation() -> None:
@@ -59,7 +59,7 @@ def test_a_linear_end_leaves_no_activation() -> None:
 
 def test_an_activation_written_last_moves_too() -> None:
     node = block("(3,8) [ (3,8,bare) bn relu ]", "conv-bn-relu")
-    assert node.activation == "relu"
+    assert node.activation == Activation("relu")
     assert not any(isinstance(p.layer, ActivationLayer) for p in node.branches[0])
 
 

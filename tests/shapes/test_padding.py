@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ctcdsl.ir import Conv, Pair, Pool, Shape, convolution_macs, output_size, replace
 from ctcdsl.ir.printer import unparse
+from ctcdsl.layers.base import Context
 from ctcdsl.metrics.complexity import network_cost
-from ctcdsl.shapes.padding import window_output
 from ctcdsl.shapes.solver import SolverStep, fits, solve, solver_steps
 from tests.conftest import check, one
 
@@ -190,7 +190,9 @@ def brute_force(shape: Shape, trunk: tuple[SolverStep, ...]) -> tuple[Pair, ...]
         here, macs = shape, 0
         for step, padding in zip(trunk, paddings, strict=True):
             entering = here.channels
-            here = window_output(here, step.layer, padding)
+            output = step.layer.infer(here, Context(padding))
+            assert output is not None
+            here = output
             if here.height < 1 or not fits(step, here):
                 break
             if isinstance(step.layer, Conv):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Block, Dropout, SqueezeExcite
+from ctcdsl.ir import Activation, Block, Dropout, SqueezeExcite
 from tests.conftest import NETWORKS, load
 
 STAGES = {
@@ -40,7 +40,7 @@ def test_resnets_project_where_the_shape_changes() -> None:
         blocks = [node for node in modern(stem).nodes if node.shortcut]
         shortcuts = [node.branches[-1] for node in blocks]
         assert len([chain for chain in shortcuts if chain]) == projected
-        assert all(node.activation == "relu" for node in blocks)
+        assert all(node.activation == Activation("relu") for node in blocks)
 
 
 def test_optional_branches_stay_where_shapes_agree() -> None:

@@ -1,152 +1,178 @@
-"""What the oracle tests share: a module's layers measured and compared with predictions."""
+"""The oracle of predictions: what a module runs is the graph of operations that was lowered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from ctcdsl.checking import Network, Node
-from ctcdsl.ir import (
-    Activation,
-    ActivationLayer,
-    Block,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Identity,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    Norm,
-    NormLayer,
-    Pool,
-    Scale,
-    Shuffle,
-    SpatialPyramid,
-    SqueezeExcite,
-)
+from ctcdsl.checking import Network
+from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
+from ctcdsl.ops.activation import Activate
+from ctcdsl.ops.graph import OpGraph, OpNode
+from ctcdsl.ops.op import Op
+from ctcdsl.ops.operators import Add, Concat, Identity, Multiply
 
-ACTIVATIONS: dict[Activation, str] = {
-    "relu": "ReLU",
-    "relu6": "ReLU6",
-    "gelu": "GELU",
-    "silu": "SiLU",
-    "hswish": "Hardswish",
-    "sigmoid": "Sigmoid",
-    "tanh": "Tanh",
-    "leaky": "LeakyReLU",
+Token = int
+"""Which call gave a tensor: tensors that are overwritten are new values."""
+
+_OPERATORS = {
+    "add": "add",
+    "__add__": "add",
+    "__radd__": "add",
+    "mul": "mul",
+    "__mul__": "mul",
+    "cat": "cat",
+    "maximum": "maximum",
 }
 
 
-def kinds(node: Node) -> list[str]:
-    """The modules that a layer is made of, in the order in which they run."""
-    layer = node.layer
-    match layer:
-        case Conv(norm=norm, activation=activation):
-            around = [*around_conv(norm, activation)]
-            return [*around, "Conv2d"] if layer.preactivation else ["Conv2d", *around]
-        case Linear(activation=activation):
-            return ["Linear", *around_conv(None, activation)]
-        case Pool(reduction=reduction):
-            return [f"{reduction.capitalize()}Pool2d"]
-        case GlobalPool(reduction=reduction):
-            return [f"Adaptive{reduction.capitalize()}Pool2d"]
-        case NormLayer(norm=norm):
-            dimension = "1d" if node.vector else "2d"
-            return ["LayerNorm" if (norm, dimension) == ("ln", "1d") else NORMS[norm] + dimension]
-        case ActivationLayer(activation=activation):
-            return [ACTIVATIONS[activation]]
-        case LocalResponseNorm(within=within):
-            return ["LocalResponseNorm" + "Within" * within]
-        case SqueezeExcite(activation=activation):
-            return ["SqueezeExcite" + activation.capitalize() * (activation != "relu")]
-        case Identity():
-            return []
-        case Block():
-            return ["block"]
-        case _:
-            return [OTHERS[type(layer)]]
+class Ran(NamedTuple):
+    """A module, or an operator or function outside of all modules, that ran."""
+
+    name: str
+    kind: str
+    module: nn.Module | None
+    inputs: tuple[Token, ...]
+    output: Token
+    shape: tuple[int, ...]
 
 
-NORMS: dict[Norm, str] = {"bn": "BatchNorm", "ln": "LayerNorm"}
-OTHERS: dict[type[Layer], str] = {
-    Dropout: "Dropout",
-    SpatialPyramid: "SpatialPyramidPool",
-    Scale: "Scale",
-    Shuffle: "ChannelShuffle",
-}
+class _Recorder(TorchFunctionMode):
+    """Records the leaf modules of a forward pass, and the functions between them."""
+
+    def __init__(self, module: nn.Module, images: Tensor, leaves: set[str]) -> None:
+        super().__init__()
+        self.ran: list[Ran] = []
+        self._tokens: dict[int, Token] = {id(images): 0}
+        self._alive: list[Tensor] = [images]  # so that no address is used twice
+        self._inside = 0
+        self._handles = []
+        for name, child in module.named_modules():
+            if _is_leaf(child, leaves):
+                before = child.register_forward_pre_hook(self._enter)
+                after = child.register_forward_hook(
+                    lambda m, given, output, name=name: self._leave(name, m, given, output)
+                )
+                self._handles += [before, after]
+
+    def _enter(self, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        if self._inside == 0:
+            self._given = self._tokens[id(given[0])]
+        self._inside += 1
+
+    def _leave(self, name: str, module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        self._inside -= 1
+        if self._inside == 0:
+            self._record(name, type(module).__name__, module, (self._given,), output)
+
+    def _record(
+        self,
+        name: str,
+        kind: str,
+        module: nn.Module | None,
+        inputs: tuple[Token, ...],
+        output: Tensor,
+    ) -> None:
+        token = len(self.ran) + 1
+        self._tokens[id(output)] = token
+        self._alive.append(output)
+        self.ran.append(Ran(name, kind, module, inputs, token, tuple(output.shape[1:])))
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if self._inside == 0 and isinstance(result, Tensor) and not name.startswith("__get"):
+            given = args[0] if isinstance(args[0], list | tuple) else args
+            inputs = tuple(self._tokens[id(a)] for a in given if isinstance(a, Tensor))
+            self._record("", _OPERATORS.get(name, name), None, inputs, result)
+        return result
+
+    def stop(self) -> None:
+        for handle in self._handles:
+            handle.remove()
 
 
-def around_conv(norm: Norm | None, activation: Activation | None) -> Iterator[str]:
-    if norm:
-        yield f"{NORMS[norm]}2d"
-    if activation:
-        yield ACTIVATIONS[activation]
+def _is_leaf(module: nn.Module, leaves: set[str]) -> bool:
+    kind = type(module)
+    if kind.__name__ in leaves:
+        return True
+    if isinstance(module, nn.Identity):
+        return False  # blocks leave it out
+    ours = not kind.__module__.startswith("torch.")
+    return not (ours or isinstance(module, nn.Sequential) or any(module.children()))
 
 
-def pieces(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, str, nn.Module]]:
-    """Modules that stand for layers and blocks, as (name, kind, module)."""
-    for name, child in module.named_children():
-        kind = type(child).__name__
-        known = kind in {*OTHERS.values(), "LayerNorm2d"} or kind.startswith(
-            ("SqueezeExcite", "LocalResponseNorm")
-        )
-        if known or not (list(child.children()) or kind in ("Flatten", "Identity", "Sequential")):
-            torch_s = type(child).__module__.startswith("torch")
-            yield prefix + name, kind if known or torch_s else "block", child
-            continue
-        yield from pieces(child, f"{prefix}{name}.")
-        helper = kind.startswith(("Conv", "BnConv", "LnConv")) or kind.endswith("Conv")
-        if not type(child).__module__.startswith("torch") and not helper:
-            yield prefix + name, "block", child
+def record(module: nn.Module, images: Tensor, graph: OpGraph) -> tuple[list[Ran], Tensor]:
+    """What a module runs on images, in order, and what it gives."""
+    leaves = {node.op.module for node in graph.nodes if not node.op.module.startswith("nn.")}
+    recorder = _Recorder(module, images, leaves - {""})
+    try:
+        with torch.inference_mode(), recorder:
+            scores = module(images)
+    finally:
+        recorder.stop()
+    return recorder.ran, scores
 
 
 def assert_as_predicted(network: Network, module: nn.Module) -> None:
-    """Run a forward pass and compare every layer's output and parameters."""
-    cost = network_cost(network)
-    ran: list[tuple[str, str, nn.Module, tuple[int, ...]]] = []
-
-    def recorder(name: str, kind: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def record(piece: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-            ran.append((name, kind, piece, tuple(output.shape[1:])))
-
-        return record
-
-    for name, kind, piece in pieces(module):
-        piece.register_forward_hook(recorder(name, kind))
+    """Run a forward pass, and compare all that runs with the operations of the network."""
+    graph = lower(network)
     images = torch.randn(1, *network.input)
     before = images.clone()
-    with torch.inference_mode():
-        scores = module(images)
+    ran, scores = record(module, images, graph)
     assert images.is_meta or torch.equal(images, before), "the images were overwritten"
-    at = 0
-    for layer in cost.layers:
-        node = layer.node
-        params = 0
-        expected = kinds(node)
-        if len(node.branches) == 1 and node.activation and ran[at][1] != "block":
-            at += 1  # the activation of a block that is a mere chain is a module
-        for position, wanted in enumerate(expected):
-            name, kind, piece, output = ran[at]
-            at += 1
-            where = f"{network.name} {node.name} ({name})"
-            assert kind == wanted, where
-            assert name.split(".")[0].rstrip("_") == node.name.split(".")[0], where
-            early = isinstance(node.layer, Conv) and node.layer.preactivation
-            shape = node.input if early and position < len(expected) - 1 else node.output
-            assert output in (tuple(shape), (shape.numel,)), where
-            if kind != "block":
-                params += sum(p.numel() for p in piece.parameters())
-        assert params == layer.params, node.name
-    assert at == len(ran)
+    _compare(network, graph, iter(ran))
+    cost = network_cost(network)
     assert sum(p.numel() for p in module.parameters()) == cost.params
-    if network.architecture.head.layers and not network.nodes[-1].vector:
+    assert scores.numel() == network.output.numel
+
+
+def _compare(network: Network, graph: OpGraph, ran: Iterator[Ran]) -> None:
+    tokens: dict[int, Token] = {graph.input.number: 0}
+    here = next(ran, None)
+    for node in graph.nodes:
+        inputs = tuple(tokens[value.number] for value in node.inputs)
+        where = f"{network.name} {node.layer}: {node.op}, and {here}"
+        if isinstance(node.op, Identity):
+            tokens[node.output.number] = inputs[0]
+            continue
+        assert here is not None, where
+        _assert_same(node, inputs, here, where)
+        tokens[node.output.number] = here.output
+        here = next(ran, None)
+    assert here is None, here
+
+
+def _assert_same(node: OpNode, inputs: tuple[Token, ...], ran: Ran, where: str) -> None:
+    shape = node.output.shape
+    assert ran.shape == ((shape.channels,) if node.output.vector else tuple(shape)), where
+    op = node.op
+    if ran.module is None:
+        if isinstance(op, Activate):
+            assert op.function.call.partition("(")[0].rpartition(".")[2] == ran.kind, where
+            assert ran.inputs[:1] == inputs, where
+        else:
+            kinds: dict[type[Op], str] = {Add: "add", Multiply: "mul", Concat: "cat"}
+            assert ran.kind == kinds.get(type(op)), where
+            if isinstance(op, Concat):
+                assert ran.inputs == inputs, where
+            else:
+                assert sorted(ran.inputs) == sorted(inputs), where
         return
-    if any(isinstance(layer, Linear) for layer in network.architecture.head.layers):
-        assert scores.shape == (1, network.output.channels)
+    assert ran.kind == op.module.removeprefix("nn."), where
+    assert ran.inputs == inputs, where
+    assert ran.name.split(".")[0].rstrip("_") == node.layer.split(".")[0], where
+    trained = {spec.name: spec.shape for spec in op.tensors() if spec.trained}
+    buffers = {spec.name: spec.shape for spec in op.tensors() if not spec.trained}
+    assert {n: tuple(p.shape) for n, p in ran.module.named_parameters()} == trained, where
+    assert {n: tuple(b.shape) for n, b in ran.module.named_buffers()} == buffers, where
 
 
 def assert_trains(network: Network, module: nn.Module) -> None:

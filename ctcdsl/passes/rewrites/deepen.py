@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network
+from ctcdsl.ir import Conv, replace
 from ctcdsl.layers.base import MAX_KERNEL
-from ctcdsl.ir import Activation, Conv, replace
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import freeze_paddings, paddings_of
 from ctcdsl.passes.stage_view import stage_convs, with_stage

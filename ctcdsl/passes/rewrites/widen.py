@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.ir import (
-    replace,
     ActivationLayer,
     Block,
     Conv,
@@ -22,7 +20,9 @@ from ctcdsl.ir import (
     Pool,
     Scale,
     SpatialPyramid,
+    replace,
 )
+from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.padding import freeze_paddings, paddings_of
 from ctcdsl.passes.stage_view import stage_convs, with_stage
@@ -104,14 +104,18 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
             the layers themselves are grouped, or where nothing sums.
     """
     assert isinstance(conv.layer, Conv)
-    mixing = conv.layer.norm is not None and layer.norm.word != "bn" and not conv.layer.preactivation
+    mixing = (
+        conv.layer.norm is not None and layer.norm.word != "bn" and not conv.layer.preactivation
+    )
     if conv.layer.groups > 1 or mixing:
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
     following_nodes = network.nodes[at + 1 :]
     for count, node in enumerate(following_nodes, start=1):
         match node.layer:
-            case Conv(groups=1) as layer if layer.norm_word in ("", "bn") or not layer.preactivation:
+            case Conv(groups=1) as layer if (
+                layer.norm_word in ("", "bn") or not layer.preactivation
+            ):
                 return following_nodes[:count]
             case Linear():
                 return following_nodes[:count]
