@@ -139,13 +139,14 @@ class Words:
         declared = numbers(entry.arguments)
         names = ", ".join(shown(argument) for argument in declared)
         takes = plural(len(declared), "argument") if len(declared) > 1 else "one argument"
+        listed = f" ({names})" if len(declared) > 1 else ""
         if any(not is_required(argument) for argument in declared):
             takes = f"1 to {len(declared)} arguments"
         if isinstance(declared[-1], Integers):
             takes = "one argument or more"
         self._diagnostics.error(
             "CTC102",
-            f"`{entry.word}({names})` takes {takes}, not {given}",
+            f"`{entry.word}` takes {takes}{listed}, not {given}",
             call.span,
             hint=f"write `{entry.example}`",
         )
@@ -196,10 +197,11 @@ def _split(
     if all(isinstance(argument, Integer | Real | Integers) for argument in declared):
         return arguments, ()
     words = {"linear", *ACTIVATIONS, *(a.word for a in declared if isinstance(a, Flag))}
-    count = 0
-    for argument in arguments:
-        if count and isinstance(argument, Name) and argument.text in words:
+    known = numbers(tuple(declared))
+    count = least = sum(1 for argument in known if is_required(argument))
+    for argument in arguments[least:]:
+        # An unknown word after all numbers is meant as a tag.
+        if isinstance(argument, Name) and (argument.text in words or count >= len(known)):
             break
         count += 1
-    most = max(len(numbers(tuple(declared))), 1)
-    return arguments[: min(count, most)], arguments[min(count, most) :]
+    return arguments[:count], arguments[count:]

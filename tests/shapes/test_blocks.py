@@ -82,7 +82,7 @@ def test_the_shortcut_projects_where_the_shape_changes(
     (projection,) = node.branches[-1]
     assert isinstance(projection.layer, Conv)
     assert projection.layer.kernel == (1, 1) and projection.layer.stride == 2
-    assert (projection.layer.norm, projection.layer.bias) == (norm, bias)
+    assert (projection.layer.norm_word or None, projection.layer.bias) == (norm, bias)
     assert projection.layer.activation is None
     assert projection.output == node.output == Shape(16, 16, 16)
     assert projection.name == f"{node.name}.shortcut"

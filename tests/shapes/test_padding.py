@@ -191,10 +191,9 @@ def brute_force(shape: Shape, trunk: tuple[SolverStep, ...]) -> tuple[Pair, ...]
         for step, padding in zip(trunk, paddings, strict=True):
             entering = here.channels
             output = step.layer.infer(here, Context(padding))
-            assert output is not None
-            here = output
-            if here.height < 1 or not fits(step, here):
+            if output is None or not fits(step, output):
                 break
+            here = output
             if isinstance(step.layer, Conv):
                 macs += convolution_macs(entering, step.layer.kernel, here)
         else:
