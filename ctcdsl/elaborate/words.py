@@ -115,7 +115,7 @@ class Words:
         many = bool(declared) and isinstance(declared[-1], Integers)
         least = sum(1 for argument in declared if is_required(argument))
         if len(given) < least or (len(given) > len(declared) and not many):
-            self._report_count(entry, call, len(given))
+            self._report_count(entry, call, given)
             return None
         values: dict[str, Any] = {}
         ok = self._tags(entry, tags, values, call.span)
@@ -135,7 +135,7 @@ class Words:
             else None
         )
 
-    def _report_count(self, entry: Word, call: Call, given: int) -> None:
+    def _report_count(self, entry: Word, call: Call, given: Sequence[Argument]) -> None:
         declared = numbers(entry.arguments)
         names = ", ".join(shown(argument) for argument in declared)
         takes = plural(len(declared), "argument") if len(declared) > 1 else "one argument"
@@ -146,8 +146,8 @@ class Words:
             takes = "one argument or more"
         self._diagnostics.error(
             "CTC102",
-            f"`{entry.word}` takes {takes}{listed}, not {given}",
-            call.span,
+            f"`{entry.word}` takes {takes}{listed}, not {len(given)}",
+            given[len(declared)].span if len(given) > len(declared) else call.span,
             hint=f"write `{entry.example}`",
         )
 

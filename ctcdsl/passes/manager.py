@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
-from ctcdsl.ir import Architecture, Conv, layers_of, replace
+from ctcdsl.ir import Architecture, Conv, layers_of
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult
 from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error

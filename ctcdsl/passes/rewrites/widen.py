@@ -104,9 +104,7 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
             the layers themselves are grouped, or where nothing sums.
     """
     assert isinstance(conv.layer, Conv)
-    mixing = (
-        conv.layer.norm is not None and layer.norm.word != "bn" and not conv.layer.preactivation
-    )
+    mixing = conv.layer.norm_word not in ("", "bn") and not conv.layer.preactivation
     if conv.layer.groups > 1 or mixing:
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
