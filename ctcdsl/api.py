@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from warnings import warn
 
 from ctcdsl import arguments
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.elaborate.file import is_network_name
+from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
 from ctcdsl.text import (
@@ -239,7 +239,7 @@ def rewrite(
     architecture = update_source(start.architecture, after)
     text = architecture.origin.source.text
     if weights is None:
-        return Rewrite(replace(end, architecture=after), steps, text)
+        return Rewrite(Network(after, end.nodes), steps, text)
     from ctcdsl.passes.weights import transfer_state
 
     (network,) = infer_shapes(architecture).networks
