@@ -38,7 +38,10 @@ ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": False, "transform_input": False},
     "inception_v3": {"aux_logits": False, "init_weights": False, "transform_input": False},
 }
-LAST = re.compile(r"^(.*?)\.(proj|downsample|shortcut|identity|layer_scale|gamma)\b", re.MULTILINE)
+LAST = re.compile(
+    r"^(.*?)(?<!stages\.\d)\.(proj|downsample|shortcut|identity|mlp(?=\.\d)|layer_scale|gamma)\b",
+    re.MULTILINE,
+)
 """Tensors of a block that our modules hold after those of its branch."""
 CALM = ("layer_scale", "gamma")
 
