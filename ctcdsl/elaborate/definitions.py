@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.syntax.nodes import Def, Header, Let, Name, Statement
+from ctcdsl.syntax.nodes import Def, Header, Let, Name, Named, Parameter, Statement
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Fix, Hint, Label, Severity, Span
 from ctcdsl.text.sink import Diagnostics
@@ -39,7 +39,9 @@ class DefinitionReader:
     def add(self, definition: Let | Def, to: Definitions) -> None:
         """Add a definition, unless its name is taken."""
         name = definition.name
-        names = [name, *(definition.parameters if isinstance(definition, Def) else ())]
+        names: list[Name | Parameter] = [name]
+        if isinstance(definition, Def):
+            names += definition.parameters
         for other in names:
             if other.text in KEYWORDS or TAG.fullmatch(other.text) or not other.text.isidentifier():
                 self._reserved(other)
@@ -90,7 +92,7 @@ class DefinitionReader:
         if name not in values:
             values[name] = self._expressions.value(let.value, Scope(values))
 
-    def _reserved(self, name: Name) -> None:
+    def _reserved(self, name: Name | Parameter) -> None:
         entry = KEYWORDS.get(name.text)
         if entry is not None:
             message = f"`{name.text}` is a keyword: {entry.summary}"
@@ -101,8 +103,18 @@ class DefinitionReader:
         self._diagnostics.error("CTC114", message, name.span, hint="choose another name")
 
     def _parameters(self, definition: Def) -> None:
-        seen: dict[str, Name] = {}
+        seen: dict[str, Parameter] = {}
+        default: Parameter | None = None
         for parameter in definition.parameters:
+            if parameter.default is not None:
+                default = parameter
+            elif default is not None:
+                self._diagnostics.error(
+                    "CTC102",
+                    f"`{parameter.text}` needs a default, as `{default.text}` before it has one",
+                    parameter.span,
+                    hint="parameters with defaults come last",
+                )
             if parameter.text in seen:
                 label = Label(seen[parameter.text].span, "first given here")
                 message = f"two parameters are named `{parameter.text}`"
@@ -118,8 +130,7 @@ def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> 
         if not isinstance(definition, Let | Def):
             continue
         name = definition.name.text
-        body = definition.value if isinstance(definition, Let) else definition.items
-        used = set(names_in(body))
+        used = set(names_in(_body(definition)))
         if mentions[name] == (name in used):  # by itself at most
             word = "let" if isinstance(definition, Let) else "def"
             _unused(f"`{word} {name}` is never used", definition.name, diagnostics, definition.span)
@@ -135,13 +146,22 @@ def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:
         if isinstance(statement, Let):
             yield statement.value
         elif isinstance(statement, Def):
-            yield statement.items
-        elif not isinstance(statement, Header):
+            yield _body(statement)
+        elif isinstance(statement, Header):
+            yield tuple(value.value for value in statement.values if isinstance(value, Named))
+        else:
             yield statement
 
 
+def _body(definition: Let | Def) -> tuple[object, ...]:
+    """What a definition uses: its value, or its items and its parameters' defaults."""
+    if isinstance(definition, Let):
+        return (definition.value,)
+    return (*definition.items, *(parameter.default for parameter in definition.parameters))
+
+
 def _unused(
-    message: str, name: Name, diagnostics: Diagnostics, statement: Span | None = None
+    message: str, name: Name | Parameter, diagnostics: Diagnostics, statement: Span | None = None
 ) -> None:
     """Warn of a name; its statement, if it has one of its own, can be removed."""
     changes = (Fix(statement, ""),) if statement is not None else ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
@@ -18,6 +19,20 @@ TAG = re.compile(r"[pgd][0-9]+(x[0-9]+)?")
 """A letter with its number, such as `p1`: never a name."""
 
 _SIGNS = {"+": 1, "-": -1}
+_REAL = re.compile(r"[0-9]+|[0-9]*\.[0-9]+(e-[0-9]+)?|[0-9]+e-[0-9]+")
+
+
+def round8(value: float) -> int:
+    """The nearest multiple of 8 that is at least 8 and at least 90 % of the value.
+
+    Widths of MobileNets and their successors: `_make_divisible(value, 8)` of torchvision, which
+    has it from TensorFlow's `mobilenet`.
+    """
+    rounded = max(8, int(value + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * value else rounded + 8
+
+
+_FUNCTIONS: Mapping[str, Callable[[float], float]] = MappingProxyType({"round8": round8})
 
 
 class Scope(NamedTuple):
@@ -55,36 +70,47 @@ class Expressions:
                 argument.span,
             )
             return None
-        tokens = (argument.text,) if isinstance(argument, Name) else argument.tokens
         try:
-            return self._sum(tokens, scope, argument.span)
+            if isinstance(argument, Call):
+                values = [self.value(inner, scope) for inner in argument.arguments]
+                return self.call(argument.word, values, argument.span)
+            tokens = (argument.text,) if isinstance(argument, Name) else argument.tokens
+            return _Sum(self, tokens, scope, argument.span).value()
         except _EvaluationFailed:
             return None
 
-    def _sum(self, tokens: tuple[str, ...], scope: Scope, span: Span) -> float:
-        """Add and subtract products: the tokens are terms, `+ - * /n` between them."""
-        total: float = 0
-        product: float = 1
-        sign = 1
-        expecting = True  # a term: a sign here is the term's own
-        for token in tokens:
-            if token in _SIGNS and expecting:
-                sign *= _SIGNS[token]
-            elif token in _SIGNS:
-                total += sign * product
-                product, sign, expecting = 1, _SIGNS[token], True
-            elif token == "*":
-                expecting = True
-            elif token[0] == "/":
-                product = self._divided(product, self._term(token[1:], scope, span), span)
+    def call(self, word: str, values: Sequence[float | None], span: Span) -> float:
+        """The value of a function."""
+        function = _FUNCTIONS.get(word)
+        if function is None:
+            entry = KEYWORDS.get(word)
+            known = ", ".join(f"`{name}`" for name in _FUNCTIONS)
+            hint = f"a function of numbers is {known}: {KEYWORDS['round8'].summary}"
+            if entry is not None:
+                message = f"`{word}(…)` is not a number: {entry.summary}"
             else:
-                product *= self._term(token, scope, span)
-                product = max(-MAX_VALUE, min(product, MAX_VALUE))
-                expecting = False
-        return max(-MAX_VALUE, min(total + sign * product, MAX_VALUE))
+                message = f"`{word}` is not a function"
+                hint = did_you_mean(word, _FUNCTIONS, hint)
+            self._diagnostics.error("CTC112", message, span, hint=hint)
+            raise _EvaluationFailed
+        if len(values) != 1:
+            self._diagnostics.error(
+                "CTC102",
+                f"`{word}` takes one number, not {len(values)}",
+                span,
+                hint=f"write `{KEYWORDS[word].example}`",
+            )
+            raise _EvaluationFailed
+        (value,) = values
+        if value is None:
+            raise _EvaluationFailed
+        return function(value)
 
-    def _term(self, token: str, scope: Scope, span: Span) -> float:
-        digits = re.match(r"[0-9.]*", token)
+    def term(self, token: str, scope: Scope, span: Span) -> float:
+        """The value of a number, a name, or a product such as `4c`."""
+        if _REAL.fullmatch(token):
+            return int(token[:18]) if token.isdecimal() else min(float(token), MAX_VALUE)
+        digits = re.match(r"[0-9]*", token)
         assert digits is not None
         factor, name = digits[0], token[digits.end() :]
         if "x" in name and factor and re.fullmatch(r"(x[0-9]+)+", name):
@@ -92,10 +118,7 @@ class Expressions:
                 "CTC107", f"`{token}` is a size, and a number is expected", span
             )
             raise _EvaluationFailed
-        number: float = 1
-        if factor:
-            number = min(float(factor), MAX_VALUE) if "." in factor else int(factor[:18])
-        return number * self._name(name, scope, span) if name else number
+        return (int(factor[:18]) if factor else 1) * self._name(name, scope, span)
 
     def _name(self, name: str, scope: Scope, span: Span) -> float:
         if name == "c":
@@ -136,7 +159,8 @@ class Expressions:
         self._diagnostics.error("CTC112", f"`{name}` has no value here", span, hint=hint)
         raise _EvaluationFailed
 
-    def _divided(self, value: float, divisor: float, span: Span) -> float:
+    def divided(self, value: float, divisor: float, span: Span) -> float:
+        """A quotient, whole where it can be."""
         if divisor == 0:
             self._diagnostics.error("CTC108", f"{quoted(span)} divides by zero", span)
             raise _EvaluationFailed
@@ -150,6 +174,72 @@ def _word(name: str, span: Span) -> Span:
     found = re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z0-9_])", span.text)
     assert found is not None
     return span._replace(start=span.start + found.start(), end=span.start + found.end())
+
+
+class _Sum:
+    """Reads the tokens of one expression from left to right."""
+
+    def __init__(
+        self, expressions: Expressions, tokens: tuple[str, ...], scope: Scope, span: Span
+    ) -> None:
+        self._expressions = expressions
+        self._tokens = tokens
+        self._scope = scope
+        self._span = span
+        self._at = 0
+
+    def value(self) -> float:
+        """Add and subtract products, up to a `,`, a `)` or the end."""
+        total = self._product()
+        while self._next() in _SIGNS:
+            sign = _SIGNS[self._tokens[self._at]]
+            self._at += 1
+            total = _cut(total + sign * self._product())
+        return total
+
+    def _next(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _product(self) -> float:
+        product = self._signed()
+        while True:
+            token = self._next()
+            if token == "*":
+                self._at += 1
+                product = _cut(product * self._signed())
+            elif token == "/(":
+                product = self._expressions.divided(product, self._term(), self._span)
+            elif token[:1] == "/":
+                self._at += 1
+                divisor = self._expressions.term(token[1:], self._scope, self._span)
+                product = self._expressions.divided(product, divisor, self._span)
+            else:
+                return product
+
+    def _signed(self) -> float:
+        sign = 1
+        while (token := self._next()) in _SIGNS:
+            sign *= _SIGNS[token]
+            self._at += 1
+        return sign * self._term()
+
+    def _term(self) -> float:
+        token = self._tokens[self._at]
+        self._at += 1
+        if token[-1] != "(":
+            return _cut(self._expressions.term(token, self._scope, self._span))
+        values: list[float] = []
+        while self._next() != ")":
+            values.append(self.value())
+            self._at += self._next() == ","
+        self._at += 1
+        if token in ("(", "/("):
+            return values[0]
+        return self._expressions.call(token[:-1], values, self._span)
+
+
+def _cut(value: float) -> float:
+    return max(-MAX_VALUE, min(value, MAX_VALUE))
 
 
 def names_in(node: object) -> Iterator[str]:

@@ -198,7 +198,8 @@ class _FileElaborator:
             self._diagnostics.error("CTC006", f"no layers in network `{name}`", span)
             return
         values = {**self._definitions.values(pending.definitions), "classes": headers.classes}
-        items = LayerElaborator(self._diagnostics, headers.style, pending.definitions, values)
+        style = headers.style.with_constants(self._headers.constants(headers, values))
+        items = LayerElaborator(self._diagnostics, style, pending.definitions, values)
         stages, head = self._stages.read(pending.lines, items, headers.input.channels)
         if self._diagnostics.num_errors > num_errors or pending.failed:
             return
@@ -220,12 +221,12 @@ class _FileElaborator:
                 name=name,
                 input=headers.input,
                 classes=headers.classes,
-                style=headers.style,
+                style=style,
                 pad=pad,
                 pad_implied_by=None if headers.pad else headers.styled,
                 maps=headers.maps,
                 stages=stages,
-                head=head if head is not None else self._paper_head(name, span, headers.style),
+                head=head if head is not None else self._paper_head(name, span, style),
                 origin=pending.lines[0].span.merge(pending.lines[-1].span),
                 spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
             )

@@ -1,12 +1,16 @@
-"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`."""
+"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`, `norm`, `act`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
-from ctcdsl.syntax.nodes import Header, Name, Size
+from ctcdsl.layers.style import Constants
+from ctcdsl.syntax.nodes import Header, Name, Named, Size
 from ctcdsl.syntax.words import did_you_mean, words
 from ctcdsl.text import Hint, Label, Severity, Span
 from ctcdsl.text.fixes import write
@@ -15,6 +19,16 @@ from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
+MAX_WIDTH = 1_000_000
+
+_CONSTANTS = {"norm": ("eps", "momentum", "groups"), "act": ("slope",)}
+_RANGES = {
+    "eps": (0, inf, "more than 0"),
+    "momentum": (0, 1, "more than 0 and at most 1"),
+    "slope": (0, 1, "from 0 to 1"),
+}
+_SYNONYMS = {"epsilon": "eps", "alpha": "slope", "negative_slope": "slope"}
+"""What other tools call them."""
 
 IMAGENET = Shape(3, 224, 224)
 """The input of the paper, and of a spec that names none."""
@@ -32,11 +46,12 @@ class Headers:
     maps: tuple[tuple[int, int], ...] = ()
     maps_span: Span | None = None
     styled: Span | None = None  # the `style` line, the file's or the network's own
+    constants: dict[str, Named] = field(default_factory=dict)
     seen: dict[str, Span] = field(default_factory=dict)
 
     def copy(self) -> Headers:
         """The same headers for another network of the file, which may override them."""
-        return replace(self, name=None, seen={})
+        return replace(self, name=None, seen={}, constants=dict(self.constants))
 
 
 class HeaderReader:
@@ -76,6 +91,8 @@ class HeaderReader:
                     into.style = style
                 else:
                     self._unknown(text, "style", "style", span)
+            case "norm" | "act", _:
+                self._constants(header, into)
             case "maps", _:
                 into.maps_span = header.span
                 into.maps = self._maps(header)
@@ -138,6 +155,56 @@ class HeaderReader:
                     return ()
             maps.append((height, width))
         return tuple(maps)
+
+    def _constants(self, header: Header, into: Headers) -> None:
+        """Read `norm eps=0.001 …` or `act slope=0.1`; the values wait for those of `let`s."""
+        given: dict[str, Named] = {}
+        for value in header.values:
+            assert isinstance(value, Named)
+            name = value.name.text
+            if name in given:
+                first = Label(given[name].span, "first given here")
+                message = f"`{name}` is given twice"
+                self._diagnostics.error("CTC106", message, value.span, also=(first,))
+            elif name in _CONSTANTS[header.word]:
+                given[name] = value
+            else:
+                self._unknown_constant(header.word, value)
+        into.constants.update(given)
+
+    def _unknown_constant(self, word: str, value: Named) -> None:
+        name = value.name.text
+        homes = [header for header, names in _CONSTANTS.items() if name in names]
+        known = _CONSTANTS[word]
+        listed = ", ".join(f"`{constant}`" for constant in known)
+        hint = f"`{word}` takes {listed}"
+        if homes:
+            hint = f"write `{homes[0]} {value.span.text}`"
+        elif name in _SYNONYMS:
+            hint = f"did you mean `{_SYNONYMS[name]}`?"
+        else:
+            hint = did_you_mean(name, known, hint)
+        message = f"unknown constant `{name}` of `{word}`"
+        self._diagnostics.error("CTC101", message, value.name.span, hint=hint)
+
+    def constants(self, headers: Headers, values: Mapping[str, float | None]) -> Constants:
+        """The constants of a network's layers; `values` are those of its `let`s."""
+        scope = Scope(values)
+        found: dict[str, float | int | None] = {}
+        for name, (_, argument, span) in headers.constants.items():
+            value = self._arguments.real(argument, scope)
+            if value is None:
+                continue
+            if name == "groups":
+                groups = self._arguments.integer(argument, 1, MAX_WIDTH, "`groups`", scope)
+                found[name] = groups
+                continue
+            low, high, rule = _RANGES[name]
+            if (low < value or (value == low and name == "slope")) and value <= high:
+                found[name] = value
+            else:
+                self._diagnostics.error("CTC108", f"`{name}` must be {rule}, not {value:g}", span)
+        return Constants(**found)  # type: ignore[arg-type]  # `groups` is whole
 
     def _unknown(self, text: str, kind: str, noun: str, span: Span) -> None:
         known = words(kind)

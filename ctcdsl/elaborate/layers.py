@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.calls import bind
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.expressions import Scope
+from ctcdsl.elaborate.joins import report_apart, report_join
 from ctcdsl.elaborate.windows import Windows, in_braces, is_pool
 from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
@@ -26,9 +28,9 @@ from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.text import Hint, Label, Origin, Span
+from ctcdsl.syntax.words import KEYWORDS
+from ctcdsl.text import Hint, Origin, Span
 from ctcdsl.text.fixes import Fix, write
-from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
 MAX_LAYERS = 10_000
@@ -108,10 +110,17 @@ class LayerElaborator:
         """Read an item and give it a stride."""
         postfix = item.postfixes[upto - 1]
         assert isinstance(postfix, syntax.Stride)
+        if isinstance(postfix.value, syntax.Size):
+            self._diagnostics.error(
+                "CTC104", "a stride for each side is not supported yet", postfix.span
+            )
+            return [], None
         stride = self._arguments.amount(
             postfix.value, postfix.span, 1, MAX_KERNEL, "a stride", scope
         )
         if upto == 1 and is_pool(item.primary):
+            if self._names_arguments(item.primary):
+                return [], None
             origin = self._origin(item.span.merge(postfix.span))
             pool = stride and self._windows.pool(item.primary, stride, scope, origin)
             return ([pool], channels) if pool else ([], None)
@@ -147,13 +156,12 @@ class LayerElaborator:
         assert isinstance(postfix, syntax.Repeat)
         before = item.postfixes[upto - 2] if upto > 1 else None
         if postfix.amount == 1 and isinstance(before, syntax.Stride):
+            stride = before.span.text.removeprefix("/")
             self._diagnostics.error(
                 "CTC116",
-                f"`/{before.value}x1` reads as stride {before.value}, once",
+                f"`/{stride}x1` reads as stride {stride}, once",
                 before.span.merge(postfix.span),
-                hint=write(
-                    f"/{before.value}", "; a stride for each side is not in the language yet"
-                ),
+                hint=write(f"/{stride}", f"; the tag of two sides is `(3,64,s{stride}x1)`"),
             )
             return [], None
         count = self._arguments.amount(
@@ -193,24 +201,41 @@ class LayerElaborator:
         match primary:
             case syntax.Convolution():
                 layer = self._windows.convolution(primary, scope, channels, origin)
+            case syntax.Group(join=syntax.Name() | syntax.Call()):
+                report_join(primary, self._diagnostics)
             case syntax.Group("{", (syntax.Branch(items, False),)):
                 elements, after = self._sequence(items, channels, inner)
                 return in_braces(elements, grouped=True), after
             case syntax.Group():
                 layer = self._block(primary, channels, inner)
-            case syntax.Number() | syntax.Call("max" | "avg"):
+            case syntax.Number() | syntax.Call("max" | "avg", named=()):
                 self._windows.report_no_stride(primary)
-            case syntax.Name(word) if word in self._defs:
-                return self._expand_def(self._defs[word], (), primary.span, channels, scope)
-            case syntax.Call(word, arguments) if word in self._defs:
-                return self._expand_def(self._defs[word], arguments, primary.span, channels, scope)
+            case syntax.Name(word) | syntax.Call(word) if word in self._defs:
+                return self._expand_def(self._defs[word], primary, channels, scope)
+            case syntax.Name("split" | "mul") | syntax.Call("split" | "mul"):
+                report_apart(primary, self._diagnostics)
             case syntax.Name(word):
                 layer = self._words.word(word, origin, tuple(self._defs))
+            case syntax.Call() if self._names_arguments(primary):
+                pass
             case syntax.Call():
                 layer = self._words.call(primary, scope, origin, tuple(self._defs))
         if layer is None:
             return [], None
         return [layer], None if channels is None else out_channels((layer,), channels)
+
+    def _names_arguments(self, call: syntax.Call | syntax.Number) -> bool:
+        """Whether a layer's arguments have names, reported if so."""
+        if isinstance(call, syntax.Number) or not call.named or call.word not in KEYWORDS:
+            return False
+        name, value, _ = call.named[0]
+        self._diagnostics.error(
+            "CTC102",
+            f"only arguments of a `def` have names, and `{call.word}` is a layer",
+            name.span,
+            hint=f"write {quoted(value.span)} without `{name.text}=`",
+        )
+        return True
 
     def _block(self, group: syntax.Group, channels: int | None, inner: Scope) -> Block | None:
         join = Join.CONCAT if group.bracket == "{" else Join.ADD
@@ -244,23 +269,26 @@ class LayerElaborator:
     def _expand_def(
         self,
         definition: syntax.Def,
-        arguments: Sequence[syntax.Argument],
-        span: Span,
+        call: syntax.Name | syntax.Call,
         channels: int | None,
         scope: Scope,
     ) -> Chain:
         """The body of a definition with its parameters' values."""
         self._expanded += 1
-        if not self._may_expand(definition, len(arguments), span):
+        if not self._may_expand(definition, call.span):
+            return [], None
+        given = bind(definition, call, self._diagnostics)
+        if given is None:
             return [], None
         name = definition.name.text
-        values = {
-            parameter.text: self._arguments.real(argument, scope)
-            for parameter, argument in zip(definition.parameters, arguments, strict=True)
+        values: dict[str, float | None] = {
+            parameter: self._arguments.real(argument, scope)
+            for parameter, argument in given.items()
         }
         inner = Scope({**self._values, **values}, channels, unknown=channels is None)
         self._path.append(name)
-        with self._diagnostics.in_def_call(span):
+        with self._diagnostics.in_def_call(call.span):
+            values, inner = self._with_defaults(definition, values, inner)
             elements, after = self._sequence(definition.items, channels, inner)
         self._path.pop()
         if len(elements) == 1 and isinstance(elements[0], Block) and elements[0].call is None:
@@ -268,9 +296,22 @@ class LayerElaborator:
             elements = [replace(elements[0], call=DefCall(name, known))]
         return elements, after
 
-    def _may_expand(self, definition: syntax.Def, num_arguments: int, span: Span) -> bool:
+    def _with_defaults(
+        self, definition: syntax.Def, given: Mapping[str, float | None], scope: Scope
+    ) -> tuple[dict[str, float | None], Scope]:
+        """The value of each parameter, in order; defaults may use those before, `let`s and `c`."""
+        values: dict[str, float | None] = {}
+        for name, _, default in definition.parameters:
+            if name in given or default is None:
+                values[name] = given[name]
+            else:
+                before = scope._replace(values={**self._values, **values})
+                values[name] = self._arguments.real(default, before)
+        return values, scope._replace(values={**self._values, **values})
+
+    def _may_expand(self, definition: syntax.Def, span: Span) -> bool:
         """Whether a definition can be expanded in a call; reported if not."""
-        name, parameters = definition.name.text, definition.parameters
+        name = definition.name.text
         if name in self._path:
             cycle = " → ".join([*self._path[self._path.index(name) :], name])
             self._diagnostics.error("CTC115", f"`{name}` is defined by itself: {cycle}", span)
@@ -281,17 +322,6 @@ class LayerElaborator:
                 f"`{outermost.text}` expands definitions more than {MAX_LAYERS:,} times",
                 Origin(outermost.span, calls=self._diagnostics.calls[:1]),
                 hint="each `def` that uses another one twice doubles the layers",
-            )
-        elif num_arguments != len(parameters):
-            names = ", ".join(parameter.text for parameter in parameters)
-            listed = f"({names})" if names else ""
-            takes = f"{plural(len(parameters), 'argument')} {listed}".rstrip()
-            self._diagnostics.error(
-                "CTC102",
-                f"`{name}` takes {takes}, not {num_arguments}",
-                span,
-                also=(Label(definition.name.span, "defined here"),),
-                hint=f"write `{name}{listed}`" if names else write(name),
             )
         else:
             return True

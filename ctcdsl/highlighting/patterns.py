@@ -49,6 +49,8 @@ ROLES = MappingProxyType(
         "tag": ("Name.Attribute", "storage.modifier.tag"),
         "style": ("Keyword.Constant", "constant.language.style"),
         "rule": ("Keyword.Constant", "constant.language.rule"),
+        "function": ("Name.Builtin", "support.function.arithmetic"),
+        "join": ("Name.Builtin", "support.function.join"),
         "layer": ("Name.Builtin", "support.function.layer"),
         "norm": ("Name.Builtin", "support.function.norm"),
         "activation": ("Name.Builtin", "support.function.activation"),
@@ -96,7 +98,9 @@ PATTERNS = (
     # `x4`, `x 4` and `x(n)` repeat; the `x` in `3x224x224` belongs to the number.
     Pattern(("times",), r"[×*]|(?<![A-Za-z_])x(?=[ \t]*[0-9]|\()"),
     Pattern(("size",), r"[0-9]+(?:[x×][0-9]+)+"),
-    Pattern(("number",), r"[0-9]*\.[0-9]+|[0-9]+"),
+    Pattern(
+        ("number",), r"(?:[0-9]*\.[0-9]+|[0-9]+(?=[eE][-−+]?[0-9]))(?:[eE][-−+]?[0-9]+)?|[0-9]+"
+    ),
     Pattern(("letter tag",), rf"{_START}[{_LETTERS}][0-9]+(?:[x×][0-9]+)?{_END}"),
     # Styles before norms: `bn-relu-conv` is one word.
     Pattern(("style",), _word(words("style"))),

@@ -13,7 +13,7 @@ from ctcdsl.layers.base import WORDS, LayerKind
 from ctcdsl.layers.convolution import Conv
 from ctcdsl.layers.linear import Linear
 from ctcdsl.layers.pooling import Pool
-from ctcdsl.layers.style import CONV_RELU, Style
+from ctcdsl.layers.style import CONV_RELU, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.shapes import Pair, format_sides
 from ctcdsl.syntax import nodes as syntax
@@ -35,13 +35,29 @@ def unparse(architecture: Architecture) -> str:
         _header("input", syntax.Size(tuple(architecture.input), _NOWHERE)),
         _header("classes", syntax.Size((architecture.classes,), _NOWHERE)),
     ]
-    if architecture.style != CONV_RELU:
-        headers.append(_header("style", _name(str(architecture.style))))
+    if architecture.style.name != CONV_RELU.name:
+        headers.append(_header("style", _name(architecture.style.name)))
     headers.append(_header("pad", _name(str(architecture.pad))))
+    headers += _constants(architecture.style.constants)
     if architecture.maps:
         sizes = (tuple(dict.fromkeys(sides)) for sides in architecture.maps)
         headers.append(_header("maps", *(syntax.Size(sides, _NOWHERE) for sides in sizes)))
     return format_file(syntax.File((*headers, *to_lines(architecture)), (), _NOWHERE))
+
+
+def _constants(constants: Constants) -> list[syntax.Header]:
+    """The lines `norm …` and `act …`, where there is anything to say."""
+    norm = {"eps": constants.eps, "momentum": constants.momentum, "groups": constants.groups}
+    headers: list[syntax.Header] = []
+    for word, values in (("norm", norm), ("act", {"slope": constants.slope})):
+        given = tuple(
+            syntax.Named(_name(key), _number(value), _NOWHERE)
+            for key, value in values.items()
+            if value is not None
+        )
+        if given:
+            headers.append(_header(word, *given))
+    return headers
 
 
 def to_lines(architecture: Architecture) -> list[syntax.Line]:
@@ -251,7 +267,7 @@ def _sides(kernel: Pair) -> syntax.Number | syntax.Size:
     return _number(kernel[0]) if kernel[0] == kernel[1] else syntax.Size(kernel, _NOWHERE)
 
 
-def _header(keyword: str, *values: syntax.Name | syntax.Size) -> syntax.Header:
+def _header(keyword: str, *values: syntax.Name | syntax.Size | syntax.Named) -> syntax.Header:
     return syntax.Header(keyword, values, _NOWHERE)
 
 

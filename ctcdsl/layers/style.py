@@ -37,6 +37,20 @@ class Style(NamedTuple):
         """The word of its norm; empty where it has none."""
         return self.norm.word if self.norm is not None else ""
 
+    @property
+    def name(self) -> str:
+        """What the header `style` calls it; the constants have headers of their own."""
+        layers = [layer.word for layer in (self.norm, self.activation) if layer]
+        return "-".join([*layers, "conv"] if self.preactivation else ["conv", *layers])
+
+    def with_constants(self, constants: Constants) -> Style:
+        """The style of a network with these constants."""
+        style = self._replace(constants=constants)
+        return style._replace(
+            norm=style.make_norm(style.norm.word) if style.norm else None,
+            activation=style.make_activation(style.activation.word) if style.activation else None,
+        )
+
     def make_norm(self, word: str, groups: int | None = None, *, affine: bool = True) -> Norm:
         """The norm of a word, with the network's constants."""
         eps, momentum, network_groups, _ = self.constants

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.definitions import DefinitionReader, Definitions
 from ctcdsl.lsp.symbols import Word, word_at, words_in
-from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Name, Statement
+from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Name, Parameter, Statement
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
 from ctcdsl.text.sink import Diagnostics
@@ -19,7 +19,7 @@ class Definition(NamedTuple):
     `statement` is the one that gives the name, `name` the name in it.
     """
 
-    name: Name
+    name: Name | Parameter
     statement: Let | Def
 
     @property

@@ -70,7 +70,7 @@ def _candidates(
     if spec is not None:
         old = spec_text(spec.tree, spec.name)
         restyled = after.style != before.style
-        above = _updated(old.above, str(after.style) if restyled else None, spec.values)
+        above = _updated(old.above, after.style.name if restyled else None, spec.values)
         elements = _in_style(above, old.lines) if restyled else spec.elements
         written = with_elements(old.lines, elements)
         if after.name != spec.name:

@@ -19,8 +19,10 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS - 1
 
 
-def _real(digits: str) -> float:
-    return min(float(digits), 10.0**_MAX_DIGITS)
+def _real(text: str) -> int | float:
+    """A number with a fraction or an exponent: `1e3` is whole, `1000.0` is not."""
+    value = min(float(text.replace("−", "-")), 10.0**_MAX_DIGITS)
+    return int(value) if value.is_integer() and "e" in text.lower() else value
 
 
 def _sides(text: str) -> tuple[int, ...]:
@@ -41,11 +43,20 @@ def _tokens(argument: syntax.Argument) -> tuple[str, ...]:
             return (text,)
         case syntax.Size(sides):
             return ("x".join(map(str, sides)),)
+        case syntax.Call(word, arguments):
+            inner = [token for value in arguments for token in (",", *_tokens(value))]
+            return (f"{word}(", *inner[1:], ")")
 
 
-def _is_stride_tag(argument: syntax.Argument) -> bool:
-    text = argument.text if isinstance(argument, syntax.Name) else ""
-    return text[:1] == "s" and text[1:].isascii() and text[1:].isdecimal()
+def _stride_tag(argument: syntax.Argument) -> int | syntax.Size | None:
+    """The stride of a tag `s2` or `s2x1`; None for any other argument."""
+    if not isinstance(argument, syntax.Name) or argument.text[0] != "s":
+        return None
+    sides = argument.text[1:].split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdecimal() for side in sides):
+        return None
+    numbers = tuple(map(_integer, sides))
+    return numbers[0] if len(set(numbers)) == 1 else syntax.Size(numbers, argument.span)
 
 
 def _is_literal_stride(postfix: syntax.Postfix) -> bool:
@@ -103,10 +114,20 @@ class Builder:
         parameters = rest[0] if isinstance(rest[0], list) else []
         return syntax.Def(
             syntax.Name(text, Span(self.source, start, start + len(text))),
-            tuple(syntax.Name(str(token), self._token_span(token)) for token in parameters),
+            tuple(map(self._to_parameter, parameters)),
             tuple(items),
             self._span(word, items[-1]),
         )
+
+    def _to_parameter(self, child: Token | syntax.Named) -> syntax.Parameter:
+        if isinstance(child, syntax.Named):
+            return syntax.Parameter(child.name.text, child.name.span, child.value)
+        return syntax.Parameter(str(child), self._token_span(child))
+
+    def named(self, children: list[Any]) -> syntax.Named:
+        token, _, value = children
+        name = syntax.Name(str(token), self._token_span(token))
+        return syntax.Named(name, value, self._span(token, value))
 
     def line(self, children: list[Any]) -> syntax.Line:
         label = children[0] if isinstance(children[0], Token) else None
@@ -139,14 +160,20 @@ class Builder:
         if isinstance(primary, syntax.Call) and primary.word not in ("max", "avg"):
             return item
         numbers = 2 if isinstance(primary, syntax.Convolution) else 1
-        strides = [tag for tag in primary.arguments[numbers:] if _is_stride_tag(tag)]
+        strides: list[syntax.Stride] = []
+        others = list(primary.arguments[:numbers])
+        for tag in primary.arguments[numbers:]:
+            stride = _stride_tag(tag)
+            if stride is None:
+                others.append(tag)
+            else:
+                strides.append(syntax.Stride(stride, tag.span))
         if not strides:
             return item
-        others = tuple(argument for argument in primary.arguments if argument not in strides)
-        item = item._replace(primary=primary._replace(arguments=others))
-        for tag in strides:
-            assert isinstance(tag, syntax.Name)
-            item = self._extended(item, syntax.Stride(_integer(tag.text[1:]), tag.span), None)
+        item = item._replace(primary=primary._replace(arguments=tuple(others)))
+        # Those of two sides first: they are written as tags again.
+        for stride_tag in sorted(strides, key=lambda tag: isinstance(tag.value, int)):
+            item = self._extended(item, stride_tag, None)
         return item._replace(span=primary.span)
 
     def word(self, children: list[Token]) -> syntax.Item:
@@ -192,6 +219,8 @@ class Builder:
             and not item.postfixes
             and isinstance(primary, syntax.Call)
             and primary.word == "max"
+            and not isinstance(postfix.value, syntax.Size)
+            and not primary.named
             and len(primary.arguments) == 1
             and isinstance(primary.arguments[0], syntax.Number)
         ):
@@ -205,11 +234,23 @@ class Builder:
 
     def call(self, children: list[Any]) -> syntax.Call:
         span = self._span(children[0], children[-1])
-        return syntax.Call(children[0][:-1], tuple(children[1]) if len(children) == 3 else (), span)
+        given = [argument for arguments in children[1:-1] for argument in arguments]
+        named = tuple(argument for argument in given if isinstance(argument, syntax.Named))
+        arguments = tuple(given[: len(given) - len(named)])
+        return syntax.Call(children[0][:-1], arguments, span, named)
+
+    function = call
 
     def group(self, children: list[Any]) -> syntax.Group:
         opening, branches, closing = children
         return syntax.Group(str(opening), tuple(branches), self._span(opening, closing))
+
+    def joining(self, children: list[Any]) -> syntax.Group:
+        join, opening, branches, closing = children
+        span = self._span(join, closing)
+        if isinstance(join, Token):
+            join = syntax.Name(str(join), self._token_span(join))
+        return syntax.Group(str(opening), tuple(branches), span, join)
 
     def branch(self, children: list[Any]) -> syntax.Branch:
         items: list[syntax.Item] = children[0]
@@ -219,9 +260,12 @@ class Builder:
 
     # ------------------------------------------------------------- arguments
 
-    def argument(self, tokens: list[Token]) -> syntax.Argument:
-        first = tokens[0]
-        if len(tokens) == 1:
+    def argument(self, children: list[Any]) -> syntax.Argument:
+        first = children[0]
+        kinds = [child.type if isinstance(child, Token) else "" for child in children]
+        if len(children) == 1:
+            if isinstance(first, syntax.Call):
+                return first
             span = self._token_span(first)
             match first.type:
                 case "INT":
@@ -234,14 +278,24 @@ class Builder:
                     return syntax.Number(_real(first), span)
                 case _:
                     return syntax.Expression((str(first),), span)
-        span = self._span(first, tokens[-1])
-        kinds = [token.type for token in tokens]
+        if kinds == ["LPAR", "", "RPAR"]:
+            inner: syntax.Argument = children[1]
+            return inner
+        span = self._span(first, children[-1])
         if kinds in (["MINUS", "INT"], ["MINUS", "FLOAT"]):
-            value = _real(tokens[1]) if kinds[1] == "FLOAT" else _integer(tokens[1])
+            value = _real(children[1]) if kinds[1] == "FLOAT" else _integer(children[1])
             return syntax.Number(-value, span)
-        return syntax.Expression(
-            tuple(_OPERATORS.get(token.type) or str(token) for token in tokens), span
-        )
+        tokens: list[str] = []
+        for child, kind in zip(children, kinds, strict=True):
+            if not kind:
+                tokens += _tokens(child)
+            elif kind == "LPAR" and tokens and tokens[-1] == "/":
+                tokens[-1] = "/("
+            elif kind == "FLOAT":
+                tokens.append(decimal(_real(child)))
+            else:
+                tokens.append(_OPERATORS.get(kind) or str(child))
+        return syntax.Expression(tuple(tokens), span)
 
     # ---------------------------------------------------------------- tables
 

@@ -57,7 +57,31 @@ class ErrorContext(NamedTuple):
     @property
     def expects_layer(self) -> bool:
         """Whether a layer could come next."""
-        return "LPAR" in self.expected
+        return "LBRACE" in self.expected
+
+    @property
+    def line_before(self) -> str:
+        """What comes before the token on its line."""
+        return _line_before(self.source, self.start)
+
+    @property
+    def in_def_head(self) -> bool:
+        """Whether the open bracket is that of a `def`'s parameters."""
+        return re.search(r"\bdef[ \t]+$", self._before_bracket) is not None
+
+    @property
+    def groups(self) -> bool:
+        """Whether the open bracket groups an expression of a `let`, and holds no arguments."""
+        grouping = self.bracket is not None and self.bracket.type == "LPAR"
+        return grouping and re.match(r"[ \t]*let[ \t]", self._before_bracket) is not None
+
+    @property
+    def _before_bracket(self) -> str:
+        return _line_before(self.source, (self.bracket.start_pos or 0) if self.bracket else 0)
+
+
+def _line_before(source: Source, offset: int) -> str:
+    return source.text[source.text.rfind("\n", 0, offset) + 1 : offset]
 
 
 def comment(context: ErrorContext) -> str:
@@ -65,6 +89,16 @@ def comment(context: ErrorContext) -> str:
     hint = "a comment begins with `#`"
     double = context.rest_of_line[:1] == "/"
     return Hint(hint, context.fix("#", after=1)) if double else hint
+
+
+def product_with(before: Token, bracket: Token) -> str:
+    """A hint for `4(c+1)` and `2round8(c)`; empty for others."""
+    if before.end_pos != bracket.start_pos:
+        return ""
+    number, word = re.fullmatch(r"([0-9.]*)(.*)", before).groups()  # type: ignore[union-attr]
+    if before.type in ("INT", "FLOAT"):
+        return f"write `{before}*(` to multiply"
+    return f"write `{number}*{word}(` to multiply" if before.type == "PRODUCT" else ""
 
 
 def touching(context: ErrorContext) -> Hint:

@@ -9,6 +9,7 @@ from ctcdsl.syntax.error_context import (
     comment,
     end_of_table,
     on_a_line,
+    product_with,
     touching,
 )
 from ctcdsl.syntax.foreign.hints import ARROW, header_meant, named_argument
@@ -19,7 +20,7 @@ from ctcdsl.text.fixes import write
 
 # What may come next, as a message lists it: "a layer" is for all that begins one.
 _NAMES = {
-    "LPAR": "a layer",
+    "LBRACE": "a layer",
     "WORD": "a word",
     "STYLE_NAME": "a style",
     "INT": "a number",
@@ -40,6 +41,8 @@ _HEADERS = {
     "PAD": "a padding rule",
     "MAPS": "a size",
     "STYLE": "a style",
+    "NORM": "a constant",
+    "ACT": "a constant",
     "LET": "a name",
     "DEF": "a name",
 }
@@ -97,7 +100,11 @@ def _by_token_before(context: ErrorContext) -> tuple[str, str]:
             return f"{found} names a stage, and a `def` has none", "name the line that calls it"
         case "QUESTION":
             return f"expected {_list(context)}, found {found}", "a `?` ends its branch"
-        case "LBRACE" | "LSQB" | "_BAR" if token.type in ("_BAR", "RBRACE", "RSQB"):
+        case "LBRACE" | "LSQB" | "JOIN_LBRACE" | "JOIN_LSQB" | "_BAR" if token.type in (
+            "_BAR",
+            "RBRACE",
+            "RSQB",
+        ):
             if before.type != "_BAR" and token.type != "_BAR":
                 return f"`{before}{token}` contains no layers", "put layers inside, or remove it"
             filled = Fix(context.gap._replace(end=context.gap.start), " id")
@@ -108,9 +115,18 @@ def _by_token_before(context: ErrorContext) -> tuple[str, str]:
         case "TIMES" if token.type != "LPAR":
             hint = "`(3,256)x3`, or an expression in parentheses: `x(n+1)`"
             return f"expected a whole number after `{before}`, found {found}", hint
+        case "SLASH":
+            return "a `/` must touch its number", "write `c/2`, or `c/(n+1)`"
         case "STRIDE" if token.type in ("MINUS", "PRODUCT"):
             return "a stride is a number or a name", "`let` gives the value of an expression a name"
+        case "WORD" if context.expected & {"EQUAL"} and context.bracket is not None:
+            return f"expected `=`, found {found}", _NAMED_LAST
         case "WORD" if context.expected & {"EQUAL"}:
+            if header := re.findall(r"\b(norm|act)[ \t]", context.line_before):
+                hint = f"write `{KEYWORDS[header[-1]].example}`"
+                if before in words("norm", "activation"):
+                    hint += "; `style conv-bn-relu` chooses the norm and the activation"
+                return f"expected `=` after `{before}`, found {found}", hint
             hint = "`let w = 96`, `def block(n) = …`"
             together = Hint("parameters touch the name: `def block(n) = …`", Fix(context.gap, ""))
             return f"expected `=`, found {found}", together if token.type == "LPAR" else hint
@@ -202,21 +218,37 @@ def _named_argument(context: ErrorContext) -> tuple[str, str]:
 
 def _among_arguments(context: ErrorContext) -> tuple[str, str]:
     """In parentheses, where an argument or a parameter is expected, or a separator."""
-    hint = ""
-    if "WORD" not in context.expected:
+    token, hint = context.token, ""
+    if token.type in ("NORM", "ACT") and re.match("[ \\t]*=", context.rest_of_line):
+        value = re.match(r"[ \t]*=[ \t]*([\w.]*)", context.rest_of_line)
+        return "an argument has no name", named_argument(str(token), value[1] if value else "")
+    if "INT" in context.expected:
+        expected = "an argument"
+    elif context.groups or (
+        "RPAR" in context.expected and not {"_COMMA", "WORD"} & context.expected
+    ):
+        expected, hint = "`)`", "is it missing before this?"
+        if token.type == "_COMMA":
+            hint = "`let` names a number, `def` names layers"
+    elif "_COMMA" in context.expected:
         expected = "`,` or `)`"
         if _lacks_comma(context):
-            hint = Hint(f"a comma separates arguments: `, {context.token}`", Fix(context.gap, ","))
-        elif context.token.type not in (*CLOSING, "_COMMA"):
+            hint = Hint(f"a comma separates arguments: `, {token}`", Fix(context.gap, ","))
+        elif token.type not in (*CLOSING, "_COMMA"):
             closed = Fix(context.gap._replace(end=context.gap.start), ")")
             hint = Hint("is a `)` missing before it?", closed)
-    elif "INT" in context.expected:
-        expected = "an argument"
+        if token.type == "LPAR" and context.before is not None:
+            hint = product_with(context.before, token) or hint
+    elif not context.in_def_head:
+        expected, hint = "a name with its value", _NAMED_LAST
     else:
         expected, hint = "a parameter's name", "`def block(n) = …`"
-        if context.token.type in _KEYWORDS or context.token == "x":
+        if token.type in _KEYWORDS or token == "x":
             hint = f"{context.text} is a keyword: choose another name"
     return f"expected {expected}, found {context.text}", hint
+
+
+_NAMED_LAST = "arguments without names come first: `mb(3,24,e=1)`"
 
 
 def _lacks_comma(context: ErrorContext) -> bool:
@@ -228,8 +260,7 @@ def _lacks_comma(context: ErrorContext) -> bool:
 
 def _header_meant(context: ErrorContext) -> str:
     """A hint where the word before is nearly a header, or a header has one value too many."""
-    start = context.token.start_pos or 0
-    line = context.source.text[context.source.text.rfind("\n", 0, start) + 1 : start]
+    line = context.line_before
     written = re.match(r"[ \t]*([A-Za-z_]+)[ \t]", line)
     if written is None:
         return ""
@@ -238,7 +269,7 @@ def _header_meant(context: ErrorContext) -> str:
     meant = header_meant(written[1])
     if not meant or line.strip() != written[1]:
         return ""
-    place = start - len(line) + written.start(1)
+    place = context.start - len(line) + written.start(1)
     word = Span(context.source, place, place + len(written[1]))
     return Hint(f"did you mean `{meant}`?", Fix(word, meant))
 
@@ -254,7 +285,7 @@ def _list(context: ErrorContext) -> str:
         expected.discard("_BAR")
     else:
         expected.discard("_NEWLINE")
-    if "LPAR" in expected:
+    if "LBRACE" in expected:
         expected -= {"WORD", "INT"}
     elif "MINUS" in expected and "INT" not in expected:
         expected -= {"TIMES", "STRIDE"}

@@ -45,14 +45,15 @@ def format_file(tree: syntax.File, *, unicode: bool = False) -> str:
 
 
 def decimal(value: float) -> str:
-    """Return a number in plain digits: `0.00005`, never `5e-05`."""
-    text = str(value)
-    if "e" not in text:
-        return text
-    from decimal import Decimal  # a rare number pays for loading it
-
-    digits = f"{Decimal(text):f}"
-    return digits if "." in digits else f"{digits}.0"
+    """Return a number as it is written: `0.001`, `1e-5` below 0.0001, large ones in digits."""
+    mantissa, _, exponent = str(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = int(exponent)
+    if power < 0:
+        return f"{mantissa}e{power}"
+    whole, _, fraction = mantissa.partition(".")
+    return f"{whole}{fraction.ljust(power, '0')}.0"
 
 
 def format_items(items: Iterable[syntax.Item], times: str = "x") -> list[str]:
@@ -87,8 +88,14 @@ def _label(line: syntax.Line, width: int) -> str:
 
 def _head(definition: syntax.Def) -> str:
     """`def name(parameters)`."""
-    parameters = ",".join(parameter.text for parameter in definition.parameters)
+    parameters = ",".join(map(_parameter, definition.parameters))
     return f"def {definition.name.text}" + (f"({parameters})" if parameters else "")
+
+
+def _parameter(parameter: syntax.Parameter) -> str:
+    if parameter.default is None:
+        return parameter.text
+    return f"{parameter.text}={_argument(parameter.default)}"
 
 
 def _wrap(label: str, texts: list[str]) -> list[str]:
@@ -148,10 +155,11 @@ def _cell(cell: syntax.Cell, times: str) -> str:
 
 
 def _item(item: syntax.Item, times: str) -> str:
-    text = _primary(item.primary, times)
+    primary, postfixes = _with_tags(item)
+    text = _primary(primary, times)
     # Right after a word or a number `x4` would be read as a part of it.
     spaced = isinstance(item.primary, syntax.Name | syntax.Number) and text[-1] not in "'′"
-    for postfix in item.postfixes:
+    for postfix in postfixes:
         if isinstance(postfix, syntax.Stride):
             value = postfix.value
             text += f"/{value if isinstance(value, int) else _argument(value)}"
@@ -166,15 +174,31 @@ def _item(item: syntax.Item, times: str) -> str:
     return text
 
 
+def _with_tags(item: syntax.Item) -> tuple[syntax.Primary, tuple[syntax.Postfix, ...]]:
+    """The primary with its strides of two sides as tags, `(3,64,s2x1)`, and other postfixes."""
+    primary, postfixes = item.primary, item.postfixes
+    while (
+        postfixes
+        and isinstance(postfixes[0], syntax.Stride)
+        and isinstance(postfixes[0].value, syntax.Size)
+        and isinstance(primary, syntax.Convolution | syntax.Call)
+    ):
+        tag = syntax.Name(f"s{_argument(postfixes[0].value)}", postfixes[0].span)
+        primary = primary._replace(arguments=(*primary.arguments, tag))
+        postfixes = postfixes[1:]
+    return primary, postfixes
+
+
 def _primary(primary: syntax.Primary, times: str) -> str:
     match primary:
         case syntax.Convolution(arguments):
             return f"({_arguments(arguments)})"
-        case syntax.Call(word, arguments):
-            return f"{word}({_arguments(arguments)})"
-        case syntax.Group(bracket, branches):
+        case syntax.Call():
+            return _call(primary)
+        case syntax.Group(bracket, branches, _, join):
             inner = " | ".join(_branch(branch, times) for branch in branches)
-            return f"{{ {inner} }}" if bracket == "{" else f"[ {inner} ]"
+            word = "" if join is None else _primary(join, times)
+            return f"{word}{{ {inner} }}" if bracket == "{" else f"{word}[ {inner} ]"
         case syntax.Name(text):
             return text
         case syntax.Number(value):
@@ -183,6 +207,16 @@ def _primary(primary: syntax.Primary, times: str) -> str:
 
 def _branch(branch: syntax.Branch, times: str) -> str:
     return " ".join(format_items(branch.items, times)) + ("?" if branch.optional else "")
+
+
+def _call(call: syntax.Call) -> str:
+    separator = "," if call.arguments and call.named else ""
+    named = ",".join(map(_named, call.named))
+    return f"{call.word}({_arguments(call.arguments)}{separator}{named})"
+
+
+def _named(named: syntax.Named) -> str:
+    return f"{named.name.text}={_argument(named.value)}"
 
 
 def _arguments(arguments: tuple[syntax.Argument, ...]) -> str:
@@ -198,8 +232,17 @@ def _argument(argument: syntax.Argument) -> str:
         case syntax.Size(sides):
             return "x".join(map(str, sides))
         case syntax.Expression(tokens):
+            tokens = tuple(map(_apart, tokens, (*tokens[1:], "")))
             return "".join(tokens).replace("--", "- -")  # `--` is a table's separator
+        case syntax.Call():
+            return _call(argument)
 
 
-def _value(value: syntax.Name | syntax.Size) -> str:
-    return value.text if isinstance(value, syntax.Name) else "x".join(map(str, value.sides))
+def _apart(token: str, following: str) -> str:
+    """A token with a space after it where `2e` and `-3` would become the number `2e-3`."""
+    product = token[-1] in "eE" and token[:-1].isdecimal()
+    return f"{token} " if product and following in ("+", "-") else token
+
+
+def _value(value: syntax.Name | syntax.Size | syntax.Named) -> str:
+    return _named(value) if isinstance(value, syntax.Named) else _argument(value)

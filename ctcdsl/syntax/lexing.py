@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 from lark import Token
 
-OPENING = {"LPAR": ")", "CALL": ")", "LBRACE": "}", "LSQB": "]"}
+OPENING = {
+    "LPAR": ")",
+    "CALL": ")",
+    "LBRACE": "}",
+    "LSQB": "]",
+    "JOIN_LBRACE": "}",
+    "JOIN_LSQB": "]",
+}
 CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "["}
+_JOINING = {"LBRACE": "JOIN_LBRACE", "LSQB": "JOIN_LSQB"}
 
 MAX_DEPTH = 64
 """Brackets nested deeper than this are an error: no network needs them."""
@@ -24,13 +32,13 @@ class NestingTooDeep(Exception):
 class NewlineFilter:
     """The token filter between Lark's lexer and its parser.
 
-    Drops newlines inside brackets and remembers which brackets are open. After a syntax
+    Drops newlines inside brackets and remembers which brackets are open. A `{` or `[` that
+    touches the word or the call before it becomes a token of another type. After a syntax
     error `skip_line` makes it skip the rest of the line, brackets forgotten, so that
     one error gives one message.
     """
 
-    # A terminal that no rule uses: it exists to be named in messages.
-    always_accept = ("SLASH",)
+    always_accept = ()
 
     def __init__(self) -> None:
         self._open: list[Token] = []
@@ -57,8 +65,14 @@ class NewlineFilter:
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Filter the tokens of a text; called again to continue after an error."""
+        previous: Token | None = None
         for token in stream:
             kind = token.type
+            if kind in _JOINING and previous is not None and previous.end_pos == token.start_pos:
+                called = self._closed is not None and self._closed.type == "CALL"
+                if called or previous.type == "WORD":
+                    token.type = kind = _JOINING[kind]
+            previous = token
             self._closed = None
             if kind == "_NEWLINE":
                 if self.skipping:

@@ -29,7 +29,7 @@ NO_COMMENTS = Comments()
 
 
 class Number(NamedTuple):
-    """A number: `7`, `0.5`, `-1`."""
+    """A number: `7`, `0.5`, `-1`, `1e-3`."""
 
     value: int | float
     span: Span
@@ -50,13 +50,36 @@ class Size(NamedTuple):
 
 
 class Expression(NamedTuple):
-    """Arithmetic, as the tokens it is made of: `4c`, `t*c`, `c/4`."""
+    """Arithmetic, as the tokens it is made of: `4c`, `t*c`, `c/4`, `round8(2*(c+1))`.
+
+    A divisor has its `/` (`/4`, `/n`, `/(`), a function its `(`.
+    """
 
     tokens: tuple[str, ...]
     span: Span
 
 
-Argument = Number | Name | Size | Expression
+class Call(NamedTuple):
+    """A word with arguments: a layer `fc(4096)`, a tag `g(n/16)`, a function `round8(w*c)`.
+
+    `named` follow the others, and only a layer has them: `mb(3,24,e=1)`.
+    """
+
+    word: str
+    arguments: tuple[Argument, ...]
+    span: Span
+    named: tuple[Named, ...] = ()
+
+
+Argument = Number | Name | Size | Expression | Call
+
+
+class Named(NamedTuple):
+    """`name=value`: of a header `eps=0.001`, a call, or a parameter with a default."""
+
+    name: Name
+    value: Argument
+    span: Span
 
 
 # -------------------------------------------------------------------- items
@@ -69,26 +92,22 @@ class Convolution(NamedTuple):
     span: Span
 
 
-class Call(NamedTuple):
-    """A word with arguments: `fc(4096)`."""
-
-    word: str
-    arguments: tuple[Argument, ...]
-    span: Span
-
-
 class Group(NamedTuple):
-    """`{ … }` (`bracket` is `{`) or `[ … ]` with branches."""
+    """`{ … }` (`bracket` is `{`) or `[ … ]` with branches.
+
+    `join` is the word that touches the bracket: `mul[ … ]`, `split(c/4){ … }`.
+    """
 
     bracket: str
     branches: tuple[Branch, ...]
     span: Span
+    join: Name | Call | None = None
 
 
 class Stride(NamedTuple):
-    """`/s` after an item; `s` may be a name."""
+    """`/s` after an item; `s` may be a name. Two sides are those of the tag `s2x1`."""
 
-    value: int | Expression
+    value: int | Size | Expression
     span: Span
 
 
@@ -124,10 +143,10 @@ class Branch(NamedTuple):
 
 
 class Header(NamedTuple):
-    """`word value …`: `input 3x224x224`, `maps 36 18 6`, `net J'`."""
+    """`word value …`: `input 3x224x224`, `maps 36 18 6`, `net J'`, `norm eps=0.001`."""
 
     word: str
-    values: tuple[Name | Size, ...]
+    values: tuple[Name | Size | Named, ...]
     span: Span
     comments: Comments = NO_COMMENTS
 
@@ -141,11 +160,19 @@ class Let(NamedTuple):
     comments: Comments = NO_COMMENTS
 
 
+class Parameter(NamedTuple):
+    """A parameter of a `def`, and the value of one that a call leaves out: `e=6`."""
+
+    text: str
+    span: Span
+    default: Argument | None = None
+
+
 class Def(NamedTuple):
     """`def name(parameters) = items`: a user-defined block."""
 
     name: Name
-    parameters: tuple[Name, ...]
+    parameters: tuple[Parameter, ...]
     items: tuple[Item, ...]
     span: Span
     comments: Comments = NO_COMMENTS

@@ -30,6 +30,11 @@ _HEADERS = {
     "style": ("norm and activation of every convolution; brings `pad same`", "style conv-bn-relu"),
     "pad": ("the padding rule: same, paper or valid", "pad paper"),
     "maps": ("feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
+    "norm": (
+        "constants of the norms: eps, momentum (PyTorch's), groups",
+        "norm eps=0.001 momentum=0.01",
+    ),
+    "act": ("a constant of the activations: slope of leaky", "act slope=0.1"),
     "let": ("a parameter", "let w = 96"),
     "def": ("a user-defined block", "def twice(n) = (3,n) (3,n)"),
     "table": ("many networks, one a row", ""),
@@ -38,6 +43,16 @@ _HEADERS = {
 _OPERATORS = {
     "x": ("repetition: xN", "(3,64)x4"),
     "c": ("the input channels of a block or a layer", "(1,4c)"),
+}
+_FUNCTIONS_OF_NUMBERS = {
+    "round8": (
+        "to the nearest multiple of 8, never below 90 % of the number",
+        "(1,round8(w*c))",
+    ),
+}
+_JOINS = {
+    "split": ("deals the channels out to the branches", "split{ id | (3,64) }"),
+    "mul": ("multiplies the branches", "mul[ id | gap (1,c,sigmoid) ]"),
 }
 _RULES = {
     "same": "padding d(k-1)/2, none on a side where k equals the stride",
@@ -60,6 +75,10 @@ def _keywords() -> Iterator[tuple[str, Keyword]]:
         yield word, Keyword("header", summary, example)
     for word, (summary, example) in _OPERATORS.items():
         yield word, Keyword("operator", summary, example)
+    for word, (summary, example) in _FUNCTIONS_OF_NUMBERS.items():
+        yield word, Keyword("function", summary, example)
+    for word, (summary, example) in _JOINS.items():
+        yield word, Keyword("join", summary, example)
     for group in ("layer", "norm", "activation"):
         for entry in WORDS.values():
             if entry.group == group:

@@ -245,7 +245,7 @@ def test_a_mistake_in_a_definition_is_reported_once_and_shows_a_call() -> None:
         ("(3,8) lrn(3,0.00005,within) se(c4)", None),
         (
             "(3,8) lrn(3,0.00005,0.75,2,within) se(4,silu) scale shuffle(2) (3,8,d2,g4)",
-            "(3,8) lrn(3,0.00005,0.75,2,within) se(4,silu) scale shuffle(2) (3,8,g4,d2)",
+            "(3,8) lrn(3,5e-5,0.75,2,within) se(4,silu) scale shuffle(2) (3,8,g4,d2)",
         ),
     ],
 )

@@ -21,7 +21,9 @@ from ctcdsl.syntax.nodes import (
     Let,
     Line,
     Name,
+    Named,
     Number,
+    Parameter,
     Primary,
     Repeat,
     Row,
@@ -50,7 +52,7 @@ integers = st.integers(0, 10**6)
 words = st.one_of(
     st.sampled_from(["gap", "fc", "lrn", "id", "relu6", "p1", "dw", "ceil", "none", "xy", "_"]),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True),
-).filter(lambda word: word not in HEADERS and not re.match("x[0-9]|s[0-9]+$", word))
+).filter(lambda word: word not in HEADERS and not re.match("x[0-9]|s[0-9]+(x[0-9]+)?$", word))
 primed = st.tuples(words, st.sampled_from(["", "", "'", "′", "''"])).map("".join)
 comments = st.from_regex(r"#[ -~×′]{0,12}", fullmatch=True).map(str.rstrip)
 
@@ -64,51 +66,118 @@ numbers = st.one_of(
 names = primed.map(lambda text: Name(text, SPAN))
 sizes = st.lists(integers, min_size=2, max_size=3).map(lambda sides: Size(tuple(sides), SPAN))
 
-# Expressions are tokens: terms with `+`, `-`, `*` between them, a divisor with its `/`.
+# Expressions are tokens: terms with `+`, `-`, `*` between them, a divisor with its `/`, some in
+# parentheses or given to a function.
 # `bn-3` would be read as a style; no parameter has such a name.
 identifiers = words.filter(lambda word: word not in ("conv", "bn", "ln"))
 terms = st.one_of(
     st.integers(0, 9999).map(str),
     st.integers(1, 999).map(lambda value: f"{value / 1000}"),
+    st.integers(1, 9).map(lambda value: f"{value}e-7"),
     identifiers,
-    st.tuples(st.integers(0, 99), identifiers).map(lambda pair: f"{pair[0]}{pair[1]}"),
+    st.tuples(st.integers(0, 99), identifiers)
+    .map(lambda pair: f"{pair[0]}{pair[1]}")
+    .filter(lambda term: not re.fullmatch("[0-9]+[eE][0-9]+", term)),
     st.just("classes"),
 )
 divisors = st.one_of(st.integers(0, 99).map(str), identifiers)
 
 
+def _encloses(of: tuple[str, ...]) -> bool:
+    """Whether one pair of parentheses, or one call, is all there is."""
+    if of[0][-1] != "(":
+        return False
+    depth = 0
+    for token in of[:-1]:
+        depth += (token[-1] == "(") - (token == ")")
+        if depth == 0:
+            return False
+    return True
+
+
 @st.composite
-def tokens(draw: st.DrawFn) -> tuple[str, ...]:
-    """The tokens of an expression, a lone number or name among them."""
+def _sums(draw: st.DrawFn, terms: st.SearchStrategy[tuple[str, ...]]) -> tuple[str, ...]:
+    """Terms with operators between them, a lone one among them."""
     signs = st.sampled_from([(), (), ("-",)])
-    of = [*draw(signs), draw(terms)]
-    for operator in draw(st.lists(st.sampled_from("+-*/"), max_size=3)):
+    of = [*draw(signs), *draw(terms)]
+    for operator in draw(st.lists(st.sampled_from("+-*/("), max_size=3)):
         if operator == "/":
             of.append(f"/{draw(divisors)}")
+        elif operator == "(":
+            inner = draw(_sums(terms).filter(lambda of: not _bare_parentheses(of)))
+            of += ["/(", *inner, ")"]
         else:
-            of += [operator, *draw(signs), draw(terms)]
+            of += [operator, *draw(signs), *draw(terms)]
     return tuple(of) if of != ["-", "0"] else ("0",)
 
 
+def _bare_parentheses(of: tuple[str, ...]) -> bool:
+    return of[0] == "(" and _encloses(of)  # the parser leaves them out
+
+
+def _called(word: str, given: list[tuple[str, ...]]) -> tuple[str, ...]:
+    tokens = [token for of in given for token in (",", *of)]
+    return (f"{word}(", *tokens[1:], ")")
+
+
+def _enclosed(inner: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[tuple[str, ...]]:
+    """A sum in parentheses, or a call of some."""
+    sums = _sums(inner).filter(lambda of: not _bare_parentheses(of))
+    return st.one_of(
+        sums.map(lambda of: ("(", *of, ")")),
+        st.builds(_called, words, st.lists(sums, max_size=2)),
+    )
+
+
+tokens = _sums(st.recursive(terms.map(lambda term: (term,)), _enclosed, max_leaves=3)).filter(
+    lambda of: not _bare_parentheses(of)
+)
+
+
 def _is_expression(of: tuple[str, ...]) -> bool:
-    """Whether these are more than a number or a name, which the parser keeps apart."""
+    """Whether these are more than a number, a name or a call, which the parser keeps apart."""
     if len(of) == 1:
         return re.fullmatch(r"[0-9]+[A-Za-z_]\w*", of[0]) is not None
-    return of[0] != "-" or len(of) > 2 or re.fullmatch(r"[0-9.]+", of[1]) is None
+    if _encloses(of):
+        return False
+    return of[0] != "-" or len(of) > 2 or re.fullmatch(r"[0-9.]+(e-7)?", of[1]) is None
 
 
-expressions = tokens().filter(_is_expression).map(lambda of: Expression(of, SPAN))
-argument = st.one_of(numbers, names, sizes, expressions)
+expressions = tokens.filter(_is_expression).map(lambda of: Expression(of, SPAN))
+plain = st.one_of(numbers, names, sizes, expressions)
+
+
+def _calls_of(
+    argument: st.SearchStrategy[Number | Name | Size | Expression | Call],
+) -> st.SearchStrategy[Call]:
+    given = st.lists(argument, max_size=3).map(tuple)
+    return st.builds(lambda word, given: Call(word, given, SPAN), words, given)
+
+
+argument = st.recursive(plain, _calls_of, max_leaves=4)
 arguments = st.lists(argument, max_size=4).map(tuple)
+named = st.builds(lambda name, value: Named(name, value, SPAN), names, argument)
 
 convolutions = arguments.map(lambda given: Convolution(given, SPAN))
-calls = st.builds(lambda word, given: Call(word, given, SPAN), words, arguments)
+calls = st.builds(
+    lambda word, given, named: Call(word, given, SPAN, tuple(named)),
+    words,
+    arguments,
+    st.lists(named, max_size=2),
+)
 strides = st.one_of(integers, words.map(lambda word: Expression((word,), SPAN))).map(
     lambda value: Stride(value, SPAN)
 )
+# Two sides are those of a tag after a layer's numbers.
+tagged_strides = st.lists(
+    st.tuples(integers, integers)
+    .filter(lambda sides: sides[0] != sides[1])
+    .map(lambda sides: Stride(Size(sides, SPAN), SPAN)),
+    max_size=2,
+).map(tuple)
 # Repeating once is dropped by the parser, and a tag `s2` is a stride.
 times = st.one_of(
-    integers.filter(lambda n: n != 1), tokens().map(lambda of: Expression(of, SPAN))
+    integers.filter(lambda n: n != 1), tokens.map(lambda of: Expression(of, SPAN))
 ).map(lambda value: Repeat(value, SPAN))
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
@@ -118,18 +187,29 @@ def _is_plain_pool(item: Item) -> bool:
     return (
         isinstance(item.primary, Call)
         and item.primary.word == "max"
+        and not item.primary.named
         and len(item.primary.arguments) == 1
         and isinstance(item.primary.arguments[0], Number)
         and bool(item.postfixes)
         and isinstance(item.postfixes[0], Stride)
+        and not isinstance(item.postfixes[0].value, Size)
     )
+
+
+def _takes_tags(primary: Primary) -> bool:
+    if isinstance(primary, Convolution):
+        return len(primary.arguments) > 1
+    return isinstance(primary, Call) and primary.word in ("max", "avg") and bool(primary.arguments)
 
 
 def sequences(primaries: st.SearchStrategy[Primary]) -> st.SearchStrategy[tuple[Item, ...]]:
     """Items one after another, some joined by `+`."""
     item = st.builds(
-        lambda primary, after, joined: Item(primary, after, joined, SPAN),
+        lambda primary, tags, after, joined: Item(
+            primary, (*tags, *after) if _takes_tags(primary) else after, joined, SPAN
+        ),
         primaries,
+        st.one_of(st.just(()), tagged_strides),
         postfixes,
         st.booleans(),
     ).filter(lambda item: not _is_plain_pool(item))
@@ -143,9 +223,10 @@ def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
         lambda items, optional: Branch(items, optional, SPAN), sequences(children), st.booleans()
     )
     return st.builds(
-        lambda bracket, branches: Group(bracket, tuple(branches), SPAN),
+        lambda bracket, branches, join: Group(bracket, tuple(branches), SPAN, join),
         st.sampled_from(["{", "["]),
         st.lists(branch, min_size=1, max_size=3),
+        st.one_of(st.none(), names, calls),
     )
 
 
@@ -170,6 +251,11 @@ headers = st.one_of(
     st.builds(lambda value: ("input", (value,)), size),
     st.builds(lambda value: ("classes", (value,)), size),
     st.builds(lambda name: ("pad", (name,)), names),
+    st.builds(
+        lambda word, given: (word, tuple(given)),
+        st.sampled_from(["norm", "act"]),
+        st.lists(named, min_size=1, max_size=3),
+    ),
     st.builds(lambda values: ("maps", tuple(values)), st.lists(size, min_size=1, max_size=3)),
     st.sampled_from(["conv-relu", "bn-relu-conv", "relu-conv", "conv", "none"]).map(
         lambda text: ("style", (Name(text, SPAN),))
@@ -178,6 +264,11 @@ headers = st.one_of(
 lets = st.builds(
     lambda name, value, around: Let(name, value, SPAN, around), names, argument, attached
 )
+parameters = st.builds(
+    lambda name, default: Parameter(name.text, SPAN, default),
+    names,
+    st.one_of(st.none(), argument),
+)
 definitions = st.one_of(
     st.builds(lambda name, of, around: Def(name, (), of, SPAN, around), names, items, attached),
     st.builds(
@@ -185,7 +276,7 @@ definitions = st.one_of(
             Name(word, SPAN), tuple(parameters), of, SPAN, around
         ),
         words,
-        st.lists(names, min_size=1, max_size=3),
+        st.lists(parameters, min_size=1, max_size=3),
         items,
         attached,
     ),
