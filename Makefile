@@ -4,6 +4,7 @@
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make check  lint, types and the import contract
+# make vscode builds the extension of VS Code with npm, editors/vscode/ctc-*.vsix
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
 
@@ -14,7 +15,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented site check bench clean
+.PHONY: demo test full-size documented site check vscode bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -38,6 +39,9 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+vscode:
+	cd editors/vscode && npm ci --no-audit --no-fund && npm run package
 
 bench: $(READY)
 	$(BIN)/python benchmarks/cold_start.py
