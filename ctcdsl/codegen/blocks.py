@@ -84,14 +84,14 @@ class _ClassWriter:
             projection = block_class.first.node.shortcut and k == count - 1
             if block_class.forms[k] is None:
                 if projection:
-                    branches.append(BranchCode("", ()))
+                    branches.append(BranchCode(k, "", ()))
                 continue
             condition = None
             if partial[k]:
                 present = [i.branches[k] is not None for i in block_class.instances]
                 stays = [not p for p in present] if projection else present
                 condition = self._condition(stays, attributes[k])
-            branches.append(BranchCode(attributes[k], numbers[k], condition))
+            branches.append(BranchCode(k, attributes[k], numbers[k], condition))
         parameters = unifier.parameters(self._taken)
         if parameters:  # then maps differ, and comments would hold for one instance only
             branches = [branch.without_maps() for branch in branches]

@@ -28,9 +28,10 @@ class BranchCode(NamedTuple):
     """A branch of a class, as calls and the expressions of their numbers.
 
     Without calls it is the identity. Under a condition it is there only where the shape
-    stays; a projection only where it does not.
+    stays; a projection only where it does not. `position` counts the branches of the structure.
     """
 
+    position: int
     attribute: str
     calls: tuple[tuple[Call, tuple[Expression, ...]], ...]
     condition: Condition | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Conv, Join, Layer, Style
@@ -13,6 +14,13 @@ from ctcdsl.ops.graph import OpNode
 from ctcdsl.ops.op import Op, Overwrite
 from ctcdsl.ops.shapes import Shape
 from ctcdsl.text.diagnostic import InternalError
+
+
+class Part(NamedTuple):
+    """A call, and the operations that its module computes, each with its path in the module."""
+
+    call: Call
+    ops: tuple[tuple[str, OpNode], ...]
 
 
 class Layers:
@@ -74,13 +82,27 @@ class Layers:
         self, node: Node, layer: Layer, may_overwrite: bool = False, *, vector: bool = False
     ) -> list[Call]:
         """The calls of one layer; `may_overwrite` where it may overwrite its input."""
+        return [part.call for part in self.parts(node, layer, may_overwrite, vector=vector)]
+
+    def parts(
+        self, node: Node, layer: Layer, may_overwrite: bool = False, *, vector: bool = False
+    ) -> list[Part]:
+        """The calls of one layer with what they compute."""
+        ops = layer_ops(node, vector=vector)
         helper = layer.helper(node.input.channels)
         if helper is not None:
-            return [Call(helper.name, helper.arguments)]
-        ops = layer_ops(node, vector=vector)
+            modules = [op for op in ops if op.op.module]
+            return [
+                Part(
+                    Call(helper.name, helper.arguments),
+                    tuple(zip(helper.paths, modules, strict=True)),
+                )
+            ]
         if isinstance(layer, Conv) and (name := self.helper(layer)) is not None:
-            return [_conv_helper(name, layer, ops)]
-        return op_calls(ops, may_overwrite)
+            paths = tuple((str(index), op) for index, op in enumerate(ops))
+            return [Part(_conv_helper(name, layer, ops), paths)]
+        calls = op_calls(ops, may_overwrite)
+        return [Part(call, (("", op),)) for call, op in zip(calls, ops, strict=True)]
 
 
 def _conv_helper(name: str, conv: Conv, ops: Sequence[OpNode]) -> Call:

@@ -127,7 +127,7 @@ def _kind(instance: Instance) -> tuple[object, ...]:
 
 def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance:
     chains: list[Chain | None] = []
-    for branch in _kept(node):
+    for branch in kept_branches(node):
         calls = None if branch is None else tuple(layers.chain(branch, inner))
         if calls is not None:
             calls = tuple(call for call in calls if call.function != "nn.Identity")
@@ -137,7 +137,7 @@ def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance
     return Instance(node, tuple(chains))
 
 
-def _kept(node: Node) -> list[Sequence[Node] | None]:
+def kept_branches(node: Node) -> list[Sequence[Node] | None]:
     """The chain of each of the author's branches; None for those that were left out."""
     assert isinstance(node.layer, Block)
     branches = node.layer.branches

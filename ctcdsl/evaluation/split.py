@@ -9,9 +9,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
-from ctcdsl.codegen.layers import Layers
-from ctcdsl.codegen.names import attribute_name
-from ctcdsl.ir import Block
+from ctcdsl.codegen.source_map import source_map
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,24 +29,23 @@ class Split:
         them in `nn.Sequential`. A convolution may be one submodule with its norm and activation,
         or one with the activation behind it.
         """
-        architecture = network.architecture
-        stages = [attribute_name(name) for name in architecture.stage_names]
-        heads = [attribute_name(architecture.head.name)] if architecture.head.layers else []
-        children = dict(model.named_children())
-        if list(children) != stages + heads:
+        chains = source_map(network).chains
+        if [name for name, _ in model.named_children()] != list(chains):
             return None
-        layers = Layers(architecture.style, use_helpers=not network.series)
         trunk: list[nn.Module] = []
+        head: list[nn.Module] = []
         ends = [0]
-        for index, name in enumerate(stages):
-            for node in network.stage(index):
-                layer = node.layer
-                size = 1 if isinstance(layer, Block) else len(layers.layer(node, layer))
-                ends.append(ends[-1] + size)
-            trunk += _links(children[name])
-            if len(trunk) != ends[-1]:
+        for name, chain in chains.items():
+            paths = [path for _, paths in chain for path in paths]
+            links = _links(model.get_submodule(name))
+            if len(links) != len(paths):
                 return None
-        head = [link for name in heads for link in _links(children[name])]
+            if chain[0][0].stage is None:
+                head = links
+                continue
+            for _, submodules in chain:
+                ends.append(ends[-1] + len(submodules))
+            trunk += links
         return cls(tuple(trunk), tuple(head), tuple(ends))
 
 

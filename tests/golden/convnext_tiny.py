@@ -20,8 +20,8 @@ from torch import Tensor, nn
 class LayerNorm2d(nn.LayerNorm):
     """Normalises the channels of each pixel of maps (N, C, H, W)."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-6)
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__(channels, eps)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

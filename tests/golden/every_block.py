@@ -24,11 +24,22 @@ import torch
 from torch import Tensor, nn
 
 
+class Scale(nn.Module):
+    """A learned factor for each channel of maps (N, C, H, W), small at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.full((channels, 1, 1), 1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
 class LayerNorm2d(nn.LayerNorm):
     """Normalises the channels of each pixel of maps (N, C, H, W)."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-6)
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__(channels, eps)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -155,17 +166,6 @@ class SqueezeExciteSilu(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gate: Tensor = self.gate(x)
         return x * gate
-
-
-class Scale(nn.Module):
-    """A learned factor for each channel of maps (N, C, H, W), small at first."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.factor = nn.Parameter(torch.full((channels, 1, 1), 1e-6))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.factor
 
 
 class Class(nn.Module):
@@ -466,7 +466,7 @@ class EveryBlock(nn.Module):
         self.beginning = nn.Sequential(
             ConvBn(30, 30, kernel_size=3, padding=1),  # 30 x 16 x 16
             Concat2(),  # 64 x 16 x 16
-            nn.LeakyReLU(0.01, inplace=True),
+            nn.LeakyReLU(negative_slope=0.01, inplace=True),
         )
         self.wide = Concat3()  # 344 x 16 x 16
         self.flags = nn.Sequential(
@@ -496,7 +496,7 @@ class EveryBlock(nn.Module):
             nn.Tanh(),
             nn.BatchNorm1d(20),
             nn.Dropout(p=0.2),
-            nn.LeakyReLU(0.01, inplace=True),
+            nn.LeakyReLU(negative_slope=0.01, inplace=True),
             nn.Linear(20, 10),
         )
         self.initialise(init)

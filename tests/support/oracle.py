@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ctcdsl.checking import Network
+from ctcdsl.codegen.source_map import source_map
 from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
 from ctcdsl.ops.activation import Activate
@@ -129,9 +130,21 @@ def assert_as_predicted(network: Network, module: nn.Module) -> None:
     ran, scores = record(module, images, graph)
     assert images.is_meta or torch.equal(images, before), "the images were overwritten"
     _compare(network, graph, iter(ran))
+    assert_mapped(network, module)
     cost = network_cost(network)
     assert sum(p.numel() for p in module.parameters()) == cost.params
     assert scores.numel() == network.output.numel
+
+
+def assert_mapped(network: Network, module: nn.Module) -> None:
+    """The source map names every tensor of a module, in order, and every submodule of a chain."""
+    names = source_map(network)
+    tensors = [(n, s.shape) for part in names.submodules for n, s in part.tensors]
+    assert tensors == [(n, tuple(t.shape)) for n, t in module.state_dict().items()]
+    for part in names.submodules:
+        assert type(module.get_submodule(part.path)).__name__ == part.op.op.module.removeprefix(
+            "nn."
+        )
 
 
 def _compare(network: Network, graph: OpGraph, ran: Iterator[Ran]) -> None:

@@ -1,8 +1,8 @@
 """Which tensor of a generated module belongs to which layer, and what it is there.
 
-A generated module registers its tensors in the order of `Network.layers`: the
-branches of a block one after another, an implied shortcut last, a norm before its
-convolution where it acts before it. Names and shapes are verified on the way.
+The tensors are those of the network's operations, in their order: the branches of a block one after
+another, an implied shortcut last, a norm before its convolution where it acts before it. Their
+names come from the source map of the generated code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.codegen.load import build_module
+from ctcdsl.codegen.source_map import source_map
 from ctcdsl.lowering import lower
 from ctcdsl.text import error
 from ctcdsl.text.diagnostic import InternalError
@@ -47,7 +47,7 @@ def parameterised(network: Network) -> list[Node]:
 
 
 def tensor_specs(network: Network) -> list[LayerTensor]:
-    """The tensors of a network in the order of its module."""
+    """The tensors of a network in the order of its operations, which is its module's."""
     return [
         LayerTensor(node.layer, spec.role, spec.shape, spec.name)
         for node in lower(network).nodes
@@ -57,15 +57,11 @@ def tensor_specs(network: Network) -> list[LayerTensor]:
 
 def state_names(network: Network) -> dict[str, LayerTensor]:
     """The names that the generated module gives its tensors, each with what it is."""
-    with torch.device("meta"):  # only names and shapes: no memory, no random numbers
-        state = build_module(network).state_dict()
-    specs = tensor_specs(network)
-    if len(specs) != len(state):
-        raise InternalError(f"{network.name}: {len(state)} tensors, {len(specs)} expected")
-    for (key, tensor), spec in zip(state.items(), specs, strict=True):
-        if tuple(tensor.shape) != spec.shape or key.rpartition(".")[2] != spec.suffix:
-            raise InternalError(f"{key} {tuple(tensor.shape)} is not {spec}")
-    return dict(zip(state, specs, strict=True))
+    return {
+        name: LayerTensor(submodule.op.layer, spec.role, spec.shape, spec.name)
+        for submodule in source_map(network).submodules
+        for name, spec in submodule.tensors
+    }
 
 
 def from_state(network: Network, state: Mapping[str, Tensor], file: str = "") -> Weights:
