@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture
 from ctcdsl.metrics import macs, total_macs
+from ctcdsl.passes.registry import format_pass
 from ctcdsl.passes.rewrites.budget import refit
+from ctcdsl.passes.rewrites.scale import Scale
 from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
 from ctcdsl.text import UserError
 
@@ -48,8 +50,24 @@ def nearest(interval: Interval, before: int, end: Network) -> str:
         depths += islice(_depths(interval, before, view), 1)
     suggestions = [min(changes).text for changes in (widths, depths) if changes]
     if not suggestions:
+        suggestions = list(_scaled(interval, before, end))
+    if not suggestions:
         return "no one width or depth brings it back: take a wider interval, or another pass"
     return "; ".join(suggestions)
+
+
+def _scaled(interval: Interval, before: int, end: Network) -> Iterator[str]:
+    """How `scale` would bring a network back, where no stage of it is a row."""
+    aim = round(before * (1 + interval.high))
+    for multiple in MULTIPLES[2:]:
+        scale = Scale(macs=str(aim), multiple=multiple)
+        try:
+            result = scale.run(end)
+        except UserError:
+            continue
+        if _is_inside(interval, before, result.architecture):
+            yield f"all widths by one factor would fit: `--pass {format_pass(scale)}`"
+            return
 
 
 def _widths(interval: Interval, before: int, end: Network, view: StageView) -> Iterator[_Change]:

@@ -160,8 +160,15 @@ def test_what_the_hint_says_fits(interval: str, ctcdsl: Any) -> None:
 
 
 def test_nothing_fits(ctcdsl: Any) -> None:
-    result = ctcdsl("rewrite", "specs/A.ctc", *CHAIN, "--within", "-99.9%,-99%")
+    result = ctcdsl("rewrite", "specs/A.ctc", *CHAIN, "--within", "-99.9999%,-99.9999%")
     assert "no one width or depth brings it back" in result.err
+
+
+def test_a_factor_fits_where_no_stage_is_a_row(ctcdsl: Any) -> None:
+    passes = ("resnet50", "--pass", "scale:macs=80%", "--within", "-10%,0%")
+    result = ctcdsl("rewrite", *passes)
+    assert "hint: all widths by one factor would fit: `--pass scale:macs=4087136256`" in result.err
+    assert ctcdsl("rewrite", *passes, "--pass", "scale:macs=4087136256").code == 0
 
 
 @pytest.mark.parametrize("interval", ["3%,-7%", "x", "1,2,3", "nan", "-200%,0", ""])
@@ -255,7 +262,7 @@ def test_a_spec_with_errors_is_reported_as_by_check(ctcdsl: Any) -> None:
     "applied",
     [
         *("nin", "nin:stage=a", "delay-subsample", "undelay-subsample", "dilate-delay"),
-        *("widen:stage=a,width=32", "deepen:stage=a", "repair:stage=a", "repeat-last:times=1"),
+        *("widen:stage=a,width=32", "deepen:stage=a", "repeat-last:times=1"),
         *("depth-for-size:stage=a,to=2", "size-for-depth:stage=a,to=5", "add-pool", "remove-pool"),
         *("depth-for-width:stage=a,depth=3", "width-for-size:stage=a,to=5"),
     ],

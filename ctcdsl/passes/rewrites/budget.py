@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, Conv, replace
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.ir import Architecture, Block, Conv
 from ctcdsl.metrics import macs, total_macs
 from ctcdsl.passes.base import Guarantee, PassResult
+from ctcdsl.passes.rescale import changed_widths, no_free_width, rescale
 from ctcdsl.passes.rewrites.width import MULTIPLE, unknown_terms, width_at
-from ctcdsl.passes.stage_view import StageView, conv_like, stage_view
-from ctcdsl.passes.widths import Term, Width, complexity
-from ctcdsl.text import error
+from ctcdsl.passes.stage_view import StageView, conv_like, stage_index, stage_view
+from ctcdsl.passes.widths import Term, Width, require_multiple
+from ctcdsl.text import UserError, error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +42,20 @@ class Transfer:
         """Rewrite a network; CTC402 for a share out of range, CTC406 without a width."""
         if not 0 < self.share < 1:
             raise error("CTC402", f"a share must be between 0 and 1, not {self.share}")
-        source, target = stage_view(network, self.source), stage_view(network, self.target)
-        if source.position == target.position:
+        source, target = (
+            stage_index(network.architecture, stage) for stage in (self.source, self.target)
+        )
+        if source == target:
             raise error("CTC402", "`source` and `target` are one stage")
-        before = macs(network.stage(source.position))
-        narrower, architecture = refit(network, source, before * (1 - self.share), self.multiple)
-        freed = before - complexity(_terms(network, source), narrower.rounded)
-        budget = macs(network.stage(target.position)) + freed
-        wider, _ = refit(network, target, budget, self.multiple)
-        stages = list(architecture.stages)
-        stages[target.position] = target.with_convs(widened(target, wider)).stages[target.position]
-        notes = (f"{source.name}: {narrower}", f"{target.name}: {wider}")
-        return PassResult(replace(architecture, stages=tuple(stages)), True, notes)
+        before = macs(network.stage(source))
+        less = refit_stage(network, source, before * (1 - self.share), self.multiple)
+        report = infer_shapes(less.architecture, previous=network)
+        if not report.ok:  # the manager reports it
+            return PassResult(less.architecture, True, (less.note,))
+        freed = before - macs(report.networks[0].stage(source))
+        budget = macs(network.stage(target)) + freed
+        more = refit_stage(report.networks[0], target, budget, self.multiple)
+        return PassResult(more.architecture, True, (less.note, more.note))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +83,48 @@ class Repair:
 
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
-        view = stage_view(network, self.stage)
+        index = stage_index(network.architecture, self.stage)
         total = total_macs(network)
         budget = self.macs if self.macs is not None else self.budget or total
-        room = budget - total + macs(network.stage(view.position))
-        width, architecture = refit(network, view, room, self.multiple)
-        return PassResult(
-            architecture, architecture != network.architecture, (f"{view.name}: {width}",)
+        room = budget - total + macs(network.stage(index))
+        refitted = refit_stage(network, index, room, self.multiple)
+        changed = refitted.architecture != network.architecture
+        return PassResult(refitted.architecture, changed, (refitted.note,))
+
+
+class Refitted(NamedTuple):
+    """A network in which a stage costs something else, and a note on its widths."""
+
+    architecture: Architecture
+    note: str
+
+
+def refit_stage(network: Network, stage: int, budget: float, multiple: int) -> Refitted:
+    """A stage's inner widths at which it costs most nearly `budget` MACs; its output stays.
+
+    The width of a row of layers by its equation, those of blocks by one factor.
+    """
+    require_multiple(multiple)
+    name = network.architecture.stage_names[stage]
+    try:
+        view = stage_view(network, str(stage + 1))
+    except UserError as refusal:
+        found = rescale(
+            network,
+            stage,
+            budget,
+            multiple,
+            lambda scaler: scaler.nearest(budget, lambda other: macs(other.stage(stage))),
         )
+        if found.scaled is None or not found.scaler.free:
+            if any(isinstance(node.layer, Block) for node in network.stage(stage)):
+                raise no_free_width(network, stage, multiple) from refusal
+            raise
+        architecture, what = found.architecture, f"widths {changed_widths(found.scaled)}"
+    else:
+        width, architecture = refit(network, view, budget, multiple)
+        what = str(width)
+    return Refitted(architecture, f"{name}: {what}")
 
 
 def refit(

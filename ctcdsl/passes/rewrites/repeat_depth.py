@@ -7,6 +7,7 @@ from ctcdsl.ir import Architecture, Block, replace
 from ctcdsl.metrics import macs
 from ctcdsl.passes.base import PassResult
 from ctcdsl.passes.repeats import Repeats, repeats
+from ctcdsl.passes.rescale import changed_widths
 from ctcdsl.passes.scaling import Keeps, Scaled, Scaler, keeps_outside
 from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.passes.texts import like, written_out
@@ -108,8 +109,8 @@ def _deeper(network: Network, stage: int, found: Repeats, depth: int) -> Network
 
 
 def _note(name: str, found: Repeats, depth: int, scaled: Scaled, budget: int) -> str:
-    widths = ", ".join(f"{old} → {new}" for old, new in scaled.widths if old != new)
     return (
         f"{name}: {plural(depth, found.noun)} instead of {len(found.units)},"
-        f" widths {widths or 'as they were'}: {scaled.cost:,} MACs instead of {budget:,}"
+        f" widths {changed_widths(scaled) or 'as they were'}: {scaled.cost:,} MACs instead of"
+        f" {budget:,}"
     )

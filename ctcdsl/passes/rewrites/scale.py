@@ -8,21 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import replace
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.scaling import Scaled, Scaler, keeps_output, keeps_outside
+from ctcdsl.passes.rescale import name_of, no_free_width, place_of, rescale
+from ctcdsl.passes.scaling import Scaled
 from ctcdsl.passes.stage_view import stage_index
-from ctcdsl.passes.texts import author_text, like, written_out
 from ctcdsl.passes.widths import require_multiple
-from ctcdsl.syntax.nodes import File
-from ctcdsl.text import Origin, Span, UserError, error
+from ctcdsl.text import error
 
 WIDTH_MULTIPLE = 8
 """The default multiple: what the widths of most networks with blocks are."""
-FAR = 0.05
-"""How much of its target the author's own numbers may miss before others are tried."""
-
 _GOAL = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%?)")
 
 
@@ -66,36 +61,37 @@ class Scale:
         measure, unit = self._measure(index)
         before = measure(network)
         target = self._target(before, unit)
-        name = _name(network, index)
+        name = name_of(network, index)
         if target == before:
             raise error(
                 "CTC405",
                 f"{name} costs {before:,} {unit} already",
-                at=_place(network, index),
+                at=place_of(network, index),
                 hint="give a smaller or a larger share, such as `70%`",
             )
-        keeps = keeps_output(network) if index is None else keeps_outside(network, index)
-        scaler = Scaler(author_text(network), network, self.multiple, keeps)
-        scaled = scaler.at_most(target, measure) if scaler.free else None
-        spec = scaled.network.architecture.spec if scaled is not None else None
-        if scaled is None or scaled.cost < (1 - FAR) * target:
-            other = Scaler(_written_out(network, index), network, self.multiple, keeps)
-            finer = other.at_most(target, measure) if other.free else None
-            if scaled is None or (finer is not None and finer.cost > scaled.cost):
-                scaler, scaled, spec = other, finer, network.architecture.spec
-        if scaled is None:
-            raise self._no_width(network, index, scaler, target, unit, measure)
-        new = like(network.architecture, scaled.network.architecture)
-        if new == network.architecture:
+        found = rescale(
+            network, index, target, self.multiple, lambda scaler: scaler.at_most(target, measure)
+        )
+        if not found.scaler.free:
+            raise no_free_width(network, index, self.multiple)
+        if found.scaled is None:
+            raise error(
+                "CTC406",
+                f"with the least widths, multiples of {self.multiple}, {name} still costs"
+                f" {found.scaler.least(measure):,} {unit}, more than {target:,.0f}",
+                at=place_of(network, index),
+                hint="the rest is in what stays: give a larger share, or a smaller `multiple`",
+            )
+        if found.architecture == network.architecture:
             raise error(
                 "CTC405",
                 f"no width of {name} moves: the next multiples of {self.multiple} cost more than"
                 f" {target:,.0f} {unit}",
-                at=_place(network, index),
+                at=place_of(network, index),
                 hint="give a smaller `multiple`, or a larger share",
             )
-        note = self._note(name, scaled, before, unit)
-        return PassResult(replace(new, spec=spec), True, (note,))
+        note = self._note(name, found.scaled, before, unit)
+        return PassResult(found.architecture, True, (note,))
 
     def _measure(self, stage: int | None) -> tuple[Callable[[Network], int], str]:
         """What is measured of a network or of its stage, and what it is called."""
@@ -132,51 +128,3 @@ class Scale:
             f"{name}: {scaled.cost:,} {unit}, {100 * scaled.cost / before:.2f}% of {before:,}:"
             f" widths ×{float(scaled.factor):.3f}, multiples of {self.multiple}"
         )
-
-    def _no_width(
-        self,
-        network: Network,
-        stage: int | None,
-        scaler: Scaler,
-        target: float,
-        unit: str,
-        measure: Callable[[Network], int],
-    ) -> UserError:
-        """Why there is no such network: nothing may change, or it is not enough."""
-        name = _name(network, stage)
-        if not scaler.free:
-            hint = "give a smaller `multiple`"
-            output = "output"
-            if stage is not None:
-                output, hint = "stage's output", "without `stage` the outputs of stages change too"
-            return error(
-                "CTC405",
-                f"no width of {name} is free: each is that of the {output}, or below"
-                f" {self.multiple}",
-                at=_place(network, stage),
-                hint=hint,
-            )
-        return error(
-            "CTC406",
-            f"with the least widths, multiples of {self.multiple}, {name} still costs"
-            f" {scaler.least(measure):,} {unit}, more than {target:,.0f}",
-            at=_place(network, stage),
-            hint="the rest is in what stays: give a larger share, or a smaller `multiple`",
-        )
-
-
-def _written_out(network: Network, stage: int | None) -> File:
-    """A text in which what gives the output that stays is a number of its own."""
-    if stage is None and not network.architecture.head.layers:
-        stage = len(network.architecture.stages) - 1
-    return written_out(network, stage)
-
-
-def _name(network: Network, stage: int | None) -> str:
-    return f"`{network.name}`" if stage is None else network.architecture.stage_names[stage]
-
-
-def _place(network: Network, stage: int | None) -> Span | Origin:
-    """What an error about a network, or about a stage, points at."""
-    architecture = network.architecture
-    return architecture.origin if stage is None else architecture.stages[stage].elements[0].origin

@@ -83,6 +83,17 @@ def test_units_of_several_layers_are_counted_too() -> None:
     )
 
 
+def test_a_budget_is_moved_between_stages_of_blocks() -> None:
+    moved = "transfer:source=conv4_x,target=conv3_x,multiple=8"
+    done = step(ctcdsl.load("resnet50"), moved)
+    assert done.notes == ("conv4_x: widths 256 → 208", "conv3_x: widths 128 → 160")
+    repaired = after(done.after, "repair:stage=conv5_x,macs=4087136256,multiple=8")
+    assert abs(repaired.macs / 4_087_136_256 - 1) < 0.01
+    assert line("resnet50", "repair:stage=conv4_x,macs=3500000000,multiple=8", "conv4_x") == (
+        "conv4_x: [ (1,176) (3,176) (1,1024) ]x6/2"
+    )
+
+
 @pytest.mark.parametrize(
     ("spec", "options", "code", "said", "place"),
     [
