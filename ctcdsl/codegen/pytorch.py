@@ -29,7 +29,7 @@ from ctcdsl.ops.norm import NormOp
 from ctcdsl.shapes.resize import bound_to_size
 from ctcdsl.text.plural import plural
 
-_TORCH = re.compile(r"\btorch\.(cat|full|relu|sigmoid|tanh)\(")
+_TORCH = re.compile(r"\btorch\.[\w.]+\(")
 
 
 class Group(NamedTuple):

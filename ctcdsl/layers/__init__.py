@@ -8,6 +8,7 @@ from ctcdsl.layers.dropout import Dropout  # isort: skip
 from ctcdsl.layers.lrn import LocalResponseNorm  # isort: skip
 from ctcdsl.layers.squeeze_excite import SqueezeExcite  # isort: skip
 from ctcdsl.layers.scale import Scale  # isort: skip
+from ctcdsl.layers.response_norm import GlobalResponseNorm  # isort: skip
 from ctcdsl.layers.shuffle import Shuffle  # isort: skip
 from ctcdsl.layers.identity import Identity  # isort: skip
 from ctcdsl.layers.norms import NORMS, Norm, NormLayer  # isort: skip
@@ -30,6 +31,7 @@ __all__ = [
     "Conv",
     "Dropout",
     "GlobalPool",
+    "GlobalResponseNorm",
     "Identity",
     "LayerKind",
     "Linear",

@@ -70,6 +70,7 @@ words = st.sampled_from(
         "hswish",
         "id",
         "scale",
+        "grn",
         "lrn",
         "lrn(3,within)",
         "lrn(3,0.01,0.5)",

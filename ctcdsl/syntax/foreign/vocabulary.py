@@ -34,6 +34,7 @@ _WRITE = {
     "ln": "layernorm layernormalization layernormalisation layernormchannelsfirst lnorm",
     "lrn(5)": "localresponsenorm localresponsenormalization localresponsenormalisation"
     " responsenorm crossmaplrn",
+    "grn": "globalresponsenorm globalresponsenormalization globalresponsenormalisation",
     # Activations by another name: the same function.
     "relu": "rectifier rectified rectifiedlinear rectifiedlinearunit rectlin ramp",
     "relu6": "clippedrelu",
@@ -107,7 +108,6 @@ _NOT_YET = {
     "group norm": "groupnorm groupnormalization gn",
     "instance norm": "instancenorm in instancenormalization adain",
     "RMS norm": "rmsnorm rms",
-    "GRN": "grn globalresponsenorm",
     "another norm": "frn filterresponsenorm weightnorm weightstandardization ws spectralnorm"
     " evonorm l2norm brn batchrenorm norm normalize normalise",
     "stochastic depth": "droppath stochasticdepth droppathlayer sd",
