@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
-from ctcdsl.codegen.layers import Layers
+from ctcdsl.codegen.layers import Layers, may_be_inplace, op_call
 from ctcdsl.codegen.names import block_name, parameter_name
 from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
@@ -92,10 +92,11 @@ class _ClassWriter:
                 stays = [not p for p in present] if projection else present
                 condition = self._condition(stays, attributes[k])
             branches.append(BranchCode(k, attributes[k], numbers[k], condition))
+        activation = self._activation(len(branches))
         parameters = unifier.parameters(self._taken)
         if parameters:  # then maps differ, and comments would hold for one instance only
             branches = [branch.without_maps() for branch in branches]
-        names = self._locals(branches, parameters)
+        names = self._locals([*branches, *([activation] if activation else [])], parameters)
         return ClassCode(
             name,
             block_class,
@@ -103,6 +104,7 @@ class _ClassWriter:
             self._flags,
             names,
             tuple(branches),
+            activation,
             *self._shapes(),
         )
 
@@ -120,6 +122,19 @@ class _ClassWriter:
                 expressions[j] = self._unifier.resolve(values, number.role)
             result.append((call, tuple(expressions[j] for j in range(len(expressions)))))
         return tuple(result)
+
+    def _activation(self, branches: int) -> BranchCode | None:
+        """The activation of the sum, where it is a module: it has weights, or ends a chain."""
+        node = self._block_class.first.node
+        if node.activation is None or not (branches == 1 or node.activation.function.learned):
+            return None
+        may_overwrite = False
+        for layer in node.branches[0]:
+            may_overwrite = may_be_inplace(layer, may_overwrite)
+        op = node.activation.op(node.output.channels)
+        call = op_call(op, node.output, in_place=may_overwrite and branches == 1)
+        numbers = tuple(self._unifier.resolve(self._outputs, n.role) for n in call.numbers)
+        return BranchCode(branches, "activation", ((call, numbers),))
 
     def _attributes(self, numbers: Mapping[int, tuple[object, ...]]) -> dict[int, str]:
         """What the branches are called: the residual and its shortcut, or by number."""

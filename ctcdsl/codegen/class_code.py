@@ -56,7 +56,8 @@ class ClassCode(NamedTuple):
     """The content of a block's class.
 
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
-    None where the instances have no such expression in common.
+    None where the instances have no such expression in common. `activation` is what the block
+    applies to its sum, where that has weights or the block is a chain.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ClassCode(NamedTuple):
     flags: dict[str, Sequence[bool]]
     names: Names
     branches: tuple[BranchCode, ...]
+    activation: BranchCode | None
     inputs: str | None
     outputs: str | None
     scale: str | None

@@ -8,7 +8,6 @@ from textwrap import wrap
 
 from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition
-from ctcdsl.codegen.layers import may_be_inplace, op_call
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.ir import Join, Style
 from ctcdsl.ir.printer import row
@@ -38,13 +37,8 @@ def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) 
 def _chain_class(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
     """A block that has one branch: nothing is added to it."""
     calls = code.branches[0].render(code.names)
-    node = code.block_class.first.node
-    if node.activation is not None:
-        may_overwrite = False
-        for layer in node.branches[0]:
-            may_overwrite = may_be_inplace(layer, may_overwrite)
-        op = node.activation.op(node.output.channels)
-        calls.append(op_call(op, node.output, in_place=may_overwrite).render())
+    if code.activation is not None:
+        calls += code.activation.render(code.names)
     lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
     lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
     lines += _indented(_locals(code), 8)
@@ -135,6 +129,9 @@ def _init(code: ClassCode, defined_classes: frozenset[str]) -> list[str]:
         )
     for name, condition in _uses(code).items():
         lines.append(f"self.{name} = {condition.text(code.names)}")
+    if code.activation is not None:
+        calls = code.activation.render(code.names)
+        lines += attribute(code.activation.attribute, calls, defined_classes, lone=True)
     return lines
 
 

@@ -11,7 +11,7 @@ from ctcdsl.codegen.layers import Layers, Part
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.structures import kept_branches
 from ctcdsl.ir import Block
-from ctcdsl.ops.graph import OpNode
+from ctcdsl.ops.graph import Builder, OpNode
 from ctcdsl.ops.op import TensorSpec
 
 
@@ -100,6 +100,7 @@ class _Walk:
         branches = list(kept_branches(node))
         if node.shortcut:
             branches.append(node.branches[-1] or None)
+        end = f"{path}.activation"
         for branch in code.branches:
             chain = branches[branch.position]
             if not branch.calls or chain is None:
@@ -111,8 +112,13 @@ class _Walk:
             ]
             if len(code.branches) == 1:  # the class is the chain
                 self._chain(parts, path, alone=False)
+                end = f"{path}.{len(parts)}"
             else:
                 self._chain(parts, f"{path}.{branch.attribute}", alone=True)
+        if code.activation is not None and node.activation is not None:
+            builder = Builder(node.output, node.name)
+            node.activation.add(builder, builder.input)
+            self._submodules.append(Submodule(end, builder.nodes[0]))
 
 
 def _is_class(part: Part) -> bool:

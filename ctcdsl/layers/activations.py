@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ctcdsl.layers.base import WORDS, Context, MapOrVectorLayer, Word
 from ctcdsl.ops.activation import Activate, Function
+from ctcdsl.ops.calls import shown
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.op import Keeps
 
@@ -55,6 +56,34 @@ ACTIVATIONS = MappingProxyType(
                 keyword=_SLOPE,
                 constant=0.01,
             ),
+            Function(
+                *("hsigmoid", "hard sigmoid", "relu6(x + 3) / 6"),
+                *("nn.Hardsigmoid", "nn.functional.hardsigmoid({})"),
+                in_place=True,
+                bit_stable=True,
+            ),
+            Function(
+                *("elu", "ELU", "x, or exp(x) - 1 below zero"),
+                *("nn.ELU", "nn.functional.elu({})"),
+                keeps=Keeps.OUTPUT,
+                in_place=True,
+                keyword="alpha",
+                constant=1.0,
+            ),
+            Function(
+                *("mish", "Mish", "x tanh(softplus(x))", "nn.Mish", "nn.functional.mish({})"),
+                in_place=True,
+            ),
+            Function(
+                *("softplus", "softplus", "log(1 + exp(x))"),
+                *("nn.Softplus", "nn.functional.softplus({})"),
+            ),
+            Function(
+                *("prelu", "PReLU", "x, or x times a learned number of its channel below zero"),
+                *("nn.PReLU", ""),
+                bit_stable=True,
+                learned=True,
+            ),
         )
     }
 )
@@ -83,10 +112,18 @@ class Activation(NamedTuple):
         return self.function.title
 
     @property
+    def identifier(self) -> str:
+        """A part of a class's name, another for each activation: `Relu`, `Leaky01`."""
+        constant = "" if self.constant == self.function.constant else shown(self.constant or 0)
+        return self.word.capitalize() + "".join(filter(str.isalnum, constant))
+
+    @property
     def expression(self) -> str:
-        """Its functional form, with `{}` for its argument."""
+        """Its functional form, with `{}` for its argument; that of a learned one is a module."""
+        if self.function.learned:
+            return "self.activation({})"
         call = self.function.call
-        return call if self.constant is None else f"{call[:-1]}, {self.constant:g})"
+        return call if self.constant is None else f"{call[:-1]}, {shown(self.constant)})"
 
     def add(self, graph: Builder, x: Value) -> Value:
         """Add its operation to a graph."""

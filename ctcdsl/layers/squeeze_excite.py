@@ -56,8 +56,8 @@ class SqueezeExcite(SameShapeLayer):
 
     def helper(self, in_channels: int) -> Helper | None:
         """The gate as a class; that of ReLU has the plain name."""
-        word = self.activation.word
-        name = "SqueezeExcite" if word == "relu" else f"SqueezeExcite{word.capitalize()}"
+        word = self.activation.identifier
+        name = "SqueezeExcite" if word == "Relu" else f"SqueezeExcite{word}"
         arguments = (channels(in_channels), channels(self.width))
         paths = tuple(f"gate.{k}" for k in range(5))
         return Helper(name, "squeeze_excite", arguments, paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ctcdsl.ops.calls import Argument, channels
+from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.op import Keeps, Overwrite, PointOp, TensorSpec
 
 
@@ -12,8 +12,8 @@ class Function(NamedTuple):
     """An activation: what it is called, and what PyTorch calls it.
 
     `call` is the functional form, with `{}` for its argument. A `constant`, where it has one, is
-    given after the word, `leaky(0.1)`, and to PyTorch as `keyword`. `learned` are trained
-    numbers of each channel, with the tensor's name.
+    given after the word, `leaky(0.1)`, and to PyTorch as `keyword`. One that is `learned` has a
+    trained number for each channel; it has no functional form.
     """
 
     word: str
@@ -46,7 +46,7 @@ class Activate(PointOp):
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """A number for each channel, of a learned one."""
-        learned = TensorSpec("activation", "weight", (self.channels,))
+        learned = TensorSpec("weight", "weight", (self.channels,))
         return (learned,) if self.function.learned else ()
 
     @property
@@ -70,4 +70,4 @@ class Activate(PointOp):
             return (channels(self.channels),)
         if self.constant is None:
             return ()
-        return (Argument(f"{self.constant:g}", self.function.keyword),)
+        return (Argument(shown(self.constant), self.function.keyword),)

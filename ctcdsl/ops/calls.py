@@ -116,6 +116,11 @@ def sides(keyword: str, values: Pair, role: Role, default: str | None = None) ->
     return Argument((Number(height, role), Number(width, role)), keyword, default)
 
 
+def shown(value: float) -> str:
+    """A constant as Python writes it: `0.1`, `1e-5`."""
+    return repr(float(value)).replace("e-0", "e-")
+
+
 def map_note(shape: Shape) -> str:
     """A map's shape as a comment: `64 x 56 x 56`."""
     return f"{shape.channels} x {shape.height} x {shape.width}"

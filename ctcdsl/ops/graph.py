@@ -93,10 +93,10 @@ class OpGraph(NamedTuple):
 class Builder:
     """Collects operations in order; `layer` is the one whose operations are added."""
 
-    def __init__(self, input: Shape) -> None:
+    def __init__(self, input: Shape, layer: str = "") -> None:
         self.input = Value(0, input)
         self.nodes: list[OpNode] = []
-        self.layer = ""
+        self.layer = layer
         self._count = 0
 
     def add(self, op: Op, *inputs: Value, role: str = "") -> Value:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from ctcdsl.ops.calls import Argument, Role, channels, option
+from ctcdsl.ops.calls import Argument, Role, channels, option, shown
 from ctcdsl.ops.op import POINT, Keeps, MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-
-
-def shown(value: float) -> str:
-    """A constant as Python writes it."""
-    return repr(float(value)) if value >= 1e-4 else f"{value:g}".replace("e-0", "e-")
 
 
 class NormOp(MapOp, abstract=True):

@@ -116,7 +116,7 @@ def suggest(wrong: str, candidates: tuple[str, ...]) -> str | None:
     """The candidate that `wrong` was probably meant to be, or None.
 
     Letters that changed places (`gpa` for `gap`) come before letters that differ. The name of
-    another function (`elu`, `softmax`) is never taken for a misspelling.
+    another function (`selu`, `softmax`) is never taken for a misspelling.
     """
     from ctcdsl.syntax.foreign.hints import is_foreign  # loaded only for an error
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.checking import Node
-from ctcdsl.ir import Conv, Linear, NormLayer, Scale, SpatialPyramid
+from ctcdsl.ir import Conv, Linear, SpatialPyramid
 from ctcdsl.passes.weights.tensors import Tensors, Weights
 
 
@@ -25,7 +25,7 @@ def replicated(conv: Node, width: int, after: Sequence[Node], weights: Weights) 
     result[conv.name] = _copied(weights[conv.name], source, filters=True, norm=norm)
     for node in after[:-1]:
         source = _features(node, source)
-        if isinstance(node.layer, NormLayer | Scale):
+        if node.name in weights:  # it has some for each channel
             result[node.name] = _copied(weights[node.name], source, filters=True, norm=True)
     last = after[-1]
     tensors = weights[last.name]
@@ -42,10 +42,13 @@ def replicated(conv: Node, width: int, after: Sequence[Node], weights: Weights) 
 
 
 def _copied(tensors: Tensors, source: Tensor, *, filters: bool, norm: bool) -> Tensors:
-    """A layer's tensors with their entries of `source`: its own, those of its norm, or both."""
+    """A layer's tensors with their entries of `source`: its own, those of its norm, or both.
+
+    An activation's are where those of the norm are, before the convolution or after it.
+    """
     result: Tensors = {}
     for role, tensor in tensors.items():
-        copies = norm if role.startswith("norm.") else filters
+        copies = norm if role.startswith(("norm.", "activation.")) else filters
         result[role] = tensor[source] if copies and tensor.dim() else tensor
     return result
 

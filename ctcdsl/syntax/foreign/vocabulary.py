@@ -1,6 +1,6 @@
 """Words of other tools and papers: what people type, and what the language has for it.
 
-Every message about an unknown word looks here before it compares letters: `elu` is another
+Every message about an unknown word looks here before it compares letters: `selu` is another
 function than `relu`, however near. To teach a word, add it to a line below, in small letters and
 without `_` or a final `2d`: `MaxPool2d` and `max_pool` are both `maxpool`.
 """
@@ -44,6 +44,9 @@ _WRITE = {
     "tanh": "hyperbolictangent tanhact",
     "leaky": "leakyrelu lrelu leakyrectify leakyrelu001",
     "gelu": "gaussianerrorlinearunit",
+    "hsigmoid": "hardsigmoid hsig",
+    "elu": "exponentiallinearunit",
+    "prelu": "parametricrelu",
     # Tags.
     "nobias": "biasfree withoutbias unbiased nb",
     "bias": "withbias biased usebias",
@@ -72,10 +75,8 @@ _LEFT_OUT = {
 """Why to leave it out, and the words for it."""
 
 _NO_ACTIVATION = {
-    "ELU": "elu",
     "SELU": "selu",
     "CELU": "celu",
-    "PReLU": "prelu parametricrelu",
     "RReLU": "rrelu",
     "CReLU": "crelu concatrelu",
     "SReLU": "srelu",
@@ -83,10 +84,8 @@ _NO_ACTIVATION = {
     "DReLU": "drelu dyrelu dynamicrelu",
     "another ReLU": "relu1 relu2 relu20 relun brelu trelu"
     " erelu krelu mrelu nrelu xrelu squaredrelu thresholdedrelu threshold shiftedrelu",
-    "Mish": "mish hardmish hmish",
-    "the hard sigmoid": "hardsigmoid hsigmoid",
+    "hard Mish": "hardmish hmish",
     "the hard tanh": "hardtanh htanh clip clamp clippedlinear",
-    "softplus": "softplus",
     "softsign": "softsign",
     "softmin": "softmin softmax2d",
     "shrinkage": "softshrink hardshrink tanhshrink",
