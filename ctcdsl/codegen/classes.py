@@ -173,7 +173,12 @@ def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[st
     sure = [term for term, guard in terms if guard is None]
     line = f"return {function.format(' + '.join(sure))}"
     # A module's result is Any to mypy: a bare one gets its type from an assignment.
-    typed = function != "{}" or set(sure) == {"x"}
+    learned = function.startswith("self.")
+    if learned and len(sure) == len(terms):
+        typed_line = f"out: Tensor = {function.format(' + '.join(sure))}"
+        if 8 + len(typed_line) <= WIDTH:
+            return [typed_line, "return out"]
+    typed = not learned and (function != "{}" or set(sure) == {"x"})
     if len(sure) == len(terms) and typed and 8 + len(line) <= WIDTH:
         return [line]
     leading = [term for term, guard in takewhile(lambda pair: pair[1] is None, terms)]
@@ -188,6 +193,8 @@ def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[st
             lines.append(f"out = out + {term}")
         else:
             lines += [f"if {guard}:", f"    out = out + {term}"]
+    if learned:
+        return [*lines, f"out = {function.format('out')}", "return out"]
     return [*lines, f"return {function.format('out')}"]
 
 

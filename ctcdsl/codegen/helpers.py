@@ -29,9 +29,7 @@ def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
         vector = node.vector
         helper = layer.helper(node.input.channels)
         if helper is not None:
-            calls = [
-                op_call(op.op, op.output.shape, in_place=True) for op in ops if op.op.module
-            ]
+            calls = [op_call(op.op, op.output.shape, in_place=True) for op in ops if op.op.module]
             gates[helper.name] = render(
                 f"helpers/{helper.template}.py", name=helper.name, calls=calls
             )

@@ -45,8 +45,14 @@ ACTIVATIONS = MappingProxyType(
                 in_place=True,
                 bit_stable=True,
             ),
-            Function("sigmoid", "sigmoid", "1 / (1 + exp(-x))", "nn.Sigmoid", "torch.sigmoid({})"),
-            Function("tanh", "tanh", "hyperbolic tangent", "nn.Tanh", "torch.tanh({})"),
+            Function(
+                *("sigmoid", "sigmoid", "1 / (1 + exp(-x))", "nn.Sigmoid", "torch.sigmoid({})"),
+                keeps=Keeps.OUTPUT,
+            ),
+            Function(
+                *("tanh", "tanh", "hyperbolic tangent", "nn.Tanh", "torch.tanh({})"),
+                keeps=Keeps.OUTPUT,
+            ),
             Function(
                 *("leaky", "leaky ReLU", "x, or x / 100 below zero"),
                 *("nn.LeakyReLU", "nn.functional.leaky_relu({})"),

@@ -52,7 +52,11 @@ BLOCKS = {
     "every word": "style conv-ln-gelu\n(3x5,8) se(4) se(2,silu) scale grn shuffle(4) bn ln "
     "lrn(3,within) lrn(3,0.001,0.5,2) (3,8,g4,d2) (5,dw,bn,silu,bias) (1x7,8,bare) "
     "(3,8,leaky,nobias) max(3x1)/1 avg(1x3,p0)/2 relu sigmoid tanh hswish relu6"
-    " leaky silu gelu id drop(0.3)",
+    " leaky silu gelu hsigmoid elu mish softplus prelu id drop(0.3)",
+    "learned activations": "style conv-bn-prelu\n(3,8) [ (3,8)x2 ]x2 "
+    "[ (3,12) (3,12,linear) prelu ]/2 se(4,prelu) [ (3,12) | id? ] [ (3,8) | id? ]"
+    "\nhead: gap prelu fc(6,prelu) fc",
+    "learned activations before": "style prelu-conv\n(3,8,linear) [ (3,8)x2 ]x2 [ prelu | (3,8)? ]",
     "kernels as parameters": "def mb(k,t,n) = [ (1,t*c) (k,dw) se(c/4) (1,n,linear) | id? ]\n"
     "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
     "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "

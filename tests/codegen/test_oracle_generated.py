@@ -52,7 +52,7 @@ def convs(draw: st.DrawFn, filters: str | None = None) -> str:
     """A convolution that keeps the map; multiples of four are divided by every group."""
     kernel = draw(st.sampled_from(["1", "3", "5", "1x3", "7x1", "k"]))
     count = filters or draw(st.sampled_from(["4", "8", "12", "n", "2n", "c", "dw"]))
-    tags = ["d2", "linear", "bare", "relu6", "gelu", "bn", "ln", "bias", "nobias"]
+    tags = ["d2", "linear", "bare", "relu6", "gelu", "prelu", "elu", "bn", "ln", "bias", "nobias"]
     tags += ["g2", "g4"] * (count != "dw")
     chosen = draw(st.lists(st.sampled_from(tags), max_size=2, unique_by=lambda tag: tag[0]))
     return f"({','.join([kernel, count, *chosen])})"
@@ -68,6 +68,11 @@ words = st.sampled_from(
         "sigmoid",
         "leaky",
         "hswish",
+        "hsigmoid",
+        "elu",
+        "mish",
+        "softplus",
+        "prelu",
         "id",
         "scale",
         "grn",
@@ -118,6 +123,7 @@ def chains(depth: int) -> st.SearchStrategy[str]:
             "relu-conv",
             "conv",
             "conv-ln-gelu",
+            "conv-bn-prelu",
         ]
     ),
     body=blocks(1),

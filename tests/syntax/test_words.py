@@ -10,11 +10,11 @@ from ctcdsl.syntax.words import suggest, words
 FUNCTIONS = words("layer", "norm", "activation")
 # fmt: off
 OTHERS = [
-    "elu", "selu", "celu", "prelu", "PReLU", "rrelu", "crelu", "srelu", "frelu", "relu1", "relu20",
-    "drelu", "mish", "Hardsigmoid", "hard_tanh", "softmax", "LogSoftmax", "softmin", "softplus",
+    "selu", "celu", "rrelu", "crelu", "srelu", "frelu", "relu1", "relu20",
+    "drelu", "hard_mish", "hard_tanh", "softmax", "LogSoftmax", "softmin",
     "softsign", "maxout", "swiglu", "logsigmoid", "tanhexp", "tanhshrink", "gn", "in", "rmsnorm",
     "droppath", "dropblock", "sppf", "aspp", "psp", "gem", "ese", "scse", "cbam", "pixelshuffle",
-    "argmax", "hsigmoid", "trelu", "lisht", "blurpool",
+    "argmax", "trelu", "lisht", "blurpool",
 ]
 # fmt: on
 

@@ -99,7 +99,7 @@ class RepVggFuse:
 
         transferred: Weights = {}
         for old, new in _pairs(before.nodes, after.nodes):
-            if not isinstance(old.layer, Block):
+            if not isinstance(old.layer, Block) or isinstance(new.layer, Block):
                 if old.name in weights:
                     transferred[new.name] = weights[old.name]
                 continue
@@ -118,7 +118,9 @@ class RepVggFuse:
                 reach = branch.conv.padding if branch.conv else (0, 0)
                 offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
                 terms.append(embedded(tensors, new.layer.kernel, offset))
-            transferred[new.name] = added(terms, bias=new.layer.bias)
+            # What a block has itself is its activation's.
+            own = weights.get(old.name, {})
+            transferred[new.name] = added(terms, bias=new.layer.bias) | own
         return transferred
 
 
@@ -198,8 +200,7 @@ def _pairs(old: Sequence[Node], new: Sequence[Node]) -> Iterator[tuple[Node, Nod
         if isinstance(after.layer, Block):
             for chain, becomes in zip(before.branches, after.branches, strict=True):
                 yield from _pairs(chain, becomes)
-        else:
-            yield before, after
+        yield before, after
 
 
 def _branches(block: Node) -> list[_Branch] | None:
