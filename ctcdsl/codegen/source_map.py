@@ -100,7 +100,7 @@ class _Walk:
         branches = list(kept_branches(node))
         if node.shortcut:
             branches.append(node.branches[-1] or None)
-        end = f"{path}.activation"
+        is_chain = len(code.branches) == 1
         for branch in code.branches:
             chain = branches[branch.position]
             if not branch.calls or chain is None:
@@ -110,15 +110,15 @@ class _Walk:
                 for owner, part in self._parts(chain, vector=False)
                 if part.call.function != "nn.Identity"
             ]
-            if len(code.branches) == 1:  # the class is the chain
+            if is_chain:
                 self._chain(parts, path, alone=False)
-                end = f"{path}.{len(parts)}"
             else:
                 self._chain(parts, f"{path}.{branch.attribute}", alone=True)
         if code.activation is not None and node.activation is not None:
             builder = Builder(node.output, node.name)
             node.activation.add(builder, builder.input)
-            self._submodules.append(Submodule(end, builder.nodes[0]))
+            last = len(code.branches[0].calls) if is_chain else code.activation.attribute
+            self._submodules.append(Submodule(f"{path}.{last}", builder.nodes[0]))
 
 
 def _is_class(part: Part) -> bool:
