@@ -3,7 +3,8 @@
 # make full-size  build every network of specs/ at full size and train a step of one a family, in minutes
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
-# make check  lint, types and the import contract
+# make generate  write what follows from the tables of words: pages, editor colours, expected outputs
+# make check  lint, generated files, types and the import contract
 # make vscode builds the extension of VS Code with npm, editors/vscode/ctc-*.vsix
 # make bench  the benchmarks of benchmarks/README.md
 # make clean  remove what the others made
@@ -15,7 +16,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented site check vscode bench clean
+.PHONY: demo test full-size documented site generate check vscode bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -34,7 +35,12 @@ site: .venv/.docs
 	$(BIN)/python docs/gather.py build/pages
 	$(BIN)/zensical build --strict --clean
 
+generate: $(READY)
+	$(BIN)/python docs/generate.py
+	$(BIN)/pytest --update-golden tests/codegen/test_pytorch.py tests/errors
+
 check: $(READY)
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,4 +1,10 @@
-"""The kinds of layers, one home each: word, arguments, shape rule, operations."""
+"""The kinds of layers, one home each: word, arguments, shape rule, operations.
+
+Importing the room imports every file of it, so that a new kind is a new file and no line here.
+"""
+
+import os
+from importlib import import_module
 
 # The order is that of the words on pages and in completion.
 from ctcdsl.layers.pooling import GlobalPool, Pool  # isort: skip
@@ -17,6 +23,10 @@ from ctcdsl.layers.convolution import Conv  # isort: skip
 from ctcdsl.layers.base import WORDS, Context, LayerKind, MapOrVectorLayer, VectorLayer
 from ctcdsl.layers.style import CONV_RELU, NO_CONSTANTS, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
+
+for _file in sorted(os.listdir(os.path.dirname(__file__))):
+    if _file.endswith(".py"):
+        import_module(f"{__name__}.{_file[:-3]}" if _file != "__init__.py" else __name__)
 
 __all__ = [
     "ACTIVATIONS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctcdsl.layers.arguments import Flag
+from ctcdsl.layers.arguments import Flag, Integer
 from ctcdsl.layers.base import MAX_KERNEL, WORDS, Context, VectorLayer, Word, layer
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.graph import Builder, Value
@@ -67,11 +67,12 @@ def _register(reduction: str, summary: str, example: str) -> None:
     def unread(**values: object) -> Pool:
         raise AssertionError("a pool is read with its stride")
 
-    WORDS[reduction] = Word(reduction, "layer", summary, example, POOL_TAGS, unread)
+    window = Integer("k", 1, MAX_KERNEL, "a pool's window size")
+    WORDS[reduction] = Word(reduction, "layer", summary, example, (window, *POOL_TAGS), unread)
 
 
-_register("max", "max pooling: max(k, …)/s", "max(3,p0,ceil)/2")
-_register("avg", "average pooling: avg(k, …)/s", "avg(2)/2")
+_register("max", "max pooling, of windows that are s apart: max(k)/s", "max(3,p0,ceil)/2")
+_register("avg", "average pooling: avg(k)/s", "avg(2)/2")
 
 
 @layer("gmp", summary="global max pooling", reduction="max")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from math import prod
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Layer, Pair, Shape
 from ctcdsl.lowering import layer_ops, lower
+from ctcdsl.metrics.counts import op_macs, parameters
 from ctcdsl.metrics.receptive_field import receptive_fields
-from ctcdsl.ops.convolution import Linear
-from ctcdsl.ops.graph import OpGraph, OpNode
+from ctcdsl.ops.graph import OpNode
 
 DEFINITION = (
     "MACs: multiply-accumulates of one image in the convolutional layers, Eqn. 1 of He & Sun"
@@ -97,39 +96,6 @@ def network_cost(network: Network, batch: int = 1) -> Cost:
         macs_fc=batch * sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),
         batch=batch,
-    )
-
-
-def op_macs(ops: Iterable[OpNode]) -> tuple[int, int]:
-    """The MACs of operations for one image: of convolutions, and of fully connected layers."""
-    macs = macs_fc = 0
-    for op in ops:
-        if isinstance(op.op, Linear):
-            macs_fc += op.macs
-        else:
-            macs += op.macs
-    return macs, macs_fc
-
-
-def parameters(ops: Iterable[OpNode]) -> int:
-    """The trained numbers of operations: weights, biases, scales and shifts of norms."""
-    return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if spec.trained)
-
-
-def buffers(ops: Iterable[OpNode]) -> int:
-    """The numbers that operations hold and do not train: statistics of norms, counts of batches."""
-    return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if not spec.trained)
-
-
-def training_macs(graph: OpGraph) -> int:
-    """The MACs of one training step for an image, fully connected layers included.
-
-    Of each convolution and matrix those of the output, of the gradient by its weights, and of the
-    gradient by its input, which are equally many; nobody needs the gradient by the image.
-    """
-    return sum(
-        op.macs * (2 if all(value == graph.input for value in op.inputs) else 3)
-        for op in graph.nodes
     )
 
 

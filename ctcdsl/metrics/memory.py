@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
-from ctcdsl.metrics.complexity import parameters
+from ctcdsl.metrics.counts import parameters
 from ctcdsl.ops.graph import OpGraph, OpNode, Value
 from ctcdsl.ops.op import Keeps
 

@@ -20,12 +20,15 @@ _COPIED = (
     "ctcdsl",
     "grammar",
     "specs",
-    "docs/language.md",
+    "docs/generate.py",
+    "docs/words.md",
     "pyproject.toml",
     "tests/__init__.py",
     "tests/conftest.py",
     "tests/errors",
 )
+GENERATED = {"docs/words.md", "grammar/ctc.tmLanguage.json"}
+"""What `make generate` writes, which no recipe counts."""
 _EDIT = re.compile(r"^`([^`]+)`, (new|after|before|instead of)(?: `` ?(.+?) ?``| `(.+?)`)?:$")
 
 
@@ -42,7 +45,7 @@ def recipes() -> list[Recipe]:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = []
     for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
-        title = re.match(r"(.+): (\d+) files\n", section)
+        title = re.match(r"(.+): (\d+) files?\n", section)
         assert title is not None, section[:80]
         edits = []
         for line, code in re.findall(r"^([^\n]*)\n\n```\w+\n(.*?)^```$", section, re.M | re.S):
@@ -68,13 +71,14 @@ def test_a_recipe_works_and_touches_as_many_files_as_it_says(
         result = _run(tmp_path, command)
         assert " ".join(expected.split()) in " ".join(result.split()), result
     after = _files(tmp_path)
-    touched = {path for path in after if after[path] != before.get(path)}
+    touched = {path for path in after if after[path] != before.get(path)} - GENERATED
     assert len(touched) == recipe.files, sorted(touched)
 
 
 def test_there_is_a_recipe_for_each_kind_of_contribution() -> None:
     assert [recipe.name for recipe in recipes()] == [
-        *("A layer", "A pass", "A diagnostic", "A command")
+        *("A layer", "An activation", "A layer with weights", "A pass", "A diagnostic"),
+        "A command",
     ]
 
 

@@ -106,9 +106,7 @@ class Engine:
 
 
 def test_the_file_is_what_the_words_give() -> None:
-    assert GRAMMAR.read_text(encoding="utf-8") == written(), (
-        "python -m ctcdsl.highlighting.textmate"
-    )
+    assert GRAMMAR.read_text(encoding="utf-8") == written(), "make generate"
 
 
 def test_the_words_are_the_parsers() -> None:
