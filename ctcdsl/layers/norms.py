@@ -66,6 +66,16 @@ class Norm(NamedTuple):
         """What papers call it."""
         return NORMS[self.word].title
 
+    @property
+    def channelwise(self) -> bool:
+        """Whether it treats each channel alone: a batch norm does, in evaluation."""
+        return self.word == "bn"
+
+    @property
+    def pixelwise(self) -> bool:
+        """Whether it treats each position alone: unless it is taken over the map."""
+        return self.word != "gn"
+
     def op(self, channels: int, *, vector: bool = False) -> NormOp:
         """Its operation on some channels."""
         eps, affine = self.eps, self.affine
@@ -108,13 +118,13 @@ class NormLayer(MapOrVectorLayer):
 
     @property
     def channelwise(self) -> bool:
-        """A batch norm is, in evaluation."""
-        return self.norm.word == "bn"
+        """As its norm."""
+        return self.norm.channelwise
 
     @property
     def pixelwise(self) -> bool:
-        """Unless it is taken over the map."""
-        return self.norm.word != "gn"
+        """As its norm."""
+        return self.norm.pixelwise
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""

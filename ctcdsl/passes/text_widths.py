@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ctcdsl.layers import WORDS
+from ctcdsl.layers.arguments import Integer
 from ctcdsl.syntax.nodes import (
     Argument,
     Call,
@@ -22,8 +24,8 @@ from ctcdsl.syntax.nodes import (
 )
 from ctcdsl.text import Span
 
-_WIDTH_FIRST = ("fc", "se")
-"""The words whose first argument is a number of channels."""
+_CHANNELS = ("features", "width")
+"""Arguments of words that are numbers of channels."""
 
 
 class WidthLiteral(NamedTuple):
@@ -109,8 +111,10 @@ class _Finder:
                     ):
                         if (word, parameter.text) in self._widths:
                             yield argument
-                case Call(word, arguments) if word in _WIDTH_FIRST:
-                    yield from arguments[:1]
+                case Call(word, arguments) if word in WORDS:
+                    for declared, argument in zip(WORDS[word].arguments, arguments, strict=False):
+                        if isinstance(declared, Integer) and declared.name in _CHANNELS:
+                            yield argument
                 case _:
                     continue
 

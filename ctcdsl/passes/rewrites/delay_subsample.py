@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Dropout, Element, LocalResponseNorm, Pool, replace
+from ctcdsl.ir import Conv, Element, Pool, replace
+from ctcdsl.layers.base import SameShapeLayer
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
 from ctcdsl.text import Origin, error
@@ -69,7 +70,7 @@ def stride_target(nodes: list[tuple[int, int, Element]], at: int) -> tuple[int, 
     """
     for k in range(at + 1, len(nodes)):
         node = nodes[k][2]
-        if not isinstance(node, LocalResponseNorm | Dropout):
+        if not isinstance(node, SameShapeLayer):
             return k, node
     return None
 

@@ -7,16 +7,11 @@ from typing import ClassVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    ActivationLayer,
+    Block,
     Conv,
-    Dropout,
     Element,
-    Identity,
-    LocalResponseNorm,
-    NormLayer,
     Pair,
     Pool,
-    Scale,
     output_size,
     replace,
 )
@@ -116,13 +111,11 @@ def _taker(trunk: list[Node], at: int) -> int | str:
     ):
         return "its last window, a part of one, exists only at its stride"
     for k in range(at + 1, len(trunk)):
-        match trunk[k].layer:
-            case Conv():
-                return k
-            case LocalResponseNorm(within=False) | NormLayer() | ActivationLayer():
-                continue
-            case Dropout() | Identity() | Scale():
-                continue
-            case _:
-                break
+        layer = trunk[k].layer
+        if isinstance(layer, Conv):
+            if layer.preactivation and layer.norm and not layer.norm.pixelwise:
+                return f"`{layer.origin.text}` has a {layer.norm.title}, taken over its map"
+            return k
+        if isinstance(layer, Block) or not layer.pixelwise:
+            break
     return "no plain convolution follows it"

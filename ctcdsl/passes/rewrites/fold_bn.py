@@ -77,7 +77,7 @@ class FoldBatchNorm:
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network without the norms."""
-        from ctcdsl.passes.weights.convolutions import folded
+        from ctcdsl.passes.weights.convolutions import FoldedNorm, folded
 
         transferred: Weights = {}
         for old, norms, new in _pairs(before.nodes, after.nodes):
@@ -88,7 +88,12 @@ class FoldBatchNorm:
                 folds_own = _folds(old.layer) and new.layer.norm is None
                 if old.layer.norm and not new.layer.norm and not folds_own:  # the one before has it
                     tensors = {k: v for k, v in tensors.items() if not k.startswith("norm.")}
-                tensors = folded(tensors, folds_own, [weights[norm.name] for norm in norms])
+                taken = [
+                    FoldedNorm(weights[node.name], node.layer.norm)
+                    for node in norms
+                    if isinstance(node.layer, Conv | NormLayer) and node.layer.norm is not None
+                ]
+                tensors = folded(tensors, old.layer.norm if folds_own else None, taken)
             transferred[new.name] = tensors
         return transferred
 

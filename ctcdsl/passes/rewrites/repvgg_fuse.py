@@ -95,7 +95,13 @@ class RepVggFuse:
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the fused network: branches folded, padded and added."""
-        from ctcdsl.passes.weights.convolutions import added, embedded, folded, one_to_one
+        from ctcdsl.passes.weights.convolutions import (
+            FoldedNorm,
+            added,
+            embedded,
+            folded,
+            one_to_one,
+        )
 
         transferred: Weights = {}
         for old, new in _pairs(before.nodes, after.nodes):
@@ -108,13 +114,17 @@ class RepVggFuse:
             for branch in _branches(old) or ():
                 if branch.conv is None:
                     tensors = one_to_one(new.output.channels, new.layer.groups)
-                    folds_own = False
+                    own_norm = None
                 else:
                     tensors = weights[branch.conv.name]
-                    folds_own = (
-                        isinstance(branch.conv.layer, Conv) and branch.conv.layer.norm_word == "bn"
-                    )
-                tensors = folded(tensors, folds_own, [weights[norm.name] for norm in branch.norms])
+                    conv = branch.conv.layer
+                    own_norm = conv.norm if isinstance(conv, Conv) else None
+                norms = [
+                    FoldedNorm(weights[norm.name], norm.layer.norm)
+                    for norm in branch.norms
+                    if isinstance(norm.layer, NormLayer)
+                ]
+                tensors = folded(tensors, own_norm, norms)
                 reach = branch.conv.padding if branch.conv else (0, 0)
                 offset = (new.padding[0] - reach[0], new.padding[1] - reach[1])
                 terms.append(embedded(tensors, new.layer.kernel, offset))

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import (
-    ActivationLayer,
     Block,
     Conv,
-    Dropout,
-    GlobalPool,
-    Identity,
     Linear,
-    LocalResponseNorm,
-    NormLayer,
-    Pool,
-    Scale,
-    SpatialPyramid,
     replace,
 )
 from ctcdsl.layers.base import MAX_WIDTH
@@ -104,31 +95,31 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
             the layers themselves are grouped, or where nothing sums.
     """
     assert isinstance(conv.layer, Conv)
-    mixing = conv.layer.norm_word not in ("", "bn") and not conv.layer.preactivation
-    if conv.layer.groups > 1 or mixing:
+    after_it = not conv.layer.preactivation
+    if conv.layer.groups > 1 or (after_it and _has_mixing_norm(conv.layer)):
         raise _mixes(conv, conv)
     at = next(k for k, node in enumerate(network.nodes) if node.name == conv.name)
     following_nodes = network.nodes[at + 1 :]
     for count, node in enumerate(following_nodes, start=1):
-        match node.layer:
-            case Conv(groups=1) as layer if (
-                layer.norm_word in ("", "bn") or not layer.preactivation
-            ):
-                return following_nodes[:count]
-            case Linear():
-                return following_nodes[:count]
-            case NormLayer(norm_word="bn") | LocalResponseNorm(within=True) | Scale() | Pool():
-                continue
-            case ActivationLayer() | Dropout() | Identity() | GlobalPool() | SpatialPyramid():
-                continue
-            case _:
+        layer = node.layer
+        if isinstance(layer, Conv):
+            if layer.groups > 1 or (layer.preactivation and _has_mixing_norm(layer)):
                 raise _mixes(conv, node)
+            return following_nodes[:count]
+        if isinstance(layer, Linear):
+            return following_nodes[:count]
+        if isinstance(layer, Block) or not layer.channelwise:
+            raise _mixes(conv, node)
     raise error(
         "CTC404",
         f"`{conv.layer.origin.text}` gives the network's output, which must stay",
         at=conv.layer.origin,
         hint="a convolution is widened where another one, or `fc`, follows it",
     )
+
+
+def _has_mixing_norm(conv: Conv) -> bool:
+    return conv.norm is not None and not conv.norm.channelwise
 
 
 def _mixes(conv: Node, node: Node) -> Exception:

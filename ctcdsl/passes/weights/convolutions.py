@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ctcdsl.checking import Node
 from ctcdsl.ir import Conv, Pair
+from ctcdsl.layers.norms import Norm
 from ctcdsl.passes.weights.tensors import Tensors
 
-EPSILON = 1e-5
-"""What a generated batch norm adds to the variance: PyTorch's default."""
+
+class FoldedNorm(NamedTuple):
+    """A batch norm that is folded: its tensors, as `norm.…`, and its constants."""
+
+    tensors: Tensors
+    norm: Norm
 
 
-def folded(tensors: Tensors, folds_own: bool, norms: Sequence[Tensors]) -> Tensors:
+def folded(tensors: Tensors, own: Norm | None, norms: Sequence[FoldedNorm]) -> Tensors:
     """A convolution with batch norms in its filters and its bias.
 
     Args:
         tensors: The convolution's.
-        folds_own: Whether its own norm is folded.
-        norms: Those of the norm layers directly after it.
+        own: Its own norm, where that is folded.
+        norms: Those after it, in order.
     """
-    if not folds_own and not norms:
+    if own is None and not norms:
         return tensors
     rest = {
         role: tensor
         for role, tensor in tensors.items()
-        if not (role.startswith("norm.") and folds_own) and role not in ("weight", "bias")
+        if not (role.startswith("norm.") and own is not None) and role not in ("weight", "bias")
     }
     weight = tensors["weight"]
     bias = tensors.get("bias", weight.new_zeros(len(weight)))
-    for norm in ([tensors] if folds_own else []) + list(norms):
-        factor = norm["norm.weight"] / torch.sqrt(norm["norm.variance"] + EPSILON)
+    for values, norm in ([FoldedNorm(tensors, own)] if own else []) + list(norms):
+        factor = 1 / torch.sqrt(values["norm.variance"] + norm.eps)
+        if norm.affine:
+            factor = factor * values["norm.weight"]
         weight = weight * factor[:, None, None, None]
-        bias = (bias - norm["norm.mean"]) * factor + norm["norm.bias"]
+        bias = (bias - values["norm.mean"]) * factor
+        if norm.affine:
+            bias = bias + values["norm.bias"]
     return {**rest, "weight": weight, "bias": bias}
 
 
@@ -78,12 +88,12 @@ def identity(node: Node) -> Tensors:
     zeros = torch.zeros(channels, dtype=torch.float64)
     if conv.bias:
         tensors["bias"] = zeros
-    if conv.norm_word == "bn":
+    if conv.norm is not None and conv.norm.word == "bn":
         tensors |= {
-            "norm.weight": zeros + 1,
-            "norm.bias": zeros,
             "norm.mean": zeros,
-            "norm.variance": zeros + (1 - EPSILON),
+            "norm.variance": zeros + (1 - conv.norm.eps),
             "norm.batches": torch.tensor(0),
         }
+        if conv.norm.affine:
+            tensors |= {"norm.weight": zeros + 1, "norm.bias": zeros}
     return tensors

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from ctcdsl.checking import Network, Node, infer_shapes
 from ctcdsl.ir import (
     Architecture,
+    Block,
     Conv,
-    GlobalPool,
     Head,
     LocalResponseNorm,
     Pool,
     Shape,
-    SqueezeExcite,
     replace,
 )
 from ctcdsl.passes.weights.probe import difference, outputs, random_images
@@ -81,6 +80,8 @@ def _through(chain: Sequence[Node], clean: Clean) -> Clean:
             for other in after[1:]:
                 clean = _common(clean, other)
         elif isinstance(layer, Conv | Pool):
+            if isinstance(layer, Conv) and layer.norm and not layer.norm.pixelwise:
+                return ((0, -1), (0, -1))
             dilation = layer.dilation if isinstance(layer, Conv) else 1
             rows, columns = (
                 _slid(clean[axis], layer.kernel[axis], layer.stride, pad, dilation)
@@ -90,7 +91,7 @@ def _through(chain: Sequence[Node], clean: Clean) -> Clean:
         elif isinstance(layer, LocalResponseNorm) and layer.within:
             rows, columns = (_slid(side, layer.size, 1, layer.size // 2, 1) for side in clean)
             clean = (rows, columns)
-        elif isinstance(layer, SqueezeExcite | GlobalPool):
+        elif not isinstance(layer, Block) and not layer.pixelwise:
             return ((0, -1), (0, -1))  # looks at the full map
     return clean
 

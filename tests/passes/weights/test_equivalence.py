@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ctcdsl.checking import infer_shapes
+from ctcdsl.ir import Block, Conv, Element, NormLayer, replace
+from ctcdsl.layers.norms import Norm
 from ctcdsl.metrics import network_cost
 from ctcdsl.text import UserError
 from tests.conftest import check, one
@@ -61,6 +66,7 @@ RESIDUAL = "(7,8)/2 3/2 [ (1,4) (3,4) (1,16) ]x2 [ (3,24) (3,24) ]x2/2"
         (small("(3,8) max(3,p1)/2 (5,8,d2) avg(3,p1)/3 bn (1,8)", pad="same"), ["dilate-delay"]),
         (small("(4,8,p0) max(3,ceil)/2 (3,8)", pad="same", side=34), ["dilate-delay"]),
         (small("(3,8)x2 2/2 (3,8)", style="bn-relu-conv", pad="same"), ["dilate-delay"]),
+        (small("(3,8) 2/2 shuffle(2) ln scale (3,8)", pad="same"), ["dilate-delay"]),
     ],
 )
 def test_outputs_are_kept(spec: str, passes: list[str]) -> None:
@@ -80,6 +86,37 @@ def test_densenet_keeps_the_norms_that_follow_a_concatenation() -> None:
     after_ = (conv for _, conv in done.after.convolutions() if conv.norm)
     assert sum(1 for _ in before) - sum(1 for _ in after_) == 58
     assert max(differences(densenet, "fold-bn")) < EXACT
+
+
+@pytest.mark.parametrize("style", [BN, PRE])
+@pytest.mark.parametrize("applied", ["fold-bn", "repvgg-fuse", "deepen:stage=1,layer=1"])
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_norm_s_own_constants_are_taken(style: str, applied: str, affine: bool) -> None:
+    rows = "(3,8,relu)x2 (3,8,bare) [ (3,8,linear) bn | bn ] relu (1,8)"
+    (stage,) = (before := one(small(rows, style=style, pad="same"))).architecture.stages
+    norm = Norm.of("bn", eps=0.1, affine=affine)
+
+    def changed(elements: Sequence[Element]) -> tuple[Element, ...]:
+        return tuple(
+            replace(
+                element,
+                branches=tuple(
+                    replace(branch, elements=changed(branch.elements))
+                    for branch in element.branches
+                ),
+            )
+            if isinstance(element, Block)
+            else replace(element, norm=norm)
+            if isinstance(element, Conv | NormLayer) and element.norm is not None
+            else element
+            for element in elements
+        )
+
+    stages = (replace(stage, elements=changed(stage.elements)),)
+    report = infer_shapes(replace(before.architecture, stages=stages))
+    if style == PRE and applied != "fold-bn":
+        return  # neither applies to what is activated before
+    assert max(differences(report.networks[0], applied)) < EXACT
 
 
 def test_an_activation_stays_before_the_addition() -> None:
