@@ -28,8 +28,8 @@ class Conv2d(MapOp):
     @property
     def extent(self) -> Pair:
         """The side of its window: the kernel with the gaps of its dilation."""
-        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        return height, width
+        (height, width), (down, across) = self.kernel, self.dilation
+        return down * (height - 1) + 1, across * (width - 1) + 1
 
     def infer(self, *inputs: Shape) -> Shape:
         """The map of its windows; it floors."""

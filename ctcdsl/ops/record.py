@@ -53,11 +53,15 @@ class _RecordType(type):
         cls = super().__new__(meta, name, bases, namespace, **options)
         compared = [key for key, compare in fields.items() if compare]
         cls._compared, cls._defaults = fields, defaults
+        cls._slots = tuple(
+            (key, getattr(cls, key).__set__, defaults.get(key, _MISSING)) for key in fields
+        )
         cls._key = attrgetter(*compared) if compared else _nothing
         return cls
 
     _compared: dict[str, bool]
     _defaults: dict[str, Any]
+    _slots: tuple[tuple[str, Callable[[Any, Any], None], Any], ...]
     _key: Callable[[Any], Any]
 
 
@@ -77,15 +81,11 @@ class Record(metaclass=_RecordType):
 
     def __init__(self, **values: Any) -> None:
         kind = type(self)
-        store = object.__setattr__
-        defaults = kind._defaults
-        for name in kind._compared:
-            if name in values:
-                store(self, name, values[name])
-            elif name in defaults:
-                store(self, name, defaults[name])
-            else:
+        for name, store, default in kind._slots:
+            value = values.get(name, default)
+            if value is _MISSING:
                 raise TypeError(f"{kind.__name__} lacks `{name}`")
+            store(self, value)
         if not values.keys() <= kind._compared.keys():
             unknown = ", ".join(sorted(values.keys() - kind._compared.keys()))
             raise TypeError(f"{kind.__name__} has no field {unknown}")
