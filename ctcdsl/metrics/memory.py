@@ -73,7 +73,8 @@ def _alive(graph: OpGraph, value: int) -> tuple[int, int]:
     sizes = {node.output.number: value * node.output.shape.numel for node in graph.nodes}
     saved = sum(sizes[number] for number in users)
     saved += sum(_extra(node) for node in graph.nodes)
-    alive = most = saved
+    most = saved
+    alive = saved - sizes[graph.output.number]  # the loss gives the scores free first
     gradients = {graph.output.number: sizes[graph.output.number]}
     for node in reversed(graph.nodes):
         arriving = [v.number for v in node.inputs if v.number != graph.input.number]
