@@ -7,7 +7,7 @@ from typing import Any
 
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.ir import Layer, Linear, LocalResponseNorm, Style
+from ctcdsl.ir import Layer, Linear, Style
 from ctcdsl.layers.activations import ACTIVATIONS
 from ctcdsl.layers.arguments import (
     Declaration,
@@ -102,7 +102,7 @@ class Words:
         elif entry.word in ACTIVATIONS:
             values["activation"] = self._style.make_activation(entry.word)
         layer = entry.make(**values, origin=origin)
-        problem = layer.problem if isinstance(layer, LocalResponseNorm) else None
+        problem = layer.problem
         if problem is not None:
             self._diagnostics.error("CTC108", problem[0], origin, hint=problem[1])
             return None

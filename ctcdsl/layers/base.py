@@ -104,6 +104,11 @@ class LayerKind(Record):
         return None
 
     @property
+    def problem(self) -> tuple[str, str] | None:
+        """What is wrong with its arguments together, and what to do; mostly nothing."""
+        return None
+
+    @property
     def kind(self) -> str:
         """Its kind in reports: its word, unless several share it."""
         return self.keyword
