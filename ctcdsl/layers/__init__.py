@@ -25,8 +25,8 @@ from ctcdsl.layers.style import CONV_RELU, NO_CONSTANTS, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
 
 for _file in sorted(os.listdir(os.path.dirname(__file__))):
-    if _file.endswith(".py"):
-        import_module(f"{__name__}.{_file[:-3]}" if _file != "__init__.py" else __name__)
+    if _file.endswith(".py") and _file != "__init__.py":
+        import_module(f"{__name__}.{_file[:-3]}")
 
 __all__ = [
     "ACTIVATIONS",
