@@ -93,6 +93,9 @@ class _Finder:
             if ("", name) in self._widths:
                 yield "", let.value
         for name, definition in self._defs.items():
+            for parameter in definition.parameters:
+                if (name, parameter.text) in self._widths and parameter.default is not None:
+                    yield "", parameter.default
             yield from ((name, argument) for argument in self._of_items(definition.items))
         for line in self._lines:
             yield from (("", argument) for argument in self._of_items(line.items))
@@ -102,10 +105,13 @@ class _Finder:
             match item.primary:
                 case Convolution(arguments):
                     yield from arguments[1:2]
-                case Group(branches=branches):
+                case Group(branches=branches, join=join):
+                    if isinstance(join, Call):  # `split(64){ … }`: the share of the first branch
+                        yield from join.arguments[:1]
                     for branch in branches:
                         yield from self._of_items(branch.items)
-                case Call(word, arguments) if word in self._defs:
+                case Call(word, arguments, named=named) if word in self._defs:
+                    yield from (n.value for n in named if (word, n.name.text) in self._widths)
                     for parameter, argument in zip(
                         self._defs[word].parameters, arguments, strict=False
                     ):
@@ -120,6 +126,10 @@ class _Finder:
 
     def _mark(self, argument: Argument, scope: str) -> None:
         """Note the names that give an argument its channels: in `t*c` that is `c`, in `2n` n."""
+        if isinstance(argument, Call):  # a function: `round8(w*c)`
+            for part in argument.arguments:
+                self._mark(part, scope)
+            return
         if isinstance(argument, Name):
             terms = [[argument.text]]
         elif isinstance(argument, Expression):

@@ -43,6 +43,13 @@ def doubled(text: str) -> str:
             "let w = 64\nlet d = 3\nlet t = 4\n(3,w) (3,t*w)x(d) (d,2w)",
             "let w = 128\nlet d = 3\nlet t = 4\n(3,w) (3,t*w)x(d) (d,2w)",
         ),
+        (
+            "def f(k,n=24,e=6) = (1,e*c) (k,n)\nf(3) f(3,40) f(5,n=48,e=4)",
+            "def f(k,n=48,e=6) = (1,e*c) (k,n)\nf(3) f(3,80) f(5,n=96,e=4)",
+        ),
+        ("def f(n) = (1,round8(n/2)) (3,n,g(n/16))\nf(64)",
+         "def f(n) = (1,round8(n/2)) (3,n,g(n/16))\nf(128)"),
+        ("split(16){ id | (3,48) } (1,64)", "split(32){ id | (3,96) } (1,128)"),
         ("let w = 8\nlet v = 2w\n(3,v)", "let w = 16\nlet v = 2w\n(3,v)"),
         ("let w = 8\ndef f(n) = (3,n)\nf(w) f(5)", "let w = 16\ndef f(n) = (3,n)\nf(w) f(10)"),
     ],

@@ -11,7 +11,6 @@ from ctcdsl.checking import Network
 from ctcdsl.ir import Conv
 from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.passes.base import Guarantee, PassResult
-from ctcdsl.passes.rewrites.repeat_depth import with_depth
 from ctcdsl.passes.stage_view import (
     StageView,
     conv_like,
@@ -64,6 +63,8 @@ class DepthForWidth:
         try:
             view = stage_view(network, self.stage)
         except UserError as refusal:  # not a row of plain convolutions: it may repeat others
+            from ctcdsl.passes.rewrites.repeat_depth import with_depth  # loaded where needed
+
             return with_depth(network, index, self.depth, self.multiple, refusal)
         size = one_size(view)
         require_same_tags(view.convs[:-1])
