@@ -62,7 +62,7 @@ def caption(box: Layers, sums: Sums, style: Style) -> Caption:
     layer = node.layer
     below = [map_sizes(box)] if isinstance(layer, SlidingWindow) else []
     if isinstance(layer, Conv):
-        main = f"{window(layer.kernel)}, {layer.filters}{_stride(layer.stride)}"
+        main = f"{window(layer.kernel)}, {layer.filters}{_stride(layer)}"
         below = [*_tags(layer, style, node.input.channels), *below, percent(sums.share)]
     elif isinstance(layer, Linear):
         features = node.output.channels
@@ -107,8 +107,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def _stride(stride: int) -> str:
-    return f", /{stride}" if stride > 1 else ""
+def _stride(layer: SlidingWindow) -> str:
+    if not layer.strided:
+        return ""
+    height, width = layer.stride
+    return f", /{height}" if height == width else f", /{window(layer.stride)}"
 
 
 def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
@@ -120,7 +123,7 @@ def _tags(conv: Conv, style: Style, channels: int) -> list[str]:
     for word in words:
         if word[0] == "g" and word[1:].isdigit():
             tags.append(f"{word[1:]} groups")
-        elif word[0] == "d" and word[1:].isdigit():
+        elif word[0] == "d" and word[1:2].isdigit():
             tags.append(f"dilation {word[1:]}")
         elif not (word[0] == "p" and word[1:2].isdigit()):
             tags.append(_TITLES.get(word, word))
@@ -131,7 +134,7 @@ def _name(node: Node) -> str:
     layer = node.layer
     if isinstance(layer, Block):
         return "block"
-    stride = _stride(layer.stride) if isinstance(layer, SlidingWindow) else ""
+    stride = _stride(layer) if isinstance(layer, SlidingWindow) else ""
     return f"{layer.title}{stride}"
 
 

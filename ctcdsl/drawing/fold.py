@@ -115,7 +115,7 @@ class _Folder:
         if isinstance(layer, Block):
             branches = tuple(tuple(map(self._key, branch)) for branch in node.branches)
             key = (layer.join, layer.call, node.shortcut, node.activation, branches)
-        elif isinstance(layer, Conv | Pool) and layer.stride > 1:
+        elif isinstance(layer, Conv | Pool) and layer.strided:
             key = (type(layer), layer, node.output.height, node.output.width)
         else:
             key = (type(layer), layer)

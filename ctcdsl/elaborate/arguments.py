@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import floor
 from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
-from ctcdsl.syntax.nodes import Argument, Expression, Name, Number, Size
+from ctcdsl.layers.base import MAX_KERNEL
+from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size, Stride
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Hint, Span
 from ctcdsl.text.fixes import write
@@ -17,6 +19,8 @@ from ctcdsl.text.sink import Diagnostics, quoted
 MAX_TAG = 1_000_000
 
 _AMOUNTS = {"p": "the padding", "g": "the number of groups", "d": "the dilation"}
+_COMPUTED = {"p": "p(k/2)", "g": "g(n/16)", "d": "d(r)"}
+"""How a tag of each letter is written whose number is computed."""
 _DIGITS = 18
 _LETTER_TAG = re.compile(r"([pgd])([0-9]+)(?:[x×]([0-9]+))?")
 
@@ -26,11 +30,23 @@ class Tags(NamedTuple):
 
     padding: Pair | None = None
     groups: int = 1
-    dilation: int = 1
+    dilation: Pair = (1, 1)
     words: tuple[str, ...] = ()
 
 
 NO_TAGS = Tags()
+
+
+def _letter(argument: Argument) -> str:
+    """The letter of a tag with a number, written `p1` or computed, `p(k/2)`; empty for others."""
+    if isinstance(argument, Call):
+        return argument.word if argument.word in _AMOUNTS else ""
+    match = _LETTER_TAG.fullmatch(argument.text) if isinstance(argument, Name) else None
+    return match[1] if match is not None else ""
+
+
+def _least(letter: str) -> int:
+    return 0 if letter == "p" else 1
 
 
 class Arguments:
@@ -41,7 +57,12 @@ class Arguments:
         self._expressions = Expressions(diagnostics)
 
     def tags(
-        self, arguments: Sequence[Argument], *, letters: str = "", options: tuple[str, ...] = ()
+        self,
+        arguments: Sequence[Argument],
+        scope: Scope,
+        *,
+        letters: str = "",
+        options: tuple[str, ...] = (),
     ) -> Tags:
         """Read the tags after a layer's numbers: `letters` with their numbers, and `options`."""
         if not arguments:
@@ -50,20 +71,18 @@ class Arguments:
         words: list[str] = []
         for argument in arguments:
             text = argument.text if isinstance(argument, Name) else ""
-            match = _LETTER_TAG.fullmatch(text)
-            if match is not None and match[1] in letters:
-                letter, first, second = match.groups()
+            letter = _letter(argument)
+            if letter and letter in letters:
                 noun = _AMOUNTS[letter]
                 if letter in numbers:
                     self._diagnostics.error("CTC104", f"{noun} is given twice", argument.span)
-                elif second is not None and letter != "p":
-                    message = f"{noun} is one number, and `{text}` has two"
-                    self._diagnostics.error("CTC104", message, argument.span)
+                    continue
+                if isinstance(argument, Call):
+                    sides = self._computed(argument, noun, scope)
                 else:
-                    low = 0 if letter == "p" else 1
-                    sides = [int(side[:_DIGITS]) for side in (first, second) if side is not None]
-                    if all(self.number(k, low, MAX_TAG, noun, argument.span) for k in sides):
-                        numbers[letter] = (sides[0], sides[-1])
+                    sides = self._written(argument, noun)
+                if sides is not None:
+                    numbers[letter] = sides
             elif text in options and text in words:
                 self._diagnostics.error("CTC104", f"`{text}` is given twice", argument.span)
             elif text in options:
@@ -71,8 +90,45 @@ class Arguments:
             else:
                 self._report_tag(argument, letters, options)
         return Tags(
-            numbers.get("p"), numbers.get("g", (1, 1))[0], numbers.get("d", (1, 1))[0], tuple(words)
+            numbers.get("p"), numbers.get("g", (1, 1))[0], numbers.get("d", (1, 1)), tuple(words)
         )
+
+    def _written(self, tag: Argument, noun: str) -> Pair | None:
+        """The number of a tag `p1`, for height and width; or both, of `d1x2`."""
+        match = _LETTER_TAG.fullmatch(tag.text if isinstance(tag, Name) else "")
+        assert match is not None
+        letter, *texts = match.groups()
+        sides = [int(side[:_DIGITS]) for side in texts if side is not None]
+        if len(sides) == 2 and letter == "g":
+            message = f"{noun} is one number, and {quoted(tag.span)} has two"
+            self._diagnostics.error("CTC104", message, tag.span)
+            return None
+        low = _least(letter)
+        if not all(self.number(side, low, MAX_TAG, noun, tag.span) for side in sides):
+            return None
+        return sides[0], sides[-1]
+
+    def _computed(self, tag: Call, noun: str, scope: Scope) -> Pair | None:
+        """The number of a tag `p(k/2)`: paddings and dilations floor, groups are whole."""
+        low = _least(tag.word)
+        if len(tag.arguments) != 1 or tag.named:
+            self._diagnostics.error(
+                "CTC104",
+                f"{noun} is one number, and {quoted(tag.span)} has {len(tag.arguments)}",
+                tag.span,
+                hint=f"write `{_COMPUTED[tag.word]}`",
+            )
+            return None
+        (argument,) = tag.arguments
+        value: float | None
+        if tag.word == "g":
+            value = self.integer(argument, low, MAX_TAG, noun, scope)
+        else:
+            value = self._expressions.value(argument, scope)
+        if value is None:
+            return None
+        side = floor(value)
+        return (side, side) if self.number(side, low, MAX_TAG, noun, argument.span) else None
 
     def one_of(self, tags: Tags, words: Sequence[str], noun: str, span: Span) -> None:
         """Report tags that exclude each other: of `words` there may be one."""
@@ -90,9 +146,10 @@ class Arguments:
         text = argument.text if isinstance(argument, Name) else ""
         if isinstance(argument, Number) and letters:
             hint = "a stride follows the layer, `/2`; padding is a tag, `p1`"
-        letter_tag = _LETTER_TAG.fullmatch(text)
-        if letter_tag is not None:
-            message = f"`{text}`, {TAG_PREFIXES[letter_tag[1]]}, is not a tag of this layer"
+        if letter := _letter(argument):
+            message = f"{quoted(argument.span)}, {TAG_PREFIXES[letter]}, is not a tag of this layer"
+        elif isinstance(argument, Call) and argument.word == "s":
+            hint = "a computed stride follows the layer: `(3,64)/s`"
         elif text and text in TAG_PREFIXES:
             message = f"the number of the tag `{text}` is missing"
             hint = write(f"{text}1", f" for {TAG_PREFIXES[text]} 1")
@@ -128,6 +185,16 @@ class Arguments:
         if isinstance(value, int):
             return value if self.number(value, low, high, noun, span) else None
         return self.integer(value, low, high, noun, scope)
+
+    def stride(self, stride: Stride, scope: Scope) -> Pair | None:
+        """That of height and width, of `/2` or a tag `s2x1`; None after an error."""
+        noun = "a stride"
+        if isinstance(stride.value, Size):
+            height, width = stride.value.sides
+            ok = [self.number(side, 1, MAX_KERNEL, noun, stride.span) for side in (height, width)]
+            return (height, width) if all(ok) else None
+        side = self.amount(stride.value, stride.span, 1, MAX_KERNEL, noun, scope)
+        return None if side is None else (side, side)
 
     def real(self, argument: Argument, scope: Scope) -> float | None:
         """Any number, or None after an error."""

@@ -18,14 +18,15 @@ from ctcdsl.ir import (
     Element,
     Identity,
     Join,
+    Pair,
     Style,
     VectorLayer,
+    format_sides,
     layers_of,
     out_channels,
     replace,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
-from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.words import KEYWORDS
@@ -110,14 +111,7 @@ class LayerElaborator:
         """Read an item and give it a stride."""
         postfix = item.postfixes[upto - 1]
         assert isinstance(postfix, syntax.Stride)
-        if isinstance(postfix.value, syntax.Size):
-            self._diagnostics.error(
-                "CTC104", "a stride for each side is not supported yet", postfix.span
-            )
-            return [], None
-        stride = self._arguments.amount(
-            postfix.value, postfix.span, 1, MAX_KERNEL, "a stride", scope
-        )
+        stride = self._arguments.stride(postfix, scope)
         if upto == 1 and is_pool(item.primary):
             if self._names_arguments(item.primary):
                 return [], None
@@ -133,7 +127,7 @@ class LayerElaborator:
             empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
             self._diagnostics.error(
                 "CTC302",
-                f"`/{stride}` strides a convolution or a pool, and there is none",
+                f"`/{format_sides(stride)}` strides a convolution or a pool, and there is none",
                 postfix.span,
                 hint="" if elements else empty,
             )
@@ -141,12 +135,10 @@ class LayerElaborator:
             before = cause.layer.stride
             self._diagnostics.error(
                 "CTC302",
-                f"`/{stride}` falls on a layer that already has stride {before}",
+                f"{quoted(postfix.span)} falls on a layer that already has stride"
+                f" {format_sides(before)}",
                 postfix.span,
-                hint=Hint(
-                    f"write one stride: `/{stride * before}` if both are meant",
-                    *_one_stride(item, upto, stride * before),
-                ),
+                hint=_one_stride(item, upto, (stride[0] * before[0], stride[1] * before[1])),
             )
         return [], None
 
@@ -328,9 +320,16 @@ class LayerElaborator:
         return False
 
 
-def _one_stride(item: syntax.Item, upto: int, stride: int) -> tuple[Fix, ...]:
-    """The change of two strides that follow one another, the second before `upto`, to one."""
+def _one_stride(item: syntax.Item, upto: int, stride: Pair) -> Hint:
+    """The hint to write two strides, the second before `upto`, as one.
+
+    With the change, where they follow one another.
+    """
+    height, width = stride
+    if height != width:
+        return Hint(f"write one stride: the tag `s{height}x{width}` if both are meant")
     before, last = item.postfixes[max(upto - 2, 0)], item.postfixes[upto - 1]
-    if before is last or not isinstance(before, syntax.Stride):
-        return ()
-    return (Fix(before.span.merge(last.span), f"/{stride}"),)
+    fixes: tuple[Fix, ...] = ()
+    if before is not last and before.span.text[0] == last.span.text[0] == "/":
+        fixes = (Fix(before.span.merge(last.span), f"/{height}"),)
+    return Hint(f"write one stride: `/{height}` if both are meant", *fixes)

@@ -28,7 +28,7 @@ def in_braces(elements: Sequence[Element], *, grouped: bool) -> list[Element]:
     """Mark the pools of a chain in braces; or unmark them, where the chain is a branch."""
     return [
         replace(element, grouped=grouped)
-        if isinstance(element, Pool) and (element.stride, element.padding) == (1, None)
+        if isinstance(element, Pool) and not element.strided and element.padding is None
         else element
         for element in elements
     ]
@@ -65,7 +65,7 @@ class Windows:
             return None
         size, count, *rest = conv.arguments
         kernel = self._arguments.window(size, MAX_KERNEL, "a filter size", scope)
-        tags = self._arguments.tags(rest, letters="pgd", options=_CONV_TAGS)
+        tags = self._arguments.tags(rest, scope, letters="pgd", options=_CONV_TAGS)
         groups = tags.groups
         if isinstance(count, Name) and count.text == "dw":
             filters = channels
@@ -109,10 +109,11 @@ class Windows:
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
         """Warn of paddings so large that some windows see nothing of the map (CTC908)."""
-        for side, padding in zip(kernel, tags.padding or (), strict=False):
-            reach = tags.dilation * (side - 1)
+        sides = zip(kernel, tags.dilation, tags.padding or (), strict=False)
+        for side, dilation, padding in sides:
+            reach = dilation * (side - 1)
             if padding > reach:
-                dilated = f" of dilation {tags.dilation}" if tags.dilation > 1 else ""
+                dilated = f" of dilation {dilation}" if dilation > 1 else ""
                 self._diagnostics.add(
                     Severity.WARNING,
                     "CTC908",
@@ -126,7 +127,7 @@ class Windows:
     # ------------------------------------------------------------------ pools
 
     def pool(
-        self, primary: Number | Call, stride: int, scope: Scope, origin: Origin
+        self, primary: Number | Call, stride: Pair, scope: Scope, origin: Origin
     ) -> Pool | None:
         """`k/s`, `max(k,tags)/s`, `avg(k,tags)/s`; `origin` includes the stride."""
         word = primary.word if isinstance(primary, Call) else "max"
@@ -140,7 +141,7 @@ class Windows:
         size, *rest = arguments
         kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
         flags = {flag.word: flag for flag in POOL_TAGS}
-        tags = self._arguments.tags(rest, letters="p", options=tuple(flags))
+        tags = self._arguments.tags(rest, scope, letters="p", options=tuple(flags))
         if kernel is None:
             return None
         for side, padding in zip(kernel, tags.padding or (), strict=False):

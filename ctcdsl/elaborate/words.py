@@ -118,7 +118,7 @@ class Words:
             self._report_count(entry, call, given)
             return None
         values: dict[str, Any] = {}
-        ok = self._tags(entry, tags, values, call.span)
+        ok = self._tags(entry, tags, values, call.span, scope)
         for argument, declaration in zip(given, declared, strict=False):
             match declaration:
                 case Integers(name, low, high, noun):
@@ -170,7 +170,12 @@ class Words:
         return None
 
     def _tags(
-        self, entry: Word, tags: Sequence[Argument], values: dict[str, Any], span: Span
+        self,
+        entry: Word,
+        tags: Sequence[Argument],
+        values: dict[str, Any],
+        span: Span,
+        scope: Scope,
     ) -> bool:
         """Read the words after a layer's numbers; whether all of them are its own."""
         functions = [a for a in entry.arguments if isinstance(a, Function)]
@@ -178,7 +183,7 @@ class Words:
         linear = ("linear",) if any(f.optional for f in functions) else ()
         known = (*linear, *(ACTIVATIONS if functions else ()), *flags)
         before = self._diagnostics.num_errors
-        read = self._arguments.tags(tags, options=known)
+        read = self._arguments.tags(tags, scope, options=known)
         chosen = [word for word in read.words if word not in flags]
         if len(chosen) > len(functions):
             self._arguments.one_of(read, ("linear", *ACTIVATIONS), "activation", span)

@@ -22,7 +22,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, Pool, Shape, SlidingWindow
+from ctcdsl.ir import Block, Pair, Pool, Shape, SlidingWindow
 from ctcdsl.layers.base import Context
 from ctcdsl.lowering import layer_ops
 from ctcdsl.ops.graph import OpNode
@@ -55,7 +55,7 @@ class Prefix:
 
     layers: int
     """How many layers from the first on are shared; 0 where sharing saves nothing."""
-    stride: int
+    stride: Pair
     """The product of their strides."""
     map: Shape
     """What leaves them for one view; with no layers the view itself."""
@@ -86,10 +86,11 @@ def shared_prefix(network: Network, offsets: Sequence[Offset]) -> Prefix:
     views = len(offsets)
     alone = [_work([node], node.input) for node in layers]
     best = unshared(input, offsets, work=views * sum(alone))
-    stride = 1
+    stride = (1, 1)
     for count, node in enumerate(layers, start=1):
         if isinstance(node.layer, SlidingWindow):
-            stride *= node.layer.stride
+            height, width = node.layer.stride
+            stride = (stride[0] * height, stride[1] * width)
         shared = layers[:count]
         boxes = _merged(shared, input, stride, offsets)
         work = sum(_work(shared, box.shape(input)) for box in boxes)
@@ -110,8 +111,10 @@ def unshared(input: Shape, offsets: Sequence[Offset], *, work: int = 0) -> Prefi
     """Views of the size of `input` that share no layer: slices of the image itself."""
     boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
     whole = reduce(_Box.with_, boxes)
-    regions = (whole.region(offsets, 1),)
-    return Prefix(layers=0, stride=1, map=input, regions=regions, work=work, unshared_work=work)
+    regions = (whole.region(offsets, (1, 1)),)
+    return Prefix(
+        layers=0, stride=(1, 1), map=input, regions=regions, work=work, unshared_work=work
+    )
 
 
 def shareable(network: Network) -> tuple[Node, ...]:
@@ -132,8 +135,9 @@ def _same_anywhere(node: Node) -> bool:
         return False  # blocks pad inside, or add maps that would have to be aligned
     if isinstance(node.layer, Pool) and node.layer.ceil:
         # a last window that reaches over the border sees less than it would in the image
-        sides = zip(node.output[1:], node.layer.kernel, node.input[1:], strict=True)
-        if any((count - 1) * node.layer.stride + side > size for count, side, size in sides):
+        pool = node.layer
+        sides = zip(node.output[1:], pool.kernel, pool.stride, node.input[1:], strict=True)
+        if any((count - 1) * step + side > size for count, side, step, size in sides):
             return False
     for op_node in layer_ops(node):
         window = op_node.op.window()
@@ -170,9 +174,11 @@ class _Box(NamedTuple):
             self.views + other.views,
         )
 
-    def region(self, offsets: Sequence[Offset], stride: int) -> Region:
+    def region(self, offsets: Sequence[Offset], stride: Pair) -> Region:
         slices = (
-            Slice(v, (offsets[v][0] - self.top) // stride, (offsets[v][1] - self.left) // stride)
+            Slice(
+                v, (offsets[v][0] - self.top) // stride[0], (offsets[v][1] - self.left) // stride[1]
+            )
             for v in sorted(self.views)
         )
         return Region(
@@ -181,14 +187,14 @@ class _Box(NamedTuple):
 
 
 def _merged(
-    layers: Sequence[Node], input: Shape, stride: int, offsets: Sequence[Offset]
+    layers: Sequence[Node], input: Shape, stride: Pair, offsets: Sequence[Offset]
 ) -> list[_Box]:
     """Rectangles of views that share; merged as long as that saves work, the most first."""
     boxes = [_Box.of(view, offset, input) for view, offset in enumerate(offsets)]
     while True:
         best, saved = None, 0
         for one, other in combinations(boxes, 2):
-            if (one.top - other.top) % stride or (one.left - other.left) % stride:
+            if (one.top - other.top) % stride[0] or (one.left - other.left) % stride[1]:
                 continue
             both = one.with_(other)
             apart = sum(_work(layers, box.shape(input)) for box in (one, other))

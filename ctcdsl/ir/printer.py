@@ -22,6 +22,9 @@ from ctcdsl.text import Source, Span
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 
+Sides = int | syntax.Size
+"""A stride; 0 for a layer that has none to be written."""
+
 
 def unparse(architecture: Architecture) -> str:
     """Return the spec of a network: parsing and reading it gives the network again.
@@ -168,18 +171,23 @@ def _strided_repeat(elements: Sequence[Element]) -> tuple[int, int] | None:
         and first.stride != second.stride
     }
     try:
-        if len(strides) != 1 or with_stride(elements[1:2], *strides) != [elements[0]]:
+        if (
+            len(strides) != 1
+            or len({*next(iter(strides))}) > 1
+            or with_stride(elements[1:2], *strides) != [elements[0]]
+        ):
             return None
     except (NoStridedLayer, StrideAlreadySet):
         return None
     count = 2
     while count < len(elements) and elements[count] == elements[1]:
         count += 1
-    return count, strides.pop()
+    (height, width) = strides.pop()
+    return (count, height) if height == width else None  # a tag, which groups have not
 
 
-def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Primary, int]:
-    """Return the syntax of a layer or block whose input has `channels`, and its `/s` or 0.
+def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Primary, Sides]:
+    """Return the syntax of a layer or block whose input has `channels`, and its stride or 0.
 
     Tags are given only where a layer differs from the style.
     """
@@ -202,18 +210,19 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
             convolution = syntax.Convolution(
                 (*numbers, *_tags(element, style, depthwise)), _NOWHERE
             )
-            return convolution, stride if stride > 1 else 0
+            return convolution, sides_of(stride) if element.strided else 0
         case Pool(reduction=reduction, kernel=kernel, stride=stride):
-            size = _sides(kernel)
+            size, written = _sides(kernel), sides_of(stride)
             options = _pad(element.padding) + ((_name("ceil"),) if element.ceil else ())
             pool: syntax.Number | syntax.Call
-            if reduction == "max" and not options and isinstance(size, syntax.Number):
+            plain = reduction == "max" and not options and isinstance(written, int)
+            if plain and isinstance(size, syntax.Number):
                 pool = size
             else:
                 pool = syntax.Call(reduction, (size, *options), _NOWHERE)
             if not element.grouped:
-                return pool, stride
-            item = syntax.Item(pool, (syntax.Stride(stride, _NOWHERE),), False, _NOWHERE)
+                return pool, written
+            item = syntax.Item(pool, (syntax.Stride(written, _NOWHERE),), False, _NOWHERE)
             return syntax.Group("{", (syntax.Branch((item,), False, _NOWHERE),), _NOWHERE), 0
         case _:
             word, arguments = element.keyword, _arguments(element, style)
@@ -250,8 +259,8 @@ def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
     tags: list[str] = []
     if conv.groups > 1 and not depthwise:
         tags.append(f"g{conv.groups}")
-    if conv.dilation > 1:
-        tags.append(f"d{conv.dilation}")
+    if conv.dilation != (1, 1):
+        tags.append(f"d{format_sides(conv.dilation)}")
     tags += conv.tags(style)
     return (*_pad(conv.padding), *map(_name, tags))
 
@@ -265,6 +274,11 @@ def _pad(padding: Pair | None) -> tuple[syntax.Name, ...]:
 def _sides(kernel: Pair) -> syntax.Number | syntax.Size:
     """A window: one side where it is square."""
     return _number(kernel[0]) if kernel[0] == kernel[1] else syntax.Size(kernel, _NOWHERE)
+
+
+def sides_of(stride: Pair) -> Sides:
+    """A stride: one number where it is that of both sides."""
+    return stride[0] if stride[0] == stride[1] else syntax.Size(stride, _NOWHERE)
 
 
 def _header(keyword: str, *values: syntax.Name | syntax.Size | syntax.Named) -> syntax.Header:

@@ -9,6 +9,7 @@ from ctcdsl.layers.base import LayerKind
 from ctcdsl.layers.pooling import Pool
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.record import replace
+from ctcdsl.ops.shapes import Pair
 
 
 class StrideAlreadySet(Exception):
@@ -23,7 +24,7 @@ class NoStridedLayer(Exception):
     """There is no convolution and no pool to carry a stride."""
 
 
-def with_stride(elements: Sequence[Element], stride: int) -> list[Element]:
+def with_stride(elements: Sequence[Element], stride: Pair) -> list[Element]:
     """Return a chain with a stride on the first layer with k > 1, else the first convolution.
 
     In a block every branch that has such a layer carries it.
@@ -45,7 +46,7 @@ def with_stride(elements: Sequence[Element], stride: int) -> list[Element]:
         )
     else:
         assert isinstance(element, SlidingWindow)
-        if element.stride != 1:
+        if element.strided:
             raise StrideAlreadySet(element)
         if isinstance(element, Pool):
             new = replace(element, stride=stride, grouped=False)
@@ -54,7 +55,7 @@ def with_stride(elements: Sequence[Element], stride: int) -> list[Element]:
     return [*elements[:at], new, *elements[at + 1 :]]
 
 
-def _strided(branch: Branch, stride: int) -> Branch:
+def _strided(branch: Branch, stride: Pair) -> Branch:
     if not any(_is_window(layer) for layer in layers_of(branch.elements)):
         return branch
     return replace(branch, elements=tuple(with_stride(branch.elements, stride)))

@@ -12,7 +12,7 @@ from ctcdsl.layers.windows import SlidingWindow, report_groups
 from ctcdsl.ops.convolution import Conv2d
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.record import replace
-from ctcdsl.ops.shapes import Pair, Shape, output_size
+from ctcdsl.ops.shapes import Pair, Shape, format_sides, output_size
 
 
 class Tag(NamedTuple):
@@ -47,7 +47,7 @@ class Conv(SlidingWindow):
 
     filters: int
     groups: int = 1
-    dilation: int = 1
+    dilation: Pair = (1, 1)
     norm: Norm | None = None
     activation: Activation | None = Activation("relu")
     bias: bool = True
@@ -65,15 +65,15 @@ class Conv(SlidingWindow):
     @property
     def extent(self) -> Pair:
         """The side of the window, the gaps of its dilation included."""
-        height, width = self.kernel
-        if self.dilation == 1:
+        if self.dilation == (1, 1):
             return self.kernel
-        return self.dilation * (height - 1) + 1, self.dilation * (width - 1) + 1
+        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return height, width
 
     @property
     def dilated(self) -> str:
         """What a message says of its dilation."""
-        return f" (dilation {self.dilation})" if self.dilation > 1 else ""
+        return "" if self.dilation == (1, 1) else f" (dilation {format_sides(self.dilation)})"
 
     @property
     def norm_word(self) -> str:
@@ -83,10 +83,10 @@ class Conv(SlidingWindow):
     def output(self, x: Shape, padding: Pair) -> Shape:
         """The map of its windows; it floors."""
         kernel_h, kernel_w = self.extent
-        stride = self.stride
-        height = width = output_size(x.height, kernel_h, stride, padding[0])
-        if x.width != x.height or kernel_w != kernel_h or padding[0] != padding[1]:
-            width = output_size(x.width, kernel_w, stride, padding[1])
+        stride_h, stride_w = self.stride
+        height = width = output_size(x.height, kernel_h, stride_h, padding[0])
+        if (x.width, kernel_w, stride_w, padding[1]) != (x.height, kernel_h, stride_h, padding[0]):
+            width = output_size(x.width, kernel_w, stride_w, padding[1])
         return Shape(self.filters, height, width)
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
@@ -114,9 +114,9 @@ class Conv(SlidingWindow):
             in_channels=in_channels,
             out_channels=self.filters,
             kernel=self.kernel,
-            stride=(self.stride, self.stride),
+            stride=self.stride,
             padding=padding,
-            dilation=(self.dilation, self.dilation),
+            dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
         )

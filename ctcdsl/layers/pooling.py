@@ -41,10 +41,11 @@ class Pool(SlidingWindow):
 
     def output(self, x: Shape, padding: Pair) -> Shape:
         """The map of its windows; it floors unless `ceil`."""
-        (kernel_h, kernel_w), stride, ceil = self.kernel, self.stride, self.ceil
-        height = width = output_size(x.height, kernel_h, stride, padding[0], ceil=ceil)
-        if x.width != x.height or kernel_w != kernel_h or padding[0] != padding[1]:
-            width = output_size(x.width, kernel_w, stride, padding[1], ceil=ceil)
+        (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
+        ceil = self.ceil
+        height = width = output_size(x.height, kernel_h, stride_h, padding[0], ceil=ceil)
+        if (x.width, kernel_w, stride_w, padding[1]) != (x.height, kernel_h, stride_h, padding[0]):
+            width = output_size(x.width, kernel_w, stride_w, padding[1], ceil=ceil)
         return Shape(x.channels, height, width)
 
     def out_channels(self, channels: int) -> int:
@@ -56,7 +57,7 @@ class Pool(SlidingWindow):
         pool = Pool2d(
             reduction=self.reduction,
             kernel=self.kernel,
-            stride=(self.stride, self.stride),
+            stride=self.stride,
             padding=context.padding,
             ceil=self.ceil,
         )

@@ -15,8 +15,13 @@ class SlidingWindow(MapLayer, abstract=True):
     """
 
     kernel: Pair
-    stride: int = 1
+    stride: Pair = (1, 1)
     padding: Pair | None = None
+
+    @property
+    def strided(self) -> bool:
+        """Whether it has a stride, along any side."""
+        return self.stride != (1, 1)
 
     @property
     def extent(self) -> Pair:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from math import prod
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
@@ -17,13 +18,17 @@ _MOST = 12
 """Terms of an equation that still read as one."""
 
 
+Stride = tuple[float, float]
+"""Those of height and width; fractions, exact in binary, after up-sampling."""
+
+
 class Term(NamedTuple):
     """One factor of Eqn. 1 without its map: n_in, the filter, n_out, and the stride so far."""
 
     in_channels: int
     kernel: tuple[int, int]
     filters: int
-    stride: int
+    stride: Stride
 
     @property
     def complexity(self) -> int:
@@ -53,8 +58,9 @@ class Equation(NamedTuple):
         return after / before if before else None
 
     @property
-    def _stride(self) -> int:
-        return min((term.stride for term in (*self.before, *self.after)), default=1)
+    def _stride(self) -> Stride:
+        strides = (term.stride for term in (*self.before, *self.after))
+        return min(strides, key=prod, default=(1, 1))
 
     def __str__(self) -> str:
         if not self.before and not self.after:
@@ -116,36 +122,36 @@ def _data(term: Term) -> dict[str, Any]:
         "in": term.in_channels,
         "kernel": list(term.kernel),
         "out": term.filters,
-        "stride": term.stride,
+        "stride": list(term.stride),
         "complexity": term.complexity,
     }
 
 
 def _terms(network: Network) -> list[Term]:
     terms: list[Term] = []
-    _collect(network.nodes, 1, terms)
+    _collect(network.nodes, (1, 1), terms)
     return terms
 
 
-def _collect(nodes: Iterable[Node], stride: int, into: list[Term]) -> int:
+def _collect(nodes: Iterable[Node], stride: Stride, into: list[Term]) -> Stride:
     """Add the convolutions of a chain; return the stride after it."""
     for node in nodes:
         layer = node.layer
         if node.branches:
-            stride = max(_collect(branch, stride, into) for branch in node.branches)
+            stride = max((_collect(branch, stride, into) for branch in node.branches), key=prod)
         elif isinstance(layer, Conv | Pool):
-            stride *= layer.stride
+            stride = (stride[0] * layer.stride[0], stride[1] * layer.stride[1])
             if isinstance(layer, Conv):
                 in_channels = node.input.channels // layer.groups
                 into.append(Term(in_channels, layer.kernel, layer.filters, stride))
     return stride
 
 
-def _total(terms: Iterable[Term], base: int) -> float:
-    return sum(term.complexity / (term.stride / base) ** 2 for term in terms)
+def _total(terms: Iterable[Term], base: Stride) -> float:
+    return sum(term.complexity / (prod(term.stride) / prod(base)) for term in terms)
 
 
-def _side(layers: Sequence[Term], base: int) -> str:
+def _side(layers: Sequence[Term], base: Stride) -> str:
     """One side: equal neighbours counted, layers on smaller maps over their stride squared.
 
     Of a side of more than `_MOST` different terms, the number of layers and their sum.
@@ -159,6 +165,7 @@ def _side(layers: Sequence[Term], base: int) -> str:
             count = sum(1 for _ in equal)
             terms.append(f"({layer})×{count}" if count > 1 else str(layer))
         text = " + ".join(terms)
-        smaller = stride // base
-        parts.append(f"({text})/{smaller}²" if smaller > 1 else text)
+        height, width = stride[0] / base[0], stride[1] / base[1]
+        smaller = f"{height:g}²" if height == width else f"({height:g}·{width:g})"
+        parts.append(f"({text})/{smaller}" if (height, width) != (1, 1) else text)
     return " + ".join(parts)

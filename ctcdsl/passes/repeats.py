@@ -138,9 +138,9 @@ def _form(element: Element) -> Element:
         case Conv():
             depthwise = element.groups > 1 and element.groups == element.filters
             groups = 0 if depthwise else element.groups
-            return replace(element, filters=1, stride=1, groups=groups)
+            return replace(element, filters=1, stride=(1, 1), groups=groups)
         case Pool():
-            return replace(element, stride=1)
+            return replace(element, stride=(1, 1))
         case SqueezeExcite():
             return replace(element, width=1)
         case _:
@@ -157,6 +157,6 @@ def _unstrided(elements: Sequence[Element]) -> tuple[Element, ...]:
             )
             element = replace(element, branches=branches)
         elif isinstance(element, Conv | Pool):
-            element = replace(element, stride=1)
+            element = replace(element, stride=(1, 1))
         result.append(element)
     return tuple(result)

@@ -7,7 +7,7 @@ from operator import is_
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Architecture, Block, Conv, Element, Stage, replace
+from ctcdsl.ir import Architecture, Block, Conv, Element, Pair, Stage, format_sides, replace
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
 
@@ -153,12 +153,12 @@ def _require_plain(conv: Conv, *, is_first: bool) -> None:
     problem = ""
     if conv.groups > 1:
         problem = f"has {conv.groups} groups"
-    elif conv.dilation > 1:
-        problem = f"has dilation {conv.dilation}"
+    elif conv.dilation != (1, 1):
+        problem = f"has dilation {format_sides(conv.dilation)}"
     elif conv.kernel[0] != conv.kernel[1]:
         problem = "is not square"
-    elif conv.stride > 1 and not is_first:
-        problem = f"has stride {conv.stride} inside its stage"
+    elif conv.strided and not is_first:
+        problem = f"has stride {format_sides(conv.stride)} inside its stage"
     elif conv.padding is not None:
         problem = "has a padding of its own, which would be lost"
     if problem:
@@ -185,7 +185,9 @@ def require_same_tags(convs: Sequence[Conv]) -> None:
             )
 
 
-def conv_like(conv: Conv, *, filters: int, kernel: int | None = None, stride: int = 1) -> Conv:
+def conv_like(
+    conv: Conv, *, filters: int, kernel: int | None = None, stride: Pair = (1, 1)
+) -> Conv:
     """A convolution like another, of another width, and optionally of another size."""
     size = conv.kernel if kernel is None else (kernel, kernel)
     return replace(conv, kernel=size, filters=filters, stride=stride, padding=None)

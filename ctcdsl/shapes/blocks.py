@@ -14,9 +14,11 @@ from ctcdsl.ir import (
     Identity,
     Join,
     PadRule,
+    Pair,
     Shape,
     SlidingWindow,
     Style,
+    format_sides,
     replace,
 )
 from ctcdsl.ir.network import Node
@@ -171,7 +173,7 @@ def shortcut(
         diagnostics.error(
             "CTC208",
             f"no shortcut leads from {shape} to {target}: a 1x1 projection with stride"
-            f" {projection.stride} gives {output}",
+            f" {format_sides(projection.stride)} gives {output}",
             block.origin,
             hint="pad the block's layers so that only strides change the map",
         )
@@ -197,15 +199,17 @@ def _side(shape: Shape) -> str:
     return f"{shape.height}x{shape.width}"
 
 
-def _stride(chain: Chain) -> int:
+def _stride(chain: Chain) -> Pair:
     """The stride from a chain's input to its output."""
-    stride = 1
+    height = width = 1
     for node in chain:
+        stride = (1, 1)
         if isinstance(node.layer, SlidingWindow):
-            stride *= node.layer.stride
+            stride = node.layer.stride
         elif node.branches:
-            stride *= _stride(node.branches[0])
-    return stride
+            stride = _stride(node.branches[0])
+        height, width = height * stride[0], width * stride[1]
+    return height, width
 
 
 def _end(elements: Sequence[Element]) -> Activation | None:

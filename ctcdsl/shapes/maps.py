@@ -105,7 +105,7 @@ def _unsolved(
     conv, last = trunk[stage[0]].window, trunk[stage[-1]].layer
     assert conv is not None
     derived = (
-        f"{sizes[0]} from {format_sides(before[1:])}, stride {conv.stride},"
+        f"{sizes[0]} from {format_sides(before[1:])}, stride {format_sides(conv.stride)},"
         f" padding {format_sides(rule[stage[0]])}"
     )
     elsewhere = last.origin.span != conv.origin.span

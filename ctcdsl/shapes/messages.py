@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ir import Architecture, Conv, Pool, SlidingWindow, format_sides
+from ctcdsl.ir import Architecture, Pool, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
 from ctcdsl.text import Hint, Label, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -16,9 +16,10 @@ def no_rule(layer: SlidingWindow, diagnostics: Diagnostics) -> None:
     if height != width:
         filters, tag = f"{height}x{width} filters", f"p{(height - 1) // 2}x{(width - 1) // 2}"
     else:
-        dilation = layer.dilation if isinstance(layer, Conv) else 1
-        filters = "dilated filters" if dilation > 1 else f"{height}x{width} filters"
-        tag = f"p{dilation * (height - 1) // 2}"
+        dilated = layer.extent != layer.kernel
+        filters = "dilated filters" if dilated else f"{height}x{width} filters"
+        above, left = ((extent - 1) // 2 for extent in layer.extent)
+        tag = f"p{format_sides((above, left))}"
     text = layer.origin.text
     tagged = (f"{text[:-1]},{tag})",) if text.endswith(")") else ()
     diagnostics.error(

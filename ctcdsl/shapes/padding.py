@@ -38,8 +38,8 @@ class PaddingRule:
             return None if padding is None else (padding, padding)
         if self._rule is PadRule.VALID:
             return (0, 0)
-        dilation = layer.dilation if isinstance(layer, Conv) else 1
-        above, left = (0 if k == layer.stride else dilation * (k - 1) // 2 for k in layer.kernel)
+        sides = zip(layer.kernel, layer.stride, layer.extent, strict=True)
+        above, left = (0 if k == s else (extent - 1) // 2 for k, s, extent in sides)
         return above, left
 
 
@@ -52,7 +52,7 @@ def covers_map(layer: Layer, shape: Shape) -> bool:
     return (
         isinstance(layer, Pool)
         and layer.padding is None
-        and layer.stride == 1
+        and not layer.strided
         and layer.kernel == shape[1:]
         and not layer.grouped
     )

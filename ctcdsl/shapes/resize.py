@@ -88,7 +88,7 @@ def _branches(block: Node) -> tuple[tuple[str, int], ...]:
 def _stride(elements: Sequence[Element]) -> int:
     """A stride that those of all branches divide."""
     return prod(
-        element.stride
+        lcm(*element.stride)
         if isinstance(element, SlidingWindow)
         else lcm(*(_stride(branch.elements) for branch in element.branches))
         for element in elements

@@ -71,12 +71,12 @@ def test_json_is_the_same_as_data(ctcdsl: Any) -> None:
     (step,) = data["steps"]
     assert step["pass"] == "add-pool" and step["section"] == "4.5"
     assert step["preserves"] == "complexity" and step["ratio"] == pytest.approx(1)
-    old = {"in": 256, "kernel": [2, 2], "out": 256, "stride": 12, "complexity": 262_144}
+    old = {"in": 256, "kernel": [2, 2], "out": 256, "stride": [12, 12], "complexity": 262_144}
     wide = 4 * 256 * 2304
     assert step["before"] == [old, old]
     assert step["after"] == [
-        {"in": 256, "kernel": [2, 2], "out": 2304, "stride": 36, "complexity": wide},
-        {"in": 2304, "kernel": [2, 2], "out": 256, "stride": 36, "complexity": wide},
+        {"in": 256, "kernel": [2, 2], "out": 2304, "stride": [36, 36], "complexity": wide},
+        {"in": 2304, "kernel": [2, 2], "out": 256, "stride": [36, 36], "complexity": wide},
     ]
     assert step["relative"] == pytest.approx(0.9702 / 0.9898, abs=1e-4)
     assert step["notes"] == ["after the pool: width 2304"] and step["diagnostics"] == []

@@ -13,16 +13,16 @@ convolutions = st.builds(
     "({},{}{}){}".format,
     st.sampled_from([1, 2, 3, 5, 7]),
     st.sampled_from([1, 3]),
-    st.sampled_from(["", ",p0"]),
-    st.sampled_from(["", "/2", "/3", "x2"]),
+    st.sampled_from(["", ",p0", ",s2x1", ",d1x2", ",s1x3,d2x1"]),
+    st.sampled_from(["", "", "/2", "/3", "x2"]),
 )
 pools = st.builds(
-    "{}({}{}{})/{}".format,
+    "{}({}{}{}{}".format,
     st.sampled_from(["max", "avg"]),
     st.integers(2, 4),
     st.sampled_from(["", ",p1"]),
     st.sampled_from(["", ",ceil"]),
-    st.integers(1, 3),
+    st.sampled_from([")/1", ")/2", ")/3", ",s2x1)", ",s1x3)"]),
 )
 rows = st.lists(
     st.one_of(convolutions, convolutions, pools, st.sampled_from(["lrn", "drop(0.3)"])),
@@ -52,8 +52,22 @@ def convs(draw: st.DrawFn, filters: str | None = None) -> str:
     """A convolution that keeps the map; multiples of four are divided by every group."""
     kernel = draw(st.sampled_from(["1", "3", "5", "1x3", "7x1", "k"]))
     count = filters or draw(st.sampled_from(["4", "8", "12", "n", "2n", "c", "dw"]))
-    tags = ["d2", "linear", "bare", "relu6", "gelu", "prelu", "elu", "bn", "ln", "bias", "nobias"]
-    tags += ["g2", "g4"] * (count != "dw")
+    tags = [
+        "d2",
+        "d1x2",
+        "d(k-1)",
+        "linear",
+        "bare",
+        "relu6",
+        "gelu",
+        "prelu",
+        "elu",
+        "bn",
+        "ln",
+        "bias",
+        "nobias",
+    ]
+    tags += ["g2", "g4", "g(2*2)"] * (count != "dw")
     chosen = draw(st.lists(st.sampled_from(tags), max_size=2, unique_by=lambda tag: tag[0]))
     return f"({','.join([kernel, count, *chosen])})"
 

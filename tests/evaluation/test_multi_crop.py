@@ -72,7 +72,7 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
 def test_the_paper_s_best_model_shares_its_first_convolution_and_pool() -> None:
     network = load(Path(resource("specs")) / "J_prime.ctc")
     prefix = shared_prefix(network, five_places(256, 256, (224, 224)))
-    assert (prefix.layers, prefix.stride, prefix.map) == (2, 2, Shape(64, 107, 107))
+    assert (prefix.layers, prefix.stride, prefix.map) == (2, (2, 2), Shape(64, 107, 107))
     slices = (Slice(0, 0, 0), Slice(1, 0, 16), Slice(2, 16, 0), Slice(3, 16, 16), Slice(4, 8, 8))
     assert prefix.regions == (Region(0, 0, 256, 256, slices),)
     (region,) = prefix.regions

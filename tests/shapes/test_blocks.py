@@ -21,7 +21,7 @@ def block(row: str, style: str = "conv-relu") -> Node:
 
 def convs(network: Network) -> list[tuple[str, int, int, int]]:
     """Name, filters, stride, map of each convolution."""
-    return [(p.name, c.filters, c.stride, p.output.height) for p, c in network.convolutions()]
+    return [(p.name, c.filters, c.stride[0], p.output.height) for p, c in network.convolutions()]
 
 
 def codes(row: str, style: str = "conv-relu") -> list[str]:
@@ -81,7 +81,7 @@ def test_the_shortcut_projects_where_the_shape_changes(
     node = block("(3,8) [ (3,16)/2 (3,16) ]", style)
     (projection,) = node.branches[-1]
     assert isinstance(projection.layer, Conv)
-    assert projection.layer.kernel == (1, 1) and projection.layer.stride == 2
+    assert projection.layer.kernel == (1, 1) and projection.layer.stride == (2, 2)
     assert (projection.layer.norm_word or None, projection.layer.bias) == (norm, bias)
     assert projection.layer.activation is None
     assert projection.output == node.output == Shape(16, 16, 16)
@@ -99,7 +99,7 @@ def test_an_optional_branch_is_left_out_where_shapes_differ() -> None:
 
 def test_a_group_s_stride_falls_on_its_first_wide_layer() -> None:
     network = net_of("(3,8) [ (1,4) (3,4) (1,8) ]x2/2")
-    strides = [c.stride for _, c in network.convolutions()]
+    strides = [c.stride[0] for _, c in network.convolutions()]
     assert strides == [1, 1, 2, 1, 2, 1, 1, 1]  # the fifth is the projection
 
 

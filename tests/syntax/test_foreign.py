@@ -125,6 +125,10 @@ MODULES = [
     "nn.MaxPool2d(2)",
     "nn.AvgPool2d(2)",
     "nn.AvgPool2d(3, stride=1, padding=1)",
+    "nn.Conv2d(3, 8, 3, stride=(2, 1), padding=1)",
+    "nn.Conv2d(3, 8, 3, padding=(1, 2), dilation=(1, 2))",
+    "nn.MaxPool2d(3, (1, 2))",
+    "nn.MaxPool2d((3, 2))",
 ]
 
 
@@ -238,7 +242,6 @@ def test_a_call_is_one_error_with_its_row(code: str, row: str) -> None:
         ("style conv-bn-relu\nnn.BatchNorm2d(64)", "leave it out: the style puts one"),
         ("nn.AdaptiveAvgPool2d((7, 7))", "leave it out where the map is 7x7 already"),
         ("nn.ConvTranspose2d(3, 64, 2)", "upsampling is not in the language yet"),
-        ("nn.Conv2d(3, 8, 3, stride=(2, 1))", "a stride for each side is not in the language yet"),
         ("nn.LeakyReLU(0.1)", "its slope is 0.01, not 0.1"),
         (
             "Conv2D(8, 3, strides=2, padding='same')",

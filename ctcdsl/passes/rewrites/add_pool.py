@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from ctcdsl.checking import Network
@@ -58,7 +59,10 @@ class AddPool:
         last = moved[-1]
         convs = [conv_like(conv, filters=width.rounded) for conv in moved[:-1]]
         pool = Pool(
-            reduction="max", kernel=(self.pool, self.pool), stride=self.pool, origin=last.origin
+            reduction="max",
+            kernel=(self.pool, self.pool),
+            stride=(self.pool, self.pool),
+            origin=last.origin,
         )
         before = replace(view.stage, elements=(*view.before, *view.convs[:remaining]))
         after = Stage(name=_next_name(view), elements=(pool, *convs, last, *view.after))
@@ -93,16 +97,16 @@ class RemovePool:
             raise error(
                 "CTC405", f"{view.name} does not begin with a pool alone", at=view.convs[0].origin
             )
-        if pool.kernel != (pool.stride, pool.stride) or pool.ceil or len(view.convs) < 2:
+        if pool.kernel != pool.stride or pool.ceil or len(view.convs) < 2:
             raise error(
                 "CTC405",
                 f"{view.name} is not a k/k pool and two or more layers",
                 at=pool.origin,
             )
-        if view.convs[0].stride != 1:
+        if view.convs[0].strided:
             raise error("CTC405", "the stage's first layer has a stride", at=view.convs[0].origin)
         previous = stage_view(network, str(view.position))
-        width = _width(view, view.channels, view.convs, 1 / pool.stride**2, self.multiple)
+        width = _width(view, view.channels, view.convs, 1 / prod(pool.stride), self.multiple)
         convs = [conv_like(conv, filters=width.rounded) for conv in view.convs[:-1]]
         elements = (*previous.stage.elements, *convs, view.convs[-1], *view.after)
         last = replace(previous.stage, elements=elements)

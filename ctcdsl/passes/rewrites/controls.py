@@ -72,7 +72,7 @@ class NetworkInNetwork:
                 nodes.append(node)
                 if isinstance(node, Conv) and node.kernel in ((2, 2), (3, 3)) and node.groups == 1:
                     nodes.append(
-                        replace(conv_like(node, kernel=1, filters=node.filters), dilation=1)
+                        replace(conv_like(node, kernel=1, filters=node.filters), dilation=(1, 1))
                     )
                     added += 1
             stages[index] = replace(stage, elements=tuple(nodes))

@@ -54,7 +54,9 @@ class Deepen:
                 at=conv.origin,
                 hint="give the option `size`",
             )
-        same = replace(conv, kernel=(size, size), stride=1, padding=None, groups=1, dilation=1)
+        same = replace(
+            conv, kernel=(size, size), stride=(1, 1), padding=None, groups=1, dilation=(1, 1)
+        )
         pads = [size // 2] if size % 2 else [size // 2, size // 2 - 1]
         stage = network.architecture.stages[index]
         nodes = (*stage.elements[: at + 1], *[same] * len(pads), *stage.elements[at + 1 :])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Element, Pool, replace
+from ctcdsl.ir import Conv, Element, Pool, format_sides, replace
 from ctcdsl.layers.base import SameShapeLayer
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.stage_view import outside_blocks, stage_index, trunk, with_nodes
@@ -84,15 +84,15 @@ def _move(network: Network, stage: str | None, *, delaying: bool) -> PassResult:
     for at, (index, _, node) in enumerate(nodes):
         if not isinstance(node, Pool) or (only is not None and index != only):
             continue
-        if (node.stride > 1) is not delaying:
+        if node.strided is not delaying:
             continue
         following = stride_target(nodes, at)
         if following is None or not isinstance(following[1], Conv):
             notes.append(f"`{node.origin.text}` stays: no plain convolution follows it")
             continue
         k, target = following[0], following[1]
-        if (target.stride == 1) is not delaying:
-            strides = f"a stride of {target.stride}" if delaying else "no stride"
+        if target.strided is delaying:
+            strides = f"a stride of {format_sides(target.stride)}" if delaying else "no stride"
             notes.append(f"`{node.origin.text}` stays: `{target.origin.text}` has {strides}")
             continue
         new[at], new[k] = replace(node, stride=target.stride), replace(target, stride=node.stride)

@@ -51,7 +51,7 @@ class DepthForSize:
                     hint=f"`to` may be {_sizes(size)}",
                 )
             first = conv_like(conv, kernel=self.to, filters=conv.filters, stride=conv.stride)
-            rest = first if conv.stride == 1 else conv_like(first, filters=conv.filters)
+            rest = first if not conv.strided else conv_like(first, filters=conv.filters)
             convs += [first, *[rest] * ((size - 1) // (self.to - 1) - 1)]
         if len(convs) == len(view.convs):
             raise error(

@@ -57,7 +57,7 @@ class DilateDelay(KeepsWeights):
         notes: list[str] = []
         for at, node in enumerate(trunk):
             pool = node.layer
-            if not isinstance(pool, Pool) or pool.stride == 1 or only not in (None, node.stage):
+            if not isinstance(pool, Pool) or not pool.strided or only not in (None, node.stage):
                 continue
             taker = _taker(trunk, at)
             if isinstance(taker, str):
@@ -66,10 +66,13 @@ class DilateDelay(KeepsWeights):
             conv = trunk[taker].layer
             assert isinstance(conv, Conv)
             place, stride = places[taker], pool.stride
-            new[places[at]] = replace(pool, stride=1, ceil=False)
-            wider: Pair = (paddings[place][0] * stride, paddings[place][1] * stride)
+            new[places[at]] = replace(pool, stride=(1, 1), ceil=False)
+            wider = _times(paddings[place], stride)
             new[place] = replace(
-                conv, stride=conv.stride * stride, dilation=conv.dilation * stride, padding=wider
+                conv,
+                stride=_times(conv.stride, stride),
+                dilation=_times(conv.dilation, stride),
+                padding=wider,
             )
             paddings[place] = wider
         if not new:
@@ -96,6 +99,10 @@ class DilateDelay(KeepsWeights):
         return PassResult(rewritten, True, tuple(notes))
 
 
+def _times(one: Pair, other: Pair) -> Pair:
+    return one[0] * other[0], one[1] * other[1]
+
+
 def _taker(trunk: list[Node], at: int) -> int | str:
     """The index of the convolution that takes a pool's stride, or why there is none.
 
@@ -104,9 +111,9 @@ def _taker(trunk: list[Node], at: int) -> int | str:
     node, pool = trunk[at], trunk[at].layer
     assert isinstance(pool, Pool)
     if pool.ceil and any(
-        output_size(side, kernel, pool.stride, pad) != out
-        for side, kernel, pad, out in zip(
-            node.input[1:], pool.kernel, node.padding, node.output[1:], strict=True
+        output_size(side, kernel, stride, pad) != out
+        for side, kernel, stride, pad, out in zip(
+            node.input[1:], pool.kernel, pool.stride, node.padding, node.output[1:], strict=True
         )
     ):
         return "its last window, a part of one, exists only at its stride"

@@ -225,7 +225,7 @@ def _branches(block: Node) -> list[_Branch] | None:
         for index, node in enumerate(chain):
             match node.layer:
                 case Conv(
-                    activation=None, dilation=1, preactivation=False, norm_word="" | "bn"
+                    activation=None, dilation=(1, 1), preactivation=False, norm_word="" | "bn"
                 ) if index == 0:
                     conv = node
                 case NormLayer(norm_word="bn"):

@@ -82,27 +82,23 @@ def _through(chain: Sequence[Node], clean: Clean) -> Clean:
         elif isinstance(layer, Conv | Pool):
             if isinstance(layer, Conv) and layer.norm and not layer.norm.pixelwise:
                 return ((0, -1), (0, -1))
-            dilation = layer.dilation if isinstance(layer, Conv) else 1
             rows, columns = (
-                _slid(clean[axis], layer.kernel[axis], layer.stride, pad, dilation)
+                _slid(clean[axis], layer.extent[axis], layer.stride[axis], pad)
                 for axis, pad in enumerate(node.padding)
             )
             clean = (rows, columns)
         elif isinstance(layer, LocalResponseNorm) and layer.within:
-            rows, columns = (_slid(side, layer.size, 1, layer.size // 2, 1) for side in clean)
+            rows, columns = (_slid(side, layer.size, 1, layer.size // 2) for side in clean)
             clean = (rows, columns)
         elif not isinstance(layer, Block) and not layer.pixelwise:
             return ((0, -1), (0, -1))  # looks at the full map
     return clean
 
 
-def _slid(
-    clean: tuple[int, int], kernel: int, stride: int, padding: int, dilation: int
-) -> tuple[int, int]:
+def _slid(clean: tuple[int, int], extent: int, stride: int, padding: int) -> tuple[int, int]:
     """Which windows see clean pixels alone: window o begins at pixel stride*o - padding."""
     first, last = clean
-    reach = dilation * (kernel - 1)
-    return -(-(first + padding) // stride), (last + padding - reach) // stride
+    return -(-(first + padding) // stride), (last + padding - (extent - 1)) // stride
 
 
 def _common(one: Clean, other: Clean) -> Clean:

@@ -169,9 +169,7 @@ def _window(kind: str, dialect: str, fields: dict[str, str]) -> Layer | Meaning:
     pool = kind in ("max", "avg")
     fields.setdefault("k", "2" if pool else "3")
     if pool:
-        fields.setdefault("s", fields["k"].partition("x")[0])
-    if "x" in fields.get("s", "") + fields.get("d", ""):
-        return Meaning("", "a stride for each side is not in the language yet")
+        fields.setdefault("s", fields["k"])
     if dialect:
         fields.setdefault("p", "valid")
     remarks = []
@@ -188,7 +186,7 @@ def _window(kind: str, dialect: str, fields: dict[str, str]) -> Layer | Meaning:
 
 def _keras_same(fields: dict[str, str]) -> str:
     """How Keras's padding `same` differs: it may pad more below and on the right than above."""
-    kernel, stride = sides(fields["k"])[0], int(fields.get("s", "1"))
+    kernel, stride = sides(fields["k"])[0], sides(fields.get("s", "1"))[0]
     before, total, here = max(kernel - stride, 0) // 2, max(kernel - stride, 0), (kernel - 1) // 2
     if kernel == stride or (before, total - before) == (here, here):
         return ""

@@ -100,25 +100,30 @@ def by_rule(rule: str, kind: str, kernel: int, stride: int, dilation: int = 1) -
 
 
 def _window(kind: str, fields: Fields, context: Context) -> str:
-    kernel, stride = sides(fields["k"]), int(fields.get("s", "1"))
-    dilation = int(fields.get("d", "1"))
+    kernel, stride = sides(fields["k"]), sides(fields.get("s", "1"))
+    dilation = sides(fields.get("d", "1"))
+    postfix, strided = f"/{stride[0]}", []
+    if stride[0] != stride[1]:
+        postfix, strided = "", [f"s{stride[0]}x{stride[1]}"]
     tags = _padding(kind, fields, context, kernel, stride, dilation)
     size = side(fields["k"])
     if kind in ("max", "avg"):
         tags += ["ceil"] * (fields.get("ceil") == "true")
+        tags += strided
         if kind == "max" and not tags and size.isdecimal():
-            return f"{size}/{stride}"
-        return f"{kind}({','.join([size, *tags])})/{stride}"
+            return f"{size}{postfix}"
+        return f"{kind}({','.join([size, *tags])}){postfix}"
     groups = fields.get("g", "1")
     channelwise = kind == "dw" or groups == fields.get("i", "") == fields.get("n", "")
     filters = "dw" if channelwise else fields.get("n", FILTERS)
     tags += [f"g{groups}"] * (groups != "1" and not channelwise)
-    tags += [f"d{dilation}"] * (dilation != 1)
+    if dilation != (1, 1):
+        tags.append(f"d{side(fields['d'])}")
     tags += _activation(fields, context)
     bias = fields.get("bias")
     tags += ["nobias"] * (bias == "false" and not context.norm)
     tags += ["bias"] * (bias == "true" and context.norm != "")
-    return f"({','.join([size, filters, *tags])}){f'/{stride}' if stride != 1 else ''}"
+    return f"({','.join([size, filters, *tags, *strided])}){postfix if stride != (1, 1) else ''}"
 
 
 def _padding(
@@ -126,11 +131,12 @@ def _padding(
     fields: Fields,
     context: Context,
     kernel: tuple[int, int],
-    stride: int,
-    dilation: int,
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
 ) -> list[str]:
     """The tag `pN`, where the notation names a padding that the file's rule does not give."""
-    usual = [by_rule(context.rule, kind, k, stride, dilation) for k in kernel]
+    windows = list(zip(kernel, stride, dilation, strict=True))
+    usual = [by_rule(context.rule, kind, *window) for window in windows]
     if kernel[0] != kernel[1] and context.rule == "paper" and kind in ("conv", "dw"):
         usual = [None, None]
     given = fields.get("p")
@@ -139,7 +145,7 @@ def _padding(
             return []
         given = "same"
     wanted: list[int | None] = list(sides(given)) if given[0].isdecimal() else []
-    wanted = wanted or [by_rule(given, kind, k, stride, dilation) for k in kernel]
+    wanted = wanted or [by_rule(given, kind, *window) for window in windows]
     if wanted == usual:
         return []
     return [f"p{wanted[0]}" if wanted[0] == wanted[1] else f"p{wanted[0]}x{wanted[1]}"]

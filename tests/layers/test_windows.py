@@ -1,0 +1,70 @@
+"""Windows: strides and dilations of each side, computed tags, and what is printed again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctcdsl.ir import Conv, Pool
+from ctcdsl.ir.printer import row
+from tests.conftest import one
+
+
+@pytest.mark.parametrize(
+    ("layers", "printed"),
+    [
+        ("(3,64,s2x1)", "(3,64,s2x1)"),
+        ("(3,64,s2x2)", "(3,64)/2"),
+        ("(3,64,s1x1)", "(3,64)"),
+        ("(3,64,d1x2,s1x3)", "(3,64,d1x2,s1x3)"),
+        ("(3,64,d2x2)", "(3,64,d2)"),
+        ("max(2,s2x1)", "max(2,s2x1)"),
+        ("max(3x1,p0,s2x1)", "max(3x1,p0,s2x1)"),
+        ("avg(3,s2x2)", "avg(3)/2"),
+        ("max(3,s3x3)", "3/3"),
+        ("{ max(3,s2x1) | (3,8,s2x1) }x2", "{ max(3,s2x1) | (3,8,s2x1) }x2"),
+        ("[ (3,8,s2x1) ] [ (3,8) ]x2", "[ (3,8,s2x1) ] [ (3,8) ]x2"),
+    ],
+)
+def test_strides_and_dilations_are_printed_again(layers: str, printed: str) -> None:
+    network = one(f"input 3x64x64 pad same\n{layers}\n(1,8) gap fc")
+    (first, *_) = network.architecture.stages
+    elements = [e for e in first.elements if not (isinstance(e, Conv) and e.kernel == (1, 1))]
+    assert row(elements, network.architecture.style, 3) == printed
+    assert one(str(network)) == network
+
+
+def test_same_decides_the_padding_of_each_side() -> None:
+    network = one("input 3x12x12 pad same\n(2,8,s2x1) (2,8,s1x2) (4,8,d2x1,s1x4) gap fc")
+    assert [node.padding for node, _ in network.convolutions()] == [(0, 0), (0, 0), (3, 0)]
+    assert [node.output[1:] for node, _ in network.convolutions()] == [(6, 11), (5, 5), (5, 1)]
+    pool = one("input 3x12x12 pad same\n(3,8) max(3x2,s1x2) gap fc").nodes[1]
+    assert isinstance(pool.layer, Pool)
+    assert (pool.padding, pool.output[1:]) == ((1, 0), (12, 6))
+
+
+def test_a_shortcut_takes_the_strides_of_both_sides() -> None:
+    network = one("input 3x12x12 pad same\n[ (3,8,s2x1) (3,8,s1x3) ] gap fc")
+    shortcut = network.nodes[0].branches[1][0].layer
+    assert isinstance(shortcut, Conv)
+    assert shortcut.stride == (2, 3)
+
+
+def test_computed_tags_round_paddings_and_dilations_down() -> None:
+    block = "def y(n,k,r) = (1,n) (k,n,p(r*k/2),d(r),g(n/16))"
+    network = one(f"style conv-bn-relu input 3x32x32\n{block}\ny(32,3,1)/2 y(48,5,2.5) gap fc")
+    convs = [c for _, c in network.convolutions() if max(c.kernel) > 1]
+    assert [(c.padding, c.dilation, c.groups) for c in convs] == [
+        ((1, 1), (1, 1), 2),
+        ((6, 6), (2, 2), 3),
+    ]
+
+
+def test_a_block_of_regnet_is_one_definition() -> None:
+    """RegNetY-400MF (Radosavovic et al. 2020), whose groups are 8 channels wide."""
+    head = "style conv-bn-relu input 3x224x224\n"
+    block = "def y(n) = [ (1,n) (3,n,g(n/8)) se(c/4) (1,n) ]\n"
+    written = (
+        "(3,32)/2 [ (1,48) (3,48,g6) se(8) (1,48) ]/2 [ (1,104) (3,104,g13) se(12) (1,104) ]/2"
+    )
+    network = one(f"{head}{block}(3,32)/2 y(48)/2 y(104)/2 gap fc")
+    assert network == one(f"{head}{written} gap fc")
