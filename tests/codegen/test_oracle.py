@@ -63,8 +63,8 @@ BLOCKS = {
     "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "
     "{ (1,4) | 3/1 } avg(2)/2 [ (3,16) ] se(4) gap bn drop(0.2) fc(c/2) fc",
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
-    "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] [ (3,8,s1x2) | (1,8,s1x2) ]"
-    " { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) (1,16) ] [ (3,16) (1,16) ]",
+    "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
+    "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) (1,16) ] [ (3,16) (1,16) ]",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
     "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
     "\nTensor: Tensor(3) Tensor(4)",
