@@ -13,6 +13,7 @@ from ctcdsl.layers.base import MAX_KERNEL, MAX_WIDTH
 from ctcdsl.layers.convolution import EXCLUSIVE, TAGS
 from ctcdsl.layers.norms import NORMS
 from ctcdsl.layers.pooling import POOL_TAGS
+from ctcdsl.ops.pooling import Reduction
 from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
 from ctcdsl.text import Origin, Severity, Span
 from ctcdsl.text.plural import plural
@@ -140,7 +141,8 @@ class Windows:
             return None
         size, *rest = arguments
         kernel = self._arguments.window(size, MAX_KERNEL, "a pool's window size", scope)
-        flags = {flag.word: flag for flag in POOL_TAGS}
+        reduction: Reduction = "avg" if word == "avg" else "max"
+        flags = {flag.word: flag for flag in POOL_TAGS[reduction]}
         tags = self._arguments.tags(rest, scope, letters="p", options=tuple(flags))
         if kernel is None:
             return None
@@ -155,7 +157,7 @@ class Windows:
                 )
                 return None
         return Pool(
-            reduction="avg" if word == "avg" else "max",
+            reduction=reduction,
             kernel=kernel,
             stride=stride,
             padding=tags.padding,

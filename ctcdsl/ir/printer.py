@@ -12,7 +12,7 @@ from ctcdsl.layers.arguments import Flag, Function, Integer, Integers, Real
 from ctcdsl.layers.base import WORDS, LayerKind
 from ctcdsl.layers.convolution import Conv
 from ctcdsl.layers.linear import Linear
-from ctcdsl.layers.pooling import Pool
+from ctcdsl.layers.pooling import POOL_TAGS, Pool
 from ctcdsl.layers.style import CONV_RELU, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.shapes import Pair, format_sides
@@ -213,7 +213,8 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
             return convolution, sides_of(stride) if element.strided else 0
         case Pool(reduction=reduction, kernel=kernel, stride=stride):
             size, written = _sides(kernel), sides_of(stride)
-            options = _pad(element.padding) + ((_name("ceil"),) if element.ceil else ())
+            flags = (f.word for f in POOL_TAGS[reduction] if getattr(element, f.name) == f.value)
+            options = (*_pad(element.padding), *map(_name, flags))
             pool: syntax.Number | syntax.Call
             plain = reduction == "max" and not options and isinstance(written, int)
             if plain and isinstance(size, syntax.Number):

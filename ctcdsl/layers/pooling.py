@@ -12,17 +12,27 @@ from ctcdsl.ops.shapes import Pair, Shape, output_size
 
 __all__ = ["MAX_KERNEL", "POOL_TAGS", "GlobalPool", "Pool"]
 
-POOL_TAGS = (Flag("ceil", "ceil", "a pool's map rounds up", "max(3,ceil)/2"),)
+_CEIL = Flag("ceil", "ceil", "a pool's map rounds up", "max(3,ceil)/2")
+_NOCOUNT = Flag(
+    *("count_padding", "nocount", "an average leaves out its padding", "avg(3,nocount)/1"),
+    value=False,
+)
+
+POOL_TAGS = {"max": (_CEIL,), "avg": (_CEIL, _NOCOUNT)}
+"""The words that a pool takes after its window and its padding."""
 
 
 class Pool(SlidingWindow):
     """A sliding-window pool; its map floors unless `ceil`.
+
+    An average divides by the size of its window, or by what of it is no padding.
 
     `grouped` where it is in braces, which keep it padded even if it covers its whole map.
     """
 
     reduction: Reduction
     ceil: bool = False
+    count_padding: bool = True
     grouped: bool = False
 
     keyword = "pool"
@@ -60,6 +70,7 @@ class Pool(SlidingWindow):
             stride=self.stride,
             padding=context.padding,
             ceil=self.ceil,
+            count_padding=self.count_padding,
         )
         return graph.add(pool, x)
 
@@ -69,7 +80,9 @@ def _register(reduction: str, summary: str, example: str) -> None:
         raise AssertionError("a pool is read with its stride")
 
     window = Integer("k", 1, MAX_KERNEL, "a pool's window size")
-    WORDS[reduction] = Word(reduction, "layer", summary, example, (window, *POOL_TAGS), unread)
+    WORDS[reduction] = Word(
+        reduction, "layer", summary, example, (window, *POOL_TAGS[reduction]), unread
+    )
 
 
 _register("max", "max pooling, of windows that are s apart: max(k)/s", "max(3,p0,ceil)/2")

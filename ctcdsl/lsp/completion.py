@@ -20,11 +20,13 @@ from ctcdsl.text import Span
 
 LAYERS = tuple(word for word in words("layer", "norm", "activation") if word != "none")
 CONVOLUTION_TAGS = tuple(
-    word for word in words("tag", "norm", "activation") if word not in ("dw", "ceil", "within")
+    word
+    for word in words("tag", "norm", "activation")
+    if word not in ("dw", "ceil", "nocount", "within")
 )
 _TAGS = {
     "max": ("ceil",),
-    "avg": ("ceil",),
+    "avg": ("ceil", "nocount"),
     "fc": ("linear", *words("activation")),
     "se": words("activation"),
     "lrn": ("within",),

@@ -26,6 +26,7 @@ SMALL = [
     "input 3x17x17\n(3,4,p20)/2 (1x3,4,p0x5) (3,8,d2,p9) (1,6,p1) gap fc",
     "input 3x48x48\n(7,4)/2 3/1 (2,8)/3+(2,8)x3 2/1 (2,8)/2 gap fc",
     "input 3x24x33\npad same\n(3,4,s2x1) (3,8,d1x2)x2 max(2,s2x1) (5,8,d2x1,s1x3) avg(3,s1x2) fc",
+    "input 3x24x33\npad same\n(3,4) avg(3,nocount)/2 avg(3x2,p1,ceil,nocount,s1x2) fc",
 ]
 
 BLOCKS = {
@@ -64,7 +65,7 @@ BLOCKS = {
     "{ (1,4) | 3/1 } avg(2)/2 [ (3,16) ] se(4) gap bn drop(0.2) fc(c/2) fc",
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
-    "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) (1,16) ] [ (3,16) (1,16) ]",
+    "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) ]",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
     "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
     "\nTensor: Tensor(3) Tensor(4)",

@@ -21,6 +21,8 @@ from tests.conftest import one
         ("max(3x1,p0,s2x1)", "max(3x1,p0,s2x1)"),
         ("avg(3,s2x2)", "avg(3)/2"),
         ("max(3,s3x3)", "3/3"),
+        ("avg(3,nocount)/1", "avg(3,nocount)/1"),
+        ("avg(3,nocount,p0,ceil,s1x2)", "avg(3,p0,ceil,nocount,s1x2)"),
         ("{ max(3,s2x1) | (3,8,s2x1) }x2", "{ max(3,s2x1) | (3,8,s2x1) }x2"),
         ("[ (3,8,s2x1) ] [ (3,8) ]x2", "[ (3,8,s2x1) ] [ (3,8) ]x2"),
     ],

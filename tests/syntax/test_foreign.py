@@ -127,6 +127,7 @@ MODULES = [
     "nn.AvgPool2d(3, stride=1, padding=1)",
     "nn.Conv2d(3, 8, 3, stride=(2, 1), padding=1)",
     "nn.Conv2d(3, 8, 3, padding=(1, 2), dilation=(1, 2))",
+    "nn.AvgPool2d(3, 1, 1, count_include_pad=False)",
     "nn.MaxPool2d(3, (1, 2))",
     "nn.MaxPool2d((3, 2))",
 ]

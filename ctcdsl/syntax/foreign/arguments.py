@@ -43,6 +43,7 @@ _KEYWORDS = {
         "bias": "bias use_bias",
         "act": "activation",
         "ceil": "ceil_mode",
+        "count": "count_include_pad",
         "a": "p rate prob negative_slope slope alpha size",
         "input": "input_shape shape",
     }.items()
@@ -126,4 +127,4 @@ def _value(key: str, value: str) -> str:
         return value if value.isascii() and value.isdecimal() else ""
     if key == "p":
         return value.lower() if value.lower() in ("same", "valid") else ""
-    return value.lower() if key in ("bias", "ceil", "act") else value
+    return value.lower() if key in ("bias", "ceil", "count", "act") else value

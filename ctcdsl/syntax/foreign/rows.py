@@ -109,6 +109,7 @@ def _window(kind: str, fields: Fields, context: Context) -> str:
     size = side(fields["k"])
     if kind in ("max", "avg"):
         tags += ["ceil"] * (fields.get("ceil") == "true")
+        tags += ["nocount"] * (kind == "avg" and fields.get("count") == "false")
         tags += strided
         if kind == "max" and not tags and size.isdecimal():
             return f"{size}{postfix}"
