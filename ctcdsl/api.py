@@ -84,7 +84,7 @@ def load(
     path_or_name: str | os.PathLike[str],
     *,
     input: Input | None = None,
-    params: Mapping[str, float] | None = None,
+    params: Mapping[str, float | str] | None = None,
     name: str | None = None,
 ) -> Network:
     """Load a network from a spec file, or a built-in network by its name.
@@ -93,7 +93,7 @@ def load(
         path_or_name: A path (an `os.PathLike`, or a str with a separator or the suffix
             `.ctc`), else a name: NAME.ctc in the current folder, else a built-in network.
         input: An input that replaces the spec's.
-        params: Values that replace those of the spec's `let`s.
+        params: Values that replace those of the spec's `let`s: `{"w": 64}`, `{"w": "3/4"}`.
         name: Which network, if the spec has several.
 
     Raises:
@@ -115,7 +115,7 @@ def load_all(
     path: str | os.PathLike[str],
     *,
     input: Input | None = None,
-    params: Mapping[str, float] | None = None,
+    params: Mapping[str, float | str] | None = None,
 ) -> list[Network]:
     """Load every network of a spec: the rows of a table, or each `net`.
 
@@ -133,7 +133,7 @@ def loads(
     text: str,
     *,
     input: Input | None = None,
-    params: Mapping[str, float] | None = None,
+    params: Mapping[str, float | str] | None = None,
     name: str | None = None,
 ) -> Network:
     """Load a network from the text of a spec.
@@ -290,7 +290,7 @@ def _as_network(net: Net) -> Network:
 
 
 def _checked(
-    spec: Spec, input: Input | None, params: Mapping[str, float] | None
+    spec: Spec, input: Input | None, params: Mapping[str, float | str] | None
 ) -> tuple[Network, ...]:
     shape = None if input is None else parse_input(input)
     values = arguments.parameters(params)

@@ -8,6 +8,7 @@ from math import isfinite
 from operator import index
 from typing import TYPE_CHECKING
 
+from ctcdsl.loading import parse_values
 from ctcdsl.text import Source, error
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def spec_text(text: str) -> Source:
     return Source("<text>", text)
 
 
-def parameters(params: Mapping[str, float] | None) -> dict[str, float]:
+def parameters(params: Mapping[str, float | str] | None) -> dict[str, float]:
     """The values of a spec's `let`s."""
     if params is None:
         return {}
@@ -91,11 +92,13 @@ def tensors(weights: Mapping[str, Tensor] | str | os.PathLike[str]) -> dict[str,
     return read_weights(os.fspath(weights))
 
 
-def _number(name: str, value: float) -> float:
-    """The value of a parameter; numbers of numpy are made Python's."""
+def _number(name: str, value: float | str) -> float:
+    """The value of a parameter; numbers of numpy are made Python's, `"3/4"` is one."""
     try:
+        if isinstance(value, str):
+            (value,) = parse_values(value)
         if isfinite(value):
             return int(value) if value == int(value) else float(value)
-    except TypeError:
+    except (TypeError, ValueError):
         pass
     raise ValueError(f"params: {name} is {value!r}, not a finite number")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from operator import index
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Report, check_source
+from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.elaborate.headers import MAX_SIDE
 from ctcdsl.ir import Shape
 from ctcdsl.resources import resource
+from ctcdsl.syntax.nodes import Let
+from ctcdsl.syntax.parser import parse
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import Diagnostic, Severity, Source, UserError, error
 from ctcdsl.text.files import ROW_HINT, STDIN, looks_like_row, read_source
+from ctcdsl.text.sink import Diagnostics
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
@@ -97,6 +102,39 @@ def parse_input(value: Input) -> Shape:
     if len(sides) != 3 or not all(0 < side <= MAX_SIDE for side in sides):
         raise ValueError(f'{value!r} is not an input: give (3, 224, 224), "3x224x224" or 224')
     return Shape(*sides)
+
+
+def parse_values(text: str) -> tuple[float, ...]:
+    """Read the values of a parameter, `0.5,3/4,1`: numbers, or expressions of numbers.
+
+    Raises:
+        ValueError: One is missing, is given twice or is not a number; says which.
+    """
+    values: list[float] = []
+    for part in text.split(","):
+        if not part.strip():
+            raise ValueError("a value is missing")
+        value = _number(part)
+        if value is None:
+            raise ValueError(f"{part.strip()!r} is not a number")
+        if value in values:
+            raise ValueError(f"{part.strip()} is given twice")
+        values.append(value)
+    return tuple(values)
+
+
+def _number(text: str) -> float | None:
+    """The value of an expression of numbers, as a `let` takes it; None where it has none."""
+    tree, errors = parse(Source("value", f"let value = {text}"))
+    match tree.statements:
+        case (Let(value=value),) if not errors and "#" not in text:
+            return Expressions(Diagnostics()).value(value, Scope({}))
+    return None
+
+
+def combinations(values: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
+    """One set of values for each run: the product, in order, the last name's varying first."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 
 
 def built_in_specs() -> tuple[BuiltIn, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from ctcdsl.cli.inputs import LoadedNetwork, check_files, or_stdin
-from ctcdsl.cli.options import Values, format_option, input_option, values_option
+from ctcdsl.cli.inputs import LoadedNetwork, check_sweep, or_stdin
+from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
 from ctcdsl.cli.report import print_diagnostics, print_json
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.tables import conv_maps
@@ -18,7 +18,7 @@ from ctcdsl.text.formats import as_github, as_json, as_sarif
 @click.command("check")
 @click.argument("files", nargs=-1)
 @input_option
-@values_option
+@sweep_option
 @format_option(
     "text",
     "json",
@@ -26,17 +26,18 @@ from ctcdsl.text.formats import as_github, as_json, as_sarif
     "github",
     help="How to print the results; sarif and github are for code scanning.",
 )
-def command(files: tuple[str, ...], shape: Shape | None, values: Values, form: str) -> int:
+def command(files: tuple[str, ...], shape: Shape | None, sweep: Sweep, form: str) -> int:
     """Check specs: names, structure and every feature map.
 
     Prints each network's convolution maps, stages separated by a dot, or every error with its
     place and what to do.
     """
-    networks, diagnostics, failed = check_files(or_stdin(files), input=shape, values=values)
+    networks, diagnostics, failed = check_sweep(or_stdin(files), input=shape, sweep=sweep)
     if form == "text":
         print_diagnostics(diagnostics, collapse=("CTC901",))
-        for file, network in networks:
-            click.echo(f"{file}: {network.name} ok: maps {conv_maps(network)}")
+        for loaded in networks:
+            maps = conv_maps(loaded.network)
+            click.echo(f"{loaded.file}: {loaded.title} ok: maps {maps}")
     elif form == "github":
         click.echo(as_github(diagnostics), nl=False)
     else:
@@ -56,8 +57,9 @@ def _data(
                 "maps": [
                     [node.output.height, node.output.width] for node, _ in network.convolutions()
                 ],
+                **({"values": dict(values)} if values else {}),
             }
-            for file, network in networks
+            for file, network, values in networks
         ],
         "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
     }

@@ -89,7 +89,7 @@ def command(
     from ctcdsl.execution.interrupt import Interrupted
     from ctcdsl.experiments import compare
 
-    networks = [network for _, network in load_networks(or_stdin(specs), values=values)]
+    networks = [network for _, network, _ in load_networks(or_stdin(specs), values=values)]
     try:
         with Display() as display:
             comparison = compare(

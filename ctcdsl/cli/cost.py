@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from textwrap import fill
 
 import click
 
 from ctcdsl import api
-from ctcdsl.cli.inputs import load_networks, or_stdin
-from ctcdsl.cli.options import Values, format_option, input_option, values_option
+from ctcdsl.checking import Network
+from ctcdsl.cli.inputs import LoadedNetwork, load_sweep, or_stdin
+from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
 from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
-from ctcdsl.ir import Shape
+from ctcdsl.ir import Shape, replace
 from ctcdsl.metrics import DEFINITION, Cost
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import error
@@ -31,14 +33,14 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
 )
 @input_option
-@values_option
+@sweep_option
 @format_option(*_WRITERS, "json")
 def command(
     files: tuple[str, ...],
     relative_to: str | None,
     layers: bool,
     shape: Shape | None,
-    values: Values,
+    sweep: Sweep,
     form: str,
 ) -> None:
     """Report cost: MACs by the paper's Eqn. 1, parameters, feature maps.
@@ -46,12 +48,12 @@ def command(
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart.
     """
-    loaded = load_networks(or_stdin(files), input=shape, values=values)
-    costs = [api.cost(network) for _, network in loaded]
+    loaded = load_sweep(or_stdin(files), input=shape, sweep=sweep)
+    costs = [api.cost(_titled(each)) for each in loaded]
     base = _base(costs, relative_to)
     entries = [
-        Entry(cost=cost, file=file, relative=cost.relative_to(base))
-        for cost, (file, _) in zip(costs, loaded, strict=True)
+        Entry(cost=cost, file=file, relative=cost.relative_to(base), values=values)
+        for cost, (file, _, values) in zip(costs, loaded, strict=True)
     ]
     name = base.network.name
     if form == "json":
@@ -70,6 +72,15 @@ def command(
         click.echo(fill(definition, 100), err=True)
     else:
         click.echo("\n" + fill(definition, 100))
+
+
+def _titled(loaded: LoadedNetwork) -> Network:
+    """The network under a name that tells its values."""
+    network = loaded.network
+    if not loaded.values:
+        return network
+    renamed = replace(network.architecture, name=loaded.title)
+    return dataclasses.replace(network, architecture=renamed)
 
 
 def _layers(cost: Cost, form: str, table: str) -> str:

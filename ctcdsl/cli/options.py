@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, nan
 from typing import Any, TypeVar
 
 import click
 
 from ctcdsl.ir import Shape
-from ctcdsl.loading import parse_input
+from ctcdsl.loading import parse_input, parse_values
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
 Values = tuple[tuple[str, float], ...]
 """The names and values of `-D`."""
+Sweep = tuple[tuple[str, tuple[float, ...]], ...]
+"""The names of `-D`, each with one value or more."""
 
 
 def input_shape(text: str) -> Shape:
@@ -25,16 +26,41 @@ def input_shape(text: str) -> Shape:
         raise click.BadParameter(f"{text!r} is not an input: write 3x224x224, or 224") from None
 
 
-def parameter(text: str) -> tuple[str, float]:
-    """Read the option `-D`: `w=64`."""
-    name, equals, value = text.partition("=")
-    try:
-        number = float(value) if "." in value else int(value)
-    except ValueError:
-        number = nan
-    if not equals or not name.isidentifier() or not isfinite(number):
+def parameter(text: str) -> tuple[str, tuple[float, ...]]:
+    """Read the option `-D`: `w=64`, `w=3/4`, or `w=0.5,0.75,1` for one run a value."""
+    name, equals, values = text.partition("=")
+    if not equals or not name.isidentifier():
         raise click.BadParameter(f"{text!r} gives no parameter a value: write w=64")
-    return name, number
+    try:
+        return name, parse_values(values)
+    except ValueError as cause:
+        raise click.BadParameter(f"{text!r}: {cause}; write {name}=64, or {name}=3/4") from None
+
+
+def _distinct(
+    context: click.Context,
+    option: click.Parameter,
+    given: tuple[tuple[str, tuple[float, ...]], ...],
+) -> Sweep:
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"{name} is given twice: several values are {name}=1,2")
+    return given
+
+
+def _single(
+    context: click.Context,
+    option: click.Parameter,
+    given: tuple[tuple[str, tuple[float, ...]], ...],
+) -> Values:
+    for name, values in _distinct(context, option, given):
+        if len(values) > 1:
+            raise click.BadParameter(
+                f"{name} has {len(values)} values, and {context.info_name} works on one network:"
+                " cost, check and compile -o DIR take several"
+            )
+    return tuple((name, values[0]) for name, values in given)
 
 
 input_option = click.option(
@@ -49,8 +75,18 @@ values_option = click.option(
     "values",
     type=parameter,
     multiple=True,
+    callback=_single,
     metavar="NAME=VALUE",
     help="Give a `let` of the spec another value; may be repeated.",
+)
+sweep_option = click.option(
+    "-D",
+    "sweep",
+    type=parameter,
+    multiple=True,
+    callback=_distinct,
+    metavar="NAME=VALUE[,VALUE…]",
+    help="Give a `let` of the spec another value, or one run a value; may be repeated.",
 )
 net_option = click.option(
     "--net", metavar="NAME", help="Which network, where the spec holds several."

@@ -114,7 +114,7 @@ def command(
     """
     if not passes and graph is not None:
         _draw(
-            find_family([network for _, network in load_networks(or_stdin(specs), notes=False)]),
+            find_family([network for _, network, _ in load_networks(or_stdin(specs), notes=False)]),
             graph,
         )
         return

@@ -26,7 +26,7 @@ def spec_network(
                 raise click.UsageError(message)
         return None
     (file,) = or_stdin([spec] if spec else [])
-    networks = [network for _, network in load_networks([file], values=values)]
+    networks = [network for _, network, _ in load_networks([file], values=values)]
     if net is None and run is not None:
         from ctcdsl.runs.run import name_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.nodes import Def, Header, Let, Name, Named, Parameter, Statement
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Fix, Hint, Label, Severity, Span
+from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -139,6 +141,40 @@ def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> 
                 if parameter.text not in used:
                     message = f"parameter `{parameter.text}` of `{name}` is never used"
                     _unused(message, parameter, diagnostics)
+
+
+_EXPONENT = re.compile(r"(?<![A-Za-z0-9_.])([0-9]+)([eE])([-−+]?[0-9]+)(?![A-Za-z0-9_])")
+
+
+def report_exponents(statements: Iterable[Statement], diagnostics: Diagnostics) -> None:
+    """Warn of `2e3` and `2e-3` where `e3` or `e` is a name: they are numbers (CTC925)."""
+    statements = tuple(statements)
+    lets = {statement.name.text for statement in statements if isinstance(statement, Let)}
+    for statement in statements:
+        names = lets
+        if isinstance(statement, Def):
+            names = lets | {parameter.text for parameter in statement.parameters}
+        if not any(_NAME.fullmatch(name) for name in names):
+            continue
+        span = statement.span
+        code = re.sub(r"#[^\n]*", lambda comment: " " * len(comment[0]), span.text)
+        for number in _EXPONENT.finditer(code):
+            factor, letter, power = number.groups()
+            name = letter if power[0] in "-−+" else letter + power
+            if name in names:
+                start = span.start + number.start()
+                place = span._replace(start=start, end=start + len(number[0]))
+                product = f"{factor}*{letter}{power}"
+                diagnostics.add(
+                    Severity.WARNING,
+                    "CTC925",
+                    f"`{number[0]}` is a number, and not `{name}` times {factor}",
+                    place,
+                    hint=write(product, f" if the name `{name}` is meant"),
+                )
+
+
+_NAME = re.compile("[eE][0-9]*")
 
 
 def _without_heads(statements: Iterable[Statement]) -> Iterator[object]:

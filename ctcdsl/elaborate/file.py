@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ctcdsl.elaborate.definitions import DefinitionReader, Definitions, report_unused
+from ctcdsl.elaborate.definitions import (
+    DefinitionReader,
+    Definitions,
+    report_exponents,
+    report_unused,
+)
 from ctcdsl.elaborate.headers import HeaderReader, Headers
 from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.elaborate.stages import StageReader
@@ -125,6 +130,7 @@ class _FileElaborator:
             )
         if any(isinstance(statement, Let | Def) for statement in self._tree.statements):
             report_unused(self._tree.statements, self._diagnostics)
+            report_exponents(self._tree.statements, self._diagnostics)
         return self._networks
 
     def _after_layers(self, noun: str, name: str, span: Span) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Node
@@ -13,11 +14,15 @@ from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
 
 
 class Entry(NamedTuple):
-    """A network's cost, the file it came from, and its MACs as a share of another's."""
+    """A network's cost, the file it came from, and its MACs as a share of another's.
+
+    `values` are those of parameters that tell it from other networks of the table.
+    """
 
     cost: Cost
     file: str
     relative: float
+    values: Mapping[str, float] = MappingProxyType({})
 
 
 class Table(NamedTuple):
@@ -173,6 +178,7 @@ def _network(entry: Entry) -> dict[str, Any]:
     return {
         "name": architecture.name,
         "file": entry.file,
+        **({"values": dict(entry.values)} if entry.values else {}),
         "input": list(architecture.input),
         "classes": architecture.classes,
         "depth": cost.depth,
