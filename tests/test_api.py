@@ -212,7 +212,7 @@ def test_wrong_arguments_are_plain_errors() -> None:
         (lambda: ctcdsl.loads("a.ctc"), ctcdsl.SpecError, "the name of a file"),
         (lambda: ctcdsl.load("(7,64)/2 gap fc"), ctcdsl.SpecError, "loads` takes it"),
         (lambda: ctcdsl.load("(7,64) gap fc"), ctcdsl.SpecError, "loads` takes it"),
-        (lambda: ctcdsl.load("A", params={"k": "3"}), ValueError, "k is '3'"),
+        (lambda: ctcdsl.load("A", params={"k": "3/"}), ValueError, "k is '3/'"),
         (lambda: ctcdsl.load("A", params={"k": float("nan")}), ValueError, "k is nan"),
         (lambda: ctcdsl.load("A", params=[1]), TypeError, "give a dict"),  # type: ignore[arg-type]
         (lambda: ctcdsl.cost(net, batch=0), ctcdsl.UserError, "batch is 0"),
