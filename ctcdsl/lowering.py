@@ -35,7 +35,8 @@ def _layer(node: Node, x: Value, builder: Builder) -> Value:
     assert not isinstance(node.layer, Block)
     builder.layer = node.name
     # The output of the classifier is known by now.
-    return node.layer.lower(builder, x, Context(node.padding, classes=node.output.channels))
+    context = Context(node.padding, node.far, node.uncounted, classes=node.output.channels)
+    return node.layer.lower(builder, x, context)
 
 
 def _block(node: Node, x: Value, builder: Builder) -> Value:

@@ -12,7 +12,7 @@ from ctcdsl.codegen.render import render
 from ctcdsl.ir import Block, Conv
 from ctcdsl.lowering import layer_ops
 from ctcdsl.ops.calls import Argument, Call, Code
-from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
 
 
 def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
@@ -38,7 +38,7 @@ def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
             module = op.op.module
             if module and not module.startswith("nn."):
                 texts.setdefault(module, render(f"helpers/{template(module)}.py"))
-        if isinstance(layer, Conv) and (name := layers.helper(layer)):
+        if isinstance(layer, Conv) and (name := layers.helper(node, layer)):
             convs.setdefault(name, []).append(node)
     written = {name: _convolution(name, uses, layers) for name, uses in convs.items()}
     return {**texts, **written, **gates}
@@ -53,7 +53,7 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     """The class of a convolution with its norm and activation, and the options that are used."""
     conv = uses[0].layer
     assert isinstance(conv, Conv)
-    calls = [layers.layer(p, p.layer)[0] for p in uses if isinstance(p.layer, Conv)]
+    calls = [layers.layer(p, p.layer)[-1] for p in uses if isinstance(p.layer, Conv)]
     options = list(_options(calls))
     pairs = {a.keyword for call in calls for a in call.arguments if len(a.numbers) == 2}
     parameters = ["self", "in_channels: int", "out_channels: int", "kernel_size: int"]
@@ -74,6 +74,8 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     chain: list[Code] = []
     in_place = False  # before a convolution only what a norm made is the activation's to overwrite
     for node in layer_ops(uses[0]):
+        if isinstance(node.op, ZeroPad2d):
+            continue  # its module stands before that of the class
         if isinstance(node.op, Conv2d):
             chain.append(conv_call)
         else:

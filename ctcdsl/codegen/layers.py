@@ -9,7 +9,7 @@ from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Conv, Join, Layer, Style
 from ctcdsl.lowering import layer_ops
 from ctcdsl.ops.calls import Argument, Call
-from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
 from ctcdsl.ops.graph import OpNode
 from ctcdsl.ops.op import Op, Overwrite
 from ctcdsl.ops.shapes import Shape
@@ -63,8 +63,10 @@ class Layers:
             vector = node.vector
         return calls
 
-    def helper(self, conv: Conv) -> str | None:
+    def helper(self, node: Node, conv: Conv) -> str | None:
         """The name of the helper class that makes a convolution, if one does."""
+        if conv.preactivation and node.far != (0, 0):
+            return None  # it is padded between its activation and itself
         parts = (conv.norm, conv.activation, conv.preactivation)
         if conv.norm is None:
             in_style = parts == self._style[:3]
@@ -98,11 +100,17 @@ class Layers:
                     tuple(zip(helper.paths, modules, strict=True)),
                 )
             ]
-        if isinstance(layer, Conv) and (name := self.helper(layer)) is not None:
+        if isinstance(layer, Conv) and (name := self.helper(node, layer)) is not None:
+            before = [op for op in ops[:1] if isinstance(op.op, ZeroPad2d)]
+            ops = ops[len(before) :]
             paths = tuple((str(index), op) for index, op in enumerate(ops))
-            return [Part(_conv_helper(name, layer, ops), paths)]
-        calls = op_calls(ops, may_overwrite)
-        return [Part(call, (("", op),)) for call, op in zip(calls, ops, strict=True)]
+            return [*_parts(before, may_overwrite), Part(_conv_helper(name, layer, ops), paths)]
+        return _parts(ops, may_overwrite)
+
+
+def _parts(ops: Sequence[OpNode], may_overwrite: bool) -> list[Part]:
+    calls = op_calls(ops, may_overwrite)
+    return [Part(call, (("", op),)) for call, op in zip(calls, ops, strict=True)]
 
 
 def _conv_helper(name: str, conv: Conv, ops: Sequence[OpNode]) -> Call:

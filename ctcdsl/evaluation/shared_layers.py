@@ -139,6 +139,8 @@ def _same_anywhere(node: Node) -> bool:
         sides = zip(node.output[1:], pool.kernel, pool.stride, node.input[1:], strict=True)
         if any((count - 1) * step + side > size for count, side, step, size in sides):
             return False
+    if node.far != (0, 0):
+        return False
     for op_node in layer_ops(node):
         window = op_node.op.window()
         if window is None or any(window.padding) or not op_node.op.bit_stable:

@@ -23,6 +23,7 @@ class PadRule(StrEnum):
     SAME = "same"
     PAPER = "paper"
     VALID = "valid"
+    TF = "tf"
 
 
 class Stage(Record):

@@ -10,13 +10,24 @@ from ctcdsl.ir import Activation, Architecture, Block, Conv, Layer, Pair, Shape
 from ctcdsl.ir.printer import unparse
 
 
+class Padded(NamedTuple):
+    """The padding of a window, as a node has it; `near` is None where a rule has none."""
+
+    near: Pair | None
+    far: Pair = (0, 0)
+    uncounted: bool = False
+    map_dependent: bool = False
+
+
 class Node(NamedTuple):
     """A layer or a block of a network, with the shapes of its input and output.
 
     `stage` counts from 0; None in the head. `name` is unique in the network, such as
     `stage2.conv1` or `conv2_x.block1.conv3`. `padding` is that of both sides; 0 for what
-    has no window; it is `map_dependent` where the size of the map decided it: solved for
-    `maps`, or none since a pool covers its whole map. The output is a `vector` of
+    has no window. `far` is what there is more of it below and on the right, and `uncounted` says
+    that an average leaves it out: both under `pad tf` alone. It is `map_dependent` where the size
+    of the map decided it: under `pad tf`, solved for `maps`, or none since a pool covers its whole
+    map. The output is a `vector` of
     features, not a map, from the head's first gap, gmp, spp or fc on.
 
     A block has its `branches`, each a chain; an optional branch that was left out is not
@@ -36,6 +47,13 @@ class Node(NamedTuple):
     shortcut: bool = False
     activation: Activation | None = None
     map_dependent: bool = False
+    far: Pair = (0, 0)
+    uncounted: bool = False
+
+    @property
+    def padded(self) -> Padded:
+        """Its padding."""
+        return Padded(self.padding, self.far, self.uncounted, self.map_dependent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,14 @@ MAX_WIDTH = 1_000_000
 class Context(NamedTuple):
     """Where a layer is: its padding, the network's classes, and where errors go.
 
+    `padding` is that of both sides, `far` what there is more of it below and on the right;
+    averages leave out what is `uncounted`.
     `remark` says of a layer that nobody wrote where it comes from.
     """
 
     padding: Pair = (0, 0)
+    far: Pair = (0, 0)
+    uncounted: bool = False
     classes: int = 0
     diagnostics: Diagnostics | None = None
     remark: str = ""

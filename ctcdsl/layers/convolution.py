@@ -9,7 +9,7 @@ from ctcdsl.layers.base import Context
 from ctcdsl.layers.norms import NORMS, Norm
 from ctcdsl.layers.style import Style
 from ctcdsl.layers.windows import SlidingWindow, report_groups
-from ctcdsl.ops.convolution import Conv2d
+from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.record import replace
 from ctcdsl.ops.shapes import Pair, Shape, format_sides, output_size
@@ -80,8 +80,10 @@ class Conv(SlidingWindow):
         """The word of its norm; empty where it has none."""
         return self.norm.word if self.norm is not None else ""
 
-    def output(self, x: Shape, padding: Pair) -> Shape:
+    def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
         """The map of its windows; it floors."""
+        if far != (0, 0):
+            x = x._replace(height=x.height + far[0], width=x.width + far[1])
         kernel_h, kernel_w = self.extent
         stride_h, stride_w = self.stride
         height = width = output_size(x.height, kernel_h, stride_h, padding[0])
@@ -105,6 +107,8 @@ class Conv(SlidingWindow):
         """The convolution; norm and activation after it, or before."""
         if self.preactivation:
             x = self._normed(graph, x)
+        if context.far != (0, 0):
+            x = graph.add(ZeroPad2d(below=context.far[0], right=context.far[1]), x)
         x = graph.add(self.op(x.shape.channels, context.padding), x)
         return x if self.preactivation else self._normed(graph, x)
 

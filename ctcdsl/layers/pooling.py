@@ -49,10 +49,10 @@ class Pool(SlidingWindow):
         """Its kind in reports."""
         return f"{self.reduction}_pool"
 
-    def output(self, x: Shape, padding: Pair) -> Shape:
+    def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
         """The map of its windows; it floors unless `ceil`."""
         (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
-        ceil = self.ceil
+        ceil = self.ceil or far != (0, 0)
         height = width = output_size(x.height, kernel_h, stride_h, padding[0], ceil=ceil)
         if (x.width, kernel_w, stride_w, padding[1]) != (x.height, kernel_h, stride_h, padding[0]):
             width = output_size(x.width, kernel_w, stride_w, padding[1], ceil=ceil)
@@ -63,14 +63,19 @@ class Pool(SlidingWindow):
         return channels
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
-        """One operation."""
+        """One operation.
+
+        Its last windows may reach over the border, by the one pixel that is padded more there:
+        it is in no maximum, and counts in no average, as in TensorFlow.
+        """
+        reaches = context.far != (0, 0)
         pool = Pool2d(
             reduction=self.reduction,
             kernel=self.kernel,
             stride=self.stride,
             padding=context.padding,
-            ceil=self.ceil,
-            count_padding=self.count_padding,
+            ceil=self.ceil or reaches,
+            count_padding=self.count_padding and not context.uncounted,
         )
         return graph.add(pool, x)
 

@@ -28,13 +28,19 @@ class SlidingWindow(MapLayer, abstract=True):
         """The side of the window, the gaps of its dilation included."""
         return self.kernel
 
-    def output(self, x: Shape, padding: Pair) -> Shape:
-        """The map of its windows; a side is less than 1 where the window does not fit."""
+    def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
+        """The map of its windows; a side is less than 1 where the window does not fit.
+
+        Args:
+            x: Its input.
+            padding: Above and on the left, and as much below and on the right.
+            far: What more there is below and on the right.
+        """
         raise NotImplementedError
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
         """The map of its windows; CTC201 where not one fits."""
-        output = self.output(x, context.padding)
+        output = self.output(x, context.padding, context.far)
         if output.height < 1 or output.width < 1:
             self.report_too_large(x, context)
             return None

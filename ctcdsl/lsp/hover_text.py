@@ -48,8 +48,9 @@ def networks_text(costs: Sequence[Cost]) -> str:
 def _one(cost: Cost, layer_cost: LayerCost) -> str:
     node, name = layer_cost.node, cost.network.name
     facts = [("map", f"{node.input} → {node.output}")]
-    if any(node.padding):
-        facts.append(("padding", format_sides(node.padding)))
+    if any(node.padding) or any(node.far):
+        more = f", {format_sides(node.far)} more below and on the right" if any(node.far) else ""
+        facts.append(("padding", f"{format_sides(node.padding)}{more}"))
     if layer_cost.macs:
         share = _share(layer_cost.macs, cost.macs)
         facts.append(("MACs", f"{layer_cost.macs:,} ({share} of {name})"))

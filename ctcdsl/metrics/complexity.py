@@ -111,11 +111,11 @@ def macs(nodes: Iterable[Node]) -> int:
         if node.branches:
             total += sum(map(macs, node.branches))
         elif not isinstance(node.layer, Block):
-            total += _layer_macs(node.layer, node.input, node.output, node.padding)
+            total += _layer_macs(node.layer, node.input, node.output, node.padding, node.far)
     return total
 
 
 @lru_cache(maxsize=4096)
-def _layer_macs(layer: Layer, input: Shape, output: Shape, padding: Pair) -> int:
+def _layer_macs(layer: Layer, input: Shape, output: Shape, padding: Pair, far: Pair) -> int:
     """Those of one layer; kept, since rewrites count the same layers again."""
-    return op_macs(layer_ops(Node("", None, layer, input, output, padding)))[0]
+    return op_macs(layer_ops(Node("", None, layer, input, output, padding, far=far)))[0]

@@ -151,7 +151,9 @@ def describe(node: Node, style: Style) -> str:
     if isinstance(layer, Pool):
         layer = replace(layer, grouped=False)
     if isinstance(layer, SlidingWindow):
-        layer = replace(layer, padding=node.padding if any(node.padding) else None)
+        layer = replace(
+            layer, padding=node.padding if any(node.padding) and not any(node.far) else None
+        )
     elif isinstance(layer, Linear) and layer.features is None:
         return f"fc({node.output.channels})"
     return row((layer,), style, node.input.channels)

@@ -73,6 +73,40 @@ class Conv2d(MapOp):
         )
 
 
+class ZeroPad2d(MapOp):
+    """Zeros below a map and on its right."""
+
+    below: int
+    right: int
+
+    module = "nn.ZeroPad2d"
+    keeps = Keeps.NOTHING
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """The larger map."""
+        channels, height, width = inputs[0]
+        return Shape(channels, height + self.below, width + self.right)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """None."""
+        return ()
+
+    def macs(self, output: Shape) -> int:
+        """None."""
+        return 0
+
+    def window(self) -> Window | None:
+        """The same position."""
+        return POINT
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Left, right, above, below."""
+        return (Argument(f"(0, {self.right}, 0, {self.below})"),)
+
+
 class Linear(Op):
     """A matrix and a bias on vectors."""
 

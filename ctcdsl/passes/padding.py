@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture, Block, Conv, Pair, Pool, replace
+from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Pool, replace
 from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.shapes.padding import PaddingRule
+from ctcdsl.text import error
 
 Place = tuple[int, int]
 """A node of the trunk: its stage and its index there, from 0."""
@@ -52,6 +53,14 @@ def _without_rule(architecture: Architecture) -> set[Place]:
 
 
 def _with_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) -> Architecture:
+    if paddings and architecture.pad is PadRule.TF:
+        stage, index = next(iter(paddings))
+        raise error(
+            "CTC404",
+            "this rewrite changes paddings to `p` tags, and those of `pad tf` differ by side",
+            at=architecture.stages[stage].elements[index].origin,
+            hint="rewrite the network under `pad same`, where its maps allow",
+        )
     for (stage, index), sides in paddings.items():
         nodes = list(architecture.stages[stage].elements)
         node = nodes[index]

@@ -131,7 +131,7 @@ def check_shapes_match(
         elif output[1:] != first[1:]:
             message = f"branches give maps of {_side(first)} and {_side(output)}"
             hint = "give them the same strides, and paddings that keep their maps alike"
-            if rule != PadRule.SAME and _stride(chain) == _stride(chains[0]):
+            if rule not in (PadRule.SAME, PadRule.TF) and _stride(chain) == _stride(chains[0]):
                 hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         else:
             continue

@@ -18,7 +18,7 @@ from ctcdsl.ir import (
     VectorLayer,
     replace,
 )
-from ctcdsl.ir.network import Network, Node
+from ctcdsl.ir.network import Network, Node, Padded
 from ctcdsl.layers.base import Context
 from ctcdsl.shapes.blocks import (
     Chain,
@@ -31,7 +31,7 @@ from ctcdsl.shapes.blocks import (
 from ctcdsl.shapes.maps import paddings_for_maps
 from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools
 from ctcdsl.shapes.names import names
-from ctcdsl.shapes.padding import PaddingRule, covers_map
+from ctcdsl.shapes.padding import PaddingRule, covers_map, tensorflow
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -129,27 +129,30 @@ class ShapeInference:
         for k, (element, node) in enumerate(zip(stage.elements, chain, strict=True)):
             if not isinstance(element, Block):
                 padding = self._padding(rule, element, node.input, (index, k))
-                if padding != (node.padding, node.map_dependent):
+                if padding != node.padded:
                     return None
         return chain
 
     def _padding(
         self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int | None, int] | None
-    ) -> tuple[Pair | None, bool]:
-        """A layer's padding, and whether the size of the map decided it.
+    ) -> Padded:
+        """A layer's padding.
 
         `place` is its stage, None in the head, and index there; None inside of a block.
         """
         padding = rule.next(layer)
+        tf = self._architecture.pad is PadRule.TF
+        if tf and isinstance(layer, SlidingWindow) and layer.padding is None:
+            return tensorflow(layer, shape)
         if place is None:
-            return padding, False
+            return Padded(padding)
         stage, index = place
         if stage is not None and (stage, index) in self._paddings:
-            return self._paddings[stage, index], True
+            return Padded(self._paddings[stage, index], map_dependent=True)
         same = self._architecture.pad is PadRule.SAME
         if same and padding != (0, 0) and covers_map(layer, shape):
-            return (0, 0), True
-        return padding, False
+            return Padded((0, 0), map_dependent=True)
+        return Padded(padding)
 
     # ----------------------------------------------------------------- chains
 
@@ -178,18 +181,19 @@ class ShapeInference:
                 chain.append(block)
             else:
                 place = None if inner else (stage, index)
-                padding, by_map = self._padding(rule, element, shape, place)
+                padding, far, uncounted, by_map = self._padding(rule, element, shape, place)
                 if padding is None:
                     assert isinstance(element, SlidingWindow)
-                    no_rule(element, self._diagnostics)
+                    no_rule(element, self._architecture.pad, self._diagnostics)
                     return None
-                output = element.infer(shape, self._context._replace(padding=padding))
+                output = element.infer(shape, self._context._replace(padding=padding, far=far))
                 if output is None:
                     return None
                 vector = vector or isinstance(element, VectorLayer)
-                chain.append(
-                    Node(name, stage, element, shape, output, padding, vector, map_dependent=by_map)
-                )
+                node = Node(name, stage, element, shape, output, padding, vector)
+                if by_map or uncounted or far != (0, 0):
+                    node = node._replace(map_dependent=by_map, far=far, uncounted=uncounted)
+                chain.append(node)
             shape = chain[-1].output
         return tuple(chain)
 

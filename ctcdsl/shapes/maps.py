@@ -35,7 +35,7 @@ def paddings_for_maps(
     solving = architecture.pad is PadRule.PAPER
     missing = next((step for step in trunk if step.rule is None), None)
     if missing is not None and missing.window and not (solving and missing.target is not None):
-        no_rule(missing.window, diagnostics)
+        no_rule(missing.window, architecture.pad, diagnostics)
         return None
     if missing is None:
         rule = tuple(step.rule or (0, 0) for step in trunk)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ir import Architecture, Pool, SlidingWindow, format_sides
+from ctcdsl.ir import Architecture, PadRule, Pool, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
+from ctcdsl.shapes.padding import covers_map
 from ctcdsl.text import Hint, Label, Severity
 from ctcdsl.text.sink import Diagnostics, quoted
 
 
-def no_rule(layer: SlidingWindow, diagnostics: Diagnostics) -> None:
-    """Report a window that `pad paper` has no padding for (CTC204)."""
+def no_rule(layer: SlidingWindow, rule: PadRule, diagnostics: Diagnostics) -> None:
+    """Report a window that a rule has no padding for (CTC204)."""
     height, width = layer.kernel
+    if rule is PadRule.TF:
+        diagnostics.error(
+            "CTC204",
+            f"`pad tf` has no padding for a {height}x{width} pool of stride 1, whose side is even",
+            layer.origin,
+            hint="write a tag: `p0` for none",
+        )
+        return
     if height != width:
         filters, tag = f"{height}x{width} filters", f"p{(height - 1) // 2}x{(width - 1) // 2}"
     else:
@@ -37,7 +46,7 @@ def note_unpadded_pools(nodes: Sequence[Node], diagnostics: Diagnostics) -> None
     """Note the pools that take no padding since they cover their whole map (CTC906)."""
     for node in nodes:
         pool = node.layer
-        if node.map_dependent and isinstance(pool, Pool):
+        if node.map_dependent and isinstance(pool, Pool) and covers_map(pool, node.input):
             height, width = pool.kernel
             call = f"{pool.reduction}({format_sides(pool.kernel)}"
             padding = format_sides(((height - 1) // 2, (width - 1) // 2))

@@ -1,8 +1,9 @@
-"""The three padding rules."""
+"""The padding rules."""
 
 from __future__ import annotations
 
 from ctcdsl.ir import Conv, Layer, PadRule, Pair, Pool, Shape, SlidingWindow
+from ctcdsl.ir.network import Padded
 
 _PAPER = {1: 0, 3: 1, 5: 2, 7: 0, 11: 0}
 
@@ -38,9 +39,38 @@ class PaddingRule:
             return None if padding is None else (padding, padding)
         if self._rule is PadRule.VALID:
             return (0, 0)
+        # Under `pad tf` the map decides; this is its padding of stride 1.
         sides = zip(layer.kernel, layer.stride, layer.extent, strict=True)
         above, left = (0 if k == s else (extent - 1) // 2 for k, s, extent in sides)
         return above, left
+
+
+def tensorflow(layer: SlidingWindow, shape: Shape) -> Padded:
+    """The padding of TensorFlow's `same`, by the layer's input `shape`.
+
+    The map has ceil(in / s) positions on each side: as many pixels are added as their windows
+    reach beyond it, max((ceil(in / s) - 1) * s + extent - in, 0), the odd one below or on the
+    right. With a stride of 1 that is one padding for all sizes. The last windows of a pool reach
+    over the border for the odd pixel, which they do where they are at least two apart: a pool of
+    even side and stride 1 has no padding here.
+    """
+    sides = list(zip(shape[1:], layer.extent, layer.stride, strict=True))
+    top, left = (
+        max((ceil_div(size, stride) - 1) * stride + extent - size, 0)
+        for size, extent, stride in sides
+    )
+    if isinstance(layer, Pool) and any(
+        total % 2 and stride == 1 for total, (_, _, stride) in zip((top, left), sides, strict=True)
+    ):
+        return Padded(None)
+    by_map = any(extent > 1 and stride > 1 for _, extent, stride in sides)
+    uncounted = isinstance(layer, Pool) and layer.reduction == "avg" and (top or left) > 0
+    return Padded((top // 2, left // 2), (top % 2, left % 2), uncounted, by_map)
+
+
+def ceil_div(number: int, divisor: int) -> int:
+    """A quotient, rounded up."""
+    return -(-number // divisor)
 
 
 def covers_map(layer: Layer, shape: Shape) -> bool:

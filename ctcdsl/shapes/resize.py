@@ -45,7 +45,7 @@ def _chain_output(chain: Iterable[Node], shape: Shape) -> Shape | None:
 
 def _output(node: Node, shape: Shape) -> Shape | None:
     if not isinstance(node.layer, Block):
-        return node.layer.infer(shape, Context(node.padding))
+        return node.layer.infer(shape, Context(node.padding, node.far))
     outputs = [_chain_output(branch, shape) for branch in node.branches]
     first = outputs[0]
     if first is None:
@@ -60,7 +60,11 @@ def _output(node: Node, shape: Shape) -> Shape | None:
 
 def bound_to_size(network: Network) -> tuple[Node, ...]:
     """The layers and blocks that have other paddings or branches at another image size."""
-    return tuple(node for node in network.nodes if node.map_dependent or _is_bound(network, node))
+    return tuple(
+        node
+        for node in network.nodes
+        if any(inner.map_dependent for inner in flat((node,))) or _is_bound(network, node)
+    )
 
 
 def _is_bound(network: Network, node: Node) -> bool:

@@ -27,7 +27,7 @@ from ctcdsl.ir import (
     convolution_macs,
 )
 from ctcdsl.layers.base import Context
-from ctcdsl.shapes.padding import PaddingRule, covers_map
+from ctcdsl.shapes.padding import PaddingRule, covers_map, tensorflow
 
 
 class SolverStep(NamedTuple):
@@ -36,7 +36,8 @@ class SolverStep(NamedTuple):
     `rule` is the padding that the author or the rule gives, None where the rule has
     none for this filter size; `target` the stage's map (height, width) for a
     convolution under `maps`; `last` marks the stage's last convolution. Under `pad same`
-    the rule `adapts`: a pool that covers its whole map takes no padding.
+    the rule `adapts`: a pool that covers its whole map takes no padding. Under `pad tf` (`tf`)
+    the map decides every padding that the author does not give.
     """
 
     layer: Layer
@@ -45,6 +46,7 @@ class SolverStep(NamedTuple):
     target: tuple[int, int] | None
     last: bool
     adapts: bool = False
+    tf: bool = False
 
     @property
     def window(self) -> SlidingWindow | None:
@@ -62,11 +64,12 @@ def solver_steps(architecture: Architecture) -> tuple[SolverStep, ...]:
         target = architecture.maps[index - 1] if 0 < index <= len(architecture.maps) else None
         last = max((k for k, x in enumerate(stage.elements) if isinstance(x, Conv)), default=-1)
         rule = PaddingRule(architecture.pad)
-        same = architecture.pad is PadRule.SAME
+        same, tf = architecture.pad is PadRule.SAME, architecture.pad is PadRule.TF
         for k, layer in enumerate(stage.elements):
             assert not isinstance(layer, Block)
             size = target if isinstance(layer, Conv) else None
-            result.append(SolverStep(layer, index, rule.next(layer), size, k == last, same))
+            padding = rule.next(layer)
+            result.append(SolverStep(layer, index, padding, size, k == last, same, tf))
     return tuple(result)
 
 
@@ -79,7 +82,11 @@ def feature_maps(
     for step, padding in zip(trunk, paddings, strict=True):
         if step.adapts and padding == step.rule and covers_map(step.layer, shape):
             padding = (0, 0)
-        output = step.layer.infer(shape, Context(padding))
+        context = Context(padding)
+        if step.tf and step.window and step.window.padding is None and padding == step.rule:
+            padded = tensorflow(step.window, shape)
+            context = Context(padded.near or (0, 0), padded.far)
+        output = step.layer.infer(shape, context)
         if output is None:
             break
         shape = output

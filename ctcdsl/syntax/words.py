@@ -58,6 +58,7 @@ _RULES = {
     "same": "padding d(k-1)/2, none on a side where k equals the stride",
     "paper": "the padding of He & Sun 2015, Section 5",
     "valid": "no padding",
+    "tf": "TensorFlow's `same`: by the map and the stride, an odd pixel below and on the right",
 }
 _STYLES = {
     "conv-relu": "convolution, then ReLU",

@@ -27,6 +27,7 @@ SMALL = [
     "input 3x48x48\n(7,4)/2 3/1 (2,8)/3+(2,8)x3 2/1 (2,8)/2 gap fc",
     "input 3x24x33\npad same\n(3,4,s2x1) (3,8,d1x2)x2 max(2,s2x1) (5,8,d2x1,s1x3) avg(3,s1x2) fc",
     "input 3x24x33\npad same\n(3,4) avg(3,nocount)/2 avg(3x2,p1,ceil,nocount,s1x2) fc",
+    "input 3x25x34\npad tf\n(4,4)/3 avg(3)/2 (2,6,bias)x3 max(4,s3x2) (5,8,d2) avg(5)/1 lrn fc",
 ]
 
 BLOCKS = {
@@ -66,6 +67,9 @@ BLOCKS = {
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
     "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) ]",
+    "padded as TensorFlow pads": "pad tf style conv-bn-relu6\n(3,8)/2 max(3)/2 "
+    "[ (1,16) (3,dw)/2 (1,c,linear) ] [ (1,16) (3,dw) (1,8,linear) | id? ] { (2,4) | 3/1 }",
+    "padded after the activation": "pad tf style bn-relu-conv\n(4,8)/3 [ (3,8)/2 (3,8) ] (5,8)/2",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
     "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
     "\nTensor: Tensor(3) Tensor(4)",

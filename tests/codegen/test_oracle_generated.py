@@ -36,7 +36,7 @@ rows = st.lists(
     row=rows,
     height=st.integers(9, 40),
     width=st.integers(9, 40),
-    pad=st.sampled_from(["same", "paper", "valid"]),
+    pad=st.sampled_from(["same", "paper", "valid", "tf"]),
     head=st.sampled_from(["gap fc", "fc(5) drop(0.2) fc", "spp(2,1) fc(4) fc", "\nhead: none"]),
 )
 def test_any_chain_is_as_predicted(

@@ -245,6 +245,8 @@ def _fused(block: Node) -> Conv | None:
     if branches is None or not nodes:
         return None
     convs = [p.layer for p in nodes if isinstance(p.layer, Conv)]
+    if any(p.far != (0, 0) for p in nodes):
+        return None  # no `p` tag pads one side more than the other
     if len({(conv.groups, conv.stride) for conv in convs}) > 1:
         return None
     kernel = (max(c.kernel[0] for c in convs), max(c.kernel[1] for c in convs))
