@@ -11,7 +11,7 @@ from ctcdsl.codegen.layers import Layers, op_call
 from ctcdsl.codegen.render import render
 from ctcdsl.ir import Block, Conv
 from ctcdsl.lowering import layer_ops
-from ctcdsl.ops.calls import Argument, Call, Code
+from ctcdsl.ops.calls import Argument, Call, Code, Role
 from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
 
 
@@ -80,7 +80,8 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
             chain.append(conv_call)
         else:
             call = op_call(node.op, node.output.shape, in_place=in_place)
-            chain.append(call.render([width] * len(call.numbers)))
+            numbers = (width if n.role is Role.CHANNELS else str(n.value) for n in call.numbers)
+            chain.append(call.render(numbers))
         in_place = True
     titles = [part.title for part in (conv.norm, conv.activation) if part]
     ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import floor
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
@@ -32,6 +33,8 @@ class Tags(NamedTuple):
     groups: int = 1
     dilation: Pair = (1, 1)
     words: tuple[str, ...] = ()
+    calls: Mapping[str, Call] = MappingProxyType({})
+    """Those words that have constants of their own: `leaky(0.1)`."""
 
 
 NO_TAGS = Tags()
@@ -47,6 +50,11 @@ def _letter(argument: Argument) -> str:
 
 def _least(letter: str) -> int:
     return 0 if letter == "p" else 1
+
+
+def _is_part(call: Call) -> bool:
+    """Whether a tag in parentheses is a norm or an activation."""
+    return call.word in KEYWORDS and KEYWORDS[call.word].kind in ("norm", "activation")
 
 
 class Arguments:
@@ -69,8 +77,12 @@ class Arguments:
             return NO_TAGS
         numbers: dict[str, Pair] = {}
         words: list[str] = []
+        calls: dict[str, Call] = {}
         for argument in arguments:
             text = argument.text if isinstance(argument, Name) else ""
+            if isinstance(argument, Call) and _is_part(argument):
+                text = argument.word
+                calls.setdefault(text, argument)
             letter = _letter(argument)
             if letter and letter in letters:
                 noun = _AMOUNTS[letter]
@@ -90,7 +102,11 @@ class Arguments:
             else:
                 self._report_tag(argument, letters, options)
         return Tags(
-            numbers.get("p"), numbers.get("g", (1, 1))[0], numbers.get("d", (1, 1)), tuple(words)
+            numbers.get("p"),
+            numbers.get("g", (1, 1))[0],
+            numbers.get("d", (1, 1)),
+            tuple(words),
+            calls,
         )
 
     def _written(self, tag: Argument, noun: str) -> Pair | None:

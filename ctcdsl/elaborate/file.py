@@ -259,7 +259,7 @@ class _FileElaborator:
                 last = None
         if last is None or last.features is None or last.activation is None:
             return
-        if str(last.activation) not in last.origin.text:  # not written on purpose
+        if last.activation.word not in last.origin.text:  # not written on purpose
             self._diagnostics.add(
                 Severity.WARNING,
                 "CTC921",

@@ -52,8 +52,8 @@ class LayerElaborator:
     ) -> None:
         self._diagnostics = diagnostics
         self._arguments = Arguments(diagnostics)
-        self._windows = Windows(diagnostics, style)
         self._words = Words(diagnostics, style)
+        self._windows = Windows(diagnostics, style, self._words)
         self._defs = definitions.defs
         self._values = values
         self._line_item: Span | None = None  # that is being read

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
+from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import Conv, Element, Pair, Pool, Style, replace
 from ctcdsl.layers.activations import ACTIVATIONS
 from ctcdsl.layers.base import MAX_KERNEL, MAX_WIDTH
@@ -45,10 +46,11 @@ def is_pool(primary: Primary) -> TypeGuard[Number | Call]:
 class Windows:
     """Reads the convolutions and pools of one network, whose style goes with every one."""
 
-    def __init__(self, diagnostics: Diagnostics, style: Style) -> None:
+    def __init__(self, diagnostics: Diagnostics, style: Style, words: Words) -> None:
         self._diagnostics = diagnostics
         self._arguments = Arguments(diagnostics)
         self._style = style
+        self._words = words
 
     # ----------------------------------------------------------- convolutions
 
@@ -96,7 +98,11 @@ class Windows:
         )
         for words, noun in EXCLUSIVE:
             self._arguments.one_of(tags, words, noun, conv.span)
-        return layer.tagged(tags.words, style) if tags.words else layer
+        parts = [
+            self._words.part(word, tags, scope) if word in NORMS or word in ACTIVATIONS else word
+            for word in tags.words
+        ]
+        return layer.tagged([part for part in parts if part is not None])
 
     def _warn_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
         self._diagnostics.add(

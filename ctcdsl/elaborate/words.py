@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.arguments import Arguments, Tags
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import Layer, Linear, Style
-from ctcdsl.layers.activations import ACTIVATIONS
+from ctcdsl.layers.activations import ACTIVATIONS, Activation
 from ctcdsl.layers.arguments import (
     Declaration,
     Flag,
@@ -21,7 +21,7 @@ from ctcdsl.layers.arguments import (
     shown,
 )
 from ctcdsl.layers.base import WORDS, Word
-from ctcdsl.layers.norms import NORMS
+from ctcdsl.layers.norms import NORMS, Norm
 from ctcdsl.syntax.nodes import Argument, Call, Name
 from ctcdsl.text import Origin, Span
 from ctcdsl.text.plural import plural
@@ -76,12 +76,7 @@ class Words:
             values = self._values(entry, call, scope)
             return None if values is None else self._made(entry, values, origin)
         if entry is not None or call.word == "none":
-            self._diagnostics.error(
-                "CTC102",
-                f"`{call.word}` takes no arguments",
-                call.span,
-                hint=f"write `{call.word}`",
-            )
+            self._report_none(call)
         else:
             span = Span(call.span.source, call.span.start, call.span.start + len(call.word))
             self._arguments.unknown(call.word, span, known)
@@ -97,16 +92,39 @@ class Words:
                     values.setdefault(argument.name, argument.default)
                 case _:
                     pass
-        if entry.word in NORMS:
-            values["norm"] = self._style.make_norm(entry.word)
-        elif entry.word in ACTIVATIONS:
-            values["activation"] = self._style.make_activation(entry.word)
+        if entry.group in ("norm", "activation"):
+            values = {entry.group: self._part(entry.word, values)}
         layer = entry.make(**values, origin=origin)
         problem = layer.problem
         if problem is not None:
             self._diagnostics.error("CTC108", problem[0], origin, hint=problem[1])
             return None
         return layer
+
+    def part(self, word: str, tags: Tags, scope: Scope) -> Norm | Activation | None:
+        """The norm or the activation that a word is as a tag; None, reported, after an error."""
+        call = tags.calls.get(word)
+        if call is None:
+            return self._part(word, {})
+        entry = WORDS[word]
+        if not entry.arguments:
+            self._report_none(call)
+            return None
+        values = self._values(entry, call, scope)
+        return None if values is None else self._part(word, values)
+
+    def _part(self, word: str, values: Mapping[str, Any]) -> Norm | Activation:
+        if word in NORMS:
+            return self._style.make_norm(word, **values)
+        return self._style.make_activation(word, *values.values())
+
+    def _report_none(self, call: Call) -> None:
+        self._diagnostics.error(
+            "CTC102",
+            f"`{call.word}` takes no arguments",
+            call.span,
+            hint=f"write `{call.word}`",
+        )
 
     def _values(self, entry: Word, call: Call, scope: Scope) -> dict[str, Any] | None:
         """The values of a call's arguments by their names; None, reported, where one is wrong."""
@@ -137,10 +155,18 @@ class Words:
 
     def _report_count(self, entry: Word, call: Call, given: Sequence[Argument]) -> None:
         declared = numbers(entry.arguments)
+        if not declared:
+            self._diagnostics.error(
+                "CTC102",
+                f"`{entry.word}` takes no number",
+                given[0].span,
+                hint=f"write `{entry.word}`, or `{entry.example}`",
+            )
+            return
         names = ", ".join(shown(argument) for argument in declared)
         takes = plural(len(declared), "argument") if len(declared) > 1 else "one argument"
         listed = f" ({names})" if len(declared) > 1 else ""
-        if any(not is_required(argument) for argument in declared):
+        if len(declared) > 1 and any(not is_required(argument) for argument in declared):
             takes = f"1 to {len(declared)} arguments"
         if isinstance(declared[-1], Integers):
             takes = "one argument or more"
@@ -157,7 +183,7 @@ class Words:
         value = self._arguments.real(argument, scope)
         if value is None:
             return None
-        _, low, high, noun, _, less = declaration
+        _, low, high, noun, _, less, _ = declaration
         if low <= value <= high and not (less and value == high):
             return float(value)
         bounds = f"at least {low:g} and less than {high:g}" if less else f"from {low:g} to {high:g}"
@@ -185,10 +211,14 @@ class Words:
         before = self._diagnostics.num_errors
         read = self._arguments.tags(tags, scope, options=known)
         chosen = [word for word in read.words if word not in flags]
-        if len(chosen) > len(functions):
+        if len(chosen) > len(functions) > 1:
+            message = f"`{entry.word}` takes {len(functions)} activations, not {len(chosen)}"
+            names = " and ".join(function.noun for function in functions)
+            self._diagnostics.error("CTC104", message, span, hint=f"keep {names}")
+        elif len(chosen) > len(functions):
             self._arguments.one_of(read, ("linear", *ACTIVATIONS), "activation", span)
         for function, word in zip(functions, chosen, strict=False):
-            values[function.name] = None if word == "linear" else self._style.make_activation(word)
+            values[function.name] = None if word == "linear" else self.part(word, read, scope)
         for word in read.words:
             if word in flags:
                 values[flags[word].name] = flags[word].value
@@ -206,7 +236,9 @@ def _split(
     count = least = sum(1 for argument in known if is_required(argument))
     for argument in arguments[least:]:
         # An unknown word after all numbers is meant as a tag.
-        if isinstance(argument, Name) and (argument.text in words or count >= len(known)):
+        word = argument.text if isinstance(argument, Name) else ""
+        word = argument.word if isinstance(argument, Call) else word
+        if word in words or (word and count >= len(known)):
             break
         count += 1
     return arguments[:count], arguments[count:]

@@ -8,10 +8,12 @@ from hashlib import sha256
 from ctcdsl.ir.architecture import Architecture, Stage
 from ctcdsl.ir.blocks import Block, Element, Join, contains_conv, layers_of, out_channels
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.layers.activations import ActivationLayer
 from ctcdsl.layers.arguments import Flag, Function, Integer, Integers, Real
 from ctcdsl.layers.base import WORDS, LayerKind
 from ctcdsl.layers.convolution import Conv
 from ctcdsl.layers.linear import Linear
+from ctcdsl.layers.norms import NormLayer
 from ctcdsl.layers.pooling import POOL_TAGS, Pool
 from ctcdsl.layers.style import CONV_RELU, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
@@ -225,6 +227,8 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
                 return pool, written
             item = syntax.Item(pool, (syntax.Stride(written, _NOWHERE),), False, _NOWHERE)
             return syntax.Group("{", (syntax.Branch((item,), False, _NOWHERE),), _NOWHERE), 0
+        case NormLayer(norm=part) | ActivationLayer(activation=part):
+            return _word(style.written(part)), 0
         case _:
             word, arguments = element.keyword, _arguments(element, style)
             return (syntax.Call(word, arguments, _NOWHERE) if arguments else _name(word)), 0
@@ -245,7 +249,9 @@ def _arguments(layer: LayerKind, style: Style) -> tuple[syntax.Argument, ...]:
             case Integer() | Real():
                 numbers += [(value, argument.default)] if value is not None else []
             case Function():
-                functions.append((str(value or "linear"), value == argument.default(style)))
+                functions.append(
+                    (style.written(value) if value else "linear", value == argument.default(style))
+                )
             case Flag():
                 flags += [argument.word] if value == argument.value else []
     while len(numbers) > 1 and numbers[-1][0] == numbers[-1][1]:
@@ -253,17 +259,17 @@ def _arguments(layer: LayerKind, style: Style) -> tuple[syntax.Argument, ...]:
     while functions and functions[-1][1]:
         functions.pop()
     texts = [text for text, _ in functions] + flags
-    return (*(_number(int(n) if n == int(n) else n) for n, _ in numbers), *map(_name, texts))
+    return (*(_number(int(n) if n == int(n) else n) for n, _ in numbers), *map(_word, texts))
 
 
-def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name, ...]:
+def _tags(conv: Conv, style: Style, depthwise: bool) -> tuple[syntax.Name | syntax.Call, ...]:
     tags: list[str] = []
     if conv.groups > 1 and not depthwise:
         tags.append(f"g{conv.groups}")
     if conv.dilation != (1, 1):
         tags.append(f"d{format_sides(conv.dilation)}")
     tags += conv.tags(style)
-    return (*_pad(conv.padding), *map(_name, tags))
+    return (*_pad(conv.padding), *map(_word, tags))
 
 
 def _pad(padding: Pair | None) -> tuple[syntax.Name, ...]:
@@ -288,6 +294,14 @@ def _header(keyword: str, *values: syntax.Name | syntax.Size | syntax.Named) -> 
 
 def _number(value: float) -> syntax.Number:
     return syntax.Number(value, _NOWHERE)
+
+
+def _word(text: str) -> syntax.Name | syntax.Call:
+    """A word, with constants of its own, `gn(16,noaffine)`, or without."""
+    word, _, inside = text.removesuffix(")").partition("(")
+    if not inside:
+        return _name(word)
+    return syntax.Call(word, tuple(map(_name, inside.split(","))), _NOWHERE)
 
 
 def _name(text: str) -> syntax.Name:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import WORDS, Context, MapOrVectorLayer, Word
 from ctcdsl.ops.activation import Activate, Function
 from ctcdsl.ops.calls import shown
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.op import Keeps
 
-_SLOPE = "negative_slope"
+SLOPE = "negative_slope"
+"""What PyTorch calls the constant of `leaky`, which the header `act` gives."""
 
 ACTIVATIONS = MappingProxyType(
     {
@@ -54,12 +56,12 @@ ACTIVATIONS = MappingProxyType(
                 keeps=Keeps.OUTPUT,
             ),
             Function(
-                *("leaky", "leaky ReLU", "x, or x / 100 below zero"),
+                *("leaky", "leaky ReLU", "x, or x times a slope below zero: leaky, leaky(0.1)"),
                 *("nn.LeakyReLU", "nn.functional.leaky_relu({})"),
                 keeps=Keeps.OUTPUT,
                 in_place=True,
                 bit_stable=True,
-                keyword=_SLOPE,
+                keyword=SLOPE,
                 constant=0.01,
             ),
             Function(
@@ -69,7 +71,7 @@ ACTIVATIONS = MappingProxyType(
                 bit_stable=True,
             ),
             Function(
-                *("elu", "ELU", "x, or exp(x) - 1 below zero"),
+                *("elu", "ELU", "x, or alpha (exp(x) - 1) below zero: elu, elu(0.5)"),
                 *("nn.ELU", "nn.functional.elu({})"),
                 keeps=Keeps.OUTPUT,
                 in_place=True,
@@ -168,5 +170,16 @@ class ActivationLayer(MapOrVectorLayer):
         return self.activation.add(graph, x)
 
 
+_CONSTANTS = {
+    "leaky": Real("slope", 0, 1, "the slope of `leaky`", optional=True),
+    "elu": Real("alpha", 0, 100, "the alpha of `elu`", optional=True),
+}
+
 for _row in ACTIVATIONS.values():
-    WORDS[_row.word] = Word(_row.word, "activation", _row.summary, "", (), ActivationLayer)
+    _constant = _CONSTANTS.get(_row.word)
+    WORDS[_row.word] = Word(
+        *(_row.word, "activation", _row.summary),
+        f"{_row.word}(0.1)" if _constant else "",
+        (_constant,) if _constant else (),
+        ActivationLayer,
+    )

@@ -12,17 +12,24 @@ if TYPE_CHECKING:
 
 
 class Integer(NamedTuple):
-    """A whole number from `low` to `high`; one with a `default` may be left out."""
+    """A whole number from `low` to `high`; one with a `default` may be left out.
+
+    So may an `optional` one: then the network's constants decide.
+    """
 
     name: str
     low: int
     high: int
     noun: str
     default: int | None = None
+    optional: bool = False
 
 
 class Real(NamedTuple):
-    """A number from `low` to `high`, or less than `high`; one with a `default` may be left out."""
+    """A number from `low` to `high`, or less than `high`; one with a `default` may be left out.
+
+    So may an `optional` one: then the network's constants decide.
+    """
 
     name: str
     low: float
@@ -30,6 +37,7 @@ class Real(NamedTuple):
     noun: str
     default: float | None = None
     less: bool = False
+    optional: bool = False
 
 
 class Integers(NamedTuple):
@@ -75,9 +83,11 @@ def numbers(arguments: tuple[Declaration, ...]) -> tuple[Number, ...]:
 def is_required(argument: Declaration) -> bool:
     """Whether an argument must be given."""
     match argument:
-        case Integer(default=None) | Real(default=None) | Integers():
+        case Integer() | Real():
+            return argument.default is None and not argument.optional
+        case Integers():
             return True
-        case Integer() | Real() | Flag() | Function():
+        case Flag() | Function():
             return False
 
 

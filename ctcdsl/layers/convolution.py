@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctcdsl.layers.activations import ACTIVATIONS, Activation
@@ -97,6 +98,11 @@ class Conv(SlidingWindow):
         if output is not None and self.groups > 1:
             report_groups(self.groups, x.channels, "input channels", self, context)
             report_groups(self.groups, self.filters, "filters", self, context)
+        if output is not None and self.norm is not None and self.norm.groups:
+            count, noun = self.filters, "filters"
+            if self.preactivation:
+                count, noun = x.channels, "input channels"
+            report_groups(self.norm.groups, count, noun, self, context)
         return output
 
     def out_channels(self, channels: int) -> int:
@@ -130,18 +136,18 @@ class Conv(SlidingWindow):
             x = self.norm.add(graph, x)
         return self.activation.add(graph, x) if self.activation is not None else x
 
-    def tagged(self, words: tuple[str, ...], style: Style) -> Conv:
-        """The convolution with the words after its numbers; `bare` first, so that others add."""
+    def tagged(self, words: Sequence[str | Norm | Activation]) -> Conv:
+        """The convolution with the tags after its numbers; `bare` first, so that others add."""
         conv = self
         if "bare" in words:
             conv = replace(conv, norm=None, activation=None)
         if "linear" in words:
             conv = replace(conv, activation=None)
         for word in words:
-            if word in NORMS:
-                conv = replace(conv, norm=style.make_norm(word))
-            elif word in ACTIVATIONS:
-                conv = replace(conv, activation=style.make_activation(word))
+            if isinstance(word, Norm):
+                conv = replace(conv, norm=word)
+            elif isinstance(word, Activation):
+                conv = replace(conv, activation=word)
             elif word in ("bias", "nobias"):
                 conv = replace(conv, bias=word == "bias")
         return conv
@@ -159,9 +165,9 @@ class Conv(SlidingWindow):
                 tags.append("bare")
                 implied = None
             elif self.norm is not None and self.norm != style.norm:
-                tags.append(str(self.norm))
+                tags.append(style.written(self.norm))
             if self.activation != implied:
-                tags.append(str(self.activation or "linear"))
+                tags.append(style.written(self.activation) if self.activation else "linear")
         if self.bias != (style.norm is None):
             tags.append("bias" if self.bias else "nobias")
         return tags

@@ -5,13 +5,19 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ctcdsl.layers.base import WORDS, Context, MapOrVectorLayer, Word
+from ctcdsl.layers.arguments import Declaration, Flag, Integer
+from ctcdsl.layers.base import MAX_WIDTH, WORDS, Context, MapOrVectorLayer, Word
+from ctcdsl.layers.windows import report_groups
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.norm import BatchNorm, GroupNorm, LayerNorm, NormOp
+from ctcdsl.ops.shapes import Shape
 
 
 class NormRow(NamedTuple):
-    """A norm: what it is called, and its usual constants; 0 for those it does not have."""
+    """A norm: what it is called, and its usual constants; 0 for those it does not have.
+
+    `arguments` are what may follow its word in parentheses.
+    """
 
     word: str
     title: str
@@ -19,14 +25,37 @@ class NormRow(NamedTuple):
     eps: float
     momentum: float = 0.0
     groups: int = 0
+    arguments: tuple[Declaration, ...] = ()
+    example: str = ""
 
+
+_NO_AFFINE = Flag(
+    "affine", "noaffine", "without a learned scale and shift", "bn(noaffine)", value=False
+)
 
 NORMS = MappingProxyType(
     {
         row.word: row
         for row in (
-            NormRow("bn", "batch norm", "batch normalisation", 1e-5, momentum=0.1),
+            NormRow(
+                "bn",
+                "batch norm",
+                "batch normalisation",
+                1e-5,
+                momentum=0.1,
+                arguments=(_NO_AFFINE,),
+                example="bn(noaffine)",
+            ),
             NormRow("ln", "layer norm", "layer normalisation over the channels", 1e-6),
+            NormRow(
+                *("gn", "group norm", "group normalisation: gn, gn(groups)", 1e-5),
+                groups=32,
+                arguments=(
+                    Integer("groups", 1, MAX_WIDTH, "the groups of `gn`", optional=True),
+                    _NO_AFFINE,
+                ),
+                example="gn(16)",
+            ),
         )
     }
 )
@@ -126,10 +155,18 @@ class NormLayer(MapOrVectorLayer):
         """As its norm."""
         return self.norm.pixelwise
 
+    def infer(self, x: Shape, context: Context) -> Shape | None:
+        """The shape of its input; CTC207 for groups that do not divide the channels."""
+        if self.norm.groups:
+            report_groups(self.norm.groups, x.channels, "input channels", self, context)
+        return x
+
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""
         return self.norm.add(graph, x)
 
 
 for _row in NORMS.values():
-    WORDS[_row.word] = Word(_row.word, "norm", _row.summary, "", (), NormLayer)
+    WORDS[_row.word] = Word(
+        _row.word, "norm", _row.summary, _row.example, _row.arguments, NormLayer
+    )

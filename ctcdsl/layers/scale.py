@@ -1,9 +1,10 @@
-"""A learned factor for each channel: `scale`."""
+"""A factor: learned for each channel, `scale`, or a constant, `scale(0.17)`."""
 
 from __future__ import annotations
 
+from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
-from ctcdsl.ops.calls import Argument, channels
+from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.op import Keeps, Overwrite, PointOp, TensorSpec
 
@@ -28,15 +29,47 @@ class ChannelScale(PointOp):
         return (channels(self.channels),)
 
 
-@layer("scale", summary="a learned scale for each channel")
+class ConstantScale(PointOp):
+    """A constant factor."""
+
+    factor: float
+
+    module = "ConstantScale"
+    keeps = Keeps.NOTHING
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """The factor."""
+        return (Argument(shown(self.factor)),)
+
+
+@layer(
+    "scale",
+    summary="a learned scale for each channel, or a constant one",
+    example="scale(0.17)",
+    arguments=(Real("factor", -1000, 1000, "the factor of `scale`", optional=True),),
+)
 class Scale(SameShapeLayer):
-    """A learned factor for each channel, small at first (LayerScale, Touvron et al. 2021)."""
+    """A factor for each channel, learned and small at first (LayerScale, Touvron et al. 2021).
+
+    With `factor` it is that constant instead (Inception-ResNet, Szegedy et al. 2017, Section 3.3).
+    """
+
+    factor: float | None = None
 
     keyword = "scale"
-    title = "scale"
     channelwise = True
     pixelwise = True
 
+    @property
+    def title(self) -> str:
+        """Its constant, where it has one."""
+        return "scale" if self.factor is None else f"scale {self.factor:g}"
+
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""
+        if self.factor is not None:
+            return graph.add(ConstantScale(factor=self.factor), x)
         return graph.add(ChannelScale(channels=x.shape.channels), x)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ctcdsl.layers.activations import Activation
+from ctcdsl.layers.activations import ACTIVATIONS, SLOPE, Activation
 from ctcdsl.layers.norms import Norm
+from ctcdsl.ops.calls import shown
 
 
 class Constants(NamedTuple):
@@ -57,8 +58,22 @@ class Style(NamedTuple):
         return Norm.of(word, eps, momentum, groups or network_groups, affine=affine)
 
     def make_activation(self, word: str, constant: float | None = None) -> Activation:
-        """The activation of a word, with the network's constant or its own."""
-        return Activation.of(word, constant if constant is not None else self.constants.slope)
+        """The activation of a word, with its own constant, or the network's slope."""
+        sloped = ACTIVATIONS[word].keyword == SLOPE
+        return Activation.of(
+            word, self.constants.slope if constant is None and sloped else constant
+        )
+
+    def written(self, part: Norm | Activation) -> str:
+        """A norm or an activation in the network's text: `gn`, `gn(16,noaffine)`, `leaky(0.1)`."""
+        options: list[str] = []
+        if isinstance(part, Norm):
+            if part.groups != self.make_norm(part.word).groups:
+                options.append(str(part.groups))
+            options += [] if part.affine else ["noaffine"]
+        elif part.constant is not None and part != self.make_activation(part.word):
+            options.append(shown(part.constant).removesuffix(".0"))
+        return f"{part.word}({','.join(options)})" if options else part.word
 
 
 CONV_RELU = Style()

@@ -22,6 +22,7 @@ from ctcdsl.ir import (
     replace,
 )
 from ctcdsl.ir.network import Node
+from ctcdsl.layers.base import Context
 from ctcdsl.text import Label, Origin, Severity
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -168,7 +169,7 @@ def shortcut(
         bias=style.norm is None,
         origin=block.origin,
     )
-    output = projection.output(shape, (0, 0))
+    output = projection.infer(shape, Context(diagnostics=diagnostics))
     if output != target:
         diagnostics.error(
             "CTC208",

@@ -64,6 +64,14 @@ BLOCKS = {
     "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
     "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "
     "{ (1,4) | 3/1 } avg(2)/2 [ (3,16) ] se(4) gap bn drop(0.2) fc(c/2) fc",
+    "constants": "style conv-gn-relu\nnorm eps=0.001 groups=4\nact slope=0.2\n(3,16)/2 "
+    "(3,16,gn(8)) (3,16,gn(16,noaffine),leaky(0.1)) (3,16,bn(noaffine),leaky) "
+    "[ (3,16) (3,16,leaky(0.3)) ] gn(2) bn elu(0.5) ln gap fc(8,leaky(0.1)) fc(8,elu) fc",
+    "gates": "style conv-bn-relu\n(3,16)/2 se(c/4) se(4,silu) se(4,relu,hsigmoid) se(4,prelu,tanh) "
+    "se(4,relu,hsigmoid,nobias) se(4,leaky(0.1)) se(4,nobias) eca eca(5) ese grn",
+    "factors": "(3,8) [ (3,8,linear) scale(0.17) ] relu [ (3,8,linear) scale(-1) | id ] scale",
+    "pre-activation with group norms": "style gn-silu-conv\nnorm groups=2\n"
+    "(3,8,bare) [ (3,8)x2 ]x2/2 gn(4)",
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
     "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) ]",

@@ -32,6 +32,7 @@ _WRITE = {
     "bn": "batchnorm batchnormalization batchnormalisation syncbn syncbatchnorm frozenbn"
     " batchnormlayer bnorm spatialbatchnorm batch",
     "ln": "layernorm layernormalization layernormalisation layernormchannelsfirst lnorm",
+    "gn": "groupnorm groupnormalization groupnormalisation gnorm",
     "lrn(5)": "localresponsenorm localresponsenormalization localresponsenormalisation"
     " responsenorm crossmaplrn",
     "grn": "globalresponsenorm globalresponsenormalization globalresponsenormalisation",
@@ -104,7 +105,6 @@ _NO_ACTIVATION = {
 
 _NOT_YET = {
     # Norms and regularisation.
-    "group norm": "groupnorm groupnormalization gn",
     "instance norm": "instancenorm in instancenormalization adain",
     "RMS norm": "rmsnorm rms",
     "another norm": "frn filterresponsenorm weightnorm weightstandardization ws spectralnorm"
