@@ -13,7 +13,7 @@ from ctcdsl.ir import Pair
 from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size, Stride
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
-from ctcdsl.text import Hint, Span
+from ctcdsl.text import Fix, Hint, Span
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -151,7 +151,9 @@ class Arguments:
         exclusive = [f"`{word}`" for word in tags.words if word in words]
         if len(exclusive) > 1:
             message = f"{' and '.join(exclusive)} exclude each other"
-            self._diagnostics.error("CTC104", message, span, hint=f"keep one {noun}")
+            changes = (fix for word in words for fix in without(word, span) if word in tags.words)
+            hint = Hint(f"keep one {noun}", *changes)
+            self._diagnostics.error("CTC104", message, span, hint=hint)
 
     def _report_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
         known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
@@ -272,3 +274,21 @@ class Arguments:
                 hint = Hint(f"repetition by a name is `x({word[1:]})`", f"x({word[1:]})")
         hint = hint or f"the layers are {', '.join(known)}"
         self._diagnostics.error("CTC101", f"unknown layer {quoted(span)}", span, hint=hint)
+
+
+def without(tag: str, span: Span) -> tuple[Fix, ...]:
+    """The change that takes a tag out of a layer's text, where it is written there."""
+    found = re.search(rf",[ \t]*{tag}(?![\w×])", span.text)
+    if found is None:
+        return ()
+    start = span.start + found.start()
+    return (Fix(span._replace(start=start, end=start + len(found[0])), ""),)
+
+
+def with_padding(amount: int, span: Span) -> tuple[Fix, ...]:
+    """The change of the padding in a layer's text, where it is the same on both sides."""
+    found = re.search(r"(?<=[, \t])p[0-9]+(?![\w×])", span.text)
+    if found is None:
+        return ()
+    start = span.start + found.start()
+    return (Fix(span._replace(start=start, end=start + len(found[0])), f"p{amount}"),)

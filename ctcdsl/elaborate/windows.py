@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from ctcdsl.elaborate.arguments import Arguments, Tags
+from ctcdsl.elaborate.arguments import Arguments, Tags, with_padding, without
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import Conv, Element, Pair, Pool, Style, replace
@@ -16,7 +16,7 @@ from ctcdsl.layers.norms import NORMS
 from ctcdsl.layers.pooling import POOL_TAGS
 from ctcdsl.ops.pooling import Reduction
 from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
-from ctcdsl.text import Origin, Severity, Span
+from ctcdsl.text import Fix, Hint, Origin, Severity, Span
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -74,7 +74,8 @@ class Windows:
             filters = channels
             if groups != 1:
                 message = "a depthwise convolution has a group for each channel"
-                self._diagnostics.error("CTC104", message, conv.span, hint="drop the `g` tag")
+                hint = Hint("drop the `g` tag", *without(f"g{groups}", conv.span))
+                self._diagnostics.error("CTC104", message, conv.span, hint=hint)
             groups = filters or 1
         else:
             filters = self._arguments.integer(count, 1, MAX_WIDTH, "the number of filters", scope)
@@ -105,13 +106,19 @@ class Windows:
         return layer.tagged([part for part in parts if part is not None])
 
     def _warn_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
+        size, count = (argument.span for argument in conv.arguments[:2])
+        between = conv.span.source.text[size.end : count.start]
+        swapped = Fix(size._replace(end=count.end), f"{count.text}{between}{size.text}")
         self._diagnostics.add(
             Severity.WARNING,
             "CTC924",
             f"{quoted(conv.span)} is {plural(filters, 'filter')} of {kernel[0]}x{kernel[1]}",
             conv.span,
-            hint=f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
-            f" {filters}x{filters}",
+            hint=Hint(
+                f"the filter size comes first: `({filters},{kernel[0]})` is {kernel[0]} filters of"
+                f" {filters}x{filters}",
+                swapped,
+            ),
         )
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
@@ -127,7 +134,10 @@ class Windows:
                     f"padding {padding} of a {kernel[0]}x{kernel[1]} filter{dilated}: windows at"
                     " the border see padding alone",
                     span,
-                    hint=f"with `p{reach}` or less every window sees some of the map",
+                    hint=Hint(
+                        f"with `p{reach}` or less every window sees some of the map",
+                        *with_padding(reach, span),
+                    ),
                 )
                 return
 
@@ -159,7 +169,7 @@ class Windows:
                     f"padding {padding} of a {kernel[0]}x{kernel[1]} pool is more than half its"
                     " window",
                     primary.span,
-                    hint=f"pad at most {side // 2}",
+                    hint=Hint(f"pad at most {side // 2}", *with_padding(side // 2, primary.span)),
                 )
                 return None
         return Pool(
@@ -178,5 +188,5 @@ class Windows:
             message = f"{text} alone is not a layer: a pool is `k/s`, window size and stride"
         else:
             message = f"{text} has no stride"
-        hint = f"write `{text[1:-1]}/2` for stride 2"
+        hint = Hint(f"write `{text[1:-1]}/2` for stride 2", f"{primary.span.text}/2")
         self._diagnostics.error("CTC102", message, primary.span, hint=hint)

@@ -24,6 +24,7 @@ from ctcdsl.layers.base import WORDS, Word
 from ctcdsl.layers.norms import NORMS, Norm
 from ctcdsl.syntax.nodes import Argument, Call, Name
 from ctcdsl.text import Origin, Span
+from ctcdsl.text.fixes import write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
 
@@ -42,7 +43,7 @@ class Words:
         entry = WORDS.get(word)
         match word:
             case "max" | "avg":
-                hint = f"write `{word}(3)/2`"
+                hint = write(f"{word}(3)/2")
                 self._diagnostics.error("CTC102", f"`{word}` needs a window size", span, hint=hint)
             case "fc":
                 return Linear(features=None, origin=origin)
@@ -61,7 +62,7 @@ class Words:
                 self._arguments.unknown(word, span, known)
             case _ if any(map(is_required, entry.arguments)):
                 self._diagnostics.error(
-                    "CTC102", f"`{word}` needs an argument", span, hint=f"write `{entry.example}`"
+                    "CTC102", f"`{word}` needs an argument", span, hint=write(entry.example)
                 )
             case _:
                 return self._made(entry, {}, origin)
@@ -174,7 +175,7 @@ class Words:
             "CTC102",
             f"`{entry.word}` takes {takes}{listed}, not {len(given)}",
             given[len(declared)].span if len(given) > len(declared) else call.span,
-            hint=f"write `{entry.example}`",
+            hint=write(entry.example).at(call.span),
         )
 
     def _real(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from ctcdsl.layers.base import Context, MapLayer
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.text import Label
+from ctcdsl.text import Hint, Label
 
 
 class SlidingWindow(MapLayer, abstract=True):
@@ -72,9 +74,11 @@ def report_groups(groups: int, channels: int, noun: str, layer: MapLayer, contex
         return
     fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
     more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
+    text, tag = layer.origin.text, re.compile(rf"(?<=[, \t])g{groups}(?!\w)")
+    changes = [tag.sub(f"g{n}", text) for n in (fewer, *more) if tag.search(text)]
     context.error(
         "CTC207",
         f"{groups} groups do not divide the {channels} {noun}",
         layer.origin,
-        hint=f"{' or '.join(map(str, [fewer, *more]))} would",
+        hint=Hint(f"{' or '.join(map(str, [fewer, *more]))} would", *changes),
     )
