@@ -151,7 +151,8 @@ class VectorLayer(LayerKind, abstract=True):
 class Word(NamedTuple):
     """A word of the language that is a layer: how it is described, and what it takes.
 
-    `make` makes the layer of the arguments' values, by name.
+    `make` makes the layer of the arguments' values, by name. What `gives_vector` belongs into
+    the head.
     """
 
     word: str
@@ -160,6 +161,7 @@ class Word(NamedTuple):
     example: str
     arguments: tuple[Declaration, ...]
     make: Callable[..., LayerKind]
+    gives_vector: bool = False
 
 
 WORDS: dict[str, Word] = {}
@@ -182,7 +184,8 @@ def layer(
         def make(**values: Any) -> LayerKind:
             return kind(**fixed, **values)
 
-        WORDS[word] = Word(word, "layer", summary, example, arguments, make)
+        gives_vector = issubclass(kind, VectorLayer)
+        WORDS[word] = Word(word, "layer", summary, example, arguments, make, gives_vector)
         return kind
 
     return register

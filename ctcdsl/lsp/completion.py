@@ -11,34 +11,17 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ctcdsl.highlighting.patterns import NAME
+from ctcdsl.layers import WORDS
+from ctcdsl.layers.convolution import EXCLUSIVE
 from ctcdsl.lsp.context import Bracket, Context, context_at
 from ctcdsl.lsp.document import Document
+from ctcdsl.lsp.layer_arguments import Arguments, arguments_of
 from ctcdsl.lsp.names import Definition, scope_at
 from ctcdsl.syntax.nodes import Def, Let
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Span
 
 LAYERS = tuple(word for word in words("layer", "norm", "activation") if word != "none")
-CONVOLUTION_TAGS = tuple(
-    word
-    for word in words("tag", "norm", "activation")
-    if word not in ("dw", "ceil", "nocount", "within")
-)
-_TAGS = {
-    "max": ("ceil",),
-    "avg": ("ceil", "nocount"),
-    "fc": ("linear", *words("activation")),
-    "se": words("activation"),
-    "lrn": ("within",),
-}
-"""Words that may follow the first argument of a layer."""
-
-HEAD_LAYERS = ("gap", "gmp", "spp", "fc")
-"""Words of layers that give a vector: they stand in no bracket and in no `def`."""
-
-EXCLUSIVE = (words("norm"), ("linear", *words("activation")), ("bias", "nobias"))
-"""Of each of these lists a layer takes one tag."""
-
 _REPEATS = ("x(", "×(", "*(")
 
 _VALUED = {"net": "", "input": "", "classes": "", "maps": "", "pad": "rule", "style": "style"}
@@ -116,7 +99,7 @@ def _layers(context: Context, scope: Scope) -> Iterator[Candidate]:
     if before and before[-1] == "head:":
         yield from _words(("none",))
     in_trunk = bool(context.brackets) or before[:1] == ("def",)
-    yield from _words(word for word in LAYERS if not (in_trunk and word in HEAD_LAYERS))
+    yield from _words(word for word in LAYERS if not (in_trunk and WORDS[word].gives_vector))
     defining = before[1].rstrip("(") if before[:1] == ("def",) else ""
     for definition in scope:
         if isinstance(definition.statement, Def) and definition.name.text != defining:
@@ -127,23 +110,21 @@ def _layers(context: Context, scope: Scope) -> Iterator[Candidate]:
 def _arguments(bracket: Bracket, scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:
     """An argument of a convolution, a layer, or a user-defined block."""
     call, argument = bracket.opening, bracket.argument
-    if call == "(" and argument >= 2:
-        yield from _tags(CONVOLUTION_TAGS, "pgd", bracket.given)
-        return
-    if argument >= 1 and call[:-1] in _TAGS:
-        letters = "p" if call in ("max(", "avg(") else ""
-        yield from _tags(_TAGS[call[:-1]], letters, bracket.given)
-        return
-    if call == "(" and argument == 1:
+    arguments = arguments_of(call.removesuffix("("))
+    if arguments is not None and argument >= arguments.required and not arguments.many:
+        yield from _tags(arguments, bracket.given)
+        if argument >= len(arguments.amounts):
+            return
+    elif call == "(" and argument == 1:
         yield from _words(("dw",))
     yield from _amounts(scope, parameters)
 
 
-def _tags(choices: Iterable[str], letters: str, given: tuple[str, ...]) -> Iterator[Candidate]:
+def _tags(arguments: Arguments, given: tuple[str, ...]) -> Iterator[Candidate]:
     """The tags that do not repeat or contradict those given."""
-    excluded = {word for words in EXCLUSIVE if set(words) & set(given) for word in words}
-    yield from _words(word for word in choices if word not in {*excluded, *given})
-    for letter in letters:
+    excluded = {tag for tags, _ in EXCLUSIVE if set(tags) & set(given) for tag in tags}
+    yield from _words(tag for tag in arguments.tags if tag not in {*excluded, *given})
+    for letter in arguments.letters:
         if not any(re.fullmatch(rf"{letter}[0-9].*", tag) for tag in given):
             yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
 

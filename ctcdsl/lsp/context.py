@@ -33,8 +33,12 @@ class Bracket(NamedTuple):
     @property
     def given(self) -> tuple[str, ...]:
         """The complete arguments."""
-        parts = "".join(self.inside).split(",")
-        return tuple(parts[:-1])
+        return self.arguments[:-1]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The arguments, of which the last one may still be typed."""
+        return tuple("".join(self.inside).split(","))
 
 
 class Context(NamedTuple):

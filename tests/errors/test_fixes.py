@@ -10,6 +10,11 @@ from ctcdsl.checking import check_source
 from ctcdsl.text import Diagnostic, Fix, Source
 from tests.errors.test_messages import CASES, WARNINGS
 
+REPLACED = (
+    *("001", "002", "003", "101", "102", "104", "107", "109", "112", "116", "117"),
+    *("204", "207", "302", "904", "906", "907", "908", "909", "921", "922", "923", "924"),
+)
+
 
 def diagnostics_of(path: Path) -> tuple[Diagnostic, ...]:
     text = path.read_bytes().decode("utf-8-sig", errors="replace")
@@ -51,3 +56,14 @@ def test_a_fix_removes_its_error(path: Path) -> None:
             after = check_source(applied(fix)).diagnostics
             left = [d for d in after if is_same(d, diagnostic, fix) or is_about(d, fix)]
             assert not left, f"{fix.title}\n{left[0]}"
+
+
+def test_hints_that_are_replacements_carry_a_change() -> None:
+    """Of the codes of tests/errors those are listed whose hints say what to write instead."""
+    found = {
+        diagnostic.code
+        for path in (*CASES, *WARNINGS)
+        for diagnostic in diagnostics_of(path)
+        if diagnostic.fixes
+    }
+    assert found >= {f"CTC{number}" for number in REPLACED}

@@ -1,4 +1,4 @@
-"""Requests that help to change a text: completion, formatting, quick fixes, renaming."""
+"""Requests that help to write: completion, signatures, formatting, quick fixes, renaming."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ctcdsl.lsp.completion import completions
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.protocol.server import Server
 from ctcdsl.lsp.rename import RenameError, rename, renaming_at
+from ctcdsl.lsp.signature_help import Signature, signature_at
 from ctcdsl.text import Span
 
 _CANDIDATE_KINDS = {
@@ -46,6 +47,17 @@ def register(server: Server) -> None:
                 )
                 for candidate in candidates
             ]
+
+        return server.at(params, answer)
+
+    @server.feature(
+        lsp.TEXT_DOCUMENT_SIGNATURE_HELP,
+        lsp.SignatureHelpOptions(["("], retrigger_characters=[","]),
+    )
+    def signature(params: lsp.SignatureHelpParams) -> lsp.SignatureHelp | None:
+        def answer(document: Document, offset: int) -> lsp.SignatureHelp | None:
+            found = signature_at(document, offset)
+            return _signature_help(found) if found is not None else None
 
         return server.at(params, answer)
 
@@ -92,6 +104,19 @@ def register(server: Server) -> None:
             return server.at(params, answer)
         except RenameError as refused:
             raise _failed(refused) from refused
+
+
+def _signature_help(signature: Signature) -> lsp.SignatureHelp:
+    parameters = [
+        lsp.ParameterInformation((p.start, p.end), _markdown(p.meaning) if p.meaning else None)
+        for p in signature.parameters
+    ]
+    shown = lsp.SignatureInformation(signature.label, _markdown(signature.summary), parameters)
+    return lsp.SignatureHelp([shown], active_signature=0, active_parameter=signature.active)
+
+
+def _markdown(text: str) -> lsp.MarkupContent:
+    return lsp.MarkupContent(lsp.MarkupKind.Markdown, text)
 
 
 def _is_quick_fix(kind: lsp.CodeActionKind | str) -> bool:
