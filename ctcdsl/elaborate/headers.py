@@ -21,7 +21,9 @@ MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
 MAX_WIDTH = 1_000_000
 
-_CONSTANTS = {"norm": ("eps", "momentum", "groups"), "act": ("slope",)}
+CONSTANTS = {"norm": ("eps", "momentum", "groups"), "act": ("slope",)}
+"""The names that a header gives values to."""
+
 _RANGES = {
     "eps": (0, inf, "more than 0"),
     "momentum": (0, 1, "more than 0 and at most 1"),
@@ -166,7 +168,7 @@ class HeaderReader:
                 first = Label(given[name].span, "first given here")
                 message = f"`{name}` is given twice"
                 self._diagnostics.error("CTC106", message, value.span, also=(first,))
-            elif name in _CONSTANTS[header.word]:
+            elif name in CONSTANTS[header.word]:
                 given[name] = value
             else:
                 self._unknown_constant(header.word, value)
@@ -174,8 +176,8 @@ class HeaderReader:
 
     def _unknown_constant(self, word: str, value: Named) -> None:
         name = value.name.text
-        homes = [header for header, names in _CONSTANTS.items() if name in names]
-        known = _CONSTANTS[word]
+        homes = [header for header, names in CONSTANTS.items() if name in names]
+        known = CONSTANTS[word]
         listed = ", ".join(f"`{constant}`" for constant in known)
         hint = f"`{word}` takes {listed}"
         if homes:

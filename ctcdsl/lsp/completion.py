@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ctcdsl.elaborate.headers import CONSTANTS
 from ctcdsl.highlighting.patterns import NAME
 from ctcdsl.layers import WORDS
 from ctcdsl.layers.convolution import EXCLUSIVE
@@ -24,8 +25,9 @@ from ctcdsl.text import Span
 LAYERS = tuple(word for word in words("layer", "norm", "activation") if word != "none")
 _REPEATS = ("x(", "×(", "*(")
 
-_VALUED = {"net": "", "input": "", "classes": "", "maps": "", "pad": "rule", "style": "style"}
-"""Headers, and the kind of word that each takes."""
+_KINDS = {"pad": "rule", "style": "style"}
+_VALUED = tuple(word for word in words("header") if word not in ("let", "def", "table", "end"))
+"""Headers that may share a line: each takes a value."""
 
 Scope = tuple[Definition, ...]
 
@@ -69,8 +71,7 @@ def _candidates(context: Context, scope: Scope) -> Iterator[Candidate]:
     first = before[0] if before else ""
     header = next((word for word in reversed(before) if word in _VALUED), None)
     if first in _VALUED and header is not None:
-        # Headers may share a line: those without words for a value end where another begins.
-        return _words(words(_VALUED[header])) if before[-1] == header else _words(_VALUED)
+        return _after_header(header, before)
     match first:
         case "let":
             return _values(scope, ()) if "=" in before else iter(())
@@ -87,6 +88,18 @@ def _candidates(context: Context, scope: Scope) -> Iterator[Candidate]:
     return _layers(context, scope)
 
 
+def _after_header(header: str, before: tuple[str, ...]) -> Iterator[Candidate]:
+    """The value of a header, where it is one of some words; another header behind it."""
+    if header in CONSTANTS and before[-1] != "=":
+        left = [name for name in CONSTANTS[header] if name not in before]
+        for name in left:
+            yield Candidate(f"{name}=", "constant", KEYWORDS[header].summary)
+    if before[-1] != header and before[-1] != "=":
+        yield from _words(_VALUED)
+    elif before[-1] == header:
+        yield from _words(words(_KINDS.get(header, "")))
+
+
 def _is_argument(bracket: Bracket) -> bool:
     return bracket.opening.endswith("(")
 
@@ -98,8 +111,12 @@ def _layers(context: Context, scope: Scope) -> Iterator[Candidate]:
         yield from _words(("end",) if context.in_table else words("header"))
     if before and before[-1] == "head:":
         yield from _words(("none",))
-    in_trunk = bool(context.brackets) or before[:1] == ("def",)
-    yield from _words(word for word in LAYERS if not (in_trunk and WORDS[word].gives_vector))
+    opening = context.bracket.opening
+    in_trunk = bool(opening) or before[:1] == ("def",)
+    for word in LAYERS:
+        if not in_trunk or opening == "mul[" or not WORDS[word].gives_vector:
+            yield from _words((word,))
+    yield from _words(words("join"))
     defining = before[1].rstrip("(") if before[:1] == ("def",) else ""
     for definition in scope:
         if isinstance(definition.statement, Def) and definition.name.text != defining:
@@ -113,7 +130,7 @@ def _arguments(bracket: Bracket, scope: Scope, parameters: tuple[str, ...]) -> I
     arguments = arguments_of(call.removesuffix("("))
     if arguments is not None and argument >= arguments.required and not arguments.many:
         yield from _tags(arguments, bracket.given)
-        if argument >= len(arguments.amounts):
+        if argument >= len(arguments.amounts) or any(map(arguments.is_tag, bracket.given)):
             return
     elif call == "(" and argument == 1:
         yield from _words(("dw",))
@@ -131,7 +148,7 @@ def _tags(arguments: Arguments, given: tuple[str, ...]) -> Iterator[Candidate]:
 
 def _amounts(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:
     yield from _values(scope, parameters)
-    yield from _words(("c",))
+    yield from _words(("c", *words("function")))
 
 
 def _values(scope: Scope, parameters: tuple[str, ...]) -> Iterator[Candidate]:

@@ -14,13 +14,13 @@ from ctcdsl.syntax.words import words
 
 _TOKEN = re.compile(
     rf"(?P<comment>#[^\n]*)|(?P<gap>\\[ \t]*\n|[ \t]+)|(?P<line>\n)"
-    rf"|(?P<head>{NAME}:)|(?P<call>{NAME}\(|[×*]\()|(?P<word>{NAME}['′]*)|(?P<other>.)"
+    rf"|(?P<head>{NAME}:)|(?P<call>{NAME}[(\[{{]|[×*]\()|(?P<word>{NAME}['′]*)|(?P<other>.)"
 )
 _HEAD = re.compile(rf"[ \t]*(?:(?:{'|'.join(words('header'))})[ \t]|{NAME}[ \t]*:)")
 
 
 class Bracket(NamedTuple):
-    """An open bracket: `(` of a convolution, `fc(`, `x(`, `{`, `[`, and what is inside so far."""
+    """An open bracket, `(`, `fc(`, `x(`, `[`, `mul[`, and what is inside so far."""
 
     opening: str = ""
     inside: tuple[str, ...] = ()

@@ -39,6 +39,11 @@ class Arguments(NamedTuple):
     tags: tuple[str, ...] = ()
     letters: str = ""
 
+    def is_tag(self, argument: str) -> bool:
+        """Whether an argument is a tag, after which no amounts come."""
+        numbered = argument[:1] in self.letters and argument[1:2].isdecimal()
+        return argument in self.tags or numbered
+
 
 _CONVOLUTION = Arguments(
     (

@@ -29,6 +29,8 @@ TYPES = MappingProxyType(
         "tag": "decorator",
         "style": "enumMember",
         "rule": "enumMember",
+        "function": "function",
+        "join": "function",
         "layer": "type",
         "norm": "type",
         "activation": "type",
@@ -43,7 +45,9 @@ LEGEND = tuple(dict.fromkeys(TYPES.values()))
 MODIFIERS = ("declaration", "readonly", "defaultLibrary")
 
 _MODIFIERS = {
-    **dict.fromkeys(("layer", "norm", "activation", "channels"), ("defaultLibrary",)),
+    **dict.fromkeys(
+        ("layer", "norm", "activation", "channels", "function", "join"), ("defaultLibrary",)
+    ),
     **dict.fromkeys(("network", "label", "definition"), ("declaration",)),
     "value": ("declaration", "readonly"),
 }

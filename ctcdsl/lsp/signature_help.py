@@ -55,16 +55,11 @@ def _of_layer(word: str, arguments: Arguments, bracket: Bracket) -> Signature:
         entry = KEYWORDS[word]
         summary = f"{entry.summary}, as in `{entry.example}`" if entry.example else entry.summary
     active = bracket.argument
-    known = {*arguments.tags, *arguments.letters}
-    if active >= arguments.required and any(_is_tag(a, known) for a in bracket.arguments):
+    if active >= arguments.required and any(map(arguments.is_tag, bracket.arguments)):
         active = amounts  # optional amounts are over where a tag is written
     elif arguments.many:
         active = min(active, amounts - 1)
     return _signature(word, parts, summary, min(active, len(parts) - 1))
-
-
-def _is_tag(argument: str, known: set[str]) -> bool:
-    return argument in known or (argument[:1] in known and argument[1:2].isdecimal())
 
 
 def _of_block(definition: Definition, bracket: Bracket) -> Signature | None:
