@@ -142,7 +142,7 @@ def _tags(arguments: Arguments, given: tuple[str, ...]) -> Iterator[Candidate]:
     excluded = {tag for tags, _ in EXCLUSIVE if set(tags) & set(given) for tag in tags}
     yield from _words(tag for tag in arguments.tags if tag not in {*excluded, *given})
     for letter in arguments.letters:
-        if not any(re.fullmatch(rf"{letter}[0-9].*", tag) for tag in given):
+        if not any(re.fullmatch(rf"{letter}[0-9(].*", tag) for tag in given):
             yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")
 
 

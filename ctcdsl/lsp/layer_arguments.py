@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, assert_never
 
 from ctcdsl.layers import ACTIVATIONS, NORMS, WORDS
@@ -41,8 +42,8 @@ class Arguments(NamedTuple):
 
     def is_tag(self, argument: str) -> bool:
         """Whether an argument is a tag, after which no amounts come."""
-        numbered = argument[:1] in self.letters and argument[1:2].isdecimal()
-        return argument in self.tags or numbered
+        numbered = re.match(rf"[{self.letters}][0-9(]", argument) if self.letters else None
+        return argument in self.tags or numbered is not None
 
 
 _CONVOLUTION = Arguments(
@@ -55,7 +56,6 @@ _CONVOLUTION = Arguments(
     letters="".join(TAG_PREFIXES),
 )
 _POOLS = ("max", "avg")
-_WINDOW = Amount("k", "the side of the window, or height x width: 1x7")
 
 
 def arguments_of(word: str) -> Arguments | None:
@@ -65,12 +65,11 @@ def arguments_of(word: str) -> Arguments | None:
     entry = WORDS.get(word)
     if entry is None or not entry.arguments:
         return None
-    amounts = [_WINDOW] if word in _POOLS else []
-    amounts += [a for declared in entry.arguments if (a := _amount(declared)) is not None]
+    amounts = [a for declared in entry.arguments if (a := _amount(declared)) is not None]
     tags = dict.fromkeys(tag for declared in entry.arguments for tag in _tags(declared))
     return Arguments(
         tuple(amounts),
-        required=(word in _POOLS) + sum(map(is_required, entry.arguments)),
+        required=sum(map(is_required, entry.arguments)),
         many=any(isinstance(declared, Integers) for declared in entry.arguments),
         tags=tuple(tags),
         letters="p" if word in _POOLS else "",
