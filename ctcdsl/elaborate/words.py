@@ -124,7 +124,7 @@ class Words:
             "CTC102",
             f"`{call.word}` takes no arguments",
             call.span,
-            hint=f"write `{call.word}`",
+            hint=write(call.word),
         )
 
     def _values(self, entry: Word, call: Call, scope: Scope) -> dict[str, Any] | None:

@@ -79,8 +79,10 @@ def arguments_of(word: str) -> Arguments | None:
 def _amount(declared: Declaration) -> Amount | None:
     match declared:
         case Integer() | Real():
-            usual = "" if declared.default is None else f"; {declared.default:g} where left out"
-            return Amount(declared.name, f"{declared.noun}{usual}")
+            left_out = "" if is_required(declared) else "; may be left out"
+            if declared.default is not None:
+                left_out = f"; {declared.default:g} where left out"
+            return Amount(declared.name, f"{declared.noun}{left_out}")
         case Integers():
             return Amount(shown(declared), f"{declared.noun}: one or more")
         case Flag() | Function():
