@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctcdsl.syntax.nodes import Call, Group, Name
 from ctcdsl.syntax.words import KEYWORDS, suggest
-from ctcdsl.text import Span
+from ctcdsl.text import Hint, Span
 from ctcdsl.text.sink import Diagnostics
 
 JOINS = {"split": "{", "mul": "[", "max": "["}
@@ -30,7 +30,10 @@ def report_join(group: Group, diagnostics: Diagnostics) -> None:
             "CTC118",
             f"`{text}` touches `{bracket}`, and is not a join",
             span,
-            hint=f"{hint} a space between them: `{text} {bracket}`",
+            hint=Hint(
+                f"{hint} a space between them: `{text} {bracket}`",
+                f"{text} {bracket}",
+            ),
         )
     elif bracket != expected:
         noun = "braces" if expected == "{" else "square brackets"
