@@ -32,7 +32,7 @@ def report_join(group: Group, diagnostics: Diagnostics) -> None:
             span,
             hint=Hint(
                 f"{hint} a space between them: `{text} {bracket}`",
-                f"{text} {bracket}",
+                *((f"{text} {bracket}",) if word in KEYWORDS else ()),
             ),
         )
     elif bracket != expected:
