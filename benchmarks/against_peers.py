@@ -39,7 +39,7 @@ ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": False, "transform_input": False},
 }
 LAST = re.compile(
-    r"^(.*?)(?<!stages\.\d)\.(proj|downsample|shortcut|identity|mlp(?=\.\d)|layer_scale|gamma)\b",
+    r"^(.*?)(?<!stages\.\d)(?<!patch_embed)\.(proj|downsample|shortcut|identity|mlp(?=\.\d)|layer_scale|gamma)\b",
     re.MULTILINE,
 )
 """Tensors of a block that our modules hold after those of its branch."""
