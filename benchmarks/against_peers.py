@@ -43,6 +43,7 @@ LAST = re.compile(
     re.MULTILINE,
 )
 """Tensors of a block that our modules hold after those of its branch."""
+STAGE = re.compile(r"stages\.(\d+)\.(\w+)")
 CALM = ("layer_scale", "gamma")
 
 
@@ -79,7 +80,14 @@ def ordered(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         others = [k for k in keys if k.startswith(block) and k != key]
         keys.remove(key)
         keys.insert(keys.index(others[-1]) + 1, key)
-    return {key: state[key] for key in keys}
+    places: dict[str, tuple[int, bool, int]] = {}
+    first: dict[str, int] = {}
+    for place, key in enumerate(keys):
+        # A stage of timm begins with what halves its map, wherever it holds that.
+        stage = STAGE.match(key)
+        begin = place if stage is None else first.setdefault(stage[1], place)
+        places[key] = begin, stage is not None and stage[2] != "downsample", place
+    return {key: state[key] for key in sorted(keys, key=places.__getitem__)}
 
 
 def randomise(state: dict[str, torch.Tensor], generator: torch.Generator) -> None:
