@@ -39,8 +39,8 @@ ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": False, "transform_input": False},
 }
 LAST = re.compile(
-    r"^(.*?)(?<!stages\.\d)(?<!patch_embed)\.(proj|downsample|shortcut|identity|mlp(?=\.\d)|layer_scale|gamma)\b",
-    re.MULTILINE,
+    r"^(.*?)(?<!stages\.\d)(?<!patch_embed)\."
+    r"(proj|downsample|shortcut|identity|skip|skipbn|mlp(?=\.\d)|layer_scale|gamma)\b"
 )
 """Tensors of a block that our modules hold after those of its branch."""
 STAGE = re.compile(r"stages\.(\d+)\.(\w+)")
