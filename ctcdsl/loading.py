@@ -23,14 +23,15 @@ from ctcdsl.text.sink import Diagnostics
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
-_GROUPS = {"paper": "", **{folder: folder for folder in ("peers", "modern", "timm")}}
+_GROUPS = {"paper": "", **{folder: folder for folder in ("peers", "modern", "timm", "papers")}}
 _PRIME = str.maketrans("′", "'")
 
 
 class BuiltIn(NamedTuple):
     """A spec that comes with ctcdsl.
 
-    `name` is its file's stem, `group` the folder: `paper`, `peers`, `modern` or `timm`.
+    `name` is its file's stem, `group` the folder: `paper`, `peers`, `modern`,
+    `timm` or `papers`.
     """
 
     name: str

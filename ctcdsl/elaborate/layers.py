@@ -27,6 +27,7 @@ from ctcdsl.ir import (
     replace,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.words import KEYWORDS
@@ -255,6 +256,12 @@ class LayerElaborator:
             chain = in_braces(elements, grouped=False) or [
                 Identity(origin=self._origin(branch.span))
             ]
+            if branches and join is Join.ADD and channels is not None:
+                width = out_channels(branches[0].elements, channels)
+                chain = [
+                    replace(e, channels=width) if isinstance(e, ZeroPad) and not e.channels else e
+                    for e in chain
+                ]
             branches.append(Branch(elements=tuple(chain), optional=branch.optional))
         return Block(join=join, branches=tuple(branches), origin=self._origin(group.span))
 

@@ -231,7 +231,10 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
             return _word(style.written(part)), 0
         case _:
             word, arguments = element.keyword, _arguments(element, style)
-            return (syntax.Call(word, arguments, _NOWHERE) if arguments else _name(word)), 0
+            primary = syntax.Call(word, arguments, _NOWHERE) if arguments else _name(word)
+            if isinstance(element, SlidingWindow) and element.strided:
+                return primary, sides_of(element.stride)
+            return primary, 0
 
 
 def _arguments(layer: LayerKind, style: Style) -> tuple[syntax.Argument, ...]:

@@ -52,8 +52,8 @@ BLOCKS = {
     "vectors": "style conv-bn-relu\n(3,8) ln relu gap bn relu drop(0.5) ln fc(8) bn tanh"
     " fc(6,linear) relu fc",
     "a global maximum": "(3,8) gmp relu fc",
-    "every word": "style conv-ln-gelu\n(3x5,8) se(4) se(2,silu) scale grn shuffle(4) bn ln "
-    "lrn(3,within) lrn(3,0.001,0.5,2) (3,8,g4,d2) (5,dw,bn,silu,bias) (1x7,8,bare) "
+    "every word": "style conv-ln-gelu\n(3x5,8) se(4) se(2,silu) scale grn zeropad(12) shuffle(4) "
+    "bn ln lrn(3,within) lrn(3,0.001,0.5,2) (3,8,g4,d2) (5,dw,bn,silu,bias) (1x7,8,bare) "
     "(3,8,leaky,nobias) max(3x1)/1 avg(1x3,p0)/2 relu sigmoid tanh hswish relu6"
     " leaky silu gelu hsigmoid elu mish softplus prelu id drop(0.3)",
     "learned activations": "style conv-bn-prelu\n(3,8) [ (3,8)x2 ]x2 "

@@ -126,6 +126,8 @@ TIMM = """
 ROWS = [line.replace(",", "").split() for line in f"{TORCHVISION}{TIMM}".splitlines() if line]
 ALIASES = {"googlenet_bn": "googlenet", "xception": "legacy_xception"}
 PATHS = {path.stem: path for path in NETWORKS}
+OWN = ("specs", "peers", "papers")
+"""The folders whose networks are not as a library has them."""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
@@ -140,7 +142,7 @@ def test_figures_are_those_of_the_reference(row: list[str]) -> None:
 
 
 def test_every_network_has_a_reference() -> None:
-    own = {path.stem for path in NETWORKS if path.parent.name in ("specs", "peers")}
+    own = {path.stem for path in NETWORKS if path.parent.name in OWN}
     assert len(PATHS) == len(NETWORKS) and len({row[0] for row in ROWS}) == len(ROWS)
     assert {*PATHS} - own == {row[0] for row in ROWS} - {"alexnet_owt", "vgg16"}
 
@@ -151,5 +153,5 @@ def test_a_spec_has_at_most_twelve_lines_and_names_its_source(path: Path) -> Non
     comment = " ".join(line.strip("# ") for line in lines if line.startswith("#"))
     assert len(lines) <= 12 and lines[0].startswith("# ")
     assert re.search(r"\b(19|20)\d\d\b", comment), "the publication's year"
-    if path.parent.name not in ("specs", "peers"):
+    if path.parent.name not in OWN:
         assert re.search(rf"\b(torchvision|timm)'s {ALIASES.get(path.stem, path.stem)}\b", comment)

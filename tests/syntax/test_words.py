@@ -12,8 +12,8 @@ FUNCTIONS = words("layer", "norm", "activation")
 OTHERS = [
     "selu", "celu", "rrelu", "crelu", "srelu", "frelu", "relu1", "relu20",
     "drelu", "hard_mish", "hard_tanh", "softmax", "LogSoftmax", "softmin",
-    "softsign", "maxout", "swiglu", "logsigmoid", "tanhexp", "tanhshrink", "gn", "in", "rmsnorm",
-    "droppath", "dropblock", "sppf", "aspp", "psp", "gem", "ese", "scse", "cbam", "pixelshuffle",
+    "softsign", "maxout", "swiglu", "logsigmoid", "tanhexp", "tanhshrink", "in", "rmsnorm",
+    "droppath", "dropblock", "sppf", "aspp", "psp", "gem", "scse", "cbam", "pixelshuffle",
     "argmax", "trelu", "lisht", "blurpool",
 ]
 # fmt: on

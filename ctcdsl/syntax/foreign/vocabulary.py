@@ -118,7 +118,7 @@ _NOT_YET = {
     " unshuffle pixelunshuffle spacetodepth spd fpn unet decoder",
     "attention": "attention selfattention mha mhsa multihead multiheadattention transformer"
     " transformerblock vit embedding embed posembed qkv swin nonlocal window",
-    "channel attention other than `se`": "cbam eca ecalayer ese scse sk skconv srm gct gc gcblock"
+    "channel attention other than `se`": "cbam ecalayer scse sk skconv srm gct gc gcblock"
     " coordattention simam bam ge",
     "recurrence": "lstm gru rnn convlstm",
     "this pool": "gem gempool lppool lpp stochasticpool fractionalmaxpool minpool sumpool gsp"
@@ -130,7 +130,7 @@ _NOT_YET = {
     "`split{ … }`": "split chunk slice channelsplit shufflenetunit",
     "cropping": "crop centercrop cropping",
     "detection": "yolo detect anchor nms",
-    "padding as a layer": "zeropad zeropadding reflectionpad replicationpad reflectpad constantpad"
+    "padding as a layer": "zeropadding reflectionpad replicationpad reflectpad constantpad"
     " zeropad2d padlayer",
     "reductions": "argmax softargmax min argmin topk",
     "quantisation": "quant quantize quantise quantstub dequant fakequant binarize",

@@ -1,0 +1,97 @@
+"""Shortcuts without weights: `[ (3,32) (3,32) | zeropad ]/2`, `zeropad(32)`."""
+
+from __future__ import annotations
+
+from ctcdsl.layers.arguments import Integer
+from ctcdsl.layers.base import MAX_WIDTH, Context, layer
+from ctcdsl.layers.windows import SlidingWindow
+from ctcdsl.ops.calls import Argument, Role, channels, sides
+from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.operators import Identity
+from ctcdsl.ops.shapes import Pair, Shape
+
+
+class PadChannels(MapOp):
+    """The pixels that are a stride apart, and `channels` in all: those of zeros come last."""
+
+    channels: int
+    stride: Pair
+
+    module = "ZeroPad"
+    keeps = Keeps.NOTHING
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """Every pixel that a stride reaches."""
+        _, height, width = inputs[0]
+        down, across = self.stride
+        return Shape(self.channels, (height - 1) // down + 1, (width - 1) // across + 1)
+
+    def macs(self, output: Shape) -> int:
+        """None."""
+        return 0
+
+    def window(self) -> Window | None:
+        """One pixel."""
+        return Window((1, 1), self.stride)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """None."""
+        return ()
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """The channels and the stride."""
+        return channels(self.channels), sides("stride", self.stride, Role.STRIDE, "1")
+
+
+@layer(
+    "zeropad",
+    summary="the input, with channels of zeros up to n: a shortcut without weights",
+    example="zeropad(32)",
+    arguments=(Integer("channels", 1, MAX_WIDTH, "the number of channels", optional=True),),
+)
+class ZeroPad(SlidingWindow):
+    """Its input in more channels, those of zeros last (He et al. 2016, Section 3.3, option A).
+
+    It takes the stride of its group, as a window of one pixel does. Without `channels` it has
+    those of the block's first branch.
+    """
+
+    kernel: Pair = (1, 1)
+    channels: int | None = None
+
+    keyword = "zeropad"
+    title = "zero padding"
+    channelwise = True
+    pixelwise = False
+
+    def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
+        """The map that its stride leaves."""
+        channels = self.out_channels(x.channels)
+        return PadChannels(channels=channels, stride=self.stride).infer(x)
+
+    def infer(self, x: Shape, context: Context) -> Shape | None:
+        """Its output; CTC206 where it has fewer channels than its input."""
+        if self.out_channels(x.channels) < x.channels:
+            context.error(
+                "CTC206",
+                f"`zeropad` adds channels, and {self.channels} are fewer than its {x.channels}",
+                self.origin,
+                hint=f"a 1x1 convolution gives fewer: `(1,{self.channels},linear)`",
+            )
+            return None
+        return SlidingWindow.infer(self, x, context)
+
+    def out_channels(self, channels: int) -> int:
+        """What is written."""
+        return channels if self.channels is None else self.channels
+
+    def lower(self, graph: Builder, x: Value, context: Context) -> Value:
+        """One operation; the identity where nothing changes."""
+        channels = self.out_channels(x.shape.channels)
+        if channels == x.shape.channels and not self.strided:
+            return graph.add(Identity(), x)
+        return graph.add(PadChannels(channels=channels, stride=self.stride), x)
