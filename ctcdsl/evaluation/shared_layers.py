@@ -143,7 +143,7 @@ def _same_anywhere(node: Node) -> bool:
         return False
     for op_node in layer_ops(node):
         window = op_node.op.window()
-        if window is None or any(window.padding) or not op_node.op.bit_stable:
+        if window is None or any(window.padding) or window.growth > 1 or not op_node.op.bit_stable:
             return False
     return not node.vector
 

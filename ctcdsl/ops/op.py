@@ -25,7 +25,8 @@ class TensorSpec(NamedTuple):
 class Window(NamedTuple):
     """What output position i sees along each side: `size` positions from `stride`*i - `padding` on.
 
-    Sizes include dilation. With `growth` it sees what position i // `growth` would.
+    Sizes include dilation. With `growth`, of up-sampling, positions are parts of the input's: both
+    ends are divided by it, and rounded down. So a `size` of 1 sees position i // `growth`.
     """
 
     size: Pair = (1, 1)

@@ -60,6 +60,8 @@ BLOCKS = {
     "[ (3,12) (3,12,linear) prelu ]/2 se(4,prelu) [ (3,12) | id? ] [ (3,8) | id? ]"
     "\nhead: gap prelu fc(6,prelu) fc",
     "learned activations before": "style prelu-conv\n(3,8,linear) [ (3,8)x2 ]x2 [ prelu | (3,8)? ]",
+    "U-Net": "style conv-bn-relu\n(3,8)x2 { id | 2/2 (3,12)x2 { id | 2/2 (3,16)x2 up(2) (3,12) } "
+    "(3,12)x2 up(2,bilinear) (3,8) } (3,8)x2 (1,classes,bare)\nhead: none",
     "kernels as parameters": "def mb(k,t,n) = [ (1,t*c) (k,dw) se(c/4) (1,n,linear) | id? ]\n"
     "style conv-bn-silu\n(3,8) mb(3,1,8) mb(5,6,8) mb(5,4,12)/2 mb(3,2,12)",
     "a head of any layers": "style conv-bn-relu6\n(3,8)/2\nhead: (1,c) [ (3,c) id ]x2 "

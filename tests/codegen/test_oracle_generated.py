@@ -100,6 +100,8 @@ words = st.sampled_from(
         "3/1",
         "avg(3)/1",
         "max(1x3)/1",
+        "3/2 up(2)",
+        "(3,4)/2 up(2,bilinear)",
     ]
 )
 

@@ -84,6 +84,24 @@ def test_positions_of_branches_of_other_strides_see_other_amounts() -> None:
     assert depends(network, 5, 5) == (11, 11)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "(3,8)/2 up(2) (3,8)",
+        "(3,8)/4 up(3) (3,8)/2",
+        "(3,8)/2 up(2,bilinear) (3,8)",
+        "(5,8)/3 up(3,bilinear) (3,8)/2",
+        "(3,8) { id | 2/2 (3,8) { id | 2/2 (3,8) up(2) } (3,8) up(2,bilinear) } (3,8)",
+    ],
+)
+def test_positions_of_larger_maps_see_other_amounts(row: str) -> None:
+    """Which positions see most follows from their remainders: all are tried."""
+    network = trunk(one(f"input 3x96x72 pad same\n{row} gap fc"), 96, 72)
+    _, height, width = network.output
+    seen = [depends(network, height // 2 + k, width // 2 + k) for k in range(8)]
+    assert counted(network) == (max(h for h, _ in seen), max(w for _, w in seen))
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_of_specs(spec: str) -> None:
     tall = trunk(load(ROOT / "specs" / f"{spec}.ctc"), *SPECS[spec])

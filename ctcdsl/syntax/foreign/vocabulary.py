@@ -54,6 +54,8 @@ _WRITE = {
     "linear": "noactivation noact nonact nononlinearity",
     # Others.
     "drop(0.5)": "dropout dropoutlayer spatialdropout alphadropout",
+    "up(2)": "upsample upsampling interpolate resize",
+    "up(2,bilinear)": "bilinear",
     "shuffle(3)": "channelshuffle shufflechannel shufflechannels",
     "id": "identity noop nop skipconnect passthrough",
     "[ (3,64) (3,64) ]": "residual skip shortcut resblock residualblock add resunit bottleneck"
@@ -112,10 +114,10 @@ _NOT_YET = {
     "stochastic depth": "droppath stochasticdepth droppathlayer sd",
     "DropBlock": "dropblock dropconnect",
     # Layers.
-    "upsampling": "upsample up upsampling upsampling2d unpool maxunpool interpolate resize deconv"
-    " deconvolution convtranspose transposedconv convtransposed transposeconv conv2dtranspose"
-    " convolutiontranspose upconv tconv pixelshuffle subpixel depthtospace bilinear nearest"
-    " unshuffle pixelunshuffle spacetodepth spd fpn unet decoder",
+    "this kind of upsampling": "unpool maxunpool deconv deconvolution convtranspose"
+    " transposedconv convtransposed transposeconv conv2dtranspose convolutiontranspose upconv tconv"
+    " pixelshuffle subpixel depthtospace unshuffle pixelunshuffle spacetodepth spd fpn unet"
+    " decoder",
     "attention": "attention selfattention mha mhsa multihead multiheadattention transformer"
     " transformerblock vit embedding embed posembed qkv swin nonlocal window",
     "channel attention other than `se`": "cbam ecalayer scse sk skconv srm gct gc gcblock"
