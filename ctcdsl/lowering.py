@@ -8,7 +8,14 @@ from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.layers.base import Context
 from ctcdsl.ops.graph import Builder, OpGraph, OpNode, Value
-from ctcdsl.ops.operators import Add, Concat
+from ctcdsl.ops.op import Op
+from ctcdsl.ops.operators import Add, Concat, Maximum, Multiply, Slice
+
+_ELEMENTWISE: dict[Join, type[Op]] = {
+    Join.ADD: Add,
+    Join.MULTIPLY: Multiply,
+    Join.MAXIMUM: Maximum,
+}
 
 
 def lower(network: Network) -> OpGraph:
@@ -39,18 +46,33 @@ def _layer(node: Node, x: Value, builder: Builder) -> Value:
     return node.layer.lower(builder, x, context)
 
 
+def _slices(node: Node, x: Value, builder: Builder) -> list[Value]:
+    """The share of each branch of a split, all before the branches."""
+    builder.layer = node.name
+    slices: list[Value] = []
+    start = 0
+    for shape in node.branch_inputs:
+        slices.append(builder.add(Slice(start=start, length=shape.channels), x))
+        start += shape.channels
+    return slices
+
+
 def _block(node: Node, x: Value, builder: Builder) -> Value:
     """The branches one after another, what joins them, and the activation after a sum."""
     assert isinstance(node.layer, Block)
-    first, *others = node.branches
-    output = _chain(first, x, builder)
-    if node.layer.join is Join.ADD:
+    inputs = [x] * len(node.branches)
+    if node.layer.join is Join.SPLIT:
+        inputs = _slices(node, x, builder)
+    first, *others = zip(node.branches, inputs, strict=True)
+    output = _chain(*first, builder)
+    if not node.layer.join.concatenates:
+        op = _ELEMENTWISE[node.layer.join]()
         for branch in others:  # each is added before the next is computed
-            other = _chain(branch, x, builder)
+            other = _chain(*branch, builder)
             builder.layer = node.name
-            output = builder.add(Add(), output, other)
+            output = builder.add(op, output, other)
     elif others:
-        outputs = [output, *(_chain(branch, x, builder) for branch in others)]
+        outputs = [output, *(_chain(*branch, builder) for branch in others)]
         builder.layer = node.name
         output = builder.add(Concat(), *outputs)
     builder.layer = node.name

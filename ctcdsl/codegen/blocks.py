@@ -73,6 +73,8 @@ class _ClassWriter:
         block_class, unifier = self._block_class, self._unifier
         count = len(block_class.forms)
         partial = [any(i.branches[k] is None for i in block_class.instances) for k in range(count)]
+        shares = tuple(instance.block.share for instance in block_class.instances)
+        share = None if None in shares else unifier.resolve(shares, Role.CHANNELS)
         numbers: dict[int, tuple[tuple[Call, tuple[Expression, ...]], ...]] = {}
         # What all instances have decides on the parameters.
         for k in sorted(range(count), key=lambda k: partial[k]):
@@ -96,7 +98,8 @@ class _ClassWriter:
         parameters = unifier.parameters(self._taken)
         if parameters:  # then maps differ, and comments would hold for one instance only
             branches = [branch.without_maps() for branch in branches]
-        names = self._locals([*branches, *([activation] if activation else [])], parameters)
+        shown = [*branches, *([activation] if activation else [])]
+        names = self._locals(shown, parameters, share)
         return ClassCode(
             name,
             block_class,
@@ -106,6 +109,7 @@ class _ClassWriter:
             tuple(branches),
             activation,
             *self._shapes(),
+            share,
         )
 
     def _branch(self, k: int) -> tuple[tuple[Call, tuple[Expression, ...]], ...]:
@@ -170,9 +174,16 @@ class _ClassWriter:
         self._flags[name] = stays
         return Condition(flag=name)
 
-    def _locals(self, branches: Sequence[BranchCode], parameters: Sequence[Parameter]) -> Names:
+    def _locals(
+        self,
+        branches: Sequence[BranchCode],
+        parameters: Sequence[Parameter],
+        share: Expression | None,
+    ) -> Names:
         """Names for compound expressions that occur several times."""
         counts: Counter[Expression] = Counter()
+        if share is not None and share.compound:
+            counts[share] += 1
         for branch in branches:
             for _, numbers in branch.calls:
                 counts.update(e for e in numbers if e.compound)
@@ -204,7 +215,7 @@ class _ClassWriter:
         scale = self._known(tuple(quotients), Role.STRIDE)
         inputs = self._known(self._inputs, Role.CHANNELS)
         outputs = self._known(self._outputs, Role.CHANNELS)
-        if self._block_class.first.block.join is Join.CONCAT:
+        if self._block_class.first.block.join.concatenates:
             widths = [self._known(width, Role.CHANNELS) for width in self._widths()]
             plain = all(width is not None and not width.compound for width in widths)
             if outputs is None or (outputs.compound and plain):
@@ -219,10 +230,7 @@ class _ClassWriter:
     def _widths(self) -> list[Values]:
         """The output channels of each branch."""
         nodes = [instance.node for instance in self._block_class.instances]
-        rows = [
-            [(chain[-1].output if chain else p.input).channels for chain in p.branches]
-            for p in nodes
-        ]
+        rows = [[output.channels for output in p.branch_outputs] for p in nodes]
         return [tuple(column) for column in zip(*rows, strict=True)]
 
 

@@ -57,7 +57,8 @@ class ClassCode(NamedTuple):
 
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
     None where the instances have no such expression in common. `activation` is what the block
-    applies to its sum, where that has weights or the block is a chain.
+    applies to its sum, where that has weights or the block is a chain. `share` are the channels
+    of each branch but the last, of a split that says them.
     """
 
     name: str
@@ -70,3 +71,4 @@ class ClassCode(NamedTuple):
     inputs: str | None
     outputs: str | None
     scale: str | None
+    share: Expression | None = None

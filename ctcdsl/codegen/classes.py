@@ -12,6 +12,13 @@ from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.ir import Join, Style
 from ctcdsl.ir.printer import row
 
+_SUMMARIES = {
+    Join.CONCAT: "Concatenates its branches",
+    Join.SPLIT: "Splits its channels over its branches",
+    Join.MULTIPLY: "Multiplies its branches",
+    Join.MAXIMUM: "Takes the maximum of its branches",
+}
+
 
 def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
     """The lines of a block's class.
@@ -68,8 +75,9 @@ def _docstring(code: ClassCode, style: Style) -> list[str]:
 
 
 def _summary(code: ClassCode) -> str:
-    if code.block_class.first.block.join is Join.CONCAT:
-        return "Concatenates its branches"
+    join = code.block_class.first.block.join
+    if join is not Join.ADD:
+        return _SUMMARIES[join]
     if len(code.branches) == 1:
         return "A block whose other branches do not fit its shape"
     last = code.branches[-1]
@@ -127,6 +135,8 @@ def _init(code: ClassCode, defined_classes: frozenset[str]) -> list[str]:
         lines += _indented(
             attribute(branch.attribute, calls, defined_classes, indent=12, lone=True), 4
         )
+    if code.share is not None and code.share.of:
+        lines.append(f"self.share = {code.names[code.share]}")
     for name, condition in _uses(code).items():
         lines.append(f"self.{name} = {condition.text(code.names)}")
     if code.activation is not None:
@@ -153,17 +163,25 @@ def _uses(code: ClassCode) -> dict[str, Condition]:
 
 def _forward(code: ClassCode) -> list[str]:
     block, node = code.block_class.first.block, code.block_class.first.node
-    if block.join is Join.CONCAT:
-        return _concatenation([_term(branch) for branch in code.branches])
+    if block.join is Join.SPLIT:
+        inputs = [f"x{k}" for k, _ in enumerate(code.branches, start=1)]
+        terms = [_term(*pair) for pair in zip(code.branches, inputs, strict=True)]
+        return [f"{', '.join(inputs)} = {_split(code)}", *_concatenation(terms)]
+    if block.join is not Join.ADD:
+        terms = [_term(branch) for branch in code.branches]
+        if block.join is Join.CONCAT:
+            return _concatenation(terms)
+        form = "{} * {}" if block.join is Join.MULTIPLY else "torch.maximum({}, {})"
+        return _combination(terms, form)
     names = {condition: name for name, condition in _uses(code).items()}
-    terms: list[tuple[str, str | None]] = []
+    summands: list[tuple[str, str | None]] = []
     for branch in code.branches:
         guard: str | None = None
         if branch.condition is not None and branch.attribute != "shortcut":
             name = names.get(branch.condition)
             guard = f"self.{branch.attribute} is not None" if branch.calls else f"self.{name}"
-        terms.append((_term(branch), guard))
-    return _addition(terms, node.activation.expression if node.activation else "{}")
+        summands.append((_term(branch), guard))
+    return _addition(summands, node.activation.expression if node.activation else "{}")
 
 
 def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:
@@ -209,8 +227,35 @@ def _concatenation(terms: Sequence[str]) -> list[str]:
     return ["branches = [", *lines, "]", "return torch.cat(branches, dim=1)"]
 
 
-def _term(branch: BranchCode) -> str:
-    return f"self.{branch.attribute}(x)" if branch.calls else "x"
+def _combination(terms: Sequence[str], form: str) -> list[str]:
+    """What a `form` of two makes of terms, one after another."""
+    line = f"return {form.format(*terms[:2])}"
+    typed = "(" in form or terms[0] == "x"  # a module's result is Any to mypy
+    if len(terms) == 2 and typed and 8 + len(line) <= WIDTH:
+        return [line]
+    lines = [f"out: Tensor = {form.format(*terms[:2])}"]
+    rest = terms[2:]
+    if 8 + len(lines[0]) > WIDTH:
+        lines, rest = [f"out: Tensor = {terms[0]}"], terms[1:]
+    return [*lines, *(f"out = {form.format('out', term)}" for term in rest), "return out"]
+
+
+def _split(code: ClassCode) -> str:
+    """The expression that deals the channels of `x` out."""
+    count = len(code.branches)
+    if code.share is None:
+        return f"x.chunk({count}, dim=1)"
+    share = "self.share" if code.share.of else str(code.share)
+    ends = [share, *(_times(k, share) for k in range(2, count))]
+    return f"x.tensor_split([{', '.join(ends)}], dim=1)"
+
+
+def _times(count: int, number: str) -> str:
+    return str(count * int(number)) if number.isdigit() else f"{count} * {number}"
+
+
+def _term(branch: BranchCode, x: str = "x") -> str:
+    return f"self.{branch.attribute}({x})" if branch.calls else x
 
 
 def _indented(lines: Sequence[str], columns: int) -> list[str]:

@@ -12,6 +12,13 @@ from ctcdsl.ops.calls import Call
 
 Chain = tuple[Call, ...]
 
+_NAMES = {
+    Join.CONCAT: "Concat",
+    Join.SPLIT: "Split",
+    Join.MULTIPLY: "Product",
+    Join.MAXIMUM: "Maximum",
+}
+
 
 @dataclass(slots=True)
 class Instance:
@@ -66,8 +73,8 @@ class BlockClass:
         block, node = self.first.block, self.first.node
         if block.call is not None:
             return block.call.name
-        if block.join is Join.CONCAT:
-            return "Concat"
+        if block.join is not Join.ADD:
+            return _NAMES[block.join]
         if not node.shortcut:
             forms = [form for form in self.forms if form is not None]
             if len(forms) == 1:
@@ -115,6 +122,7 @@ def _kind(instance: Instance) -> tuple[object, ...]:
     return (
         block.call.name if block.call else None,
         block.join,
+        block.share is None,
         node.activation,
         node.shortcut,
         # Of a branch that was left out nothing but the author's layers is known.

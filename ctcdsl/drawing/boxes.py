@@ -62,11 +62,11 @@ def pill(text: str, note: str = "") -> Drawn:
     return Drawn(parts, Size(half, half, 18), tip=True)
 
 
-def plus(after: str, note: str) -> Drawn:
-    """A sum, and the activation after it."""
+def operator(sign: str, after: str, note: str) -> Drawn:
+    """A sum or a product, and the activation after it."""
     parts: list[Part] = [
         Rect(-9, 0, 18, 18, "minor", radius=9, note=note),
-        Text(0, 13.6, "+", 15, anchor="middle"),
+        Text(0, 13.6, sign, 15, anchor="middle"),
     ]
     right = 9.0
     if after:

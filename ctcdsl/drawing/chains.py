@@ -10,8 +10,8 @@ from ctcdsl.drawing.boxes import (
     edge_label,
     framed,
     layer_box,
+    operator,
     pill,
-    plus,
     point,
     words,
 )
@@ -20,6 +20,7 @@ from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, input_of
 from ctcdsl.drawing.layered import Edge, Layout, Size, layered
 from ctcdsl.drawing.svg import Line, Part, moved
 from ctcdsl.ir import Block, Conv, Identity, Join, Linear, SqueezeExcite, Style
+from ctcdsl.metrics.tables import JOINED
 
 _APART, _BETWEEN = 10.0, 14.0
 _STRAIGHT, _CHAIN, _SIDE = 3, 2, 1  # weights: the straight way through a sum, chains, others
@@ -63,6 +64,8 @@ class Painter:
         block = item.nodes[0].layer
         assert isinstance(block, Block)
         # Where a shortcut goes around the first branch, that one is drawn straight.
+        if block.join is Join.SPLIT:
+            fork = graph.add(self._split(item), fork, _CHAIN)
         identity = any(map(_is_identity, item.branches))
         shortcut = item.nodes[0].shortcut or (block.join is Join.ADD and identity)
         ends: list[tuple[str, int]] = []
@@ -97,12 +100,23 @@ class Painter:
         word = first.activation.title
         return graph.add(layer_box(Caption(word, "", "", first.name), None), end, _CHAIN)
 
+    def _split(self, item: Branching) -> Drawn:
+        """What deals the channels out: the share of each branch."""
+        first, last = item.nodes[0], item.nodes[-1]
+        shares = (
+            " … ".join(map(str, dict.fromkeys((one.channels, other.channels))))
+            for one, other in zip(first.branch_inputs, last.branch_inputs, strict=True)
+        )
+        return pill(f"split, {' | '.join(shares)}", f"{first.name}: channels of each branch")
+
     def _join(self, item: Branching) -> Drawn:
         first, last = item.nodes[0], item.nodes[-1]
         assert isinstance(first.layer, Block)
-        if first.layer.join is Join.ADD:
+        if not first.layer.join.concatenates:
+            sign = {Join.ADD: "+", Join.MULTIPLY: "×"}.get(first.layer.join, "max")
             after = first.activation.title if first.activation else ""
-            return plus(after, f"{first.name}: the sum of {len(item.branches)} branches")
+            note = f"{first.name}: the {JOINED[first.layer.join]} of {len(item.branches)} branches"
+            return operator(sign, after, note) if len(sign) == 1 else pill(sign, note)
         channels = [node.output.channels for node in (first, last)]
         numbers = " … ".join(map(str, dict.fromkeys(channels)))
         return pill(f"concat, {numbers}", f"{first.name}: {len(item.branches)} branches")
@@ -131,7 +145,7 @@ def _worth_a_label(item: Item) -> bool:
     before, after = input_of(item), item.nodes[-1].output
     block = item.nodes[0].layer
     if isinstance(block, Block):
-        return before[1:] != after[1:] or block.join is Join.CONCAT
+        return before[1:] != after[1:] or block.join.concatenates
     return before[1:] != after[1:] and not isinstance(block, Linear)
 
 

@@ -114,7 +114,7 @@ class _Folder:
         key: Hashable
         if isinstance(layer, Block):
             branches = tuple(tuple(map(self._key, branch)) for branch in node.branches)
-            key = (layer.join, layer.call, node.shortcut, node.activation, branches)
+            key = (layer.join, layer.share, layer.call, node.shortcut, node.activation, branches)
         elif isinstance(layer, Conv | Pool) and layer.strided:
             key = (type(layer), layer, node.output.height, node.output.width)
         else:

@@ -2,17 +2,82 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from ctcdsl.elaborate.arguments import Arguments
+from ctcdsl.elaborate.expressions import Scope
+from ctcdsl.ir import Join, report_shares
+from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.syntax.nodes import Call, Group, Name
 from ctcdsl.syntax.words import KEYWORDS, suggest
 from ctcdsl.text import Hint, Span
 from ctcdsl.text.sink import Diagnostics
 
-JOINS = {"split": "{", "mul": "[", "max": "["}
+EXAMPLES = {
+    **{word: entry.example for word, entry in KEYWORDS.items() if entry.kind == "join"},
+    "max": "max[ a | b ]",  # the word of a pool too
+}
+JOINS = {word: "{" if "{" in example else "[" for word, example in EXAMPLES.items()}
 """The bracket of each join: braces concatenate, brackets combine maps of one shape."""
 
 
-def report_join(group: Group, diagnostics: Diagnostics) -> None:
-    """Report a group that a word touches."""
+class Joining(NamedTuple):
+    """How the branches of a group join; of a split the channels of each branch but the last."""
+
+    join: Join
+    share: int | None = None
+
+
+def read_join(
+    group: Group, channels: int | None, scope: Scope, diagnostics: Diagnostics
+) -> Joining | None:
+    """How a group's branches join; None, reported, where its word says nothing that can be.
+
+    A split is checked against the `channels` that enter, where they are known.
+    """
+    if group.join is None:
+        return Joining(Join.CONCAT if group.bracket == "{" else Join.ADD)
+    word = group.join.text if isinstance(group.join, Name) else group.join.word
+    if JOINS.get(word) != group.bracket:
+        _report_join(group, diagnostics)
+        return None
+    join = Join(word)
+    if len(group.branches) < 2:
+        closing = "}" if group.bracket == "{" else "]"
+        diagnostics.error(
+            "CTC309",
+            f"`{word}` joins several branches, and here is one",
+            group.span,
+            hint=f"write another after a bar: `{word}{group.bracket} a | b {closing}`;"
+            " `id` is the input itself",
+        )
+        return None
+    given = group.join.arguments if isinstance(group.join, Call) else ()
+    named = group.join.named if isinstance(group.join, Call) else ()
+    if named or len(given) > (join is Join.SPLIT):
+        takes = "one number, the share of the first branch" if join is Join.SPLIT else "no number"
+        diagnostics.error(
+            "CTC102",
+            f"`{word}` takes {takes}",
+            group.join.span,
+            hint=f"write `{EXAMPLES[word]}`",
+        )
+        return None
+    share: int | None = None
+    if given:
+        noun = "the share of a branch"
+        share = Arguments(diagnostics).integer(given[0], 1, MAX_WIDTH, noun, scope)
+        if share is None:
+            return None
+    if join is Join.SPLIT and channels is not None:
+        at = Span(group.span.source, group.join.span.start, group.span.end)
+        if not report_shares(channels, len(group.branches), share, at, diagnostics):
+            return None
+    return Joining(join, share)
+
+
+def _report_join(group: Group, diagnostics: Diagnostics) -> None:
+    """Report a word that touches a bracket and is no join of it."""
     join, bracket = group.join, group.bracket
     assert join is not None
     word = join.text if isinstance(join, Name) else join.word
@@ -35,20 +100,16 @@ def report_join(group: Group, diagnostics: Diagnostics) -> None:
                 *((f"{text} {bracket}",) if word in KEYWORDS else ()),
             ),
         )
-    elif bracket != expected:
+    else:
         noun = "braces" if expected == "{" else "square brackets"
         what = "concatenates" if expected == "{" else "combines maps of one shape"
+        hint = f"write `{EXAMPLES[word]}`"
         diagnostics.error(
             "CTC118",
             f"`{word}` {what}: its branches are in {noun}",
             span,
-            hint=f"write `{KEYWORDS[word].example}`"
-            if word != "max"
-            else f"write `max[ a | b ]`; a pool has a space before `{bracket}`",
+            hint=hint if word != "max" else f"{hint}; a pool has a space before `{bracket}`",
         )
-    else:
-        closing = "}" if expected == "{" else "]"
-        diagnostics.error("CTC118", f"`{word}{expected} … {closing}` is not supported yet", span)
 
 
 def report_apart(primary: Name | Call, diagnostics: Diagnostics) -> None:
@@ -58,5 +119,5 @@ def report_apart(primary: Name | Call, diagnostics: Diagnostics) -> None:
         "CTC118",
         f"`{word}` joins branches, and touches their bracket",
         primary.span,
-        hint=f"write `{KEYWORDS[word].example}`",
+        hint=f"write `{EXAMPLES[word]}`",
     )

@@ -8,7 +8,7 @@ from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.calls import bind
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.elaborate.joins import report_apart, report_join
+from ctcdsl.elaborate.joins import read_join, report_apart
 from ctcdsl.elaborate.windows import Windows, in_braces, is_pool
 from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
@@ -25,6 +25,7 @@ from ctcdsl.ir import (
     layers_of,
     out_channels,
     replace,
+    shares,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.layers.zero_pad import ZeroPad
@@ -194,9 +195,7 @@ class LayerElaborator:
         match primary:
             case syntax.Convolution():
                 layer = self._windows.convolution(primary, scope, channels, origin)
-            case syntax.Group(join=syntax.Name() | syntax.Call()):
-                report_join(primary, self._diagnostics)
-            case syntax.Group("{", (syntax.Branch(items, False),)):
+            case syntax.Group("{", (syntax.Branch(items, False),), join=None):
                 elements, after = self._sequence(items, channels, inner)
                 return in_braces(elements, grouped=True), after
             case syntax.Group():
@@ -231,18 +230,24 @@ class LayerElaborator:
         return True
 
     def _block(self, group: syntax.Group, channels: int | None, inner: Scope) -> Block | None:
-        join = Join.CONCAT if group.bracket == "{" else Join.ADD
+        joining = read_join(group, channels, inner, self._diagnostics)
+        if joining is None:
+            return None
+        inputs: Sequence[int | None] = (None,) * len(group.branches)
+        if channels is not None:
+            inputs = shares(joining.join, channels, len(group.branches), joining.share)
         branches: list[Branch] = []
-        for index, branch in enumerate(group.branches):
-            if branch.optional and (join is Join.CONCAT or index == 0):
+        for index, (branch, share) in enumerate(zip(group.branches, inputs, strict=True)):
+            if branch.optional and (joining.join is not Join.ADD or index == 0):
                 self._diagnostics.error(
                     "CTC307",
                     "`?` leaves a branch of `[ a | b? ]` out where its shape differs from the"
                     " first branch's",
                     branch.span,
-                    hint="the first branch, and branches in braces, always stay",
+                    hint="the first branch, and branches of other joins, always stay",
                 )
-            elements, after = self._sequence(branch.items, channels, inner)
+            inside = inner._replace(channels=share, unknown=share is None)
+            elements, after = self._sequence(branch.items, share, inside)
             for layer in layers_of(elements):
                 if isinstance(layer, VectorLayer):
                     self._diagnostics.error(
@@ -256,14 +261,19 @@ class LayerElaborator:
             chain = in_braces(elements, grouped=False) or [
                 Identity(origin=self._origin(branch.span))
             ]
-            if branches and join is Join.ADD and channels is not None:
+            if branches and joining.join is Join.ADD and channels is not None:
                 width = out_channels(branches[0].elements, channels)
                 chain = [
                     replace(e, channels=width) if isinstance(e, ZeroPad) and not e.channels else e
                     for e in chain
                 ]
             branches.append(Branch(elements=tuple(chain), optional=branch.optional))
-        return Block(join=join, branches=tuple(branches), origin=self._origin(group.span))
+        return Block(
+            join=joining.join,
+            branches=tuple(branches),
+            share=joining.share,
+            origin=self._origin(group.span),
+        )
 
     def _expand_def(
         self,

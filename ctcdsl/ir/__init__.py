@@ -10,6 +10,8 @@ from ctcdsl.ir.blocks import (
     contains_conv,
     layers_of,
     out_channels,
+    report_shares,
+    shares,
 )
 from ctcdsl.layers import (
     CONV_RELU,
@@ -80,4 +82,6 @@ __all__ = [
     "out_channels",
     "output_size",
     "replace",
+    "report_shares",
+    "shares",
 ]

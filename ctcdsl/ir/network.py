@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ctcdsl.ir import Activation, Architecture, Block, Conv, Layer, Pair, Shape
+from ctcdsl.ir import Activation, Architecture, Block, Conv, Join, Layer, Pair, Shape
 from ctcdsl.ir.printer import unparse
 
 
@@ -54,6 +54,25 @@ class Node(NamedTuple):
     def padded(self) -> Padded:
         """Its padding."""
         return Padded(self.padding, self.far, self.uncounted, self.map_dependent)
+
+    @property
+    def branch_inputs(self) -> tuple[Shape, ...]:
+        """The input of each of a block's branches: of a split its share of the channels."""
+        block = self.layer
+        if isinstance(block, Block) and block.join is Join.SPLIT:
+            return tuple(
+                self.input._replace(channels=share)
+                for share in block.in_channels(self.input.channels)
+            )
+        return (self.input,) * len(self.branches)
+
+    @property
+    def branch_outputs(self) -> tuple[Shape, ...]:
+        """The output of each of a block's branches."""
+        return tuple(
+            chain[-1].output if chain else input
+            for chain, input in zip(self.branches, self.branch_inputs, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

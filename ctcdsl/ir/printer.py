@@ -197,14 +197,16 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
         case Block():
             branches = tuple(
                 syntax.Branch(
-                    to_items(branch.elements, style, channels, joining=False)[0],
+                    to_items(branch.elements, style, share, joining=False)[0],
                     branch.optional,
                     _NOWHERE,
                 )
-                for branch in element.branches
+                for branch, share in zip(
+                    element.branches, element.in_channels(channels), strict=True
+                )
             )
-            bracket = "{" if element.join is Join.CONCAT else "["
-            return syntax.Group(bracket, branches, _NOWHERE), 0
+            bracket = "{" if element.join.concatenates else "["
+            return syntax.Group(bracket, branches, _NOWHERE, _join(element)), 0
         case Conv(filters=filters, stride=stride):
             depthwise = element.groups == filters == channels and filters > 1
             count = _name("dw") if depthwise else _number(filters)
@@ -235,6 +237,15 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
             if isinstance(element, SlidingWindow) and element.strided:
                 return primary, sides_of(element.stride)
             return primary, 0
+
+
+def _join(block: Block) -> syntax.Name | syntax.Call | None:
+    """The word that touches a block's bracket."""
+    if block.join in (Join.CONCAT, Join.ADD):
+        return None
+    if block.share is None:
+        return _name(str(block.join))
+    return syntax.Call(str(block.join), (_number(block.share),), _NOWHERE)
 
 
 def _arguments(layer: LayerKind, style: Style) -> tuple[syntax.Argument, ...]:

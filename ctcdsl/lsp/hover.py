@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ctcdsl.ir.network import Node
 from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover_text import layers_text, networks_text
 from ctcdsl.lsp.layer_costs import layer_costs
@@ -69,9 +70,18 @@ def _channels(document: Document, offset: int) -> str:
             pass
         case _:
             return ""
-    rows = [row for cost in document.costs for row in layer_costs(cost, of.span)]
-    values = dict.fromkeys(str(row.node.input.channels) for row in rows)
+    nodes = [row.node for cost in document.costs for row in layer_costs(cost, of.span)]
+    values = dict.fromkeys(str(_entering(of, node, offset)) for node in nodes)
     return f"; here {', '.join(values)}" if values else ""
+
+
+def _entering(primary: syntax.Primary, node: Node, offset: int) -> int:
+    """The channels that enter a layer, a block, or at an offset in a split its branch."""
+    if isinstance(primary, syntax.Group) and len(primary.branches) == len(node.branches):
+        for branch, input in zip(primary.branches, node.branch_inputs, strict=True):
+            if branch.span.start <= offset <= branch.span.end:
+                return input.channels
+    return node.input.channels
 
 
 def _definition_text(document: Document, definition: Definition) -> str:

@@ -9,7 +9,7 @@ from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
 from ctcdsl.metrics import Cost
-from ctcdsl.metrics.tables import describe
+from ctcdsl.metrics.tables import JOINED, describe
 from ctcdsl.text import Span
 from ctcdsl.text.plural import plural
 
@@ -68,8 +68,10 @@ def _notation(node: Node, cost: Cost) -> str:
     if not isinstance(layer, Block):
         return describe(node, cost.network.architecture.style)
     branches = plural(len(node.branches), "branch")
-    if layer.join is Join.CONCAT:
-        return branches
+    if layer.join.concatenates:
+        return f"channels split over {branches}" if layer.join is Join.SPLIT else branches
     if node.shortcut:
         branches = "branch and projection" if node.branches[-1] else "branch and identity"
-    return f"sum of {branches}" + (f", then {node.activation}" if node.activation else "")
+    return f"{JOINED[layer.join]} of {branches}" + (
+        f", then {node.activation}" if node.activation else ""
+    )

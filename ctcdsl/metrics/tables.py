@@ -12,6 +12,9 @@ from ctcdsl.ir import Block, Join, Linear, Pool, SlidingWindow, Style, replace
 from ctcdsl.ir.printer import row
 from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
 
+JOINED = {Join.ADD: "sum", Join.MULTIPLY: "product", Join.MAXIMUM: "maximum"}
+"""What branches of one shape give."""
+
 
 class Entry(NamedTuple):
     """A network's cost, the file it came from, and its MACs as a share of another's.
@@ -145,9 +148,11 @@ def describe(node: Node, style: Style) -> str:
     """A layer in the notation of the spec, with the padding it got."""
     layer = node.layer
     if isinstance(layer, Block):
-        if layer.join is Join.CONCAT:
-            return f"{len(node.branches)} branches"
-        return f"sum, {node.activation}" if node.activation else "sum"
+        if layer.join.concatenates:
+            split = "split, " if layer.join is Join.SPLIT else ""
+            return f"{split}{len(node.branches)} branches"
+        name = JOINED[layer.join]
+        return f"{name}, {node.activation}" if node.activation else name
     if isinstance(layer, Pool):
         layer = replace(layer, grouped=False)
     if isinstance(layer, SlidingWindow):

@@ -32,6 +32,26 @@ class Multiply(Operator):
     keeps = Keeps.INPUT
 
 
+class Maximum(Operator):
+    """The larger of two maps' values, position by position."""
+
+    keeps = Keeps.INPUT
+
+
+class Slice(Operator):
+    """Some channels of a map, `length` from `start` on: a view of it."""
+
+    start: int
+    length: int
+
+    keeps = Keeps.NOTHING
+    overwrite = Overwrite.NEVER  # PyTorch forbids it for views of one split
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """Its channels."""
+        return inputs[0]._replace(channels=self.length)
+
+
 class Concat(Operator):
     """Maps of one size side by side: their channels one after another."""
 

@@ -134,7 +134,8 @@ def _form(element: Element) -> Element:
                 replace(branch, elements=tuple(map(_form, branch.elements)))
                 for branch in element.branches
             )
-            return replace(element, branches=branches)
+            share = None if element.share is None else 1
+            return replace(element, branches=branches, share=share)
         case Conv():
             depthwise = element.groups > 1 and element.groups == element.filters
             groups = 0 if depthwise else element.groups

@@ -65,8 +65,13 @@ def _one_by_one(
         primary, stride = to_primary(element, style, channels)
         if isinstance(element, Block) and isinstance(primary, syntax.Group):
             branches = tuple(
-                written._replace(items=_one_by_one(branch.elements, style, channels))
-                for written, branch in zip(primary.branches, element.branches, strict=True)
+                written._replace(items=_one_by_one(branch.elements, style, share))
+                for written, branch, share in zip(
+                    primary.branches,
+                    element.branches,
+                    element.in_channels(channels),
+                    strict=True,
+                )
             )
             primary = primary._replace(branches=branches)
         strides = (syntax.Stride(stride, _NOWHERE),) if stride else ()

@@ -29,6 +29,12 @@ from ctcdsl.text.sink import Diagnostics, quoted
 
 Chain = tuple[Node, ...]
 
+_JOINED = {
+    Join.ADD: "added",
+    Join.MULTIPLY: "multiplied",
+    Join.MAXIMUM: "compared by `max`",
+}
+
 
 def final_activation(block: Block, diagnostics: Diagnostics) -> Activation | None:
     """What acts after the addition: the activation that the branches end in.
@@ -118,17 +124,22 @@ def check_shapes_match(
     block: Block,
     branches: Sequence[Branch],
     chains: Sequence[Chain],
-    shape: Shape,
+    inputs: Sequence[Shape],
     rule: PadRule,
     diagnostics: Diagnostics,
 ) -> bool:
-    """Whether the branches have the shapes that their join needs; they are padded by `rule`."""
-    first = after(chains[0], shape)
-    for branch, chain in zip(branches[1:], chains[1:], strict=True):
+    """Whether the branches have the shapes that their join needs; they are padded by `rule`.
+
+    `inputs` are what enters each of the block's branches, those that were left out too.
+    """
+    first = after(chains[0], inputs[0])
+    for branch, chain, shape in zip(branches[1:], chains[1:], inputs[1:], strict=False):
         output = after(chain, shape)
-        if block.join is Join.ADD and output != first:
-            message = f"branches that are added give {first} and {output}"
-            hint = "give them the same filters and strides; `?` leaves a branch out"
+        if not block.join.concatenates and output != first:
+            message = f"branches that are {_JOINED[block.join]} give {first} and {output}"
+            hint = "give them the same filters and strides"
+            if block.join is Join.ADD:
+                hint += "; `?` leaves a branch out"
         elif output[1:] != first[1:]:
             message = f"branches give maps of {_side(first)} and {_side(output)}"
             hint = "give them the same strides, and paddings that keep their maps alike"

@@ -17,6 +17,7 @@ from ctcdsl.ir import (
     SlidingWindow,
     VectorLayer,
     replace,
+    report_shares,
 )
 from ctcdsl.ir.network import Network, Node, Padded
 from ctcdsl.layers.base import Context
@@ -206,19 +207,24 @@ class ShapeInference:
         activation = final_activation(block, self._diagnostics) if adds else None
         chains: list[Chain] = []
         branches: list[Branch] = []
+        reports = self._diagnostics
+        if block.join is Join.SPLIT and not report_shares(
+            shape.channels, len(block.branches), block.share, block.origin, reports
+        ):
+            return None
+        inputs = [shape._replace(channels=n) for n in block.in_channels(shape.channels)]
         ok = True
-        for index, branch in enumerate(block.branches, start=1):
-            prefix = f"{name}.branch{index}" if several else name
+        for index, branch in enumerate(block.branches):
+            prefix = f"{name}.branch{index + 1}" if several else name
             elements = without_final_activation(branch.elements, activation)
-            chain = self._chain(prefix, stage, elements, shape, inner=True)
+            chain = self._chain(prefix, stage, elements, inputs[index], inner=True)
             if chain is None:
                 ok = False
             elif not branch.optional or not ok or after(chain, shape) == after(chains[0], shape):
                 chains.append(chain)
                 branches.append(branch)
         rule = self._architecture.pad
-        reports = self._diagnostics
-        if not ok or not check_shapes_match(block, branches, chains, shape, rule, reports):
+        if not ok or not check_shapes_match(block, branches, chains, inputs, rule, reports):
             return None
         lone = adds and not several
         if lone:
@@ -227,11 +233,11 @@ class ShapeInference:
             if chain is None:
                 return None
             chains.append(chain)
-        output = after(chains[0], shape)
-        if not adds:
-            channels = sum(after(chain, shape).channels for chain in chains)
-            output = output._replace(channels=channels)
-        node = Node(name, stage, block, shape, output, branches=tuple(chains))
+        node = Node(name, stage, block, shape, shape, branches=tuple(chains))
+        output = node.branch_outputs[0]
+        if block.join.concatenates:
+            output = output._replace(channels=sum(each.channels for each in node.branch_outputs))
+        node = node._replace(output=output)
         return node._replace(shortcut=lone, activation=activation)
 
     # ------------------------------------------------------------------- head

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import lcm, prod
 
-from ctcdsl.ir import Block, Element, Join, Shape, SlidingWindow
+from ctcdsl.ir import Block, Element, Shape, SlidingWindow
 from ctcdsl.ir.network import Network, Node, flat
 from ctcdsl.layers.base import Context
 from ctcdsl.shapes.infer import ShapeInference
@@ -46,7 +46,10 @@ def _chain_output(chain: Iterable[Node], shape: Shape) -> Shape | None:
 def _output(node: Node, shape: Shape) -> Shape | None:
     if not isinstance(node.layer, Block):
         return node.layer.infer(shape, Context(node.padding, node.far))
-    outputs = [_chain_output(branch, shape) for branch in node.branches]
+    outputs = [
+        _chain_output(branch, shape._replace(channels=input.channels))
+        for branch, input in zip(node.branches, node.branch_inputs, strict=True)
+    ]
     first = outputs[0]
     if first is None:
         return None
@@ -55,7 +58,7 @@ def _output(node: Node, shape: Shape) -> Shape | None:
         if output is None or output[1:] != first[1:]:
             return None
         channels += output.channels
-    return first if node.layer.join is Join.ADD else first._replace(channels=channels)
+    return first._replace(channels=channels) if node.layer.join.concatenates else first
 
 
 def bound_to_size(network: Network) -> tuple[Node, ...]:

@@ -51,8 +51,8 @@ _FUNCTIONS_OF_NUMBERS = {
     ),
 }
 _JOINS = {
-    "split": ("deals the channels out to the branches", "split{ id | (3,64) }"),
-    "mul": ("multiplies the branches", "mul[ id | gap (1,c,sigmoid) ]"),
+    "split": ("deals the channels out to the branches", "split{ id | (3,c) }"),
+    "mul": ("multiplies the branches", "mul[ (3,64) | (3,64,sigmoid) ]"),
 }
 _RULES = {
     "same": "padding d(k-1)/2, none on a side where k equals the stride",

@@ -80,6 +80,16 @@ BLOCKS = {
     "padded as TensorFlow pads": "pad tf style conv-bn-relu6\n(3,8)/2 max(3)/2 "
     "[ (1,16) (3,dw)/2 (1,c,linear) ] [ (1,16) (3,dw) (1,8,linear) | id? ] { (2,4) | 3/1 }",
     "padded after the activation": "pad tf style bn-relu-conv\n(4,8)/3 [ (3,8)/2 (3,8) ] (5,8)/2",
+    "a split": "style conv-bn-relu\n(3,8) split{ id | (1,c) (3,dw,linear) (1,c) } shuffle(2) "
+    "(3,12) split{ id | (1,c) (3,dw,linear) (1,c) } split{ relu | silu | hswish (3,2c) | id }",
+    "a split by shares": "def pconv(k) = split(c/4){ (3,c,bare) | id }\n(3,8) pconv(1) (3,16) "
+    "pconv(2) split(3){ (1,4) | relu | (3,c,gelu) } split(1){ (1,1) | (3,2) | bn | id }",
+    "a split in branches": "[ split(1){ (3,2) | (1,1) } | (3,3,linear) ] { split(1){ id | (3,c) } "
+    "| (3,1) }x5 [ split{ split{ id | (3,c) } | (3,c) } (1,8) ]",
+    "products": "pad same\ndef lka = mul[ id | (5,dw) (1,c,bare) ]\n(3,8) lka (3,4) lka relu"
+    " mul[ (3,6) | (3,6,sigmoid) ] relu6 mul[ id (1,8,linear) | (3,8) | (1x3,8,tanh) ] silu",
+    "maxima": "style conv-bn-relu\n(3,8) max[ (3,8) | (1,8,linear) ] leaky "
+    "max[ id | relu6 (3,8) | (1,8) | mul[ id | sigmoid ] ] [ max[ id | (3,8) ] | id ]",
     "names": "def class(self, nn, x_, __init, l) = { (1,self) | (1,nn) (3,x_) (1,__init) (3,l) }\n"
     "def Tensor(torch) = { (1,torch) | (3,torch) }\ninitialise: class(1,2,3,4,5) class(6,7,8,9,10)"
     "\nTensor: Tensor(3) Tensor(4)",

@@ -16,7 +16,7 @@ from ctcdsl.metrics import network_cost
 from ctcdsl.ops.activation import Activate
 from ctcdsl.ops.graph import OpGraph, OpNode
 from ctcdsl.ops.op import Op
-from ctcdsl.ops.operators import Add, Concat, Identity, Multiply
+from ctcdsl.ops.operators import Add, Concat, Identity, Maximum, Multiply, Slice
 
 Token = int
 """Which call gave a tensor: tensors that are overwritten are new values."""
@@ -29,6 +29,8 @@ _OPERATORS = {
     "__mul__": "mul",
     "cat": "cat",
     "maximum": "maximum",
+    "chunk": "slice",
+    "tensor_split": "slice",
 }
 
 
@@ -89,10 +91,13 @@ class _Recorder(TorchFunctionMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        if self._inside == 0 and isinstance(result, Tensor) and not name.startswith("__get"):
+        results = result if isinstance(result, list | tuple) else (result,)
+        if self._inside == 0 and not name.startswith("__get"):
             given = args[0] if isinstance(args[0], list | tuple) else args
             inputs = tuple(self._tokens[id(a)] for a in given if isinstance(a, Tensor))
-            self._record("", _OPERATORS.get(name, name), None, inputs, result)
+            for one in results:
+                if isinstance(one, Tensor):
+                    self._record("", _OPERATORS.get(name, name), None, inputs, one)
         return result
 
     def stop(self) -> None:
@@ -172,7 +177,13 @@ def _assert_same(node: OpNode, inputs: tuple[Token, ...], ran: Ran, where: str) 
             assert op.function.call.partition("(")[0].rpartition(".")[2] == ran.kind, where
             assert ran.inputs[:1] == inputs, where
         else:
-            kinds: dict[type[Op], str] = {Add: "add", Multiply: "mul", Concat: "cat"}
+            kinds: dict[type[Op], str] = {
+                Add: "add",
+                Multiply: "mul",
+                Maximum: "maximum",
+                Concat: "cat",
+                Slice: "slice",
+            }
             assert ran.kind == kinds.get(type(op)), where
             if isinstance(op, Concat):
                 assert ran.inputs == inputs, where

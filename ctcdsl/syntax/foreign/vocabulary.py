@@ -24,6 +24,8 @@ _WRITE = {
     # Layers with weights.
     "fc(4096)": "dense linear fullyconnected innerproduct affine lin denselayer hidden ip gemm",
     "(3,64)": "conv convolution convolutional convlayer conv1x1 conv3x3 conv5x5 conv7x7 cnn",
+    "mul[ (3,64) | (3,64,sigmoid) ]": "multiply gate scaleby prod product hadamard",
+    "split{ id | (3,c) }": "chunk slice channelsplit shufflenetunit",
     "(3,dw)": "depthwise dwconv depthwiseconv convdw depthwiseconvolution dconv depthwiseseparable"
     " separableconv sepconv separable",
     "se(16)": "selayer seblock squeezeexcite squeezeexcitation squeezeandexcitation semodule senet",
@@ -128,8 +130,6 @@ _NOT_YET = {
     "this convolution": "deformconv dcn deformableconv gatedconv partialconv maskedconv involution"
     " octconv dynamicconv condconv coordconv locallyconnected localconv conv1d conv3d conv4d"
     " ghost ghostmodule fractionallystrided kan kanconv winograd fft",
-    "`mul[ … ]`": "mul multiply gate scaleby prod product hadamard",
-    "`split{ … }`": "split chunk slice channelsplit shufflenetunit",
     "cropping": "crop centercrop cropping",
     "detection": "yolo detect anchor nms",
     "padding as a layer": "zeropadding reflectionpad replicationpad reflectpad constantpad"
