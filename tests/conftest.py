@@ -30,7 +30,7 @@ NETWORKS = [*SPECS, *sorted(Path(resource("specs")).glob("*/*.ctc"))]
 _LATER = """
     convnext_tiny densenet121 efficientnet_b0 googlenet_bn inception_v3 mnasnet0_5 mobilenet_v2
     mobilenet_v3_small regnet_y_400mf repvgg_a0 resnet18 resnet50 resnext50_32x4d squeezenet1_0
-    resnet20 vgg16_bn
+    resnet20 shufflenet_v2_x0_5 vgg16_bn
 """
 SAMPLE = [
     path
