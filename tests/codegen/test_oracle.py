@@ -80,6 +80,8 @@ BLOCKS = {
     "padded as TensorFlow pads": "pad tf style conv-bn-relu6\n(3,8)/2 max(3)/2 "
     "[ (1,16) (3,dw)/2 (1,c,linear) ] [ (1,16) (3,dw) (1,8,linear) | id? ] { (2,4) | 3/1 }",
     "padded after the activation": "pad tf style bn-relu-conv\n(4,8)/3 [ (3,8)/2 (3,8) ] (5,8)/2",
+    "pre-activation shared with a projection": "style bn-relu-conv\n(3,8,bare) [ (3,8)x2 ] bn relu "
+    "[ (3,16,bare)/2 (3,16) ] [ (3,16)x2 ] bn relu",
     "a split": "style conv-bn-relu\n(3,8) split{ id | (1,c) (3,dw,linear) (1,c) } shuffle(2) "
     "(3,12) split{ id | (1,c) (3,dw,linear) (1,c) } split{ relu | silu | hswish (3,2c) | id }",
     "a split by shares": "def pconv(k) = split(c/4){ (3,c,bare) | id }\n(3,8) pconv(1) (3,16) "

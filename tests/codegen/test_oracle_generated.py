@@ -112,7 +112,15 @@ def blocks(draw: st.DrawFn, depth: int) -> str:
     if draw(st.booleans()):
         branches = draw(st.lists(chains(depth), min_size=2, max_size=3))
         return f"{{ {' | '.join(branches)} }}"
+    if draw(st.integers(0, 3)) == 0:
+        word = draw(st.sampled_from(["split", "split(c/4)", "split(1)"]))
+        branches = draw(st.lists(chains(depth), min_size=2, max_size=3))
+        return f"{word}{{ {' | '.join(branches)} }}"
     filters = draw(st.sampled_from(["8", "n", "c"]))
+    if draw(st.integers(0, 3)) == 0:
+        word = draw(st.sampled_from(["mul", "max"]))
+        ends = [f"{draw(chains(depth))} {draw(convs(filters))}" for _ in range(2)]
+        return f"{word}[ {' | '.join(ends)} ]"
     branches = [
         f"{draw(chains(depth))} {draw(convs(filters))}".strip()
         for _ in range(draw(st.integers(1, 2)))
