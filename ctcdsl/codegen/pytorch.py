@@ -21,7 +21,7 @@ from ctcdsl.codegen.layers import Layers, may_be_inplace
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
-from ctcdsl.ir import Block, Linear
+from ctcdsl.ir import Block, ConvTranspose, Linear
 from ctcdsl.ir.printer import digest, row
 from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
@@ -78,6 +78,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
         groups=list(_groups(network, layers, blocks, defined_classes)),
         forward=f"Map images {batch} to {_shape(network.nodes[-1])}.",
         input=architecture.input,
+        transposed=any(isinstance(node.layer, ConvTranspose) for node in network.layers),
         bound=bound,
         sizes=_sizes(network, bound),
     )

@@ -14,6 +14,7 @@ from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
     Block,
     Branch,
+    ConvTranspose,
     DefCall,
     Element,
     Identity,
@@ -126,12 +127,15 @@ class LayerElaborator:
         try:
             return with_stride(elements, stride), after
         except NoStridedLayer:
+            up = ""
             empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
+            if any(isinstance(layer, ConvTranspose) for layer in layers_of(elements)):
+                up = "`up2` doubles the map, and has no stride: leave one of them out"
             self._diagnostics.error(
                 "CTC302",
                 f"`/{format_sides(stride)}` strides a convolution or a pool, and there is none",
                 postfix.span,
-                hint="" if elements else empty,
+                hint=up if elements else empty,
             )
         except StrideAlreadySet as cause:
             before = cause.layer.stride

@@ -8,12 +8,13 @@ from typing import TypeGuard
 from ctcdsl.elaborate.arguments import Arguments, Tags, with_padding, without
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.elaborate.words import Words
-from ctcdsl.ir import Conv, Element, Pair, Pool, Style, replace
+from ctcdsl.ir import Conv, ConvTranspose, Element, Pair, Pool, Style, replace
 from ctcdsl.layers.activations import ACTIVATIONS
 from ctcdsl.layers.base import MAX_KERNEL, MAX_WIDTH
 from ctcdsl.layers.convolution import EXCLUSIVE, TAGS
 from ctcdsl.layers.norms import NORMS
 from ctcdsl.layers.pooling import POOL_TAGS
+from ctcdsl.layers.transposed import FACTOR
 from ctcdsl.ops.pooling import Reduction
 from ctcdsl.syntax.nodes import Argument, Call, Convolution, Name, Number, Primary
 from ctcdsl.text import Fix, Hint, Origin, Severity, Span
@@ -56,7 +57,7 @@ class Windows:
 
     def convolution(
         self, conv: Convolution, scope: Scope, channels: int | None, origin: Origin
-    ) -> Conv | None:
+    ) -> Conv | ConvTranspose | None:
         """`(k,n,tags)`, with `channels` at its input, which a depthwise convolution keeps."""
         if len(conv.arguments) < 2:
             self._diagnostics.error(
@@ -103,7 +104,24 @@ class Windows:
             self._words.part(word, tags, scope) if word in NORMS or word in ACTIVATIONS else word
             for word in tags.words
         ]
-        return layer.tagged([part for part in parts if part is not None])
+        layer = layer.tagged([part for part in parts if part is not None])
+        return self._transposed(layer, conv.span) if "up2" in tags.words else layer
+
+    def _transposed(self, conv: Conv, span: Span) -> ConvTranspose | None:
+        """The transposed convolution; None, reported, where it is not one that doubles a map."""
+        problem = hint = ""
+        if conv.padding is not None or conv.dilation != (1, 1):
+            what = "padding" if conv.padding is not None else "dilation"
+            problem = f"`up2` doubles its map, and takes no {what} of its own"
+            hint = "leave the tag out" + (": it follows from the filter" if conv.padding else "")
+        elif min(conv.kernel) < FACTOR:
+            height, width = conv.kernel
+            problem = f"a {height}x{width} filter does not reach all of a doubled map"
+            hint = "write `(2,n,up2)`, or a larger filter"
+        if problem:
+            self._diagnostics.error("CTC104", problem, span, hint=hint)
+            return None
+        return ConvTranspose(conv=conv, origin=conv.origin)
 
     def _warn_swapped(self, conv: Convolution, kernel: Pair, filters: int) -> None:
         size, count = (argument.span for argument in conv.arguments[:2])

@@ -16,6 +16,7 @@ from ctcdsl.layers.linear import Linear
 from ctcdsl.layers.norms import NormLayer
 from ctcdsl.layers.pooling import POOL_TAGS, Pool
 from ctcdsl.layers.style import CONV_RELU, Constants, Style
+from ctcdsl.layers.transposed import ConvTranspose
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.shapes import Pair, format_sides
 from ctcdsl.syntax import nodes as syntax
@@ -215,6 +216,10 @@ def to_primary(element: Element, style: Style, channels: int) -> tuple[syntax.Pr
                 (*numbers, *_tags(element, style, depthwise)), _NOWHERE
             )
             return convolution, sides_of(stride) if element.strided else 0
+        case ConvTranspose(conv=conv):
+            primary, _ = to_primary(conv, style, channels)
+            assert isinstance(primary, syntax.Convolution)
+            return primary._replace(arguments=(*primary.arguments, _name("up2"))), 0
         case Pool(reduction=reduction, kernel=kernel, stride=stride):
             size, written = _sides(kernel), sides_of(stride)
             flags = (f.word for f in POOL_TAGS[reduction] if getattr(element, f.name) == f.value)

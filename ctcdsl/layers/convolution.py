@@ -25,6 +25,7 @@ class Tag(NamedTuple):
 
 TAGS = {
     "linear": Tag("no activation", "(1,64,linear)"),
+    "up2": Tag("transposed: the map doubles", "(2,64,up2)"),
     "bare": Tag("neither norm nor activation", "(7,64,bare)"),
     "bias": Tag("with a bias", "(3,64,bias)"),
     "nobias": Tag("without a bias", "(3,64,nobias)"),
@@ -112,11 +113,11 @@ class Conv(SlidingWindow):
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """The convolution; norm and activation after it, or before."""
         if self.preactivation:
-            x = self._normed(graph, x)
+            x = self.normed(graph, x)
         if context.far != (0, 0):
             x = graph.add(ZeroPad2d(below=context.far[0], right=context.far[1]), x)
         x = graph.add(self.op(x.shape.channels, context.padding), x)
-        return x if self.preactivation else self._normed(graph, x)
+        return x if self.preactivation else self.normed(graph, x)
 
     def op(self, in_channels: int, padding: Pair) -> Conv2d:
         """The convolution alone."""
@@ -131,7 +132,8 @@ class Conv(SlidingWindow):
             bias=self.bias,
         )
 
-    def _normed(self, graph: Builder, x: Value) -> Value:
+    def normed(self, graph: Builder, x: Value) -> Value:
+        """Add its norm and its activation to a graph."""
         if self.norm is not None:
             x = self.norm.add(graph, x)
         return self.activation.add(graph, x) if self.activation is not None else x

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, Layer, Pair, Shape
+from ctcdsl.ir import Block, Conv, ConvTranspose, Layer, Pair, Shape
 from ctcdsl.lowering import layer_ops, lower
 from ctcdsl.metrics.counts import op_macs, parameters
 from ctcdsl.metrics.receptive_field import receptive_fields
@@ -91,7 +91,7 @@ def network_cost(network: Network, batch: int = 1) -> Cost:
     return Cost(
         network=network,
         layers=tuple(layers),
-        depth=sum(1 for _ in network.convolutions()),
+        depth=sum(isinstance(node.layer, Conv | ConvTranspose) for node in network.layers),
         macs=batch * sum(layer.macs for layer in layers),
         macs_fc=batch * sum(layer.macs_fc for layer in layers),
         params=sum(layer.params for layer in layers),

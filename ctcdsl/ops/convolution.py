@@ -73,6 +73,90 @@ class Conv2d(MapOp):
         )
 
 
+class ConvTranspose2d(MapOp):
+    """The transpose of a convolution: each position of a map is spread over `kernel`.
+
+    `padding` is cut off on both sides, `output_padding` more stays at the far one.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+    output_padding: Pair = (0, 0)
+    groups: int = 1
+    bias: bool = True
+
+    module = "nn.ConvTranspose2d"
+    keeps = Keeps.INPUT
+    extra_bytes = 0
+    overwrite = Overwrite.MAY
+    bit_stable = True
+
+    def infer(self, *inputs: Shape) -> Shape:
+        """(m - 1) s - 2 p + k positions of a side of m, and the output padding."""
+        height, width = (
+            (side - 1) * s - 2 * p + k + more
+            for side, k, s, p, more in zip(
+                inputs[0][1:],
+                self.kernel,
+                self.stride,
+                self.padding,
+                self.output_padding,
+                strict=True,
+            )
+        )
+        return Shape(self.out_channels, height, width)
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """A filter for each input channel, and a bias."""
+        shape = (self.in_channels, self.out_channels // self.groups, *self.kernel)
+        bias = (TensorSpec("bias", "bias", (self.out_channels,)),) if self.bias else ()
+        return (TensorSpec("weight", "weight", shape), *bias)
+
+    def macs(self, output: Shape) -> int:
+        """Every weight once for each position of the input: those that padding cuts off, too."""
+        sides = zip(
+            output[1:], self.kernel, self.stride, self.padding, self.output_padding, strict=True
+        )
+        height, width = ((n - more + 2 * p - k) // s + 1 for n, k, s, p, more in sides)
+        weights = self.in_channels // self.groups * self.kernel[0] * self.kernel[1]
+        return weights * self.out_channels * height * width
+
+    def window(self) -> Window | None:
+        """Position i sees those that reach it: from ceil((i + p - k + 1) / s) to (i + p) // s.
+
+        That is its window where strides of height and width are equal.
+        """
+        stride = self.stride[0]
+        size, padding = zip(
+            *(
+                (k - stride + 1, k - stride - p)
+                for k, p in zip(self.kernel, self.padding, strict=True)
+            ),
+            strict=True,
+        )
+        return Window((size[0], size[1]), (1, 1), (padding[0], padding[1]), stride)
+
+    def note(self, output: Shape) -> str:
+        """The shape of its map."""
+        return map_note(output)
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Those of `nn.ConvTranspose2d`."""
+        return (
+            channels(self.in_channels),
+            channels(self.out_channels),
+            sides("kernel_size", self.kernel, Role.KERNEL),
+            sides("stride", self.stride, Role.STRIDE, "1"),
+            sides("padding", self.padding, Role.PADDING, "0"),
+            sides("output_padding", self.output_padding, Role.PADDING, "0"),
+            option("groups", self.groups, Role.GROUPS, 1),
+            Argument(str(self.bias), "bias", "True"),
+        )
+
+
 class ZeroPad2d(MapOp):
     """Zeros below a map and on its right."""
 

@@ -8,8 +8,9 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, Pool
+from ctcdsl.ir import Conv, ConvTranspose, Pool
 from ctcdsl.ir.network import Node
+from ctcdsl.layers.transposed import FACTOR
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import format_pass
@@ -139,6 +140,11 @@ def _collect(nodes: Iterable[Node], stride: Stride, into: list[Term]) -> Stride:
         layer = node.layer
         if node.branches:
             stride = max((_collect(branch, stride, into) for branch in node.branches), key=prod)
+        elif isinstance(layer, ConvTranspose):
+            conv = layer.conv  # counted by the positions of its input
+            in_channels = node.input.channels // conv.groups
+            into.append(Term(in_channels, conv.kernel, conv.filters, stride))
+            stride = (stride[0] / FACTOR, stride[1] / FACTOR)
         elif isinstance(layer, Conv | Pool):
             stride = (stride[0] * layer.stride[0], stride[1] * layer.stride[1])
             if isinstance(layer, Conv):

@@ -10,6 +10,7 @@ from ctcdsl.ir import (
     Block,
     Branch,
     Conv,
+    ConvTranspose,
     Element,
     Identity,
     Join,
@@ -106,7 +107,7 @@ def _staying(elements: Sequence[Element]) -> Element | None:
     that moves.
     """
     rest = elements[:-1] if isinstance(elements[-1], ActivationLayer) else elements
-    if rest and isinstance(rest[-1], Conv) and rest is elements:
+    if rest and isinstance(rest[-1], Conv | ConvTranspose) and rest is elements:
         return None  # its activation moves
     for element in reversed(rest):
         if isinstance(element, Identity | ActivationLayer):
@@ -226,8 +227,9 @@ def _stride(chain: Chain) -> Pair:
 
 def _end(elements: Sequence[Element]) -> Activation | None:
     last = elements[-1]
-    if isinstance(last, Conv):
-        return None if last.preactivation else last.activation
+    if isinstance(last, Conv | ConvTranspose):
+        conv = last if isinstance(last, Conv) else last.conv
+        return None if conv.preactivation else conv.activation
     return last.activation if isinstance(last, ActivationLayer) else None
 
 
@@ -238,4 +240,6 @@ def without_final_activation(
     if activation is None or _end(elements) != activation:
         return elements
     last = elements[-1]
+    if isinstance(last, ConvTranspose):
+        return (*elements[:-1], replace(last, conv=replace(last.conv, activation=None)))
     return (*elements[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))

@@ -15,7 +15,7 @@ def initialise(model: nn.Module, recipe: Recipe) -> None:
     what they were made with. Draws from torch's global generator.
     """
     for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             if recipe.initialisation == "he":
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             else:

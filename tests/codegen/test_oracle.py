@@ -77,6 +77,9 @@ BLOCKS = {
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
     "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) ]",
+    "transposed convolutions": "style conv-bn-relu\n(3,8) { id | 2/2 (3,12) (2,8,up2) } "
+    "(3,8,up2) [ (3,8)/2 (4x3,c,up2) | (1,8) ] (5,dw,up2,bn,gelu) (2,6,g2,bare,up2)",
+    "transposed before pre-activation": "style bn-relu-conv\n(3,8) (2,4,up2,bias) (3,4)/2",
     "padded as TensorFlow pads": "pad tf style conv-bn-relu6\n(3,8)/2 max(3)/2 "
     "[ (1,16) (3,dw)/2 (1,c,linear) ] [ (1,16) (3,dw) (1,8,linear) | id? ] { (2,4) | 3/1 }",
     "padded after the activation": "pad tf style bn-relu-conv\n(4,8)/3 [ (3,8)/2 (3,8) ] (5,8)/2",

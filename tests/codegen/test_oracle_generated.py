@@ -15,7 +15,7 @@ convolutions = st.builds(
     st.sampled_from([1, 3]),
     st.sampled_from(["", ",p0", ",s2x1", ",d1x2", ",s1x3,d2x1"]),
     st.sampled_from(["", "", "/2", "/3", "x2"]),
-)
+) | st.builds("({},{},up2)".format, st.integers(2, 5), st.sampled_from([1, 3]))
 pools = st.builds(
     "{}({}{}{}{}".format,
     st.sampled_from(["max", "avg"]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ctcdsl.ir import Conv, Pool
+from ctcdsl.ir import Conv, ConvTranspose, Pool, Shape
 from ctcdsl.ir.printer import row
+from ctcdsl.metrics import network_cost
 from tests.conftest import one
 
 
@@ -21,6 +22,9 @@ from tests.conftest import one
         ("max(3x1,p0,s2x1)", "max(3x1,p0,s2x1)"),
         ("avg(3,s2x2)", "avg(3)/2"),
         ("max(3,s3x3)", "3/3"),
+        ("(2,64,up2)", "(2,64,up2)"),
+        ("(3x2,64,up2,linear)", "(3x2,64,linear,up2)"),
+        ("(3,dw,up2)x2", "(3,dw,up2)x2"),
         ("avg(3,nocount)/1", "avg(3,nocount)/1"),
         ("avg(3,nocount,p0,ceil,s1x2)", "avg(3,p0,ceil,nocount,s1x2)"),
         ("{ max(3,s2x1) | (3,8,s2x1) }x2", "{ max(3,s2x1) | (3,8,s2x1) }x2"),
@@ -70,3 +74,23 @@ def test_a_block_of_regnet_is_one_definition() -> None:
     )
     network = one(f"{head}{block}(3,32)/2 y(48)/2 y(104)/2 gap fc")
     assert network == one(f"{head}{written} gap fc")
+
+
+@pytest.mark.parametrize("kernel", ["2", "3", "4", "5", "2x3", "7x4"])
+def test_a_transposed_convolution_doubles_its_map(kernel: str) -> None:
+    network = one(f"style conv-bn-relu input 4x6x9\n({kernel},8,g2,up2)\nhead: none")
+    node = network.nodes[0]
+    assert node.output == Shape(8, 12, 18)
+    height, width = (int(side) for side in (f"{kernel}x{kernel}").split("x")[:2])
+    cost = network_cost(network)
+    assert cost.depth == 1
+    assert cost.macs == 4 // 2 * height * width * 8 * 6 * 9
+    assert cost.params == 4 * 4 * height * width + 2 * 8  # a norm, so no bias
+
+
+def test_the_activation_of_a_transposed_convolution_moves_behind_a_sum() -> None:
+    network = one("input 3x8x8\n(3,4)/2 [ (2,4,up2) | (2,4,up2) ]\nhead: none")
+    block = network.nodes[1]
+    assert block.activation is not None and block.activation.word == "relu"
+    for (node,) in block.branches:
+        assert isinstance(node.layer, ConvTranspose) and node.layer.conv.activation is None

@@ -92,6 +92,13 @@ def test_positions_of_branches_of_other_strides_see_other_amounts() -> None:
         "(3,8)/2 up(2,bilinear) (3,8)",
         "(5,8)/3 up(3,bilinear) (3,8)/2",
         "(3,8) { id | 2/2 (3,8) { id | 2/2 (3,8) up(2) } (3,8) up(2,bilinear) } (3,8)",
+        "(3,8)/2 (2,8,up2) (3,8)",
+        "(3,8)/2 (3,8,up2) (3,8)",
+        "(3,8)/2 (4x5,8,up2) (3,8)/2",
+        "(3,8)/4 (3,8,up2) (2,8,up2) (5,8)",
+        "(2,8,up2) (3,8)/3 (3,8,up2) (3,8)",
+        "(3,8) { id | 2/2 (3,8) { id | 2/2 (3,8) (2,8,up2) } (3,8) (2,8,up2) } (3,8)",
+        "(7,8)/4 { (2,8,up2) (3,8,up2) | (4,8,up2) (4,8,up2) (3,8) } 2/2 (3,8,up2)",
     ],
 )
 def test_positions_of_larger_maps_see_other_amounts(row: str) -> None:

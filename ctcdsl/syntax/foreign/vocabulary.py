@@ -26,6 +26,8 @@ _WRITE = {
     "(3,64)": "conv convolution convolutional convlayer conv1x1 conv3x3 conv5x5 conv7x7 cnn",
     "mul[ (3,64) | (3,64,sigmoid) ]": "multiply gate scaleby prod product hadamard",
     "split{ id | (3,c) }": "chunk slice channelsplit shufflenetunit",
+    "(2,64,up2)": "deconv deconvolution convtranspose transposedconv convtransposed transposeconv"
+    " conv2dtranspose convolutiontranspose upconv tconv",
     "(3,dw)": "depthwise dwconv depthwiseconv convdw depthwiseconvolution dconv depthwiseseparable"
     " separableconv sepconv separable",
     "se(16)": "selayer seblock squeezeexcite squeezeexcitation squeezeandexcitation semodule senet",
@@ -116,10 +118,8 @@ _NOT_YET = {
     "stochastic depth": "droppath stochasticdepth droppathlayer sd",
     "DropBlock": "dropblock dropconnect",
     # Layers.
-    "this kind of upsampling": "unpool maxunpool deconv deconvolution convtranspose"
-    " transposedconv convtransposed transposeconv conv2dtranspose convolutiontranspose upconv tconv"
-    " pixelshuffle subpixel depthtospace unshuffle pixelunshuffle spacetodepth spd fpn unet"
-    " decoder",
+    "this kind of upsampling": "unpool maxunpool pixelshuffle subpixel depthtospace unshuffle"
+    " pixelunshuffle spacetodepth spd fpn unet decoder",
     "attention": "attention selfattention mha mhsa multihead multiheadattention transformer"
     " transformerblock vit embedding embed posembed qkv swin nonlocal window",
     "channel attention other than `se`": "cbam ecalayer scse sk skconv srm gct gc gcblock"
