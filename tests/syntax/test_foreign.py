@@ -242,7 +242,7 @@ def test_a_call_is_one_error_with_its_row(code: str, row: str) -> None:
         ("nn.Softmax(dim=1)", "leave it out: the loss"),
         ("style conv-bn-relu\nnn.BatchNorm2d(64)", "leave it out: the style puts one"),
         ("nn.AdaptiveAvgPool2d((7, 7))", "leave it out where the map is 7x7 already"),
-        ("nn.ConvTranspose2d(3, 64, 2)", "upsampling is not in the language yet"),
+        ("nn.ConvTranspose2d(64, 64, 2, 2)", "write `(2,64,up2)`"),
         ("nn.LeakyReLU(0.1)", "its slope is 0.01, not 0.1"),
         (
             "Conv2D(8, 3, strides=2, padding='same')",
