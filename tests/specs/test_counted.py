@@ -24,3 +24,29 @@ def test_resnets_of_cifar(depth: int) -> None:
     cost = network_cost(load(PATHS[f"resnet{depth}"]))
     assert cost.params == params + 64 * 10 + 10 == PUBLISHED[depth]
     assert (cost.macs, cost.macs_fc, cost.depth) == (macs, 640, depth - 1)
+
+
+def test_u_net() -> None:
+    """Figure 1: two 3x3 convolutions at each of nine places, four of 2x2 upwards, one of 1x1."""
+    side, before, params, macs = 512, 1, 0, 0
+
+    def convolution(kernel: int, inputs: int, outputs: int) -> None:
+        nonlocal params, macs
+        params += kernel**2 * inputs * outputs + outputs
+        macs += kernel**2 * inputs * outputs * side**2
+
+    for width in (64, 128, 256, 512, 1024):
+        convolution(3, before, width)
+        convolution(3, width, width)
+        before, side = width, side // 2
+    side *= 2
+    for width in (512, 256, 128, 64):
+        convolution(2, 2 * width, width)  # each of its pixels gives four
+        side *= 2
+        convolution(3, 2 * width, width)
+        convolution(3, width, width)
+    convolution(1, 64, 2)
+    network = load(PATHS["unet"])
+    cost = network_cost(network)
+    assert (cost.params, cost.macs) == (params, macs) == (31_030_658, 192_384_335_872)
+    assert network.output == (2, 512, 512)
