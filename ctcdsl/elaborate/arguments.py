@@ -157,7 +157,10 @@ class Arguments:
 
     def _report_tag(self, argument: Argument, letters: str, options: tuple[str, ...]) -> None:
         known = [f"`{letter}N` ({TAG_PREFIXES[letter]} N)" for letter in letters]
-        known += [f"`{option}`" for option in options]
+        kinds = ("norm", "activation")  # so many that the message says their kind
+        known += [f"`{word}`" for word in options if word not in words(*kinds)]
+        for kind in kinds:
+            known += [f"one {kind}"] if any(word in words(kind) for word in options) else []
         numbers = "numbers" if "g" in letters else "number"
         hint = f"after its {numbers} this layer takes {', '.join(known)}"
         message = f"{quoted(argument.span)} is not a tag of this layer"

@@ -189,7 +189,7 @@ def test_targets_scripts_and_extras_that_are_named_exist() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"(?:^|`)make ([a-z-]+)(?:  |`|$)", text, flags=re.MULTILINE):
-        assert f"\n{target}: " in makefile, target
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for script in re.findall(r"python (benchmarks/\w+\.py)", text):
         assert (ROOT / script).is_file(), script
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -95,8 +95,8 @@ def test_hover_on_words_and_names(server: Client) -> None:
 
 def test_hover_on_c(server: Client) -> None:
     text = (
-        "net A\nstyle conv-bn-relu\ninput 3x32x32\ndef up(t) = [ (1,t*c) (3,c) | id? ]\n"
-        "(3,8) (3,2c)x3 (1,c/4) up(c/8)x2 { (1,3c) }\nhead: gap fc(c/2) fc\n"
+        "net A\nstyle conv-bn-relu\ninput 3x32x32\ndef ir(t) = [ (1,t*c) (3,c) | id? ]\n"
+        "(3,8) (3,2c)x3 (1,c/4) ir(c/8)x2 { (1,3c) }\nhead: gap fc(c/2) fc\n"
     )
     assert server.open("c.ctc", text) == []
     meaning = "`c` (operator): the input channels of a block or a layer, as in `(1,4c)`"
