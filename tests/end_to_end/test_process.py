@@ -111,7 +111,7 @@ def test_a_bug_is_reported_as_a_bug(ctcdsl: Any, monkeypatch: pytest.MonkeyPatch
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("an invariant broke")
 
-    monkeypatch.setattr("ctcdsl.cli.check.check_files", broken)
+    monkeypatch.setattr("ctcdsl.cli.check.check_sweep", broken)
     result = ctcdsl("check", "specs/A.ctc")
     assert result.code == 70 and "a bug of ctcdsl" in result.err
     report = Path(result.err.split("details are in ")[1].split(";")[0])
