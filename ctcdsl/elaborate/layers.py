@@ -29,6 +29,7 @@ from ctcdsl.ir import (
     shares,
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
+from ctcdsl.layers.stochastic_depth import report_misplaced
 from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
@@ -67,7 +68,9 @@ class LayerElaborator:
 
     def elements(self, items: Sequence[syntax.Item], channels: int | None) -> Chain:
         """The layers and blocks of a line with `channels` at its input."""
-        return self._sequence(items, channels, Scope(self._values, per_layer=True))
+        chain = self._sequence(items, channels, Scope(self._values, per_layer=True))
+        report_misplaced(chain[0], self._diagnostics)
+        return chain
 
     def _origin(self, span: Span) -> Origin:
         """The origin of the layer or block that is being read."""
@@ -262,6 +265,8 @@ class LayerElaborator:
                     )
             if after is None and (channels is not None or not elements):
                 return None
+            adds = joining.join is Join.ADD
+            report_misplaced(elements[:-1] if adds else elements, self._diagnostics)
             chain = in_braces(elements, grouped=False) or [
                 Identity(origin=self._origin(branch.span))
             ]

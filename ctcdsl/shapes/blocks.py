@@ -24,6 +24,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.ir.network import Node
 from ctcdsl.layers.base import Context
+from ctcdsl.layers.stochastic_depth import without_depth
 from ctcdsl.text import Label, Origin, Severity
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -106,6 +107,7 @@ def _staying(elements: Sequence[Element]) -> Element | None:
     Layers without activations after it, such as `se`, are skipped, and so is an activation
     that moves.
     """
+    elements = elements[: without_depth(elements)]
     rest = elements[:-1] if isinstance(elements[-1], ActivationLayer) else elements
     if rest and isinstance(rest[-1], Conv | ConvTranspose) and rest is elements:
         return None  # its activation moves
@@ -226,7 +228,7 @@ def _stride(chain: Chain) -> Pair:
 
 
 def _end(elements: Sequence[Element]) -> Activation | None:
-    last = elements[-1]
+    last = elements[without_depth(elements) - 1]
     if isinstance(last, Conv | ConvTranspose):
         conv = last if isinstance(last, Conv) else last.conv
         return None if conv.preactivation else conv.activation
@@ -239,7 +241,10 @@ def without_final_activation(
     """The elements of a branch without the activation that moves after the addition."""
     if activation is None or _end(elements) != activation:
         return elements
-    last = elements[-1]
+    count = without_depth(elements)
+    *before, last = elements[:count]
     if isinstance(last, ConvTranspose):
-        return (*elements[:-1], replace(last, conv=replace(last.conv, activation=None)))
-    return (*elements[:-1], *((replace(last, activation=None),) if isinstance(last, Conv) else ()))
+        before.append(replace(last, conv=replace(last.conv, activation=None)))
+    elif isinstance(last, Conv):
+        before.append(replace(last, activation=None))
+    return (*before, *elements[count:])

@@ -74,6 +74,10 @@ BLOCKS = {
     "factors": "(3,8) [ (3,8,linear) scale(0.17) ] relu [ (3,8,linear) scale(-1) | id ] scale",
     "pre-activation with group norms": "style gn-silu-conv\nnorm groups=2\n"
     "(3,8,bare) [ (3,8)x2 ]x2/2 gn(4)",
+    "stochastic depth": "style conv-bn-relu\n"
+    "def mb(n,p) = [ (1,2c) (3,dw) (1,n,linear) depth(p) | id? ]\n"
+    "(3,8) mb(8,0.1)x2 mb(12,0.2)/2 [ (3,c) (3,c) depth(0.5) ] "
+    "[ relu depth(0.1) | (3,c,linear) depth(0.2) ]",
     "a head without fc": "(3,8)\nhead: lrn (2,6,p1) (1,classes,p1) gap",
     "strides of two sides": "style conv-bn-relu\n[ (3,8,s2x1) (3,8,d1x2) ] "
     "[ (3,8,s1x2) | (1,8,s1x2) ] { (3,4,s2x1) | max(3,s2x1) } [ (3,16,s2x2) ]",

@@ -82,6 +82,9 @@ class _Recorder(TorchFunctionMode):
         output: Tensor,
     ) -> None:
         token = len(self.ran) + 1
+        passed_on = self._tokens.get(id(output)) in inputs and not getattr(module, "inplace", False)
+        if module is not None and passed_on:
+            token = inputs[0]  # its input itself, which others may take, too
         self._tokens[id(output)] = token
         self._alive.append(output)
         self.ran.append(Ran(name, kind, module, inputs, token, tuple(output.shape[1:])))
