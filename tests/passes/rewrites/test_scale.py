@@ -42,12 +42,12 @@ def test_resnet_at_seventy_percent() -> None:
 
 def test_definitions_stay_and_get_other_arguments() -> None:
     assert lines("mobilenet_v2", "scale:macs=70%") == [
-        "def ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]",
-        "      (3,24)/2 (3,dw) (1,16,linear)",
+        "def ir(t,n) = [ (1,t*c) (3,dw) (1,round8(w*n),linear) | id? ]",
+        "      (3,round8(32*w))/2 (3,dw) (1,round8(16*w),linear)",
         "      ir(6,16)x2/2",
         "      ir(6,24)x3/2",
         "      ir(6,56)x4/2 ir(6,80)x3",
-        "      ir(6,136)x3/2 ir(6,272) (1,1072)",
+        "      ir(6,128)x3/2 ir(6,264) (1,1064)",
         "head: gap drop(0.2) fc",
     ]
     assert "def dense = { id | (1,112) (3,24) }" in lines("densenet121", "scale:macs=70%")
