@@ -22,7 +22,7 @@ demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 full-size: $(READY)
 	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py
