@@ -165,22 +165,27 @@ def check(text_or_path: str | os.PathLike[str]) -> Report:
         return Report((), failure.diagnostics)
 
 
-def cost(net: Net, *, batch: int = 1) -> Cost:
-    """Count a network: MACs by Eqn. 1 of He & Sun 2015, parameters, receptive fields.
+def cost(net: Net, *, batch: int = 1, precision: str = "float32") -> Cost:
+    """Count a network: MACs by Eqn. 1 of He & Sun 2015, parameters, bytes, receptive fields.
 
     Args:
         net: A network, or what `load` takes.
-        batch: The number of images for the MACs.
+        batch: The number of images that are counted.
+        precision: Of the maps, for bytes: `float32` or `bf16`; parameters are float32.
 
     Raises:
         SpecError: The network cannot be found, or has errors.
-        UserError: CTC605 `batch` is not a whole number from 1 on.
+        UserError: CTC605 `batch` is not a whole number from 1 on, or the precision is unknown.
 
     Examples:
         >>> cost("J'").relative_to(cost("A"))
         0.97853...
     """
-    return network_cost(_as_network(net), arguments.at_least_one("batch", batch))
+    return network_cost(
+        _as_network(net),
+        batch=arguments.at_least_one("batch", batch),
+        precision=arguments.precision(precision),
+    )
 
 
 def rewrite(

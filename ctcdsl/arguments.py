@@ -9,6 +9,7 @@ from operator import index
 from typing import TYPE_CHECKING
 
 from ctcdsl.loading import parse_values
+from ctcdsl.metrics.workload import VALUE_BYTES
 from ctcdsl.text import Source, error
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ def at_least_one(name: str, number: int) -> int:
     if not hasattr(number, "__index__") or isinstance(number, bool) or number < 1:
         raise error("CTC605", f"{name} is {number!r}", hint="it is a whole number from 1 on")
     return index(number)
+
+
+def precision(name: str) -> str:
+    """The precision of maps."""
+    if name not in VALUE_BYTES:
+        raise error("CTC605", f"precision is {name!r}", hint=f"one of {', '.join(VALUE_BYTES)}")
+    return name
 
 
 def require_passes(passes: Sequence[object]) -> None:

@@ -216,6 +216,7 @@ def test_wrong_arguments_are_plain_errors() -> None:
         (lambda: ctcdsl.load("A", params={"k": float("nan")}), ValueError, "k is nan"),
         (lambda: ctcdsl.load("A", params=[1]), TypeError, "give a dict"),  # type: ignore[arg-type]
         (lambda: ctcdsl.cost(net, batch=0), ctcdsl.UserError, "batch is 0"),
+        (lambda: ctcdsl.cost(net, precision="fp16"), ctcdsl.UserError, "precision is 'fp16'"),
         (lambda: ctcdsl.rewrite(net, 3), TypeError, "3 is not a pass"),  # type: ignore[arg-type]
         (lambda: ctcdsl.rewrite(net, size, within=(-7, 3)), ValueError, "shares of the MACs"),
         (lambda: ctcdsl.rewrite(net, size, frozen="head"), ValueError, "give a list of"),

@@ -14,7 +14,8 @@ from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
 from ctcdsl.cli.report import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape, replace
-from ctcdsl.metrics import DEFINITION, Cost
+from ctcdsl.metrics import Cost
+from ctcdsl.metrics.catalog import DEFAULT, MACS, find_metrics, statement
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -32,6 +33,12 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
 @click.option(
     "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
 )
+@click.option(
+    "--metrics",
+    "names",
+    metavar="NAME,…",
+    help="What to show instead of MACs and parameters, such as training-macs,traffic; or all.",
+)
 @input_option
 @sweep_option
 @format_option(*_WRITERS, "json")
@@ -39,6 +46,7 @@ def command(
     files: tuple[str, ...],
     relative_to: str | None,
     layers: bool,
+    names: str | None,
     shape: Shape | None,
     sweep: Sweep,
     form: str,
@@ -48,6 +56,7 @@ def command(
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart.
     """
+    metrics = find_metrics(names.split(",")) if names is not None else ()
     loaded = load_sweep(or_stdin(files), input=shape, sweep=sweep)
     costs = [api.cost(_titled(each)) for each in loaded]
     base = _base(costs, relative_to)
@@ -57,17 +66,19 @@ def command(
     ]
     name = base.network.name
     if form == "json":
-        print_json(as_json(entries, name))
+        print_json(as_json(entries, name, metrics))
         return
     write = _WRITERS[form]
     if layers and form == "csv":
-        click.echo(as_csv(layer_records(entries)), nl=False)
+        click.echo(as_csv(layer_records(entries, metrics)), nl=False)
     elif layers:
         for cost in costs:
-            click.echo(_layers(cost, form, write(layer_table(cost))), nl=False)
+            click.echo(_layers(cost, form, write(layer_table(cost, metrics))), nl=False)
     else:
-        click.echo(write(overview(entries)), nl=False)
-    definition = DEFINITION if layers else f"{DEFINITION} Relative: MACs over those of {name}."
+        click.echo(write(overview(entries, metrics, exact=form == "csv")), nl=False)
+    definition = statement(metrics or DEFAULT, base.workload)
+    if not layers and (not metrics or MACS in metrics):
+        definition += f" Relative: MACs over those of {name}."
     if form == "csv":
         click.echo(fill(definition, 100), err=True)
     else:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ctcdsl.ir import format_sides
-from ctcdsl.lsp.layer_costs import LayerCost
+from ctcdsl.lsp.layer_costs import NotedCost
 from ctcdsl.metrics import Cost
+from ctcdsl.metrics.catalog import DEFAULT, MACS, MACS_FC, PARAMS, RECEPTIVE_FIELD
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text.plural import plural
 
 MAX_ROWS = 8
 """Layers that are listed, of those that one text stands for."""
 
-LayerCosts = Sequence[tuple[Cost, Sequence[LayerCost]]]
+LayerCosts = Sequence[tuple[Cost, Sequence[NotedCost]]]
 """The layers that a text stands for, in each network that has it."""
 
 
@@ -31,9 +32,7 @@ def networks_text(costs: Sequence[Cost]) -> str:
         architecture = cost.network.architecture
         facts = [
             ("depth", plural(cost.depth, "convolution")),
-            ("MACs", f"{cost.macs:,}"),
-            ("fc MACs", f"{cost.macs_fc:,}"),
-            ("parameters", f"{cost.params:,}"),
+            *((metric.title, metric.text(cost.value(metric))) for metric in DEFAULT),
             ("conv maps", conv_maps(cost.network)),
         ]
         if architecture.head.implied:
@@ -45,24 +44,21 @@ def networks_text(costs: Sequence[Cost]) -> str:
     return _block(lines)
 
 
-def _one(cost: Cost, layer_cost: LayerCost) -> str:
-    node, name = layer_cost.node, cost.network.name
+def _one(cost: Cost, layer: NotedCost) -> str:
+    node = layer.node
     facts = [("map", f"{node.input} → {node.output}")]
     if any(node.padding) or any(node.far):
         more = f", {format_sides(node.far)} more below and on the right" if any(node.far) else ""
         facts.append(("padding", f"{format_sides(node.padding)}{more}"))
-    if layer_cost.macs:
-        share = _share(layer_cost.macs, cost.macs)
-        facts.append(("MACs", f"{layer_cost.macs:,} ({share} of {name})"))
-    if layer_cost.macs_fc:
-        share = _share(layer_cost.macs_fc, cost.macs_fc)
-        facts.append(("fc MACs", f"{layer_cost.macs_fc:,} ({share} of {name})"))
-    if layer_cost.params:
-        facts.append(
-            ("parameters", f"{layer_cost.params:,} ({_share(layer_cost.params, cost.params)})")
-        )
-    facts.append(("receptive field", format_sides(layer_cost.receptive_field)))
-    return _block([f"{node.name}: {layer_cost.notation}", *_listed(facts)])
+    for metric in DEFAULT:
+        value = layer.cost.value(metric)
+        if value:
+            share = _share(value, cost.value(metric))
+            of = f" of {cost.network.name}" if metric is not PARAMS else ""
+            facts.append((metric.title, f"{metric.text(value)} ({share}{of})"))
+    field = layer.cost.value(RECEPTIVE_FIELD)
+    facts.append((RECEPTIVE_FIELD.title, RECEPTIVE_FIELD.text(field)))
+    return _block([f"{node.name}: {layer.notation}", *_listed(facts)])
 
 
 def _several(networks: LayerCosts) -> str:
@@ -70,12 +66,15 @@ def _several(networks: LayerCosts) -> str:
     several_networks = len(networks) > 1
     rows: list[tuple[str, ...]] = []
     sums: list[str] = []
-    for cost, layer_costs in networks:
+    for cost, layers in networks:
         prefix = f"{cost.network.name}: " if several_networks else ""
-        rows += [_row(cost, layer_cost, prefix) for layer_cost in layer_costs]
-        sums.append(prefix + _sum(cost, layer_costs))
+        rows += [_row(cost, layer, prefix) for layer in layers]
+        sums.append(prefix + _sum(cost, layers))
     shown = rows if len(rows) <= MAX_ROWS + 1 else rows[:MAX_ROWS]
-    titles = ("layer", "notation", "map", "MACs", "share", "parameters", "receptive field")
+    titles = (
+        *("layer", "notation", "map", MACS.title, "share", PARAMS.title),
+        RECEPTIVE_FIELD.title,
+    )
     lines = _aligned([titles, *shown])
     if len(rows) > len(shown):
         lines.append(f"… and {len(rows) - len(shown)} more")
@@ -85,34 +84,29 @@ def _several(networks: LayerCosts) -> str:
     return _block(lines)
 
 
-def _row(cost: Cost, layer_cost: LayerCost, prefix: str) -> tuple[str, ...]:
-    node = layer_cost.node
-    macs, total = layer_cost.macs, cost.macs
-    if not macs:
-        macs, total = layer_cost.macs_fc, cost.macs_fc
+def _row(cost: Cost, layer: NotedCost, prefix: str) -> tuple[str, ...]:
+    node = layer.node
+    counted = MACS if layer.cost.macs else MACS_FC
+    value = layer.cost.value(counted)
     return (
         prefix + node.name,
-        layer_cost.notation,
+        layer.notation,
         f"{node.input} → {node.output}",
-        f"{macs:,}" if macs else "",
-        _share(macs, total) if macs else "",
-        f"{layer_cost.params:,}" if layer_cost.params else "",
-        format_sides(layer_cost.receptive_field),
+        counted.cell(value),
+        _share(value, cost.value(counted)) if value else "",
+        PARAMS.cell(layer.cost.params),
+        RECEPTIVE_FIELD.cell(layer.cost.receptive_field),
     )
 
 
-def _sum(cost: Cost, layer_costs: Sequence[LayerCost]) -> str:
-    macs = sum(layer_cost.macs for layer_cost in layer_costs)
-    macs_fc = sum(layer_cost.macs_fc for layer_cost in layer_costs)
-    params = sum(layer_cost.params for layer_cost in layer_costs)
+def _sum(cost: Cost, layers: Sequence[NotedCost]) -> str:
     parts = []
-    if macs:
-        parts.append(f"{macs:,} MACs ({_share(macs, cost.macs)})")
-    if macs_fc:
-        parts.append(f"{macs_fc:,} fc MACs ({_share(macs_fc, cost.macs_fc)})")
-    if params:
-        parts.append(f"{params:,} parameters")
-    return f"{len(layer_costs)} in all" + (f": {', '.join(parts)}" if parts else "")
+    for metric in DEFAULT:
+        value = metric.total([layer.cost.value(metric) for layer in layers])
+        if value:
+            share = f" ({_share(value, cost.value(metric))})" if metric is not PARAMS else ""
+            parts.append(f"{metric.text(value)} {metric.title}{share}")
+    return f"{len(layers)} in all" + (f": {', '.join(parts)}" if parts else "")
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

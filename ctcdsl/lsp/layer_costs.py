@@ -7,47 +7,35 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Node
 from ctcdsl.ir import Block, Join
-from ctcdsl.ir.network import flat
-from ctcdsl.metrics import Cost
+from ctcdsl.metrics import Cost, LayerCost
 from ctcdsl.metrics.tables import JOINED, describe
 from ctcdsl.text import Span
 from ctcdsl.text.plural import plural
 
 
-class LayerCost(NamedTuple):
-    """A layer or a block of a network, and its cost with all that it contains."""
+class NotedCost(NamedTuple):
+    """A layer or a block in the notation of the spec, and its cost with all that it contains."""
 
-    node: Node
     notation: str
-    macs: int
-    macs_fc: int
-    params: int
-    receptive_field: tuple[int, int]
+    cost: LayerCost
+
+    @property
+    def node(self) -> Node:
+        """The layer or block."""
+        return self.cost.node
 
 
-def layer_costs(cost: Cost, region: Span) -> list[LayerCost]:
+def layer_costs(cost: Cost, region: Span) -> list[NotedCost]:
     """The outermost layers and blocks of a network that come from a region of its text.
 
     A layer comes from its own text and from the calls of `def`s that lead to it.
     """
-    by_name = {layer.node.name: layer for layer in cost.layers}
     implied = cost.network.architecture.head.implied
-    costs: list[LayerCost] = []
-    for node in _outermost(cost.network.nodes, region):
-        if implied and node.stage is None:
-            continue  # the paper's head, which has no text
-        inside = [by_name[part.name] for part in flat((node,))]
-        costs.append(
-            LayerCost(
-                node,
-                _notation(node, cost),
-                sum(layer.macs for layer in inside),
-                sum(layer.macs_fc for layer in inside),
-                sum(layer.params for layer in inside),
-                by_name[node.name].receptive_field,
-            )
-        )
-    return costs
+    return [
+        NotedCost(_notation(node, cost), cost.part(node))
+        for node in _outermost(cost.network.nodes, region)
+        if not (implied and node.stage is None)  # the paper's head has no text
+    ]
 
 
 def _outermost(nodes: Sequence[Node], region: Span) -> Iterator[Node]:

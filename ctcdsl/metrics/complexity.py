@@ -1,56 +1,158 @@
-"""What a network costs: multiply-accumulates by the paper's Eqn. 1, and parameters."""
+"""What a network costs, layer by layer: the values of every metric."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Conv, ConvTranspose, Layer, Pair, Shape
-from ctcdsl.lowering import layer_ops, lower
-from ctcdsl.metrics.counts import op_macs, parameters
-from ctcdsl.metrics.receptive_field import receptive_fields
-from ctcdsl.ops.graph import OpNode
-
-DEFINITION = (
-    "MACs: multiply-accumulates of one image in the convolutional layers, Eqn. 1 of He & Sun"
-    " 2015: the sum of n_(l-1) * s_l^2 * n_l * m_l^2. A MAC is two FLOPs. Fully connected"
-    " layers are counted apart (fc MACs); pooling, activations and normalisation are not"
-    " counted. Parameters are those of all layers, biases included."
+from ctcdsl.ir.network import flat
+from ctcdsl.lowering import layer_ops
+from ctcdsl.metrics.catalog import (
+    ACTIVATION_BYTES,
+    BUFFERS,
+    INTENSITY,
+    MACS,
+    MACS_FC,
+    PARAMS,
+    RECEPTIVE_FIELD,
+    TRAFFIC,
+    TRAINING_MACS,
 )
+from ctcdsl.metrics.counts import op_macs
+from ctcdsl.metrics.metric import Metric
+from ctcdsl.metrics.workload import Workload
+
+V = TypeVar("V")
 
 
-class LayerCost(NamedTuple):
-    """The cost of one layer for one image.
+class Figures:
+    """The values of metrics: of a layer, of a block, or of a whole network."""
 
-    `receptive_field` is the height and width, in pixels of the input, of what one output
-    value depends on, over all branches that lead to it, as if the image went on beyond its
-    borders. Where positions differ, it is the largest.
-    """
+    def value(self, metric: Metric[V]) -> V:
+        """The value of any metric of `ctcdsl.metrics.catalog`."""
+        raise NotImplementedError
 
-    node: Node
-    macs: int
-    macs_fc: int
-    params: int
-    receptive_field: tuple[int, int]
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the convolutions, Eqn. 1 of He & Sun 2015."""
+        return self.value(MACS)
+
+    @property
+    def macs_fc(self) -> int:
+        """Multiply-accumulates of the fully connected layers."""
+        return self.value(MACS_FC)
+
+    @property
+    def training_macs(self) -> int:
+        """Multiply-accumulates of a training step, forward and backward."""
+        return self.value(TRAINING_MACS)
+
+    @property
+    def params(self) -> int:
+        """All weights and biases."""
+        return self.value(PARAMS)
+
+    @property
+    def buffers(self) -> int:
+        """Values that are held and not trained, such as statistics of norms."""
+        return self.value(BUFFERS)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of the outputs of layers."""
+        return self.value(ACTIVATION_BYTES)
+
+    @property
+    def traffic(self) -> int:
+        """Bytes that operations read and write."""
+        return self.value(TRAFFIC)
+
+    @property
+    def intensity(self) -> float:
+        """The arithmetic intensity: MACs for each byte of traffic."""
+        return float(self.value(INTENSITY))
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Height and width, in pixels of the input, of what one output value depends on.
+
+        Over all branches that lead to it, as if the image went on beyond its borders. Where
+        positions differ, it is the largest.
+        """
+        return self.value(RECEPTIVE_FIELD)
 
 
-class Cost(NamedTuple):
+class LayerCost(Figures):
+    """The cost of a layer; `inside` a block, that of the layers that it contains."""
+
+    def __init__(self, node: Node, cost: Cost, inside: Sequence[int]) -> None:
+        self.node = node
+        self._cost = cost
+        self._inside = inside
+
+    def value(self, metric: Metric[V]) -> V:
+        """The value of a metric."""
+        values = self._cost.by_layer(metric)
+        return metric.total([values[index] for index in self._inside])
+
+    def __repr__(self) -> str:
+        return f"<LayerCost of {self.node.name}: {self.macs:,} MACs, {self.params:,} parameters>"
+
+
+class Cost(Figures):
     """The cost of a network for a batch of images; one image by default.
 
-    `depth` is the number of convolutional layers, the paper's d; `macs` are theirs,
-    `macs_fc` those of the fully connected layers; `params` all weights and biases. Those
-    of `layers` are for one image.
+    `depth` is the number of convolutional layers, the paper's d; `macs` are theirs, `macs_fc`
+    those of the fully connected layers; `params` all weights and biases. `layers` has the cost
+    of each layer. Metrics are measured when they are first asked for.
     """
 
-    network: Network
-    layers: tuple[LayerCost, ...]
-    depth: int
-    macs: int
-    macs_fc: int
-    params: int
-    batch: int = 1
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self._values: dict[str, Sequence[Any]] = {}
+
+    @property
+    def network(self) -> Network:
+        """What is counted."""
+        return self.workload.network
+
+    @property
+    def batch(self) -> int:
+        """The images that are counted."""
+        return self.workload.batch
+
+    @cached_property
+    def layers(self) -> tuple[LayerCost, ...]:
+        """The cost of each of the network's layers, in order."""
+        nodes = self.network.layers
+        return tuple(LayerCost(node, self, (index,)) for index, node in enumerate(nodes))
+
+    @property
+    def depth(self) -> int:
+        """The number of convolutional layers."""
+        layers = (node.layer for node in self.network.layers)
+        return sum(isinstance(layer, Conv | ConvTranspose) for layer in layers)
+
+    def by_layer(self, metric: Metric[V]) -> Sequence[V]:
+        """The values of a metric, one for each of `layers`."""
+        if metric.key not in self._values:
+            self._values[metric.key] = metric.by_layer(self.workload)
+        return self._values[metric.key]
+
+    def value(self, metric: Metric[V]) -> V:
+        """The value of a metric for the whole network."""
+        return metric.total(self.by_layer(metric))
+
+    def part(self, node: Node) -> LayerCost:
+        """The cost of a layer, or of a block with all that it contains."""
+        return LayerCost(node, self, [self._index[inside.name] for inside in flat((node,))])
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {node.name: index for index, node in enumerate(self.network.layers)}
 
     def relative_to(self, other: Cost) -> float:
         """The MACs of an image as a share of another network's, Table 1's "complexity"."""
@@ -60,7 +162,7 @@ class Cost(NamedTuple):
         return (self.macs / self.batch) / (other.macs / other.batch)
 
     def __repr__(self) -> str:
-        images = "" if self.batch == 1 else f" for {self.batch} images"
+        images = "" if self.batch == 1 else f" for {self.workload.images}"
         return (
             f"<Cost of {self.network.name}: {self.macs:,} MACs{images},"
             f" {self.macs_fc:,} in fc, {self.params:,} parameters>"
@@ -74,29 +176,9 @@ class Cost(NamedTuple):
         return as_html(layer_table(self), caption=self.network.name)
 
 
-def network_cost(network: Network, batch: int = 1) -> Cost:
+def network_cost(network: Network, *, batch: int = 1, precision: str = "float32") -> Cost:
     """Count a network, for a batch of images."""
-    graph = lower(network)
-    fields = receptive_fields(graph)
-    ops: dict[str, list[OpNode]] = {}
-    for op in graph.nodes:
-        ops.setdefault(op.layer, []).append(op)
-    layers: list[LayerCost] = []
-    field = fields[graph.input.number]
-    for node in network.layers:
-        own = ops.get(node.name, [])
-        macs, macs_fc = op_macs(own)
-        field = fields[own[-1].output.number] if own else field
-        layers.append(LayerCost(node, macs, macs_fc, parameters(own), field.size(node.output)))
-    return Cost(
-        network=network,
-        layers=tuple(layers),
-        depth=sum(isinstance(node.layer, Conv | ConvTranspose) for node in network.layers),
-        macs=batch * sum(layer.macs for layer in layers),
-        macs_fc=batch * sum(layer.macs_fc for layer in layers),
-        params=sum(layer.params for layer in layers),
-        batch=batch,
-    )
+    return Cost(Workload(network, batch=batch, precision=precision))
 
 
 def total_macs(network: Network) -> int:

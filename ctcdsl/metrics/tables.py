@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Join, Linear, Pool, SlidingWindow, Style, replace
 from ctcdsl.ir.printer import row
-from ctcdsl.metrics.complexity import DEFINITION, Cost, LayerCost
+from ctcdsl.metrics.catalog import (
+    DEFAULT,
+    MACS,
+    MACS_FC,
+    METRICS,
+    PARAMS,
+    RECEPTIVE_FIELD,
+    statement,
+)
+from ctcdsl.metrics.complexity import Cost, Figures, LayerCost
+from ctcdsl.metrics.metric import Metric, plain
 
 JOINED = {Join.ADD: "sum", Join.MULTIPLY: "product", Join.MAXIMUM: "maximum"}
 """What branches of one shape give."""
@@ -36,29 +46,37 @@ class Table(NamedTuple):
     left: frozenset[str]
 
 
-def overview(entries: Sequence[Entry]) -> Table:
-    """One row for each network."""
+def overview(
+    entries: Sequence[Entry], metrics: Sequence[Metric[Any]] = (), *, exact: bool = False
+) -> Table:
+    """One row for each network, of the usual metrics or of others; `exact` for programs."""
     names = [entry.cost.network.name for entry in entries]
     with_file = len(set(names)) < len(names)
-    rows = [
-        (
-            name,
-            str(entry.cost.depth),
-            f"{entry.cost.macs:,}",
-            f"{entry.relative:.4f}",
-            f"{entry.cost.macs_fc:,}",
-            f"{entry.cost.params:,}",
-            conv_maps(entry.cost.network),
-            *([entry.file] if with_file else []),
-        )
-        for name, entry in zip(names, entries, strict=True)
-    ]
-    titles = ("network", "depth", "MACs", "relative", "fc MACs", "parameters", "conv maps")
-    return Table(
-        titles=(*titles, "file") if with_file else titles,
-        rows=tuple(rows),
-        left=frozenset({"network", "conv maps", "file"}),
-    )
+    rows = []
+    for name, entry in zip(names, entries, strict=True):
+        cells = {"network": name, "depth": str(entry.cost.depth)}
+        for metric in metrics or DEFAULT:
+            cells[metric.title] = _text(entry.cost, metric, exact=exact)
+            if metric is MACS:
+                cells["relative"] = f"{entry.relative:.4f}"
+        if not metrics:
+            cells["conv maps"] = conv_maps(entry.cost.network)
+        if with_file:
+            cells["file"] = entry.file
+        rows.append(cells)
+    return _table(rows, left={"network", "conv maps", "file"})
+
+
+def _table(rows: Sequence[Mapping[str, str]], left: Iterable[str]) -> Table:
+    """Rows of cells by title, which all have the titles of the first."""
+    titles = tuple(rows[0]) if rows else ()
+    return Table(titles, tuple(tuple(row.values()) for row in rows), frozenset(left))
+
+
+def _text(cost: Figures, metric: Metric[Any], *, exact: bool) -> str:
+    value = cost.value(metric)
+    number = plain(value)
+    return str(number) if exact and not isinstance(number, list) else metric.text(value)
 
 
 def conv_maps(network: Network) -> str:
@@ -79,63 +97,97 @@ def _sizes(sides: list[str]) -> str:
     return " ".join(text if count == 1 else f"{text}×{count}" for text, count in runs)
 
 
-def layer_table(cost: Cost) -> Table:
-    """One row for each layer, with its share of the MACs; then the sums of both kinds."""
-    style = cost.network.architecture.style
+def layer_table(cost: Cost, metrics: Sequence[Metric[Any]] = ()) -> Table:
+    """One row for each layer, then sums: of the usual metrics or of others."""
+    return _metric_rows(cost, metrics) if metrics else _usual_rows(cost)
+
+
+def _usual_rows(cost: Cost) -> Table:
+    """MACs of both kinds in one column, with the share of the convolutions' and three sums."""
     rows = [
-        (
-            layer.node.name,
-            describe(layer.node, style),
-            str(layer.node.output),
-            f"{layer.macs or layer.macs_fc:,}" if layer.macs or layer.macs_fc else "",
-            f"{100 * layer.macs / cost.macs:.1f}%" if layer.macs else "",
-            f"{layer.params:,}" if layer.params else "",
-            "x".join(map(str, dict.fromkeys(layer.receptive_field))),
-        )
+        {
+            **_layer_cells(layer, cost),
+            "MACs": MACS.cell(layer.macs or layer.macs_fc),
+            "share": _share(layer, cost) if layer.macs else "",
+            "parameters": PARAMS.cell(layer.params),
+            "receptive field": RECEPTIVE_FIELD.cell(layer.receptive_field),
+        }
         for layer in cost.layers
     ]
     convolutions = sum(layer.params for layer in cost.layers if layer.macs)
     connected = sum(layer.params for layer in cost.layers if layer.macs_fc)
-    rows += [
-        ("convolutions", "", "", f"{cost.macs:,}", "100.0%", f"{convolutions:,}", ""),
-        ("fully connected", "", "", f"{cost.macs_fc:,}", "", f"{connected:,}", ""),
-        ("all layers", "", "", "", "", f"{cost.params:,}", ""),
-    ]
-    return Table(
-        titles=("layer", "filter", "map", "MACs", "share", "parameters", "receptive field"),
-        rows=tuple(rows),
-        left=frozenset({"layer", "filter"}),
+    sums = (
+        ("convolutions", MACS.text(cost.macs), "100.0%", PARAMS.text(convolutions)),
+        ("fully connected", MACS_FC.text(cost.macs_fc), "", PARAMS.text(connected)),
+        ("all layers", "", "", PARAMS.text(cost.params)),
     )
+    blank = dict.fromkeys(rows[0], "")
+    rows += [
+        {**blank, "layer": name, "MACs": macs, "share": share, "parameters": params}
+        for name, macs, share, params in sums
+    ]
+    return _table(rows, left={"layer", "filter"})
 
 
-def layer_records(entries: Sequence[Entry]) -> Table:
+def _metric_rows(cost: Cost, metrics: Sequence[Metric[Any]]) -> Table:
+    rows: list[dict[str, str]] = []
+    for layer in cost.layers:
+        cells = _layer_cells(layer, cost)
+        for metric in metrics:
+            cells[metric.title] = metric.cell(layer.value(metric))
+            if metric is MACS:
+                cells["share"] = _share(layer, cost) if layer.macs else ""
+        rows.append(cells)
+    totals = {metric.title: metric.text(cost.value(metric)) for metric in metrics}
+    share = {"share": "100.0%"} if MACS in metrics and cost.macs else {}
+    rows.append({**dict.fromkeys(rows[0], ""), "layer": "all layers", **totals, **share})
+    return _table(rows, left={"layer", "filter"})
+
+
+def _layer_cells(layer: LayerCost, cost: Cost) -> dict[str, str]:
+    node = layer.node
+    filter = describe(node, cost.network.architecture.style)
+    return {"layer": node.name, "filter": filter, "map": str(node.output)}
+
+
+def _share(layer: Figures, cost: Cost) -> str:
+    return f"{100 * layer.macs / cost.macs:.1f}%"
+
+
+_RECORDED = (MACS, MACS_FC, PARAMS, RECEPTIVE_FIELD)
+
+
+def layer_records(entries: Sequence[Entry], metrics: Sequence[Metric[Any]] = ()) -> Table:
     """The layers of all networks, for programs: a column has one meaning, no row is a sum."""
     names = [entry.cost.network.name for entry in entries]
     with_file = len(set(names)) < len(names)
-    rows: list[tuple[str, ...]] = []
+    rows: list[dict[str, str]] = []
     for name, entry in zip(names, entries, strict=True):
         cost = entry.cost
         for layer in cost.layers:
-            cells = (
-                layer.node.name,
-                describe(layer.node, cost.network.architecture.style),
-                *layer.node.output,
-                layer.macs,
-                f"{layer.macs / cost.macs:.4f}",
-                layer.macs_fc,
-                layer.params,
-                *layer.receptive_field,
-            )
-            rows.append((name, *([entry.file] if with_file else []), *map(str, cells)))
-    titles = (
-        *("layer", "filter", "channels", "height", "width", "MACs", "share", "fc MACs"),
-        *("parameters", "receptive field height", "receptive field width"),
-    )
-    return Table(
-        titles=("network", *(["file"] if with_file else []), *titles),
-        rows=tuple(rows),
-        left=frozenset({"network", "file", "layer", "filter"}),
-    )
+            cells = {"network": name, **({"file": entry.file} if with_file else {})}
+            cells |= {
+                "layer": layer.node.name,
+                "filter": describe(layer.node, cost.network.architecture.style),
+                **dict(
+                    zip(("channels", "height", "width"), map(str, layer.node.output), strict=True)
+                ),
+            }
+            for metric in metrics or _RECORDED:
+                cells |= _columns(metric, layer.value(metric))
+                if metric is MACS:
+                    cells["share"] = f"{layer.macs / cost.macs if cost.macs else 0:.4f}"
+            rows.append(cells)
+    return _table(rows, left={"network", "file", "layer", "filter"})
+
+
+def _columns(metric: Metric[Any], value: Any) -> dict[str, str]:
+    """A value in a column of its own; a height and a width in two."""
+    match plain(value):
+        case [height, width]:
+            return {f"{metric.title} height": str(height), f"{metric.title} width": str(width)}
+        case number:
+            return {metric.title: str(number)}
 
 
 def side(node: Node) -> str:
@@ -170,16 +222,31 @@ def kind(layer: LayerCost) -> str:
     return str(element.join) if isinstance(element, Block) else element.kind
 
 
-def as_json(entries: Sequence[Entry], relative_to: str) -> dict[str, Any]:
-    """The report as plain data; other tools rely on its keys."""
+def as_json(
+    entries: Sequence[Entry], relative_to: str, metrics: Sequence[Metric[Any]] = ()
+) -> dict[str, Any]:
+    """The report as plain data; other tools rely on its keys.
+
+    Of `metrics` those matter that are measured on request alone: all others are always there.
+    """
+    measured = [metric for metric in METRICS if not metric.on_request or metric in metrics]
+    workload = entries[0].cost.workload
     return {
-        "definition": DEFINITION,
+        "definition": statement(DEFAULT, workload),
+        "metrics": {
+            metric.key: {
+                "title": metric.title,
+                "unit": metric.unit,
+                "convention": metric.stated(workload),
+            }
+            for metric in measured
+        },
         "relative_to": relative_to,
-        "networks": [_network(entry) for entry in entries],
+        "networks": [_network(entry, measured) for entry in entries],
     }
 
 
-def _network(entry: Entry) -> dict[str, Any]:
+def _network(entry: Entry, metrics: Sequence[Metric[Any]]) -> dict[str, Any]:
     cost = entry.cost
     architecture = cost.network.architecture
     return {
@@ -189,9 +256,7 @@ def _network(entry: Entry) -> dict[str, Any]:
         "input": list(architecture.input),
         "classes": architecture.classes,
         "depth": cost.depth,
-        "macs": cost.macs,
-        "macs_fc": cost.macs_fc,
-        "params": cost.params,
+        **_values(cost, metrics),
         "relative": entry.relative,
         "maps": [
             [node.output.height, node.output.width] for node, _ in cost.network.convolutions()
@@ -203,11 +268,12 @@ def _network(entry: Entry) -> dict[str, Any]:
                 "spec": describe(layer.node, architecture.style),
                 "in": list(layer.node.input),
                 "out": list(layer.node.output),
-                "macs": layer.macs,
-                "macs_fc": layer.macs_fc,
-                "params": layer.params,
-                "receptive_field": list(layer.receptive_field),
+                **_values(layer, metrics),
             }
             for layer in cost.layers
         ],
     }
+
+
+def _values(cost: Figures, metrics: Sequence[Metric[Any]]) -> dict[str, Any]:
+    return {metric.key: plain(cost.value(metric)) for metric in metrics}

@@ -54,9 +54,17 @@ def test_cost_as_json_keeps_its_contract(ctcdsl: Any) -> None:
         "out": [64, 109, 109],
         "macs": 111_776_448,
         "macs_fc": 0,
+        "training_macs": 2 * 111_776_448,  # the image needs no gradient
         "params": 9_472,
+        "buffers": 0,
+        "activation_bytes": 4 * 64 * 109 * 109,
+        # The image, the map of the convolution, which ReLU reads and writes again, parameters.
+        "traffic": 4 * (3 * 224 * 224 + 3 * 64 * 109 * 109 + 9_472),
+        "intensity": pytest.approx(111_776_448 / 9_764_608),
         "receptive_field": [7, 7],
     }
+    assert report["metrics"]["traffic"]["unit"] == "bytes"
+    assert "for one image, maps in float32" in report["metrics"]["traffic"]["convention"]
     kinds = [layer["kind"] for layer in layers[-6:]]
     assert kinds == ["spp", "fc", "dropout", "fc", "dropout", "fc"]
 
@@ -85,6 +93,41 @@ def test_layers_with_receptive_field_and_share(ctcdsl: Any) -> None:
         ["fully", "connected", "73,302,016", "73,311,208"],
         ["all", "layers", "79,190,248"],
     ]
+
+
+def test_metrics_take_the_place_of_the_usual_columns(ctcdsl: Any) -> None:
+    out = ctcdsl("cost", "specs/A.ctc", "--metrics", "buffers,training_macs").out
+    titles, _, row, *statement = out.splitlines()
+    assert titles.split() == ["network", "depth", "buffers", "training", "MACs"]
+    assert row.split() == ["A", "5", "0", "2,672,993,664"]
+    text = " ".join(statement)
+    assert "Buffers: " in text and "Training MACs: " in text and "Relative" not in text
+
+
+def test_layers_with_all_metrics_end_in_their_totals(ctcdsl: Any) -> None:
+    """Sums, but a quotient of sums, and the receptive field of the last layer."""
+    result = ctcdsl("cost", "resnet18", "--layers", "--metrics", "all", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    total = ctcdsl("cost", "resnet18", "--metrics", "all", "--format", "csv").out
+    (all_layers,) = csv.DictReader(io.StringIO(total))
+    for title in ("MACs", "fc MACs", "training MACs", "parameters", "buffers", "traffic"):
+        assert sum(int(row[title]) for row in rows) == int(all_layers[title]) > 0
+    macs = int(all_layers["MACs"]) + int(all_layers["fc MACs"])
+    assert float(all_layers["MACs/byte"]) == pytest.approx(macs / int(all_layers["traffic"]))
+    assert all_layers["receptive field"] == rows[-1]["receptive field height"]
+    text = ctcdsl("cost", "resnet18", "--layers", "--metrics", "all").out
+    sums = next(line for line in text.splitlines() if line.startswith("all layers"))
+    assert sums.split()[2:5] == [f"{int(all_layers['MACs']):,}", "100.0%", "512,000"]
+
+
+def test_a_mistyped_metric(ctcdsl: Any) -> None:
+    result = ctcdsl("cost", "specs/A.ctc", "--metrics", "macs, trafic")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "error[CTC701]: there is no metric `trafic`\n = hint: did you mean `traffic`?\n1 error\n"
+    )
+    hint = ctcdsl("cost", "specs/A.ctc", "--metrics", "watts").err.splitlines()[1]
+    assert hint.startswith(" = hint: the metrics are macs, macs-fc, training-macs, ")
 
 
 def test_relative_to_an_unknown_network(ctcdsl: Any) -> None:

@@ -101,3 +101,12 @@ def test_every_spec_counts_its_layers(tmp_path: Path) -> None:
     network = one("input 3x8x8\n(3,4,bn) se(2) gap fc(5)")
     cost = ctcdsl.cost(network)
     assert cost.params == parameters(lower(network).nodes)
+
+
+@pytest.mark.parametrize("row", ["2/2 (3,8) (3,4)", "lrn (3,8) (3,4)", "(3,8) 2/2 (3,4)"])
+def test_training_macs_are_those_that_pytorch_counts(row: str) -> None:
+    """A pool before the first convolution needs no gradient either."""
+    network = one(f"input 3x16x16\npad same\n{row}\nhead: gap fc(5)")
+    module = build_module(network)
+    assert training_macs(lower(network)) == _counted(module, torch.randn(1, 3, 16, 16))
+    assert ctcdsl.cost(network).training_macs == training_macs(lower(network))
