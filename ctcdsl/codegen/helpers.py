@@ -69,7 +69,6 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
     passed = [f"{option.keyword}={option.keyword}" for option in options]
     if conv.norm is not None and "bias=bias" not in passed:
         passed.append("bias=False")
-    conv_call = Code("nn.Conv2d", ("in_channels", "out_channels", "kernel_size", *passed))
     width = "in_channels" if conv.preactivation else "out_channels"
     chain: list[Code] = []
     in_place = False  # before a convolution only what a norm made is the activation's to overwrite
@@ -77,14 +76,17 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
         if isinstance(node.op, ZeroPad2d):
             continue  # its module stands before that of the class
         if isinstance(node.op, Conv2d):
-            chain.append(conv_call)
+            more = node.op.arguments()[len(Conv2d.arguments(node.op)) :]  # constants of the class
+            given = ("in_channels", "out_channels", "kernel_size", *passed)
+            chain.append(Code(node.op.module, given + Call("", more).render().arguments))
         else:
             call = op_call(node.op, node.output.shape, in_place=in_place)
             numbers = (width if n.role is Role.CHANNELS else str(n.value) for n in call.numbers)
             chain.append(call.render(numbers))
         in_place = True
     titles = [part.title for part in (conv.norm, conv.activation) if part]
-    ordered = [*titles, "convolution"] if conv.preactivation else ["convolution", *titles]
+    own = "convolution" if conv.standardisation is None else "standardised convolution"
+    ordered = [*titles, own] if conv.preactivation else [own, *titles]
     summary = ", ".join(ordered)
     return render(
         "helpers/convolution.py",

@@ -67,13 +67,14 @@ class Layers:
         """The name of the helper class that makes a convolution, if one does."""
         if conv.preactivation and node.far != (0, 0):
             return None  # it is padded between its activation and itself
-        parts = (conv.norm, conv.activation, conv.preactivation)
+        parts = (conv.norm, conv.activation, conv.preactivation, conv.standardisation)
         if conv.norm is None:
-            in_style = parts == self._style[:3]
+            in_style = parts == self._style[:4]
             if not self._use_helpers or conv.activation is None or not in_style:
                 return None
         words = [part.word.capitalize() for part in (conv.norm, conv.activation) if part]
-        name = f"{''.join(words)}Conv" if conv.preactivation else f"Conv{''.join(words)}"
+        own = "Conv" if conv.standardisation is None else "StdConv"
+        name = "".join([*words, own] if conv.preactivation else [own, *words])
         alike = self._names.setdefault(name, [])  # they differ in constants
         if parts not in alike:
             alike.append(parts)
@@ -115,10 +116,10 @@ def _parts(ops: Sequence[OpNode], may_overwrite: bool) -> list[Part]:
 
 def _conv_helper(name: str, conv: Conv, ops: Sequence[OpNode]) -> Call:
     """The call of a convolution's helper class, which by default has a bias or a norm."""
-    (node,) = (node for node in ops if isinstance(node.op, Conv2d))
-    *arguments, bias = node.op.arguments()
+    ((op, output),) = ((n.op, n.output.shape) for n in ops if isinstance(n.op, Conv2d))
+    *arguments, bias = Conv2d.arguments(op)
     default = str(conv.norm is None)
-    return Call(name, (*arguments, bias._replace(default=default)), node.op.note(node.output.shape))
+    return Call(name, (*arguments, bias._replace(default=default)), op.note(output))
 
 
 def op_calls(ops: Sequence[OpNode], may_overwrite: bool) -> list[Call]:

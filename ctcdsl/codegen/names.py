@@ -12,7 +12,7 @@ from ctcdsl.layers import ACTIVATIONS, NORMS
 
 _NORMS, _ACTIVATIONS = ("|".join(map(str.capitalize, t)) for t in (NORMS, ACTIVATIONS))
 _CONVOLUTION = re.compile(
-    rf"({_NORMS})?({_ACTIVATIONS})?Conv[0-9]*|Conv({_NORMS})?({_ACTIVATIONS})?[0-9]*"
+    rf"({_NORMS})?({_ACTIVATIONS})?(Std)?Conv[0-9]*|(Std)?Conv({_NORMS})?({_ACTIVATIONS})?[0-9]*"
 )
 """The classes of convolutions that a module may bring along."""
 

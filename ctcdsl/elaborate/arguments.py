@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
 from ctcdsl.layers.base import MAX_KERNEL
+from ctcdsl.layers.convolution import TAGS
 from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size, Stride
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Fix, Hint, Span
@@ -53,7 +54,9 @@ def _least(letter: str) -> int:
 
 
 def _is_part(call: Call) -> bool:
-    """Whether a tag in parentheses is a norm or an activation."""
+    """Whether a tag in parentheses is a norm, an activation, or another that has constants."""
+    if call.word in TAGS:
+        return bool(TAGS[call.word].arguments)
     return call.word in KEYWORDS and KEYWORDS[call.word].kind in ("norm", "activation")
 
 
@@ -280,8 +283,8 @@ class Arguments:
 
 
 def without(tag: str, span: Span) -> tuple[Fix, ...]:
-    """The change that takes a tag out of a layer's text, where it is written there."""
-    found = re.search(rf",[ \t]*{tag}(?![\w×])", span.text)
+    """The change that takes a tag, with its constants, out of a layer's text, if it is there."""
+    found = re.search(rf",[ \t]*{tag}(?![\w×])(?:\([^()]*\))?(?!\()", span.text)
     if found is None:
         return ()
     start = span.start + found.start()

@@ -9,6 +9,7 @@ from math import inf
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import CONV_RELU, PadRule, Shape, Style
+from ctcdsl.layers.standardisation import CONVOLUTIONS
 from ctcdsl.layers.style import Constants
 from ctcdsl.syntax.nodes import Header, Name, Named, Size
 from ctcdsl.syntax.words import did_you_mean, words
@@ -21,13 +22,14 @@ MAX_SIDE = 100_000
 MAX_CLASSES = 10_000_000
 MAX_WIDTH = 1_000_000
 
-CONSTANTS = {"norm": ("eps", "momentum", "groups"), "act": ("slope",)}
+CONSTANTS = {"norm": ("eps", "momentum", "groups", "wseps"), "act": ("slope",)}
 """The names that a header gives values to."""
 
 _RANGES = {
     "eps": (0, inf, "more than 0"),
     "momentum": (0, 1, "more than 0 and at most 1"),
     "slope": (0, 1, "from 0 to 1"),
+    "wseps": (0, 1, "more than 0 and at most 1"),
 }
 _SYNONYMS = {"epsilon": "eps", "alpha": "slope", "negative_slope": "slope"}
 """What other tools call them."""
@@ -221,12 +223,13 @@ def _style_hint(style: str) -> str:
     from ctcdsl.syntax.foreign import hints  # loaded only for an error
     from ctcdsl.syntax.foreign.vocabulary import MEANT, plain
 
-    known = ("conv", *words("norm", "activation"))
+    known = (*CONVOLUTIONS, *words("norm", "activation"))
     unknown = [part for part in style.split("-") if part not in known]
     if not unknown or not hints.is_foreign(unknown[0]):
         return ""
     hint = hints.hint(unknown[0], ())
     meant = MEANT.get(plain(unknown[0]), "")
+    meant = {"(3,64)": "conv", "(3,64,ws)": "wsconv", "ws": "wsconv"}.get(meant, meant)
     known_style = style.replace(unknown[0], meant)
     return write(known_style) if meant and known_style in words("style") else str(hint)
 
@@ -244,15 +247,15 @@ def _style(text: str) -> Style | None:
     """Return the style of a name such as `conv-bn-relu`, or None.
 
     Beside those of the keyword table any norm and any activation make one: `conv-gelu`,
-    `conv-ln-gelu`, `bn-silu-conv`.
+    `conv-ln-gelu`, `bn-silu-conv`, `wsconv-gn-silu`.
     """
     parts = text.split("-")
-    preactivation = len(parts) > 1 and parts[-1] == "conv"
+    preactivation = len(parts) > 1 and parts[-1] in CONVOLUTIONS
     if preactivation:
         parts = [parts[-1], *parts[:-1]]
-    if parts[0] != "conv":
+    conv, *rest = parts
+    if conv not in CONVOLUTIONS:
         return None
-    rest = parts[1:]
     norm = rest.pop(0) if rest and rest[0] in words("norm") else None
     activation = rest.pop(0) if rest and rest[0] in words("activation") else None
     if rest:
@@ -262,4 +265,5 @@ def _style(text: str) -> Style | None:
         plain.make_norm(norm) if norm else None,
         plain.make_activation(activation) if activation else None,
         preactivation,
+        CONVOLUTIONS[conv],
     )

@@ -22,6 +22,8 @@ from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
 
 _CONV_TAGS = (*TAGS, *NORMS, *ACTIVATIONS)
+_PARTS = frozenset((*NORMS, *ACTIVATIONS, *(word for word, tag in TAGS.items() if tag.arguments)))
+"""The tags that are more than a word: they have constants."""
 
 _KERNELS = frozenset({1, 2, 3, 4, 5, 7, 9, 11})
 """Filter sizes of papers: so few filters of a larger size are probably swapped numbers."""
@@ -96,13 +98,13 @@ class Windows:
             activation=style.activation,
             bias=style.norm is None,
             preactivation=style.preactivation,
+            standardisation=style.standardisation,
             origin=origin,
         )
         for words, noun in EXCLUSIVE:
             self._arguments.one_of(tags, words, noun, conv.span)
         parts = [
-            self._words.part(word, tags, scope) if word in NORMS or word in ACTIVATIONS else word
-            for word in tags.words
+            self._words.part(word, tags, scope) if word in _PARTS else word for word in tags.words
         ]
         layer = layer.tagged([part for part in parts if part is not None])
         return self._transposed(layer, conv.span) if "up2" in tags.words else layer
@@ -118,6 +120,11 @@ class Windows:
             height, width = conv.kernel
             problem = f"a {height}x{width} filter does not reach all of a doubled map"
             hint = "write `(2,n,up2)`, or a larger filter"
+        elif conv.standardisation is not None:
+            problem = "weight standardisation is not for transposed convolutions"
+            hint = "add the tag `nows`"
+            if self._style.standardisation is None:
+                hint = Hint("leave `ws` out", *without("ws", span))
         if problem:
             self._diagnostics.error("CTC104", problem, span, hint=hint)
             return None

@@ -21,12 +21,17 @@ from ctcdsl.layers.arguments import (
     shown,
 )
 from ctcdsl.layers.base import WORDS, Word
+from ctcdsl.layers.convolution import TAGS, Conv
 from ctcdsl.layers.norms import NORMS, Norm
+from ctcdsl.layers.standardisation import Standardisation
 from ctcdsl.syntax.nodes import Argument, Call, Name
 from ctcdsl.text import Origin, Span
 from ctcdsl.text.fixes import write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
+
+Part = Norm | Activation | Standardisation
+"""What a convolution has of its style, or by a tag of its own."""
 
 
 class Words:
@@ -102,19 +107,21 @@ class Words:
             return None
         return layer
 
-    def part(self, word: str, tags: Tags, scope: Scope) -> Norm | Activation | None:
-        """The norm or the activation that a word is as a tag; None, reported, after an error."""
+    def part(self, word: str, tags: Tags, scope: Scope) -> Part | None:
+        """What a word is as a tag that may have constants; None, reported, after an error."""
         call = tags.calls.get(word)
         if call is None:
             return self._part(word, {})
-        entry = WORDS[word]
+        entry = WORDS[word] if word in WORDS else Word(word, "tag", *TAGS[word], make=Conv)
         if not entry.arguments:
             self._report_none(call)
             return None
         values = self._values(entry, call, scope)
         return None if values is None else self._part(word, values)
 
-    def _part(self, word: str, values: Mapping[str, Any]) -> Norm | Activation:
+    def _part(self, word: str, values: Mapping[str, Any]) -> Part:
+        if word == "ws":
+            return self._style.make_standardisation(**values)
         if word in NORMS:
             return self._style.make_norm(word, **values)
         return self._style.make_activation(word, *values.values())

@@ -26,7 +26,8 @@ def for_evaluation(model: nn.Module, precision: Precision) -> nn.Module:
         return model
     shared: dict[int, object] = {}
     for module in model.modules():
-        rounds = isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
+        # Of classes of their own, such as StdConv2d, the weights are not what is rounded.
+        rounds = type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
         for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
             if rounds:
                 half = tensor.detach().to(torch.bfloat16)

@@ -53,9 +53,10 @@ def unparse(architecture: Architecture) -> str:
 
 def _constants(constants: Constants) -> list[syntax.Header]:
     """The lines `norm …` and `act …`, where there is anything to say."""
-    norm = {"eps": constants.eps, "momentum": constants.momentum, "groups": constants.groups}
+    eps, momentum, groups, slope, wseps = constants
+    norm = {"eps": eps, "momentum": momentum, "groups": groups, "wseps": wseps}
     headers: list[syntax.Header] = []
-    for word, values in (("norm", norm), ("act", {"slope": constants.slope})):
+    for word, values in (("norm", norm), ("act", {"slope": slope})):
         given = tuple(
             syntax.Named(_name(key), _number(value), _NOWHERE)
             for key, value in values.items()

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ctcdsl.layers.activations import ACTIVATIONS, Activation
+from ctcdsl.layers.arguments import Declaration
 from ctcdsl.layers.base import Context
 from ctcdsl.layers.norms import NORMS, Norm
+from ctcdsl.layers.standardisation import EPS, Standardisation
 from ctcdsl.layers.style import Style
 from ctcdsl.layers.windows import SlidingWindow, report_groups
-from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
+from ctcdsl.ops.convolution import Conv2d, StdConv2d, ZeroPad2d
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.record import replace
 from ctcdsl.ops.shapes import Pair, Shape, format_sides, output_size
 
 
 class Tag(NamedTuple):
-    """A word that a convolution takes: what it means, and how it is written."""
+    """A word that a convolution takes: what it means, how it is written, what it takes itself."""
 
     summary: str
     example: str
+    arguments: tuple[Declaration, ...] = ()
 
 
 TAGS = {
@@ -29,6 +33,8 @@ TAGS = {
     "bare": Tag("neither norm nor activation", "(7,64,bare)"),
     "bias": Tag("with a bias", "(3,64,bias)"),
     "nobias": Tag("without a bias", "(3,64,nobias)"),
+    "ws": Tag("weight standardisation: ws, ws(eps)", "ws(1e-8)", (EPS,)),
+    "nows": Tag("without weight standardisation", "(3,64,nows)"),
 }
 """The words that a convolution takes beside norms and activations."""
 
@@ -36,6 +42,7 @@ EXCLUSIVE = (
     (tuple(NORMS), "norm"),
     (("linear", *ACTIVATIONS), "activation"),
     (("bias", "nobias"), "of them"),
+    (("ws", "nows"), "of them"),
 )
 """Of each of these lists of words a convolution takes one; how a message calls it."""
 
@@ -54,6 +61,7 @@ class Conv(SlidingWindow):
     activation: Activation | None = Activation("relu")
     bias: bool = True
     preactivation: bool = False
+    standardisation: Standardisation | None = None
 
     keyword = "conv"
     channelwise = False
@@ -94,7 +102,7 @@ class Conv(SlidingWindow):
         return Shape(self.filters, height, width)
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
-        """The map of its windows; CTC201 where not one fits, CTC207 for groups."""
+        """The map of its windows; CTC201 where not one fits, CTC207 for groups, CTC209."""
         output = SlidingWindow.infer(self, x, context)
         if output is not None and self.groups > 1:
             report_groups(self.groups, x.channels, "input channels", self, context)
@@ -104,6 +112,14 @@ class Conv(SlidingWindow):
             if self.preactivation:
                 count, noun = x.channels, "input channels"
             report_groups(self.norm.groups, count, noun, self, context)
+        one = self.kernel == (1, 1) and x.channels == self.groups
+        if output is not None and self.standardisation is not None and one:
+            context.error(
+                "CTC209",
+                "a standardised filter of one weight is 0: the weight is its own mean",
+                self.origin,
+                hint="`nows` leaves the weight as it is",
+            )
         return output
 
     def out_channels(self, channels: int) -> int:
@@ -121,7 +137,10 @@ class Conv(SlidingWindow):
 
     def op(self, in_channels: int, padding: Pair) -> Conv2d:
         """The convolution alone."""
-        return Conv2d(
+        make: Callable[..., Conv2d] = Conv2d
+        if self.standardisation is not None:
+            make = partial(StdConv2d, eps=self.standardisation.eps)
+        return make(
             in_channels=in_channels,
             out_channels=self.filters,
             kernel=self.kernel,
@@ -138,7 +157,7 @@ class Conv(SlidingWindow):
             x = self.norm.add(graph, x)
         return self.activation.add(graph, x) if self.activation is not None else x
 
-    def tagged(self, words: Sequence[str | Norm | Activation]) -> Conv:
+    def tagged(self, words: Sequence[str | Norm | Activation | Standardisation]) -> Conv:
         """The convolution with the tags after its numbers; `bare` first, so that others add."""
         conv = self
         if "bare" in words:
@@ -150,6 +169,10 @@ class Conv(SlidingWindow):
                 conv = replace(conv, norm=word)
             elif isinstance(word, Activation):
                 conv = replace(conv, activation=word)
+            elif isinstance(word, Standardisation):
+                conv = replace(conv, standardisation=word)
+            elif word == "nows":
+                conv = replace(conv, standardisation=None)
             elif word in ("bias", "nobias"):
                 conv = replace(conv, bias=word == "bias")
         return conv
@@ -172,4 +195,7 @@ class Conv(SlidingWindow):
                 tags.append(style.written(self.activation) if self.activation else "linear")
         if self.bias != (style.norm is None):
             tags.append("bias" if self.bias else "nobias")
+        if self.standardisation != style.standardisation:
+            own = self.standardisation
+            tags.append("nows" if own is None else style.written(own))
         return tags

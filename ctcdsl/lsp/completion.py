@@ -139,8 +139,9 @@ def _arguments(bracket: Bracket, scope: Scope, parameters: tuple[str, ...]) -> I
 
 def _tags(arguments: Arguments, given: tuple[str, ...]) -> Iterator[Candidate]:
     """The tags that do not repeat or contradict those given."""
-    excluded = {tag for tags, _ in EXCLUSIVE if set(tags) & set(given) for tag in tags}
-    yield from _words(tag for tag in arguments.tags if tag not in {*excluded, *given})
+    words_given = {tag.partition("(")[0] for tag in given}
+    excluded = {tag for tags, _ in EXCLUSIVE if words_given.intersection(tags) for tag in tags}
+    yield from _words(tag for tag in arguments.tags if tag not in excluded | words_given)
     for letter in arguments.letters:
         if not any(re.fullmatch(rf"{letter}[0-9(].*", tag) for tag in given):
             yield Candidate(f"{letter}1", "tag", f"{TAG_PREFIXES[letter]} 1")

@@ -43,7 +43,7 @@ class Arguments(NamedTuple):
     def is_tag(self, argument: str) -> bool:
         """Whether an argument is a tag, after which no amounts come."""
         numbered = re.match(rf"[{self.letters}][0-9(]", argument) if self.letters else None
-        return argument in self.tags or numbered is not None
+        return argument.partition("(")[0] in self.tags or numbered is not None
 
 
 _CONVOLUTION = Arguments(
@@ -62,7 +62,7 @@ def arguments_of(word: str) -> Arguments | None:
     """The arguments of a layer, "" for a convolution; None for a word that takes none."""
     if word == "":
         return _CONVOLUTION
-    entry = WORDS.get(word)
+    entry = WORDS.get(word) or TAGS.get(word)
     if entry is None or not entry.arguments:
         return None
     amounts = [a for declared in entry.arguments if (a := _amount(declared)) is not None]

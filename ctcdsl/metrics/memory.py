@@ -2,9 +2,10 @@
 
 Of a network of P parameters, on a batch of N images, with a bytes a value (4, or 2 in bf16):
 
-    bytes = 12 P + (4 - a) P + N x max over operations of (kept + gradients)
+    bytes = 12 P + (4 - a) (P - W) + a W + N x max over operations of (kept + gradients)
 
 - 12 P: each parameter, its gradient and its momentum in float32; in bf16 a copy of 2 P besides.
+- W: the filters that are standardised (a part of P). They are a copy in either precision.
 - kept: the values that autograd still needs when it has come back to the operation: the input of a
   convolution, an fc layer, a norm or a max pool; the output of an activation that works in
   place, the input of one that does not; the index of 8 bytes for each value of a max pool; the
@@ -22,7 +23,7 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
-from ctcdsl.metrics.counts import parameters
+from ctcdsl.metrics.counts import copied_parameters, parameters
 from ctcdsl.ops.graph import OpGraph, OpNode, Value
 from ctcdsl.ops.op import Keeps
 
@@ -53,12 +54,13 @@ def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
     """What training a network takes, at `value` bytes for each value of a map."""
     graph = lower(network)
     params = parameters(graph.nodes)
+    standardised = copied_parameters(graph.nodes)
     image = network.input.numel
     # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
     image_bytes = image * (1 + 4 + (value if value < 4 else 0))
     saved, most = _alive(graph, value)
     return MemoryEstimate(
-        static=12 * params + (4 - value) * params,
+        static=12 * params + (4 - value) * (params - standardised) + value * standardised,
         saved=image_bytes + saved,
         per_image=image_bytes + most,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, sides
+from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, shown, sides
 from ctcdsl.ops.op import POINT, Keeps, MapOp, Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
+
+STANDARDISATION_EPS = 1e-6
+"""What `StdConv2d` adds to the variance of a filter unless it is told otherwise."""
 
 
 class Conv2d(MapOp):
@@ -71,6 +74,24 @@ class Conv2d(MapOp):
             option("groups", self.groups, Role.GROUPS, 1),
             Argument(str(self.bias), "bias", "True"),
         )
+
+
+class StdConv2d(Conv2d):
+    """A convolution by standardised filters: less their mean, over the root of variance and eps."""
+
+    eps: float = STANDARDISATION_EPS
+
+    module = "StdConv2d"
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """Those of a convolution; the standardised filters are another tensor."""
+        weight, *bias = Conv2d.tensors(self)
+        return (weight._replace(copied=True), *bias)
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """Those of `nn.Conv2d`, and eps."""
+        eps = Argument(shown(self.eps), "eps", shown(STANDARDISATION_EPS))
+        return (*Conv2d.arguments(self), eps)
 
 
 class ConvTranspose2d(MapOp):

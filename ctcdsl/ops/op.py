@@ -13,13 +13,15 @@ from ctcdsl.ops.shapes import Pair, Shape
 class TensorSpec(NamedTuple):
     """A tensor of an operation; one that is not `trained` is a buffer.
 
-    `role` is what it is, such as `mean`; `name` how its module calls it, `running_mean`.
+    `role` is what it is, such as `mean`; `name` how its module calls it, `running_mean`. Of one
+    that is `copied` the operation makes another of its shape, which autograd keeps.
     """
 
     role: str
     name: str
     shape: tuple[int, ...]
     trained: bool = True
+    copied: bool = False
 
 
 class Window(NamedTuple):

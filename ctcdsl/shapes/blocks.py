@@ -181,6 +181,7 @@ def shortcut(
         norm=None if style.preactivation else style.norm,
         activation=None,
         bias=style.norm is None,
+        standardisation=style.standardisation,
         origin=block.origin,
     )
     output = projection.infer(shape, Context(diagnostics=diagnostics))

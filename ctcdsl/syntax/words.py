@@ -31,7 +31,7 @@ _HEADERS = {
     "pad": ("the padding rule: same, paper or valid", "pad paper"),
     "maps": ("feature-map sizes of stages 2, 3, …", "maps 36 18 6"),
     "norm": (
-        "constants of the norms: eps, momentum (PyTorch's), groups",
+        "constants of the norms: eps, momentum (PyTorch's), groups; wseps, the eps of `ws`",
         "norm eps=0.001 momentum=0.01",
     ),
     "act": ("a constant of the activations: slope of leaky", "act slope=0.1"),
@@ -66,6 +66,9 @@ _STYLES = {
     "conv-bn-relu6": "convolution, batch norm, ReLU6",
     "conv-bn-silu": "convolution, batch norm, SiLU",
     "bn-relu-conv": "pre-activation: batch norm, ReLU, convolution",
+    "wsconv": "standardised convolution alone",
+    "wsconv-gn-relu": "standardised convolution, group norm, ReLU",
+    "gn-relu-wsconv": "pre-activation: group norm, ReLU, standardised convolution",
     "conv": "convolution alone",
 }
 

@@ -74,6 +74,11 @@ BLOCKS = {
     "factors": "(3,8) [ (3,8,linear) scale(0.17) ] relu [ (3,8,linear) scale(-1) | id ] scale",
     "pre-activation with group norms": "style gn-silu-conv\nnorm groups=2\n"
     "(3,8,bare) [ (3,8)x2 ]x2/2 gn(4)",
+    "standardised filters": "style wsconv-gn-relu\nnorm groups=4 wseps=1e-8\n(3,8)/2 [ (3,8)x2 ]x2 "
+    "[ (3x1,16) (3,16,ws(1e-3)) ]/2 (3,dw) (1,16,nows,bias) { (3,8,linear) | (1,8,g2,d2) }",
+    "standardised after the norm": "style bn-relu-wsconv\n(3,8,bare) [ (3,8)x2 ] "
+    "bn relu [ (1,8,bare) (3,16)/2 | (1,16,bare)/2 ] bn",
+    "standardised without a norm": "style wsconv-relu\npad tf\n(4,8)/3 (3,8)/2 (3,8,nows)",
     "stochastic depth": "style conv-bn-relu\n"
     "def mb(n,p) = [ (1,2c) (3,dw) (1,n,linear) depth(p) | id? ]\n"
     "(3,8) mb(8,0.1)x2 mb(12,0.2)/2 [ (3,c) (3,c) depth(0.5) ] "

@@ -13,7 +13,7 @@ convolutions = st.builds(
     "({},{}{}){}".format,
     st.sampled_from([1, 2, 3, 5, 7]),
     st.sampled_from([1, 3]),
-    st.sampled_from(["", ",p0", ",s2x1", ",d1x2", ",s1x3,d2x1"]),
+    st.sampled_from(["", ",p0", ",s2x1", ",d1x2", ",s1x3,d2x1", ",ws"]),
     st.sampled_from(["", "", "/2", "/3", "x2"]),
 ) | st.builds("({},{},up2)".format, st.integers(2, 5), st.sampled_from([1, 3]))
 pools = st.builds(
@@ -66,6 +66,8 @@ def convs(draw: st.DrawFn, filters: str | None = None) -> str:
         "ln",
         "bias",
         "nobias",
+        "ws",
+        "nows",
     ]
     tags += ["g2", "g4", "g(2*2)"] * (count != "dw")
     chosen = draw(st.lists(st.sampled_from(tags), max_size=2, unique_by=lambda tag: tag[0]))
@@ -148,6 +150,8 @@ def chains(depth: int) -> st.SearchStrategy[str]:
             "conv",
             "conv-ln-gelu",
             "conv-bn-prelu",
+            "wsconv-bn-relu",
+            "bn-relu-wsconv",
         ]
     ),
     body=blocks(1),

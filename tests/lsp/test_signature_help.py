@@ -42,6 +42,8 @@ def ask(server: Client, typed: str) -> Any:
         ("spp(6,3,2", "spp(levels, …)", "levels, …"),
         ("drop(", "drop(probability)", "probability"),
         ("def f(n) = fc(n,", "fc(features, tag, …)", "tag, …"),
+        ("(3,64,ws(", "ws(eps)", "eps"),
+        ("(3,64,ws(1e-8),", "(k, n, tag, …)", "tag, …"),
         ("inc(", "inc(a, b)", "a"),
         ("inc(3,\n  ", "inc(a, b)", "b"),
         ("(3,8) inc(c/2,", "inc(a, b)", "b"),

@@ -73,6 +73,7 @@ class Deepen:
         conv = network.architecture.stages[index].elements[at]
         assert isinstance(conv, Conv)
         problem = ""
+        hint = "relu and relu6 change nothing the second time: choose such a `layer`"
         if conv.preactivation:
             problem = "has its activation before it: a layer after it gets no rectified map"
         elif conv.activation is None or conv.activation.word not in _IDEMPOTENT:
@@ -81,12 +82,15 @@ class Deepen:
                 problem = "has no activation, and a layer after it has none"
         elif conv.norm is not None and conv.norm.word != "bn":
             problem = f"has a {conv.norm.title}, which no weights make the identity"
+        elif conv.standardisation is not None:
+            problem = "has standardised filters, which no weights make the identity"
+            hint = "choose a `layer` that is not standardised"
         if problem:
             raise error(
                 "CTC404",
                 f"`{conv.origin.text}` {problem}",
                 at=conv.origin,
-                hint="relu and relu6 change nothing the second time: choose such a `layer`",
+                hint=hint,
             )
         return index, at, conv
 

@@ -23,7 +23,8 @@ class FoldBatchNorm:
 
     For inference: a norm with fixed statistics is a factor and a summand for each channel.
     The norm is the convolution's own, a `bn` layer, or that with which a pre-activated
-    convolution begins; no activation and no other use of the map is between them.
+    convolution begins; no activation and no other use of the map is between them. Filters that
+    were standardised are so once for all.
 
     fold-bn
 
@@ -56,7 +57,7 @@ class FoldBatchNorm:
             head = replace(head, layers=parts[None])
         style = architecture.style
         if style.norm_word == "bn" and not style.preactivation:
-            style = style._replace(norm=None)
+            style = style._replace(norm=None, standardisation=None)
         new = replace(architecture, stages=stages, head=head, style=style)
         # Folded are also the norms of shortcuts, which the style alone names.
         old_norms, norms = _num_norms(network.architecture), _num_norms(new)
@@ -77,7 +78,7 @@ class FoldBatchNorm:
 
     def transfer_weights(self, before: Network, after: Network, weights: Weights) -> Weights:
         """The weights of the network without the norms."""
-        from ctcdsl.passes.weights.convolutions import FoldedNorm, folded
+        from ctcdsl.passes.weights.convolutions import FoldedNorm, folded, standardised
 
         transferred: Weights = {}
         for old, norms, new in _pairs(before.nodes, after.nodes):
@@ -93,6 +94,8 @@ class FoldBatchNorm:
                     for node in norms
                     if isinstance(node.layer, Conv | NormLayer) and node.layer.norm is not None
                 ]
+                if new.layer.standardisation is None:
+                    tensors = standardised(tensors, old.layer.standardisation)
                 tensors = folded(tensors, old.layer.norm if folds_own else None, taken)
             transferred[new.name] = tensors
         return transferred
@@ -148,9 +151,9 @@ def _folded(chain: Sequence[_Member]) -> list[_Member]:
             if taker is not None:
                 layer = replace(layer, norm=None)
             if _folds(layer):
-                layer = replace(layer, norm=None, bias=True)
+                layer = replace(layer, norm=None, bias=True, standardisation=None)
             if index in takers:
-                layer = replace(layer, bias=True)
+                layer = replace(layer, bias=True, standardisation=None)
         elif taker is not None:
             continue
         members.append(_Member(part, layer))

@@ -101,6 +101,7 @@ class RepVggFuse:
             embedded,
             folded,
             one_to_one,
+            standardised,
         )
 
         transferred: Weights = {}
@@ -118,7 +119,9 @@ class RepVggFuse:
                 else:
                     tensors = weights[branch.conv.name]
                     conv = branch.conv.layer
-                    own_norm = conv.norm if isinstance(conv, Conv) else None
+                    assert isinstance(conv, Conv)
+                    tensors = standardised(tensors, conv.standardisation)
+                    own_norm = conv.norm
                 norms = [
                     FoldedNorm(weights[norm.name], norm.layer.norm)
                     for norm in branch.norms
@@ -263,6 +266,7 @@ def _fused(block: Node) -> Conv | None:
         kernel=kernel,
         padding=padding,
         norm=None,
+        standardisation=None,
         activation=block.activation,
         bias=any(conv.bias or conv.norm for conv in convs)
         or any(branch.norms for branch in branches),
@@ -276,12 +280,14 @@ def _fits(kernel: Pair, padding: Pair, large: Pair, pad: Pair) -> bool:
 
 
 def _restyled(architecture: Architecture) -> Architecture:
-    """The network in a style without batch norm, where no convolution has one any more."""
+    """The network in a style without what no convolution has any more: batch norm, `ws`."""
     style = architecture.style
-    if style.norm_word != "bn" or style.preactivation:
-        return architecture
     report = infer_shapes(architecture)
     nodes: Sequence[Node] = report.networks[0].layers if report.networks else ()
-    if any(isinstance(p.layer, Conv) and p.layer.norm_word == "bn" for p in nodes):
-        return architecture
-    return replace(architecture, style=style._replace(norm=None))
+    convs = [node.layer for node in nodes if isinstance(node.layer, Conv)]
+    if not style.preactivation and style.norm_word == "bn":
+        keeps_norm = any(conv.norm_word == "bn" for conv in convs)
+        style = style if keeps_norm else style._replace(norm=None)
+    if not any(conv.standardisation for conv in convs):
+        style = style._replace(standardisation=None)
+    return replace(architecture, style=style)

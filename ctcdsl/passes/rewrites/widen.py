@@ -105,6 +105,14 @@ def following(network: Network, conv: Node) -> Sequence[Node]:
         if isinstance(layer, Conv):
             if layer.groups > 1 or (layer.preactivation and _has_mixing_norm(layer)):
                 raise _mixes(conv, node)
+            if layer.standardisation is not None:
+                raise error(
+                    "CTC404",
+                    f"`{conv.layer.origin.text}` cannot be widened: `{layer.origin.text}`"
+                    " standardises its filters, whose weights would be divided among the copies",
+                    at=layer.origin,
+                    hint="a convolution is widened where the next one is not standardised",
+                )
             return following_nodes[:count]
         if isinstance(layer, Linear):
             return following_nodes[:count]

@@ -11,6 +11,7 @@ from torch import Tensor
 from ctcdsl.checking import Node
 from ctcdsl.ir import Conv, Pair
 from ctcdsl.layers.norms import Norm
+from ctcdsl.layers.standardisation import Standardisation
 from ctcdsl.passes.weights.tensors import Tensors
 
 
@@ -47,6 +48,14 @@ def folded(tensors: Tensors, own: Norm | None, norms: Sequence[FoldedNorm]) -> T
         if norm.affine:
             bias = bias + values["norm.bias"]
     return {**rest, "weight": weight, "bias": bias}
+
+
+def standardised(tensors: Tensors, by: Standardisation | None) -> Tensors:
+    """A convolution whose filters are what weight standardisation makes of them."""
+    if by is None:
+        return tensors
+    variance, mean = torch.var_mean(tensors["weight"], dim=(1, 2, 3), correction=0, keepdim=True)
+    return {**tensors, "weight": (tensors["weight"] - mean) / torch.sqrt(variance + by.eps)}
 
 
 def one_to_one(channels: int, groups: int) -> Tensors:

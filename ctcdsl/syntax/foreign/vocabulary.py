@@ -28,6 +28,7 @@ _WRITE = {
     "split{ id | (3,c) }": "chunk slice channelsplit shufflenetunit",
     "(2,64,up2)": "deconv deconvolution convtranspose transposedconv convtransposed transposeconv"
     " conv2dtranspose convolutiontranspose upconv tconv",
+    "(3,64,ws)": "stdconv stdconv2dsame wsconv convws standardizedconv standardisedconv",
     "(3,dw)": "depthwise dwconv depthwiseconv convdw depthwiseconvolution dconv depthwiseseparable"
     " separableconv sepconv separable",
     "se(16)": "selayer seblock squeezeexcite squeezeexcitation squeezeandexcitation semodule senet",
@@ -55,6 +56,8 @@ _WRITE = {
     # Tags.
     "nobias": "biasfree withoutbias unbiased nb",
     "bias": "withbias biased usebias",
+    "ws": "weightstandardization weightstandardisation weightstandardized weightstandardised"
+    " standardized standardised weightstd",
     "linear": "noactivation noact nonact nononlinearity",
     # Others.
     "drop(0.5)": "dropout dropoutlayer spatialdropout alphadropout",
@@ -113,7 +116,7 @@ _NOT_YET = {
     # Norms and regularisation.
     "instance norm": "instancenorm in instancenormalization adain",
     "RMS norm": "rmsnorm rms",
-    "another norm": "frn filterresponsenorm weightnorm weightstandardization ws spectralnorm"
+    "another norm": "frn filterresponsenorm weightnorm spectralnorm"
     " evonorm l2norm brn batchrenorm norm normalize normalise",
     "stochastic depth": "droppath stochasticdepth droppathlayer sd",
     "DropBlock": "dropblock dropconnect",
