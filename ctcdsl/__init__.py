@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         build,
         check,
         cost,
+        diff,
         generate,
         load,
         load_all,
@@ -44,12 +45,14 @@ if TYPE_CHECKING:
         evaluate,
         train,
     )
+    from ctcdsl.metrics.difference import Difference
 
 __all__ = [
     "Callback",
     "Comparison",
     "Cost",
     "Diagnostic",
+    "Difference",
     "Interrupted",
     "Network",
     "Recipe",
@@ -64,6 +67,7 @@ __all__ = [
     "check",
     "compare",
     "cost",
+    "diff",
     "evaluate",
     "generate",
     "load",
@@ -75,6 +79,7 @@ __all__ = [
 
 _MODULES = {  # of the names that are not in `ctcdsl.api`
     "Callback": "ctcdsl.execution.events",
+    "Difference": "ctcdsl.metrics.difference",
     "Recipe": "ctcdsl.recipe",
     **dict.fromkeys(
         ("Comparison", "Interrupted", "Run", "Scores", "compare", "evaluate", "train"),

@@ -30,6 +30,7 @@ from ctcdsl.text.packages import require_packages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from ctcdsl.metrics.difference import Difference
     from ctcdsl.passes import Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
 
@@ -45,6 +46,7 @@ __all__ = [
     "build",
     "check",
     "cost",
+    "diff",
     "generate",
     "load",
     "load_all",
@@ -186,6 +188,27 @@ def cost(net: Net, *, batch: int = 1, precision: str = "float32") -> Cost:
         batch=arguments.at_least_one("batch", batch),
         precision=arguments.precision(precision),
     )
+
+
+def diff(before: Net, after: Net, *, names: tuple[str, str] | None = None) -> Difference:
+    """Compare two networks layer by layer: what changed, and what it costs.
+
+    Args:
+        before: A network, or what `load` takes.
+        after: The same.
+        names: What to call the two; by default their own names.
+
+    Raises:
+        SpecError: A network cannot be found, or has errors.
+
+    Examples:
+        >>> diff("A", "B")
+        <Difference of A and B: layers 10 same, 3 changed, 3 added>
+    """
+    from ctcdsl.metrics.difference import Difference
+
+    one, other = (network_cost(_as_network(net)) for net in (before, after))
+    return Difference(one, other, names)
 
 
 def rewrite(

@@ -25,6 +25,7 @@ GROUPS = {
     "4": "Rewrites",
     "5": "Plug-ins",
     "6": "Data, training and files",
+    "7": "Cost and budgets",
     "9": "Notes and warnings",
 }
 

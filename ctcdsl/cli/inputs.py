@@ -120,7 +120,7 @@ def _require_known(names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def load_networks(
-    files: Iterable[str],
+    files: Iterable[str | Source],
     *,
     input: Shape | None = None,
     values: Values = (),

@@ -22,6 +22,7 @@ EXIT_PIPE_CLOSED = 141
 COMMANDS = {
     "check": "Check specs: names, structure and every feature map.",
     "cost": "Report cost: MACs, parameters, feature maps.",
+    "diff": "Compare two networks layer by layer, and what changes cost.",
     "rewrite": "Rewrite a network by passes, at constant cost.",
     "passes": "List the passes of rewrite.",
     "specs": "List the built-in networks, or print one.",

@@ -93,6 +93,16 @@ class LayerCost(Figures):
         self._cost = cost
         self._inside = inside
 
+    @property
+    def count(self) -> int:
+        """The layers that are counted: those inside of a block, and what joins them."""
+        return len(self._inside)
+
+    @property
+    def alone(self) -> LayerCost:
+        """Of a block what it costs itself: the operation that joins its branches."""
+        return LayerCost(self.node, self._cost, self._inside[-1:])
+
     def value(self, metric: Metric[V]) -> V:
         """The value of a metric."""
         values = self._cost.by_layer(metric)
