@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ctcdsl.api import (
         Cost,
         Diagnostic,
+        Difference,
         Network,
         Report,
         Rewrite,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
         evaluate,
         train,
     )
-    from ctcdsl.metrics.difference import Difference
 
 __all__ = [
     "Callback",
@@ -79,7 +79,6 @@ __all__ = [
 
 _MODULES = {  # of the names that are not in `ctcdsl.api`
     "Callback": "ctcdsl.execution.events",
-    "Difference": "ctcdsl.metrics.difference",
     "Recipe": "ctcdsl.recipe",
     **dict.fromkeys(
         ("Comparison", "Interrupted", "Run", "Scores", "compare", "evaluate", "train"),

@@ -16,6 +16,7 @@ from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
+from ctcdsl.metrics.difference import Difference
 from ctcdsl.text import (
     Diagnostic,
     Severity,
@@ -30,13 +31,13 @@ from ctcdsl.text.packages import require_packages
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ctcdsl.metrics.difference import Difference
     from ctcdsl.passes import Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
 
 __all__ = [
     "Cost",
     "Diagnostic",
+    "Difference",
     "Network",
     "Report",
     "Rewrite",
@@ -205,8 +206,6 @@ def diff(before: Net, after: Net, *, names: tuple[str, str] | None = None) -> Di
         >>> diff("A", "B")
         <Difference of A and B: layers 10 same, 3 changed, 3 added>
     """
-    from ctcdsl.metrics.difference import Difference
-
     one, other = (network_cost(_as_network(net)) for net in (before, after))
     return Difference(one, other, names)
 
