@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,7 @@ from ctcdsl.evaluation.evaluate import evaluate
 from ctcdsl.evaluation.scores import Scores, merged
 from ctcdsl.evaluation.tune import tune_evaluation
 from ctcdsl.evaluation.views import Views
+from ctcdsl.execution.allocator import steady_allocator
 from ctcdsl.execution.autotune import Fixed
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.execution.interrupt import StopFlag, StopWatcher, interruptible
@@ -243,7 +245,8 @@ def evaluate_trained(
         hint = f"compute fewer together: {command('eval', trained.source, '--batch', fewer)}"
 
     def scores() -> Scores:
-        with oom_as_error(lambda: out_of_memory_in_test(recipe.batch, device, hint)):
+        explain = partial(out_of_memory_in_test, recipe.batch, device, hint)
+        with oom_as_error(explain), steady_allocator(device):
             return evaluate(
                 module,
                 images,

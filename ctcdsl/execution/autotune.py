@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ctcdsl.distributed.processes import Processes
+from ctcdsl.execution.allocator import steady_allocator
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.memory_errors import is_out_of_memory
 from ctcdsl.images.colour import Statistics
@@ -149,24 +150,25 @@ def measure(
     On a GPU one comes after the other: times hardly vary, and its memory may not hold all.
     """
     trials = [Measurement(config=config, images=images) for config in configs]
-    for group in [trials] if device.type == "cpu" else [[trial] for trial in trials]:
-        runs: list[tuple[Measurement, Run]] = []
-        for trial in group:
-            callback.on_trial(trial.config)
-            with _failure_noted(trial):
-                run = prepare(trial.config)
-                trial.first, trial.result = _timed(run)
-                _timed(run)  # caches, and what a library finds out on its second run
-                runs.append((trial, run))
-        for _ in range(_RUNS):
-            for trial, run in runs:
-                if sum(trial.times) < _SECONDS:
-                    with _failure_noted(trial):
-                        trial.times.append(_timed(run)[0])
-        if device.type == "cuda":
-            del runs
-            gc.collect()  # modules are cycles, and the next configuration needs their memory
-            torch.cuda.empty_cache()
+    with steady_allocator(device):
+        for group in [trials] if device.type == "cpu" else [[trial] for trial in trials]:
+            runs: list[tuple[Measurement, Run]] = []
+            for trial in group:
+                callback.on_trial(trial.config)
+                with _failure_noted(trial):
+                    run = prepare(trial.config)
+                    trial.first, trial.result = _timed(run)
+                    _timed(run)  # caches, and what a library finds out on its second run
+                    runs.append((trial, run))
+            for _ in range(_RUNS):
+                for trial, run in runs:
+                    if sum(trial.times) < _SECONDS:
+                        with _failure_noted(trial):
+                            trial.times.append(_timed(run)[0])
+            if device.type == "cuda":
+                del runs
+                gc.collect()  # modules are cycles, and the next configuration needs their memory
+                torch.cuda.empty_cache()
     return trials
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, StopRequested
 from ctcdsl.evaluation.scores import Counts
+from ctcdsl.execution.allocator import steady_allocator
 from ctcdsl.execution.events import Callback, TrainingStarted
 from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.memory_errors import may_not_fit
@@ -104,7 +105,7 @@ def train(
     processes.require_same(
         f"{recipe} {crop} {len(train_set)} {len(test_set)} {train_set.classes} {resume} {identity}"
     )
-    with interruptible() as stop:
+    with interruptible() as stop, steady_allocator(device):
         training = TrainingRun(
             model=model,
             train_step=TrainStep(model, recipe, device, processes, min_images),

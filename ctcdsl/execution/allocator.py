@@ -1,0 +1,63 @@
+"""A steady allocator: freed memory stays with the process, to be used again.
+
+glibc maps every block above 32 MB afresh and gives it back when it is freed, so each forward pass
+pays a page fault for every 4 KB of its large tensors. Here these blocks come from the heap, which
+is never trimmed meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_SETTINGS = ((-4, 0), (-1, -1))
+"""M_MMAP_MAX: no block is mapped by itself. M_TRIM_THRESHOLD: the heap never shrinks (malloc.h)."""
+
+
+@contextmanager
+def steady_allocator(device: torch.device) -> Iterator[None]:
+    """Work on `device`; on a CPU with glibc's allocator, large blocks are kept until its end.
+
+    A user's own setting of the allocator stays as it is. glibc cannot take the setting back: after
+    the end free memory returns to the system, but later blocks come from the heap, too.
+    """
+    glibc = _glibc() if device.type == "cpu" and not is_set_by_user(os.environ) else None
+    if glibc is None:
+        yield
+        return
+    for option, value in _SETTINGS:
+        glibc.mallopt(option, value)
+    try:
+        yield
+    finally:
+        glibc.malloc_trim(0)
+
+
+def is_set_by_user(environment: Mapping[str, str]) -> bool:
+    """Whether `environment` has a setting of an allocator (mallopt(3), ld.so(8))."""
+    return "glibc.malloc." in environment.get("GLIBC_TUNABLES", "") or any(
+        name.startswith("MALLOC_") for name in environment
+    )
+
+
+def _glibc() -> ctypes.CDLL | None:
+    """glibc, where its `malloc` is the process's; None with another C library or allocator."""
+    if sys.platform != "linux":
+        return None
+    try:
+        glibc = ctypes.CDLL("libc.so.6")
+        ours = _address(ctypes.CDLL(None).malloc) == _address(glibc.malloc)
+        return glibc if ours and _address(glibc.mallopt) and _address(glibc.malloc_trim) else None
+    except (OSError, AttributeError):  # musl
+        return None
+
+
+def _address(function: object) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
