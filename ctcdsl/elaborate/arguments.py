@@ -173,7 +173,7 @@ class Arguments:
         if letter := _letter(argument):
             message = f"{quoted(argument.span)}, {TAG_PREFIXES[letter]}, is not a tag of this layer"
         elif text == "nocount":
-            hint = "it is for averages, `avg(3,nocount)/1`: a maximum never takes its padding"
+            hint = "it is for averages, `avg(3,nocount)/1`: a maximum leaves its padding out"
         elif isinstance(argument, Call) and argument.word == "s":
             hint = "a computed stride follows the layer: `(3,64)/s`"
         elif text and text in TAG_PREFIXES:

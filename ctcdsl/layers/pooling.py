@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Flag, Integer
 from ctcdsl.layers.base import MAX_KERNEL, WORDS, Context, VectorLayer, Word, layer
 from ctcdsl.layers.windows import SlidingWindow
+from ctcdsl.ops.convolution import ZeroPad2d
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.operators import Flatten
 from ctcdsl.ops.pooling import GlobalPool2d, Pool2d, Reduction
@@ -18,14 +19,17 @@ _NOCOUNT = Flag(
     value=False,
 )
 
-POOL_TAGS = {"max": (_CEIL,), "avg": (_CEIL, _NOCOUNT)}
+_ZEROS = Flag("zeros", "zeros", "a maximum takes its padding as zeros", "max(3,zeros)/2")
+
+POOL_TAGS = {"max": (_CEIL, _ZEROS), "avg": (_CEIL, _NOCOUNT)}
 """The words that a pool takes after its window and its padding."""
 
 
 class Pool(SlidingWindow):
     """A sliding-window pool; its map floors unless `ceil`.
 
-    An average divides by the size of its window, or by what of it is no padding.
+    An average divides by the size of its window, or by what of it is no padding. Padding is in no
+    maximum, unless `zeros`: then it is a part of the map.
 
     `grouped` where it is in braces, which keep it padded even if it covers its whole map.
     """
@@ -33,6 +37,7 @@ class Pool(SlidingWindow):
     reduction: Reduction
     ceil: bool = False
     count_padding: bool = True
+    zeros: bool = False
     grouped: bool = False
 
     keyword = "pool"
@@ -51,6 +56,8 @@ class Pool(SlidingWindow):
 
     def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
         """The map of its windows; it floors unless `ceil`."""
+        if self.zeros:
+            x, padding, far = _padded(x, padding, far), (0, 0), (0, 0)
         (kernel_h, kernel_w), (stride_h, stride_w) = self.kernel, self.stride
         ceil = self.ceil or far != (0, 0)
         height = width = output_size(x.height, kernel_h, stride_h, padding[0], ceil=ceil)
@@ -63,21 +70,32 @@ class Pool(SlidingWindow):
         return channels
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
-        """One operation.
+        """One operation, behind the zeros of its padding where these are a part of the map.
 
         Its last windows may reach over the border, by the one pixel that is padded more there:
         it is in no maximum, and counts in no average, as in TensorFlow.
         """
-        reaches = context.far != (0, 0)
+        (above, left), (below, right) = padding, far = context.padding, context.far
+        if self.zeros and (padding, far) != ((0, 0), (0, 0)):
+            zeros = ZeroPad2d(above=above, left=left, below=above + below, right=left + right)
+            x = graph.add(zeros, x)
+            padding, far = (0, 0), (0, 0)
         pool = Pool2d(
             reduction=self.reduction,
             kernel=self.kernel,
             stride=self.stride,
-            padding=context.padding,
-            ceil=self.ceil or reaches,
+            padding=padding,
+            ceil=self.ceil or far != (0, 0),
             count_padding=self.count_padding and not context.uncounted,
         )
         return graph.add(pool, x)
+
+
+def _padded(x: Shape, padding: Pair, far: Pair) -> Shape:
+    """A map with its padding."""
+    return x._replace(
+        height=x.height + 2 * padding[0] + far[0], width=x.width + 2 * padding[1] + far[1]
+    )
 
 
 def _register(reduction: str, summary: str, example: str) -> None:

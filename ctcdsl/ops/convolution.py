@@ -179,8 +179,10 @@ class ConvTranspose2d(MapOp):
 
 
 class ZeroPad2d(MapOp):
-    """Zeros below a map and on its right."""
+    """Zeros on the sides of a map."""
 
+    above: int = 0
+    left: int = 0
     below: int
     right: int
 
@@ -193,7 +195,8 @@ class ZeroPad2d(MapOp):
     def infer(self, *inputs: Shape) -> Shape:
         """The larger map."""
         channels, height, width = inputs[0]
-        return Shape(channels, height + self.below, width + self.right)
+        height += self.above + self.below
+        return Shape(channels, height, width + self.left + self.right)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""
@@ -204,12 +207,13 @@ class ZeroPad2d(MapOp):
         return 0
 
     def window(self) -> Window | None:
-        """The same position."""
-        return POINT
+        """The same position, which has moved by the zeros before it."""
+        return Window(padding=(self.above, self.left))
 
     def arguments(self) -> tuple[Argument, ...]:
-        """Left, right, above, below."""
-        return (Argument(f"(0, {self.right}, 0, {self.below})"),)
+        """Left, right, above, below; one number where they are equal."""
+        sides = (self.left, self.right, self.above, self.below)
+        return (Argument(str(sides[0] if len({*sides}) == 1 else sides)),)
 
 
 class Linear(Op):

@@ -27,6 +27,8 @@ SMALL = [
     "input 3x48x48\n(7,4)/2 3/1 (2,8)/3+(2,8)x3 2/1 (2,8)/2 gap fc",
     "input 3x24x33\npad same\n(3,4,s2x1) (3,8,d1x2)x2 max(2,s2x1) (5,8,d2x1,s1x3) avg(3,s1x2) fc",
     "input 3x24x33\npad same\n(3,4) avg(3,nocount)/2 avg(3x2,p1,ceil,nocount,s1x2) fc",
+    "input 3x24x33\npad same\n(3,4,linear) max(3,zeros)/2 (3,4) max(3x2,p1,ceil,zeros,s1x2) fc",
+    "input 3x24x33\npad tf\n(3,4,linear) max(3,zeros)/2 max(2x3,zeros)/2 (3,4) gap fc",
     "input 3x25x34\npad tf\n(4,4)/3 avg(3)/2 (2,6,bias)x3 max(4,s3x2) (5,8,d2) avg(5)/1 lrn fc",
 ]
 

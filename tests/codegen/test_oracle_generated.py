@@ -21,7 +21,7 @@ pools = st.builds(
     st.sampled_from(["max", "avg"]),
     st.integers(2, 4),
     st.sampled_from(["", ",p1"]),
-    st.sampled_from(["", "", ",ceil", ",nocount"]),
+    st.sampled_from(["", "", ",ceil", ",nocount", ",zeros", ",zeros,ceil"]),
     st.sampled_from([")/1", ")/2", ")/3", ",s2x1)", ",s1x3)"]),
 )
 rows = st.lists(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
+from ctcdsl.codegen.load import build_module
 from ctcdsl.ir import Conv, ConvTranspose, Pool, Shape
 from ctcdsl.ir.printer import row
 from ctcdsl.metrics import network_cost
@@ -27,6 +31,7 @@ from tests.conftest import one
         ("(3,dw,up2)x2", "(3,dw,up2)x2"),
         ("avg(3,nocount)/1", "avg(3,nocount)/1"),
         ("avg(3,nocount,p0,ceil,s1x2)", "avg(3,p0,ceil,nocount,s1x2)"),
+        ("max(3,zeros,p1)/2", "max(3,p1,zeros)/2"),
         ("{ max(3,s2x1) | (3,8,s2x1) }x2", "{ max(3,s2x1) | (3,8,s2x1) }x2"),
         ("[ (3,8,s2x1) ] [ (3,8) ]x2", "[ (3,8,s2x1) ] [ (3,8) ]x2"),
     ],
@@ -94,3 +99,23 @@ def test_the_activation_of_a_transposed_convolution_moves_behind_a_sum() -> None
     assert block.activation is not None and block.activation.word == "relu"
     for (node,) in block.branches:
         assert isinstance(node.layer, ConvTranspose) and node.layer.conv.activation is None
+
+
+@pytest.mark.parametrize("pad", ["same", "tf"])
+@pytest.mark.parametrize("pool", ["max(3,zeros)/2", "max(3,zeros,ceil)/2", "max(2x3,zeros,ceil)/2"])
+def test_the_padding_of_a_maximum_is_zeros(pad: str, pool: str) -> None:
+    network = one(f"input 3x17x12 pad {pad}\n(1,3) {pool}\nhead: none")
+    node = network.nodes[1]
+    module = build_module(network)
+    images = -torch.rand(1, 3, 17, 12) - 1
+    chain = [m for m in module.modules() if isinstance(m, nn.ZeroPad2d | nn.MaxPool2d)]
+    outputs = nn.Sequential(*chain)(images)
+    (above, left), (below, right) = node.padding, node.far
+    padded = functional.pad(images, (left, left + right, above, above + below))
+    assert isinstance(node.layer, Pool)
+    expected = functional.max_pool2d(
+        padded, node.layer.kernel, node.layer.stride, ceil_mode=node.layer.ceil
+    )
+    assert torch.equal(outputs, expected)
+    assert outputs.shape[1:] == node.output
+    assert outputs.max() == 0, "zeros are more than all pixels"
