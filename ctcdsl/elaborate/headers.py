@@ -223,8 +223,12 @@ def _style_hint(style: str) -> str:
     from ctcdsl.syntax.foreign import hints  # loaded only for an error
     from ctcdsl.syntax.foreign.vocabulary import MEANT, plain
 
+    parts = style.split("-")
+    standardised = "-".join("wsconv" if part == "conv" else part for part in parts if part != "ws")
+    if "ws" in parts and _style(standardised) is not None:
+        return write(standardised)
     known = (*CONVOLUTIONS, *words("norm", "activation"))
-    unknown = [part for part in style.split("-") if part not in known]
+    unknown = [part for part in parts if part not in known]
     if not unknown or not hints.is_foreign(unknown[0]):
         return ""
     hint = hints.hint(unknown[0], ())
