@@ -8,7 +8,7 @@ import click
 
 from ctcdsl.cli.inputs import LoadedNetwork, check_sweep, or_stdin
 from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
-from ctcdsl.cli.report import print_diagnostics, print_json
+from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic

@@ -19,8 +19,8 @@ from ctcdsl.cli.options import (
     recipe_option,
     values_option,
 )
+from ctcdsl.cli.output import require_writable
 from ctcdsl.cli.recipe_options import recipe_fields, recipe_options
-from ctcdsl.cli.report import require_writable
 from ctcdsl.cli.tables import as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.text.packages import require_packages

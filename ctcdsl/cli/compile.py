@@ -11,7 +11,7 @@ import click
 from ctcdsl.api import generate
 from ctcdsl.cli.inputs import LoadedNetwork, assignments, load_sweep, or_stdin
 from ctcdsl.cli.options import Sweep, input_option, net_option, output_option, sweep_option
-from ctcdsl.cli.report import write_output
+from ctcdsl.cli.output import write_output
 from ctcdsl.ir import Shape
 from ctcdsl.loading import select
 from ctcdsl.text.files import STDIN

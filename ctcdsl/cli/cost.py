@@ -11,7 +11,7 @@ from ctcdsl import api
 from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import LoadedNetwork, load_sweep, or_stdin
 from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
-from ctcdsl.cli.report import print_json
+from ctcdsl.cli.output import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape, replace
 from ctcdsl.metrics import Cost

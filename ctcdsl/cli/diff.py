@@ -12,7 +12,7 @@ from ctcdsl import api
 from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import LoadedNetwork, assignments, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
-from ctcdsl.cli.report import print_json
+from ctcdsl.cli.output import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.loading import select

@@ -6,7 +6,7 @@ import click
 
 from ctcdsl.cli.inputs import load_network
 from ctcdsl.cli.options import Values, input_option, net_option, output_option, values_option
-from ctcdsl.cli.report import write_output
+from ctcdsl.cli.output import write_output
 from ctcdsl.ir import Shape
 
 

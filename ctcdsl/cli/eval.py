@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ctcdsl.cli.options import Values, device_option, format_option, net_option, values_option
+from ctcdsl.cli.output import require_writable
 from ctcdsl.cli.processes import display, together
-from ctcdsl.cli.report import require_writable
 from ctcdsl.cli.saved import spec_network
 from ctcdsl.cli.scores import as_text
 from ctcdsl.text.packages import require_packages

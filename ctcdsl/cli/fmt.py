@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ctcdsl.cli.inputs import or_stdin
-from ctcdsl.cli.report import print_diagnostics
+from ctcdsl.cli.output import print_diagnostics
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse

@@ -93,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except UserError as error:
-        from ctcdsl.cli.report import print_diagnostics
+        from ctcdsl.cli.output import print_diagnostics
 
         print_diagnostics(error.diagnostics)
         return EXIT_ERRORS

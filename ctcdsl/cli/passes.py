@@ -7,7 +7,7 @@ from inspect import getdoc
 import click
 
 from ctcdsl.cli.options import format_option
-from ctcdsl.cli.report import print_json
+from ctcdsl.cli.output import print_json
 from ctcdsl.cli.tables import as_text
 from ctcdsl.metrics.tables import Table
 from ctcdsl.passes import Pass

@@ -10,7 +10,7 @@ import click
 from ctcdsl.api import Rewrite, rewrite
 from ctcdsl.cli.inputs import load_network, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
-from ctcdsl.cli.report import PER_NETWORK, print_diagnostics, print_json
+from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line

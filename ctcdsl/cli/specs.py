@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ctcdsl.cli.options import format_option
-from ctcdsl.cli.report import print_diagnostics, print_json
+from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.cli.tables import as_text
 from ctcdsl.loading import BuiltIn, built_in_specs, check_spec, find_spec
 from ctcdsl.metrics import network_cost
