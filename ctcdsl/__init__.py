@@ -36,18 +36,21 @@ if TYPE_CHECKING:
         rewrite,
     )
     from ctcdsl.experiments import (
+        Benchmark,
         Callback,
         Comparison,
         Interrupted,
         Recipe,
         Run,
         Scores,
+        bench,
         compare,
         evaluate,
         train,
     )
 
 __all__ = [
+    "Benchmark",
     "Callback",
     "Comparison",
     "Cost",
@@ -63,6 +66,7 @@ __all__ = [
     "SpecError",
     "SpecWarning",
     "UserError",
+    "bench",
     "build",
     "check",
     "compare",
@@ -81,7 +85,10 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
     "Callback": "ctcdsl.execution.events",
     "Recipe": "ctcdsl.recipe",
     **dict.fromkeys(
-        ("Comparison", "Interrupted", "Run", "Scores", "compare", "evaluate", "train"),
+        (
+            *("Benchmark", "Comparison", "Interrupted", "Run", "Scores"),
+            *("bench", "compare", "evaluate", "train"),
+        ),
         "ctcdsl.experiments",
     ),
 }

@@ -1,4 +1,4 @@
-"""Train, evaluate and compare networks: the part of the library that needs torch."""
+"""Train, evaluate, compare and time networks: the part of the library that needs torch."""
 
 from __future__ import annotations
 
@@ -27,16 +27,21 @@ from ctcdsl.loading import Input, parse_input
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.runs.run import Run, name_of
 from ctcdsl.text import error
+from ctcdsl.timing.bench import BenchConfig, bench_networks
+from ctcdsl.timing.results import Benchmark
+from ctcdsl.timing.tasks import TITLES, Task
 from ctcdsl.training.config import base_recipe, configure, parse_interval
 from ctcdsl.training.train import run_training
 
 __all__ = [
+    "Benchmark",
     "Callback",
     "Comparison",
     "Interrupted",
     "Recipe",
     "Run",
     "Scores",
+    "bench",
     "compare",
     "evaluate",
     "train",
@@ -246,6 +251,60 @@ def compare(
         device=device,
         callbacks=callbacks,
     )
+
+
+def bench(
+    nets: Net | Iterable[Net],
+    *,
+    tasks: Sequence[Task] = ("forward", "train", "views"),
+    batch: int | Sequence[int] = 1,
+    runs: int = 7,
+    threads: int = 1,
+    layers: bool = False,
+    precision: Precision = "float32",
+    compile: Compile = "off",
+    device: Literal["cpu", "cuda"] = "cpu",
+) -> Benchmark:
+    """Time networks on this device, as `ctcdsl bench` does.
+
+    All are timed in turn on random images. One thread on a CPU is timed by its processor time,
+    which stands still while other programs run; more threads, or a GPU, by the time that passes.
+
+    Args:
+        nets: A network, a path or a name, or several.
+        tasks: A forward pass, a training step, a test with ten views.
+        batch: Images at a time, or several such numbers.
+        runs: How often everything is timed, after two runs that do not count.
+        threads: Threads of a CPU.
+        layers: Time each layer of the forward pass, too.
+        precision: `"float32"` or `"bf16"`.
+        compile: `"on"` uses torch.compile, `"graphs"` also CUDA graphs.
+        device: Where to compute.
+
+    Raises:
+        SpecError: A network cannot be found or has errors.
+        UserError: CTC605 an argument is wrong; CTC616 there is no such device; CTC617
+            torch.compile fails; CTC622 memory does not suffice; CTC736 a network has no such task.
+    """
+    listed = [nets] if isinstance(nets, (Network, str, os.PathLike)) else nets
+    networks = [net if isinstance(net, Network) else load(net) for net in listed]
+    if not networks:
+        raise TypeError("name at least one network")
+    batches = batch if isinstance(batch, Sequence) else (batch,)
+    for task in tasks:
+        if task not in TITLES:
+            raise error("CTC605", f"there is no task {task!r}", hint=f"it is {', '.join(TITLES)}")
+    config = BenchConfig(
+        tasks=tuple(dict.fromkeys(tasks)),
+        batches=tuple(dict.fromkeys(at_least_one("batch", number) for number in batches)),
+        runs=at_least_one("runs", runs),
+        threads=at_least_one("threads", threads),
+        layers=layers,
+        precision=precision,
+        compile=compile,
+        device=device,
+    )
+    return bench_networks(networks, config)
 
 
 def _network(net: Net | None, preferred: str | None) -> Network | None:

@@ -1,0 +1,1 @@
+"""How long networks and single operations take on this device."""
