@@ -14,7 +14,7 @@ import click
 
 from ctcdsl.cli.inputs import load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
-from ctcdsl.cli.report import print_diagnostics, print_json
+from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.text.packages import require_packages
