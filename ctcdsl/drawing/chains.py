@@ -19,7 +19,7 @@ from ctcdsl.drawing.captions import Caption, Costs, block_note, caption, shape
 from ctcdsl.drawing.fold import Branching, Item, Layers, Repeat, input_of
 from ctcdsl.drawing.layered import Edge, Layout, Size, layered
 from ctcdsl.drawing.svg import Line, Part, moved
-from ctcdsl.ir import Block, Conv, ConvTranspose, Identity, Join, Linear, SqueezeExcite, Style
+from ctcdsl.ir import Block, Identity, Join, Linear, Style
 from ctcdsl.metrics.tables import JOINED
 
 _APART, _BETWEEN = 10.0, 14.0
@@ -122,13 +122,8 @@ class Painter:
         return pill(f"concat, {numbers}", f"{first.name}: {len(item.branches)} branches")
 
     def _layer(self, item: Layers) -> Drawn:
-        layer = item.nodes[0].layer
         sums = self.costs.of(item.nodes)
-        shade = (
-            sums.share / self.darkest
-            if isinstance(layer, Conv | ConvTranspose | SqueezeExcite)
-            else None
-        )
+        shade = sums.share / self.darkest if sums.macs else None
         return layer_box(caption(item, sums, self.style), shade)
 
 

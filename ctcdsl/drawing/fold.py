@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from ctcdsl.ir import Block, Conv, Pool, Shape
+from ctcdsl.ir import Block, Shape, SlidingWindow
 from ctcdsl.ir.network import Node, flat
 from ctcdsl.metrics.tables import side
 
@@ -53,8 +53,8 @@ Item = Layers | Branching | Repeat
 def fold(nodes: Sequence[Node]) -> tuple[Item, ...]:
     """Return a chain with equal neighbours folded.
 
-    Layers are equal where they are written alike; a layer with a stride, or a block with one
-    inside, only where the sizes of their maps are equal, too. Channels that come in may differ:
+    Layers are equal where they are written alike; a layer that strides or grows, or a block with
+    one inside, only where the sizes of their maps are equal, too. Channels that come in may differ:
     a dense block is one block, many times.
     """
     return _Folder().chain([(node,) for node in nodes])
@@ -115,7 +115,7 @@ class _Folder:
         if isinstance(layer, Block):
             branches = tuple(tuple(map(self._key, branch)) for branch in node.branches)
             key = (layer.join, layer.share, layer.call, node.shortcut, node.activation, branches)
-        elif isinstance(layer, Conv | Pool) and layer.strided:
+        elif layer.growth > 1 or (isinstance(layer, SlidingWindow) and layer.strided):
             key = (type(layer), layer, node.output.height, node.output.width)
         else:
             key = (type(layer), layer)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.ir import Join, report_shares
+from ctcdsl.ir import Element, Join, out_channels, replace, report_shares
 from ctcdsl.layers.base import MAX_WIDTH
+from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.syntax.nodes import Call, Group, Name
 from ctcdsl.syntax.words import KEYWORDS, suggest
 from ctcdsl.text import Hint, Span
@@ -121,3 +123,19 @@ def report_apart(primary: Name | Call, diagnostics: Diagnostics) -> None:
         primary.span,
         hint=f"write `{EXAMPLES[word]}`",
     )
+
+
+def with_shortcut_widths(
+    branches: Sequence[Sequence[Element]], channels: int
+) -> list[list[Element]]:
+    """Branches that are added, each `zeropad` with the channels of the first branch without one."""
+    chains = [list(branch) for branch in branches]
+    others = (chain for chain in chains if not any(map(_takes_width, chain)))
+    width = next((out_channels(chain, channels) for chain in others), None)
+    return [
+        [replace(e, channels=width) if _takes_width(e) else e for e in chain] for chain in chains
+    ]
+
+
+def _takes_width(element: Element) -> bool:
+    return isinstance(element, ZeroPad) and element.channels is None

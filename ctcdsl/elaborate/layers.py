@@ -8,7 +8,7 @@ from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.calls import bind
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.expressions import Scope
-from ctcdsl.elaborate.joins import read_join, report_apart
+from ctcdsl.elaborate.joins import read_join, report_apart, with_shortcut_widths
 from ctcdsl.elaborate.windows import Windows, in_braces, is_pool
 from ctcdsl.elaborate.words import Words
 from ctcdsl.ir import (
@@ -30,7 +30,6 @@ from ctcdsl.ir import (
 )
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.layers.stochastic_depth import report_misplaced
-from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.words import KEYWORDS
@@ -243,9 +242,10 @@ class LayerElaborator:
         inputs: Sequence[int | None] = (None,) * len(group.branches)
         if channels is not None:
             inputs = shares(joining.join, channels, len(group.branches), joining.share)
-        branches: list[Branch] = []
+        adds = joining.join is Join.ADD
+        chains: list[list[Element]] = []
         for index, (branch, share) in enumerate(zip(group.branches, inputs, strict=True)):
-            if branch.optional and (joining.join is not Join.ADD or index == 0):
+            if branch.optional and (not adds or index == 0):
                 self._diagnostics.error(
                     "CTC307",
                     "`?` leaves a branch of `[ a | b? ]` out where its shape differs from the"
@@ -265,21 +265,17 @@ class LayerElaborator:
                     )
             if after is None and (channels is not None or not elements):
                 return None
-            adds = joining.join is Join.ADD
             report_misplaced(elements[:-1] if adds else elements, self._diagnostics)
-            chain = in_braces(elements, grouped=False) or [
-                Identity(origin=self._origin(branch.span))
-            ]
-            if branches and joining.join is Join.ADD and channels is not None:
-                width = out_channels(branches[0].elements, channels)
-                chain = [
-                    replace(e, channels=width) if isinstance(e, ZeroPad) and not e.channels else e
-                    for e in chain
-                ]
-            branches.append(Branch(elements=tuple(chain), optional=branch.optional))
+            identity = Identity(origin=self._origin(branch.span))
+            chains.append(in_braces(elements, grouped=False) or [identity])
+        if adds and channels is not None:
+            chains = with_shortcut_widths(chains, channels)
         return Block(
             join=joining.join,
-            branches=tuple(branches),
+            branches=tuple(
+                Branch(elements=tuple(chain), optional=branch.optional)
+                for chain, branch in zip(chains, group.branches, strict=True)
+            ),
             share=joining.share,
             origin=self._origin(group.span),
         )

@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ctcdsl.layers.base import LayerKind
-from ctcdsl.layers.convolution import Conv
-from ctcdsl.layers.transposed import ConvTranspose
+from ctcdsl.layers.convolution import ConvLayer
 from ctcdsl.ops.record import Record, field
 from ctcdsl.text import Origin, Span
 from ctcdsl.text.sink import Diagnostics
@@ -112,7 +111,7 @@ def layers_of(elements: Sequence[Element]) -> Iterator[LayerKind]:
 
 def contains_conv(element: Element) -> bool:
     """Whether this is or contains a convolution: what makes a stage."""
-    return any(isinstance(layer, Conv | ConvTranspose) for layer in layers_of((element,)))
+    return any(isinstance(layer, ConvLayer) for layer in layers_of((element,)))
 
 
 def out_channels(elements: Sequence[Element], channels: int) -> int:

@@ -19,7 +19,7 @@ from ctcdsl.layers.shuffle import Shuffle  # isort: skip
 from ctcdsl.layers.identity import Identity  # isort: skip
 from ctcdsl.layers.norms import NORMS, Norm, NormLayer  # isort: skip
 from ctcdsl.layers.activations import ACTIVATIONS, Activation, ActivationLayer  # isort: skip
-from ctcdsl.layers.convolution import Conv  # isort: skip
+from ctcdsl.layers.convolution import Conv, ConvLayer  # isort: skip
 from ctcdsl.layers.transposed import ConvTranspose  # isort: skip
 from ctcdsl.layers.base import WORDS, Context, LayerKind, MapOrVectorLayer, VectorLayer
 from ctcdsl.layers.style import CONV_RELU, NO_CONSTANTS, Constants, Style
@@ -40,6 +40,7 @@ __all__ = [
     "Constants",
     "Context",
     "Conv",
+    "ConvLayer",
     "ConvTranspose",
     "Dropout",
     "GlobalPool",

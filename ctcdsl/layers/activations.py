@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ctcdsl.layers.arguments import Real
-from ctcdsl.layers.base import WORDS, Context, MapOrVectorLayer, Word
+from ctcdsl.layers.base import WORDS, Context, LayerKind, MapOrVectorLayer, Word
 from ctcdsl.ops.activation import Activate, Function
 from ctcdsl.ops.calls import shown
 from ctcdsl.ops.graph import Builder, Value
@@ -154,6 +154,16 @@ class ActivationLayer(MapOrVectorLayer):
 
     channelwise = True
     pixelwise = True
+    widths = ()
+
+    @property
+    def last_activation(self) -> Activation | None:
+        """It is one."""
+        return self.activation
+
+    def without_activation(self) -> LayerKind | None:
+        """Nothing is left."""
+        return None
 
     @property
     def keyword(self) -> str:
@@ -181,5 +191,5 @@ for _row in ACTIVATIONS.values():
         *(_row.word, "activation", _row.summary),
         f"{_row.word}(0.1)" if _constant else "",
         (_constant,) if _constant else (),
-        ActivationLayer,
+        *(ActivationLayer, ActivationLayer),
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.record import Record, field
+from ctcdsl.ops.record import Record, field, replace
 from ctcdsl.ops.shapes import Pair, Shape
 from ctcdsl.text import Label, Origin, Span
 from ctcdsl.text.sink import Diagnostics
 
 if TYPE_CHECKING:
+    from ctcdsl.layers.activations import Activation
     from ctcdsl.layers.arguments import Declaration
 
 MAX_KERNEL = 1_000
@@ -64,10 +65,14 @@ class LayerKind(Record):
 
     origin: Origin = field(compare=False)
 
+    widths: ClassVar[tuple[str, ...]]
+    """Its fields that are numbers of channels, which rewrites may change."""
+
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
         if not abstract:
-            missing = [name for name in _REQUIRED if getattr(cls, name) is getattr(LayerKind, name)]
+            own = [(name, getattr(cls, name, None)) for name in _REQUIRED]
+            missing = [name for name, rule in own if rule is getattr(LayerKind, name, None)]
             if missing:
                 raise TypeError(f"{cls.__name__} does not say its {', '.join(missing)}")
 
@@ -103,6 +108,24 @@ class LayerKind(Record):
         """Whether each position of its output depends on the same position of its input alone."""
         raise NotImplementedError
 
+    @property
+    def growth(self) -> int:
+        """How many times as high and wide it makes maps: what strides divide."""
+        raise NotImplementedError
+
+    @property
+    def last_activation(self) -> Activation | None:
+        """The activation that its output comes from."""
+        raise NotImplementedError
+
+    def without_activation(self) -> LayerKind | None:
+        """It without its last activation; None where nothing is left."""
+        raise NotImplementedError
+
+    def form(self) -> LayerKind:
+        """It without widths and strides: what is equal in the layers that a stage repeats."""
+        return replace(self, **dict.fromkeys(self.widths, 1))
+
     def helper(self, in_channels: int) -> Helper | None:
         """Its class in generated code, where its operations are no chain of modules."""
         return None
@@ -118,7 +141,10 @@ class LayerKind(Record):
         return self.keyword
 
 
-_REQUIRED = ("keyword", "title", "infer", "out_channels", "lower", "channelwise", "pixelwise")
+_REQUIRED = (
+    *("keyword", "title", "infer", "out_channels", "lower", "channelwise", "pixelwise"),
+    *("widths", "growth", "last_activation"),
+)
 
 
 class MapLayer(LayerKind, abstract=True):
@@ -127,6 +153,8 @@ class MapLayer(LayerKind, abstract=True):
 
 class SameShapeLayer(MapLayer, abstract=True):
     """A layer of the trunk that keeps its map's shape."""
+
+    growth = 1
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
         """The shape of its input."""
@@ -144,6 +172,8 @@ class MapOrVectorLayer(SameShapeLayer, abstract=True):
 class VectorLayer(LayerKind, abstract=True):
     """A layer whose output is a vector: the first of them begins a head without a name."""
 
+    growth = 1
+
 
 # ------------------------------------------------------------------------ the table
 
@@ -151,8 +181,7 @@ class VectorLayer(LayerKind, abstract=True):
 class Word(NamedTuple):
     """A word of the language that is a layer: how it is described, and what it takes.
 
-    `make` makes the layer of the arguments' values, by name. What `gives_vector` belongs into
-    the head.
+    `make` makes a layer of its `kind` of the arguments' values, by name.
     """
 
     word: str
@@ -160,8 +189,8 @@ class Word(NamedTuple):
     summary: str
     example: str
     arguments: tuple[Declaration, ...]
+    kind: type[LayerKind]
     make: Callable[..., LayerKind]
-    gives_vector: bool = False
 
 
 WORDS: dict[str, Word] = {}
@@ -184,8 +213,7 @@ def layer(
         def make(**values: Any) -> LayerKind:
             return kind(**fixed, **values)
 
-        gives_vector = issubclass(kind, VectorLayer)
-        WORDS[word] = Word(word, "layer", summary, example, arguments, make, gives_vector)
+        WORDS[word] = Word(word, "layer", summary, example, arguments, kind, make)
         return kind
 
     return register

@@ -88,6 +88,8 @@ class ChannelAttention(SameShapeLayer):
     keyword = "eca"
     channelwise = False
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:
@@ -116,6 +118,8 @@ class EffectiveGate(SameShapeLayer):
     title = "effective squeeze-excite"
     channelwise = False
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""

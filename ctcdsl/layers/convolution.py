@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.layers.activations import ACTIVATIONS, Activation
 from ctcdsl.layers.arguments import Declaration
-from ctcdsl.layers.base import Context
+from ctcdsl.layers.base import Context, LayerKind, MapLayer
 from ctcdsl.layers.norms import NORMS, Norm
 from ctcdsl.layers.standardisation import EPS, Standardisation
 from ctcdsl.layers.style import Style
@@ -47,7 +47,24 @@ EXCLUSIVE = (
 """Of each of these lists of words a convolution takes one; how a message calls it."""
 
 
-class Conv(SlidingWindow):
+class ConvLayer(MapLayer, abstract=True):
+    """A layer that convolves: what makes a stage, and what depth counts.
+
+    `conv` says its filters, its norm and its activation.
+    """
+
+    @property
+    def conv(self) -> Conv:
+        """Its filters, norm and activation."""
+        raise NotImplementedError
+
+    @property
+    def last_activation(self) -> Activation | None:
+        """Its activation, unless that precedes it."""
+        return None if self.conv.preactivation else self.conv.activation
+
+
+class Conv(SlidingWindow, ConvLayer):
     """`filters` filters of `kernel`, then the norm and the activation.
 
     With `preactivation` norm and activation precede the convolution instead. Depthwise
@@ -66,6 +83,21 @@ class Conv(SlidingWindow):
     keyword = "conv"
     channelwise = False
     pixelwise = False
+    widths = ("filters",)
+
+    @property
+    def conv(self) -> Conv:
+        """Itself."""
+        return self
+
+    def without_activation(self) -> LayerKind | None:
+        """It with the tag `linear`."""
+        return replace(self, activation=None)
+
+    def form(self) -> LayerKind:
+        """It without width and stride: those that are depthwise are alike."""
+        groups = 0 if 1 < self.groups == self.filters else self.groups
+        return replace(self, filters=1, stride=(1, 1), groups=groups)
 
     @property
     def title(self) -> str:

@@ -40,6 +40,8 @@ class Dropout(MapOrVectorLayer):
     kind = "dropout"
     channelwise = True
     pixelwise = True
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

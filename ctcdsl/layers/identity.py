@@ -15,6 +15,8 @@ class Identity(MapOrVectorLayer):
     title = "identity"
     channelwise = True
     pixelwise = True
+    widths = ()
+    last_activation = None
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""

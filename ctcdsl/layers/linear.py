@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ctcdsl.layers.activations import Activation
 from ctcdsl.layers.arguments import Function, Integer
-from ctcdsl.layers.base import MAX_WIDTH, Context, VectorLayer, layer
+from ctcdsl.layers.base import MAX_WIDTH, Context, LayerKind, VectorLayer, layer
 from ctcdsl.layers.style import Style
 from ctcdsl.ops.convolution import Linear as LinearOp
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.operators import Flatten
+from ctcdsl.ops.record import replace
 from ctcdsl.ops.shapes import Shape
 
 
@@ -34,11 +35,21 @@ class Linear(VectorLayer):
     keyword = "fc"
     channelwise = False
     pixelwise = False
+    widths = ("features",)
 
     @property
     def title(self) -> str:
         """Its outputs."""
         return f"fc {self.features}" if self.features else "fc"
+
+    @property
+    def last_activation(self) -> Activation | None:
+        """Its activation."""
+        return self.activation
+
+    def without_activation(self) -> LayerKind | None:
+        """The matrix and the bias."""
+        return replace(self, activation=None)
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
         """A vector of its outputs: the classes, of the classifier."""

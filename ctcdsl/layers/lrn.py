@@ -71,6 +71,8 @@ class LocalResponseNorm(SameShapeLayer):
     within: bool = False
 
     keyword = "lrn"
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

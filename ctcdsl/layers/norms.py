@@ -130,6 +130,9 @@ class NormLayer(MapOrVectorLayer):
 
     norm: Norm
 
+    widths = ()
+    last_activation = None
+
     @property
     def norm_word(self) -> str:
         """The norm's word."""
@@ -168,5 +171,5 @@ class NormLayer(MapOrVectorLayer):
 
 for _row in NORMS.values():
     WORDS[_row.word] = Word(
-        _row.word, "norm", _row.summary, _row.example, _row.arguments, NormLayer
+        _row.word, "norm", _row.summary, _row.example, _row.arguments, NormLayer, NormLayer
     )

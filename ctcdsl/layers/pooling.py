@@ -43,6 +43,8 @@ class Pool(SlidingWindow):
     keyword = "pool"
     channelwise = True
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:
@@ -104,7 +106,7 @@ def _register(reduction: str, summary: str, example: str) -> None:
 
     window = Integer("k", 1, MAX_KERNEL, "a pool's window size")
     WORDS[reduction] = Word(
-        reduction, "layer", summary, example, (window, *POOL_TAGS[reduction]), unread
+        reduction, "layer", summary, example, (window, *POOL_TAGS[reduction]), Pool, unread
     )
 
 
@@ -121,6 +123,8 @@ class GlobalPool(VectorLayer):
 
     channelwise = True
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     @property
     def keyword(self) -> str:

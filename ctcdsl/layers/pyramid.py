@@ -64,6 +64,8 @@ class SpatialPyramid(VectorLayer):
     keyword = "spp"
     channelwise = True
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

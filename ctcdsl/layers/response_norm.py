@@ -50,6 +50,8 @@ class GlobalResponseNorm(SameShapeLayer):
     title = "GRN"
     channelwise = False
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""

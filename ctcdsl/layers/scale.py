@@ -62,6 +62,8 @@ class Scale(SameShapeLayer):
     keyword = "scale"
     channelwise = True
     pixelwise = True
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

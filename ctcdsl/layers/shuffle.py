@@ -41,6 +41,8 @@ class Shuffle(SameShapeLayer):
     keyword = "shuffle"
     channelwise = False
     pixelwise = True
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

@@ -50,6 +50,8 @@ class SqueezeExcite(SameShapeLayer):
     keyword = "se"
     channelwise = False
     pixelwise = False
+    widths = ("width",)
+    last_activation = None
 
     @property
     def title(self) -> str:

@@ -42,6 +42,8 @@ class StochasticDepth(SameShapeLayer):
     keyword = "depth"
     channelwise = True
     pixelwise = True
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from ctcdsl.layers.base import Context, MapLayer
-from ctcdsl.layers.convolution import Conv
+from ctcdsl.layers.base import Context, LayerKind
+from ctcdsl.layers.convolution import Conv, ConvLayer
 from ctcdsl.layers.windows import report_groups
 from ctcdsl.ops.convolution import ConvTranspose2d
 from ctcdsl.ops.graph import Builder, Value
+from ctcdsl.ops.record import replace
 from ctcdsl.ops.shapes import Shape
 
 FACTOR = 2
 
 
-class ConvTranspose(MapLayer):
+class ConvTranspose(ConvLayer):
     """A convolution with a stride the other way round: it spreads each position over `kernel`.
 
     `conv` has its filters, groups, norm, activation and bias; its map is twice as high and wide
@@ -25,6 +26,16 @@ class ConvTranspose(MapLayer):
     keyword = "conv_transpose"
     channelwise = False
     pixelwise = False
+    widths = ()  # those of `conv`
+    growth = FACTOR
+
+    def without_activation(self) -> LayerKind | None:
+        """It with the tag `linear`."""
+        return replace(self, conv=replace(self.conv, activation=None))
+
+    def form(self) -> LayerKind:
+        """It without width."""
+        return replace(self, conv=self.conv.form())
 
     @property
     def title(self) -> str:

@@ -82,11 +82,18 @@ class Up(MapLayer):
     keyword = "up"
     channelwise = True
     pixelwise = False
+    widths = ()
+    last_activation = None
 
     @property
     def title(self) -> str:
         """Its factor."""
         return f"up {self.factor}{', bilinear' * self.bilinear}"
+
+    @property
+    def growth(self) -> int:
+        """Its factor."""
+        return self.factor
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
         """The larger map."""

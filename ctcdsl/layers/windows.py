@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ctcdsl.layers.base import Context, MapLayer
+from ctcdsl.layers.base import Context, LayerKind, MapLayer
+from ctcdsl.ops.record import replace
 from ctcdsl.ops.shapes import Pair, Shape
 from ctcdsl.text import Hint, Label
 
@@ -19,6 +20,12 @@ class SlidingWindow(MapLayer, abstract=True):
     kernel: Pair
     stride: Pair = (1, 1)
     padding: Pair | None = None
+
+    growth = 1
+
+    def form(self) -> LayerKind:
+        """It without widths and stride."""
+        return replace(MapLayer.form(self), stride=(1, 1))
 
     @property
     def strided(self) -> bool:

@@ -57,7 +57,7 @@ class ZeroPad(SlidingWindow):
     """Its input in more channels, those of zeros last (He et al. 2016, Section 3.3, option A).
 
     It takes the stride of its group, as a window of one pixel does. Without `channels` it has
-    those of the block's first branch.
+    those of the first other branch.
     """
 
     kernel: Pair = (1, 1)
@@ -67,6 +67,8 @@ class ZeroPad(SlidingWindow):
     title = "zero padding"
     channelwise = True
     pixelwise = False
+    widths = ("channels",)
+    last_activation = None
 
     def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
         """The map that its stride leaves."""
@@ -74,7 +76,15 @@ class ZeroPad(SlidingWindow):
         return PadChannels(channels=channels, stride=self.stride).infer(x)
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
-        """Its output; CTC206 where it has fewer channels than its input."""
+        """Its output; CTC206 where it has fewer channels than its input, CTC102 where none."""
+        if self.channels is None:
+            context.error(
+                "CTC102",
+                "`zeropad` takes the channels of another branch that is added, and there is none",
+                self.origin,
+                hint="write their number, `zeropad(n)`",
+            )
+            return None
         if self.out_channels(x.channels) < x.channels:
             context.error(
                 "CTC206",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ctcdsl.elaborate.headers import CONSTANTS
 from ctcdsl.highlighting.patterns import NAME
-from ctcdsl.layers import WORDS
+from ctcdsl.layers import WORDS, VectorLayer
 from ctcdsl.layers.convolution import EXCLUSIVE
 from ctcdsl.lsp.context import Bracket, Context, context_at
 from ctcdsl.lsp.document import Document
@@ -114,7 +114,7 @@ def _layers(context: Context, scope: Scope) -> Iterator[Candidate]:
     opening = context.bracket.opening
     in_trunk = bool(opening) or before[:1] == ("def",)
     for word in LAYERS:
-        if not in_trunk or opening == "mul[" or not WORDS[word].gives_vector:
+        if not in_trunk or opening == "mul[" or not issubclass(WORDS[word].kind, VectorLayer):
             yield from _words((word,))
     yield from _words(words("join"))
     defining = before[1].rstrip("(") if before[:1] == ("def",) else ""

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, Conv, ConvTranspose, Layer, Pair, Shape
+from ctcdsl.ir import Block, ConvLayer, Layer, Pair, Shape
 from ctcdsl.ir.network import flat
 from ctcdsl.lowering import layer_ops
 from ctcdsl.metrics.catalog import (
@@ -144,7 +144,7 @@ class Cost(Figures):
     def depth(self) -> int:
         """The number of convolutional layers."""
         layers = (node.layer for node in self.network.layers)
-        return sum(isinstance(layer, Conv | ConvTranspose) for layer in layers)
+        return sum(isinstance(layer, ConvLayer) for layer in layers)
 
     def by_layer(self, metric: Metric[V]) -> Sequence[V]:
         """The values of a metric, one for each of `layers`."""

@@ -8,9 +8,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Conv, ConvTranspose, Pool
+from ctcdsl.ir import Block, ConvLayer, SlidingWindow
 from ctcdsl.ir.network import Node
-from ctcdsl.layers.transposed import FACTOR
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import format_pass
@@ -138,18 +137,17 @@ def _collect(nodes: Iterable[Node], stride: Stride, into: list[Term]) -> Stride:
     """Add the convolutions of a chain; return the stride after it."""
     for node in nodes:
         layer = node.layer
-        if node.branches:
+        if isinstance(layer, Block):
             stride = max((_collect(branch, stride, into) for branch in node.branches), key=prod)
-        elif isinstance(layer, ConvTranspose):
-            conv = layer.conv  # counted by the positions of its input
+            continue
+        if isinstance(layer, SlidingWindow):
+            stride = (stride[0] * layer.stride[0], stride[1] * layer.stride[1])
+        if isinstance(layer, ConvLayer):  # what grows is counted by the positions before
+            conv = layer.conv
             in_channels = node.input.channels // conv.groups
             into.append(Term(in_channels, conv.kernel, conv.filters, stride))
-            stride = (stride[0] / FACTOR, stride[1] / FACTOR)
-        elif isinstance(layer, Conv | Pool):
-            stride = (stride[0] * layer.stride[0], stride[1] * layer.stride[1])
-            if isinstance(layer, Conv):
-                in_channels = node.input.channels // layer.groups
-                into.append(Term(in_channels, layer.kernel, layer.filters, stride))
+        if layer.growth > 1:
+            stride = (stride[0] / layer.growth, stride[1] / layer.growth)
     return stride
 
 

@@ -9,7 +9,7 @@ from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
-from ctcdsl.ir import Architecture, Conv, layers_of
+from ctcdsl.ir import Architecture, Conv, ConvLayer, layers_of
 from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult
 from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error
@@ -200,10 +200,10 @@ def _check_multiple(multiple: int, step: Step) -> None:
 
 def _convs(architecture: Architecture) -> list[Conv]:
     return [
-        layer
+        layer.conv
         for stage in architecture.stages
         for layer in layers_of(stage.elements)
-        if isinstance(layer, Conv)
+        if isinstance(layer, ConvLayer)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Pool, replace
+from ctcdsl.ir import Architecture, Block, PadRule, Pair, SlidingWindow, replace
 from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.shapes.padding import PaddingRule
 from ctcdsl.text import error
@@ -20,7 +20,7 @@ def paddings_of(network: Network) -> dict[Place, Pair]:
         (stage, index): node.padding
         for stage in range(len(network.architecture.stages))
         for index, node in enumerate(network.stage(stage))
-        if isinstance(node.layer, Conv | Pool)
+        if isinstance(node.layer, SlidingWindow)
     }
 
 
@@ -64,7 +64,7 @@ def _with_paddings(architecture: Architecture, paddings: Mapping[Place, Pair]) -
     for (stage, index), sides in paddings.items():
         nodes = list(architecture.stages[stage].elements)
         node = nodes[index]
-        assert isinstance(node, Conv | Pool)
+        assert isinstance(node, SlidingWindow)
         nodes[index] = replace(node, padding=sides)
         architecture = with_stage(
             architecture, stage, replace(architecture.stages[stage], elements=tuple(nodes))

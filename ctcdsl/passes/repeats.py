@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
-from ctcdsl.ir import Block, Conv, Element, Pool, SqueezeExcite, contains_conv, replace
+from ctcdsl.ir import Block, Element, SlidingWindow, contains_conv, replace
 from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 
@@ -128,24 +128,13 @@ def _runs(elements: Sequence[Element], outputs: Sequence[int]) -> list[Repeats]:
 
 def _form(element: Element) -> Element:
     """An element without its widths and strides."""
-    match element:
-        case Block():
-            branches = tuple(
-                replace(branch, elements=tuple(map(_form, branch.elements)))
-                for branch in element.branches
-            )
-            share = None if element.share is None else 1
-            return replace(element, branches=branches, share=share)
-        case Conv():
-            depthwise = element.groups > 1 and element.groups == element.filters
-            groups = 0 if depthwise else element.groups
-            return replace(element, filters=1, stride=(1, 1), groups=groups)
-        case Pool():
-            return replace(element, stride=(1, 1))
-        case SqueezeExcite():
-            return replace(element, width=1)
-        case _:
-            return element
+    if not isinstance(element, Block):
+        return element.form()
+    branches = tuple(
+        replace(branch, elements=tuple(map(_form, branch.elements))) for branch in element.branches
+    )
+    share = None if element.share is None else 1
+    return replace(element, branches=branches, share=share)
 
 
 def _unstrided(elements: Sequence[Element]) -> tuple[Element, ...]:
@@ -157,7 +146,7 @@ def _unstrided(elements: Sequence[Element]) -> tuple[Element, ...]:
                 replace(branch, elements=_unstrided(branch.elements)) for branch in element.branches
             )
             element = replace(element, branches=branches)
-        elif isinstance(element, Conv | Pool):
+        elif isinstance(element, SlidingWindow):
             element = replace(element, stride=(1, 1))
         result.append(element)
     return tuple(result)

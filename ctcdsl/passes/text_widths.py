@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ctcdsl.layers import WORDS
-from ctcdsl.layers.arguments import Integer
 from ctcdsl.syntax.nodes import (
     Argument,
     Call,
@@ -23,9 +22,6 @@ from ctcdsl.syntax.nodes import (
     Number,
 )
 from ctcdsl.text import Span
-
-_CHANNELS = ("features", "width")
-"""Arguments of words that are numbers of channels."""
 
 
 class WidthLiteral(NamedTuple):
@@ -119,7 +115,7 @@ class _Finder:
                             yield argument
                 case Call(word, arguments) if word in WORDS:
                     for declared, argument in zip(WORDS[word].arguments, arguments, strict=False):
-                        if isinstance(declared, Integer) and declared.name in _CHANNELS:
+                        if declared.name in WORDS[word].kind.widths:
                             yield argument
                 case _:
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 
 from ctcdsl.ir import (
     Activation,
@@ -10,22 +11,20 @@ from ctcdsl.ir import (
     Block,
     Branch,
     Conv,
-    ConvTranspose,
+    ConvLayer,
     Element,
     Identity,
     Join,
     PadRule,
-    Pair,
     Shape,
     SlidingWindow,
     Style,
     format_sides,
-    replace,
 )
 from ctcdsl.ir.network import Node
 from ctcdsl.layers.base import Context
 from ctcdsl.layers.stochastic_depth import without_depth
-from ctcdsl.text import Label, Origin, Severity
+from ctcdsl.text import Hint, Label, Origin, Severity
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -91,11 +90,11 @@ def _warn_of_staying(
 
 def _to_move(staying: Element, last: Element) -> str:
     """What to write to say whether the branch's activation moves."""
-    if isinstance(staying, Conv) and isinstance(last, ActivationLayer):
+    if isinstance(staying, ConvLayer) and isinstance(last, ActivationLayer):
         return "write `linear` in the convolution, or `id` after it where both are meant"
-    if isinstance(staying, Conv):
+    if isinstance(staying, ConvLayer):
         return (
-            f"to move it, write `linear` in the convolution and `{staying.activation}` at the"
+            f"to move it, write `linear` in the convolution and `{staying.last_activation}` at the"
             " branch's end; to keep it, end the branch in `id`"
         )
     return "end the branch in `id` to say that it stays; a `linear` block has none"
@@ -109,17 +108,18 @@ def _staying(elements: Sequence[Element]) -> Element | None:
     """
     elements = elements[: without_depth(elements)]
     rest = elements[:-1] if isinstance(elements[-1], ActivationLayer) else elements
-    if rest and isinstance(rest[-1], Conv | ConvTranspose) and rest is elements:
+    if rest and isinstance(rest[-1], ConvLayer) and rest is elements:
         return None  # its activation moves
     for element in reversed(rest):
-        if isinstance(element, Identity | ActivationLayer):
-            return None  # written as it is meant
-        if isinstance(element, Conv):
-            stays = element.activation is not None and not element.preactivation
-            return element if stays else None
         if isinstance(element, Block):
             inner = (branch.elements for branch in element.branches)
             return element if any(_end(chain) or _staying(chain) for chain in inner) else None
+        if isinstance(element, Identity | ActivationLayer):
+            return None  # written as it is meant
+        if element.last_activation is not None:
+            return element
+        if isinstance(element, ConvLayer):
+            return None
     return None
 
 
@@ -146,7 +146,7 @@ def check_shapes_match(
         elif output[1:] != first[1:]:
             message = f"branches give maps of {_side(first)} and {_side(output)}"
             hint = "give them the same strides, and paddings that keep their maps alike"
-            if rule not in (PadRule.SAME, PadRule.TF) and _stride(chain) == _stride(chains[0]):
+            if rule not in (PadRule.SAME, PadRule.TF) and _steps(chain) == _steps(chains[0]):
                 hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         else:
             continue
@@ -170,14 +170,31 @@ def shortcut(
     style: Style,
     diagnostics: Diagnostics,
 ) -> Chain | None:
-    """The identity where the shape stays, else a 1x1 projection with the chain's stride."""
+    """The identity where the shape stays, else a 1x1 projection with the chain's stride.
+
+    CTC208 where it gives another map, or where the chain enlarges it.
+    """
     target = after(chain, shape)
     if target == shape:
         return ()
+    height, width, growth = _steps(chain)
+    if growth > 1:
+        width_too = f"(1,{target.channels},linear) " if target.channels != shape.channels else ""
+        branch, text = f"| {width_too}up({growth}) ]", block.origin.text
+        known = height == width == 1 and text.endswith("]")
+        diagnostics.error(
+            "CTC208",
+            f"no shortcut leads from {shape} to {target}: a 1x1 projection enlarges no map",
+            block.origin,
+            hint=Hint(f"write the shortcut as a branch: `{branch}`", text[:-1] + branch)
+            if known
+            else "write the shortcut as a branch",
+        )
+        return None
     projection = Conv(
         filters=target.channels,
         kernel=(1, 1),
-        stride=_stride(chain),
+        stride=(height, width),
         norm=None if style.preactivation else style.norm,
         activation=None,
         bias=style.norm is None,
@@ -215,25 +232,26 @@ def _side(shape: Shape) -> str:
     return f"{shape.height}x{shape.width}"
 
 
-def _stride(chain: Chain) -> Pair:
-    """The stride from a chain's input to its output."""
-    height = width = 1
+def _steps(chain: Chain) -> tuple[int, int, int]:
+    """From a chain's input to its output: the strides of height and width, and the growth.
+
+    Without a common factor: those of `(3,64)/2 up(2)` are 1, 1 and 1.
+    """
+    height = width = growth = 1
     for node in chain:
-        stride = (1, 1)
-        if isinstance(node.layer, SlidingWindow):
-            stride = node.layer.stride
-        elif node.branches:
-            stride = _stride(node.branches[0])
-        height, width = height * stride[0], width * stride[1]
-    return height, width
+        if isinstance(node.layer, Block):
+            down, across, up = _steps(node.branches[0])
+        else:
+            layer, up = node.layer, node.layer.growth  # nothing but windows has a stride
+            down, across = layer.stride if isinstance(layer, SlidingWindow) else (1, 1)
+        height, width, growth = height * down, width * across, growth * up
+    common = gcd(height, width, growth)
+    return height // common, width // common, growth // common
 
 
 def _end(elements: Sequence[Element]) -> Activation | None:
     last = elements[without_depth(elements) - 1]
-    if isinstance(last, Conv | ConvTranspose):
-        conv = last if isinstance(last, Conv) else last.conv
-        return None if conv.preactivation else conv.activation
-    return last.activation if isinstance(last, ActivationLayer) else None
+    return None if isinstance(last, Block) else last.last_activation
 
 
 def without_final_activation(
@@ -244,8 +262,6 @@ def without_final_activation(
         return elements
     count = without_depth(elements)
     *before, last = elements[:count]
-    if isinstance(last, ConvTranspose):
-        before.append(replace(last, conv=replace(last.conv, activation=None)))
-    elif isinstance(last, Conv):
-        before.append(replace(last, activation=None))
-    return (*before, *elements[count:])
+    assert not isinstance(last, Block)
+    rest = last.without_activation()
+    return (*before, *(() if rest is None else (rest,)), *elements[count:])

@@ -8,6 +8,7 @@ from ctcdsl.ir import Architecture, PadRule, Pool, SlidingWindow, format_sides
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.padding import covers_map
 from ctcdsl.text import Hint, Label, Severity
+from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
 
@@ -17,9 +18,10 @@ def no_rule(layer: SlidingWindow, rule: PadRule, diagnostics: Diagnostics) -> No
     if rule is PadRule.TF:
         diagnostics.error(
             "CTC204",
-            f"`pad tf` has no padding for a {height}x{width} pool of stride 1, whose side is even",
+            f"`pad tf` pads a {height}x{width} pool of stride 1 below and on the right alone, and"
+            " pools of PyTorch pad both sides",
             layer.origin,
-            hint="write a tag: `p0` for none",
+            hint=write(_unpadded(layer), ", which has no padding and a smaller map"),
         )
         return
     if height != width:
@@ -40,6 +42,13 @@ def no_rule(layer: SlidingWindow, rule: PadRule, diagnostics: Diagnostics) -> No
             *tagged,
         ),
     )
+
+
+def _unpadded(pool: SlidingWindow) -> str:
+    """The text of a pool with the tag `p0`."""
+    text = pool.origin.text
+    size, slash, stride = text.partition("/")
+    return text.replace(")", ",p0)", 1) if ")" in size else f"max({size},p0){slash}{stride}"
 
 
 def note_unpadded_pools(nodes: Sequence[Node], diagnostics: Diagnostics) -> None:

@@ -97,3 +97,15 @@ def test_blocks_show_in_the_equation_where_they_change(ctcdsl: Any) -> None:
 def test_a_step_names_the_options_that_differ_from_their_defaults(ctcdsl: Any) -> None:
     result = ctcdsl("rewrite", "specs/E.ctc", "--pass", "add-pool:pool=3,layers=2,multiple=64")
     assert result.err.startswith("add-pool:multiple=64: ")
+
+
+def test_the_equation_divides_strides_by_what_enlarges_maps(ctcdsl: Any) -> None:
+    spec = (
+        "style conv-relu\ninput 3x32x32\n(3,8)/2 { id | 2/2 (3,8) up(2) } (3,8) (2,8,up2) up(3)\n"
+    )
+    spec += "x: (3,8) (3,8)\nhead: none\n"
+    result = ctcdsl("rewrite", "--pass", "repeat-last:times=1", stdin=spec)
+    assert result.err.startswith("repeat-last:times=1: 0  →  8·3²·8   (")
+    result = ctcdsl("rewrite", "--pass", "nin:stage=x", "--format", "json", stdin=spec)
+    (step,) = json.loads(result.out)["steps"]
+    assert {tuple(term["stride"]) for term in (*step["before"], *step["after"])} == {(1 / 3, 1 / 3)}

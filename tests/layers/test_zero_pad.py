@@ -30,6 +30,21 @@ def test_it_takes_the_channels_of_the_first_branch_and_the_stride_of_its_group()
     assert ctcdsl.loads(str(network)) == network
 
 
+def test_a_sum_has_no_order() -> None:
+    one_way = one(f"{HEADER}(3,4) [ (3,8) | zeropad ]/2\nhead: none")
+    other_way = one(f"{HEADER}(3,4) [ zeropad | (3,8) ]/2\nhead: none")
+    assert other_way.output == one_way.output and "zeropad(8)" in str(other_way)
+    assert one(f"{HEADER}(3,4) [ zeropad | zeropad id | (3,8) ]\nhead: none").params == 408
+
+
+@pytest.mark.parametrize(
+    "row", ["zeropad", "[ zeropad ]", "[ zeropad | zeropad ]", "mul[ (3,16) | zeropad ]"]
+)
+def test_without_another_branch_it_needs_a_number(row: str) -> None:
+    error = check(f"{HEADER}(3,16) {row}\nhead: none").errors[0]
+    assert error.code == "CTC102" and error.hints == ("write their number, `zeropad(n)`",)
+
+
 @pytest.mark.parametrize("row", ["[ (3,8) | zeropad ]", "[ (3,16) | zeropad(8) ]"])
 def test_what_does_not_fit_is_an_error(row: str) -> None:
     (error,) = check(f"{HEADER}(3,16) {row}\nhead: none").errors

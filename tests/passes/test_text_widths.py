@@ -49,6 +49,7 @@ def doubled(text: str) -> str:
         ),
         ("def f(n) = (1,round8(n/2)) (3,n,g(n/16))\nf(64)",
          "def f(n) = (1,round8(n/2)) (3,n,g(n/16))\nf(128)"),
+        ("[ (3,8) (3,8) | zeropad(8) ]/2", "[ (3,16) (3,16) | zeropad(16) ]/2"),
         ("split(16){ id | (3,48) } (1,64)", "split(32){ id | (3,96) } (1,128)"),
         ("let w = 8\nlet v = 2w\n(3,v)", "let w = 16\nlet v = 2w\n(3,v)"),
         ("let w = 8\ndef f(n) = (3,n)\nf(w) f(5)", "let w = 16\ndef f(n) = (3,n)\nf(w) f(10)"),

@@ -9,7 +9,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Architecture, Block, Conv, Element, Layer, NormLayer, layers_of, replace
+from ctcdsl.ir import (
+    Architecture,
+    Block,
+    Conv,
+    ConvTranspose,
+    Element,
+    Layer,
+    NormLayer,
+    layers_of,
+    replace,
+)
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.text import error
 
@@ -196,6 +206,7 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
     layers = list(layers_of([*elements, *architecture.head.layers]))
     before = [layer for layer in layers if isinstance(layer, Conv) and layer.norm_word == "bn"]
     alone = [layer for layer in layers if _is_batch_norm(layer)]
+    doubling = [x for x in layers if isinstance(x, ConvTranspose) and x.conv.norm_word == "bn"]
     notes: list[str] = []
     if before:
         notes.append(
@@ -205,6 +216,8 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
         notes.append(
             f"`bn` that stay, without a convolution that ends linear right before: {len(alone)}"
         )
+    if doubling:
+        notes.append(f"norms that stay, of transposed convolutions: {len(doubling)}")
     return tuple(notes)
 
 

@@ -18,7 +18,7 @@ from ctcdsl.ir import (
     NormLayer,
     PadRule,
     Pair,
-    Pool,
+    SlidingWindow,
     replace,
 )
 from ctcdsl.passes.base import Guarantee, PassResult
@@ -182,7 +182,7 @@ class _Fuser:
             else:
                 assert not isinstance(element, Block)
                 wanted, ruled = old_rule.next(element), rule.next(new)
-            if isinstance(new, Conv | Pool) and ruled != wanted:
+            if isinstance(new, SlidingWindow) and ruled != wanted:
                 new = replace(new, padding=wanted)
             chain.append(new)
         return tuple(chain)

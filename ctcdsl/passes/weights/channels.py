@@ -10,6 +10,7 @@ from torch import Tensor
 from ctcdsl.checking import Node
 from ctcdsl.ir import Conv, Linear, SpatialPyramid
 from ctcdsl.passes.weights.tensors import Tensors, Weights
+from ctcdsl.text.diagnostic import InternalError
 
 
 def replicated(conv: Node, width: int, after: Sequence[Node], weights: Weights) -> Weights:
@@ -56,7 +57,9 @@ def _copied(tensors: Tensors, source: Tensor, *, filters: bool, norm: bool) -> T
 def _features(node: Node, source: Tensor) -> Tensor:
     """Which old feature each new one copies, after a layer."""
     if isinstance(node.layer, SpatialPyramid):
-        return _flattened(source, node.layer.levels)
+        source = _flattened(source, node.layer.levels)
+    if int(source.max()) + 1 != node.output.channels:
+        raise InternalError(f"{node.name}: which channel gives which feature is not known")
     return source
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import reduce
 
-from ctcdsl.checking import Network, Node, infer_shapes
-from ctcdsl.ir import (
-    Architecture,
-    Block,
-    Conv,
-    Head,
-    LocalResponseNorm,
-    Pool,
-    Shape,
-    replace,
-)
+from ctcdsl.checking import Network, infer_shapes
+from ctcdsl.ir import Architecture, Head, Shape, replace
+from ctcdsl.lowering import lower
+from ctcdsl.ops.graph import OpNode
 from ctcdsl.passes.weights.probe import difference, outputs, random_images
 from ctcdsl.passes.weights.tensors import Weights
 
 Clean = tuple[tuple[int, int], tuple[int, int]]
 """First and last row, first and last column that depend on no padding; empty where last < first."""
 
+_NOTHING: Clean = ((0, -1), (0, -1))
 _GROWTHS = 4
 
 
@@ -41,7 +35,7 @@ def interior_difference(
         ]
         if trunks[0] is None or trunks[1] is None or trunks[0].output != trunks[1].output:
             return None
-        rows, columns = _common(_clean(trunks[0]), _clean(trunks[1]))
+        rows, columns = _common(clean(trunks[0]), clean(trunks[1]))
         if rows[0] <= rows[1] and columns[0] <= columns[1]:
             images = random_images(shape)
             maps = [
@@ -65,40 +59,41 @@ def _trunk(architecture: Architecture, shape: Shape) -> Network | None:
     return report.networks[0] if report.ok else None
 
 
-def _clean(network: Network) -> Clean:
-    shape = network.input
-    return _through(network.nodes, ((0, shape.height - 1), (0, shape.width - 1)))
+def clean(network: Network) -> Clean:
+    """What is clean of a trunk's last map."""
+    graph = lower(network)
+    areas = {graph.input.number: _whole(graph.input.shape)}
+    for node in graph.nodes:
+        seen = reduce(_common, (areas[value.number] for value in node.inputs))
+        areas[node.output.number] = _through(node, seen)
+    return areas[graph.output.number]
 
 
-def _through(chain: Sequence[Node], clean: Clean) -> Clean:
-    """What is clean after a chain, of whose input `clean` is."""
-    for node in chain:
-        layer = node.layer
-        if node.branches:
-            after = [_through(branch, clean) for branch in node.branches]
-            clean = after[0]
-            for other in after[1:]:
-                clean = _common(clean, other)
-        elif isinstance(layer, Conv | Pool):
-            if isinstance(layer, Conv) and layer.norm and not layer.norm.pixelwise:
-                return ((0, -1), (0, -1))
-            rows, columns = (
-                _slid(clean[axis], layer.extent[axis], layer.stride[axis], pad)
-                for axis, pad in enumerate(node.padding)
-            )
-            clean = (rows, columns)
-        elif isinstance(layer, LocalResponseNorm) and layer.within:
-            rows, columns = (_slid(side, layer.size, 1, layer.size // 2) for side in clean)
-            clean = (rows, columns)
-        elif not isinstance(layer, Block) and not layer.pixelwise:
-            return ((0, -1), (0, -1))  # looks at the full map
-    return clean
+def _through(node: OpNode, clean: Clean) -> Clean:
+    """What is clean after an operation, of whose input `clean` is; nothing where it sees all."""
+    window = node.op.window()
+    if window is None:
+        return _NOTHING
+    rows, columns = (
+        _slid(side, size, stride, padding, window.growth)
+        for side, size, stride, padding in zip(
+            clean, window.size, window.stride, window.padding, strict=True
+        )
+    )
+    return _common((rows, columns), _whole(node.output.shape))
 
 
-def _slid(clean: tuple[int, int], extent: int, stride: int, padding: int) -> tuple[int, int]:
-    """Which windows see clean pixels alone: window o begins at pixel stride*o - padding."""
+def _slid(
+    clean: tuple[int, int], size: int, stride: int, padding: int, growth: int
+) -> tuple[int, int]:
+    """Which windows see clean positions alone: `Window` says where each begins and ends."""
     first, last = clean
-    return -(-(first + padding) // stride), (last + padding - (extent - 1)) // stride
+    end = growth * last + growth - size + padding
+    return -(-(growth * first + padding) // stride), end // stride
+
+
+def _whole(map: Shape) -> Clean:
+    return (0, map.height - 1), (0, map.width - 1)
 
 
 def _common(one: Clean, other: Clean) -> Clean:

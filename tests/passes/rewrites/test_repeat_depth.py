@@ -181,3 +181,9 @@ def test_any_stage_of_blocks(
     event(f"within {10 * (int(10 * abs(share - 1)) + 1)}%")
     printed = update_source(before.architecture, done.after.architecture)
     assert row(one(printed.origin.source.text)) == row(done.after)
+
+
+def test_shortcuts_of_zeros_stride_in_the_first_block_alone() -> None:
+    spec = small("(3,16)\nb: [ (3,32) (3,64) | zeropad ]x3/2", pad="same")
+    rewritten = row(after(one(spec), "depth-for-width:stage=b,depth=5,multiple=8"))
+    assert rewritten == "(3,16) [ (3,16) (3,64) | zeropad(64) ]x5/2"

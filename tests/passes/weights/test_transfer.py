@@ -17,7 +17,8 @@ from ctcdsl.passes.rewrites.deepen import Deepen
 from ctcdsl.passes.rewrites.delay_subsample import DelaySubsample
 from ctcdsl.passes.stage_view import with_stage
 from ctcdsl.passes.weights import Weights, transfer_chain, verify_outputs
-from ctcdsl.passes.weights.probe import random_weights
+from ctcdsl.passes.weights.interior import clean
+from ctcdsl.passes.weights.probe import outputs, random_images, random_weights
 from ctcdsl.passes.weights.tensors import state_names
 from ctcdsl.text import UserError
 from tests.conftest import SAMPLE, load, one
@@ -110,6 +111,37 @@ def test_interiors_are_found_through_blocks_and_larger_inputs() -> None:
         step = run_pass(network, Deepen(stage="2", size=3))
         inside = Inside(deepen=Deepen(stage="2", size=3))
         assert verify_outputs(step._replace(applied=inside)).exact
+
+
+TAILS = (
+    *("up(2)", "up(3,bilinear) (3,8)", "(3,8,up2)", "(4,8,up2) (5,8)"),
+    *("[ (3,16) (3,16) | zeropad ]/2", "{ id | 2/2 (3,8) up(2) } lrn(3,within)"),
+)
+
+
+@pytest.mark.parametrize("tail", TAILS)
+def test_interiors_are_found_through_layers_that_enlarge(tail: str) -> None:
+    network = one(small(f"(7,8)/2 (2,12)x2 (3,8) {tail}", side=66))
+    measured = verify_outputs(run_pass(network, WrongOrderInside()))
+    assert measured.interior and measured.exact
+
+
+@pytest.mark.parametrize("tail", TAILS)
+def test_the_interior_is_what_a_larger_image_leaves(tail: str) -> None:
+    """Padding is where the larger image goes on: no other values change."""
+    bare = f"pad same\ninput 3x64x64\n(7,8)/2 3/2 (3,8) {tail}\nhead: none"
+    small_net, large_net = one(bare), one(bare.replace("64x64", "160x160"))
+    weights = random_weights(small_net)
+    images = random_images(large_net.input)
+    cut = outputs(small_net, weights, images[:, :, 48:112, 48:112])
+    whole = outputs(large_net, weights, images)
+    at = (whole.shape[-1] - cut.shape[-1]) // 2
+    whole = whole[:, :, at : at + cut.shape[-2], at : at + cut.shape[-1]]
+    rows, columns = clean(small_net)
+    near = (cut - whole).abs().amax((0, 1)) < 1e-9
+    assert near[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1].all()
+    assert 0 < rows[0] < rows[1] < cut.shape[-2] - 1
+    assert not near[rows[0] - 2].all() and not near[rows[1] + 2].all()
 
 
 def test_where_a_layer_sees_whole_maps_there_is_no_interior() -> None:
