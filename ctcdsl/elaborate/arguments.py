@@ -291,10 +291,10 @@ def without(tag: str, span: Span) -> tuple[Fix, ...]:
     return (Fix(span._replace(start=start, end=start + len(found[0])), ""),)
 
 
-def with_padding(amount: int, span: Span) -> tuple[Fix, ...]:
-    """The change of the padding in a layer's text, where it is the same on both sides."""
-    found = re.search(r"(?<=[, \t])p[0-9]+(?![\w×])", span.text)
+def with_padding(tag: str, span: Span) -> tuple[Fix, ...]:
+    """The change of the padding in a layer's text, where numbers give it."""
+    found = re.search(r"(?<=[, \t])p[0-9]+(?:[x×][0-9]+)?(?![\w×])", span.text)
     if found is None:
         return ()
     start = span.start + found.start()
-    return (Fix(span._replace(start=start, end=start + len(found[0])), f"p{amount}"),)
+    return (Fix(span._replace(start=start, end=start + len(found[0])), tag),)

@@ -13,7 +13,7 @@ from ctcdsl.layers.standardisation import CONVOLUTIONS
 from ctcdsl.layers.style import Constants
 from ctcdsl.syntax.nodes import Header, Name, Named, Size
 from ctcdsl.syntax.words import did_you_mean, words
-from ctcdsl.text import Hint, Label, Severity, Span
+from ctcdsl.text import Fix, Hint, Label, Severity, Span
 from ctcdsl.text.fixes import write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -173,19 +173,22 @@ class HeaderReader:
             elif name in CONSTANTS[header.word]:
                 given[name] = value
             else:
-                self._unknown_constant(header.word, value)
+                self._unknown_constant(header, value)
         into.constants.update(given)
 
-    def _unknown_constant(self, word: str, value: Named) -> None:
-        name = value.name.text
-        homes = [header for header, names in CONSTANTS.items() if name in names]
+    def _unknown_constant(self, header: Header, value: Named) -> None:
+        word, name = header.word, value.name.text
+        homes = [home for home, names in CONSTANTS.items() if name in names]
         known = CONSTANTS[word]
         listed = ", ".join(f"`{constant}`" for constant in known)
         hint = f"`{word}` takes {listed}"
         if homes:
-            hint = f"write `{homes[0]} {value.span.text}`"
+            row = f"{homes[0]} {value.span.text}"
+            alone = len(header.values) == 1
+            last = (Fix(header.span if alone else value.span, row),)
+            hint = Hint(f"write `{row}`", *(last if value is header.values[-1] else ()))
         elif name in _SYNONYMS:
-            hint = f"did you mean `{_SYNONYMS[name]}`?"
+            hint = Hint(f"did you mean `{_SYNONYMS[name]}`?", _SYNONYMS[name])
         else:
             hint = did_you_mean(name, known, hint)
         message = f"unknown constant `{name}` of `{word}`"

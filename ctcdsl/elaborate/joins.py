@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from ctcdsl.elaborate.arguments import Arguments
@@ -12,7 +13,7 @@ from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.syntax.nodes import Call, Group, Name
 from ctcdsl.syntax.words import KEYWORDS, suggest
-from ctcdsl.text import Hint, Span
+from ctcdsl.text import Fix, Hint, Span
 from ctcdsl.text.sink import Diagnostics
 
 EXAMPLES = {
@@ -23,6 +24,9 @@ JOINS = {word: "{" if "{" in example else "[" for word, example in EXAMPLES.item
 """The bracket of each join: braces concatenate, brackets combine maps of one shape."""
 
 
+CLOSES = {"{": "}", "[": "]"}
+
+
 class Joining(NamedTuple):
     """How the branches of a group join; of a split the channels of each branch but the last."""
 
@@ -31,27 +35,31 @@ class Joining(NamedTuple):
 
 
 def read_join(
-    group: Group, channels: int | None, scope: Scope, diagnostics: Diagnostics
+    group: Group,
+    channels: int | None,
+    scope: Scope,
+    diagnostics: Diagnostics,
+    defs: Container[str] = (),
 ) -> Joining | None:
     """How a group's branches join; None, reported, where its word says nothing that can be.
 
-    A split is checked against the `channels` that enter, where they are known.
+    A split is checked against the `channels` that enter, where they are known; `defs` are names
+    of layers, too.
     """
     if group.join is None:
         return Joining(Join.CONCAT if group.bracket == "{" else Join.ADD)
     word = group.join.text if isinstance(group.join, Name) else group.join.word
     if JOINS.get(word) != group.bracket:
-        _report_join(group, diagnostics)
+        _report_join(group, defs, diagnostics)
         return None
     join = Join(word)
     if len(group.branches) < 2:
-        closing = "}" if group.bracket == "{" else "]"
         diagnostics.error(
             "CTC309",
             f"`{word}` joins several branches, and here is one",
             group.span,
-            hint=f"write another after a bar: `{word}{group.bracket} a | b {closing}`;"
-            " `id` is the input itself",
+            hint=f"write another after a bar: `{word}{group.bracket} a | b"
+            f" {CLOSES[group.bracket]}`; `id` is the input itself",
         )
         return None
     given = group.join.arguments if isinstance(group.join, Call) else ()
@@ -62,7 +70,7 @@ def read_join(
             "CTC102",
             f"`{word}` takes {takes}",
             group.join.span,
-            hint=f"write `{EXAMPLES[word]}`",
+            hint=Hint(f"write `{EXAMPLES[word]}`", word),
         )
         return None
     share: int | None = None
@@ -78,7 +86,7 @@ def read_join(
     return Joining(join, share)
 
 
-def _report_join(group: Group, diagnostics: Diagnostics) -> None:
+def _report_join(group: Group, defs: Container[str], diagnostics: Diagnostics) -> None:
     """Report a word that touches a bracket and is no join of it."""
     join, bracket = group.join, group.bracket
     assert join is not None
@@ -93,35 +101,47 @@ def _report_join(group: Group, diagnostics: Diagnostics) -> None:
             return
         meant = suggest(word, tuple(JOINS)) if word not in KEYWORDS else None
         hint = f"did you mean `{meant}{JOINS[meant]}`? else put" if meant else "put"
+        is_layer = word in KEYWORDS or word in defs
         diagnostics.error(
             "CTC118",
             f"`{text}` touches `{bracket}`, and is not a join",
             span,
             hint=Hint(
                 f"{hint} a space between them: `{text} {bracket}`",
-                *((f"{text} {bracket}",) if word in KEYWORDS else ()),
+                *((_as_join(group, meant),) if meant else ()),
+                *((f"{text} {bracket}",) if is_layer else ()),
             ),
         )
     else:
         noun = "braces" if expected == "{" else "square brackets"
         what = "concatenates" if expected == "{" else "combines maps of one shape"
-        hint = f"write `{EXAMPLES[word]}`"
-        diagnostics.error(
-            "CTC118",
-            f"`{word}` {what}: its branches are in {noun}",
-            span,
-            hint=hint if word != "max" else f"{hint}; a pool has a space before `{bracket}`",
-        )
+        hint = Hint(f"write `{EXAMPLES[word]}`", _as_join(group, word))
+        if word == "max":
+            apart = (f"{text} {bracket}",) if isinstance(join, Call) else ()
+            hint = Hint(f"{hint}; a pool has a space before `{bracket}`", *apart, *hint.changes)
+        diagnostics.error("CTC118", f"`{word}` {what}: its branches are in {noun}", span, hint=hint)
+
+
+def _as_join(group: Group, word: str) -> Fix:
+    """The change to a join's word and brackets."""
+    assert group.join is not None
+    source, start, end = group.span.source, group.join.span.start, group.span.end
+    inside = source.text[group.join.span.end + 1 : end - 1]
+    opening = JOINS[word]
+    return Fix(Span(source, start, end), f"{word}{opening}{inside}{CLOSES[opening]}")
 
 
 def report_apart(primary: Name | Call, diagnostics: Diagnostics) -> None:
     """Report a join without its bracket."""
     word = primary.text if isinstance(primary, Name) else primary.word
+    source, end = primary.span.source, primary.span.end
+    gap = re.compile(rf"[ \t]+(?={re.escape(JOINS[word])})").match(source.text, end)
+    touching = (Fix(Span(source, end, gap.end()), ""),) if gap else ()
     diagnostics.error(
         "CTC118",
         f"`{word}` joins branches, and touches their bracket",
         primary.span,
-        hint=f"write `{EXAMPLES[word]}`",
+        hint=Hint(f"write `{EXAMPLES[word]}`", *touching),
     )
 
 

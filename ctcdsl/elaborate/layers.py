@@ -129,15 +129,16 @@ class LayerElaborator:
         try:
             return with_stride(elements, stride), after
         except NoStridedLayer:
-            up = ""
-            empty = "`x0` leaves no layer: remove the stride, or repeat at least once"
-            if any(isinstance(layer, ConvTranspose) for layer in layers_of(elements)):
-                up = "`up2` doubles the map, and has no stride: leave one of them out"
+            hint = ""
+            if not elements:
+                hint = "`x0` leaves no layer: remove the stride, or repeat at least once"
+            elif any(isinstance(layer, ConvTranspose) for layer in layers_of(elements)):
+                hint = "`up2` doubles the map, and has no stride: leave one of them out"
             self._diagnostics.error(
                 "CTC302",
                 f"`/{format_sides(stride)}` strides a convolution or a pool, and there is none",
                 postfix.span,
-                hint=up if elements else empty,
+                hint=Hint(hint, "") if hint else "",
             )
         except StrideAlreadySet as cause:
             before = cause.layer.stride
@@ -227,16 +228,17 @@ class LayerElaborator:
         if isinstance(call, syntax.Number) or not call.named or call.word not in KEYWORDS:
             return False
         name, value, _ = call.named[0]
+        named = name.span._replace(end=value.span.start)
         self._diagnostics.error(
             "CTC102",
             f"only arguments of a `def` have names, and `{call.word}` is a layer",
             name.span,
-            hint=f"write {quoted(value.span)} without `{name.text}=`",
+            hint=Hint(f"write {quoted(value.span)} without `{name.text}=`", Fix(named, "")),
         )
         return True
 
     def _block(self, group: syntax.Group, channels: int | None, inner: Scope) -> Block | None:
-        joining = read_join(group, channels, inner, self._diagnostics)
+        joining = read_join(group, channels, inner, self._diagnostics, self._defs)
         if joining is None:
             return None
         inputs: Sequence[int | None] = (None,) * len(group.branches)

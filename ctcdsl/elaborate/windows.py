@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeGuard
 
 from ctcdsl.elaborate.arguments import Arguments, Tags, with_padding, without
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.elaborate.words import Words
-from ctcdsl.ir import Conv, ConvTranspose, Element, Pair, Pool, Style, replace
+from ctcdsl.ir import Conv, ConvTranspose, Element, Pair, Pool, Style, format_sides, replace
 from ctcdsl.layers.activations import ACTIVATIONS
 from ctcdsl.layers.base import MAX_KERNEL, MAX_WIDTH
 from ctcdsl.layers.convolution import EXCLUSIVE, TAGS
@@ -115,14 +116,18 @@ class Windows:
         if conv.padding is not None or conv.dilation != (1, 1):
             what = "padding" if conv.padding is not None else "dilation"
             problem = f"`up2` doubles its map, and takes no {what} of its own"
-            hint = "leave the tag out" + (": it follows from the filter" if conv.padding else "")
+            text = "leave the tag out" + (": it follows from the filter" if conv.padding else "")
+            letter = "p" if conv.padding is not None else "d"
+            hint = Hint(text, *without(rf"{letter}[0-9]+(?:[x×][0-9]+)?", span))
         elif min(conv.kernel) < FACTOR:
             height, width = conv.kernel
             problem = f"a {height}x{width} filter does not reach all of a doubled map"
-            hint = "write `(2,n,up2)`, or a larger filter"
+            larger = re.sub(r"^\([ \t]*1[ \t]*,", "(2,", span.text)
+            changes = (larger,) if larger != span.text else ()
+            hint = Hint("write `(2,n,up2)`, or a larger filter", *changes)
         elif conv.standardisation is not None:
             problem = "weight standardisation is not for transposed convolutions"
-            hint = "add the tag `nows`"
+            hint = Hint("add the tag `nows`", f"{span.text[:-1]},nows)")
             if self._style.standardisation is None:
                 hint = Hint("leave `ws` out", *without("ws", span))
         if problem:
@@ -148,10 +153,12 @@ class Windows:
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
         """Warn of paddings so large that some windows see nothing of the map (CTC908)."""
-        sides = zip(kernel, tags.dilation, tags.padding or (), strict=False)
+        sides = list(zip(kernel, tags.dilation, tags.padding or (), strict=False))
+        most = [min(padding, dilation * (side - 1)) for side, dilation, padding in sides]
         for side, dilation, padding in sides:
             reach = dilation * (side - 1)
             if padding > reach:
+                fits = f"p{format_sides((most[0], most[1]))}"
                 dilated = f" of dilation {dilation}" if dilation > 1 else ""
                 self._diagnostics.add(
                     Severity.WARNING,
@@ -160,8 +167,8 @@ class Windows:
                     " the border see padding alone",
                     span,
                     hint=Hint(
-                        f"with `p{reach}` or less every window sees some of the map",
-                        *with_padding(reach, span),
+                        f"with `{fits}` or less every window sees some of the map",
+                        *with_padding(fits, span),
                     ),
                 )
                 return
@@ -188,13 +195,15 @@ class Windows:
         if kernel is None:
             return None
         for side, padding in zip(kernel, tags.padding or (), strict=False):
-            if padding > side // 2:
+            if padding > side // 2 and tags.padding is not None:
+                height, width = (min(p, k // 2) for p, k in zip(tags.padding, kernel, strict=True))
+                most = format_sides((height, width))
                 self._diagnostics.error(
                     "CTC109",
                     f"padding {padding} of a {kernel[0]}x{kernel[1]} pool is more than half its"
                     " window",
                     primary.span,
-                    hint=Hint(f"pad at most {side // 2}", *with_padding(side // 2, primary.span)),
+                    hint=Hint(f"pad at most {side // 2}", *with_padding(f"p{most}", primary.span)),
                 )
                 return None
         return Pool(

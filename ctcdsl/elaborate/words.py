@@ -25,7 +25,7 @@ from ctcdsl.layers.convolution import TAGS, Conv
 from ctcdsl.layers.norms import NORMS, Norm
 from ctcdsl.layers.standardisation import Standardisation
 from ctcdsl.syntax.nodes import Argument, Call, Name
-from ctcdsl.text import Origin, Span
+from ctcdsl.text import Hint, Origin, Span
 from ctcdsl.text.fixes import write
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
@@ -54,7 +54,7 @@ class Words:
                 return Linear(features=None, origin=origin)
             case "none":
                 self._diagnostics.error(
-                    "CTC301", "`none` is alone after `head:`", span, hint="write `head: none`"
+                    "CTC301", "`none` is alone after `head:`", span, hint=_none_as_head(span)
                 )
             case "x":
                 self._diagnostics.error(
@@ -154,7 +154,7 @@ class Words:
                 case Integer(name, low, high, noun):
                     values[name] = self._arguments.integer(argument, low, high, noun, scope)
                 case Real():
-                    values[declaration.name] = self._real(argument, declaration, entry, scope)
+                    values[declaration.name] = self._real(argument, declaration, call, scope)
         return (
             values
             if ok and None not in (values[d.name] for d, _ in zip(declared, given, strict=False))
@@ -168,7 +168,9 @@ class Words:
                 "CTC102",
                 f"`{entry.word}` takes no number",
                 given[0].span,
-                hint=f"write `{entry.word}`, or `{entry.example}`",
+                hint=Hint(
+                    f"write `{entry.word}`, or `{entry.example}`", entry.word, entry.example
+                ).at(call.span),
             )
             return
         names = ", ".join(shown(argument) for argument in declared)
@@ -186,7 +188,7 @@ class Words:
         )
 
     def _real(
-        self, argument: Argument, declaration: Real, entry: Word, scope: Scope
+        self, argument: Argument, declaration: Real, call: Call, scope: Scope
     ) -> float | None:
         value = self._arguments.real(argument, scope)
         if value is None:
@@ -199,7 +201,7 @@ class Words:
             "CTC108",
             f"{noun} must be {bounds}, not {value:g}",
             argument.span,
-            hint=f"write `{entry.example}`",
+            hint=write(WORDS[call.word].example).at(call.span),
         )
         return None
 
@@ -250,3 +252,10 @@ def _split(
             break
         count += 1
     return arguments[:count], arguments[count:]
+
+
+def _none_as_head(none: Span) -> Hint:
+    """The hint to write `head: none`; with the change, where `none` is all of its line."""
+    before, after = none.source.text[: none.start], none.source.text[none.end :]
+    around = before.rpartition("\n")[2] + after.partition("\n")[0]
+    return Hint("write `head: none`", *(() if around.strip() else ("head: none",)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from ctcdsl.text import Hint, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +92,13 @@ def is_required(argument: Declaration) -> bool:
             return True
         case Flag() | Function():
             return False
+
+
+def odd(size: int, origin: Origin) -> Hint:
+    """The hint to use an odd size, with the sizes next to it where it is the first number."""
+    number = re.compile(rf"(?<=\(){size}(?!\w)")
+    changes = (number.sub(str(n), origin.text) for n in (size - 1, size + 1))
+    return Hint("use an odd size", *(text for text in changes if text != origin.text))
 
 
 def shown(argument: Declaration) -> str:

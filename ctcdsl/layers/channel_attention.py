@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import log2
 
-from ctcdsl.layers.arguments import Integer
+from ctcdsl.layers.arguments import Integer, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, Role, channels, number
 from ctcdsl.ops.graph import Builder, Value
@@ -100,7 +100,9 @@ class ChannelAttention(SameShapeLayer):
     def problem(self) -> tuple[str, str] | None:
         """A filter of even size has no middle."""
         if self.kernel is not None and self.kernel % 2 == 0:
-            return f"a filter of {self.kernel} channels has no middle", "use an odd size"
+            return f"a filter of {self.kernel} channels has no middle", odd(
+                self.kernel, self.origin
+            )
         return None
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctcdsl.layers.arguments import Flag, Integer, Real
+from ctcdsl.layers.arguments import Flag, Integer, Real, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.graph import Builder, Value
@@ -93,7 +93,7 @@ class LocalResponseNorm(SameShapeLayer):
     def problem(self) -> tuple[str, str] | None:
         """What is wrong with its arguments together, and what to do."""
         if self.within and self.size % 2 == 0:
-            return f"a window of {self.size}x{self.size} has no middle", "use an odd size"
+            return f"a window of {self.size}x{self.size} has no middle", odd(self.size, self.origin)
         return None
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:

@@ -81,8 +81,10 @@ def report_groups(groups: int, channels: int, noun: str, layer: MapLayer, contex
         return
     fewer = max(n for n in range(1, min(groups, channels) + 1) if channels % n == 0)
     more = [n for n in range(groups, channels + 1) if channels % n == 0][:1]
-    text, tag = layer.origin.text, re.compile(rf"(?<=[, \t])g{groups}(?!\w)")
-    changes = [tag.sub(f"g{n}", text) for n in (fewer, *more) if tag.search(text)]
+    # As the tag `g3`, or as the number of `shuffle(3)` and `gn(3)`.
+    number = re.compile(rf"(?<=[, \t]g){groups}(?!\w)|(?<=[en]\(){groups}(?=[,)])")
+    text = layer.origin.text
+    changes = [number.sub(str(n), text) for n in (fewer, *more) if number.search(text)]
     context.error(
         "CTC207",
         f"{groups} groups do not divide the {channels} {noun}",

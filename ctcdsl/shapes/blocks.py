@@ -24,7 +24,7 @@ from ctcdsl.ir import (
 from ctcdsl.ir.network import Node
 from ctcdsl.layers.base import Context
 from ctcdsl.layers.stochastic_depth import without_depth
-from ctcdsl.text import Hint, Label, Origin, Severity
+from ctcdsl.text import Fix, Hint, Label, Origin, Severity, Span
 from ctcdsl.text.fixes import write
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -90,14 +90,19 @@ def _warn_of_staying(
 
 def _to_move(staying: Element, last: Element) -> str:
     """What to write to say whether the branch's activation moves."""
+    source, _, end = last.origin.span
+    kept = (Fix(Span(source, end, end), " id"),) if source.text[end : end + 1] in " \t\n|]" else ()
     if isinstance(staying, ConvLayer) and isinstance(last, ActivationLayer):
-        return "write `linear` in the convolution, or `id` after it where both are meant"
-    if isinstance(staying, ConvLayer):
-        return (
-            f"to move it, write `linear` in the convolution and `{staying.last_activation}` at the"
-            " branch's end; to keep it, end the branch in `id`"
+        return Hint(
+            "write `linear` in the convolution, or `id` after it where both are meant", *kept
         )
-    return "end the branch in `id` to say that it stays; a `linear` block has none"
+    if isinstance(staying, ConvLayer):
+        return Hint(
+            f"to move it, write `linear` in the convolution and `{staying.last_activation}` at the"
+            " branch's end; to keep it, end the branch in `id`",
+            *kept,
+        )
+    return Hint("end the branch in `id` to say that it stays; a `linear` block has none", *kept)
 
 
 def _staying(elements: Sequence[Element]) -> Element | None:

@@ -91,14 +91,14 @@ def comment(context: ErrorContext) -> str:
     return Hint(hint, context.fix("#", after=1)) if double else hint
 
 
-def product_with(before: Token, bracket: Token) -> str:
+def product_with(before: Token, context: ErrorContext) -> str:
     """A hint for `4(c+1)` and `2round8(c)`; empty for others."""
-    if before.end_pos != bracket.start_pos:
+    if before.end_pos != context.start or before.type not in ("INT", "FLOAT", "PRODUCT"):
         return ""
     number, word = re.fullmatch(r"([0-9.]*)(.*)", before).groups()  # type: ignore[union-attr]
-    if before.type in ("INT", "FLOAT"):
-        return f"write `{before}*(` to multiply"
-    return f"write `{number}*{word}(` to multiply" if before.type == "PRODUCT" else ""
+    text = f"{number}*{word}("
+    place = Span(context.source, before.start_pos or 0, context.start + 1)
+    return Hint(f"write `{text}` to multiply", Fix(place, text))
 
 
 def touching(context: ErrorContext) -> Hint:

@@ -238,7 +238,7 @@ def _among_arguments(context: ErrorContext) -> tuple[str, str]:
             closed = Fix(context.gap._replace(end=context.gap.start), ")")
             hint = Hint("is a `)` missing before it?", closed)
         if token.type == "LPAR" and context.before is not None:
-            hint = product_with(context.before, token) or hint
+            hint = product_with(context.before, context) or hint
     elif not context.in_def_head:
         expected, hint = "a name with its value", _NAMED_LAST
     else:
