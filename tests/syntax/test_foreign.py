@@ -243,7 +243,11 @@ def test_a_call_is_one_error_with_its_row(code: str, row: str) -> None:
         ("style conv-bn-relu\nnn.BatchNorm2d(64)", "leave it out: the style puts one"),
         ("nn.AdaptiveAvgPool2d((7, 7))", "leave it out where the map is 7x7 already"),
         ("nn.ConvTranspose2d(64, 64, 2, 2)", "write `(2,64,up2)`"),
-        ("nn.LeakyReLU(0.1)", "its slope is 0.01, not 0.1"),
+        ("nn.LeakyReLU(0.1)", "write `style conv-leaky  act slope=0.1` above the layers"),
+        ("nn.LeakyReLU(0.01)", "write `style conv-leaky` above the layers"),
+        ("nn.ELU(alpha=0.5)", "write `elu(0.5)`: as a layer of its own, or as a tag"),
+        ("nn.Sequential(nn.Conv2d(3, 8, 1), nn.LeakyReLU(0.2))", "write `(1,8,leaky(0.2))`"),
+        ("nn.GLU(dim=1)", "a gated convolution is a product: `mul["),
         (
             "Conv2D(8, 3, strides=2, padding='same')",
             "padding 1 on all sides, where Keras pads 0 and 1",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ctcdsl.checking import check_source
 from ctcdsl.syntax.foreign.hints import header_meant, hint, is_foreign, tag_hint
+from ctcdsl.syntax.foreign.vocabulary import MEANT, OTHERWISE
 from ctcdsl.syntax.words import suggest, words
+from ctcdsl.text import Source
 
 FUNCTIONS = words("layer", "norm", "activation")
 # fmt: off
@@ -13,7 +18,7 @@ OTHERS = [
     "selu", "celu", "rrelu", "crelu", "srelu", "frelu", "relu1", "relu20",
     "drelu", "hard_mish", "hard_tanh", "softmax", "LogSoftmax", "softmin",
     "softsign", "maxout", "swiglu", "logsigmoid", "tanhexp", "tanhshrink", "in", "rmsnorm",
-    "droppath", "dropblock", "sppf", "aspp", "psp", "gem", "scse", "cbam", "pixelshuffle",
+    "glu", "unet", "dropblock", "sppf", "aspp", "psp", "gem", "scse", "cbam", "pixelshuffle",
     "argmax", "trelu", "lisht", "blurpool",
 ]
 # fmt: on
@@ -52,6 +57,32 @@ def test_a_stride_behind_a_layer_is_a_slash(word: str) -> None:
 def test_a_slip_is(wrong: str, meant: str) -> None:
     assert suggest(wrong, FUNCTIONS) == meant
     assert hint(wrong, FUNCTIONS) == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("word", "row"),
+    [
+        *(
+            ("DropPath", "depth(0.2)"),
+            ("ECALayer", "eca(3)"),
+            ("UpsamplingBilinear2d", "up(2,bilinear)"),
+        ),
+        *(("glu", "mul[ (3,64,linear) | (3,64,sigmoid) ]"), ("mfm", "max[ (3,64,linear) |")),
+    ],
+)
+def test_what_the_language_has_is_not_missing(word: str, row: str) -> None:
+    assert f"`{row}" in hint(word, FUNCTIONS)
+
+
+def test_every_row_that_a_table_gives_is_right() -> None:
+    rows = {*MEANT.values(), *re.findall(r"`([^`]+)`", " ".join(OTHERWISE))}
+    for row in rows:
+        text = row if row in ("nobias", "bias", "linear") else ""
+        row = f"(3,64,{text})" if text else row.replace("shuffle(3)", "shuffle(4)")
+        row = f"[ (3,64) {row} ]" if row.startswith("depth") else row
+        head = "" if row.startswith(("fc", "gap", "gmp", "spp")) else "\nhead: none"
+        report = check_source(Source("", f"style conv-relu\n(3,64) {row}{head}"))
+        assert not report.errors, (row, report.errors)
 
 
 def test_a_slip_in_a_word_of_other_tools_is_explained() -> None:

@@ -33,6 +33,9 @@ _BLOCKS = {
 }
 """Blocks of ResNet and GoogLeNet: how many numbers each takes, and its row."""
 
+_CONSTANTS = {"leaky": 0.01, "elu": 1.0}
+"""What activations take where nothing is given."""
+
 _FORWARD = leave_out("layers follow one another in a row, and need no `forward`")
 _CONTAINERS = ("Sequential", "ModuleList", "OrderedDict")
 
@@ -123,9 +126,10 @@ def _layer(prefix: str, name: str, arguments: list[tuple[str, str]]) -> Layer | 
     if meant in words("norm"):
         return Layer("norm", {"a": meant})
     if meant in words("activation"):
-        slope = [value for _, value in arguments if re.fullmatch(r"0?\.\d+", value)]
-        other = meant == "leaky" and slope and float(slope[0]) != 0.01
-        return Layer("act", {"a": meant}, f"its slope is 0.01, not {slope[0]}" if other else "")
+        numbers = [value for _, value in arguments if re.fullmatch(r"\d*\.?\d+", value)]
+        constant = float(numbers[0]) if numbers and meant in _CONSTANTS else None
+        other = constant is not None and constant != _CONSTANTS[meant]
+        return Layer("act", {"a": f"{meant}({constant:g})" if other else meant})
     if key.startswith("adaptive") or key in REASONS:
         return _without_a_row(key, arguments)
     kind = _KINDS.get(meant)
@@ -221,9 +225,13 @@ def _alone(layer: Layer, context: Context) -> Meaning:
         if context.activation == name:
             ends = "every convolution and `fc(n)` ends in it"
             return Meaning("", leave_out(f"{ends}; `{name}` is a layer of its own"))
-        style = f"style conv{f'-{context.norm}' if context.norm else ''}-{name}"
+        word, _, constant = name.removesuffix(")").partition("(")
+        if constant and word != "leaky":
+            return Meaning(name, f"as a layer of its own, or as a tag: `(3,64,{name})`")
+        style = f"style conv{f'-{context.norm}' if context.norm else ''}-{word}"
+        style += f"  act slope={constant}" if constant else ""
         remark = f"above the layers, for every convolution; `{name}` is a layer of its own"
-        return Meaning(style, "; ".join(filter(None, (remark, layer.remark))), elsewhere=True)
+        return Meaning(style, remark, elsewhere=True)
     fields = {**layer.fields, **_activation(layer)}
     remark = "; ".join(filter(None, (layer.remark, below(_headers(layer, context)))))
     return Meaning(row(layer.kind, fields, context), remark)

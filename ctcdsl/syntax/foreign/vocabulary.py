@@ -26,6 +26,9 @@ _WRITE = {
     "(3,64)": "conv convolution convolutional convlayer conv1x1 conv3x3 conv5x5 conv7x7 cnn",
     "mul[ (3,64) | (3,64,sigmoid) ]": "multiply gate scaleby prod product hadamard",
     "split{ id | (3,c) }": "chunk slice channelsplit shufflenetunit",
+    "eca(3)": "ecalayer ecamodule efficientchannelattention",
+    "ese": "effectivese effectivesqueezeexcite effectivesemodule esemodule",
+    "depth(0.2)": "droppath stochasticdepth droppathlayer sd",
     "(2,64,up2)": "deconv deconvolution convtranspose transposedconv convtransposed transposeconv"
     " conv2dtranspose convolutiontranspose upconv tconv",
     "(3,64,ws)": "stdconv stdconv2dsame wsconv convws standardizedconv standardisedconv",
@@ -61,8 +64,8 @@ _WRITE = {
     "linear": "noactivation noact nonact nononlinearity",
     # Others.
     "drop(0.5)": "dropout dropoutlayer spatialdropout alphadropout",
-    "up(2)": "upsample upsampling interpolate resize",
-    "up(2,bilinear)": "bilinear",
+    "up(2)": "upsample upsampling interpolate resize upsamplenearest upsamplingnearest",
+    "up(2,bilinear)": "bilinear upsamplebilinear upsamplingbilinear",
     "shuffle(3)": "channelshuffle shufflechannel shufflechannels",
     "id": "identity noop nop skipconnect passthrough",
     "[ (3,64) (3,64) ]": "residual skip shortcut resblock residualblock add resunit bottleneck"
@@ -84,6 +87,17 @@ _LEFT_OUT = {
 }
 """Why to leave it out, and the words for it."""
 
+OTHERWISE = {
+    "a gated convolution is a product: `mul[ (3,64,linear) | (3,64,sigmoid) ]`": "glu"
+    " gatedlinearunit gatedconv gatedconvolution",
+    "it is a product: `mul[ (1,64,linear) | (1,64,silu) ]`": "swiglu",
+    "it is a product: `mul[ (1,64,linear) | (1,64,gelu) ]`": "geglu",
+    "it is a product: `mul[ (1,64,linear) | (1,64,relu) ]`": "reglu",
+    "it is a maximum of convolutions: `max[ (3,64,linear) | (3,64,linear) ]`": "maxout mfm",
+    "each of its levels is a branch: `{ id | 2/2 (3,128)x2 up(2) }`": "unet decoder encoderdecoder",
+}
+"""How it is said, where no word says it, and the words for it."""
+
 _NO_ACTIVATION = {
     "SELU": "selu",
     "CELU": "celu",
@@ -99,8 +113,6 @@ _NO_ACTIVATION = {
     "softsign": "softsign",
     "softmin": "softmin softmax2d",
     "shrinkage": "softshrink hardshrink tanhshrink",
-    "GLU": "glu swiglu geglu reglu gatedlinearunit",
-    "maxout": "maxout mfm",
     "log-sigmoid": "logsigmoid",
     "quick GELU": "quickgelu fastgelu newgelu",
     "StarReLU": "starrelu star",
@@ -118,25 +130,24 @@ _NOT_YET = {
     "RMS norm": "rmsnorm rms",
     "another norm": "frn filterresponsenorm weightnorm spectralnorm"
     " evonorm l2norm brn batchrenorm norm normalize normalise",
-    "stochastic depth": "droppath stochasticdepth droppathlayer sd",
     "DropBlock": "dropblock dropconnect",
     # Layers.
     "this kind of upsampling": "unpool maxunpool pixelshuffle subpixel depthtospace unshuffle"
-    " pixelunshuffle spacetodepth spd fpn unet decoder",
+    " pixelunshuffle spacetodepth spd fpn",
     "attention": "attention selfattention mha mhsa multihead multiheadattention transformer"
     " transformerblock vit embedding embed posembed qkv swin nonlocal window",
-    "channel attention other than `se`": "cbam ecalayer scse sk skconv srm gct gc gcblock"
+    "this attention over channels": "cbam scse sk skconv srm gct gc gcblock"
     " coordattention simam bam ge",
     "recurrence": "lstm gru rnn convlstm",
     "this pool": "gem gempool lppool lpp stochasticpool fractionalmaxpool minpool sumpool gsp"
     " softpool blurpool maxblurpool antialias sppf aspp psp ppm roipool roialign fractionalpool",
-    "this convolution": "deformconv dcn deformableconv gatedconv partialconv maskedconv involution"
+    "this convolution": "deformconv dcn deformableconv partialconv maskedconv involution"
     " octconv dynamicconv condconv coordconv locallyconnected localconv conv1d conv3d conv4d"
     " ghost ghostmodule fractionallystrided kan kanconv winograd fft",
     "cropping": "crop centercrop cropping",
     "detection": "yolo detect anchor nms",
     "padding as a layer": "zeropadding reflectionpad replicationpad reflectpad constantpad"
-    " zeropad2d padlayer",
+    " padlayer",
     "reductions": "argmax softargmax min argmin topk",
     "quantisation": "quant quantize quantise quantstub dequant fakequant binarize",
 }
@@ -173,6 +184,7 @@ HEADERS = MappingProxyType(_by_word(_HEADERS))
 MEANT = MappingProxyType(_by_word(_WRITE))
 REASONS = MappingProxyType(
     {word: leave_out(why) for word, why in _by_word(_LEFT_OUT).items()}
+    | _by_word(OTHERWISE)
     | {word: f"{what} is not in the language yet" for word, what in _by_word(_NOT_YET).items()}
     | {
         word: f"{what} is not in the language yet; its activations are "
