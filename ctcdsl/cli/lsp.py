@@ -20,9 +20,10 @@ from ctcdsl.text.packages import require_packages
 def command(stdio: bool) -> int:
     """Serve an editor: the language server, over standard input and output.
 
-    Diagnostics, hover with maps and costs, completion, formatting, definitions. Editors start
-    it themselves; docs/editors.md shows how to set them up. Needs the packages of the extra
-    `lsp`. Exits with 1 where the editor disconnects without `shutdown`.
+    Diagnostics with quick fixes, hover with maps and costs, completion, signatures, formatting,
+    definitions, references, highlights, rename, inlay hints with maps, semantic tokens, folding,
+    outline. Editors start it themselves; docs/editors.md shows how to set them up. Needs the
+    packages of the extra `lsp`. Exits with 1 where the editor disconnects without `shutdown`.
     """
     require_packages("the language server", "pygls", extra="lsp", code="CTC501")
     from ctcdsl.lsp.protocol.session import serve

@@ -65,7 +65,11 @@ def read_join(
     given = group.join.arguments if isinstance(group.join, Call) else ()
     named = group.join.named if isinstance(group.join, Call) else ()
     if named or len(given) > (join is Join.SPLIT):
-        takes = "one number, the share of the first branch" if join is Join.SPLIT else "no number"
+        takes = (
+            "one number, the share of each branch but the last"
+            if join is Join.SPLIT
+            else "no number"
+        )
         diagnostics.error(
             "CTC102",
             f"`{word}` takes {takes}",

@@ -112,7 +112,9 @@ class Words:
         call = tags.calls.get(word)
         if call is None:
             return self._part(word, {})
-        entry = WORDS[word] if word in WORDS else Word(word, "tag", *TAGS[word], make=Conv)
+        entry = (
+            WORDS[word] if word in WORDS else Word(word, "tag", *TAGS[word], kind=Conv, make=Conv)
+        )
         if not entry.arguments:
             self._report_none(call)
             return None
@@ -143,6 +145,7 @@ class Words:
         if len(given) < least or (len(given) > len(declared) and not many):
             self._report_count(entry, call, given)
             return None
+        hint = write(entry.example).at(call.span)
         values: dict[str, Any] = {}
         ok = self._tags(entry, tags, values, call.span, scope)
         for argument, declaration in zip(given, declared, strict=False):
@@ -154,7 +157,7 @@ class Words:
                 case Integer(name, low, high, noun):
                     values[name] = self._arguments.integer(argument, low, high, noun, scope)
                 case Real():
-                    values[declaration.name] = self._real(argument, declaration, call, scope)
+                    values[declaration.name] = self._real(argument, declaration, scope, hint)
         return (
             values
             if ok and None not in (values[d.name] for d, _ in zip(declared, given, strict=False))
@@ -188,7 +191,7 @@ class Words:
         )
 
     def _real(
-        self, argument: Argument, declaration: Real, call: Call, scope: Scope
+        self, argument: Argument, declaration: Real, scope: Scope, hint: Hint
     ) -> float | None:
         value = self._arguments.real(argument, scope)
         if value is None:
@@ -201,7 +204,7 @@ class Words:
             "CTC108",
             f"{noun} must be {bounds}, not {value:g}",
             argument.span,
-            hint=write(WORDS[call.word].example).at(call.span),
+            hint=hint,
         )
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,10 @@ import time
 from typing import Any
 
 import pytest
+
+from tests.conftest import ROOT
+
+EDITORS = ROOT / "docs" / "editors.md"
 
 
 def test_without_its_packages(ctcdsl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +30,10 @@ def test_without_its_packages(ctcdsl: Any, monkeypatch: pytest.MonkeyPatch) -> N
 def test_help(ctcdsl: Any) -> None:
     result = ctcdsl("lsp", "--help")
     assert result.code == 0 and "language server" in result.out
+    rows = re.findall(r"^\| ([a-z ,]+?)(?: on [^|]*)? \|", EDITORS.read_text("utf-8"), re.MULTILINE)
+    said = " ".join(result.out.split()).lower()
+    features = {feature for row in rows for feature in re.split(", (?:find )?|go to ", row)}
+    assert len(features) > 12 and all(f.rstrip("s")[:8] in said for f in features - {"", "feature"})
 
 
 def test_ctrl_c_ends_it() -> None:
