@@ -3,12 +3,12 @@
     python -m venv build/peers
     build/peers/bin/pip install -r benchmarks/peers.txt
     python benchmarks/cost.py [NETWORK ...] [--runs 5] [--peers build/peers/bin/python]
-        [--device meta] [--results build/cost.json]
+        [--modules torchvision] [--results build/cost.json]
 
-Counts are those of torchvision's classes, on the CPU. Times are of whole processes, which run in
-turn, round by round; the ratios are taken within a round. There the peers have what is quickest
-for them: the module that `ctcdsl compile` writes, which imports torch alone, on the meta device,
-which spares them the weights and the arithmetic, where a tool takes such modules.
+Counts are those of torchvision's classes. Times are of whole processes, from the start of the
+interpreter to its end, which run in turn, round by round; ratios are taken within a round. With
+`--modules compiled` the peers get the module that `ctcdsl compile` writes, which computes the
+same, to the last bit, and spares them the import of torchvision.
 
 Results are added to a file, by which networks can be measured one by one; `--runs 0` prints it.
 """
@@ -66,8 +66,7 @@ import sys
 sys.modules["torchvision"] = None  # ptflops imports it, where there is one
 import torch
 from network import {name} as make
-with torch.device("{device}"):
-    model, images = make().eval(), torch.zeros(1, 3, 224, 224)
+model, images = make().eval(), torch.zeros(1, 3, 224, 224)
 """
 REFERENCE = """
 import json, sys
@@ -99,14 +98,16 @@ def ours(entry: Entry) -> list[str]:
     return [str(tool), "cost", str(ROOT / entry.spec), "--format", "json"]
 
 
-def times(entry: Entry, python: str, device: str, folder: Path, rounds: int) -> dict[str, Any]:
+def times(entry: Entry, python: str, modules: str, folder: Path, rounds: int) -> dict[str, Any]:
     """Seconds by the clock and of the processors, and MB, of each command in each round."""
-    network = ctcdsl.load(ROOT / entry.spec)
-    (folder / "network.py").write_text(ctcdsl.generate(network))
+    if modules == "torchvision":
+        setup = TORCHVISION.format(peer=entry.peer, arguments=entry.arguments)
+    else:
+        network = ctcdsl.load(ROOT / entry.spec)
+        (folder / "network.py").write_text(ctcdsl.generate(network))
+        setup = COMPILED.format(name=class_name(network.name))
     commands = {OURS: ours(entry), TORCH: [python, "-c", "import torch"]}
     for tool in TOOLS:
-        where = device if tool.meta else "cpu"
-        setup = COMPILED.format(name=class_name(network.name), device=where)
         commands[tool.name] = [python, "-c", setup + tool.code]
     measured: dict[str, Any] = {name: [] for name in commands}
     for count in range(rounds + 1):
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--peers", type=Path, default=ROOT / "build/peers/bin/python")
-    parser.add_argument("--device", default="meta")
+    parser.add_argument("--modules", choices=["torchvision", "compiled"], default="torchvision")
     parser.add_argument("--results", type=Path, default=ROOT / "build/cost.json")
     options = parser.parse_args()
     python = str(options.peers.absolute())
@@ -135,7 +136,8 @@ def main() -> None:
             if "counts" not in found:
                 found |= counts(entry, python, Path(folder))
             if options.runs:
-                found["times"] = times(entry, python, options.device, Path(folder), options.runs)
+                measured = times(entry, python, options.modules, Path(folder), options.runs)
+                found.setdefault("times", {})[options.modules] = measured
         options.results.parent.mkdir(parents=True, exist_ok=True)
         options.results.write_text(json.dumps(results))
     print_tables(results)

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class _Functions(TorchDispatchMode):
+class _Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the values of rectifiers and those that averages read, of modules or not."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.values: Counter[str] = Counter()
 
     def __torch_dispatch__(
@@ -47,6 +47,7 @@ def measure(model: nn.Module, images: Tensor) -> Elements:
                 seen["relu6"] += values
             case nn.MaxPool2d():
                 seen["pooled"] += inputs[0].numel()
+                assert isinstance(module.kernel_size, int)
                 seen["compared_in_a_row"] += values * (module.kernel_size - 1)
             case nn.AdaptiveAvgPool2d():
                 seen["averaged"] += inputs[0].numel()

@@ -17,12 +17,18 @@ Results = dict[str, dict[str, Any]]
 def print_tables(results: Results) -> None:
     """All of them, in Markdown."""
     print_counts(results)
-    timed = {title: found["times"] for title, found in results.items() if "times" in found}
-    if timed:
-        rounds = min(len(runs[OURS]) for runs in timed.values())
-        print_measured(f"seconds by the clock, median of {rounds}", timed, 0, ratio=True)
-        print_measured("seconds of the processors", timed, 1, ratio=True)
-        print_measured("peak memory, MB", timed, 2, ratio=False)
+    for modules in ("torchvision", "compiled"):
+        timed = {
+            title: found["times"][modules]
+            for title, found in results.items()
+            if modules in found.get("times", {})
+        }
+        if timed:
+            rounds = min(len(runs[OURS]) for runs in timed.values())
+            print(f"\nModules: {modules}; medians of {rounds}.")
+            print_measured("seconds by the clock", timed, 0, ratio=True)
+            print_measured("seconds of the processors", timed, 1, ratio=True)
+            print_measured("peak memory, MB", timed, 2, ratio=False)
 
 
 def print_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

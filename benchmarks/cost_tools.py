@@ -41,8 +41,6 @@ class Tool(NamedTuple):
     """What it counts besides a MAC for each product of convolutions and fc layers."""
     count: Callable[[Elements], int]
     """The same as a formula, for a module of torchvision."""
-    meta: bool = True
-    """Whether it takes modules without numbers, on the meta device."""
 
 
 PTFLOPS = """
@@ -57,7 +55,7 @@ TOOLS = (
         "torchinfo",
         """
 from torchinfo import summary
-info = summary(model, input_data=images, verbose=0, device=images.device)
+info = summary(model, input_data=images, verbose=0)
 print(info.total_mult_adds, info.total_params)
 """,
         "biases; norms by the channel, whatever their map",
@@ -72,7 +70,6 @@ print(FlopCountAnalysis(model, images).total(), parameter_count(model)[""])
 """,
         "2 for a value that a norm makes, 1 for a value that an average reads",
         lambda e: e.macs + 2 * e.norms + e.averaged + e.averaged_by_function,
-        meta=False,
     ),
     Tool(
         "ptflops",

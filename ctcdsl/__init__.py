@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Diagnostic,
         Difference,
         Network,
+        Page,
         Report,
         Rewrite,
         SpecError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         load,
         load_all,
         loads,
+        report,
         rewrite,
     )
     from ctcdsl.experiments import (
@@ -58,6 +60,7 @@ __all__ = [
     "Difference",
     "Interrupted",
     "Network",
+    "Page",
     "Recipe",
     "Report",
     "Rewrite",
@@ -77,6 +80,7 @@ __all__ = [
     "load",
     "load_all",
     "loads",
+    "report",
     "rewrite",
     "train",
 ]

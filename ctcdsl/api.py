@@ -6,7 +6,7 @@ Every command of the command line parses options, calls one of these and prints.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from warnings import warn
 
@@ -17,6 +17,7 @@ from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
 from ctcdsl.metrics.difference import Difference
+from ctcdsl.reporting.page import Page
 from ctcdsl.text import (
     Diagnostic,
     Severity,
@@ -39,6 +40,7 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "Network",
+    "Page",
     "Report",
     "Rewrite",
     "SpecError",
@@ -52,6 +54,7 @@ __all__ = [
     "load",
     "load_all",
     "loads",
+    "report",
     "rewrite",
 ]
 
@@ -274,6 +277,47 @@ def rewrite(
     return Rewrite(
         network, steps, text, transfer_state(steps, network, arguments.tensors(weights), file)
     )
+
+
+def report(
+    nets: Iterable[Net],
+    *,
+    results: str | os.PathLike[str] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> Page:
+    """Report networks side by side: one page of HTML, which needs no network.
+
+    Args:
+        nets: Networks, paths or names; complexity is relative to the first.
+        results: A table of their errors in CSV, as `compare --format csv` writes it, for the
+            picture of complexity against error.
+        metrics: Names of what the page shows, as `--metrics` takes them.
+
+    Raises:
+        SpecError: A network cannot be found, or has errors.
+        UserError: CTC605 there is no network; CTC701 there is no such metric; CTC751 the results
+            cannot be read; CTC752 their names are not the networks'.
+
+    Warns:
+        SpecWarning: The results have a network that the report lacks, or the reverse.
+
+    Examples:
+        >>> report(["A", "B"])
+        <Page A, B: ...>
+    """
+    from ctcdsl.metrics.catalog import find_metrics
+    from ctcdsl.reporting.build import build_page
+
+    if isinstance(nets, (Network, str, os.PathLike)):
+        raise TypeError("report takes a list of networks")
+    networks = [_as_network(net) for net in nets]
+    if not networks:
+        raise error("CTC605", "there is no network to report", hint="give one at least")
+    chosen = None if metrics is None else find_metrics(metrics)
+    page = build_page(networks, results=results, metrics=chosen)
+    for diagnostic in page.warnings:
+        warn(SpecWarning(str(diagnostic)), stacklevel=2)
+    return page
 
 
 def generate(net: Net, target: str = "pytorch") -> str:

@@ -37,6 +37,7 @@ def pages() -> dict[Path, Path]:
         ROOT / "grammar" / "README.md": Path("grammar.md"),
         ROOT / "benchmarks" / "README.md": Path("benchmarks.md"),
         ROOT / "benchmarks" / "training.md": Path("benchmarks-training.md"),
+        ROOT / "benchmarks" / "cost.md": Path("benchmarks-cost.md"),
         ROOT / "benchmarks" / "cifar" / "compare.png": Path("compare.png"),
         ROOT / "ctcdsl" / "images" / "sample" / "LICENSES.md": Path("photographs.md"),
     }

@@ -70,7 +70,7 @@ def test_a_network_says_what_it_is() -> None:
     assert list(net.stages) == ["conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "head"]
     assert net.params == 25_557_032
     assert repr(net) == "<Network ResNet50: 3x224x224 -> 1000x1x1, 4,087,136,256 MACs>"
-    assert net._repr_html_().startswith("<table>") and "conv5_x" in net._repr_html_()
+    assert "conv5_x" in net._repr_html_()
 
 
 @pytest.mark.parametrize("given", [(3, 96, 96), "3x96x96", 96, Shape(3, 96, 96)])

@@ -21,7 +21,7 @@ from ctcdsl.cli.options import (
 )
 from ctcdsl.cli.output import require_writable
 from ctcdsl.cli.recipe_options import recipe_fields, recipe_options
-from ctcdsl.cli.tables import as_markdown, as_text
+from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.text.packages import require_packages
 
@@ -59,7 +59,7 @@ _WRITERS = {"text": as_text, "markdown": as_markdown}
 @input_option
 @values_option
 @click.option("--plot", metavar="FILE", help="Draw errors and learning curves (PNG).")
-@format_option(*_WRITERS, "json")
+@format_option(*_WRITERS, "csv", "json")
 @recipe_option
 @device_option
 @recipe_options
@@ -114,14 +114,17 @@ def _print(comparison: Comparison, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(comparison.as_json(), indent=2, ensure_ascii=False))
         return
-    click.echo(_WRITERS[form](comparison.table()))
-    click.echo(fill(comparison.caption(), 100))
+    if form == "csv":  # rows alone: what explains them goes to standard error
+        click.echo(as_csv(comparison.records()), nl=False)
+    else:
+        click.echo(_WRITERS[form](comparison.table()))
+    aside = form == "csv"
+    click.echo(fill(comparison.caption(), 100), err=aside)
     if comparison.failed:
-        click.echo("")
+        click.echo("", err=aside)
     start = "- " if form == "markdown" else ""
     for network, result in comparison.failed:
         failure = result.failure
         assert failure is not None
-        click.echo(
-            f"{start}{network.name}, seed {result.seed}, failed: {failure.message} [{failure.code}]"
-        )
+        words = f"failed: {failure.message} [{failure.code}]"
+        click.echo(f"{start}{network.name}, seed {result.seed}, {words}", err=aside)

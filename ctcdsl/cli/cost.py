@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from textwrap import fill
 
 import click
 
 from ctcdsl import api
-from ctcdsl.checking import Network
-from ctcdsl.cli.inputs import LoadedNetwork, load_sweep, or_stdin
-from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
+from ctcdsl.cli.inputs import load_sweep, or_stdin, titled
+from ctcdsl.cli.options import (
+    Sweep,
+    format_option,
+    input_option,
+    metrics_option,
+    sweep_option,
+)
 from ctcdsl.cli.output import print_json
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
-from ctcdsl.ir import Shape, replace
+from ctcdsl.ir import Shape
 from ctcdsl.metrics import Cost
 from ctcdsl.metrics.catalog import DEFAULT, MACS, find_metrics, statement
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
@@ -33,12 +37,7 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
 @click.option(
     "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
 )
-@click.option(
-    "--metrics",
-    "names",
-    metavar="NAME,…",
-    help="What to show instead of MACs and parameters, such as training-macs,traffic; or all.",
-)
+@metrics_option
 @input_option
 @sweep_option
 @format_option(*_WRITERS, "json")
@@ -58,7 +57,7 @@ def command(
     """
     metrics = find_metrics(names.split(",")) if names is not None else ()
     loaded = load_sweep(or_stdin(files), input=shape, sweep=sweep)
-    costs = [api.cost(_titled(each)) for each in loaded]
+    costs = [api.cost(titled(each)) for each in loaded]
     base = _base(costs, relative_to)
     entries = [
         Entry(cost=cost, file=file, relative=cost.relative_to(base), values=values)
@@ -83,15 +82,6 @@ def command(
         click.echo(fill(definition, 100), err=True)
     else:
         click.echo("\n" + fill(definition, 100))
-
-
-def _titled(loaded: LoadedNetwork) -> Network:
-    """The network under a name that tells its values."""
-    network = loaded.network
-    if not loaded.values:
-        return network
-    renamed = replace(network.architecture, name=loaded.title)
-    return dataclasses.replace(network, architecture=renamed)
 
 
 def _layers(cost: Cost, form: str, table: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from ctcdsl.checking import Network
 from ctcdsl.cli.options import Sweep, Values
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics
 from ctcdsl.elaborate.file import NO_VALUES
-from ctcdsl.ir import Shape
+from ctcdsl.ir import Shape, replace
 from ctcdsl.loading import check_spec, combinations, select
 from ctcdsl.syntax.words import suggest
 from ctcdsl.text import Diagnostic, Severity, Source
@@ -30,6 +31,15 @@ class LoadedNetwork(NamedTuple):
     def title(self) -> str:
         """Its name, with the values that tell it from others: `mobilenet_v2 w=0.5`."""
         return " ".join([self.network.name, *assignments(self.values)])
+
+
+def titled(loaded: LoadedNetwork) -> Network:
+    """The network under a name that tells its values."""
+    network = loaded.network
+    if not loaded.values:
+        return network
+    renamed = replace(network.architecture, name=loaded.title)
+    return dataclasses.replace(network, architecture=renamed)
 
 
 def assignments(values: Mapping[str, float]) -> list[str]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "specs": "List the built-in networks, or print one.",
     "fmt": "Write specs in canonical form.",
     "draw": "Draw a network as SVG.",
+    "report": "Report networks side by side as a page of HTML.",
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",
     "eval": "Evaluate a trained network with 10 views.",

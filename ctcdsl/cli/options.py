@@ -110,6 +110,12 @@ device_option = click.option(
     show_default=True,
     help="Where to compute.",
 )
+metrics_option = click.option(
+    "--metrics",
+    "names",
+    metavar="NAME,…",
+    help="What to show instead of MACs and parameters, such as training-macs,traffic; or all.",
+)
 
 
 def format_option(*forms: str, help: str = "How to print the results.") -> Option[Any]:

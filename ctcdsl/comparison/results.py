@@ -168,6 +168,28 @@ class Comparison:
             left=frozenset({"network"}),
         )
 
+    def records(self) -> Table:
+        """The table for programs: full precision, deviations apart, nothing where none is known."""
+        return Table(
+            titles=(
+                *("network", "depth", "MACs", "relative", "parameters"),
+                *("top-1 %", "top-1 ±", f"top-{self.k} %", f"top-{self.k} ±"),
+                *("s/epoch", "s in all", "images/s", "seeds"),
+            ),
+            rows=tuple(
+                (
+                    *(net.name, str(net.cost.depth), str(net.cost.macs), f"{net.relative:.4f}"),
+                    *(str(net.cost.params), *_percent(net.top1), *_percent(net.top5)),
+                    _number(net.seconds_per_epoch, 3, separator=""),
+                    _number(net.seconds, 3, separator=""),
+                    _number(net.images_per_second, 1, separator=""),
+                    str(len(net.finished)),
+                )
+                for net in self.networks
+            ),
+            left=frozenset({"network"}),
+        )
+
     def caption(self) -> str:
         """An explanation of the table's numbers, in a sentence or two."""
         first, count = self.recipe.seed, self.seeds
@@ -245,5 +267,13 @@ def _run_json(result: SeedResult, k: int) -> dict[str, Any]:
     }
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:,.{digits}f}"
+def _percent(spread: MeanStd | None) -> tuple[str, str]:
+    """Mean and deviation in percent, each blank where it is unknown."""
+    if spread is None:
+        return "", ""
+    deviation = spread.deviation
+    return f"{100 * spread.mean:.4g}", "" if deviation is None else f"{100 * deviation:.4g}"
+
+
+def _number(value: float | None, digits: int, separator: str = ",") -> str:
+    return "" if value is None else f"{value:{separator}.{digits}f}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import pairwise
-from math import ceil
+from math import ceil, hypot
 from typing import NamedTuple
 
 from ctcdsl.drawing.text import text_width
@@ -40,6 +40,7 @@ _COLOURS = (
     (".faint", "fill", "#59636e", "#9198a1"),
     (".flow", "stroke", "#6e7781", "#9198a1"),
     (".tip.flow", "fill", "#6e7781", "#9198a1"),
+    (".grid", "stroke", "#e3e7eb", "#262c36"),
     *((f".{hue}", "fill", *pair) for hue, pair in zip(
         HUES,
         (
@@ -88,7 +89,8 @@ class Text(NamedTuple):
 class Line(NamedTuple):
     """A line through points, with round corners; or, `curved`, level at each of them.
 
-    With a `tip` it ends in an arrow head.
+    A line of two points may have any direction, others run along the axes. With a `tip` it ends
+    in an arrow head.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -161,7 +163,8 @@ def _line(line: Line) -> str:
     tip = ""
     if line.tip:
         x, y = points[-1]
-        direction = _direction(points[-2] if not line.curved else (points[0][0], y), (x, y))
+        before = (points[0][0], y) if line.curved else points[-2]
+        direction = (_straight if len(points) == 2 else _direction)(before, (x, y))
         points = (*points[:-1], (x - 5 * direction[0], y - 5 * direction[1]))
         tip = _tip((x, y), direction, line.kind)
     path = _curved(points) if line.curved else _cornered(points)
@@ -216,6 +219,13 @@ def _direction(one: tuple[float, float], other: tuple[float, float]) -> tuple[fl
     return (0.0, 1.0 if y >= 0 else -1.0)
 
 
+def _straight(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """The direction from one point to another."""
+    x, y = other[0] - one[0], other[1] - one[1]
+    length = hypot(x, y)
+    return (x / length, y / length) if length else (0.0, 1.0)
+
+
 def _style(parts: Iterable[Part]) -> str:
     """The rules that the picture needs, and the dark colours of those that have others there."""
     used = {"ground"}
@@ -230,10 +240,12 @@ def _style(parts: Iterable[Part]) -> str:
             if kind in HUES:
                 light += f".ctcdsl .line{selector}{{stroke:{day}}}"
                 dark += f".ctcdsl .line{selector}{{stroke:{night}}}"
+    dashed = ".ctcdsl .dashed{stroke-dasharray:5 4}" if "dashed" in used else ""
     return (
         ".ctcdsl text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif}"
         ".ctcdsl text,.ctcdsl .share{pointer-events:none}"
         f".ctcdsl .bold{{font-weight:bold}}{light}.ctcdsl .line{{fill:none;stroke-width:1.3}}"
+        f"{dashed}"
         f"@media(prefers-color-scheme:dark){{{dark}.ctcdsl .line{{fill:none}}}}"
     )
 

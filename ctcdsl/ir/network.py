@@ -137,10 +137,10 @@ class Network:
         return f"<Network {self.name}: {self.input} -> {self.output}, {self.macs:,} MACs>"
 
     def _repr_html_(self) -> str:
-        """The table of layers, maps and shares that a notebook shows."""
-        from ctcdsl.metrics import network_cost
+        """What a notebook shows: costs, diagram, and the layers with bars."""
+        from ctcdsl.reporting.build import network_fragment
 
-        return network_cost(self)._repr_html_()
+        return network_fragment(self)
 
     @property
     def output(self) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ctcdsl.cli.progress import Display
 from ctcdsl.comparison import compare as comparisons
 from ctcdsl.evaluation import evaluation
 from ctcdsl.execution.events import StepEnded
+from ctcdsl.reporting.results import read_results
 from ctcdsl.text.diagnostic import Diagnostic, UserError
 from ctcdsl.training.config import RunConfig
 from tests.support.runs import same_weights
@@ -115,6 +117,24 @@ def test_text_and_markdown_say_the_same(
     assert "standard deviation over the seeds" in text and "standard" in table
     assert "the centre view on 15 test images" in text.replace("\n", " ")
     assert table.startswith("| network | depth |")
+
+
+def test_csv_is_what_a_report_reads(
+    ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = json.loads(ctcdsl(*compare("--views", "1", "--format", "json"))[1])
+    monkeypatch.setattr(comparisons, "train_network", refuse_to_train)  # what is finished stays
+    code, text, err = ctcdsl(*compare("--views", "1", "--format", "csv"))
+    assert code == 0 and "standard deviation over the seeds" in err
+    rows = list(csv.DictReader(StringIO(text)))
+    assert [row["network"] for row in rows] == ["Shallow", "Deep"]
+    assert [int(row["MACs"]) for row in rows] == [each["macs"] for each in data["networks"]]
+    Path("runs.csv").write_text(text, encoding="utf-8")
+    results = read_results("runs.csv")
+    for network in data["networks"]:
+        measured, expected = results[network["name"]], network["top1_error"]
+        assert measured.error == pytest.approx(100 * expected["mean"], rel=1e-3)
+        assert measured.deviation == pytest.approx(100 * expected["deviation"], rel=1e-3)
 
 
 def test_a_run_is_that_of_train(ctcdsl: Call, place: Path) -> None:

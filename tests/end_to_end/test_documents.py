@@ -83,7 +83,7 @@ def pattern(expected: str) -> re.Pattern[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A place like the checkout, in which commands may write."""
-    for name in ("specs", "tests"):
+    for name in ("specs", "tests", "benchmarks"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 

@@ -1,0 +1,1 @@
+"""Reports: networks side by side on one page of HTML."""

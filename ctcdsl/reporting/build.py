@@ -1,0 +1,136 @@
+"""Builds a page: what it shows, section by section."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from ctcdsl.checking import Network
+from ctcdsl.drawing.captions import amount
+from ctcdsl.metrics import Cost, network_cost
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, MACS, statement
+from ctcdsl.metrics.metric import Metric
+from ctcdsl.reporting.bars import LayerRow, barred, largest, layer_rows
+from ctcdsl.reporting.page import Page
+from ctcdsl.reporting.pictures import Drawing, diagram, drawing
+from ctcdsl.reporting.render import asset, digest, render
+from ctcdsl.reporting.results import Results, check_names, read_results
+from ctcdsl.reporting.table import columns
+from ctcdsl.reporting.tradeoff import Point, relations, tradeoff_picture
+from ctcdsl.text import Diagnostic
+from ctcdsl.text.plural import plural
+
+METRICS: tuple[Metric[Any], ...] = (*DEFAULT, ACTIVATION_BYTES)
+"""Those that a report shows unless others are asked for."""
+OPEN_LAYERS = 60
+"""Tables of more layers are folded on the page."""
+
+
+class _Section(NamedTuple):
+    """What a page shows of a network by itself."""
+
+    name: str
+    anchor: str
+    open: bool
+    rows: tuple[LayerRow, ...]
+    diagram: Drawing
+
+
+def build_page(
+    networks: Sequence[Network],
+    *,
+    results: str | os.PathLike[str] | None = None,
+    metrics: Sequence[Metric[Any]] | None = None,
+) -> Page:
+    """The report of some networks.
+
+    Args:
+        networks: One at least; complexity is relative to the first.
+        results: A table of their errors in CSV, for the picture of complexity against error.
+        metrics: What the table and the bars of layers show; by default `METRICS`.
+
+    Raises:
+        UserError: CTC751 the results cannot be read; CTC752 their names are not the networks'.
+    """
+    metrics = METRICS if metrics is None else metrics
+    errors, warnings = _errors(networks, results)
+    costs = [network_cost(network) for network in networks]
+    title = _title(networks)
+    shown = {
+        "title": title,
+        "columns": columns(costs, metrics, errors),
+        "statement": _statement(metrics, costs[0]),
+        "tradeoff": _tradeoff(costs, errors),
+        **_layers(costs, metrics),
+    }
+    script = asset("sort.js")
+    body = render("body.html", **shown, style=asset("report.css"))
+    html = render("page.html", title=title, body=body, script=script, digest=digest(script))
+    return Page(title, html, body, warnings)
+
+
+def network_fragment(network: Network) -> str:
+    """What a notebook shows of a network: its costs, the bars of its layers, its diagram."""
+    return build_page([network]).body
+
+
+def _statement(metrics: Sequence[Metric[Any]], first: Cost) -> str:
+    """What is counted."""
+    words = statement(metrics, first.workload)
+    return (
+        f"{words} Relative: MACs over those of {first.network.name}." if MACS in metrics else words
+    )
+
+
+def _errors(
+    networks: Sequence[Network], path: str | os.PathLike[str] | None
+) -> tuple[Results, tuple[Diagnostic, ...]]:
+    """The errors of networks by name, and what the table has without use or lacks."""
+    if path is None:
+        return {}, ()
+    results = read_results(path)
+    names = [network.name for network in networks]
+    return results, check_names(results, names, os.fspath(path))
+
+
+def _title(networks: Sequence[Network]) -> str:
+    names = [network.name for network in networks]
+    return ", ".join(names) if len(names) <= 4 else plural(len(names), "network")
+
+
+def _tradeoff(costs: Sequence[Cost], results: Results) -> Drawing | None:
+    """Complexity against error, of the networks that have a result."""
+    measured = [cost for cost in costs if cost.network.name in results]
+    if not measured:
+        return None
+    points = [Point(c.network.name, c.macs, results[c.network.name]) for c in measured]
+    rewrites = relations([cost.network for cost in measured])
+    return drawing(lambda width: tradeoff_picture(points, rewrites, width=width))
+
+
+def _layers(costs: Sequence[Cost], metrics: Sequence[Metric[Any]]) -> dict[str, object]:
+    shown = barred(metrics)
+    full = largest(costs, shown)
+    return {
+        "bars": [metric.title for metric in shown],
+        "scale": [
+            f"{amount(most)} {metric.title}" for metric, most in zip(shown, full, strict=True)
+        ],
+        "sections": [
+            _Section(
+                cost.network.name,
+                _anchor(cost.network, place),
+                len(cost.layers) <= OPEN_LAYERS,
+                layer_rows(cost, shown, full),
+                diagram(cost.network),
+            )
+            for place, cost in enumerate(costs, start=1)
+        ],
+    }
+
+
+def _anchor(network: Network, place: int) -> str:
+    """What links lead to: in a notebook several reports are on one page."""
+    return f"network-{sha256(str(network).encode()).hexdigest()[:8]}-{place}"
