@@ -4,6 +4,8 @@
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make generate  write what follows from the tables of words: pages, editor colours, expected outputs
+# make paper  write the tables of docs/paper.md: the paper's numbers beside ours
+# make paper-times  measure the times of the paper's networks anew, in hours
 # make check  lint, generated files, types and the import contract
 # make vscode builds the extension of VS Code with npm, editors/vscode/ctc-*.vsix
 # make bench  the benchmarks of benchmarks/README.md
@@ -16,7 +18,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented site generate check vscode bench clean
+.PHONY: demo test full-size documented site generate paper paper-times check vscode bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -39,8 +41,16 @@ generate: $(READY)
 	$(BIN)/python docs/generate.py
 	$(BIN)/pytest --update-golden tests/codegen/test_pytorch.py tests/errors
 
+paper: $(READY)
+	$(BIN)/python docs/paper.py
+
+paper-times: $(READY)
+	$(BIN)/python -m benchmarks.paper_times
+	$(BIN)/python docs/paper.py
+
 check: $(READY)
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/paper.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -23,10 +23,10 @@ import torch
 
 import ctcdsl
 from ctcdsl.execution.allocator import steady_allocator
+from ctcdsl.execution.autotune import RANDOM_STATISTICS, random_pixels
 from ctcdsl.execution.prepare import crop_of
 from ctcdsl.execution.transfer import move_module
 from ctcdsl.images.batches import Batch
-from ctcdsl.images.colour import Statistics
 from ctcdsl.recipe import Recipe
 from ctcdsl.text.plural import plural
 from ctcdsl.training.step import TrainStep
@@ -120,18 +120,15 @@ def work_of(spec: str, work: str, batch: int) -> Callable[[], object]:
     network = ctcdsl.load(spec)
     model = ctcdsl.build(network)
     move_module(model, CPU)
-    pixels = torch.randint(0, 256, (batch, *crop_of(network), 3), dtype=torch.uint8)
-    pixels = pixels.permute(0, 3, 1, 2)
+    pixels = random_pixels(batch, *crop_of(network))
     if work == "forward":
         inputs = pixels.float() / 58
         model.eval()
         return torch.inference_mode()(lambda: model(inputs))
     step = TrainStep(model.train(), Recipe(batch=batch), CPU)
-    labels = torch.randint(0, network.classes, (batch,))
-    images = Batch(pixels, labels, torch.randn(batch, 3), torch.rand(batch) < 0.5)
-    axes = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-    statistics = Statistics((120.0,) * 3, (1.0,) * 3, axes)
-    return lambda: step.step(images, statistics).result()
+    labels = torch.arange(batch) % network.classes
+    images = Batch(pixels, labels, torch.zeros(batch, 3), torch.arange(batch) % 2 == 0)
+    return lambda: step.step(images, RANDOM_STATISTICS[3]).result()
 
 
 def serve(work: Callable[[], object]) -> None:

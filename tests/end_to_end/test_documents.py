@@ -17,9 +17,7 @@ import click
 import pytest
 
 from ctcdsl.cli.main import cli
-from ctcdsl.metrics import network_cost
-from ctcdsl.metrics.tables import conv_maps
-from tests.conftest import ROOT, SPECS, load
+from tests.conftest import ROOT, SPECS
 
 RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCUMENTS = [
@@ -197,20 +195,10 @@ def test_targets_scripts_and_extras_that_are_named_exist() -> None:
         assert f"\n{extra} = [\n" in project, extra
 
 
-def test_the_table_of_models_is_computed() -> None:
-    text = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
-    costs = {load(path).name: network_cost(load(path)) for path in SPECS}
-    rows = re.findall(r"^\| ([A-J]'?) \|(.*)\|$", text, flags=re.MULTILINE)
-    table = {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
-    assert set(table) == set(costs)
-    for name, cost in costs.items():
-        assert table[name][2:] == [
-            f"{cost.macs / costs['A'].macs:.4f}",
-            str(cost.depth),
-            f"{cost.macs:,}",
-            f"{cost.params:,}",
-            conv_maps(cost.network),
-        ]
+def test_the_tables_of_the_papers_numbers_are_computed() -> None:
+    command = [sys.executable, "docs/paper.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), "make paper, then read the difference"
 
 
 def test_names_of_the_glossary_exist() -> None:
