@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # `import ctcdsl` takes a millisecond; with `typing` it would take several
 if TYPE_CHECKING:
     from ctcdsl.api import (
+        Budget,
         Cost,
         Diagnostic,
         Difference,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Benchmark",
+    "Budget",
     "Callback",
     "Comparison",
     "Cost",

@@ -15,6 +15,7 @@ from ctcdsl.text import Source, error
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ctcdsl.budgets import Budget
     from ctcdsl.passes import Frozen, Interval
 
 
@@ -53,6 +54,24 @@ def precision(name: str) -> str:
     if name not in VALUE_BYTES:
         raise error("CTC605", f"precision is {name!r}", hint=f"one of {', '.join(VALUE_BYTES)}")
     return name
+
+
+def budget(
+    given: Budget | Mapping[str, str | int] | str | os.PathLike[str],
+) -> Budget:
+    """What networks may cost: of a file, of a dict, or itself."""
+    from ctcdsl.budgets import Budget
+
+    match given:
+        case Budget():
+            return given
+        case Mapping():
+            return Budget.of(given)
+        case str() | os.PathLike():
+            return Budget.read(given)
+        case _:
+            kind = type(given).__name__
+            raise TypeError(f"a budget is the path of a TOML file or a dict, not {kind}")
 
 
 def require_passes(passes: Sequence[object]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ctcdsl.cli.inputs import LoadedNetwork, check_sweep, or_stdin
+from ctcdsl.cli.inputs import LoadedNetwork, assignments, check_sweep, or_stdin
 from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
 from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
@@ -14,9 +15,27 @@ from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.formats import as_github, as_json, as_sarif
 
+if TYPE_CHECKING:
+    from ctcdsl.budgets import Budget, Verdict
+
+LIMITS = ("macs", "params")
+"""The metrics whose most an option gives, `--max-macs`; a budget bounds the others too."""
+
+
+def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name in reversed(LIMITS):
+        command = click.option(
+            f"--max-{name}",
+            metavar="AMOUNT",
+            help=f"Fail where a network has more {name}: 60M, or 1.0*A for those of a network.",
+        )(command)
+    return command
+
 
 @click.command("check")
 @click.argument("files", nargs=-1)
+@click.option("--budget", metavar="FILE", help="Fail where a network exceeds this budget, a TOML.")
+@_limit_options
 @input_option
 @sweep_option
 @format_option(
@@ -26,27 +45,80 @@ from ctcdsl.text.formats import as_github, as_json, as_sarif
     "github",
     help="How to print the results; sarif and github are for code scanning.",
 )
-def command(files: tuple[str, ...], shape: Shape | None, sweep: Sweep, form: str) -> int:
-    """Check specs: names, structure and every feature map.
+def command(
+    files: tuple[str, ...],
+    budget: str | None,
+    shape: Shape | None,
+    sweep: Sweep,
+    form: str,
+    **limits: str | None,
+) -> int:
+    """Check specs: names, structure, every feature map; and budgets.
 
     Prints each network's convolution maps, stages separated by a dot, or every error with its
-    place and what to do.
+    place and what to do. With a budget, or an option such as --max-macs, a network that costs more
+    is an error at the layer that weighs most.
     """
+    given = {name.removeprefix("max_"): x for name, x in limits.items() if x is not None}
+    bounds = _budget(budget, given)
     networks, diagnostics, failed = check_sweep(or_stdin(files), input=shape, sweep=sweep)
+    verdicts: list[Sequence[Verdict]] = [()] * len(networks)
+    if bounds is not None:
+        verdicts, errors = _judged(networks, bounds)
+        diagnostics, failed = [*diagnostics, *errors], failed or bool(errors)
     if form == "text":
         print_diagnostics(diagnostics, collapse=("CTC901",))
-        for loaded in networks:
-            maps = conv_maps(loaded.network)
-            click.echo(f"{loaded.file}: {loaded.title} ok: maps {maps}")
+        for loaded, judged in zip(networks, verdicts, strict=True):
+            if all(verdict.ok for verdict in judged):
+                maps = conv_maps(loaded.network)
+                click.echo(f"{loaded.file}: {loaded.title} ok: maps {maps}{_shares(judged)}")
     elif form == "github":
         click.echo(as_github(diagnostics), nl=False)
+    elif form == "sarif":
+        print_json(as_sarif(diagnostics))
     else:
-        print_json(as_sarif(diagnostics) if form == "sarif" else _data(networks, diagnostics))
+        print_json(_data(networks, verdicts, diagnostics))
     return int(failed)
 
 
+def _budget(file: str | None, limits: Mapping[str, str]) -> Budget | None:
+    """The budget of a file and of options; None where there is neither."""
+    if file is None and not limits:
+        return None
+    from ctcdsl.budgets import Budget
+
+    budget = Budget() if file is None else Budget.read(file)
+    return budget.with_limits(limits)
+
+
+def _judged(
+    networks: Sequence[LoadedNetwork], budget: Budget
+) -> tuple[list[Sequence[Verdict]], list[Diagnostic]]:
+    """What each network costs of each bound, and an error for each that one exceeds."""
+    verdicts: list[Sequence[Verdict]] = []
+    errors: list[Diagnostic] = []
+    for loaded in networks:
+        verdicts.append(budget.judge(loaded.network))
+        run = (f"with {', '.join(assignments(loaded.values))}",) if loaded.values else ()
+        failures = (verdict.failure for verdict in verdicts[-1] if not verdict.ok)
+        errors += (each._replace(notes=(*each.notes, *run)) for each in failures)
+    return verdicts, errors
+
+
+def _shares(verdicts: Sequence[Verdict]) -> str:
+    """What a network takes of each bound: `; macs 97.9 % of the budget`."""
+    shares = [
+        f"{verdict.bound.metric.name} {100 * verdict.share:.1f} %"
+        for verdict in verdicts
+        if verdict.share is not None
+    ]
+    return f"; {', '.join(shares)} of the budget" if shares else ""
+
+
 def _data(
-    networks: Sequence[LoadedNetwork], diagnostics: Sequence[Diagnostic]
+    networks: Sequence[LoadedNetwork],
+    verdicts: Sequence[Sequence[Verdict]],
+    diagnostics: Sequence[Diagnostic],
 ) -> dict[str, object]:
     """The networks and diagnostics as plain data."""
     return {
@@ -58,8 +130,9 @@ def _data(
                     [node.output.height, node.output.width] for node, _ in network.convolutions()
                 ],
                 **({"values": dict(values)} if values else {}),
+                **({"budget": [each.as_json() for each in judged]} if judged else {}),
             }
-            for file, network, values in networks
+            for (file, network, values), judged in zip(networks, verdicts, strict=True)
         ],
         "diagnostics": [as_json(diagnostic) for diagnostic in diagnostics],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ctcdsl.ir import ConvLayer
 from ctcdsl.metrics.counts import (
     buffers,
     needs_input_gradient,
@@ -29,6 +30,11 @@ from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
 
 PARAMETER_BYTES = 4
+
+
+def _depth(workload: Workload) -> list[int]:
+    layers = (node.layer for node in workload.network.layers)
+    return [int(isinstance(layer, ConvLayer)) for layer in layers]
 
 
 def _macs(workload: Workload) -> list[int]:
@@ -83,6 +89,15 @@ def _receptive_field(workload: Workload) -> list[tuple[int, int]]:
     return sizes
 
 
+DEPTH = Metric(
+    key="depth",
+    title="depth",
+    unit="layers",
+    convention="Depth: the number of convolutional layers.",
+    by_layer=_depth,
+    total=summed,
+    text=count_text,
+)
 MACS = Metric(
     key="macs",
     title="MACs",
@@ -184,7 +199,7 @@ METRICS: tuple[Metric[Any], ...] = (
     INTENSITY,
     RECEPTIVE_FIELD,
 )
-"""Every metric, in the order of tables."""
+"""Every metric, in the order of tables; each shows the depth anyway."""
 
 DEFAULT: tuple[Metric[Any], ...] = (MACS, MACS_FC, PARAMS)
 """Those that tables show unless others are asked for."""

@@ -7,12 +7,13 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from ctcdsl.checking import Network, Node
-from ctcdsl.ir import Block, ConvLayer, Layer, Pair, Shape
+from ctcdsl.ir import Block, Layer, Pair, Shape
 from ctcdsl.ir.network import flat
 from ctcdsl.lowering import layer_ops
 from ctcdsl.metrics.catalog import (
     ACTIVATION_BYTES,
     BUFFERS,
+    DEPTH,
     INTENSITY,
     MACS,
     MACS_FC,
@@ -143,8 +144,7 @@ class Cost(Figures):
     @property
     def depth(self) -> int:
         """The number of convolutional layers."""
-        layers = (node.layer for node in self.network.layers)
-        return sum(isinstance(layer, ConvLayer) for layer in layers)
+        return self.value(DEPTH)
 
     def by_layer(self, metric: Metric[V]) -> Sequence[V]:
         """The values of a metric, one for each of `layers`."""

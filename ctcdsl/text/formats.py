@@ -155,9 +155,15 @@ def as_github(diagnostics: Iterable[Diagnostic]) -> str:
         elif diagnostic.path is not None:
             fields = {"file": diagnostic.path, **fields}
         shown = ",".join(f"{key}={_escape(value, ':,')}" for key, value in fields.items())
-        message = _escape(_sentences(diagnostic, "\n"))
+        message = _escape(_sentences(_with_label(diagnostic), "\n"))
         lines.append(f"::{_GITHUB[diagnostic.severity]} {shown}::{message}\n")
     return "".join(lines)
+
+
+def _with_label(diagnostic: Diagnostic) -> Diagnostic:
+    """What its mark says in its message, where no mark is shown."""
+    text = diagnostic.labels[0].text if diagnostic.labels else ""
+    return diagnostic._replace(message=f"{diagnostic.message} ({text})") if text else diagnostic
 
 
 def _escape(text: str, more: str = "") -> str:
