@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.ir import Architecture, Conv, replace
+from ctcdsl.ir.network import flat
 from ctcdsl.metrics import network_cost
 from ctcdsl.passes.base import Pass
 from ctcdsl.passes.equation import equation
@@ -77,7 +78,10 @@ def find_family(networks: Sequence[Network]) -> Family:
         once.setdefault(known[_nameless(network.architecture)], network)
     for parent, network in once.items():
         seen: set[str] = set()
+        kin = [_depths(other) for other in once.values() if _outline(other) == _outline(network)]
         for applied in candidates(network):
+            if not _may_lead(applied, _depths(network), kin):
+                continue
             try:
                 step = run_pass(network, applied)
             except UserError:
@@ -90,6 +94,39 @@ def find_family(networks: Sequence[Network]) -> Family:
     base = network_cost(networks[0]).macs
     complexity = {name: network_cost(network).macs / base for name, network in once.items()}
     return Family(tuple(once), complexity, tuple(relations), len(networks) - len(once))
+
+
+def _outline(network: Network) -> tuple[object, ...]:
+    """What no candidate changes."""
+    architecture = network.architecture
+    return architecture.input, architecture.classes, architecture.style, architecture.head
+
+
+def _depths(network: Network) -> tuple[int, ...]:
+    """The convolutions of each stage."""
+    return tuple(
+        sum(isinstance(node.layer, Conv) for node in flat(network.stage(index)))
+        for index in range(len(network.architecture.stages))
+    )
+
+
+def _may_lead(applied: Pass, depths: tuple[int, ...], kin: Sequence[tuple[int, ...]]) -> bool:
+    """Whether one of the `kin` has the depths that a pass leaves; most take long to solve widths.
+
+    Those that make a stage deeper leave the others as deep as they are.
+    """
+    match applied:
+        case DepthForSize() | DepthForWidth():
+            stage = int(applied.stage) - 1
+            return any(
+                len(other) == len(depths)
+                and [k for k, depth in enumerate(depths) if other[k] != depth] == [stage]
+                for other in kin
+            )
+        case WidthForSize():
+            return kin.count(depths) > 1
+        case _:
+            return len(kin) > 1
 
 
 def _labels(networks: Sequence[Network]) -> dict[Architecture, str]:
