@@ -18,7 +18,7 @@ from ctcdsl.images.colour import Statistics
 from ctcdsl.text import Source
 from ctcdsl.training.step import TrainStep
 from tests.support.runs import CPU, interrupt_at, run_training, same_weights, without_times
-from tests.support.tiny import refused, tiny_recipe
+from tests.support.tiny import Blots, refused, tiny_recipe
 
 # torch's own modules use what torch itself calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
@@ -30,12 +30,13 @@ STATISTICS = Statistics((120.0,) * 3, (60.0, 20.0, 10.0), ((1.0, 0, 0), (0, 1.0,
 def test_compiled_training_learns_and_resumes_exactly(tmp_path: Path) -> None:
     """Batches of 7 and a last one of 6, dropout, and steps in another order of shapes."""
     recipe = tiny_recipe(epochs=2, compile="on")
-    whole = run_training(tmp_path / "whole", recipe)
+    test = Blots(each=2, seed=1000)  # one shape: each is compiled for itself, for seconds
+    whole = run_training(tmp_path / "whole", recipe, test_set=test)
     assert whole.rows[-1].train_loss < 0.5 * whole.rows[0].train_loss
     with pytest.raises(Interrupted):
-        run_training(tmp_path / "cut", recipe, callback=interrupt_at(1, 3))
+        run_training(tmp_path / "cut", recipe, test_set=test, callback=interrupt_at(1, 3))
     torch._dynamo.reset()  # another process has compiled nothing
-    resumed = run_training(tmp_path / "cut", recipe, resume=True)
+    resumed = run_training(tmp_path / "cut", recipe, test_set=test, resume=True)
     assert without_times(resumed.rows) == without_times(whole.rows)
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 

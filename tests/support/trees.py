@@ -95,12 +95,16 @@ def _encloses(of: tuple[str, ...]) -> bool:
     return True
 
 
+OPERATORS = ("", "+", "-", "*", "/", "(", "+/", "*-", "/*", "-(", "(+", "//", "+*/")
+"""Operators of a sum, chosen at once: each draw takes time."""
+
+
 @st.composite
 def _sums(draw: st.DrawFn, terms: st.SearchStrategy[tuple[str, ...]]) -> tuple[str, ...]:
     """Terms with operators between them, a lone one among them."""
     signs = st.sampled_from([(), (), ("-",)])
     of = [*draw(signs), *draw(terms)]
-    for operator in draw(st.lists(st.sampled_from("+-*/("), max_size=3)):
+    for operator in draw(st.sampled_from(OPERATORS)):
         if operator == "/":
             of.append(f"/{draw(divisors)}")
         elif operator == "(":
@@ -155,7 +159,7 @@ def _calls_of(
 
 
 argument = st.recursive(plain, _calls_of, max_leaves=4)
-arguments = st.lists(argument, max_size=4).map(tuple)
+arguments = st.lists(argument, max_size=3).map(tuple)
 named = st.builds(lambda name, value: Named(name, value, SPAN), names, argument)
 
 convolutions = arguments.map(lambda given: Convolution(given, SPAN))
@@ -202,8 +206,10 @@ def _takes_tags(primary: Primary) -> bool:
     return isinstance(primary, Call) and primary.word in ("max", "avg") and bool(primary.arguments)
 
 
-def sequences(primaries: st.SearchStrategy[Primary]) -> st.SearchStrategy[tuple[Item, ...]]:
-    """Items one after another, some joined by `+`."""
+def sequences(
+    primaries: st.SearchStrategy[Primary], most: int = 3
+) -> st.SearchStrategy[tuple[Item, ...]]:
+    """Up to `most` items one after another, some joined by `+`."""
     item = st.builds(
         lambda primary, tags, after, joined: Item(
             primary, (*tags, *after) if _takes_tags(primary) else after, joined, SPAN
@@ -213,14 +219,17 @@ def sequences(primaries: st.SearchStrategy[Primary]) -> st.SearchStrategy[tuple[
         postfixes,
         st.booleans(),
     ).filter(lambda item: not _is_plain_pool(item))
-    return st.lists(item, min_size=1, max_size=4).map(
+    return st.lists(item, min_size=1, max_size=most).map(
         lambda items: (Item(items[0].primary, items[0].postfixes, False, SPAN), *items[1:])
     )
 
 
 def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
     branch = st.builds(
-        lambda items, optional: Branch(items, optional, SPAN), sequences(children), st.booleans()
+        # Hypothesis throws groups of many leaves away: short branches take half the time.
+        lambda items, optional: Branch(items, optional, SPAN),
+        sequences(children, 2),
+        st.booleans(),
     )
     return st.builds(
         lambda bracket, branches, join: Group(bracket, tuple(branches), SPAN, join),
@@ -232,7 +241,7 @@ def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
 
 lone = integers.map(lambda value: Number(value, SPAN))
 leaves = st.one_of(convolutions, calls, names, lone)
-primaries = st.recursive(leaves, _groups, max_leaves=8)
+primaries = st.recursive(leaves, _groups, max_leaves=6)
 items = sequences(primaries)
 
 leading = st.lists(comments, max_size=2).map(tuple)
@@ -283,17 +292,18 @@ definitions = st.one_of(
 )
 labels = st.one_of(st.none(), words)
 lines = st.builds(lambda label, of, around: Line(label, of, SPAN, around), labels, items, attached)
-cells = st.one_of(items.map(lambda of: Cell(of, False, SPAN)), st.just(Cell((), True, SPAN)))
+in_cells = sequences(primaries, 2).map(lambda of: Cell(of, False, SPAN))
+cells = st.one_of(in_cells, st.just(Cell((), True, SPAN)))
 rows = st.builds(
     lambda first, others, last, around: Row((first, *others, last), SPAN, around),
     cells,
-    st.lists(st.one_of(cells, st.just(Cell((), False, SPAN))), max_size=3),
+    st.lists(st.one_of(cells, st.just(Cell((), False, SPAN))), max_size=2),
     cells,
     attached,
 )
 tables = st.builds(
     lambda of, around, end: Table(tuple(of), SPAN, around, end),
-    st.lists(rows, min_size=1, max_size=3),
+    st.lists(rows, min_size=1, max_size=2),
     attached,
     attached,
 )

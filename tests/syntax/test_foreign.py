@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ctcdsl.ir import Conv, Linear, Pool
-from ctcdsl.syntax.foreign.notations import NOTATIONS
+from ctcdsl.syntax.foreign import recognise
+from ctcdsl.syntax.foreign.notations import NOTATIONS, notation_at
+from ctcdsl.syntax.foreign.readings import Meaning
 from ctcdsl.syntax.foreign.recognise import name_notations
+from ctcdsl.syntax.foreign.rows import Context
 from ctcdsl.syntax.parser import parse
 from ctcdsl.text import Diagnostic, Source
 from ctcdsl.text.files import read_source
@@ -259,6 +262,19 @@ def test_a_call_is_one_error_with_its_row(code: str, row: str) -> None:
 )
 def test_what_a_row_cannot_say_is_said(code: str, hint: str) -> None:
     assert hint in said(code).hints[0]
+
+
+def test_a_line_of_many_errors_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counted(text: str, start: int, context: Context) -> tuple[int, str, Meaning] | None:
+        read.append(start)
+        return notation_at(text, start, context)
+
+    monkeypatch.setattr(recognise, "notation_at", counted)
+    words = 300
+    assert len(check("foo " * words).errors) == words
+    assert len(read) < 3 * words
 
 
 # ------------------------------------------------------------------------ pastes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ctcdsl.syntax.foreign.vocabulary import AMOUNTS, HEADERS, MEANT, REASONS, plain
 from ctcdsl.syntax.words import closeness, suggest, words
@@ -23,6 +24,7 @@ def header_meant(word: str) -> str | None:
     return HEADERS.get(plain(word)) or suggest(word, words("header"))
 
 
+@lru_cache(maxsize=256)
 def hint(word: str, known: tuple[str, ...]) -> str:
     """What to do about an unknown word; empty where nothing is near it.
 

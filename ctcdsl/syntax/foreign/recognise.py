@@ -72,15 +72,21 @@ def name_notations(source: Source, diagnostics: Sequence[Diagnostic]) -> list[Di
 
 def end_of_notation(diagnostic: Diagnostic) -> int:
     """Where the pieces of other notations end on the line of an error that is in one; or 0."""
-    pieces = _pieces_around(diagnostic) if _may_be_replaced(diagnostic) else []
+    pieces = _pieces_around(diagnostic) if _may_be_replaced(diagnostic) else ()
     return pieces[-1].end if pieces else 0
 
 
-def _pieces_around(diagnostic: Diagnostic) -> list[Piece]:
+def _pieces_around(diagnostic: Diagnostic) -> tuple[Piece, ...]:
     """The pieces on the line of an error, if it is in one of them."""
     text, start = diagnostic.labels[0].span.source.text, _start(diagnostic)
-    pieces = list(_pieces(text, text.rfind("\n", 0, start) + 1))
-    return pieces if any(piece.start <= start < piece.end for piece in pieces) else []
+    pieces = _pieces_of_line(text, text.rfind("\n", 0, start) + 1)
+    return pieces if any(piece.start <= start < piece.end for piece in pieces) else ()
+
+
+@lru_cache(maxsize=8)
+def _pieces_of_line(text: str, start: int) -> tuple[Piece, ...]:
+    """The pieces of a line; kept, since a line may have thousands of errors."""
+    return tuple(_pieces(text, start))
 
 
 def _may_be_replaced(diagnostic: Diagnostic) -> bool:
