@@ -81,9 +81,9 @@ def _hint(verdict: Verdict) -> str:
     """The command that shows every layer."""
     metric = verdict.bound.metric
     file = verdict.cost.network.architecture.origin.source.name
-    named = file if file and not file.startswith("<") else "…"
+    named = f" {file}" if file and not file.startswith("<") else ""
     more = "" if metric in DEFAULT else f" --metrics {metric.name}"
-    return f"`ctcdsl cost {named} --layers{more}` shows every layer"
+    return f"`ctcdsl cost{named} --layers{more}` shows every layer"
 
 
 def _heaviest(verdict: Verdict) -> Label:

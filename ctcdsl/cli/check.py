@@ -11,6 +11,7 @@ from ctcdsl.cli.inputs import LoadedNetwork, assignments, check_sweep, or_stdin
 from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
 from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
+from ctcdsl.metrics.catalog import MACS, PARAMS
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.formats import as_github, as_json, as_sarif
@@ -18,23 +19,25 @@ from ctcdsl.text.formats import as_github, as_json, as_sarif
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget, Verdict
 
-LIMITS = ("macs", "params")
+LIMITS = (MACS, PARAMS)
 """The metrics whose most an option gives, `--max-macs`; a budget bounds the others too."""
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name in reversed(LIMITS):
+    for metric in reversed(LIMITS):
         command = click.option(
-            f"--max-{name}",
+            f"--max-{metric.name}",
             metavar="AMOUNT",
-            help=f"Fail where a network has more {name}: 60M, or 1.0*A for those of a network.",
+            help=f"The most {metric.title} that a network may have: 60M, or 1.0*A for those of A.",
         )(command)
     return command
 
 
 @click.command("check")
 @click.argument("files", nargs=-1)
-@click.option("--budget", metavar="FILE", help="Fail where a network exceeds this budget, a TOML.")
+@click.option(
+    "--budget", metavar="FILE", help="The bounds that networks must keep to, a TOML file."
+)
 @_limit_options
 @input_option
 @sweep_option

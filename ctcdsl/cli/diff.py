@@ -104,8 +104,8 @@ def _sides(
         raise click.UsageError("two networks are compared at a time")
     if len(files) == 2 and passes:
         raise click.UsageError("--pass compares one network with its rewrite: name one spec")
-    texts = {file: read_source(file) if file == STDIN else file for file in or_stdin(files)}
-    specs = texts.values()
+    once = dict.fromkeys(or_stdin(files))  # standard input is there once
+    specs = [read_source(file) if file == STDIN else file for file in once]
     loaded = load_networks(specs, input=shape, values=values, notes=False)
     if len(files) == 2:
         one, other = (_of_file(loaded, file) for file in files)
@@ -173,8 +173,9 @@ def _print(
         click.echo(f"{names[0]} and {names[1]} are equal: the same layers on the same maps")
         if not every:
             return
-    for name, (before, after) in difference.headers.items():
-        click.echo(f"{name}: {before} → {after}\n")
+    headers = [f"{name}: {old} → {new}\n" for name, (old, new) in difference.headers.items()]
+    if headers:
+        click.echo("".join(headers))
     click.echo(write(changes(difference, metrics, every=every)))
     click.echo(write(totals(difference, metrics)))
     click.echo(fill(statement(metrics or DEFAULT, difference.before.workload), 100))

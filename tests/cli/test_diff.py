@@ -50,6 +50,12 @@ def test_the_two_networks_of_one_spec(ctcdsl: Any, tmp_path: Path) -> None:
     assert backwards.out.splitlines()[0].split()[1:3] == ["Two", "One"]
 
 
+def test_standard_input_and_another_spec(ctcdsl: Any) -> None:
+    row = "(7,64)/2 3/3 (5,128) 2/2 (3,256)x3\n"
+    assert ctcdsl("diff", "-", "A", stdin=row).out.startswith("stdin and A are equal")
+    assert ctcdsl("diff", "-", "-", stdin=row).out.startswith("stdin and stdin are equal")
+
+
 def test_a_spec_with_another_value(ctcdsl: Any, tmp_path: Path) -> None:
     spec = tmp_path / "wide.ctc"
     spec.write_text(WIDTH)
@@ -79,10 +85,13 @@ def test_networks_of_one_name_are_called_by_their_files(ctcdsl: Any, tmp_path: P
 
 def test_headers_that_differ(ctcdsl: Any, tmp_path: Path) -> None:
     file = tmp_path / "small.ctc"
-    file.write_text("net Small\ninput 3x32x32\npad same\n(3,8)\nhead: gap fc(10)\n")
+    file.write_text("net Small\ninput 3x32x32 classes 10 pad same\n(3,8)\nhead: gap fc\n")
     lines = ctcdsl("diff", "A", file).out.splitlines()
-    assert lines[0] == "input: 3x224x224 → 3x32x32"
-    assert "pad: paper → same" in lines
+    headers, blank = lines[:3], lines[3]
+    assert headers == [
+        *("input: 3x224x224 → 3x32x32", "classes: 1000 → 10", "pad: paper → same"),
+    ]
+    assert (blank, lines[4].split()[0]) == ("", "layer")
 
 
 def test_json_and_csv_have_every_layer(ctcdsl: Any) -> None:

@@ -77,8 +77,8 @@ def test_a_recipe_works_and_touches_as_many_files_as_it_says(
 
 def test_there_is_a_recipe_for_each_kind_of_contribution() -> None:
     assert [recipe.name for recipe in recipes()] == [
-        *("A layer", "An activation", "A layer with weights", "A pass", "A diagnostic"),
-        "A command",
+        *("A layer", "An activation", "A layer with weights", "A metric", "A pass"),
+        *("A diagnostic", "A command"),
     ]
 
 
