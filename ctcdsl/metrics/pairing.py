@@ -8,6 +8,7 @@ how well their branches align, and branches are aligned in turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import eq
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
@@ -15,7 +16,7 @@ from ctcdsl.ir import Block
 from ctcdsl.ir.network import flat
 from ctcdsl.ops.record import Record
 
-_MAX_CELLS = 250_000
+_MAX_CELLS = 100_000
 """Longer chains are paired by position where they differ."""
 _SAME_STAGE = 0.3
 _SAME_KIND = 0.4
@@ -60,6 +61,7 @@ class _Pairing:
     def __init__(self, stages: dict[int | None, int | None]) -> None:
         self._stages = stages
         self._known: dict[tuple[int, int], float] = {}
+        self._known_fields: dict[int, tuple[object, ...]] = {}
 
     def chains(self, before: Sequence[Node], after: Sequence[Node]) -> list[Pair]:
         """The pairs of two chains."""
@@ -85,8 +87,10 @@ class _Pairing:
         similarity = self._similarity(one, other)
         if not similarity:
             return 0
+        if one.branches:
+            similarity *= min(_size(one), _size(other))
         same = one.stage in self._stages and self._stages[one.stage] == other.stage
-        return similarity * min(_size(one), _size(other)) + (_SAME_STAGE if same else 0)
+        return similarity + (_SAME_STAGE if same else 0)
 
     def _similarity(self, one: Node, other: Node) -> float:
         key = (id(one), id(other))
@@ -114,14 +118,18 @@ class _Pairing:
             return 0
         if layer == changed:
             return 1
-        same, fields = _shared(layer, changed)
-        return _SAME_KIND + (1 - _SAME_KIND) * same / (fields + 1)
+        fields = self._fields(one)
+        same: int = sum(map(eq, fields, self._fields(other)))
+        return _SAME_KIND + (1 - _SAME_KIND) * same / (len(fields) + 1)
 
-
-def _shared(one: Record, other: Record) -> tuple[int, int]:
-    """How many fields of two records of one class are equal, and how many there are."""
-    names = [name for name in type(one).__match_args__ if name != "origin"]
-    return sum(getattr(one, name) == getattr(other, name) for name in names), len(names)
+    def _fields(self, node: Node) -> tuple[object, ...]:
+        """The fields of a layer, but for where it comes from."""
+        fields = self._known_fields.get(id(node))
+        if fields is None:
+            layer: Record = node.layer
+            names = (name for name in layer.__match_args__ if name != "origin")
+            fields = self._known_fields[id(node)] = tuple(getattr(layer, k) for k in names)
+        return fields
 
 
 def _equal(one: Node, other: Node) -> bool:
