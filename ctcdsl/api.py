@@ -1,4 +1,4 @@
-"""What `import ctcdsl` offers: load, check, cost, rewrite, generate, build.
+"""What `import ctcdsl` offers: load, check, cost, memory, rewrite, generate, build.
 
 Every command of the command line parses options, calls one of these and prints.
 """
@@ -17,6 +17,8 @@ from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
 from ctcdsl.metrics.difference import Difference
+from ctcdsl.metrics.memory import Memory, network_memory
+from ctcdsl.metrics.workload import VALUE_BYTES
 from ctcdsl.reporting.page import Page
 from ctcdsl.text import (
     Diagnostic,
@@ -41,6 +43,7 @@ __all__ = [
     "Cost",
     "Diagnostic",
     "Difference",
+    "Memory",
     "Network",
     "Page",
     "Report",
@@ -56,6 +59,7 @@ __all__ = [
     "load",
     "load_all",
     "loads",
+    "memory",
     "report",
     "rewrite",
 ]
@@ -223,7 +227,7 @@ def cost(net: Net, *, batch: int = 1, precision: str = "float32") -> Cost:
     return network_cost(
         _as_network(net),
         batch=arguments.at_least_one("batch", batch),
-        precision=arguments.precision(precision),
+        precision=arguments.one_of("precision", precision, *VALUE_BYTES),
     )
 
 
@@ -244,6 +248,35 @@ def diff(before: Net, after: Net, *, names: tuple[str, str] | None = None) -> Di
     """
     one, other = (network_cost(_as_network(net)) for net in (before, after))
     return Difference(one, other, names)
+
+
+def memory(
+    net: Net, *, batch: int = 1, precision: str = "float32", optimizer: str = "sgd"
+) -> Memory:
+    """The memory that training and inference take, in bytes, before anything is allocated.
+
+    Args:
+        net: A network, or what `load` takes.
+        batch: The number of images at once.
+        precision: `float32`, or `bf16` under autocast, on weights in float32.
+        optimizer: `sgd`, with momentum, or `adamw`.
+
+    Raises:
+        SpecError: The network cannot be found, or has errors.
+        UserError: CTC605 `batch` is not a whole number from 1 on; another precision or optimizer.
+
+    Examples:
+        >>> memory("resnet50", batch=8).training.peak
+        947358672
+        >>> memory("resnet50").largest_batch(6 * 10**9)
+        66
+    """
+    return network_memory(
+        _as_network(net),
+        arguments.at_least_one("batch", batch),
+        precision=arguments.one_of("precision", precision, "float32", "bf16"),
+        optimizer=arguments.one_of("optimizer", optimizer, "sgd", "adamw"),
+    )
 
 
 def rewrite(

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ctcdsl.loading import parse_values
-from ctcdsl.metrics.workload import VALUE_BYTES
 from ctcdsl.text import Source, error
 
 if TYPE_CHECKING:
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
     from ctcdsl.budgets import Budget
     from ctcdsl.passes import Frozen, Interval
+
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def spec_text(text: str) -> Source:
@@ -49,11 +51,13 @@ def at_least_one(name: str, number: int) -> int:
     return index(number)
 
 
-def precision(name: str) -> str:
-    """The precision of maps."""
-    if name not in VALUE_BYTES:
-        raise error("CTC605", f"precision is {name!r}", hint=f"one of {', '.join(VALUE_BYTES)}")
-    return name
+def one_of(name: str, value: str, *choices: Choice) -> Choice:
+    """An argument that is one of some words."""
+    for choice in choices:
+        if value == choice:
+            return choice
+    hint = f"it is {', '.join(choices[:-1])} or {choices[-1]}"
+    raise error("CTC605", f"{name} is {value!r}", hint=hint)
 
 
 def budget(

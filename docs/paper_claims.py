@@ -10,7 +10,6 @@ from paper_figures import MODELS, PEERS, RATIOS, Times, cost, relative
 
 import ctcdsl
 from ctcdsl.ir import SpatialPyramid
-from ctcdsl.metrics.memory import training_memory
 
 BASE = "J'"
 TITAN, K40 = 6e9, 12e9
@@ -109,10 +108,10 @@ def _pyramid() -> tuple[int, ...]:
 
 
 def _memory() -> Iterator[Claim]:
-    memory = {name: training_memory(cost(name).network) for name in (*MODELS, "vgg16")}
+    memory = {name: ctcdsl.memory(cost(name).network, batch=128).training for name in MODELS}
     deeper = [name for name in MODELS if cost(name).depth > cost("A").depth]
-    kept = {name: memory[name].saved / 1e6 for name in ("A", *deeper)}
-    peak = {name: memory[name].training(128) / 1e9 for name in ("A", *deeper)}
+    kept = {name: memory[name].saved / 128 / 1e6 for name in ("A", *deeper)}
+    peak = {name: memory[name].peak / 1e9 for name in ("A", *deeper)}
     for what, unit, values in (
         ("values kept for the backward pass of an image", "MB", kept),
         ("peak of a training step of 128 images", "GB", peak),
@@ -125,10 +124,11 @@ def _memory() -> Iterator[Claim]:
             f"A {base:.2f} {unit}, they {min(others):.2f} to {max(others):.2f}",
             "yes" if min(others) > base else "not all",
         )
-    fits = memory[BASE].training(128)
+    fits = memory[BASE].peak
     verdict = "yes" if fits < TITAN else "no"
     yield Claim("6", "J' trains on 128 images in 6 GB", "yes", f"{fits / 1e9:.1f} GB", verdict)
-    whole, half = (memory["vgg16"].training(batch) / 1e9 for batch in (128, 64))
+    vgg = (ctcdsl.memory(cost("vgg16").network, batch=batch) for batch in (128, 64))
+    whole, half = (memory.training.peak / 1e9 for memory in vgg)
     fitting = "in part" if whole < K40 / 1e9 else "yes"
     yield Claim(
         "6",

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
-from ctcdsl.codegen.layers import Layers, may_be_inplace, op_call
+from ctcdsl.codegen.layers import Layers, op_call
 from ctcdsl.codegen.names import block_name, parameter_name
 from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
 from ctcdsl.ir import Block, Join
 from ctcdsl.ir.network import flat
+from ctcdsl.lowering import may_overwrite_end
 from ctcdsl.ops.calls import Argument, Call, Number, Role, map_note
+from ctcdsl.ops.graph import Builder
 
 _ONE = Expression("1")
 _LAST = Role.PADDING
@@ -132,11 +134,10 @@ class _ClassWriter:
         node = self._block_class.first.node
         if node.activation is None or not (branches == 1 or node.activation.function.learned):
             return None
-        may_overwrite = False
-        for layer in node.branches[0]:
-            may_overwrite = may_be_inplace(layer, may_overwrite)
-        op = node.activation.op(node.output.channels)
-        call = op_call(op, node.output, in_place=may_overwrite and branches == 1)
+        builder = Builder(node.output, node.name)
+        node.activation.add(builder, builder.input)
+        free = branches == 1 and may_overwrite_end(node.branches[0])
+        call = op_call(builder.nodes[0].when(may_overwrite=free))
         numbers = tuple(self._unifier.resolve(self._outputs, n.role) for n in call.numbers)
         return BranchCode(branches, "activation", ((call, numbers),))
 

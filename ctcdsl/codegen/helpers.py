@@ -29,7 +29,7 @@ def helper_classes(network: Network, layers: Layers) -> dict[str, str]:
         vector = node.vector
         helper = layer.helper(node.input.channels)
         if helper is not None:
-            calls = [op_call(op.op, op.output.shape, in_place=True) for op in ops if op.op.module]
+            calls = [op_call(op) for op in ops if op.op.module]
             gates[helper.name] = render(
                 f"helpers/{helper.template}.py", name=helper.name, calls=calls
             )
@@ -71,7 +71,6 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
         passed.append("bias=False")
     width = "in_channels" if conv.preactivation else "out_channels"
     chain: list[Code] = []
-    in_place = False  # before a convolution only what a norm made is the activation's to overwrite
     for node in layer_ops(uses[0]):
         if isinstance(node.op, ZeroPad2d):
             continue  # its module stands before that of the class
@@ -80,10 +79,9 @@ def _convolution(name: str, uses: Sequence[Node], layers: Layers) -> str:
             given = ("in_channels", "out_channels", "kernel_size", *passed)
             chain.append(Code(node.op.module, given + Call("", more).render().arguments))
         else:
-            call = op_call(node.op, node.output.shape, in_place=in_place)
+            call = op_call(node)
             numbers = (width if n.role is Role.CHANNELS else str(n.value) for n in call.numbers)
             chain.append(call.render(numbers))
-        in_place = True
     titles = [part.title for part in (conv.norm, conv.activation) if part]
     own = "convolution" if conv.standardisation is None else "standardised convolution"
     ordered = [*titles, own] if conv.preactivation else [own, *titles]

@@ -17,13 +17,13 @@ from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.calls import WIDTH, attribute
 from ctcdsl.codegen.classes import class_lines
 from ctcdsl.codegen.helpers import helper_classes
-from ctcdsl.codegen.layers import Layers, may_be_inplace
+from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.codegen.names import attribute_name, class_name
 from ctcdsl.codegen.render import render
 from ctcdsl.ir import Block, ConvTranspose, Linear
 from ctcdsl.ir.printer import digest, row
-from ctcdsl.lowering import lower
+from ctcdsl.lowering import lower, may_overwrite_end
 from ctcdsl.metrics import network_cost
 from ctcdsl.ops.norm import NormOp
 from ctcdsl.shapes.resize import bound_to_size
@@ -49,7 +49,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
     """
     architecture = network.architecture
     module = class_name(architecture.name)
-    layers = Layers(architecture.style, use_helpers=not network.series)
+    layers = Layers(architecture.style, series=network.series)
     blocks = Blocks(network.nodes, layers, module)
     helpers = helper_classes(network, layers)
     defined_classes = frozenset({*helpers, *(code.name for code in blocks.classes)})
@@ -146,8 +146,7 @@ def _groups(
         calls = [
             call.render() for call in layers.chain(chain, blocks.calls, may_overwrite=may_overwrite)
         ]
-        for node in chain:
-            may_overwrite = may_be_inplace(node, may_overwrite)
+        may_overwrite = may_overwrite_end(chain, may_overwrite=may_overwrite)
         comment = f"  # {_shape(chain[-1])}"
         fits = len(f"        x: Tensor = self.{name}(images){comment}") <= WIDTH
         yield Group(name, tuple(attribute(name, calls, defined_classes)), comment if fits else "")

@@ -51,7 +51,7 @@ class _Walk:
     def __init__(self, network: Network) -> None:
         architecture = network.architecture
         self._network = network
-        self._layers = Layers(architecture.style, use_helpers=not network.series)
+        self._layers = Layers(architecture.style, series=network.series)
         self._blocks = Blocks(network.nodes, self._layers, class_name(architecture.name))
         self._classes = {code.name: code for code in self._blocks.classes}
         self._submodules: list[Submodule] = []

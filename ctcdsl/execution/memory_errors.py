@@ -9,12 +9,15 @@ from pathlib import Path
 
 import torch
 
-from ctcdsl.metrics.memory import MemoryEstimate, format_bytes
+from ctcdsl.metrics.memory import Peaks, TrainingPeaks, format_bytes
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.store import Saved
 from ctcdsl.text import Diagnostic, Severity, UserError, error
 from ctcdsl.text.plural import plural
 from ctcdsl.text.shell import command
+
+_HEADROOM = 0.1
+"""Of the memory: for the work space of libraries, and what the allocator cannot use."""
 
 
 def is_out_of_memory(cause: RuntimeError) -> bool:
@@ -37,7 +40,7 @@ def oom_as_error(explain: Callable[[], UserError]) -> Iterator[None]:
 
 
 def may_not_fit(
-    recipe: Recipe, memory: MemoryEstimate | None, device: torch.device, world: int = 1
+    recipe: Recipe, memory: TrainingPeaks | None, device: torch.device, world: int = 1
 ) -> Diagnostic | None:
     """CTC622 as a warning where the CPU has too little memory by the cost model.
 
@@ -49,10 +52,10 @@ def may_not_fit(
     part = _micro_batch(recipe, world)
     if memory is None or device.type != "cpu":
         return None
-    available, needed = memory_of(device), memory.training(part)
+    available, needed = memory_of(device), _peaks(recipe, memory).at(part)
     if needed <= available:
         return None
-    largest = max(1, memory.largest_batch(available))
+    largest = max(1, _largest_part(memory, available))
     return Diagnostic(
         code="CTC622",
         message=f"a batch of {part} takes about {format_bytes(needed)}, and the memory has"
@@ -64,7 +67,7 @@ def may_not_fit(
 
 def out_of_memory(
     recipe: Recipe,
-    memory: MemoryEstimate | None,
+    memory: TrainingPeaks | None,
     device: torch.device,
     saved: Saved,
     world: int = 1,
@@ -76,11 +79,12 @@ def out_of_memory(
     largest = part // 2
     if memory is not None:
         notes.append(
-            f"by the cost model a batch of {part} takes {format_bytes(memory.training(part))}, and"
+            f"by the cost model a batch of {part} takes"
+            f" {format_bytes(_peaks(recipe, memory).at(part))}, and"
             f" {device} has {format_bytes(available)}"
         )
-        if memory.largest_batch(available) < part:
-            largest = memory.largest_batch(available)
+        if _largest_part(memory, available) < part:
+            largest = _largest_part(memory, available)
         else:
             notes.append("so other programs use it, or the pieces that are free are too small")
     if largest >= 1:
@@ -112,6 +116,15 @@ def out_of_memory_in_test(views: int, device: torch.device, hint: str) -> UserEr
         notes=(f"{device} has {format_bytes(memory_of(device))}",),
         hint=hint,
     )
+
+
+def _peaks(recipe: Recipe, memory: TrainingPeaks) -> Peaks:
+    return memory.step if recipe.accumulate == 1 else memory.part
+
+
+def _largest_part(memory: TrainingPeaks, available: int) -> int:
+    """The most images whose gradients can be added to others in `available` bytes."""
+    return memory.part.largest_batch(int(available * (1 - _HEADROOM)))
 
 
 def _micro_batch(recipe: Recipe, world: int) -> int:

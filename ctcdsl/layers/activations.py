@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import WORDS, Context, LayerKind, MapOrVectorLayer, Word
-from ctcdsl.ops.activation import Activate, Function
+from ctcdsl.ops.activation import Activate, Function, Keeps
 from ctcdsl.ops.calls import shown
 from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps
 
 SLOPE = "negative_slope"
 """What PyTorch calls the constant of `leaky`, which the header `act` gives."""
@@ -27,6 +26,7 @@ ACTIVATIONS = MappingProxyType(
                 keeps=Keeps.OUTPUT,
                 in_place=True,
                 bit_stable=True,
+                own_layout=True,
             ),
             Function(
                 *("relu6", "ReLU6", "min(max(x, 0), 6)", "nn.ReLU6", "nn.functional.relu6({})"),
@@ -58,9 +58,10 @@ ACTIVATIONS = MappingProxyType(
             Function(
                 *("leaky", "leaky ReLU", "x, or x times a slope below zero: leaky, leaky(0.1)"),
                 *("nn.LeakyReLU", "nn.functional.leaky_relu({})"),
-                keeps=Keeps.OUTPUT,
+                keeps=Keeps.OUTPUT_IN_PLACE,
                 in_place=True,
                 bit_stable=True,
+                own_layout=True,
                 keyword=SLOPE,
                 constant=0.01,
             ),
@@ -73,7 +74,7 @@ ACTIVATIONS = MappingProxyType(
             Function(
                 *("elu", "ELU", "x, or alpha (exp(x) - 1) below zero: elu, elu(0.5)"),
                 *("nn.ELU", "nn.functional.elu({})"),
-                keeps=Keeps.OUTPUT,
+                keeps=Keeps.OUTPUT_IN_PLACE,
                 in_place=True,
                 keyword="alpha",
                 constant=1.0,

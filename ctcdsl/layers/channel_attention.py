@@ -7,9 +7,12 @@ from math import log2
 from ctcdsl.layers.arguments import Integer, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, Role, channels, number
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.convolution import convolve
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import function, in_half, mean, multiply
+from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Tape, Tensor
 
 
 class GateOp(MapOp, abstract=True):
@@ -17,8 +20,6 @@ class GateOp(MapOp, abstract=True):
 
     channels: int
 
-    keeps = Keeps.INPUT
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = False
 
@@ -38,6 +39,17 @@ class EfficientChannelAttention(GateOp):
 
     module = "EfficientChannelAttention"
 
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Means, the filter, a sigmoid, and the product."""
+        (x,) = inputs
+        means = mean(tape, x, self.channels)
+        weight = in_half(tape, tape.parameter(self.kernel))
+        means = in_half(tape, means)
+        gate = tape.tensor(self.channels, means.itemsize)
+        gate = tape.run(gate, means, weight, keeps=(means, weight))
+        tape.hold(gate)
+        return multiply(tape, x, function(tape, gate, keeps_output=True))
+
     def tensors(self) -> tuple[TensorSpec, ...]:
         """One filter."""
         return (TensorSpec("weight", "conv.weight", (1, 1, self.kernel)),)
@@ -55,6 +67,14 @@ class EffectiveSqueezeExcite(GateOp):
     """A matrix on the channels' means, and a hard sigmoid."""
 
     module = "EffectiveSqueezeExcite"
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Means, the matrix, a hard sigmoid, and the product."""
+        (x,) = inputs
+        means = mean(tape, x, self.channels)
+        gate = convolve(tape, node, means, self.channels)
+        tape.hold(gate)
+        return multiply(tape, x, function(tape, gate, keeps_output=False))
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """The matrix and its bias."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, MapOrVectorLayer, layer
 from ctcdsl.ops.calls import Argument
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, Overwrite, PointOp
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import dropout
+from ctcdsl.ops.op import Overwrite, PointOp
+from ctcdsl.ops.tape import Tape, Tensor
 
 
 class DropoutOp(PointOp):
@@ -15,10 +17,12 @@ class DropoutOp(PointOp):
     probability: float
 
     module = "nn.Dropout"
-    keeps = Keeps.NOTHING
-    extra_bytes = 4  # the mask
     overwrite = Overwrite.AS_INPUT
     bit_stable = True
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A mask in training, and the product."""
+        return dropout(tape, inputs[0])
 
     def arguments(self) -> tuple[Argument, ...]:
         """The probability."""

@@ -5,8 +5,19 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Flag, Integer, Real, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import POINT, Keeps, Overwrite, PointOp, Window
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import (
+    add_number,
+    divide,
+    in_float,
+    multiply,
+    multiply_number,
+    pad,
+    power,
+)
+from ctcdsl.ops.op import POINT, Overwrite, PointOp, Window
+from ctcdsl.ops.pooling import average_pool
+from ctcdsl.ops.tape import Tape, Tensor
 
 _LARGE = 1e15
 
@@ -20,8 +31,6 @@ class LocalResponseNormOp(PointOp):
     k: float
     within: bool
 
-    keeps = Keeps.INPUT
-    extra_bytes = 12  # squares, means and powers
     overwrite = Overwrite.MAY
     bit_stable = False
 
@@ -29,6 +38,22 @@ class LocalResponseNormOp(PointOp):
     def module(self) -> str:
         """PyTorch's is over channels."""
         return "LocalResponseNormWithin" if self.within else "nn.LocalResponseNorm"
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Squares, means, a power and a quotient, as the module computes them one by one."""
+        (x,) = inputs
+        squares = multiply(tape, x, x)
+        if self.within:
+            means = average_pool(tape, squares, x.numel)
+            tape.hold(means)
+            return divide(tape, x, power(tape, add_number(tape, multiply_number(tape, means))))
+        channels = node.output.shape.channels
+        padded = pad(tape, squares, x.numel // channels * (channels + self.size - 1))
+        (wide,) = in_float(tape, padded)
+        means = tape.run(tape.tensor(x.numel, wide.itemsize), wide, keeps=(wide,))
+        powers = power(tape, add_number(tape, multiply_number(tape, means)))
+        tape.extend(means, len(tape.kernels) - 1)
+        return divide(tape, x, powers)
 
     def window(self) -> Window | None:
         """The same position, or a window of the channel's own map."""

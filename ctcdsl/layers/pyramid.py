@@ -5,10 +5,12 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Integers
 from ctcdsl.layers.base import MAX_KERNEL, Context, VectorLayer, layer
 from ctcdsl.ops.calls import Argument
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, Op, Overwrite, TensorSpec, Window
-from ctcdsl.ops.pooling import INDEX_BYTES
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import concatenate
+from ctcdsl.ops.op import Op, Overwrite, TensorSpec, Window
+from ctcdsl.ops.pooling import max_pool
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Tape, Tensor
 from ctcdsl.text import Label
 
 
@@ -18,8 +20,6 @@ class SpatialPyramidPool(Op):
     levels: tuple[int, ...]
 
     module = "SpatialPyramidPool"
-    keeps = Keeps.INPUT
-    extra_bytes = INDEX_BYTES + 4  # the levels apart, before they are joined
     overwrite = Overwrite.MAY
     in_place = False
     bit_stable = True
@@ -28,6 +28,19 @@ class SpatialPyramidPool(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """A vector of all bins of all channels."""
         return Shape(inputs[0].channels * sum(n * n for n in self.levels), 1, 1)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A pool for each level, its maps as vectors, and the vectors together."""
+        (x,) = inputs
+        channels = node.inputs[0].shape.channels
+        vectors = []
+        for level in self.levels:
+            pool = max_pool(tape, x, channels * level * level, flattened=level > 1)
+            vector = tape.tensor(pool.numel, x.itemsize)
+            if level == 1:
+                vector = tape.view(pool)
+            vectors.append(tape.run(vector, pool, passes=True))
+        return concatenate(tape, *vectors)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""

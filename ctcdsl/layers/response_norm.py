@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, channels
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import add, add_number, divide, mean, multiply, vector_norm
+from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Tape, Tensor
 
 
 class GlobalResponse(MapOp):
@@ -15,10 +17,18 @@ class GlobalResponse(MapOp):
     channels: int
 
     module = "GlobalResponseNorm"
-    keeps = Keeps.INPUT
-    extra_bytes = 4  # the product of map and response
     overwrite = Overwrite.MAY
     bit_stable = False
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Norms over the map, their quotient by their mean, products and sums."""
+        (x,) = inputs
+        weight, bias = tape.parameter(self.channels), tape.parameter(self.channels)
+        norms = vector_norm(tape, x, self.channels)
+        response = divide(tape, norms, add_number(tape, mean(tape, norms, 1)))
+        tape.hold(norms, response)
+        scaled = multiply(tape, weight, multiply(tape, x, response))
+        return add(tape, add(tape, x, scaled), bias)
 
     def infer(self, *inputs: Shape) -> Shape:
         """The shape of its input."""

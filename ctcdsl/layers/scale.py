@@ -5,8 +5,10 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, channels, shown
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, Overwrite, PointOp, TensorSpec
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import multiply, multiply_number
+from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
+from ctcdsl.ops.tape import Tape, Tensor
 
 
 class ChannelScale(PointOp):
@@ -15,14 +17,16 @@ class ChannelScale(PointOp):
     channels: int
 
     module = "Scale"
-    keeps = Keeps.INPUT
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """The factors."""
         return (TensorSpec("factor", "factor", (self.channels, 1, 1)),)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel."""
+        return multiply(tape, inputs[0], tape.parameter(self.channels))
 
     def arguments(self) -> tuple[Argument, ...]:
         """The channels."""
@@ -35,10 +39,12 @@ class ConstantScale(PointOp):
     factor: float
 
     module = "ConstantScale"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel."""
+        return multiply_number(tape, inputs[0])
 
     def arguments(self) -> tuple[Argument, ...]:
         """The factor."""

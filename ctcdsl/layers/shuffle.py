@@ -6,9 +6,10 @@ from ctcdsl.layers.arguments import Integer
 from ctcdsl.layers.base import MAX_WIDTH, Context, SameShapeLayer, layer
 from ctcdsl.layers.windows import report_groups
 from ctcdsl.ops.calls import Argument, Role, number
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, Overwrite, PointOp
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.op import Overwrite, PointOp
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Tape, Tensor
 
 
 class ChannelShuffle(PointOp):
@@ -17,10 +18,13 @@ class ChannelShuffle(PointOp):
     groups: int
 
     module = "nn.ChannelShuffle"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.AS_INPUT
     bit_stable = True
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; its gradient copies one that is a part of another tensor."""
+        (x,) = inputs
+        return tape.run(tape.tensor(x.numel, x.itemsize), x, strided=(x,))
 
     def arguments(self) -> tuple[Argument, ...]:
         """The groups."""

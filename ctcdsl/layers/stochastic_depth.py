@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, shown
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, Overwrite, PointOp
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import dropout, multiply
+from ctcdsl.ops.op import Overwrite, PointOp
+from ctcdsl.ops.tape import Tape, Tensor
 from ctcdsl.text.sink import Diagnostics
 
 
@@ -18,10 +20,17 @@ class StochasticDepthOp(PointOp):
     probability: float
 
     module = "StochasticDepth"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.AS_INPUT
     bit_stable = True
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A mask of one number an image in training, and the product."""
+        (x,) = inputs
+        if not tape.training:
+            return x
+        ones = tape.tensor(1, x.itemsize)
+        tape.hold(ones)
+        return multiply(tape, x, dropout(tape, ones))
 
     def arguments(self) -> tuple[Argument, ...]:
         """The probability."""

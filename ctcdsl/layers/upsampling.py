@@ -5,9 +5,10 @@ from __future__ import annotations
 from ctcdsl.layers.arguments import Flag, Integer
 from ctcdsl.layers.base import Context, MapLayer, layer
 from ctcdsl.ops.calls import Argument, map_note
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Tape, Tensor
 
 MAX_FACTOR = 100
 
@@ -19,8 +20,6 @@ class Upsample(MapOp):
     bilinear: bool
 
     module = "nn.Upsample"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.MAY
 
     @property
@@ -32,6 +31,12 @@ class Upsample(MapOp):
         """The larger map."""
         channels, height, width = inputs[0]
         return Shape(channels, self.factor * height, self.factor * width)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; its gradient copies one that is a part of another tensor."""
+        (x,) = inputs
+        output = tape.tensor(node.output.shape.numel, x.itemsize)
+        return tape.run(output, x, strided=(output, x))
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""

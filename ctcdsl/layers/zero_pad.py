@@ -6,10 +6,12 @@ from ctcdsl.layers.arguments import Integer
 from ctcdsl.layers.base import MAX_WIDTH, Context, layer
 from ctcdsl.layers.windows import SlidingWindow
 from ctcdsl.ops.calls import Argument, Role, channels, sides
-from ctcdsl.ops.graph import Builder, Value
-from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.graph import Builder, OpNode, Value
+from ctcdsl.ops.kernels import pad
+from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.operators import Identity
 from ctcdsl.ops.shapes import Pair, Shape
+from ctcdsl.ops.tape import Layout, Tape, Tensor
 
 
 class PadChannels(MapOp):
@@ -19,8 +21,6 @@ class PadChannels(MapOp):
     stride: Pair
 
     module = "ZeroPad"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
@@ -29,6 +29,17 @@ class PadChannels(MapOp):
         _, height, width = inputs[0]
         down, across = self.stride
         return Shape(self.channels, (height - 1) // down + 1, (width - 1) // across + 1)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Views of every n-th row and column, whose gradients are as large as the map; zeros."""
+        (x,) = inputs
+        channels, _, width = node.inputs[0].shape
+        _, rows, columns = node.output.shape
+        for pixels, stride in ((rows * width, self.stride[0]), (rows * columns, self.stride[1])):
+            if stride > 1:
+                strided = tape.view(x, numel=channels * pixels, layout=Layout.STRIDED)
+                x = tape.run(strided, x, gives=Layout.LAST)
+        return pad(tape, x, node.output.shape.numel)
 
     def macs(self, output: Shape) -> int:
         """None."""

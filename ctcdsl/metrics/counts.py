@@ -64,11 +64,6 @@ def parameters(ops: Iterable[OpNode]) -> int:
     return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if spec.trained)
 
 
-def copied_parameters(ops: Iterable[OpNode]) -> int:
-    """Those of which operations compute others as many: filters that are standardised."""
-    return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if spec.copied)
-
-
 def buffers(ops: Iterable[OpNode]) -> int:
     """The numbers that operations hold and do not train: statistics of norms, counts of batches."""
     return sum(prod(spec.shape) for op in ops for spec in op.op.tensors() if not spec.trained)

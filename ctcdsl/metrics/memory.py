@@ -1,109 +1,332 @@
-"""How much memory training takes: the values that are alive, before anything is allocated.
+"""How much memory a network takes, training and inference, before anything is allocated.
 
-Of a network of P parameters, on a batch of N images, with a bytes a value (4, or 2 in bf16):
+`network_memory(network, batch)` gives a `Memory`; its numbers are bytes:
 
-    bytes = 12 P + (4 - a) (P - W) + a W + N x max over operations of (kept + gradients)
+    .inference.peak            all that a forward pass holds: weights, images, maps
+    .training.peak             all that a step holds
+    .training.saved            what autograd keeps for the backward pass
+    .largest_batch(available)  the most images of a step that fits in so many bytes
 
-- 12 P: each parameter, its gradient and its momentum in float32; in bf16 a copy of 2 P besides.
-- W: the filters that are standardised (a part of P). They are a copy in either precision.
-- kept: the values that autograd still needs when it has come back to the operation: the input of a
-  convolution, an fc layer, a norm or a max pool; the output of an activation that works in
-  place, the input of one that does not; the index of 8 bytes for each value of a max pool; the
-  mask of a dropout; the images themselves.
-- gradients: those of the operation's output and inputs, and those that wait for other branches.
-
-Work space of the libraries and what the allocator cannot use are not in it; `largest_batch` leaves
-a tenth of the memory for them.
+They are those of PyTorch on a CPU: a step is forward, cross entropy, backward and the fused
+optimizer's step, of a module and images in channels-last memory, from the second step on, when the
+optimizer has its state. The images, and 8 bytes for each label, are the caller's and count.
+Work space of libraries comes on top: `kernels` is how much it may be at most.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
+from math import prod
+from typing import Literal, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
-from ctcdsl.metrics.counts import copied_parameters, parameters
-from ctcdsl.ops.graph import OpGraph, OpNode, Value
-from ctcdsl.ops.op import Keeps
+from ctcdsl.metrics.liveness import LOSS, Moment, Phase, Simulation, trace
+from ctcdsl.ops.graph import OpGraph
+from ctcdsl.ops.record import Record
+from ctcdsl.ops.tape import FLOAT, INDEX, Size
+from ctcdsl.text.plural import plural
 
-_HEADROOM = 0.1
+Precision = Literal["float32", "bf16"]
+Optimizer = Literal["sgd", "adamw"]
+
+_STATES: dict[Optimizer, int] = {"sgd": 1, "adamw": 2}
+"""Numbers that an optimizer has for each weight; SGD with momentum."""
 
 
-class MemoryEstimate(NamedTuple):
-    """The memory that training takes, in bytes."""
+class Peaks(NamedTuple):
+    """The most bytes at any time, for any batch: the largest of some straight lines.
 
-    static: int
-    """Parameters, gradients, momenta."""
-    saved: int
-    """What an image keeps for the backward pass, at its end."""
-    per_image: int
-    """The most that an image takes at any time."""
+    Each is a number of bytes, and one for each image.
+    """
 
-    def training(self, batch: int) -> int:
-        """Bytes for a step on so many images at once."""
-        return self.static + batch * self.per_image
+    lines: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, lines: Sequence[tuple[int, int]], base: Size) -> Peaks:
+        """The peaks of lines above a `base`; without those that are below another everywhere."""
+        highest: dict[int, int] = {}
+        for fixed, image in lines:
+            if fixed > highest.get(image, -1):
+                highest[image] = fixed
+        return cls(
+            tuple((base.fixed + fixed, base.image + image) for image, fixed in highest.items())
+        )
+
+    def at(self, batch: int) -> int:
+        """Bytes for a batch."""
+        return max(fixed + batch * image for fixed, image in self.lines)
 
     def largest_batch(self, available: int) -> int:
-        """The most images that a step fits in `available` bytes, 0 where not one does."""
-        room = int(available * (1 - _HEADROOM)) - self.static
-        return max(0, room // self.per_image)
+        """The most images that fit in `available` bytes, 0 where not one does."""
+        return max(0, min((available - fixed) // image for fixed, image in self.lines if image))
 
 
-def training_memory(network: Network, value: int = 4) -> MemoryEstimate:
-    """What training a network takes, at `value` bytes for each value of a map."""
+class InferenceMemory(NamedTuple):
+    """The most that a forward pass takes: in which layer, and what `kernels` may add at most."""
+
+    peak: int
+    layer: str
+    kernels: int
+
+
+class TrainingMemory(NamedTuple):
+    """The most that a step takes: in which layer and phase, and what `kernels` may add at most.
+
+    `saved` is what autograd keeps when the forward pass ends. The `layer` is empty in the
+    optimizer's step, and `loss` in the loss.
+    """
+
+    peak: int
+    layer: str
+    phase: Phase
+    kernels: int
+    saved: int
+
+
+class LayerMemory(NamedTuple):
+    """What a layer keeps for the backward pass, and the most that is alive while it runs."""
+
+    name: str
+    kept: int
+    forward: int
+    backward: int
+    inference: int
+
+
+class Instant(NamedTuple):
+    """The bytes that are alive at a time of a training step; `weights` with the optimizer's."""
+
+    layer: str
+    phase: Phase
+    weights: int
+    gradients: int
+    total: int
+
+
+class Memory(Record):
+    """The memory of a network for a batch of images, in bytes.
+
+    `weights` are those of the module, statistics of norms included; `gradients` those of the
+    weights; `state` the optimizer's; `images` the batch itself, with its labels.
+    """
+
+    network: Network
+    batch: int
+    precision: Precision
+    optimizer: Optimizer
+    weights: int
+    gradients: int
+    state: int
+    images: int
+    _graph: OpGraph
+    _step: _Pass
+    _forward: _Pass
+
+    @property
+    def training(self) -> TrainingMemory:
+        """Of a training step."""
+        total, at = self._step.most(self.batch)
+        moment = self._step.moments[at]
+        kernels = self._step.peaks.at(self.batch) - total
+        saved = self._step.saved.of(self.batch)
+        return TrainingMemory(total, self._layer(moment), moment.phase, kernels, saved)
+
+    @property
+    def inference(self) -> InferenceMemory:
+        """Of a forward pass alone."""
+        total, at = self._forward.most(self.batch)
+        kernels = self._forward.peaks.at(self.batch) - total
+        return InferenceMemory(total, self._layer(self._forward.moments[at]), kernels)
+
+    @property
+    def layers(self) -> tuple[LayerMemory, ...]:
+        """Of each layer that computes something, in the order of `Network.layers`."""
+        names = [node.layer for node in self._graph.nodes]
+        kept = dict.fromkeys(names, 0)
+        for name, size in zip(names, self._step.kept, strict=True):
+            kept[name] += size.of(self.batch)
+        most: dict[tuple[str, str], int] = {}
+        passes = ((self._step, ""), (self._forward, "inference"))
+        for part, phase in passes:
+            for moment, total in zip(part.moments, part.totals(self.batch), strict=True):
+                key = self._layer(moment), phase or moment.phase
+                most[key] = max(most.get(key, 0), total)
+        phases = (Phase.FORWARD, Phase.BACKWARD, "inference")
+        return tuple(
+            LayerMemory(
+                node.name, kept[node.name], *(most.get((node.name, phase), 0) for phase in phases)
+            )
+            for node in self.network.layers
+            if node.name in kept
+        )
+
+    @property
+    def timeline(self) -> tuple[Instant, ...]:
+        """A training step, kernel after kernel."""
+        totals = self._step.totals(self.batch)
+        return tuple(
+            Instant(
+                self._layer(moment),
+                moment.phase,
+                self.weights + self.state,
+                moment.gradients,
+                total,
+            )
+            for moment, total in zip(self._step.moments, totals, strict=True)
+        )
+
+    def largest_batch(self, available: int, *, training: bool = True) -> int:
+        """The most images that fit in `available` bytes with their kernels, 0 where not one does.
+
+        Args:
+            available: Bytes.
+            training: Whether for a training step, or else for a forward pass.
+        """
+        return (self._step if training else self._forward).peaks.largest_batch(available)
+
+    def _layer(self, moment: Moment) -> str:
+        nodes = self._graph.nodes
+        if moment.operation < len(nodes):
+            return nodes[moment.operation].layer
+        return "" if moment.phase is Phase.OPTIMIZER else LOSS
+
+    def __repr__(self) -> str:
+        images = plural(self.batch, "image")
+        return (
+            f"<Memory of {self.network.name} for {images}: {format_bytes(self.training.peak)} in"
+            f" training, {format_bytes(self.inference.peak)} in inference>"
+        )
+
+
+class _Pass(NamedTuple):
+    """A pass: its moments above a `base`, and what autograd keeps, in all and by operation."""
+
+    base: Size
+    moments: list[Moment]
+    saved: Size
+    kept: list[Size]
+
+    def totals(self, batch: int) -> list[int]:
+        """The bytes of each moment for a batch."""
+        base = self.base.of(batch)
+        return [base + moment.fixed + batch * moment.image for moment in self.moments]
+
+    def most(self, batch: int) -> tuple[int, int]:
+        """The bytes of its largest moment, and where that is."""
+        totals = self.totals(batch)
+        peak = max(totals)
+        return peak, totals.index(peak)
+
+    @property
+    def peaks(self) -> Peaks:
+        """Its peaks for any batch, with the work space of kernels."""
+        return Peaks.of([(m.fixed + m.scratch, m.image) for m in self.moments], self.base)
+
+
+class TrainingPeaks(NamedTuple):
+    """The most bytes of a training step for any batch.
+
+    `step` where a step takes all images at once; `part` where it adds up the gradients of several
+    parts.
+    """
+
+    step: Peaks
+    part: Peaks
+
+
+def network_memory(
+    network: Network,
+    batch: int = 1,
+    *,
+    precision: Precision = "float32",
+    optimizer: Optimizer = "sgd",
+) -> Memory:
+    """The memory of a network for a batch; `bf16` is autocast, on weights in float32."""
     graph = lower(network)
-    params = parameters(graph.nodes)
-    standardised = copied_parameters(graph.nodes)
-    image = network.input.numel
-    # The image comes as bytes, becomes float32, and in bf16 is rounded once more.
-    image_bytes = image * (1 + 4 + (value if value < 4 else 0))
-    saved, most = _alive(graph, value)
-    return MemoryEstimate(
-        static=12 * params + (4 - value) * (params - standardised) + value * standardised,
-        saved=image_bytes + saved,
-        per_image=image_bytes + most,
+    static = _Static.of(graph, optimizer)
+    image = FLOAT * network.input.numel
+    return Memory(
+        network=network,
+        batch=batch,
+        precision=precision,
+        optimizer=optimizer,
+        weights=static.weights,
+        gradients=static.gradients,
+        state=static.state,
+        images=batch * (image + INDEX),
+        _graph=graph,
+        _step=_training(graph, static, precision, Size(0, image + INDEX)),
+        _forward=_inference(graph, static, precision, Size(0, image)),
     )
 
 
-def _alive(graph: OpGraph, value: int) -> tuple[int, int]:
-    """Bytes of the values kept at the end of the forward pass, and the most at any time."""
-    users: Counter[int] = Counter({graph.output.number: 1})  # the loss keeps the scores
-    for node in graph.nodes:
-        users.update(kept.number for kept in _keeps(node))
-    users.pop(graph.input.number, None)  # counted apart
-    sizes = {node.output.number: value * node.output.shape.numel for node in graph.nodes}
-    saved = sum(sizes[number] for number in users)
-    saved += sum(_extra(node) for node in graph.nodes)
-    most = saved
-    alive = saved - sizes[graph.output.number]  # the loss gives the scores free first
-    gradients = {graph.output.number: sizes[graph.output.number]}
-    for node in reversed(graph.nodes):
-        arriving = [v.number for v in node.inputs if v.number != graph.input.number]
-        new = sum(sizes[number] for number in arriving)
-        most = max(most, alive + sum(gradients.values()) + new)
-        gradients.pop(node.output.number, None)
-        gradients.update((number, sizes[number]) for number in arriving)
-        alive -= _extra(node)
-        for kept in _keeps(node):
-            users[kept.number] -= 1
-            if users[kept.number] == 0:
-                alive -= sizes[kept.number]
-    return saved, most
+def training_peaks(network: Network, precision: Precision, pixel_bytes: int = 0) -> TrainingPeaks:
+    """The peaks of training by SGD with momentum, without the work space of kernels.
+
+    Args:
+        network: The network.
+        precision: Of its layers.
+        pixel_bytes: What the caller holds of each image besides.
+    """
+    graph = lower(network)
+    static = _Static.of(graph, "sgd")
+    images = Size(0, FLOAT * network.input.numel + INDEX + pixel_bytes)
+    base, moments, *_ = _training(graph, static, precision, images)
+    step = [(moment.fixed, moment.image) for moment in moments]
+    # Gradients are there from the start; new ones are added to them, and freed.
+    part = [(m.fixed - m.gradients + static.gradients, m.image) for m in moments]
+    return TrainingPeaks(Peaks.of(step, base), Peaks.of(part, base))
 
 
-def _keeps(node: OpNode) -> tuple[Value, ...]:
-    match node.op.keeps:
-        case Keeps.NOTHING:
-            return ()
-        case Keeps.INPUT:
-            return node.inputs
-        case Keeps.OUTPUT:
-            return (node.output,)
+class _Static(NamedTuple):
+    """What does not depend on the batch."""
+
+    weights: int
+    gradients: int
+    state: int
+    copied: int
+    """The largest weight whose gradient the fused optimizer copies: it wants channels first."""
+
+    @classmethod
+    def of(cls, graph: OpGraph, optimizer: Optimizer) -> _Static:
+        weights = gradients = tensors = copied = 0
+        for node in graph.nodes:
+            for spec in node.op.tensors():
+                numel = prod(spec.shape)
+                weights += numel * FLOAT if spec.shape else INDEX
+                if spec.trained:
+                    tensors += 1
+                    gradients += numel * FLOAT
+                    if len(spec.shape) == 4 and spec.shape[1] > 1 < prod(spec.shape[2:]):
+                        copied = max(copied, numel * FLOAT)
+        counts = tensors * FLOAT if optimizer == "adamw" else 0
+        return cls(weights, gradients, _STATES[optimizer] * gradients + counts, copied)
 
 
-def _extra(node: OpNode) -> int:
-    return node.op.extra_bytes * node.output.shape.numel
+def _training(graph: OpGraph, static: _Static, precision: Precision, images: Size) -> _Pass:
+    simulation = Simulation(trace(graph, training=True, half=precision == "bf16"))
+    simulation.forward()
+    saved = simulation.alive
+    simulation.backward()
+    end = simulation.alive
+    step = Moment(
+        end.fixed + static.copied,
+        end.image,
+        static.gradients,
+        0,
+        len(graph.nodes) + 1,
+        Phase.OPTIMIZER,
+    )
+    base = Size(static.weights + static.state, images.image)
+    kept = [simulation.kept.get(position, Size()) for position in range(len(graph.nodes))]
+    return _Pass(base, [*simulation.moments, step], saved, kept)
+
+
+def _inference(graph: OpGraph, static: _Static, precision: Precision, images: Size) -> _Pass:
+    simulation = Simulation(trace(graph, training=False, half=precision == "bf16"))
+    simulation.forward()
+    return _Pass(Size(static.weights, images.image), simulation.moments, Size(), [])
 
 
 def format_bytes(count: int) -> str:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from enum import Enum, auto
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.ops.calls import Argument, channels, shown
-from ctcdsl.ops.op import Keeps, Overwrite, PointOp, TensorSpec
+from ctcdsl.ops.kernels import function, in_half
+from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
+from ctcdsl.ops.tape import Layout, Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
+
+
+class Keeps(Enum):
+    """What the derivative of an activation follows from, and so is kept until then."""
+
+    INPUT = auto()
+    OUTPUT = auto()
+    OUTPUT_IN_PLACE = auto()
+    """Its output where it overwrites its input, else its input."""
 
 
 class Function(NamedTuple):
@@ -13,7 +28,8 @@ class Function(NamedTuple):
 
     `call` is the functional form, with `{}` for its argument. A `constant`, where it has one, is
     given after the word, `leaky(0.1)`, and to PyTorch as `keyword`. One that is `learned` has a
-    trained number for each channel; it has no functional form.
+    trained number for each channel; it has no functional form. With `own_layout` its gradient lies
+    in memory as what it keeps, not as the gradient that comes.
     """
 
     word: str
@@ -27,6 +43,7 @@ class Function(NamedTuple):
     keyword: str = ""
     constant: float | None = None
     learned: bool = False
+    own_layout: bool = False
 
 
 class Activate(PointOp):
@@ -37,7 +54,6 @@ class Activate(PointOp):
     constant: float | None = None
 
     overwrite = Overwrite.NEVER
-    extra_bytes = 0
 
     @property
     def module(self) -> str:
@@ -49,10 +65,23 @@ class Activate(PointOp):
         learned = TensorSpec("weight", "weight", (self.channels,))
         return (learned,) if self.function.learned else ()
 
-    @property
-    def keeps(self) -> Keeps:
-        """What its derivative follows from."""
-        return self.function.keeps
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; a learned one computes the gradients of its numbers from a map of them."""
+        (x,) = inputs
+        if self.function.learned:
+            weight = in_half(tape, tape.parameter(self.channels))
+            x = in_half(tape, x)
+            result = tape.tensor(x.numel, x.itemsize)
+            return tape.run(result, x, weight, keeps=(x, weight), back=(x,), gives=Layout.LAST)
+        keeps = self.function.keeps
+        return function(
+            tape,
+            x,
+            keeps_output=keeps is Keeps.OUTPUT
+            or (keeps is Keeps.OUTPUT_IN_PLACE and node.in_place),
+            in_place=node.in_place,
+            own_layout=self.function.own_layout,
+        )
 
     @property
     def in_place(self) -> bool:

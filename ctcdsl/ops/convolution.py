@@ -2,9 +2,81 @@
 
 from __future__ import annotations
 
+from math import prod
+from typing import TYPE_CHECKING
+
 from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, shown, sides
-from ctcdsl.ops.op import POINT, Keeps, MapOp, Op, Overwrite, TensorSpec, Window
+from ctcdsl.ops.kernels import in_half, pad
+from ctcdsl.ops.op import POINT, MapOp, Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
+from ctcdsl.ops.tape import FLOAT, Layout, Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
+
+
+_BLOCK = 16
+"""Channels that oneDNN computes together: it pads weights up to them."""
+_OVERHEAD = 16_384
+"""Bytes of its descriptions."""
+
+
+def convolve(
+    tape: Tape,
+    node: OpNode,
+    x: Tensor,
+    numel: int,
+    groups: int = 1,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """The convolution of `x` to `numel` values, by the operation's weight or another of its shape.
+
+    Its kernels want their channels last, and give the gradient of the weight in a layout of
+    their own: what is not so is copied.
+    """
+    shape, *bias_shape = (spec.shape for spec in node.op.tensors())
+    # Autocast takes the last argument first.
+    bias = [in_half(tape, tape.parameter(prod(shape))) for shape in bias_shape]
+    weight = in_half(tape, tape.parameter(prod(shape)) if weight is None else weight)
+    x = in_half(tape, x)
+    output = tape.tensor(numel, x.itemsize)
+    copied = tuple(t for t in (x, weight) if t.layout is not Layout.LAST)
+    return tape.run(
+        output,
+        x,
+        weight,
+        *bias,
+        keeps=(x, weight),
+        work=copied,
+        back=(*copied, weight),
+        first=(*copied, weight, output),
+        strided=(*copied, weight, output),
+        gives=Layout.LAST,
+        scratch=_scratch(x, output, shape, groups),
+    )
+
+
+def _scratch(x: Tensor, output: Tensor, weight: tuple[int, ...], groups: int) -> tuple[int, int]:
+    """The most work space that oneDNN was seen to take on two threads, forward and backward.
+
+    It lays weights out in blocks; backward each thread sums up a gradient of its own, in float32,
+    and of few channels or of bfloat16 turns the maps of an image around.
+    """
+    first, second, *kernel = weight
+    first = -(-first // groups)
+    blocked = groups * prod(-(-side // _BLOCK) * _BLOCK for side in (first, second)) * prod(kernel)
+    maps = (x.numel + output.numel) * x.itemsize
+    turned = 2 * maps if x.itemsize < FLOAT or second < _BLOCK else 0
+    backward = 3 * FLOAT * blocked + turned
+    return 2 * x.itemsize * blocked + _OVERHEAD, backward + _OVERHEAD
+
+
+def _matrix_scratch(weight: Tensor, out_features: int) -> tuple[int, int]:
+    """The most work space that oneDNN was seen to take for a matrix in bfloat16."""
+    columns = -(-out_features // (8 * _BLOCK)) * 8 * _BLOCK
+    packed = weight.numel // out_features * columns * weight.itemsize + _OVERHEAD
+    return packed, 2 * packed
+
 
 STANDARDISATION_EPS = 1e-6
 """What `StdConv2d` adds to the variance of a filter unless it is told otherwise."""
@@ -23,8 +95,6 @@ class Conv2d(MapOp):
     bias: bool = True
 
     module = "nn.Conv2d"
-    keeps = Keeps.INPUT
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
@@ -49,6 +119,10 @@ class Conv2d(MapOp):
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel)
         bias = (TensorSpec("bias", "bias", (self.out_channels,)),) if self.bias else ()
         return (TensorSpec("weight", "weight", shape), *bias)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel of oneDNN."""
+        return convolve(tape, node, inputs[0], node.output.shape.numel, self.groups)
 
     def macs(self, output: Shape) -> int:
         """One term of Eqn. 1 of He & Sun 2015."""
@@ -83,10 +157,32 @@ class StdConv2d(Conv2d):
 
     module = "StdConv2d"
 
-    def tensors(self) -> tuple[TensorSpec, ...]:
-        """Those of a convolution; the standardised filters are another tensor."""
-        weight, *bias = Conv2d.tensors(self)
-        return (weight._replace(copied=True), *bias)
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """The filters as channels of one image, their batch norm, and the convolution by them."""
+        weight, *_ = self.tensors()
+        out, per_group, *kernel = weight.shape
+        filters = tape.parameter(prod(weight.shape))
+        layout = Layout.LAST
+        if per_group > 1 < prod(kernel):  # then it matters what is last
+            layout = Layout.FIRST
+            copy = tape.tensor(filters.numel, layout=layout, batched=False)
+            filters = tape.run(copy, filters, gives=Layout.LAST)
+        channel = tape.measure(out, FLOAT, batched=False)
+        result = tape.tensor(filters.numel, layout=layout, batched=False)
+        standard = tape.run(
+            result,
+            filters,
+            keeps=(filters,),
+            copies=(channel, channel),
+            work=(channel,) * (2 if filters.learns else 4),
+            back=(filters,),
+            gives=Layout.LAST,
+        )
+        standard = tape.run(tape.view(standard), standard)
+        tape.hold(standard)
+        return convolve(
+            tape, node, inputs[0], node.output.shape.numel, self.groups, weight=standard
+        )
 
     def arguments(self) -> tuple[Argument, ...]:
         """Those of `nn.Conv2d`, and eps."""
@@ -110,8 +206,6 @@ class ConvTranspose2d(MapOp):
     bias: bool = True
 
     module = "nn.ConvTranspose2d"
-    keeps = Keeps.INPUT
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
@@ -135,6 +229,10 @@ class ConvTranspose2d(MapOp):
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel)
         bias = (TensorSpec("bias", "bias", (self.out_channels,)),) if self.bias else ()
         return (TensorSpec("weight", "weight", shape), *bias)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel of oneDNN."""
+        return convolve(tape, node, inputs[0], node.output.shape.numel, self.groups)
 
     def macs(self, output: Shape) -> int:
         """Every weight once for each position of the input: those that padding cuts off, too."""
@@ -187,8 +285,6 @@ class ZeroPad2d(MapOp):
     right: int
 
     module = "nn.ZeroPad2d"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
@@ -201,6 +297,10 @@ class ZeroPad2d(MapOp):
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""
         return ()
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A larger map."""
+        return pad(tape, inputs[0], node.output.shape.numel)
 
     def macs(self, output: Shape) -> int:
         """None."""
@@ -223,8 +323,6 @@ class Linear(Op):
     out_features: int
 
     module = "nn.Linear"
-    keeps = Keeps.INPUT
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
     in_place = False
@@ -239,6 +337,15 @@ class Linear(Op):
         shape = (self.out_features, self.in_features)
         weight = TensorSpec("weight", "weight", shape)
         return weight, TensorSpec("bias", "bias", (self.out_features,))
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel."""
+        bias = in_half(tape, tape.parameter(self.out_features))
+        weight = in_half(tape, tape.parameter(self.in_features * self.out_features))
+        x = in_half(tape, inputs[0])
+        result = tape.tensor(node.output.shape.numel, x.itemsize)
+        scratch = _matrix_scratch(weight, self.out_features) if tape.half else (0, 0)
+        return tape.run(result, x, weight, bias, keeps=(x, weight), scratch=scratch)
 
     def macs(self, output: Shape) -> int:
         """One for each weight."""

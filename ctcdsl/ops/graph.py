@@ -27,7 +27,7 @@ class OpNode(NamedTuple):
     """An operation, what it takes and gives, and the layer that it comes from.
 
     `layer` is `Node.name`; `role` tells the operations of one layer apart where they have tensors:
-    `norm`, `reduce`.
+    `norm`, `reduce`. One that works `in_place` writes its output over its input.
     """
 
     op: Op
@@ -35,6 +35,11 @@ class OpNode(NamedTuple):
     output: Value
     layer: str
     role: str
+    in_place: bool = False
+
+    def when(self, *, may_overwrite: bool) -> OpNode:
+        """The operation, in place where it can and may overwrite its input."""
+        return self._replace(in_place=True) if may_overwrite and self.op.in_place else self
 
     @property
     def macs(self) -> int:
@@ -48,13 +53,27 @@ class OpNode(NamedTuple):
             yield spec._replace(role=f"{self.role}.{spec.role}") if self.role else spec
 
 
+class Hold(NamedTuple):
+    """A call of a module, which holds its argument until it returns.
+
+    `value` is the argument's number, `until` the position of the last operation in the call.
+    """
+
+    value: int
+    until: int
+
+
 class OpGraph(NamedTuple):
-    """A network as operations: every value has a shape, every operation its layer."""
+    """A network as operations: every value has a shape, every operation its layer.
+
+    `holds` are the calls that take longer than one operation: those of stages, blocks and classes.
+    """
 
     name: str
     input: Value
     nodes: tuple[OpNode, ...]
     output: Value
+    holds: tuple[Hold, ...] = ()
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """The graph for what works on graphs: a node an operation, a value an edge.
@@ -98,6 +117,7 @@ class Builder:
         self.nodes: list[OpNode] = []
         self.layer = layer
         self._count = 0
+        self._holds: list[Hold] = []
 
     def add(self, op: Op, *inputs: Value, role: str = "") -> Value:
         """Add an operation on values; return what it gives."""
@@ -107,6 +127,10 @@ class Builder:
         self.nodes.append(OpNode(op, inputs, output, self.layer, role))
         return output
 
+    def hold(self, x: Value) -> None:
+        """A call that `x` was the argument of returns here."""
+        self._holds.append(Hold(x.number, len(self.nodes) - 1))
+
     def graph(self, name: str, output: Value) -> OpGraph:
         """The graph of all that was added."""
-        return OpGraph(name, self.input, tuple(self.nodes), output)
+        return OpGraph(name, self.input, tuple(self.nodes), output, tuple(self._holds))

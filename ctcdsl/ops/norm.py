@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.ops.calls import Argument, Role, channels, option, shown
-from ctcdsl.ops.op import POINT, Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.op import POINT, MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import FLOAT, Layout, Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
 
 
 class NormOp(MapOp, abstract=True):
@@ -14,9 +20,6 @@ class NormOp(MapOp, abstract=True):
     eps: float
     affine: bool = True
 
-    keeps = Keeps.INPUT
-    extra_bytes = 0
-    overwrite = Overwrite.MAY
     bit_stable = True
 
     def infer(self, *inputs: Shape) -> Shape:
@@ -34,6 +37,10 @@ class NormOp(MapOp, abstract=True):
         shape = (self.channels,)
         return TensorSpec("weight", "weight", shape), TensorSpec("bias", "bias", shape)
 
+    def _trained(self, tape: Tape) -> tuple[Tensor, ...]:
+        """Scale and shift on a tape."""
+        return tuple(tape.parameter(self.channels) for _ in range(2 if self.affine else 0))
+
     def _affine(self, keyword: str) -> tuple[Argument, ...]:
         return (Argument(str(self.affine), keyword, "True"),)
 
@@ -44,10 +51,34 @@ class BatchNorm(NormOp):
     momentum: float
     vector: bool = False
 
+    overwrite = Overwrite.MAY
+
     @property
     def module(self) -> str:
         """That of maps, or of vectors."""
         return "nn.BatchNorm1d" if self.vector else "nn.BatchNorm2d"
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; the statistics of the batch are kept.
+
+        Its backward pass makes the gradient twice where all maps have their channels last.
+        """
+        (x,) = inputs
+        channel = tape.measure(self.channels, FLOAT, batched=False)
+        sums = tape.measure(self.channels, x.itemsize, batched=False)
+        wide = (x._replace(itemsize=FLOAT), channel) if x.itemsize < FLOAT else ()
+        return tape.run(
+            tape.tensor(x.numel, x.itemsize),
+            x,
+            *self._trained(tape),
+            keeps=(x,),
+            copies=(channel, channel),
+            work=(channel, channel),
+            back=(x,) if x.learns else (),
+            first=(sums, *wide),
+            strided=(sums,),
+            gives=Layout.LAST,
+        )
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """Scale and shift, and the statistics."""
@@ -79,9 +110,32 @@ class LayerNorm(NormOp):
     vector: bool = False
 
     @property
+    def overwrite(self) -> Overwrite:
+        """Of maps it gives a view, whose gradient would be copied again and again."""
+        return Overwrite.MAY if self.vector else Overwrite.NEVER
+
+    @property
     def module(self) -> str:
         """PyTorch's is for vectors; maps have a class of their own."""
         return "nn.LayerNorm" if self.vector else "LayerNorm2d"
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; mean and deviation of each position are kept."""
+        (x,) = inputs
+        position = tape.measure(x.numel // self.channels, FLOAT)
+        copied = (x,) if x.layout is not Layout.LAST else ()
+        return tape.run(
+            tape.tensor(x.numel, x.itemsize),
+            x,
+            *self._trained(tape),
+            keeps=(x,),
+            copies=(position, position),
+            work=copied if x.learns else (*copied, position, position),
+            back=copied,
+            first=(*copied, x),
+            strided=(*copied, x),
+            gives=Layout.LAST,
+        )
 
     def window(self) -> Window | None:
         """The same position."""
@@ -100,6 +154,26 @@ class GroupNorm(NormOp):
     groups: int
 
     module = "nn.GroupNorm"
+    overwrite = Overwrite.MAY
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; mean and deviation of each group are kept."""
+        (x,) = inputs
+        group = tape.measure(self.groups, FLOAT)
+        channel = tape.measure(self.channels, FLOAT)
+        copied = (x,) if x.layout is not Layout.LAST else ()
+        return tape.run(
+            tape.tensor(x.numel, x.itemsize),
+            x,
+            *self._trained(tape),
+            keeps=(x,),
+            copies=(group, group),
+            work=(*copied, channel, channel, *(() if x.learns else (group, group))),
+            back=(*copied, channel, channel),
+            first=(*copied, channel, channel, x),
+            strided=(*copied, channel, channel, x),
+            gives=Layout.LAST,
+        )
 
     def window(self) -> Window | None:
         """All of the map."""

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.record import Record
 from ctcdsl.ops.shapes import Pair, Shape
+from ctcdsl.ops.tape import Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
 
 
 class TensorSpec(NamedTuple):
     """A tensor of an operation; one that is not `trained` is a buffer.
 
-    `role` is what it is, such as `mean`; `name` how its module calls it, `running_mean`. Of one
-    that is `copied` the operation makes another of its shape, which autograd keeps.
+    `role` is what it is, such as `mean`; `name` how its module calls it, `running_mean`.
     """
 
     role: str
     name: str
     shape: tuple[int, ...]
     trained: bool = True
-    copied: bool = False
 
 
 class Window(NamedTuple):
@@ -39,14 +41,6 @@ class Window(NamedTuple):
 
 POINT = Window()
 """The same position alone."""
-
-
-class Keeps(Enum):
-    """Which maps autograd keeps of an operation until its backward pass."""
-
-    NOTHING = auto()
-    INPUT = auto()
-    OUTPUT = auto()
 
 
 class Overwrite(Enum):
@@ -97,14 +91,14 @@ class Op(Record):
         """What an output position sees; None for all of the map."""
         raise NotImplementedError
 
-    @property
-    def keeps(self) -> Keeps:
-        """Which map autograd keeps for its gradient."""
-        raise NotImplementedError
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Record the kernels that its module runs, and what autograd keeps; return the output.
 
-    @property
-    def extra_bytes(self) -> int:
-        """What autograd keeps besides, in bytes for each value of the output."""
+        Args:
+            tape: Where they are recorded.
+            node: Its place in the graph.
+            inputs: What it takes.
+        """
         raise NotImplementedError
 
     @property

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.ops.calls import Argument
-from ctcdsl.ops.op import Keeps, Op, Overwrite, PointOp, TensorSpec, Window
+from ctcdsl.ops.kernels import add, concatenate, maximum, multiply
+from ctcdsl.ops.op import Op, Overwrite, PointOp, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
+from ctcdsl.ops.tape import Layout, Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
 
 
 class Operator(PointOp, abstract=True):
     """An operation that a block's code writes itself: it is no module."""
 
     module = ""
-    extra_bytes = 0
     overwrite = Overwrite.MAY
     bit_stable = True
 
@@ -23,39 +29,58 @@ class Operator(PointOp, abstract=True):
 class Add(Operator):
     """The sum of two maps of one shape."""
 
-    keeps = Keeps.NOTHING
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel, which needs nothing for its gradients."""
+        return add(tape, *inputs)
 
 
 class Multiply(Operator):
     """The product of maps; one of 1x1 multiplies every position."""
 
-    keeps = Keeps.INPUT
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel, which keeps both."""
+        return multiply(tape, *inputs)
 
 
 class Maximum(Operator):
     """The larger of two maps' values, position by position."""
 
-    keeps = Keeps.INPUT
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel, which keeps both."""
+        return maximum(tape, *inputs)
 
 
 class Slice(Operator):
-    """Some channels of a map, `length` from `start` on: a view of it."""
+    """Some channels of a map, `length` from `start` on: a view of it.
+
+    One of equal shares is `even`: PyTorch cuts those at once, and joins their gradients.
+    """
 
     start: int
     length: int
+    even: bool
 
-    keeps = Keeps.NOTHING
     overwrite = Overwrite.NEVER  # PyTorch forbids it for views of one split
 
     def infer(self, *inputs: Shape) -> Shape:
         """Its channels."""
         return inputs[0]._replace(channels=self.length)
 
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A view; the gradient of one that is not even is as large as the map."""
+        (x,) = inputs
+        if self.even:
+            return tape.share(x, node.output.shape.numel)
+        share = tape.view(x, numel=node.output.shape.numel, layout=Layout.STRIDED)
+        return tape.run(share, x, gives=Layout.LAST)
+
 
 class Concat(Operator):
     """Maps of one size side by side: their channels one after another."""
 
-    keeps = Keeps.NOTHING
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel."""
+        return concatenate(tape, *inputs)
 
     def infer(self, *inputs: Shape) -> Shape:
         """The channels of all."""
@@ -66,10 +91,12 @@ class Identity(PointOp):
     """Its input."""
 
     module = "nn.Identity"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.AS_INPUT
     bit_stable = True
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """Nothing."""
+        return inputs[0]
 
     def arguments(self) -> tuple[Argument, ...]:
         """None."""
@@ -80,8 +107,6 @@ class Flatten(Op):
     """A map as a vector: channel after channel, row after row."""
 
     module = "nn.Flatten"
-    keeps = Keeps.NOTHING
-    extra_bytes = 0
     overwrite = Overwrite.AS_INPUT
     bit_stable = True
     in_place = False
@@ -90,6 +115,14 @@ class Flatten(Op):
     def infer(self, *inputs: Shape) -> Shape:
         """A vector of all values."""
         return Shape(inputs[0].numel, 1, 1)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """A view of a map of 1x1; others are copied, from channels last to channels first."""
+        (x,) = inputs
+        if node.inputs[0].shape[1:] == (1, 1):
+            return tape.run(tape.view(x), x, passes=True)
+        vector = tape.tensor(x.numel, x.itemsize)
+        return tape.run(vector, x, passes=True, gives=Layout.FIRST)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ctcdsl.ops.calls import Argument, Role, map_note, sides
-from ctcdsl.ops.op import Keeps, MapOp, Overwrite, TensorSpec, Window
+from ctcdsl.ops.kernels import mean
+from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, output_size
+from ctcdsl.ops.tape import INDEX, Layout, Tape, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.graph import OpNode
+
 
 Reduction = Literal["max", "avg"]
 
-INDEX_BYTES = 8
-"""The place that a maximum came from."""
+
+def max_pool(tape: Tape, x: Tensor, numel: int, *, flattened: bool = False) -> Tensor:
+    """The maxima of windows; the places that they came from are made in evaluation, too.
+
+    Where the map is `flattened` and joined with others, its gradient is a part of theirs, with
+    channels first.
+    """
+    output = tape.tensor(numel, x.itemsize)
+    index = output._replace(itemsize=INDEX)
+    copied = (x,) if x.layout is not Layout.LAST else ()
+    return tape.run(
+        output,
+        x,
+        keeps=(x,),
+        copies=(index,),
+        work=copied if tape.training and x.learns else (*copied, index),
+        back=copied,
+        first=(*copied, index, x),
+        strided=(*copied, output, *((index, x) if flattened else ())),
+        gives=Layout.LAST,
+    )
+
+
+def average_pool(tape: Tape, x: Tensor, numel: int) -> Tensor:
+    """The averages of windows."""
+    output = tape.tensor(numel, x.itemsize)
+    copied = (x,) if x.layout is not Layout.LAST else ()
+    return tape.run(
+        output,
+        x,
+        keeps=(x,),
+        work=copied,
+        back=copied,
+        first=(*copied, x),
+        strided=(*copied, output),
+        gives=Layout.LAST,
+    )
 
 
 class PoolOp(MapOp, abstract=True):
@@ -21,16 +62,6 @@ class PoolOp(MapOp, abstract=True):
 
     overwrite = Overwrite.MAY
     bit_stable = True
-
-    @property
-    def keeps(self) -> Keeps:
-        """An average needs shapes alone."""
-        return Keeps.INPUT if self.reduction == "max" else Keeps.NOTHING
-
-    @property
-    def extra_bytes(self) -> int:
-        """The place of a maximum."""
-        return INDEX_BYTES if self.reduction == "max" else 0
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""
@@ -69,6 +100,11 @@ class Pool2d(PoolOp):
         """Its window."""
         return Window(self.kernel, self.stride, self.padding)
 
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel."""
+        pool = max_pool if self.reduction == "max" else average_pool
+        return pool(tape, inputs[0], node.output.shape.numel)
+
     def note(self, output: Shape) -> str:
         """The shape of its map."""
         return map_note(output)
@@ -95,6 +131,13 @@ class GlobalPool2d(PoolOp):
     def infer(self, *inputs: Shape) -> Shape:
         """A map of 1x1."""
         return Shape(inputs[0].channels, 1, 1)
+
+    def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
+        """One kernel; the means are laid out anew, which has a gradient of its own."""
+        if self.reduction == "max":
+            return max_pool(tape, inputs[0], node.output.shape.numel)
+        means = mean(tape, inputs[0], node.output.shape.numel)
+        return tape.run(tape.view(means), means)
 
     def window(self) -> Window | None:
         """All of the map."""

@@ -21,7 +21,7 @@ from ctcdsl.images.colour import Statistics
 from ctcdsl.images.image_set import ImageSet, require_same_classes
 from ctcdsl.images.resize import CachedImages
 from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.memory import MemoryEstimate
+from ctcdsl.metrics.memory import TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Progress
@@ -61,7 +61,7 @@ def train(
     device: torch.device,
     statistics: Statistics | None = None,
     policy: CheckpointPolicy | None = None,
-    memory: MemoryEstimate | None = None,
+    memory: TrainingPeaks | None = None,
     processes: Processes = SINGLE_PROCESS,
     tested_on: str = "test",
     until: tuple[int, int] | None = None,

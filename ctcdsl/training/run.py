@@ -18,7 +18,7 @@ from ctcdsl.execution.memory_errors import out_of_memory
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.memory import MemoryEstimate
+from ctcdsl.metrics.memory import TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log
@@ -72,7 +72,7 @@ class TrainingRun:
     identity: ModelIdentity
     crop: Crop
     device: torch.device
-    memory: MemoryEstimate | None
+    memory: TrainingPeaks | None
     """What an image costs, where that is known."""
     callback: Callback
     policy: CheckpointPolicy

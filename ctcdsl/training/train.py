@@ -23,7 +23,7 @@ from ctcdsl.execution.prepare import (
     sample_input,
 )
 from ctcdsl.images.fingerprint import ImageRecord
-from ctcdsl.metrics.memory import training_memory
+from ctcdsl.metrics.memory import training_peaks
 from ctcdsl.runs.identity import ModelIdentity, require_same_classes
 from ctcdsl.runs.run import Run
 from ctcdsl.text.plural import plural
@@ -85,7 +85,7 @@ def train_network(
             resume=config.resumed is not None,
             device=device,
             policy=checkpoint_policy(config, network, images, device, world, callback),
-            memory=training_memory(network, 2 if recipe.precision == "bf16" else 4),
+            memory=training_peaks(network, recipe.precision, pixel_bytes=_pixel_bytes(network)),
             processes=processes,
             tested_on=data.splits.tested_on,
             until=config.until,
@@ -94,6 +94,11 @@ def train_network(
     finally:
         callback.on_training_end()
     return Run(config.run)
+
+
+def _pixel_bytes(network: Network) -> int:
+    """What an image takes as it comes from the data set: red, green and blue in a byte each."""
+    return 3 * network.input.height * network.input.width
 
 
 def _tuned(

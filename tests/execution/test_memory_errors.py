@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.execution import memory_errors
-from ctcdsl.metrics.memory import MemoryEstimate
+from ctcdsl.metrics.memory import Peaks, TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.store import Saved
 from ctcdsl.text.diagnostic import Severity
@@ -31,6 +31,10 @@ class Greedy(nn.Module):
         return logits
 
 
+def peaks(fixed: int, image: int) -> TrainingPeaks:
+    return TrainingPeaks(*(Peaks(((fixed, image),)) for _ in range(2)))
+
+
 CPU_WORDS = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 (Cannot allocate memory)"  # noqa: E501
 
 
@@ -41,7 +45,7 @@ def test_out_of_memory_names_the_batch_that_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10_000)
-    model, cost = Greedy(3, error), MemoryEstimate(static=1000, saved=2000, per_image=2600)
+    model, cost = Greedy(3, error), peaks(1000, 2600)
     with refused("CTC622") as found:
         run_training(tmp_path, model=model, memory=cost)
     text = said(found[0])
@@ -54,7 +58,7 @@ def test_out_of_memory_names_the_batch_that_fits(
 
 def test_too_little_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10_000)
-    recorder, cost = Recorder(), MemoryEstimate(static=1000, saved=2000, per_image=2600)
+    recorder, cost = Recorder(), peaks(1000, 2600)
     run_training(tmp_path, tiny_recipe(epochs=1), callback=recorder, memory=cost)
     [warning] = recorder.warnings
     assert (warning.code, warning.severity) == ("CTC622", Severity.WARNING)
@@ -68,7 +72,7 @@ def test_of_several_processes_each_needs_room_for_its_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10_000)
-    recipe, cost, device = Recipe(batch=12), MemoryEstimate(1000, 2000, 2600), torch.device("cpu")
+    recipe, cost, device = Recipe(batch=12), peaks(1000, 2600), torch.device("cpu")
     assert memory_errors.may_not_fit(recipe, cost, device, world=4) is None
     warning = memory_errors.may_not_fit(recipe, cost, device, world=2)
     assert warning is not None
@@ -87,7 +91,7 @@ def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
 def test_memory_that_the_model_says_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_errors, "memory_of", lambda device: 10**9)
     saved = Saved("epoch 0", Path("run/checkpoints/000001"))
-    cost, recipe, device = MemoryEstimate(0, 10, 10), Recipe(batch=1), torch.device("cpu")
+    cost, recipe, device = peaks(0, 10), Recipe(batch=1), torch.device("cpu")
     text = said(memory_errors.out_of_memory(recipe, cost, device, saved).diagnostics[0])
     assert "other programs" in text
     assert "a single image does not fit" in text

@@ -128,7 +128,7 @@ class ConvLnRelu(nn.Sequential):
         super().__init__(
             nn.Conv2d(in_channels, out_channels, kernel_size, bias=False),
             LayerNorm2d(out_channels),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
         )
 
 

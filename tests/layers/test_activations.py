@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ctcdsl.codegen.load import build_module
 from ctcdsl.layers.activations import ACTIVATIONS
 from ctcdsl.metrics import network_cost
-from ctcdsl.ops.op import Keeps
+from ctcdsl.ops.activation import Keeps
 from tests.conftest import one
 from tests.support.carrying import EXACT, differences, small
 
@@ -42,7 +42,7 @@ def test_an_activation_keeps_for_its_gradient_what_its_row_says(word: str) -> No
         output = module(word).double()(images)
     maps = [tensor for tensor in kept if tensor.shape == before.shape]
     assert len(maps) == 1
-    expected = output.detach() if ACTIVATIONS[word].keeps is Keeps.OUTPUT else before
+    expected = before if ACTIVATIONS[word].keeps is Keeps.INPUT else output.detach()
     assert torch.equal(maps[0], expected)
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import ctcdsl
 from ctcdsl.codegen.load import build_module
 from ctcdsl.execution.precision import autocast, for_evaluation
 from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
-from ctcdsl.metrics.memory import training_memory
 from ctcdsl.ops.convolution import StdConv2d
 from ctcdsl.text import UserError
 from tests.conftest import one
@@ -60,10 +60,9 @@ def test_what_autograd_keeps_of_the_weights_is_one_copy() -> None:
     sizes = [40 * 27, 40 * 40 * 25]
     assert sorted(t.numel() for t in made if t.numel() in sizes) == sizes
     plain = one("style conv\ninput 3x8x8\n(3,40,bias) (5,40,bare)\nhead: none")
-    for value, extra in ((4, 4), (2, 0)):
-        more = training_memory(network, value).static - training_memory(plain, value).static
-        assert more == extra * sum(sizes)
-        assert training_memory(network, value)[1:] == training_memory(plain, value)[1:]
+    more = ctcdsl.memory(network).training.saved - ctcdsl.memory(plain).training.saved
+    statistics = 2 * (40 + 40)
+    assert more == 4 * (2 * sum(sizes) + statistics), "in the norm's order, and standardised"
 
 
 def test_it_costs_what_a_plain_convolution_costs() -> None:

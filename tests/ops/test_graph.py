@@ -50,7 +50,7 @@ def test_a_kind_that_leaves_a_rule_out_does_not_import() -> None:
 
 
 def test_an_operation_that_leaves_an_answer_out_does_not_import() -> None:
-    with pytest.raises(TypeError, match="Vague does not say its module, arguments, keeps"):
+    with pytest.raises(TypeError, match="Vague does not say its module, arguments, trace"):
 
         class Vague(PointOp):
             pass

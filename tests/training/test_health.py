@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ctcdsl.codegen.load import build_module
-from ctcdsl.metrics.memory import format_bytes, training_memory
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.checkpoint import load
 from ctcdsl.text.diagnostic import Severity
 from ctcdsl.training import health
-from tests.conftest import ROOT, one
-from tests.conftest import load as load_spec
 from tests.support.runs import run_training
 from tests.support.tiny import CLASSES, Recorder, refused, said, tiny_net, tiny_recipe
 
@@ -96,58 +92,3 @@ def test_a_broken_weight_is_not_saved(tmp_path: Path) -> None:
         run_training(tmp_path, model=model, callback=Breaks())
     assert "a weight is not finite after epoch 1, step 4" in found[0].message
     assert load(tmp_path).progress.position == (0, 0)
-
-
-def saved_for_backward(module: nn.Module, images: Tensor) -> int:
-    """Bytes that autograd keeps, parameters apart: each storage once."""
-    own = {each.untyped_storage().data_ptr() for each in module.state_dict().values()}
-    found: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = module(images)
-    return sum(found.values()) + 0 * len(logits)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["A", "J_prime", "peers/alexnet", "peers/vgg16", "modern/resnet50", "modern/mobilenet_v2"],
-)
-def test_what_an_image_keeps_is_what_torch_keeps(name: str) -> None:
-    network = load_spec(ROOT / "specs" / f"{name}.ctc")
-    module = build_module(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.randn(2, *network.input)
-    kept = saved_for_backward(module.train(), images) / 2
-    cost = training_memory(network)
-    assert cost.saved == pytest.approx(kept, rel=0.06)
-    assert kept <= cost.per_image * 1.03
-    numbers = sum(each.numel() for each in module.parameters())
-    assert cost.static == 12 * numbers
-
-
-def test_the_footprint_by_hand() -> None:
-    network = one("input 3x8x8\nclasses 2\n(3,4) 2/2\nhead: fc\n")
-    cost = training_memory(network)
-    image, conv, pool = 3 * 64 * (1 + 4), 4 * 64 * 4, 4 * 16 * (4 + 8)
-    # The largest gradients are those around the convolution, when only its own output is kept.
-    sides = {node.name: (node.input, node.output) for node in network.layers}
-    assert len(sides) == 3
-    assert cost.saved == image + conv + pool + 2 * 4
-    assert cost.per_image == image + conv + pool + 4 * (4 * 64 + 4 * 16)
-    assert cost.static == 12 * (3 * 9 * 4 + 4 + 64 * 2 + 2)
-    assert cost.training(10) == cost.static + 10 * cost.per_image
-    assert cost.largest_batch(0) == 0
-    fits = cost.largest_batch(10**6)
-    assert cost.training(fits) <= 900_000 < cost.training(fits + 1)
-    assert training_memory(network, 2).per_image < cost.per_image
-
-
-def test_bytes_for_people() -> None:
-    assert [format_bytes(n) for n in (1500, 2_500_000, 3 * 10**9, 4 * 10**12)] == [
-        *("2 kB", "2.5 MB", "3.0 GB", "4.0 TB")
-    ]
