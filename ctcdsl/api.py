@@ -350,6 +350,7 @@ def report(
     *,
     results: str | os.PathLike[str] | None = None,
     metrics: Sequence[str] | None = None,
+    batch: int = 8,
 ) -> Page:
     """Report networks side by side: one page of HTML, which needs no network.
 
@@ -358,11 +359,13 @@ def report(
         results: A table of their errors in CSV, as `compare --format csv` writes it, for the
             picture of complexity against error.
         metrics: Names of what the page shows, as `--metrics` takes them.
+        batch: The images of a training step, for memory over time.
 
     Raises:
         SpecError: A network cannot be found, or has errors.
-        UserError: CTC605 there is no network; CTC701 there is no such metric; CTC751 the results
-            cannot be read; CTC752 their names are not the networks'.
+        UserError: CTC605 there is no network, or `batch` is not a whole number from 1 on; CTC701
+            there is no such metric; CTC751 the results cannot be read; CTC752 their names are not
+            the networks'.
 
     Warns:
         SpecWarning: The results have a network that the report lacks, or the reverse.
@@ -380,7 +383,8 @@ def report(
     if not networks:
         raise error("CTC605", "there is no network to report", hint="give one at least")
     chosen = None if metrics is None else find_metrics(metrics)
-    page = build_page(networks, results=results, metrics=chosen)
+    batch = arguments.at_least_one("batch", batch)
+    page = build_page(networks, results=results, metrics=chosen, batch=batch)
     for diagnostic in page.warnings:
         warn(SpecWarning(str(diagnostic)), stacklevel=2)
     return page

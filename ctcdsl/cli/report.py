@@ -19,6 +19,13 @@ from ctcdsl.ir import Shape
     help="Errors of the networks: a table in CSV, as `compare --format csv` writes it.",
 )
 @metrics_option
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Images of a training step, for memory over time.",
+)
 @input_option
 @sweep_option
 def command(
@@ -26,20 +33,21 @@ def command(
     output: str | None,
     results: str | None,
     names: str | None,
+    batch: int,
     shape: Shape | None,
     sweep: Sweep,
 ) -> None:
     """Report networks side by side: one page of HTML, which needs no network.
 
-    It has a table that sorts, diagrams, and the costs of all layers as bars on one scale. With
-    --results it shows complexity against error: the Pareto front, and arrows from a network to
-    those that one rewrite makes of it. It is the same text each time.
+    It has a table that sorts, diagrams, memory over time, and the costs of all layers as bars on
+    one scale. With --results it shows complexity against error: the Pareto front, and arrows from
+    a network to those that one rewrite makes of it. It is the same text each time.
     """
     from ctcdsl.metrics.catalog import find_metrics
     from ctcdsl.reporting.build import build_page
 
     metrics = find_metrics(names.split(",")) if names is not None else None
     networks = [titled(loaded) for loaded in load_sweep(or_stdin(specs), input=shape, sweep=sweep)]
-    page = build_page(networks, results=results, metrics=metrics)
+    page = build_page(networks, results=results, metrics=metrics, batch=batch)
     print_diagnostics(page.warnings)
     write_output(page.html, output, f"{page.title} reported in")

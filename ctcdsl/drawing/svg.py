@@ -99,7 +99,16 @@ class Line(NamedTuple):
     curved: bool = False
 
 
-Part = Rect | Text | Line
+class Area(NamedTuple):
+    """A filled outline; `opacity` is that of its fill, `note` its tooltip."""
+
+    points: tuple[tuple[float, float], ...]
+    kind: str
+    opacity: float = 1.0
+    note: str = ""
+
+
+Part = Rect | Text | Line | Area
 
 
 class Picture(NamedTuple):
@@ -131,7 +140,7 @@ def moved(parts: Iterable[Part], x: float, y: float) -> list[Part]:
     """The parts, moved."""
     return [
         part._replace(points=tuple((a + x, b + y) for a, b in part.points))
-        if isinstance(part, Line)
+        if isinstance(part, Line | Area)
         else part._replace(x=part.x + x, y=part.y + y)
         for part in parts
     ]
@@ -143,6 +152,8 @@ def moved(parts: Iterable[Part], x: float, y: float) -> list[Part]:
 def _element(part: Part) -> str:
     if isinstance(part, Line):
         return _line(part)
+    if isinstance(part, Area):
+        return _area(part)
     at = f"class='{part.kind}{' bold' * (isinstance(part, Text) and part.bold)}'"
     at += f" x='{_number(part.x)}' y='{_number(part.y)}'"
     if isinstance(part, Text):
@@ -153,9 +164,24 @@ def _element(part: Part) -> str:
     at += f" rx='{_number(part.radius)}'"
     if part.opacity is not None:
         at += f" fill-opacity='{part.opacity:.3f}'"
-    if not part.note:
-        return f"<rect {at}/>"
-    return f"<rect {at}><title>{_escaped(part.note)}</title></rect>"
+    return _noted("rect", at, part.note)
+
+
+def _noted(tag: str, at: str, note: str) -> str:
+    """An element, with its tooltip where there is one."""
+    return f"<{tag} {at}><title>{_escaped(note)}</title></{tag}>" if note else f"<{tag} {at}/>"
+
+
+def _area(area: Area) -> str:
+    """The outline; pieces along the axes are written short, as steps have many."""
+    path = f"M{_pair(area.points[0])}"
+    for (x, y), (to_x, to_y) in pairwise(area.points):
+        if x == to_x:
+            path += f"V{_number(to_y)}"
+        else:
+            path += f"H{_number(to_x)}" if y == to_y else f"L{_pair((to_x, to_y))}"
+    at = f"class='{area.kind}' d='{path}z' fill-opacity='{area.opacity:.3f}'"
+    return _noted("path", at, area.note)
 
 
 def _line(line: Line) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.drawing.captions import amount
+from ctcdsl.drawing.svg import Picture
 from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, MACS, statement
+from ctcdsl.metrics.memory import Memory, network_memory
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.reporting.bars import LayerRow, barred, largest, layer_rows
 from ctcdsl.reporting.page import Page
@@ -18,12 +21,15 @@ from ctcdsl.reporting.pictures import Drawing, diagram, drawing
 from ctcdsl.reporting.render import asset, digest, render
 from ctcdsl.reporting.results import Results, check_names, read_results
 from ctcdsl.reporting.table import columns
+from ctcdsl.reporting.timeline import timeline_picture
 from ctcdsl.reporting.tradeoff import Point, relations, tradeoff_picture
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
 
 METRICS: tuple[Metric[Any], ...] = (*DEFAULT, ACTIVATION_BYTES)
 """Those that a report shows unless others are asked for."""
+BATCH = 8
+"""The images of a training step whose memory is shown."""
 OPEN_LAYERS = 60
 """Tables of more layers are folded on the page."""
 
@@ -36,6 +42,7 @@ class _Section(NamedTuple):
     open: bool
     rows: tuple[LayerRow, ...]
     diagram: Drawing
+    memory: Drawing
 
 
 def build_page(
@@ -43,6 +50,7 @@ def build_page(
     *,
     results: str | os.PathLike[str] | None = None,
     metrics: Sequence[Metric[Any]] | None = None,
+    batch: int = BATCH,
 ) -> Page:
     """The report of some networks.
 
@@ -50,6 +58,7 @@ def build_page(
         networks: One at least; complexity is relative to the first.
         results: A table of their errors in CSV, for the picture of complexity against error.
         metrics: What the table and the bars of layers show; by default `METRICS`.
+        batch: The images of a training step, for memory over time.
 
     Raises:
         UserError: CTC751 the results cannot be read; CTC752 their names are not the networks'.
@@ -57,13 +66,15 @@ def build_page(
     metrics = METRICS if metrics is None else metrics
     errors, warnings = _errors(networks, results)
     costs = [network_cost(network) for network in networks]
+    memories = [network_memory(network, batch) for network in networks]
     title = _title(networks)
     shown = {
         "title": title,
-        "columns": columns(costs, metrics, errors),
+        "columns": columns(costs, metrics, memories, errors),
         "statement": _statement(metrics, costs[0]),
         "tradeoff": _tradeoff(costs, errors),
-        **_layers(costs, metrics),
+        "step": f"a training step of {plural(batch, 'image')}",
+        **_layers(costs, metrics, memories),
     }
     script = asset("sort.js")
     body = render("body.html", **shown, style=asset("report.css"))
@@ -110,8 +121,11 @@ def _tradeoff(costs: Sequence[Cost], results: Results) -> Drawing | None:
     return drawing(lambda width: tradeoff_picture(points, rewrites, width=width))
 
 
-def _layers(costs: Sequence[Cost], metrics: Sequence[Metric[Any]]) -> dict[str, object]:
+def _layers(
+    costs: Sequence[Cost], metrics: Sequence[Metric[Any]], memories: Sequence[Memory]
+) -> dict[str, object]:
     shown = barred(metrics)
+    most = max(memory.training.peak for memory in memories)
     full = largest(costs, shown)
     return {
         "bars": [metric.title for metric in shown],
@@ -125,10 +139,15 @@ def _layers(costs: Sequence[Cost], metrics: Sequence[Metric[Any]]) -> dict[str, 
                 len(cost.layers) <= OPEN_LAYERS,
                 layer_rows(cost, shown, full),
                 diagram(cost.network),
+                drawing(partial(_timeline, memory, most)),
             )
-            for place, cost in enumerate(costs, start=1)
+            for place, (cost, memory) in enumerate(zip(costs, memories, strict=True), start=1)
         ],
     }
+
+
+def _timeline(memory: Memory, most: int, width: int) -> Picture:
+    return timeline_picture(memory, width=width, most=most)
 
 
 def _anchor(network: Network, place: int) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 import ctcdsl
 from ctcdsl.metrics.catalog import find_metrics
+from ctcdsl.metrics.memory import format_bytes, network_memory
 from ctcdsl.reporting.build import OPEN_LAYERS, build_page
 from ctcdsl.reporting.render import asset, digest
 from ctcdsl.text import UserError
@@ -66,11 +67,16 @@ def test_the_table_has_the_costs_and_the_errors(runs: Path) -> None:
     titles, a, b, j = document.rows[:4]
     assert titles == [
         *("network", "depth", "MACs", "relative", "fc MACs", "parameters"),
-        *("activation bytes", "top-1 %"),
+        *("activation bytes", "training memory", "top-1 %"),
     ]
-    assert a == ["A", "5", "854,954,688", "1.0000", "73,302,016", "75,000,936", a[6], "37.4 ± 0.2"]
+    assert a[:6] == ["A", "5", "854,954,688", "1.0000", "73,302,016", "75,000,936"]
+    assert a[6:] == [
+        "5,318,816",
+        format_bytes(network_memory(networks[0], 8).training.peak),
+        "37.4 ± 0.2",
+    ]
     assert b[0] == "B" and b[-1] == "" and j[-1] == "32.2"
-    values = [attributes.get("data-value") for attributes in document.all("td")][:7]
+    values = [attributes.get("data-value") for attributes in document.all("td")][:8]
     assert values[1] == "854954688" and values[-1] == "37.4"
     assert [warning.code for warning in page.warnings] == ["CTC962"]
 
@@ -128,7 +134,7 @@ def test_names_in_specs_are_data() -> None:
 def test_metrics_are_those_that_are_asked_for() -> None:
     page = build_page([ctcdsl.load("A")], metrics=find_metrics(["params", "receptive-field"]))
     document = Document(page.html)
-    assert document.rows[0] == ["network", "depth", "parameters", "receptive field"]
+    assert document.rows[0][1:] == ["depth", "parameters", "receptive field", "training memory"]
     assert document.rows[2] == ["layer", "parameters"]  # what does not add up has no bars
     assert "Relative" not in page.html
 
@@ -145,7 +151,7 @@ def test_a_network_that_is_too_large_to_draw_has_its_table(
 ) -> None:
     monkeypatch.setattr("ctcdsl.drawing.network.MAX_BOXES", 10)
     html = build_page([ctcdsl.load("A")]).html
-    assert "`A` has 11 layers to draw" in html and "<svg" not in html
+    assert "`A` has 11 layers to draw" in html and html.count("<svg") == 2  # of memory
     assert len(Document(html).rows) == 2 + 1 + 13
 
 
