@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ctcdsl.budgets import Budget
+    from ctcdsl.metrics.latency_table import LatencyTable
     from ctcdsl.passes import Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
 
@@ -208,27 +209,43 @@ def check(
     )
 
 
-def cost(net: Net, *, batch: int = 1, precision: str = "float32") -> Cost:
+def cost(
+    net: Net,
+    *,
+    batch: int | None = None,
+    precision: str = "float32",
+    latency: LatencyTable | str | os.PathLike[str] | None = None,
+) -> Cost:
     """Count a network: MACs by Eqn. 1 of He & Sun 2015, parameters, bytes, receptive fields.
 
     Args:
         net: A network, or what `load` takes.
-        batch: The number of images that are counted.
+        batch: The number of images that are counted: by default 1, or those of `latency`.
         precision: Of the maps, for bytes: `float32` or `bf16`; parameters are float32.
+        latency: The table of a device, or its path, for times: `Cost.latency` in seconds.
 
     Raises:
         SpecError: The network cannot be found, or has errors.
-        UserError: CTC605 `batch` is not a whole number from 1 on, or the precision is unknown.
+        UserError: CTC605 `batch` is not a whole number from 1 on, or the precision is unknown;
+            CTC731 `latency` is not a table, CTC732 it is of another batch or precision, CTC733 it
+            predicts too badly, CTC734 it has no times of an operation.
 
     Examples:
         >>> cost("J'").relative_to(cost("A"))
         0.97853...
     """
-    return network_cost(
+    table = None if latency is None else arguments.latency_table(latency)
+    if batch is None:
+        batch = 1 if table is None else table.batch
+    counted = network_cost(
         _as_network(net),
         batch=arguments.at_least_one("batch", batch),
         precision=arguments.one_of("precision", precision, *VALUE_BYTES),
+        latencies=table,
     )
+    if table is not None:
+        _ = counted.latency  # wrong arguments are errors here, not when it is read
+    return counted
 
 
 def diff(before: Net, after: Net, *, names: tuple[str, str] | None = None) -> Difference:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ctcdsl.budgets import Budget
+    from ctcdsl.metrics.latency_table import LatencyTable
     from ctcdsl.passes import Frozen, Interval
 
 
@@ -76,6 +77,19 @@ def budget(
         case _:
             kind = type(given).__name__
             raise TypeError(f"a budget is the path of a TOML file or a dict, not {kind}")
+
+
+def latency_table(table: LatencyTable | str | os.PathLike[str]) -> LatencyTable:
+    """The table of a device: itself, or read from its path."""
+    from ctcdsl.metrics.latency_table import LatencyTable, read_table, require_accurate
+
+    if isinstance(table, LatencyTable):
+        require_accurate(table)
+        return table
+    if not isinstance(table, (str, os.PathLike)):
+        kind = type(table).__name__
+        raise TypeError(f"latency is the path of a device's table, or the table, not {kind}")
+    return read_table(table)
 
 
 def require_passes(passes: Sequence[object]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 from ctcdsl.api import Net, load, load_all
-from ctcdsl.arguments import at_least_one
+from ctcdsl.arguments import at_least_one, latency_table
 from ctcdsl.checking import Network
 from ctcdsl.comparison.compare import compare_networks
 from ctcdsl.comparison.results import Comparison
@@ -24,6 +24,7 @@ from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.split_names import Split
 from ctcdsl.loading import Input, parse_input
+from ctcdsl.metrics.latency_table import LatencyTable
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.runs.run import Run, name_of
 from ctcdsl.text import error
@@ -264,6 +265,7 @@ def bench(
     precision: Precision = "float32",
     compile: Compile = "off",
     device: Literal["cpu", "cuda"] = "cpu",
+    latency: LatencyTable | str | os.PathLike[str] | None = None,
 ) -> Benchmark:
     """Time networks on this device, as `ctcdsl bench` does.
 
@@ -280,11 +282,13 @@ def bench(
         precision: `"float32"` or `"bf16"`.
         compile: `"on"` uses torch.compile, `"graphs"` also CUDA graphs.
         device: Where to compute.
+        latency: The table of this device, or its path: predicts forward passes beside.
 
     Raises:
         SpecError: A network cannot be found or has errors.
         UserError: CTC605 an argument is wrong; CTC616 there is no such device; CTC617
-            torch.compile fails; CTC622 memory does not suffice; CTC736 a network has no such task.
+            torch.compile fails; CTC622 memory does not suffice; CTC736 a network has no such
+            task; CTC731, CTC733, CTC734, CTC737 the table is wrong, or of something else.
     """
     listed = [nets] if isinstance(nets, (Network, str, os.PathLike)) else nets
     networks = [net if isinstance(net, Network) else load(net) for net in listed]
@@ -303,6 +307,7 @@ def bench(
         precision=precision,
         compile=compile,
         device=device,
+        latency=None if latency is None else latency_table(latency),
     )
     return bench_networks(networks, config)
 

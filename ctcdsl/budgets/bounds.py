@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from ctcdsl.budgets.units import Kind, kind_of
 from ctcdsl.metrics.catalog import DEPTH, METRICS
-from ctcdsl.metrics.metric import Metric, sides_text
+from ctcdsl.metrics.metric import Metric
 from ctcdsl.text import Span, error
 
 BOUNDED: Mapping[str, Metric[Any]] = {
-    metric.name: metric for metric in (DEPTH, *METRICS) if metric.text is not sides_text
+    metric.name: metric for metric in (DEPTH, *METRICS) if metric.number
 }
 """The metrics that a budget can bound, by their keys: those that are numbers."""
 

@@ -10,16 +10,18 @@ from ctcdsl import api
 from ctcdsl.cli.inputs import load_sweep, or_stdin, titled
 from ctcdsl.cli.options import (
     Sweep,
+    batch_option,
     format_option,
     input_option,
+    latency_option,
     metrics_option,
     sweep_option,
 )
-from ctcdsl.cli.output import print_json
+from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json, write_output
 from ctcdsl.cli.tables import as_csv, as_markdown, as_text
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import Cost
-from ctcdsl.metrics.catalog import DEFAULT, MACS, find_metrics, statement
+from ctcdsl.metrics.catalog import DEFAULT, MACS, find_metrics, statement, with_latency
 from ctcdsl.metrics.tables import Entry, as_json, layer_records, layer_table, overview
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -38,6 +40,14 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     "--layers", is_flag=True, help="A table of layers for each network; as CSV, one of all."
 )
 @metrics_option
+@latency_option
+@batch_option
+@click.option(
+    "--roofline",
+    "picture",
+    metavar="FILE",
+    help="Draw the layers under the roofs of --latency's device, as SVG.",
+)
 @input_option
 @sweep_option
 @format_option(*_WRITERS, "json")
@@ -46,6 +56,9 @@ def command(
     relative_to: str | None,
     layers: bool,
     names: str | None,
+    latency: str | None,
+    batch: int | None,
+    picture: str | None,
     shape: Shape | None,
     sweep: Sweep,
     form: str,
@@ -53,11 +66,29 @@ def command(
     """Report cost: MACs by the paper's Eqn. 1, parameters, feature maps.
 
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
-    for one image; fully connected layers are counted apart.
+    for one image; fully connected layers are counted apart. With --latency the time of a forward
+    pass is predicted, and with --layers the roof that each layer is under.
     """
     metrics = find_metrics(names.split(",")) if names is not None else ()
+    if picture is not None and latency is None:
+        raise click.UsageError("--roofline needs the table of a device: --latency device.json")
+    latencies = None
+    if latency is not None:
+        from ctcdsl.metrics.latency_table import read_table
+
+        latencies = read_table(latency)
+        metrics = with_latency(metrics, layers=layers)
+        batch = batch or latencies.batch
     loaded = load_sweep(or_stdin(files), input=shape, sweep=sweep)
-    costs = [api.cost(titled(each)) for each in loaded]
+    costs = [api.cost(titled(each), batch=batch or 1, latency=latencies) for each in loaded]
+    if latencies is not None:
+        from ctcdsl.metrics.latency import doubts
+
+        print_diagnostics(doubts([cost.workload.latency for cost in costs]), collapse=PER_NETWORK)
+    if picture is not None:
+        from ctcdsl.drawing.roofline import draw_roofline
+
+        write_output(draw_roofline(costs), picture, "roofline drawn in")
     base = _base(costs, relative_to)
     entries = [
         Entry(cost=cost, file=file, relative=cost.relative_to(base), values=values)

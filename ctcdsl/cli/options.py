@@ -118,6 +118,19 @@ metrics_option = click.option(
 )
 
 
+latency_option = click.option(
+    "--latency",
+    metavar="FILE",
+    help="Predict the time of a forward pass by the table of a device: ctcdsl bench --table.",
+)
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images at a time.  [1; with --latency the table's]",
+)
+
+
 def format_option(*forms: str, help: str = "How to print the results.") -> Option[Any]:
     """`--format`; the first of its `forms` is the default."""
     return click.option(

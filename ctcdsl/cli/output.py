@@ -44,7 +44,7 @@ def require_writable(file: str) -> None:
         raise write_error(OSError(number, os.strerror(number)), file)
 
 
-PER_NETWORK = ("CTC901", "CTC902", "CTC903", "CTC906", "CTC907")
+PER_NETWORK = ("CTC901", "CTC902", "CTC903", "CTC906", "CTC907", "CTC933")
 """Notes on single networks: of many networks, one line for all is enough."""
 
 

@@ -9,8 +9,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.checking import Network
+from ctcdsl.codegen.helpers import template
 from ctcdsl.codegen.names import class_name
 from ctcdsl.codegen.pytorch import generate
+from ctcdsl.codegen.render import render
+from ctcdsl.ops.calls import Call
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +36,17 @@ def build_module(network: Network) -> nn.Module:
     }
     exec(compile(source, file, "exec"), namespace)
     module: nn.Module = namespace[class_name(network.name)]()
+    return module
+
+
+def build_operation(call: Call) -> nn.Module:
+    """The module of one operation, as a network's module makes it by this call."""
+    import torch
+
+    namespace: dict[str, Any] = {"torch": torch, "nn": torch.nn, "Tensor": torch.Tensor}
+    if not call.function.startswith("nn."):
+        exec(render(f"helpers/{template(call.function)}.py"), namespace)
+    module: nn.Module = eval(str(call.render()), namespace)
     return module
 
 

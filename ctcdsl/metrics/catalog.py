@@ -17,14 +17,17 @@ from ctcdsl.metrics.counts import (
 from ctcdsl.metrics.metric import (
     Metric,
     Quotient,
+    added,
     count_text,
     last,
     quotient,
     quotient_text,
     sides_text,
     summed,
+    time_text,
 )
 from ctcdsl.metrics.receptive_field import receptive_fields
+from ctcdsl.metrics.roofline import Roof, roof, roof_text, together
 from ctcdsl.metrics.workload import Workload
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
@@ -77,6 +80,25 @@ def _traffic(workload: Workload) -> list[int]:
 def _intensity(workload: Workload) -> list[Quotient]:
     all_macs = (workload.batch * sum(op_macs(ops)) for ops in workload.layer_ops)
     return [Quotient(*pair) for pair in zip(all_macs, _traffic(workload), strict=True)]
+
+
+def _latency(workload: Workload) -> list[float]:
+    return [times.seconds for times in workload.latency.by_layer.values()]
+
+
+def _latency_low(workload: Workload) -> list[float]:
+    return [times.low for times in workload.latency.by_layer.values()]
+
+
+def _latency_high(workload: Workload) -> list[float]:
+    return [times.high for times in workload.latency.by_layer.values()]
+
+
+def _roof(workload: Workload) -> list[Roof]:
+    peaks = workload.latency.table.peaks
+    macs = (workload.batch * sum(op_macs(ops)) for ops in workload.layer_ops)
+    rows = zip(macs, _traffic(workload), _latency(workload), strict=True)
+    return [roof(*row, peaks) for row in rows]
 
 
 def _receptive_field(workload: Workload) -> list[tuple[int, int]]:
@@ -186,6 +208,49 @@ RECEPTIVE_FIELD = Metric[tuple[int, int]](
     by_layer=_receptive_field,
     total=last,
     text=sides_text,
+    number=False,
+)
+LATENCY = Metric(
+    key="latency",
+    title="latency",
+    unit="seconds",
+    convention="Latency: a forward pass of {images}, predicted for {device}.",
+    by_layer=_latency,
+    total=added,
+    text=time_text,
+    on_request=True,
+)
+LATENCY_LOW = Metric(
+    key="latency_low",
+    title="at least",
+    unit="seconds",
+    convention="At least: 0.95 of the time with all operands in caches.",
+    by_layer=_latency_low,
+    total=added,
+    text=time_text,
+    on_request=True,
+)
+LATENCY_HIGH = Metric(
+    key="latency_high",
+    title="at most",
+    unit="seconds",
+    convention="At most: 1.1 times the time with all operands in memory.",
+    by_layer=_latency_high,
+    total=added,
+    text=time_text,
+    on_request=True,
+)
+ROOF = Metric[Roof](
+    key="roof",
+    title="roof",
+    unit="share",
+    convention="Roof: what binds at the device's peaks, its arithmetic or the memory that traffic"
+    " goes to, and how much of that the latency reaches; caches allow more than memory.",
+    by_layer=_roof,
+    total=together,
+    text=roof_text,
+    on_request=True,
+    number=False,
 )
 
 METRICS: tuple[Metric[Any], ...] = (
@@ -198,6 +263,10 @@ METRICS: tuple[Metric[Any], ...] = (
     TRAFFIC,
     INTENSITY,
     RECEPTIVE_FIELD,
+    LATENCY,
+    LATENCY_LOW,
+    LATENCY_HIGH,
+    ROOF,
 )
 """Every metric, in the order of tables; each shows the depth anyway."""
 
@@ -224,6 +293,15 @@ def find_metrics(names: Sequence[str]) -> tuple[Metric[Any], ...]:
             hint = did_you_mean(name, known, listed)
             raise error("CTC701", f"there is no metric `{written.strip()}`", hint=hint)
     return tuple(found.values())
+
+
+def with_latency(metrics: Sequence[Metric[Any]], *, layers: bool) -> tuple[Metric[Any], ...]:
+    """The metrics and the predicted time; MACs and time where there are none.
+
+    A table of `layers` has their roofs.
+    """
+    times = (LATENCY, LATENCY_LOW, LATENCY_HIGH, *((ROOF,) if layers else ()))
+    return tuple(dict.fromkeys((*(metrics or (MACS,)), *times)))
 
 
 def statement(metrics: Sequence[Metric[Any]], workload: Workload) -> str:

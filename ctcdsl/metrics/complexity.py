@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.ir import Block, Layer, Pair, Shape
@@ -15,6 +15,9 @@ from ctcdsl.metrics.catalog import (
     BUFFERS,
     DEPTH,
     INTENSITY,
+    LATENCY,
+    LATENCY_HIGH,
+    LATENCY_LOW,
     MACS,
     MACS_FC,
     PARAMS,
@@ -25,6 +28,9 @@ from ctcdsl.metrics.catalog import (
 from ctcdsl.metrics.counts import op_macs
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import Workload
+
+if TYPE_CHECKING:
+    from ctcdsl.metrics.latency_table import LatencyTable
 
 V = TypeVar("V")
 
@@ -75,6 +81,21 @@ class Figures:
     def intensity(self) -> float:
         """The arithmetic intensity: MACs for each byte of traffic."""
         return float(self.value(INTENSITY))
+
+    @property
+    def latency(self) -> float:
+        """The predicted seconds of a forward pass, by the table of a device.
+
+        Raises:
+            UserError: CTC732 there is no table, or one for another batch or precision; CTC734 the
+                table has no times of an operation.
+        """
+        return self.value(LATENCY)
+
+    @property
+    def latency_range(self) -> tuple[float, float]:
+        """The least and the most seconds that a forward pass may take."""
+        return self.value(LATENCY_LOW), self.value(LATENCY_HIGH)
 
     @property
     def receptive_field(self) -> tuple[int, int]:
@@ -186,9 +207,15 @@ class Cost(Figures):
         return as_html(layer_table(self), caption=self.network.name)
 
 
-def network_cost(network: Network, *, batch: int = 1, precision: str = "float32") -> Cost:
-    """Count a network, for a batch of images."""
-    return Cost(Workload(network, batch=batch, precision=precision))
+def network_cost(
+    network: Network,
+    *,
+    batch: int = 1,
+    precision: str = "float32",
+    latencies: LatencyTable | None = None,
+) -> Cost:
+    """Count a network, for a batch of images; `latencies` is the table of a device, for times."""
+    return Cost(Workload(network, batch=batch, precision=precision, latencies=latencies))
 
 
 def total_macs(network: Network) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ctcdsl.ir import format_sides
+from ctcdsl.metrics.roofline import Roof
 from ctcdsl.metrics.workload import Workload
 
 V = TypeVar("V")
@@ -17,8 +18,9 @@ class Metric(NamedTuple, Generic[V]):
     `key` names it in JSON and Python; a command line writes it with hyphens. `by_layer` measures
     each of a workload's layers, and `total` puts the values of layers together: of those in a
     block, or of all. `convention` says in a sentence what is counted; `{images}` and `{precision}`
-    stand for the workload's. One that is `on_request` takes time, or needs more than a network:
-    only who asks for it gets it.
+    stand for the workload's, `{device}` for that of its table of latencies. One that is
+    `on_request` takes time, or needs more than a network: only who asks for it gets it. A budget
+    can bound one that is a `number`.
     """
 
     key: str
@@ -29,6 +31,7 @@ class Metric(NamedTuple, Generic[V]):
     total: Callable[[Sequence[V]], V]
     text: Callable[[V], str]
     on_request: bool = False
+    number: bool = True
 
     @property
     def name(self) -> str:
@@ -37,7 +40,9 @@ class Metric(NamedTuple, Generic[V]):
 
     def stated(self, workload: Workload) -> str:
         """The convention, for a workload."""
-        return self.convention.format(images=workload.images, precision=workload.precision)
+        return self.convention.format(
+            images=workload.images, precision=workload.precision, device=workload.device
+        )
 
     def cell(self, value: V) -> str:
         """A value in a table of layers, where nothing is left blank."""
@@ -59,6 +64,11 @@ class Quotient(NamedTuple):
 
 def summed(values: Sequence[int]) -> int:
     """The sum of layers' values."""
+    return sum(values)
+
+
+def added(values: Sequence[float]) -> float:
+    """The sum of layers' times."""
     return sum(values)
 
 
@@ -92,11 +102,20 @@ def sides_text(value: tuple[int, int]) -> str:
     return format_sides(value)
 
 
+def time_text(value: float) -> str:
+    """A time in milliseconds, three digits of it at least."""
+    milliseconds = 1e3 * value
+    decimals = 1 if milliseconds >= 100 else 2 if milliseconds >= 10 else 3
+    return f"{milliseconds:,.{decimals}f} ms"
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it: whole numbers, floats, pairs of sides."""
     match value:
         case Quotient():
             return float(value)
+        case Roof():
+            return value.share
         case tuple():
             return list(value)
         case _:

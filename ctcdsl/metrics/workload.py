@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
 from ctcdsl.ops.graph import OpGraph, OpNode
+
+if TYPE_CHECKING:
+    from ctcdsl.metrics.latency import Latency
+    from ctcdsl.metrics.latency_table import LatencyTable
 
 VALUE_BYTES = {"float32": 4, "bf16": 2}
 """Bytes of a value of a map, by precision."""
@@ -16,13 +21,21 @@ class Workload:
     """A network, the images that it takes at once, and its precision.
 
     `batch` is the number of images; `precision` that of the maps: parameters are float32, as
-    `train` keeps them.
+    `train` keeps them. `latencies` is the table of a device, for times.
     """
 
-    def __init__(self, network: Network, *, batch: int = 1, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        batch: int = 1,
+        precision: str = "float32",
+        latencies: LatencyTable | None = None,
+    ) -> None:
         self.network = network
         self.batch = batch
         self.precision = precision
+        self.latencies = latencies
 
     @property
     def value_bytes(self) -> int:
@@ -34,10 +47,29 @@ class Workload:
         """What a step takes, in words: `one image`, `8 images`."""
         return "one image" if self.batch == 1 else f"{self.batch} images"
 
+    @property
+    def device(self) -> str:
+        """The device that times are predicted for, and how well they are; empty without a table."""
+        if self.latencies is None:
+            return ""
+        return f"{self.latencies.summary}: {self.latencies.accuracy}"
+
     @cached_property
     def graph(self) -> OpGraph:
         """The network as operations."""
         return lower(self.network)
+
+    @cached_property
+    def latency(self) -> Latency:
+        """The predicted time of a forward pass.
+
+        Raises:
+            UserError: CTC732 there is no table, or one for another batch or precision; CTC734 the
+                table has no times of an operation.
+        """
+        from ctcdsl.metrics.latency import predict, require_fit
+
+        return predict(self.network, require_fit(self.latencies, self.batch, self.precision))
 
     @cached_property
     def layer_ops(self) -> tuple[tuple[OpNode, ...], ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from ctcdsl.drawing.axes import SMALL, Scale, number, scale, vertical, widest
 from ctcdsl.drawing.svg import Area, Line, Part, Picture, Rect, Text
 from ctcdsl.drawing.text import shorten, text_width
 from ctcdsl.metrics.memory import Instant, Memory, format_bytes
-from ctcdsl.reporting.axes import SMALL, Scale, number, scale, vertical, widest
 
 _SHARES = (("weights and optimizer", "grey"), ("gradients of weights", "ochre"), ("maps", "blue"))
 """What is below each other, from the axis up, with its colour."""

@@ -8,13 +8,13 @@ from math import hypot
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
+from ctcdsl.drawing.axes import SMALL, Scale, horizontal, number, scale, vertical, widest
+from ctcdsl.drawing.geometry import crosses, overlap, within
 from ctcdsl.drawing.svg import HUES, Line, Part, Picture, Rect, Text, moved
 from ctcdsl.drawing.text import shorten, text_width
 from ctcdsl.ir import replace
 from ctcdsl.passes.lineage import Relation, find_family
 from ctcdsl.passes.registry import format_pass
-from ctcdsl.reporting.axes import SMALL, Scale, horizontal, number, scale, vertical, widest
-from ctcdsl.reporting.geometry import crosses, overlap, within
 from ctcdsl.reporting.results import Measured
 
 _DOT = 5.0  # the radius of a point

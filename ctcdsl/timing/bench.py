@@ -16,11 +16,13 @@ from ctcdsl.execution.allocator import steady_allocator
 from ctcdsl.execution.compiled import compile_as_error
 from ctcdsl.execution.memory_errors import is_out_of_memory
 from ctcdsl.execution.prepare import find_device
+from ctcdsl.metrics.latency import Latency, predict
+from ctcdsl.metrics.latency_table import LatencyTable
 from ctcdsl.recipe import Compile, Precision
 from ctcdsl.text import Diagnostic, Severity, error
 from ctcdsl.text.plural import plural
 from ctcdsl.timing.clock import Clock, Sample, clock_for
-from ctcdsl.timing.device import this_device
+from ctcdsl.timing.device import Device, this_device
 from ctcdsl.timing.layers import LayerClock
 from ctcdsl.timing.results import Benchmark, Timing
 from ctcdsl.timing.tasks import TITLES, Execution, Task, prepare
@@ -48,6 +50,8 @@ class BenchConfig:
     precision: Precision = "float32"
     compile: Compile = "off"
     device: str = "cpu"
+    latency: LatencyTable | None = None
+    """Predicts the forward passes of its batch, too."""
 
 
 class _Job(NamedTuple):
@@ -72,7 +76,8 @@ def bench_networks(
 
     Raises:
         UserError: CTC616 there is no such device; CTC617 torch.compile fails; CTC622 memory does
-            not suffice; CTC736 a task cannot be done with a network.
+            not suffice; CTC736 a task cannot be done with a network; CTC737 what is timed is not
+            what the latency table is of, CTC734 the table has no times of an operation.
     """
     if config.layers and (config.compile != "off" or "forward" not in config.tasks):
         compiled = config.compile != "off"
@@ -83,6 +88,8 @@ def bench_networks(
             hint="leave out --compile" if compiled else "--tasks forward",
         )
     device = find_device(config.device)
+    if config.latency is not None:
+        _require_same(config.latency, config, this_device(device, config.threads, "", "off"))
     clock = clock_for(device, config.threads)
     execution = Execution(device, config.precision, config.compile)
     with steady(device, config.threads):
@@ -104,6 +111,7 @@ def bench_networks(
             job.batch,
             _sample(job.times),
             job.layers.timings() if job.layers is not None else (),
+            _predicted(job, config.latency),
         )
         for job in jobs
     )
@@ -113,6 +121,44 @@ def bench_networks(
         timings,
         tuple(_doubts(timings)),
     )
+
+
+def _require_same(table: LatencyTable, config: BenchConfig, device: Device) -> None:
+    """Refuse to compare times with predictions for anything else."""
+    differences = [
+        f"it is of {theirs}, and this is {ours}"
+        for theirs, ours in (
+            (table.processor, device.processor),
+            (f"torch {table.torch}", f"torch {device.torch}"),
+            (plural(table.threads, "thread"), plural(device.threads, "thread")),
+            ("float32", config.precision),
+            ("modules that are not compiled", _compiled(config.compile)),
+        )
+        if theirs != ours
+    ]
+    if table.batch not in config.batches:
+        batches = " and ".join(map(str, config.batches))
+        differences.append(f"it is of a batch of {table.batch}, and this is {batches}")
+    if "forward" not in config.tasks:
+        differences.append("it is of forward passes, and there is none")
+    if differences:
+        raise error(
+            "CTC737",
+            "these times cannot be compared with the latency table",
+            path=table.path or None,
+            notes=differences,
+            hint="measure as the table was, or make one for this: ctcdsl bench --table",
+        )
+
+
+def _compiled(compile: Compile) -> str:
+    return "modules that are not compiled" if compile == "off" else "compiled modules"
+
+
+def _predicted(job: _Job, table: LatencyTable | None) -> Latency | None:
+    if table is None or job.task != "forward" or job.batch != table.batch:
+        return None
+    return predict(job.network, table)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Network
 from ctcdsl.metrics import network_cost
 from ctcdsl.metrics.html import as_html
+from ctcdsl.metrics.latency import Latency
+from ctcdsl.metrics.metric import time_text
 from ctcdsl.metrics.tables import Table
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.plural import plural
@@ -20,7 +22,8 @@ from ctcdsl.timing.tasks import TITLES, Task
 class Timing(NamedTuple):
     """The times of one task of a network on a batch of images.
 
-    `layers` are those of its forward pass, where they were asked for.
+    `layers` are those of its forward pass, where they were asked for; `predicted` its time by a
+    table of latencies.
     """
 
     network: Network
@@ -28,6 +31,7 @@ class Timing(NamedTuple):
     batch: int
     sample: Sample
     layers: tuple[LayerTiming, ...] = ()
+    predicted: Latency | None = None
 
     @property
     def title(self) -> str:
@@ -73,6 +77,7 @@ class Timing(NamedTuple):
             "elapsed": list(self.sample.elapsed),
             "images_per_second": self.images_per_second,
             "macs_per_second": self.macs_per_second,
+            **({"predicted": self.predicted.seconds} if self.predicted else {}),
             "layers": [
                 {
                     "name": layer.name,
@@ -103,9 +108,11 @@ class Benchmark:
         }
 
     def table(self) -> Table:
-        """One row for each network, task and batch."""
+        """One row for each network, task and batch; beside forward passes what was predicted."""
+        compared = any(timing.predicted for timing in self.timings)
+        titles = ("network", "task", "batch", "ms", "spread", "images/s", "GMACs/s")
         return Table(
-            titles=("network", "task", "batch", "ms", "spread", "images/s", "GMACs/s"),
+            titles=(*titles, "predicted", "error") if compared else titles,
             rows=tuple(
                 (
                     timing.network.name,
@@ -115,6 +122,7 @@ class Benchmark:
                     f"{100 * timing.sample.spread:.1f}%",
                     f"{timing.images_per_second:,.1f}",
                     f"{timing.macs_per_second / 1e9:,.1f}",
+                    *(_compared(timing) if compared else ()),
                 )
                 for timing in self.timings
             ),
@@ -174,6 +182,14 @@ class Benchmark:
         return as_html(self.table(), caption=self.device.summary)
 
 
+def _compared(timing: Timing) -> tuple[str, str]:
+    """The predicted milliseconds, and how wrong they are."""
+    if timing.predicted is None:
+        return "", ""
+    predicted = timing.predicted.seconds
+    return milliseconds(predicted), f"{100 * (predicted / timing.seconds - 1):+.1f}%"
+
+
 def layer_table(timing: Timing) -> Table:
     """One row for each layer of a forward pass, with its share."""
     total = sum(layer.sample.median for layer in timing.layers)
@@ -196,7 +212,5 @@ def layer_table(timing: Timing) -> Table:
 
 
 def milliseconds(seconds: float) -> str:
-    """A time in milliseconds, three digits of it at least."""
-    value = 1e3 * seconds
-    decimals = 1 if value >= 100 else 2 if value >= 10 else 3
-    return f"{value:,.{decimals}f}"
+    """A time in milliseconds, without the unit."""
+    return time_text(seconds).removesuffix(" ms")

@@ -47,7 +47,7 @@ def test_conditions_hold_for_the_network_and_for_those_in_bounds() -> None:
 
 
 def test_keys_are_those_of_metrics() -> None:
-    assert set(BOUNDED) == {"depth", *(m.name for m in METRICS)} - {"receptive-field"}
+    assert set(BOUNDED) == {"depth", *(m.name for m in METRICS)} - {"receptive-field", "roof"}
     assert not set(BOUNDED) & set(CONDITIONS)
     assert Budget.of({"training_macs": "<=3*A"}).bounds[0].metric is BOUNDED["training-macs"]
 

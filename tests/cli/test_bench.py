@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from ctcdsl.metrics.latency_table import HeldOut
+from ctcdsl.timing import table
+from tests.support.latency import linear_table
+
 # torch's own modules use what torch itself calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 
@@ -78,3 +82,52 @@ def test_what_cannot_be_timed(ctcdsl: Any, tmp_path: Path) -> None:
     assert result.code == 1
     assert "error[CTC736]: layers are timed in a forward pass\n" in result.err
     assert "--tasks forward" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--table",), "--table needs a file to write: -o device.json"),
+        (("-o", "x.json"), "-o is the file of a table: add --table"),
+        (("A", "--table", "-o", "x.json"), "--table is of the device, not of A: leave that out"),
+        (("--table", "-o", "x.json", "--runs", "9"), "--table does not take --runs"),
+        (("--table", "-o", "x.json", "--batch", "1,2"), "a table is of one --batch"),
+    ],
+)
+def test_options_that_a_table_does_not_take(
+    ctcdsl: Any, arguments: tuple[str, ...], message: str
+) -> None:
+    result = ctcdsl("bench", *arguments)
+    assert result.code == 2 and message in result.err
+
+
+def test_a_table_that_could_not_be_written_is_not_measured(ctcdsl: Any, tmp_path: Path) -> None:
+    result = ctcdsl("bench", "--table", "-o", tmp_path / "no" / "x.json")
+    assert result.code == 1 and "CTC608" in result.err
+
+
+def test_a_table_is_written_and_shown(
+    ctcdsl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "device.json"
+    monkeypatch.setattr(table, "build_table", lambda *_: linear_table())
+    result = ctcdsl("bench", "--table", "-o", path)
+    assert result.code == 0 and f"table written to {path}" in result.err
+    assert result.out.splitlines()[0].split() == ["network", "measured", "predicted", "error"]
+    text = " ".join(result.out.split())
+    assert "Peaks: 50.0 GMACs/s, 10.0 GB/s." in text
+    assert ctcdsl("cost", "A", "--latency", path).code == 0
+    bad = linear_table(held_out=(HeldOut("One", 1.0, 2.0),))
+    monkeypatch.setattr(table, "build_table", lambda *_: bad)
+    result = ctcdsl("bench", "--table", "-o", path)
+    assert result.code == 1 and "error[CTC733]: the latency table is not good enough" in result.err
+
+
+def test_measured_and_predicted_side_by_side(ctcdsl: Any, tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    table.write_table(linear_table(), path)
+    options = ("--tasks", "forward", "--runs", "3", "--latency", path)
+    result = ctcdsl("bench", "-", *options, stdin=SMALL)
+    assert result.out.splitlines()[0].split()[-2:] == ["predicted", "error"]
+    result = ctcdsl("bench", "-", *options, "--threads", "2", stdin=SMALL)
+    assert result.code == 1 and "it is of 1 thread, and this is 2 threads" in result.err

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ctcdsl.timing.table import write_table
 from tests.conftest import ROOT
+from tests.support.latency import linear_table
 
 ROW = "(7,64)/2 3/3 (2,128)×4 (2,256)×6\n"
 
@@ -166,3 +170,59 @@ def test_layers_as_csv_name_the_file_where_names_repeat(ctcdsl: Any) -> None:
     out = ctcdsl("cost", "specs/A.ctc", "specs/table1.ctc", "--layers", "--format", "csv").out
     files = {row["file"] for row in csv.DictReader(io.StringIO(out)) if row["network"] == "A"}
     assert files == {"specs/A.ctc", "specs/table1.ctc"}
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    path = tmp_path / "device.json"
+    write_table(linear_table(), path)
+    return path
+
+
+def test_predicted_times(ctcdsl: Any, device: Path) -> None:
+    result = ctcdsl("cost", "A", "resnet18", "--latency", device)
+    lines = result.out.splitlines()
+    titles = ["network", "depth", "MACs", "relative", "latency", "at", "least", "at", "most"]
+    assert lines[0].split() == titles
+    assert lines[3].startswith("ResNet18") and lines[3].endswith(" ms")
+    text = " ".join(result.out.split())
+    assert "Latency: a forward pass of one image, predicted for" in text
+    assert "the mean error is 10.0%, and 50% of them are within 10%" in text
+    assert "CTC93" not in result.err
+
+
+def test_predicted_times_of_layers_and_their_roofs(ctcdsl: Any, device: Path) -> None:
+    result = ctcdsl("cost", "A", "--latency", device, "--layers")
+    lines = result.out.splitlines()
+    assert lines[1].split()[-1] == "roof"
+    assert re.search(r"ms +arithmetic \d+%$", lines[3])
+    report = json.loads(ctcdsl("cost", "A", "--latency", device, "--format", "json").out)
+    (network,) = report["networks"]
+    assert network["latency_low"] < network["latency"] < network["latency_high"]
+    assert sum(layer["latency"] for layer in network["layers"]) == pytest.approx(network["latency"])
+    assert report["metrics"]["latency"]["unit"] == "seconds"
+    plain = json.loads(ctcdsl("cost", "A", "--format", "json").out)["networks"][0]
+    assert "latency" not in plain
+
+
+def test_a_roofline_is_drawn(ctcdsl: Any, device: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "roof.svg"
+    result = ctcdsl("cost", "A", "E", "--latency", device, "--roofline", picture)
+    assert f"roofline drawn in {picture}" in result.err
+    assert picture.read_text(encoding="utf-8").startswith("<svg ")
+    result = ctcdsl("cost", "A", "--roofline", picture)
+    assert result.code == 2
+    assert "--roofline needs the table of a device: --latency device.json" in result.err
+
+
+def test_tables_of_something_else(ctcdsl: Any, device: Path, tmp_path: Path) -> None:
+    result = ctcdsl("cost", "A", "--latency", device, "--batch", "8")
+    assert result.code == 1
+    assert "error[CTC732]: the latency table is of 1 image at a time, not of 8" in result.err
+    result = ctcdsl("cost", "A", "--metrics", "latency")
+    assert result.code == 1 and "error[CTC732]: the time of a network is predicted" in result.err
+    result = ctcdsl("cost", "A", "--latency", tmp_path / "none.json")
+    assert result.code == 1 and "error[CTC731]: cannot read the latency table" in result.err
+    write_table(linear_table(processor="Cortex-A76"), device)
+    result = ctcdsl("cost", "A", "--latency", device)
+    assert result.code == 0 and "note[CTC934]" in result.err

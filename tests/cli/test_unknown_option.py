@@ -32,7 +32,7 @@ def test_the_right_one(ctcdsl: Any, command: str, given: str, meant: str) -> Non
         *((command, "--wd") for command in ("eval", "cost", "check", "passes")),
         *((command, "--init") for command in ("eval", "cost", "check", "rewrite")),
         *((command, "--weights") for command in ("cost", "check", "fmt")),
-        *(("train", "--mixup"), ("cost", "--batch"), ("train", "--qx")),
+        *(("train", "--mixup"), ("check", "--tune"), ("train", "--qx")),
     ],
 )
 def test_none(ctcdsl: Any, command: str, given: str) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ctcdsl
+from ctcdsl.drawing.geometry import crosses, overlap, within
 from ctcdsl.drawing.svg import Line, Rect, Text
-from ctcdsl.reporting.geometry import crosses, overlap, within
 from ctcdsl.reporting.results import Measured
 from ctcdsl.reporting.tradeoff import Point, pareto_front, relations, tradeoff_picture
 

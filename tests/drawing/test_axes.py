@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctcdsl.reporting.axes import number, scale
+from ctcdsl.drawing.axes import number, scale
 
 values = st.lists(st.floats(1e-3, 1e12), min_size=1, max_size=6)
 
