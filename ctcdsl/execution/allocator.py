@@ -43,7 +43,7 @@ def steady_allocator(device: torch.device) -> Iterator[None]:
 def is_set_by_user(environment: Mapping[str, str]) -> bool:
     """Whether `environment` has a setting of an allocator (mallopt(3), ld.so(8))."""
     return "glibc.malloc." in environment.get("GLIBC_TUNABLES", "") or any(
-        name.startswith("MALLOC_") for name in environment
+        name == "LD_PRELOAD" or name.startswith("MALLOC_") for name in environment
     )
 
 
@@ -53,11 +53,28 @@ def _glibc() -> ctypes.CDLL | None:
         return None
     try:
         glibc = ctypes.CDLL("libc.so.6")
-        ours = _address(ctypes.CDLL(None).malloc) == _address(glibc.malloc)
-        return glibc if ours and _address(glibc.mallopt) and _address(glibc.malloc_trim) else None
+        used, own = (_object_of(library, library.malloc) for library in (ctypes.CDLL(None), glibc))
+        # A program that is not position independent has an address of its own for malloc.
+        replaced = used != own and ".so" in used
+        return glibc if not replaced and glibc.mallopt and glibc.malloc_trim else None
     except (OSError, AttributeError):  # musl
         return None
 
 
-def _address(function: object) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+class _Symbol(ctypes.Structure):
+    """What `dladdr` tells of an address (dladdr(3))."""
+
+    _fields_ = (
+        ("path", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    )
+
+
+def _object_of(library: ctypes.CDLL, function: object) -> str:
+    """The file name of the program or library that has a function; empty where none is known."""
+    symbol = _Symbol()
+    address = ctypes.cast(function, ctypes.c_void_p)  # type: ignore[arg-type]
+    found = library.dladdr(address, ctypes.byref(symbol))
+    return os.path.basename(os.fsdecode(symbol.path)) if found and symbol.path else ""
