@@ -77,7 +77,7 @@ def replacements() -> str:
         rows.append(
             (section, f"{before} → {after}", said, text, f"{found.ratio:.3f}", f"{network:.3f}")
         )
-    titles = ("", "models", "the paper", "layers, by Eqn. 1 without maps", "ratio", "network")
+    titles = ("§", "models", "the paper", "layers, by Eqn. 1 without maps", "ratio", "network")
     return table(titles, rows, left=(0, 1, 2, 3))
 
 
@@ -128,7 +128,7 @@ def claims(times: Times) -> str:
         (claim.section, claim.text, claim.paper, claim.here, claim.verdict)
         for claim in paper_claims.claims(times)
     ]
-    return table(("", "the text", "paper", "here", "holds?"), rows, left=(0, 1, 4))
+    return table(("§", "the text", "paper", "here", "holds?"), rows, left=(0, 1, 4))
 
 
 def small_images() -> str:
