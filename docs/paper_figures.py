@@ -55,7 +55,7 @@ RATIOS = {
     "googlenet": (3.2, 7.8),
 }
 """Seconds of training a mini-batch of 128, and in brackets relative to J'."""
-SECONDS = {name: f"{seconds} ({ratio})" for name, (seconds, ratio) in RATIOS.items()}
+SECONDS = {name: f"{seconds:#.2g} ({ratio})" for name, (seconds, ratio) in RATIOS.items()}
 
 
 @cache
