@@ -203,10 +203,10 @@ def check(
         return Report((), failure.diagnostics)
     if bounds is None:
         return report
-    failures = (bounds.exceeded(network) for network in report.networks)
-    return report._replace(
-        diagnostics=(*report.diagnostics, *(each for failed in failures for each in failed))
-    )
+    verdicts = [bounds.judge(network) for network in report.networks]
+    doubts = bounds.doubts(judged[0].cost for judged in verdicts)
+    failures = (verdict.failure for judged in verdicts for verdict in judged if not verdict.ok)
+    return report._replace(diagnostics=(*report.diagnostics, *doubts, *failures))
 
 
 def cost(

@@ -9,9 +9,17 @@ from typing import Any
 
 from ctcdsl.budgets.bounds import BOUNDED, Bound, require_possible
 from ctcdsl.budgets.expressions import Expression
-from ctcdsl.budgets.keys import CONDITIONS, read_conditions, require_known, require_text
+from ctcdsl.budgets.keys import (
+    CONDITIONS,
+    no_table,
+    read_conditions,
+    require_known,
+    require_text,
+    with_table,
+)
 from ctcdsl.budgets.places import Place, parse_toml, read_budget, to_toml, value_places, within
 from ctcdsl.budgets.references import named_network
+from ctcdsl.budgets.units import Kind, kind_of
 from ctcdsl.budgets.verdict import Verdict
 from ctcdsl.checking import Network
 from ctcdsl.metrics.complexity import Cost
@@ -21,29 +29,32 @@ from ctcdsl.text import Diagnostic, Source, Span, error
 
 
 class Budget:
-    """Bounds on what a network may cost, and how it is run: `batch` images in a `precision`.
+    """Bounds on what a network may cost, and the conditions under which it does.
 
     Every bound must hold. The numbers of networks that bounds name are those of the same metric,
-    counted in the same way.
+    under the same `conditions`, which are arguments of `Workload`: `batch` images in a `precision`,
+    and the table of a device's `latencies`.
     """
 
     def __init__(
         self, bounds: Iterable[Bound] = (), conditions: Mapping[str, Any] | None = None
     ) -> None:
         self.bounds = tuple(bounds)
-        self.conditions = dict(conditions or {})
+        self.conditions = with_table(conditions or {})
         require_possible(self.bounds)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Budget:
-        """Read a budget from a TOML file.
+    def read(
+        cls, path: str | os.PathLike[str], conditions: Mapping[str, Any] | None = None
+    ) -> Budget:
+        """Read a budget from a TOML file; its own conditions give way to others.
 
         Raises:
             UserError: CTC005 it cannot be read, CTC007 it is not UTF-8, CTC712 it is not TOML,
                 CTC713 it has an unknown key, CTC714 a bound that is none, CTC715 bounds that
-                contradict each other; or a network that it names cannot be found.
+                contradict each other; or a network or a table that it names cannot be found.
         """
-        return cls._of_source(read_budget(os.fspath(path)))
+        return cls._of_source(read_budget(os.fspath(path)), conditions or {})
 
     @classmethod
     def of(cls, values: Mapping[str, str | int]) -> Budget:
@@ -52,13 +63,13 @@ class Budget:
         Raises:
             UserError: As of `read`.
         """
-        return cls._of_source(Source("<budget>", to_toml(values)))
+        return cls._of_source(Source("<budget>", to_toml(values)), {})
 
     @classmethod
-    def _of_source(cls, source: Source) -> Budget:
+    def _of_source(cls, source: Source, given: Mapping[str, Any]) -> Budget:
         data = parse_toml(source)
         require_known(data, source)
-        budget = cls(conditions=read_conditions(data, source))
+        budget = cls(conditions=read_conditions(data, source, given))
         bounds: list[Bound] = []
         for key, value in data.items():
             if key not in CONDITIONS:
@@ -86,6 +97,9 @@ class Budget:
         return Budget(bounds, self.conditions)
 
     def _expression(self, text: str, metric: Metric[Any], place: Place) -> Expression:
+        if kind_of(metric) is Kind.TIME and self.conditions.get("latencies") is None:
+            raise no_table(metric, place(0, len(text)))
+
         def value_of(name: str, at: Span) -> Fraction:
             return Fraction(plain(self.cost(named_network(name, at)).value(metric)))
 
@@ -99,6 +113,14 @@ class Budget:
         """What a network costs of each bound."""
         cost = self.cost(network)
         return tuple(Verdict(bound, plain(cost.value(bound.metric)), cost) for bound in self.bounds)
+
+    def doubts(self, costs: Iterable[Cost]) -> list[Diagnostic]:
+        """What makes the times of costs doubtful, where one is bound."""
+        if not any(kind_of(bound.metric) is Kind.TIME for bound in self.bounds):
+            return []
+        from ctcdsl.metrics.latency import doubts
+
+        return doubts([cost.workload.latency for cost in costs])
 
     def allows(self, network: Network) -> bool:
         """Whether a network keeps to every bound."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ctcdsl.budgets.bounds import BOUNDED
 from ctcdsl.budgets.places import key_span
 from ctcdsl.budgets.units import example, kind_of
+from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import VALUE_BYTES
 from ctcdsl.syntax.words import did_you_mean
-from ctcdsl.text import Source, Span, error
+from ctcdsl.text import Source, Span, UserError, error
+
+if TYPE_CHECKING:
+    from ctcdsl.metrics.latency_table import LatencyTable
 
 
 def _batch(value: object, at: Span) -> int:
@@ -28,19 +32,45 @@ def _precision(value: object, at: Span) -> str:
     return str(value)
 
 
-CONDITIONS: Mapping[str, Callable[[object, Span], Any]] = MappingProxyType(
-    {"batch": _batch, "precision": _precision}
-)
-"""The keys that say how a network is run, as the arguments of `Workload`, and what reads them."""
+def _table(value: object, at: Span) -> LatencyTable:
+    if not isinstance(value, str):
+        hint = 'write `table = "device.json"`'
+        raise error("CTC713", "table is not the path of a device's table", at=at, hint=hint)
+    from ctcdsl.metrics.latency_table import read_table
+
+    return read_table(value)
 
 
-def read_conditions(data: Mapping[str, object], source: Source) -> dict[str, Any]:
-    """The values of those keys that a budget has; CTC713 where one has none."""
-    return {
-        key: read(data[key], key_span(source, key))
-        for key, read in CONDITIONS.items()
-        if key in data
+CONDITIONS: Mapping[str, tuple[str, Callable[[object, Span], Any]]] = MappingProxyType(
+    {
+        "batch": ("batch", _batch),
+        "precision": ("precision", _precision),
+        "table": ("latencies", _table),
     }
+)
+"""The keys that say how a network is run: the arguments of `Workload`, and what reads them."""
+
+
+def read_conditions(
+    data: Mapping[str, object], source: Source, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of `Workload`: of a budget's keys, unless they are given.
+
+    Raises:
+        UserError: CTC713 a key has no value that it takes; a table cannot be used.
+    """
+    read = {
+        argument: reader(data[key], key_span(source, key))
+        for key, (argument, reader) in CONDITIONS.items()
+        if key in data and argument not in given
+    }
+    return with_table({**read, **given})
+
+
+def with_table(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `Workload`, with a table's own batch where no other is given."""
+    table = conditions.get("latencies")
+    return {**({} if table is None else {"batch": table.batch}), **conditions}
 
 
 def require_known(data: Iterable[str], source: Source) -> None:
@@ -71,4 +101,15 @@ def require_text(key: str, value: object, source: Source) -> str:
         f"{key} is not a text with a bound",
         at=key_span(source, key),
         hint=f'write `{key} = "<={bound}"`',
+    )
+
+
+def no_table(metric: Metric[Any], at: Span) -> UserError:
+    """The error of a bound on a time that no table of a device predicts."""
+    hint = '`table = "device.json"` in a budget, or the option `--latency device.json`'
+    return error(
+        "CTC732",
+        f"{metric.name} is predicted from the table of a device, and there is none",
+        at=at,
+        hint=(hint, "`ctcdsl bench --table -o device.json` makes one"),
     )

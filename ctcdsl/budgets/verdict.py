@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ctcdsl.budgets.bounds import Bound, shown, where
+from ctcdsl.budgets.units import Kind, kind_of
 from ctcdsl.metrics.catalog import DEFAULT
 from ctcdsl.metrics.complexity import Cost, LayerCost
-from ctcdsl.metrics.metric import Metric, plain, summed
+from ctcdsl.metrics.metric import Metric, plain
 from ctcdsl.text import Diagnostic, Label, Origin, Span, UserError, error
 
 _TIMES = 3
@@ -83,6 +84,11 @@ def _hint(verdict: Verdict) -> str:
     file = verdict.cost.network.architecture.origin.source.name
     named = f" {file}" if file and not file.startswith("<") else ""
     more = "" if metric in DEFAULT else f" --metrics {metric.name}"
+    if verdict.cost.batch > 1:
+        more += f" --batch {verdict.cost.batch}"
+    table = verdict.cost.workload.latencies
+    if table is not None and kind_of(metric) is Kind.TIME:
+        more = f" --latency {table.path}"
     return f"`ctcdsl cost{named} --layers{more}` shows every layer"
 
 
@@ -93,7 +99,7 @@ def _heaviest(verdict: Verdict) -> Label:
     place = _place(layer, cost)
     of = " of the paper's head" if place is cost.network.architecture.origin else ""
     text = f"{layer.node.name}{of} has the most: {metric.text(layer.value(metric))}"
-    if metric.total is summed and verdict.value:
+    if metric.adds_up and verdict.value:
         text += f", {100 * float(plain(layer.value(metric))) / verdict.value:.1f} %"
     return Label(place, text)
 

@@ -8,19 +8,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ctcdsl.cli.inputs import LoadedNetwork, assignments, check_sweep, or_stdin
-from ctcdsl.cli.options import Sweep, format_option, input_option, sweep_option
+from ctcdsl.cli.options import (
+    Sweep,
+    batch_option,
+    format_option,
+    input_option,
+    latency_option,
+    sweep_option,
+)
 from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
-from ctcdsl.metrics.catalog import MACS, PARAMS
+from ctcdsl.metrics.catalog import LATENCY, MACS, MEMORY, PARAMS, TRAINING_MEMORY
 from ctcdsl.metrics.tables import conv_maps
-from ctcdsl.text import Diagnostic
+from ctcdsl.metrics.workload import VALUE_BYTES
+from ctcdsl.text import Diagnostic, Severity
 from ctcdsl.text.formats import as_github, as_json, as_sarif
 
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget, Verdict
 
-LIMITS = (MACS, PARAMS)
+LIMITS = (MACS, PARAMS, MEMORY, TRAINING_MEMORY, LATENCY)
 """The metrics whose most an option gives, `--max-macs`; a budget bounds the others too."""
+
+_EXAMPLES = {
+    "MACs": "1G, or 1.0*A for those of A",
+    "values": "60M, or 1.0*A for those of A",
+    "bytes": "256KB or 1.5GiB, as of --batch and --precision",
+    "seconds": "5ms, by the table of --latency",
+}
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,7 +43,7 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command = click.option(
             f"--max-{metric.name}",
             metavar="AMOUNT",
-            help=f"The most {metric.title} that a network may have: 60M, or 1.0*A for those of A.",
+            help=f"The most {metric.title} of a network: {_EXAMPLES[metric.unit]}.",
         )(command)
     return command
 
@@ -39,6 +54,9 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--budget", metavar="FILE", help="The bounds that networks must keep to, a TOML file."
 )
 @_limit_options
+@latency_option
+@batch_option
+@click.option("--precision", type=click.Choice(list(VALUE_BYTES)), help="Of the maps.  [float32]")
 @input_option
 @sweep_option
 @format_option(
@@ -51,6 +69,9 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     files: tuple[str, ...],
     budget: str | None,
+    latency: str | None,
+    batch: int | None,
+    precision: str | None,
     shape: Shape | None,
     sweep: Sweep,
     form: str,
@@ -62,13 +83,14 @@ def command(
     place and what to do. With a budget, or an option such as --max-macs, a network that costs more
     is an error at the layer that weighs most.
     """
-    given = {name.removeprefix("max_"): x for name, x in limits.items() if x is not None}
-    bounds = _budget(budget, given)
+    given = {_name(option): x for option, x in limits.items() if x is not None}
+    bounds = _budget(budget, given, _conditions(batch, precision, latency))
     networks, diagnostics, failed = check_sweep(or_stdin(files), input=shape, sweep=sweep)
     verdicts: list[Sequence[Verdict]] = [()] * len(networks)
     if bounds is not None:
         verdicts, errors = _judged(networks, bounds)
-        diagnostics, failed = [*diagnostics, *errors], failed or bool(errors)
+        diagnostics = [*diagnostics, *errors]
+        failed = failed or any(each.severity is Severity.ERROR for each in errors)
     if form == "text":
         print_diagnostics(diagnostics, collapse=("CTC901",))
         for loaded, judged in zip(networks, verdicts, strict=True):
@@ -84,20 +106,43 @@ def command(
     return int(failed)
 
 
-def _budget(file: str | None, limits: Mapping[str, str]) -> Budget | None:
+def _name(argument: str) -> str:
+    """The metric of an option's argument: `max_training_memory` is of `training-memory`."""
+    return argument.removeprefix("max_").replace("_", "-")
+
+
+def _conditions(batch: int | None, precision: str | None, latency: str | None) -> dict[str, Any]:
+    """How networks are run, as far as options say."""
+    given = {"batch": batch, "precision": precision}
+    conditions: dict[str, Any] = {name: x for name, x in given.items() if x is not None}
+    if latency is not None:
+        from ctcdsl.metrics.latency_table import read_table
+
+        conditions["latencies"] = read_table(latency)
+    return conditions
+
+
+def _budget(
+    file: str | None, limits: Mapping[str, str], conditions: Mapping[str, Any]
+) -> Budget | None:
     """The budget of a file and of options; None where there is neither."""
     if file is None and not limits:
+        if conditions:
+            raise click.UsageError(
+                "--batch, --precision and --latency are for budgets: --budget or --max-macs"
+            )
         return None
     from ctcdsl.budgets import Budget
 
-    budget = Budget() if file is None else Budget.read(file)
-    return budget.with_limits(limits)
+    if file is None:
+        return Budget(conditions=conditions).with_limits(limits)
+    return Budget.read(file, conditions).with_limits(limits)
 
 
 def _judged(
     networks: Sequence[LoadedNetwork], budget: Budget
 ) -> tuple[list[Sequence[Verdict]], list[Diagnostic]]:
-    """What each network costs of each bound, and an error for each that one exceeds."""
+    """What each network costs of each bound; an error for each that one exceeds, and doubts."""
     verdicts: list[Sequence[Verdict]] = []
     errors: list[Diagnostic] = []
     for loaded in networks:
@@ -105,7 +150,8 @@ def _judged(
         run = (f"with {', '.join(assignments(loaded.values))}",) if loaded.values else ()
         failures = (verdict.failure for verdict in verdicts[-1] if not verdict.ok)
         errors += (each._replace(notes=(*each.notes, *run)) for each in failures)
-    return verdicts, errors
+    doubts = budget.doubts(judged[0].cost for judged in verdicts)
+    return verdicts, [*doubts, *errors]
 
 
 def _shares(verdicts: Sequence[Verdict]) -> str:

@@ -19,6 +19,7 @@ from ctcdsl.metrics.metric import (
     Quotient,
     added,
     count_text,
+    largest,
     last,
     quotient,
     quotient_text,
@@ -101,6 +102,20 @@ def _roof(workload: Workload) -> list[Roof]:
     return [roof(*row, peaks) for row in rows]
 
 
+def _memory(workload: Workload) -> list[int]:
+    alive = {layer.name: layer.inference for layer in workload.memory.layers}
+    return [alive.get(node.name, 0) for node in workload.network.layers]
+
+
+def _training_memory(workload: Workload) -> list[int]:
+    memory = workload.memory
+    alive = {layer.name: max(layer.forward, layer.backward) for layer in memory.layers}
+    values = [alive.get(node.name, 0) for node in workload.network.layers]
+    if memory.training.layer not in alive:  # the loss, or the optimizer's step
+        values[-1] = memory.training.peak
+    return values
+
+
 def _receptive_field(workload: Workload) -> list[tuple[int, int]]:
     fields = receptive_fields(workload.graph)
     field = fields[workload.graph.input.number]
@@ -119,6 +134,29 @@ DEPTH = Metric(
     by_layer=_depth,
     total=summed,
     text=count_text,
+)
+MEMORY = Metric(
+    key="memory",
+    title="memory",
+    unit="bytes",
+    convention="Memory: the most bytes that are alive in a forward pass of {images} in {precision},"
+    " weights and images among them, as PyTorch holds them on a CPU; without the work space of its"
+    " kernels.",
+    by_layer=_memory,
+    total=largest,
+    text=count_text,
+    on_request=True,
+)
+TRAINING_MEMORY = Metric(
+    key="training_memory",
+    title="training memory",
+    unit="bytes",
+    convention="Training memory: the same of a training step, with gradients and the state of SGD"
+    " with momentum; the last layer has those of the loss and the optimizer's step.",
+    by_layer=_training_memory,
+    total=largest,
+    text=count_text,
+    on_request=True,
 )
 MACS = Metric(
     key="macs",
@@ -263,6 +301,8 @@ METRICS: tuple[Metric[Any], ...] = (
     TRAFFIC,
     INTENSITY,
     RECEPTIVE_FIELD,
+    MEMORY,
+    TRAINING_MEMORY,
     LATENCY,
     LATENCY_LOW,
     LATENCY_HIGH,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Node
 from ctcdsl.ir import Block
 from ctcdsl.metrics.complexity import Cost, Figures, LayerCost
-from ctcdsl.metrics.metric import Metric, plain, summed
+from ctcdsl.metrics.metric import Metric, plain
 from ctcdsl.metrics.pairing import Pair, pair_layers
 
 
@@ -40,7 +40,7 @@ class LayerChange(NamedTuple):
         A layer that is missing costs nothing; what does not add up, such as MACs per byte, it has
         not.
         """
-        if metric.total is not summed and (self.before is None or self.after is None):
+        if not metric.adds_up and (self.before is None or self.after is None):
             return None
         return _delta(self.before, self.after, metric)
 

@@ -38,6 +38,11 @@ class Metric(NamedTuple, Generic[V]):
         """Its key as options write it: `training-macs`."""
         return self.key.replace("_", "-")
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether a network's value is the sum of its layers'."""
+        return self.total in (summed, added)
+
     def stated(self, workload: Workload) -> str:
         """The convention, for a workload."""
         return self.convention.format(

@@ -12,6 +12,7 @@ from ctcdsl.ops.graph import OpGraph, OpNode
 if TYPE_CHECKING:
     from ctcdsl.metrics.latency import Latency
     from ctcdsl.metrics.latency_table import LatencyTable
+    from ctcdsl.metrics.memory import Memory, Precision
 
 VALUE_BYTES = {"float32": 4, "bf16": 2}
 """Bytes of a value of a map, by precision."""
@@ -58,6 +59,14 @@ class Workload:
     def graph(self) -> OpGraph:
         """The network as operations."""
         return lower(self.network)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What training and inference hold."""
+        from ctcdsl.metrics.memory import network_memory
+
+        precision: Precision = "bf16" if self.precision == "bf16" else "float32"
+        return network_memory(self.network, self.batch, precision=precision)
 
     @cached_property
     def latency(self) -> Latency:

@@ -15,6 +15,7 @@ from ctcdsl.budgets.bounds import BOUNDED
 from ctcdsl.budgets.keys import CONDITIONS
 from ctcdsl.metrics.catalog import METRICS
 from ctcdsl.text import UserError
+from tests.support.latency import linear_table
 
 MACS_OF_A = 854_954_688
 
@@ -44,6 +45,68 @@ def test_conditions_hold_for_the_network_and_for_those_in_bounds() -> None:
         assert budget.bounds[0].high == cost.activation_bytes
     eight = Budget.of({"macs": "<=1G", "batch": 8})
     assert not eight.allows(ctcdsl.load("A"))
+
+
+def test_memory_is_that_of_the_library() -> None:
+    net = ctcdsl.load("mobilenet_v2")
+    memory = ctcdsl.memory(net, batch=8, precision="bf16")
+    budget = Budget.of(
+        {
+            "memory": f"=={memory.inference.peak}",
+            "training-memory": f"<={memory.training.peak - 1}",
+            "batch": 8,
+            "precision": "bf16",
+        }
+    )
+    inference, training = budget.judge(net)
+    assert inference.ok and not training.ok
+    assert training.failure.message.startswith("training memory of `MobileNetV2`: ")
+    assert training.failure.labels[0].text.startswith(f"{memory.training.layer} has the most: ")
+    assert training.failure.hints[0].endswith(
+        "--metrics training-memory --batch 8` shows every layer"
+    )
+
+
+@pytest.mark.parametrize("name", ["A", "mobilenet_v2", "resnet18"])
+@pytest.mark.parametrize("batch", [1, 8])
+def test_the_largest_of_the_layers_is_the_peak(name: str, batch: int) -> None:
+    """Also where the loss or the optimizer's step holds the most."""
+    memory = ctcdsl.memory(name, batch=batch)
+    cost = ctcdsl.cost(name, batch=batch)
+    assert cost.value(BOUNDED["memory"]) == memory.inference.peak
+    assert cost.value(BOUNDED["training-memory"]) == memory.training.peak
+
+
+def test_latency_is_predicted_from_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "device.json"
+    table.write_text(json.dumps(linear_table().as_json()))
+    net = ctcdsl.load("resnet18")
+    seconds = ctcdsl.cost(net, latency=table).latency
+    budget = Budget.of({"latency": f"<={2000 * seconds}ms", "table": str(table)})
+    assert budget.allows(net)
+    (failure,) = Budget.of({"latency": "<=1us", "table": str(table)}).exceeded(net)
+    assert failure.message.startswith(f"latency of `ResNet18`: {1000 * seconds:.2f} ms; ")
+    assert failure.hints[0].endswith(f"--layers --latency {table}` shows every layer")
+    assert Budget.of({"latency": "<=1.0*resnet18", "table": str(table)}).allows(net)
+
+
+def test_a_table_brings_its_batch(tmp_path: Path) -> None:
+    table = tmp_path / "device.json"
+    table.write_text(json.dumps(linear_table(batch=8).as_json()))
+    budget = Budget.of({"latency": "<=1s", "table": str(table)})
+    assert budget.conditions["batch"] == 8
+    with pytest.raises(UserError, match="of 8 images at a time, not of 4"):
+        Budget.of({"latency": "<=A", "table": str(table), "batch": 4})
+
+
+def test_a_latency_without_a_table(ctcdsl: Any) -> None:
+    with pytest.raises(UserError, match="CTC732") as caught:
+        Budget.of({"latency": "<=5ms"})
+    assert caught.value.diagnostics[0].labels[0].span.text == "<=5ms"
+    with pytest.raises(UserError, match="table is not the path of a device's table"):
+        Budget.of({"latency": "<=5ms", "table": 3})
+    result = ctcdsl("check", "A", "--max-latency", "5ms")
+    assert result.code == 1 and " --> --max-latency:1:1" in result.err
 
 
 def test_keys_are_those_of_metrics() -> None:
@@ -228,6 +291,23 @@ def test_options_bound_too(ctcdsl: Any, spec: Callable[[str], None]) -> None:
     assert result.code == 1 and result.err.count("CTC711") == 1
     empty = ctcdsl("check", "small.ctc", "--max-macs", "")
     assert empty.code == 1 and "error[CTC714]: --max-macs is empty" in empty.err
+
+
+def test_options_say_how_networks_are_run(
+    ctcdsl: Any, spec: Callable[[str], None], tmp_path: Path
+) -> None:
+    arguments = ("check", "small.ctc", "--max-memory", "4MB", "--max-training-memory", "30MB")
+    assert ctcdsl(*arguments).code == 0
+    assert ctcdsl(*arguments, "--batch", "8").err.count("CTC711") == 2
+    spec('memory = "<=4MB"\nbatch = 8\n')
+    assert ctcdsl("check", "small.ctc", "--budget", "budget.toml").code == 1
+    assert ctcdsl("check", "small.ctc", "--budget", "budget.toml", "--batch", "1").code == 0
+    table = tmp_path / "device.json"
+    table.write_text(json.dumps(linear_table(processor="Other").as_json()))
+    result = ctcdsl("check", "small.ctc", "--max-latency", "1s", "--latency", table)
+    assert result.code == 0 and "note[CTC934]" in result.err
+    alone = ctcdsl("check", "small.ctc", "--batch", "8")
+    assert alone.code == 2 and "are for budgets: --budget or --max-macs" in alone.err
 
 
 def test_a_run_for_each_value(ctcdsl: Any, spec: Callable[[str], None]) -> None:
