@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 from warnings import warn
 
@@ -16,10 +17,7 @@ from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost
-from ctcdsl.metrics.difference import Difference
-from ctcdsl.metrics.memory import Memory, network_memory
 from ctcdsl.metrics.workload import VALUE_BYTES
-from ctcdsl.reporting.page import Page
 from ctcdsl.text import (
     Diagnostic,
     Severity,
@@ -35,9 +33,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ctcdsl.budgets import Budget
+    from ctcdsl.metrics.difference import Difference
     from ctcdsl.metrics.latency_table import LatencyTable
+    from ctcdsl.metrics.memory import Memory
     from ctcdsl.passes import Pass, Step
     from ctcdsl.passes.weights import TransferredWeights
+    from ctcdsl.reporting.page import Page
 
 __all__ = [
     "Budget",
@@ -66,14 +67,20 @@ __all__ = [
 ]
 
 
+_MODULES = {  # of classes that not every command needs
+    "Budget": "ctcdsl.budgets",
+    "Difference": "ctcdsl.metrics.difference",
+    "Memory": "ctcdsl.metrics.memory",
+    "Page": "ctcdsl.reporting.page",
+}
+
+
 def __getattr__(name: str) -> object:
-    """`Budget`, when it is asked for: what reads TOML takes 10 ms, which `cost` has not."""
-    if name != "Budget":
+    """A class of another module, when it is asked for: `cost` answers at once without them."""
+    if name not in _MODULES:
         message = f"module 'ctcdsl.api' has no attribute '{name}'"
         raise AttributeError(message)
-    from ctcdsl.budgets import Budget
-
-    return Budget
+    return getattr(import_module(_MODULES[name]), name)
 
 
 Net = Network | str | os.PathLike[str]
@@ -263,6 +270,8 @@ def diff(before: Net, after: Net, *, names: tuple[str, str] | None = None) -> Di
         >>> diff("A", "B")
         <Difference of A and B: layers 10 same, 3 changed, 3 added>
     """
+    from ctcdsl.metrics.difference import Difference
+
     one, other = (network_cost(_as_network(net)) for net in (before, after))
     return Difference(one, other, names)
 
@@ -288,6 +297,8 @@ def memory(
         >>> memory("resnet50").largest_batch(6 * 10**9)
         66
     """
+    from ctcdsl.metrics.memory import network_memory
+
     return network_memory(
         _as_network(net),
         arguments.at_least_one("batch", batch),

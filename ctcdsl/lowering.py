@@ -69,9 +69,8 @@ def may_be_inplace(node: Node, may_overwrite: bool) -> bool:
         if node.layer.join is not Join.ADD:
             return True
         return len(node.branches) > 1 and node.activation is None
-    for op_node in layer_ops(node, vector=node.vector):  # of a norm, as its input
-        may_overwrite = _overwritable(op_node.op, may_overwrite)
-    return may_overwrite
+    # of a norm, as its input
+    return _end_overwritable(layer_ops(node, vector=node.vector), may_overwrite)
 
 
 def may_overwrite_end(chain: Sequence[Node], *, may_overwrite: bool = False) -> bool:
@@ -83,6 +82,12 @@ def may_overwrite_end(chain: Sequence[Node], *, may_overwrite: bool = False) -> 
     """
     for node in chain:
         may_overwrite = may_be_inplace(node, may_overwrite)
+    return may_overwrite
+
+
+def _end_overwritable(ops: Sequence[OpNode], may_overwrite: bool) -> bool:
+    for op_node in ops:
+        may_overwrite = _overwritable(op_node.op, may_overwrite)
     return may_overwrite
 
 
@@ -121,19 +126,24 @@ class _Lowering:
         may_overwrite = False  # the images are the caller's
         for chain in self._network.stages.values():
             argument = x
-            x = self._chain(chain, x, may_overwrite)
+            x, may_overwrite = self._chain(chain, x, may_overwrite)
             self._builder.hold(argument)
-            may_overwrite = may_overwrite_end(chain, may_overwrite=may_overwrite)
         return self._builder.graph(self._network.name, x)
 
-    def _chain(self, chain: Sequence[Node], x: Value, may_overwrite: bool = False) -> Value:
+    def _chain(
+        self, chain: Sequence[Node], x: Value, may_overwrite: bool = False
+    ) -> tuple[Value, bool]:
+        """What a chain gives, and whether what follows may overwrite it."""
+        nodes = self._builder.nodes
         for node in chain:
             if isinstance(node.layer, Block):
                 x = self._block(node, x)
+                may_overwrite = may_be_inplace(node, may_overwrite)
             else:
+                start = len(nodes)
                 x = self._layer(node, x, may_overwrite)
-            may_overwrite = may_be_inplace(node, may_overwrite)
-        return x
+                may_overwrite = _end_overwritable(nodes[start:], may_overwrite)
+        return x, may_overwrite
 
     def _layer(self, node: Node, x: Value, may_overwrite: bool) -> Value:
         layer, builder = node.layer, self._builder
@@ -169,21 +179,21 @@ class _Lowering:
         if node.layer.join is Join.SPLIT:
             inputs = self._slices(node, x)
         first, *others = zip(node.branches, inputs, strict=True)
-        output = self._chain(*first)
+        output, free = self._chain(*first)
         if not node.layer.join.concatenates:
             op = _ELEMENTWISE[node.layer.join]()
             for branch in others:  # each is added before the next is computed
-                other = self._chain(*branch)
+                other, _ = self._chain(*branch)
                 builder.layer = node.name
                 output = builder.add(op, output, other)
         elif others:
-            outputs = [output, *(self._chain(*branch) for branch in others)]
+            outputs = [output, *(self._chain(*branch)[0] for branch in others)]
             builder.layer = node.name
             output = builder.add(Concat(), *outputs)
         builder.layer = node.name
         if node.activation is not None:
             output = node.activation.add(builder, output)
-            if len(node.branches) == 1 and may_overwrite_end(node.branches[0]):
+            if len(node.branches) == 1 and free:
                 builder.nodes[-1] = builder.nodes[-1].when(may_overwrite=True)
         builder.hold(x)
         return output

@@ -102,6 +102,8 @@ class Windows:
             standardisation=style.standardisation,
             origin=origin,
         )
+        if not tags.words:
+            return layer
         for words, noun in EXCLUSIVE:
             self._arguments.one_of(tags, words, noun, conv.span)
         parts = [

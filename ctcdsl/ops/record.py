@@ -80,15 +80,13 @@ class Record(metaclass=_RecordType):
     __match_args__: ClassVar[tuple[str, ...]]
 
     def __init__(self, **values: Any) -> None:
-        kind = type(self)
-        for name, store, default in kind._slots:
-            value = values.get(name, default)
+        for name, store, default in type(self)._slots:
+            value = values.pop(name, default)
             if value is _MISSING:
-                raise TypeError(f"{kind.__name__} lacks `{name}`")
+                raise TypeError(f"{type(self).__name__} lacks `{name}`")
             store(self, value)
-        if not values.keys() <= kind._compared.keys():
-            unknown = ", ".join(sorted(values.keys() - kind._compared.keys()))
-            raise TypeError(f"{kind.__name__} has no field {unknown}")
+        if values:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(values))}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable")

@@ -187,7 +187,10 @@ class ShapeInference:
                     assert isinstance(element, SlidingWindow)
                     no_rule(element, self._architecture.pad, self._diagnostics)
                     return None
-                output = element.infer(shape, self._context._replace(padding=padding, far=far))
+                context = self._context
+                if (padding, far) != context[:2]:
+                    context = Context(padding, far, *context[2:])  # `_replace` takes twice as long
+                output = element.infer(shape, context)
                 if output is None:
                     return None
                 vector = vector or isinstance(element, VectorLayer)
