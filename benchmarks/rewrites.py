@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, check_source, infer_shapes
-from ctcdsl.metrics import total_macs
+from ctcdsl.metrics import macs
 from ctcdsl.passes import Pass, run_pass
 from ctcdsl.passes.registry import create, registered
 from ctcdsl.text import Source
@@ -105,7 +105,7 @@ def main() -> None:
             for work in (
                 partial(applied.run, network),
                 partial(infer_shapes, step.after.architecture, previous=network),
-                partial(total_macs, step.after),
+                partial(macs, step.after.nodes),
             )
         ]
         parts[2] *= 2  # the guarantee counts both networks

@@ -204,7 +204,9 @@ class _FileElaborator:
             self._diagnostics.error("CTC006", f"no layers in network `{name}`", span)
             return
         values = {**self._definitions.values(pending.definitions), "classes": headers.classes}
-        style = headers.style.with_constants(self._headers.constants(headers, values))
+        style = headers.style
+        if headers.constants:
+            style = style.with_constants(self._headers.constants(headers, values))
         items = LayerElaborator(self._diagnostics, style, pending.definitions, values)
         stages, head = self._stages.read(pending.lines, items, headers.input.channels)
         if self._diagnostics.num_errors > num_errors or pending.failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from ctcdsl.ir import Activation, Architecture, Block, Conv, Join, Layer, Pair, Shape
@@ -75,7 +76,7 @@ class Node(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """A network whose every map is known: what `check` returns and everything else takes.
 
@@ -110,12 +111,12 @@ class Network:
         head = self.stage(None)
         return {**stages, self.architecture.head.name: head} if head else stages
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of the convolutions for one image, Eqn. 1 of He & Sun 2015."""
-        from ctcdsl.metrics import total_macs
+        from ctcdsl.metrics import macs
 
-        return total_macs(self)
+        return macs(self.nodes)
 
     @property
     def params(self) -> int:

@@ -218,11 +218,6 @@ def network_cost(
     return Cost(Workload(network, batch=batch, precision=precision, latencies=latencies))
 
 
-def total_macs(network: Network) -> int:
-    """The `macs` of `network_cost`, for those who count many networks and need no more."""
-    return macs(network.nodes)
-
-
 def macs(nodes: Iterable[Node]) -> int:
     """The MACs of the convolutions among nodes, blocks included, for one image."""
     total = 0

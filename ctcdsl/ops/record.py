@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeVar, dataclass_transform
 
 _MISSING: Any = object()
 
@@ -48,7 +48,7 @@ class _RecordType(type):
             fields[key] = value.compare
             if value.default is not _MISSING:
                 defaults[key] = value.default
-        namespace["__slots__"] = tuple(own)
+        namespace["__slots__"] = (*own, *namespace.get("__slots__", ()))
         namespace["__match_args__"] = tuple(fields)
         cls = super().__new__(meta, name, bases, namespace, **options)
         compared = [key for key, compare in fields.items() if compare]
@@ -78,6 +78,9 @@ class Record(metaclass=_RecordType):
     """
 
     __match_args__: ClassVar[tuple[str, ...]]
+    __slots__ = ("_hash",)
+    if TYPE_CHECKING:
+        _hash: ClassVar[int]  # of each record; not a field
 
     def __init__(self, **values: Any) -> None:
         for name, store, default in type(self)._slots:
@@ -103,7 +106,13 @@ class Record(metaclass=_RecordType):
         return bool(kind._key(self) == kind._key(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), type(self)._key(self)))
+        try:
+            return self._hash
+        except AttributeError:  # the first time: layers are looked up in tables again and again
+            kind = type(self)
+            value = hash((kind, kind._key(self)))
+            object.__setattr__(self, "_hash", value)
+            return value
 
     def __repr__(self) -> str:
         fields = (

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from ctcdsl.checking import Network
 from ctcdsl.ir import Block, ConvLayer, SlidingWindow
 from ctcdsl.ir.network import Node
-from ctcdsl.metrics import total_macs
 from ctcdsl.passes.manager import Step
 from ctcdsl.passes.registry import format_pass
 
@@ -86,7 +85,7 @@ def equation(before: Network, after: Network) -> Equation:
 
 def report_line(step: Step, start: Network) -> str:
     """One line on a step: the pass, its equation, and the network's share of the start."""
-    share = total_macs(step.after) / total_macs(start)
+    share = step.after.macs / start.macs
     text = str(equation(step.before, step.after))
     network = f"network {share:.3f} of {start.name}"
     text = f"{text[:-1]}; {network})" if text.endswith(")") else f"{text}   ({network})"
@@ -95,11 +94,11 @@ def report_line(step: Step, start: Network) -> str:
 
 def as_json(steps: Sequence[Step], start: Network) -> list[dict[str, Any]]:
     """The steps of a chain as plain data."""
-    base = total_macs(start)
+    base = start.macs
     data: list[dict[str, Any]] = []
     for step in steps:
         touched = equation(step.before, step.after)
-        macs = total_macs(step.after)
+        macs = step.after.macs
         data.append(
             {
                 "pass": format_pass(step.applied),

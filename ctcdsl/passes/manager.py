@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.ir import Architecture, Conv, ConvLayer, layers_of
-from ctcdsl.metrics import total_macs
 from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult
 from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error
 
@@ -71,7 +70,7 @@ def run_passes(
             The message names the pass.
     """
     steps: list[Step] = []
-    budget = total_macs(network)
+    budget = network.macs
     for applied in passes:
         step = run_pass(network, applied, budget=budget)
         for part in frozen:
@@ -144,7 +143,7 @@ def _verify(step: Step) -> None:
     before, after = step.before, step.after
     guarantee = step.applied.preserves
     if guarantee is Guarantee.COMPLEXITY:
-        ratio = total_macs(after) / total_macs(before)
+        ratio = after.macs / before.macs
         low, high = TOLERANCE
         if not low <= ratio - 1 <= high:
             raise error(
@@ -209,7 +208,7 @@ def _convs(architecture: Architecture) -> list[Conv]:
 
 def require_within(interval: Interval, start: Network, end: Network) -> None:
     """Fail if a chain left the interval (CTC413)."""
-    before, after = total_macs(start), total_macs(end)
+    before, after = start.macs, end.macs
     change = after / before - 1
     if change in interval:
         return

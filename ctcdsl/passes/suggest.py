@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture
-from ctcdsl.metrics import macs, total_macs
+from ctcdsl.metrics import macs
 from ctcdsl.passes.registry import format_pass
 from ctcdsl.passes.rewrites.budget import refit
 from ctcdsl.passes.rewrites.scale import Scale
@@ -76,7 +76,7 @@ def _widths(interval: Interval, before: int, end: Network, view: StageView) -> I
     aims = dict.fromkeys((target, round(before * (1 + (interval.low + interval.high) / 2))))
     for multiple in MULTIPLES:
         for aim in aims:
-            room = aim - total_macs(end) + macs(end.stage(view.position))
+            room = aim - end.macs + macs(end.stage(view.position))
             try:
                 width, network = refit(end, view, room, multiple)
             except UserError:
@@ -115,4 +115,4 @@ def _depths(interval: Interval, before: int, view: StageView) -> Iterator[_Chang
 
 def _is_inside(interval: Interval, before: int, architecture: Architecture) -> bool:
     report = infer_shapes(architecture)
-    return report.ok and total_macs(report.networks[0]) / before - 1 in interval
+    return report.ok and report.networks[0].macs / before - 1 in interval

@@ -12,6 +12,7 @@ first layer on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ def feature_maps(
     for step, padding in zip(trunk, paddings, strict=True):
         if step.adapts and padding == step.rule and covers_map(step.layer, shape):
             padding = (0, 0)
-        context = Context(padding)
+        context = _padded(padding)
         if step.tf and step.window and step.window.padding is None and padding == step.rule:
             padded = tensorflow(step.window, shape)
             context = Context(padded.near or (0, 0), padded.far)
@@ -92,6 +93,11 @@ def feature_maps(
         shape = output
         maps.append(shape)
     return maps
+
+
+@lru_cache(maxsize=256)
+def _padded(padding: Pair) -> Context:
+    return Context(padding)
 
 
 def fits(step: SolverStep, shape: Shape) -> bool:
@@ -125,7 +131,7 @@ def solve(
         following: dict[Shape, _Best] = {}
         for shape, best in reached.items():
             for padding in _candidates(step, free_all):
-                output = step.layer.infer(shape, Context(padding))
+                output = step.layer.infer(shape, _padded(padding))
                 if output is None or not fits(step, output):
                     continue
                 macs = best.macs

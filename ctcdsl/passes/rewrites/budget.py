@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 from ctcdsl.checking import Network, infer_shapes
 from ctcdsl.ir import Architecture, Block, Conv
-from ctcdsl.metrics import macs, total_macs
+from ctcdsl.metrics import macs
 from ctcdsl.passes.base import Guarantee, PassResult
 from ctcdsl.passes.rescale import changed_widths, no_free_width, rescale
 from ctcdsl.passes.rewrites.width import MULTIPLE, unknown_terms, width_at
@@ -84,7 +84,7 @@ class Repair:
     def run(self, network: Network) -> PassResult:
         """Rewrite a network; CTC406 where no width of the stage meets the budget."""
         index = stage_index(network.architecture, self.stage)
-        total = total_macs(network)
+        total = network.macs
         budget = self.macs if self.macs is not None else self.budget or total
         room = budget - total + macs(network.stage(index))
         refitted = refit_stage(network, index, room, self.multiple)
