@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from fractions import Fraction
 from types import MappingProxyType
 
 from ctcdsl.metrics.metric import Metric
+from ctcdsl.text import error
 
 
 class Kind(Enum):
@@ -58,3 +60,29 @@ def example(kind: Kind, number: str) -> str:
             return f"{number}ms"
         case Kind.RATIO:
             return number
+
+
+def parse_bytes(text: str) -> int:
+    """An amount of memory, `6GB` or `256KiB`, in bytes.
+
+    Raises:
+        UserError: CTC702 where it is none.
+    """
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    if match is None:
+        hint = "write 6GB (1,000,000,000 bytes each) or 6GiB (1,073,741,824)"
+        raise error("CTC702", f"`{text}` is not an amount of memory", hint=hint)
+    number, unit = match.groups()
+    units = UNITS[Kind.BYTES]
+    if unit not in units:
+        message = (
+            f"`{text.strip()}` has no unit" if not unit else f"`{unit}` is not a unit of memory"
+        )
+        meant = next((known for known in units if known.lower() == unit.lower()), "GB")
+        named = ", ".join(known for known in units if known[0] != "k")
+        hint = f"write {number}{meant}; the units are {named}"
+        raise error("CTC702", message, hint=hint)
+    amount = int(Fraction(number) * units[unit])
+    if amount < 1:
+        raise error("CTC702", f"`{text.strip()}` is no memory at all", hint="write 6GB, or 256KiB")
+    return amount

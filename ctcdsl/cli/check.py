@@ -14,20 +14,20 @@ from ctcdsl.cli.options import (
     format_option,
     input_option,
     latency_option,
+    precision_option,
     sweep_option,
 )
 from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
-from ctcdsl.metrics.catalog import LATENCY, MACS, MEMORY, PARAMS, TRAINING_MEMORY
+from ctcdsl.metrics.catalog import LATENCY, MACS, MCU_MEMORY, MEMORY, PARAMS, TRAINING_MEMORY
 from ctcdsl.metrics.tables import conv_maps
-from ctcdsl.metrics.workload import VALUE_BYTES
 from ctcdsl.text import Diagnostic, Severity
 from ctcdsl.text.formats import as_github, as_json, as_sarif
 
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget, Verdict
 
-LIMITS = (MACS, PARAMS, MEMORY, TRAINING_MEMORY, LATENCY)
+LIMITS = (MACS, PARAMS, MEMORY, TRAINING_MEMORY, MCU_MEMORY, LATENCY)
 """The metrics whose most an option gives, `--max-macs`; a budget bounds the others too."""
 
 _EXAMPLES = {
@@ -56,7 +56,7 @@ def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_limit_options
 @latency_option
 @batch_option
-@click.option("--precision", type=click.Choice(list(VALUE_BYTES)), help="Of the maps.  [float32]")
+@precision_option
 @input_option
 @sweep_option
 @format_option(

@@ -7,6 +7,7 @@ from textwrap import fill
 import click
 
 from ctcdsl import api
+from ctcdsl.cli.cost_memory import MemoryOptions, report_memory
 from ctcdsl.cli.inputs import load_sweep, or_stdin, titled
 from ctcdsl.cli.options import (
     Sweep,
@@ -15,6 +16,7 @@ from ctcdsl.cli.options import (
     input_option,
     latency_option,
     metrics_option,
+    precision_option,
     sweep_option,
 )
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json, write_output
@@ -48,6 +50,22 @@ _WRITERS = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     metavar="FILE",
     help="Draw the layers under the roofs of --latency's device, as SVG.",
 )
+@click.option("--memory", is_flag=True, help="Memory of training and inference, not counts.")
+@click.option(
+    "--optimizer",
+    type=click.Choice(["sgd", "adamw"]),
+    help="Whose state --memory counts.  [sgd, with momentum]",
+)
+@click.option(
+    "--fits", metavar="AMOUNT", help="The largest batches for so much memory, such as 6GB."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "mcu"]),
+    help="Whose memory; mcu: int8 inference of an image on a microcontroller.  [cpu]",
+)
+@click.option("--timeline", metavar="FILE", help="Draw the memory of a training step, as SVG.")
+@precision_option
 @input_option
 @sweep_option
 @format_option(*_WRITERS, "json")
@@ -59,16 +77,23 @@ def command(
     latency: str | None,
     batch: int | None,
     picture: str | None,
+    memory: bool,
+    precision: str | None,
     shape: Shape | None,
     sweep: Sweep,
     form: str,
+    **of_memory: str | None,
 ) -> None:
     """Report cost: MACs by the paper's Eqn. 1, parameters, feature maps.
 
     MACs are multiply-accumulates (not FLOPs: one MAC is two) of the convolutional layers
     for one image; fully connected layers are counted apart. With --latency the time of a forward
-    pass is predicted, and with --layers the roof that each layer is under.
+    pass is predicted, and with --layers the roof that each layer is under. With --memory it is
+    the peaks of training and inference instead, and where they are.
     """
+    options = MemoryOptions(**of_memory)
+    if not memory:
+        options.require_memory()
     metrics = find_metrics(names.split(",")) if names is not None else ()
     if picture is not None and latency is None:
         raise click.UsageError("--roofline needs the table of a device: --latency device.json")
@@ -80,7 +105,14 @@ def command(
         metrics = with_latency(metrics, layers=layers)
         batch = batch or latencies.batch
     loaded = load_sweep(or_stdin(files), input=shape, sweep=sweep)
-    costs = [api.cost(titled(each), batch=batch or 1, latency=latencies) for each in loaded]
+    if memory:
+        others = {"--metrics": names, "--latency": latency, "--relative-to": relative_to}
+        options.require_alone(others, len(loaded))
+    batch, precision = batch or 1, precision or "float32"
+    costs = [
+        api.cost(titled(each), batch=batch, precision=precision, latency=latencies)
+        for each in loaded
+    ]
     if latencies is not None:
         from ctcdsl.metrics.latency import doubts
 
@@ -95,6 +127,10 @@ def command(
         for cost, (file, _, values) in zip(costs, loaded, strict=True)
     ]
     name = base.network.name
+    if memory:
+        write = _WRITERS.get(form, as_text)
+        report_memory(entries, options, layers=layers, form=form, write=write)
+        return
     if form == "json":
         print_json(as_json(entries, name, metrics))
         return

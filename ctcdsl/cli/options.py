@@ -9,6 +9,7 @@ import click
 
 from ctcdsl.ir import Shape
 from ctcdsl.loading import parse_input, parse_values
+from ctcdsl.metrics.workload import VALUE_BYTES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
@@ -128,6 +129,11 @@ batch_option = click.option(
     type=click.IntRange(min=1),
     metavar="N",
     help="Images at a time.  [1; with --latency the table's]",
+)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(list(VALUE_BYTES)),
+    help="Of the maps; bf16 is autocast.  [float32]",
 )
 
 

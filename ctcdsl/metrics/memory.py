@@ -6,6 +6,7 @@
     .training.peak             all that a step holds
     .training.saved            what autograd keeps for the backward pass
     .largest_batch(available)  the most images of a step that fits in so many bytes
+    .mcu.peak                  int8 inference of one image on a microcontroller
 
 They are those of PyTorch on a CPU: a step is forward, cross entropy, backward and the fused
 optimizer's step, of a module and images in channels-last memory, from the second step on, when the
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
@@ -26,6 +27,9 @@ from ctcdsl.ops.graph import OpGraph
 from ctcdsl.ops.record import Record
 from ctcdsl.ops.tape import FLOAT, INDEX, Size
 from ctcdsl.text.plural import plural
+
+if TYPE_CHECKING:
+    from ctcdsl.metrics.mcu import McuMemory
 
 Precision = Literal["float32", "bf16"]
 Optimizer = Literal["sgd", "adamw"]
@@ -82,6 +86,19 @@ class TrainingMemory(NamedTuple):
     phase: Phase
     kernels: int
     saved: int
+
+
+class Fit(NamedTuple):
+    """The most images that fit in a memory, 0 where not one does, and what forbids one more.
+
+    That takes `needed` bytes, kernels included, in a layer and phase. Where the memory is too small
+    for what no batch makes smaller, the `layer` is empty.
+    """
+
+    batch: int
+    needed: int
+    layer: str
+    phase: Phase
 
 
 class LayerMemory(NamedTuple):
@@ -184,6 +201,44 @@ class Memory(Record):
             training: Whether for a training step, or else for a forward pass.
         """
         return (self._step if training else self._forward).peaks.largest_batch(available)
+
+    def fit(self, available: int, *, training: bool = True) -> Fit:
+        """The most images that fit in `available` bytes with their kernels, and what binds.
+
+        Args:
+            available: Bytes.
+            training: Whether for a training step, or else for a forward pass.
+        """
+        batch = self.largest_batch(available, training=training)
+        part = self._step if training else self._forward
+        needs = [
+            total + m.scratch for total, m in zip(part.totals(batch + 1), part.moments, strict=True)
+        ]
+        needed = max(needs)
+        moment = part.moments[needs.index(needed)]
+        static = self.weights + (self.state + self.gradients if training else 0)
+        layer = "" if static > available else self._layer(moment)
+        return Fit(batch, needed, layer, moment.phase)
+
+    @property
+    def mcu(self) -> McuMemory:
+        """Of int8 inference of one image on a microcontroller."""
+        from ctcdsl.metrics.mcu import mcu_memory
+
+        return mcu_memory(self.network, self._graph)
+
+    def draw(self, *, width: int = 840) -> str:
+        """The picture of a training step as SVG: what is alive, kernel after kernel."""
+        from ctcdsl.reporting.timeline import timeline_picture
+
+        return timeline_picture(self, width=width, most=self.training.peak).svg()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the peaks, and memory over time."""
+        from ctcdsl.metrics.html import as_html
+        from ctcdsl.metrics.memory_tables import memory_table
+
+        return as_html(memory_table([self]), caption=self.network.name) + self.draw()
 
     def _layer(self, moment: Moment) -> str:
         nodes = self._graph.nodes

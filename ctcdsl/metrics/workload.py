@@ -12,6 +12,7 @@ from ctcdsl.ops.graph import OpGraph, OpNode
 if TYPE_CHECKING:
     from ctcdsl.metrics.latency import Latency
     from ctcdsl.metrics.latency_table import LatencyTable
+    from ctcdsl.metrics.mcu import McuMemory
     from ctcdsl.metrics.memory import Memory, Precision
 
 VALUE_BYTES = {"float32": 4, "bf16": 2}
@@ -67,6 +68,13 @@ class Workload:
 
         precision: Precision = "bf16" if self.precision == "bf16" else "float32"
         return network_memory(self.network, self.batch, precision=precision)
+
+    @cached_property
+    def mcu(self) -> McuMemory:
+        """What int8 inference of one image holds on a microcontroller."""
+        from ctcdsl.metrics.mcu import mcu_memory
+
+        return mcu_memory(self.network, self.graph)
 
     @cached_property
     def latency(self) -> Latency:
