@@ -9,7 +9,6 @@ import click
 
 from ctcdsl.ir import Shape
 from ctcdsl.loading import parse_input, parse_values
-from ctcdsl.metrics.workload import VALUE_BYTES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
@@ -132,7 +131,7 @@ batch_option = click.option(
 )
 precision_option = click.option(
     "--precision",
-    type=click.Choice(list(VALUE_BYTES)),
+    type=click.Choice(["float32", "bf16"]),
     help="Of the maps; bf16 is autocast.  [float32]",
 )
 
