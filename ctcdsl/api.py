@@ -379,6 +379,7 @@ def report(
     results: str | os.PathLike[str] | None = None,
     metrics: Sequence[str] | None = None,
     batch: int = 8,
+    latency: LatencyTable | str | os.PathLike[str] | None = None,
 ) -> Page:
     """Report networks side by side: one page of HTML, which needs no network.
 
@@ -388,12 +389,13 @@ def report(
             picture of complexity against error.
         metrics: Names of what the page shows, as `--metrics` takes them.
         batch: The images of a training step, for memory over time.
+        latency: The table of a device, or its path, for the time of a forward pass and a roofline.
 
     Raises:
         SpecError: A network cannot be found, or has errors.
         UserError: CTC605 there is no network, or `batch` is not a whole number from 1 on; CTC701
-            there is no such metric; CTC751 the results cannot be read; CTC752 their names are not
-            the networks'.
+            there is no such metric; CTC731 to CTC734 of `latency`, as `cost` says; CTC751 the
+            results cannot be read; CTC752 their names are not the networks'.
 
     Warns:
         SpecWarning: The results have a network that the report lacks, or the reverse.
@@ -412,7 +414,8 @@ def report(
         raise error("CTC605", "there is no network to report", hint="give one at least")
     chosen = None if metrics is None else find_metrics(metrics)
     batch = arguments.at_least_one("batch", batch)
-    page = build_page(networks, results=results, metrics=chosen, batch=batch)
+    table = None if latency is None else arguments.latency_table(latency)
+    page = build_page(networks, results=results, metrics=chosen, batch=batch, latencies=table)
     for diagnostic in page.warnings:
         warn(SpecWarning(str(diagnostic)), stacklevel=2)
     return page

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.drawing.captions import amount
+from ctcdsl.drawing.roofline import roofline_picture
 from ctcdsl.drawing.svg import Picture
 from ctcdsl.metrics import Cost, network_cost
-from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, MACS, statement
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, LATENCY, MACS, statement
+from ctcdsl.metrics.latency import doubts
+from ctcdsl.metrics.latency_table import LatencyTable
 from ctcdsl.metrics.memory import Memory, network_memory
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.reporting.bars import LayerRow, barred, largest, layer_rows
@@ -51,6 +54,7 @@ def build_page(
     results: str | os.PathLike[str] | None = None,
     metrics: Sequence[Metric[Any]] | None = None,
     batch: int = BATCH,
+    latencies: LatencyTable | None = None,
 ) -> Page:
     """The report of some networks.
 
@@ -59,19 +63,23 @@ def build_page(
         results: A table of their errors in CSV, for the picture of complexity against error.
         metrics: What the table and the bars of layers show; by default `METRICS`.
         batch: The images of a training step, for memory over time.
+        latencies: The table of a device, for the time of a forward pass and a roofline.
 
     Raises:
-        UserError: CTC751 the results cannot be read; CTC752 their names are not the networks'.
+        UserError: CTC734 the device's table has no times of an operation; CTC751 the results cannot
+            be read; CTC752 their names are not the networks'.
     """
     metrics = METRICS if metrics is None else metrics
     errors, warnings = _errors(networks, results)
     costs = [network_cost(network) for network in networks]
     memories = [network_memory(network, batch) for network in networks]
+    timed = _timed(networks, latencies)
     title = _title(networks)
     shown = {
         "title": title,
-        "columns": columns(costs, metrics, memories, errors),
-        "statement": _statement(metrics, costs[0]),
+        "columns": columns(costs, metrics, timed, memories, errors),
+        "statement": _statement(metrics, costs[0], timed),
+        "roofline": drawing(partial(_roofline, timed)) if timed else None,
         "tradeoff": _tradeoff(costs, errors),
         "step": f"a training step of {plural(batch, 'image')}",
         **_layers(costs, metrics, memories),
@@ -79,7 +87,8 @@ def build_page(
     script = asset("sort.js")
     body = render("body.html", **shown, style=asset("report.css"))
     html = render("page.html", title=title, body=body, script=script, digest=digest(script))
-    return Page(title, html, body, warnings)
+    doubtful = doubts([cost.workload.latency for cost in timed])
+    return Page(title, html, body, (*warnings, *doubtful))
 
 
 def network_fragment(network: Network) -> str:
@@ -87,12 +96,24 @@ def network_fragment(network: Network) -> str:
     return build_page([network]).body
 
 
-def _statement(metrics: Sequence[Metric[Any]], first: Cost) -> str:
+def _statement(metrics: Sequence[Metric[Any]], first: Cost, timed: Sequence[Cost]) -> str:
     """What is counted."""
     words = statement(metrics, first.workload)
-    return (
-        f"{words} Relative: MACs over those of {first.network.name}." if MACS in metrics else words
-    )
+    if MACS in metrics:
+        words += f" Relative: MACs over those of {first.network.name}."
+    return " ".join([words, *(statement([LATENCY], cost.workload) for cost in timed[:1])])
+
+
+def _timed(networks: Sequence[Network], latencies: LatencyTable | None) -> list[Cost]:
+    """The networks with the batch of a device's table; none without one."""
+    if latencies is None:
+        return []
+    batch = latencies.batch
+    return [network_cost(network, batch=batch, latencies=latencies) for network in networks]
+
+
+def _roofline(timed: Sequence[Cost], width: int) -> Picture:
+    return roofline_picture(timed, width=width)
 
 
 def _errors(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ctcdsl.metrics import Cost
-from ctcdsl.metrics.catalog import MACS
+from ctcdsl.metrics.catalog import LATENCY, MACS
 from ctcdsl.metrics.memory import Memory, format_bytes
 from ctcdsl.metrics.metric import Metric, plain
 from ctcdsl.reporting.results import ERROR, Results
@@ -29,16 +29,19 @@ class Column(NamedTuple):
 def columns(
     costs: Sequence[Cost],
     metrics: Sequence[Metric[Any]],
+    timed: Sequence[Cost],
     memories: Sequence[Memory],
     results: Results,
 ) -> tuple[Column, ...]:
-    """Depth, metrics, relative MACs, memory at the peak, and errors where there are some."""
+    """Depth, metrics, relative MACs, memory at the peak, times and errors where there are some."""
     found = [Column("depth", tuple(Cell(str(cost.depth), cost.depth) for cost in costs))]
     for metric in metrics:
         found.append(Column(metric.title, tuple(_cell(metric, cost) for cost in costs)))
         if metric is MACS:
             shares = [cost.relative_to(costs[0]) for cost in costs]
             found.append(Column("relative", tuple(Cell(f"{share:.4f}", share) for share in shares)))
+    if timed:
+        found.append(Column(LATENCY.title, tuple(_cell(LATENCY, cost) for cost in timed)))
     peaks = (memory.training.peak for memory in memories)
     found.append(Column("training memory", tuple(Cell(format_bytes(peak), peak) for peak in peaks)))
     if results:

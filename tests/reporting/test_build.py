@@ -12,9 +12,11 @@ import pytest
 import ctcdsl
 from ctcdsl.metrics.catalog import find_metrics
 from ctcdsl.metrics.memory import format_bytes, network_memory
+from ctcdsl.metrics.metric import time_text
 from ctcdsl.reporting.build import OPEN_LAYERS, build_page
 from ctcdsl.reporting.render import asset, digest
 from ctcdsl.text import UserError
+from tests.support.latency import linear_table
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -129,6 +131,17 @@ def test_names_in_specs_are_data() -> None:
     html = build_page([ctcdsl.Network(architecture, network.nodes)]).html
     assert "<img" not in html and "&lt;img src=x onerror=alert(1)&gt;" in html
     Document(html)
+
+
+def test_a_device_gives_times_and_a_roofline() -> None:
+    networks = [ctcdsl.load(name) for name in ("A", "B")]
+    plain = build_page(networks)
+    page = build_page(networks, latencies=linear_table())
+    titles, a, _ = Document(page.html).rows[:3]
+    assert a[titles.index("latency")] == time_text(ctcdsl.cost("A", latency=linear_table()).latency)
+    assert linear_table().summary in page.html
+    assert "Roofline" in page.html and "Roofline" not in plain.html
+    assert page.html.count("<svg") == plain.html.count("<svg") + 2
 
 
 def test_metrics_are_those_that_are_asked_for() -> None:
