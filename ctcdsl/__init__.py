@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         report,
         rewrite,
     )
+    from ctcdsl.deployment import Export, export
     from ctcdsl.experiments import (
         Benchmark,
         Callback,
@@ -62,6 +63,7 @@ __all__ = [
     "Cost",
     "Diagnostic",
     "Difference",
+    "Export",
     "Interrupted",
     "Memory",
     "Network",
@@ -81,6 +83,7 @@ __all__ = [
     "cost",
     "diff",
     "evaluate",
+    "export",
     "generate",
     "load",
     "load_all",
@@ -101,7 +104,9 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
         ),
         "ctcdsl.experiments",
     ),
+    **dict.fromkeys(("Export", "export"), "ctcdsl.deployment"),
 }
+_WITH_TORCH = ("ctcdsl.experiments", "ctcdsl.deployment")
 
 
 def __getattr__(name: str) -> object:
@@ -110,7 +115,7 @@ def __getattr__(name: str) -> object:
         message = f"module 'ctcdsl' has no attribute '{name}'"
         raise AttributeError(message, name=name, obj=sys.modules[__name__])
     module = _MODULES.get(name, "ctcdsl.api")
-    if module == "ctcdsl.experiments":
+    if module in _WITH_TORCH:
         from ctcdsl.text.packages import require_packages
 
         require_packages(f"ctcdsl.{name}", "torch", "numpy", "PIL", "safetensors")
@@ -126,4 +131,4 @@ def __dir__() -> list[str]:
     names = (*__all__, "__version__")
     if find_spec("torch") is not None:
         return list(names)
-    return [name for name in names if _MODULES.get(name) != "ctcdsl.experiments"]
+    return [name for name in names if _MODULES.get(name) not in _WITH_TORCH]

@@ -21,6 +21,7 @@ from ctcdsl.evaluation.views import Views
 from ctcdsl.execution.autotune import Fixed
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import Interrupted
+from ctcdsl.exporters.evaluate import evaluate_exported
 from ctcdsl.images.colour import Statistics
 from ctcdsl.images.split_names import Split
 from ctcdsl.loading import Input, parse_input
@@ -129,13 +130,13 @@ def evaluate(
     device: Device = "auto",
     callbacks: Iterable[Callback] = (),
 ) -> Scores:
-    """Evaluate a run or a module on images, by default with the paper's ten views.
+    """Evaluate a run, an exported file or a module, by default with the paper's ten views.
 
     Args:
-        run_or_module: A run, the folder of a run or of a checkpoint, or a module that maps
-            float32 (N, C, H, W) to logits (N, classes).
+        run_or_module: A run, the folder of a run or of a checkpoint, a file of `export`, or a
+            module that maps float32 (N, C, H, W) to logits (N, classes).
         data: A folder, tar shards or a pack; by default the run's own images, or the sample
-            for a module.
+            for a module. A file needs it.
         views: 1 is the centre, 10 the four corners and the centre with their mirror images,
             `"dense"` every position; softmax outputs are averaged.
         split: `"train"`, `"val"` or `"test"`; by default test, or val if there is no test.
@@ -193,6 +194,10 @@ def evaluate(
     if not isinstance(path, (str, os.PathLike)):
         kind = type(path).__name__
         raise TypeError(f"evaluate takes a run, the folder of a run, or a module, not {kind}")
+    if os.path.isfile(path):
+        if known is not None:
+            raise TypeError("an exported file has its own network")
+        return evaluate_exported(path, config, data=data, callbacks=callbacks).scores
     return evaluate_run(path, config, network=known, data=data, callbacks=callbacks).scores
 
 

@@ -25,7 +25,7 @@ GROUPS = {
     "4": "Rewrites",
     "5": "Plug-ins",
     "6": "Data, training and files",
-    "7": "Cost and budgets",
+    "7": "Cost, budgets and export",
     "9": "Notes and warnings",
 }
 

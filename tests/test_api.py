@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import ctcdsl
-from ctcdsl import api, checking, experiments
+from ctcdsl import api, checking, deployment, experiments
 from ctcdsl.ir import Shape
 from ctcdsl.loading import built_in_specs
 from ctcdsl.syntax.parser import Parser
@@ -22,13 +22,13 @@ ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 
 
 def test_importing_it_loads_nothing() -> None:
-    names = "{'torch', 'lark', 'ctcdsl.api', 'ctcdsl.experiments'}"
+    names = "{'torch', 'lark', 'ctcdsl.api', 'ctcdsl.experiments', 'ctcdsl.deployment'}"
     code = f"import sys, ctcdsl; sys.exit(not {names}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_name_is_there_and_listed() -> None:
-    modules = (api, experiments)
+    modules = (api, experiments, deployment)
     assert sorted(ctcdsl.__all__) == sorted(name for module in modules for name in module.__all__)
     assert set(ctcdsl.__all__) <= set(dir(ctcdsl))
     for module in modules:

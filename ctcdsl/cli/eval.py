@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.argument("names", nargs=-1, metavar="[SPEC] RUN")
+@click.argument("names", nargs=-1, metavar="[SPEC] RUN|FILE")
 @click.option("--data", metavar="DIR", help="Images: a folder, tar shards or a pack.  [the run's]")
 @click.option(
     "--split",
@@ -92,7 +93,8 @@ def command(
     """Evaluate a trained network by the paper's 10 views.
 
     RUN is the folder of a run, whose newest checkpoint is taken, or of a checkpoint. It knows its
-    network and its images: a SPEC or --data only need to be named to evaluate with others. The
+    network and its images: a SPEC or --data only need to be named to evaluate with others. FILE is
+    one of `ctcdsl export`, which its runtime computes: it needs --data. The
     four corners and the centre are cut from each image, and each is flipped; the softmax
     outputs of the views are averaged. Prints top-1 and top-5 error, each class's error and
     which classes are confused; as JSON all of it. The images are those of test, else of val;
@@ -101,10 +103,13 @@ def command(
     if len(names) not in (1, 2):
         raise click.UsageError("name the folder of a run: ctcdsl eval RUN")
     *specs, run = names
+    if specs and os.path.isfile(run):
+        raise click.UsageError(f"{run} is an exported file and has its own network")
     require_packages("evaluation", "torch", "numpy", "PIL", "safetensors", "rich", "matplotlib")
     gc.enable()
     from ctcdsl.evaluation.evaluation import EvaluationConfig, evaluate_run
     from ctcdsl.execution.interrupt import interruptible
+    from ctcdsl.exporters.evaluate import evaluate_exported
 
     with together() as processes:
         for file in (picture, report):
@@ -118,7 +123,12 @@ def command(
             **options,
         )
         with display(processes) as shown:
-            evaluation = evaluate_run(run, config, network=network, data=data, callbacks=[shown])
+            if os.path.isfile(run):
+                evaluation = evaluate_exported(run, config, data=data, callbacks=[shown])
+            else:
+                evaluation = evaluate_run(
+                    run, config, network=network, data=data, callbacks=[shown]
+                )
         if not processes.is_main:
             return
         if form == "json":
@@ -135,17 +145,16 @@ def command(
 
 def _draw(file: str, evaluation: Evaluation) -> None:
     from ctcdsl.evaluation.run_figure import draw_run
-    from ctcdsl.runs.info import tested_on
 
-    saved, (channels, *crop) = evaluation.saved, evaluation.network.input
+    channels, height, width = evaluation.network.input
     draw_run(
         Path(file),
         scores=evaluation.scores,
         images=evaluation.images,
-        rows=saved.rows,
-        rows_split=tested_on(saved.run),
-        crop=(crop[0], crop[1]),
-        shorter=saved.recipe.resize_for((crop[0], crop[1])),
+        rows=evaluation.rows,
+        rows_split=evaluation.rows_split,
+        crop=(height, width),
+        shorter=evaluation.shorter,
         channels=channels,
     )
     click.echo(f"picture written to {file}", err=True)
@@ -154,12 +163,11 @@ def _draw(file: str, evaluation: Evaluation) -> None:
 def _write_page(file: str, evaluation: Evaluation, worst: int) -> None:
     from ctcdsl.evaluation.error_page import write_page
 
-    saved = evaluation.saved
     write_page(
         Path(file),
         scores=evaluation.scores,
         images=evaluation.images,
-        facts=[("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)],
+        facts=evaluation.facts,
         limit=worst,
     )
     click.echo(f"page of errors written to {file}", err=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ctcdsl.checking import Network
 from ctcdsl.distributed.processes import SINGLE_SHARD, Shard
 from ctcdsl.evaluation.dense import DenseEvaluator
-from ctcdsl.evaluation.multi_crop import MultiCropEvaluator
+from ctcdsl.evaluation.multi_crop import Input, MultiCropEvaluator
 from ctcdsl.evaluation.scores import Scores, merged
 from ctcdsl.evaluation.views import VIEW_NAMES, Views, centre_place, centre_view, five_places, views
 from ctcdsl.execution.events import Callback
@@ -58,7 +58,7 @@ def evaluate(
     crop: Crop,
     views: Views,
     recipe: Recipe,
-    statistics: Statistics,
+    statistics: Statistics | None,
     callback: Callback,
     device: torch.device,
     network: Network | None = None,
@@ -69,7 +69,7 @@ def evaluate(
     An image is scaled as in training and goes to the device whole, where its views are cut; their
     softmax outputs are averaged, as AlexNet's were. The recipe gives scale, batch (views, not
     images), divisor, precision and workers. The model is in evaluation mode meanwhile and
-    as before afterwards.
+    as before afterwards. Without `statistics` it gets the uint8 pixels as they are.
 
     With `network`, from which `model` was generated, the views share its first layers where that
     saves work and changes no bit (see `evaluation.shared_layers`); dense views need it. The
@@ -77,7 +77,9 @@ def evaluate(
 
     Raises `UserError` where an image cannot be read; CTC641 where dense views are not possible.
     """
-    input = partial(preprocess, statistics=statistics, divisor=recipe.pixel_divisor)
+    input: Input = _pixels
+    if statistics is not None:
+        input = partial(preprocess, statistics=statistics, divisor=recipe.pixel_divisor)
     evaluator: ViewEvaluator
     computed = for_evaluation(model, recipe.precision)
     if views == "dense":
@@ -131,6 +133,10 @@ def evaluate(
         ),
         note=evaluator.note,
     )
+
+
+def _pixels(images: Tensor) -> Tensor:
+    return images
 
 
 class _BatchResult:

@@ -40,6 +40,8 @@ from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import store
 from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.identity import ModelIdentity, require_same_identity
+from ctcdsl.runs.info import tested_on
+from ctcdsl.runs.log import Row
 from ctcdsl.runs.run import data_of, network_of
 from ctcdsl.text import error
 from ctcdsl.text.plural import plural
@@ -82,9 +84,10 @@ class TrainedNetwork:
     module: nn.Module
     network: Network
     recipe: Recipe
-    statistics: Statistics
+    statistics: Statistics | None
+    """None: the module takes uint8 pixels as they are."""
     source: Path | None = None
-    """The run or checkpoint that it comes from."""
+    """The run, checkpoint or file that it comes from."""
 
     @classmethod
     def load(cls, saved: Checkpoint, network: Network) -> Self:
@@ -107,8 +110,14 @@ class Evaluation:
     scores: Scores
     network: Network
     images: ImageSet
-    saved: Checkpoint
-    """Without the optimizer's state."""
+    shorter: int
+    """The shorter side that an image was scaled to."""
+    facts: tuple[tuple[str, str], ...]
+    """What a report says of it: names and values."""
+    rows: tuple[Row, ...] = ()
+    """The log of its training, where there is one."""
+    rows_split: str = "test"
+    """The split of the tests in `rows`."""
 
 
 def evaluate_run(
@@ -139,7 +148,7 @@ def evaluate_run(
             possible; CTC662 another process is gone; CTC663 it was started otherwise.
         KeyboardInterrupt: A process was asked to stop; of several all leave.
     """
-    with _stoppable(callbacks) as (processes, callback, stop):
+    with stoppable(callbacks) as (processes, callback, stop):
 
         def load() -> Checkpoint:
             saved = checkpoints.load(Path(path), warn=callback.on_warning)
@@ -159,7 +168,15 @@ def evaluate_run(
         processes.require_same(f"{own} {len(chosen.images)} {chosen.split} {config}")
         trained = TrainedNetwork.load(saved, network)
         scores = evaluate_trained(trained, chosen, config, device, callback, processes, stop)
-    return Evaluation(scores=scores, network=network, images=chosen.images, saved=saved)
+    return Evaluation(
+        scores=scores,
+        network=network,
+        images=chosen.images,
+        shorter=saved.recipe.resize_for(crop_of(network)),
+        facts=(("checkpoint", f"{saved.path}, {saved.progress}"), ("ctcdsl", saved.version)),
+        rows=saved.rows,
+        rows_split=tested_on(saved.run),
+    )
 
 
 def evaluate_module(
@@ -190,7 +207,7 @@ def evaluate_module(
     """
     recipe = recipe or Recipe()
     path = os.fspath(data) if data is not None else None
-    with _stoppable(callbacks) as (processes, callback, stop):
+    with stoppable(callbacks) as (processes, callback, stop):
         device = processes.device(find_device(config.device))
         if classes is None or statistics is None:
             training = patches("train") if path is None else open_splits(Path(path)).train
@@ -267,7 +284,7 @@ def evaluate_trained(
 
 
 @contextmanager
-def _stoppable(
+def stoppable(
     callbacks: Iterable[Callback],
 ) -> Iterator[tuple[Processes, Callback, StopFlag]]:
     """The processes that work together, what they report to, and how they stop together."""

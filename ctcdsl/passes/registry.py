@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from ctcdsl.passes.base import Guarantee, Pass
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
+from ctcdsl.text.plugins import entry_points_by_name, package_of
 
 GROUP = "ctcdsl.passes"
 _INTERNAL = "budget"  # a field that the manager sets
@@ -51,22 +52,12 @@ def registered() -> dict[str, Entry]:
     Raises:
         UserError: CTC502 where two packages bring a pass of one name.
     """
-    unique: dict[str, EntryPoint] = {}
-    points = entry_points(group=GROUP)
-    for point in sorted(points, key=lambda point: (point.name, _package(point))):
-        if point.name in unique and _package(unique[point.name]) != _package(point):
-            raise error(
-                "CTC502",
-                f"two passes are named `{point.name}`: one of {_package(unique[point.name])},"
-                f" one of {_package(point)}",
-                hint="uninstall one of the packages",
-            )
-        unique[point.name] = point
-    return {name: Entry(name, _package(point), point) for name, point in unique.items()}
+    points = entry_points_by_name(GROUP, "pass")
+    return {name: Entry(name, package_of(point), point) for name, point in points.items()}
 
 
 def _load(point: EntryPoint) -> type[Pass]:
-    subject = f"the pass `{point.name}` of {_package(point)}"
+    subject = f"the pass `{point.name}` of {package_of(point)}"
     try:
         kind = point.load()
         wrong = _wrong(kind, point.name)
@@ -97,10 +88,6 @@ def _wrong(kind: object, name: str) -> str | None:
     if not isinstance(kind.preserves, Guarantee):  # type: ignore[attr-defined]  # the same
         return "preserves something other than a `Guarantee`"
     return None
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else point.module.partition(".")[0]
 
 
 def options(kind: type[Pass]) -> list[Option]:

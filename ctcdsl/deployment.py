@@ -1,0 +1,111 @@
+"""Take networks out: export files for other runtimes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from ctcdsl.api import Net, build, load
+from ctcdsl.arguments import at_least_one
+from ctcdsl.checking import Network
+from ctcdsl.execution.events import Callback, CallbackList
+from ctcdsl.exporters.export import Export, default_output, export_source
+from ctcdsl.exporters.registry import find_exporter
+from ctcdsl.exporters.source import Source, network_source, run_source
+from ctcdsl.runs.run import Run
+from ctcdsl.text import error
+
+__all__ = ["Export", "export"]
+
+
+def export(
+    net: Net | Run,
+    target: str = "onnx",
+    output: str | os.PathLike[str] | None = None,
+    *,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    classes: Sequence[str] | None = None,
+    max_drop: float = 0.01,
+    images: int = 1000,
+    callbacks: Iterable[Callback] = (),
+) -> Export:
+    """Write a network for another runtime, run the file, and compare it with the module.
+
+    Batch norms are folded and parallel linear branches fused first. The file of a run takes uint8
+    RGB pixels (N, 3, H, W) and returns logits (N, classes), for any N; it holds the classes' names
+    and how an image is scaled. That of a network does where `mean` and `std` are given.
+
+    Args:
+        net: A run, the folder of a run or of a checkpoint, or a network as `load` takes it.
+        target: `onnx`, `onnx-int8`, `openvino`, `openvino-int8`, `torch-export`, or a plug-in's.
+        output: The file; by default NAME with the target's suffix, in the current folder.
+        weights: Of a network: a state dict, a file of one, or a run; initial ones unless given.
+        data: Images to compare on, and for int8 to calibrate on; by default the run's.
+        mean: Of a network: what is subtracted from each channel, in the scale 0..255.
+        std: Of a network: what each channel is then divided by.
+        classes: Of a network: the names of its outputs; by default those of `data`.
+        max_drop: The share of accuracy that int8 may lose; more is an error.
+        images: How many test images to compare on, at most.
+        callbacks: See `Callback`.
+
+    Raises:
+        SpecError: The network cannot be found, or has errors.
+        TypeError: A run with arguments that are a network's.
+        UserError: CTC761 there is no such target; CTC615 a package is missing; CTC762 the runtime
+            lacks an operator; CTC763 int8 has no training images; CTC764 int8 loses more than
+            `max_drop`; CTC766 the file computes something else; CTC608 it cannot be written.
+    """
+    if not 0 <= max_drop <= 1:
+        raise error("CTC605", f"max_drop is {max_drop!r}", hint="it is a share, from 0 to 1")
+    images = at_least_one("images", images)
+    exporter = find_exporter(target)
+    callback = CallbackList(callbacks)
+    path = os.fspath(data) if data is not None else None
+    if isinstance(net, Run) or (not isinstance(net, Network) and os.path.isdir(net)):
+        given = (weights, mean, std, classes)
+        if any(value is not None for value in given):
+            raise TypeError("weights, mean, std and classes are for a network: a run has its own")
+        source = run_source(Path(net.folder if isinstance(net, Run) else net), path, callback)
+    else:
+        source = _network_source(
+            net if isinstance(net, Network) else load(net),
+            weights,
+            path,
+            mean=None if mean is None else tuple(map(float, mean)),
+            std=None if std is None else tuple(map(float, std)),
+            classes=None if classes is None else tuple(classes),
+            callback=callback,
+        )
+    file = Path(output) if output is not None else default_output(source.network.name, exporter)
+    return export_source(
+        source, exporter, file, max_drop=max_drop, images=images, callback=callback
+    )
+
+
+def _network_source(
+    network: Network,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None,
+    data: str | None,
+    *,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    classes: tuple[str, ...] | None,
+    callback: Callback,
+) -> Source:
+    if weights is None:
+        callback.on_note("the weights are initial ones: --weights FILE gives it trained ones")
+    return network_source(
+        network,
+        build(network, weights=weights).state_dict(),
+        mean=mean,
+        std=std,
+        classes=classes,
+        data=data,
+        callback=callback,
+    )
