@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         report,
         rewrite,
     )
-    from ctcdsl.deployment import Export, export
+    from ctcdsl.deployment import Export, Prediction, Predictions, export, predict
     from ctcdsl.experiments import (
         Benchmark,
         Callback,
@@ -68,6 +68,8 @@ __all__ = [
     "Memory",
     "Network",
     "Page",
+    "Prediction",
+    "Predictions",
     "Recipe",
     "Report",
     "Rewrite",
@@ -89,6 +91,7 @@ __all__ = [
     "load_all",
     "loads",
     "memory",
+    "predict",
     "report",
     "rewrite",
     "train",
@@ -104,7 +107,9 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
         ),
         "ctcdsl.experiments",
     ),
-    **dict.fromkeys(("Export", "export"), "ctcdsl.deployment"),
+    **dict.fromkeys(
+        ("Export", "Prediction", "Predictions", "export", "predict"), "ctcdsl.deployment"
+    ),
 }
 _WITH_TORCH = ("ctcdsl.experiments", "ctcdsl.deployment")
 

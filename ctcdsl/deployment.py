@@ -1,10 +1,11 @@
-"""Take networks out: export files for other runtimes."""
+"""Take networks out: export files for other runtimes, predict images."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -15,10 +16,19 @@ from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.exporters.export import Export, default_output, export_source
 from ctcdsl.exporters.registry import find_exporter
 from ctcdsl.exporters.source import Source, network_source, run_source
+from ctcdsl.prediction.images import Given, GivenImages, collect
+from ctcdsl.prediction.predict import (
+    MOST,
+    Prediction,
+    Predictions,
+    open_network,
+    predict_images,
+)
+from ctcdsl.recipe import Precision
 from ctcdsl.runs.run import Run
 from ctcdsl.text import error
 
-__all__ = ["Export", "export"]
+__all__ = ["Export", "Prediction", "Predictions", "export", "predict"]
 
 
 def export(
@@ -85,6 +95,66 @@ def export(
     file = Path(output) if output is not None else default_output(source.network.name, exporter)
     return export_source(
         source, exporter, file, max_drop=max_drop, images=images, callback=callback
+    )
+
+
+def predict(
+    run_or_file: Run | str | os.PathLike[str],
+    images: Given | Iterable[Given] | Callable[[tuple[str, ...]], GivenImages],
+    *,
+    views: Literal[1, 10] = 10,
+    top: int = MOST,
+    batch: int | None = None,
+    precision: Precision | None = None,
+    workers: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    callbacks: Iterable[Callback] = (),
+) -> Predictions:
+    """Predict the classes of images that have no labels.
+
+    Images are scaled and cut as in an evaluation. Those that cannot be read are left out, and
+    `Predictions.failed` says why.
+
+    Args:
+        run_or_file: A run, the folder of a run or of a checkpoint, or a file of `export`.
+        images: Files, folders with images at any depth, arrays uint8 (height, width, 3); one or
+            several. Or what makes the images of the names of the classes.
+        views: 1 is the centre, 10 the four corners and the centre with their mirror images.
+        top: How many classes of each image, 1 to 5.
+        batch: Views computed together; by default the run's batch.
+        precision: `"float32"` or `"bf16"`; by default the run's, float32 for a file.
+        workers: Threads that read images.
+        device: `auto` is the GPU if there is one, else the CPU; a file computes on the CPU.
+        callbacks: See `Callback`.
+
+    Raises:
+        UserError: CTC671 there are no images; CTC603 none of them can be read; CTC610, CTC765 the
+            run or the file cannot be used; CTC767 the file does not take pixels.
+    """
+    if views not in (1, 10) or views is True:
+        raise error("CTC605", f"views is {views!r}", hint="it is 1 or 10")
+    if not 1 <= (top := at_least_one("top", top)) <= MOST:
+        raise error("CTC605", f"top is {top}", hint=f"it is at most {MOST}")
+    callback = CallbackList(callbacks)
+    path = run_or_file.folder if isinstance(run_or_file, Run) else run_or_file
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"predict takes a run or an exported file, not {type(path).__name__}")
+    opened = open_network(path, precision)
+    if callable(images):
+        given = images(opened.classes)
+    else:
+        single = isinstance(images, (str, os.PathLike)) or hasattr(images, "dtype")
+        listed: Any = [images] if single else images
+        given = collect(listed, opened.classes)
+    return predict_images(
+        opened.trained,
+        given,
+        views=views,
+        top=top,
+        batch=None if batch is None else at_least_one("batch", batch),
+        workers=workers,
+        device=device,
+        callback=callback,
     )
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "compile": "Generate a PyTorch module from a spec.",
     "train": "Train a network by the paper's recipe.",
     "eval": "Evaluate a trained network with 10 views.",
+    "predict": "Predict the classes of images.",
     "export": "Export a trained network for another runtime.",
     "bench": "Time networks on this device.",
     "compare": "Train networks by one recipe and compare their errors.",

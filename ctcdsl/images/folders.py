@@ -46,7 +46,7 @@ class ImageFolder(FileBacked):
         skipped = count_outside(root, names)
         if not names:
             raise _no_classes(root, skipped)
-        files = {name: _images_below(root / name, name, skipped) for name in names}
+        files = {name: images_below(root / name, name, skipped) for name in names}
         classes = tuple(name for name in names if files[name])
         if not classes:
             raise error(
@@ -91,7 +91,7 @@ def count_outside(root: Path, used: Collection[str]) -> SkippedFiles:
     return skipped
 
 
-def _images_below(folder: Path, name: str, skipped: SkippedFiles) -> list[str]:
+def images_below(folder: Path, name: str, skipped: SkippedFiles) -> list[str]:
     """The images in `folder` and below it as ``NAME/…``, sorted; all else is `skipped`.
 
     Raises `UserError` CTC604 where a folder may not be read.

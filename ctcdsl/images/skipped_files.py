@@ -58,10 +58,11 @@ def other_kind(name: str, head: Callable[[], bytes]) -> str | None:
     if suffix in SUFFIXES:
         return None
     leftover = suffix in _LEFTOVERS or name.endswith("~")
-    return suffix or "no suffix" if leftover or not _begins_as_image(head(), suffix) else None
+    return suffix or "no suffix" if leftover or not begins_as_image(head(), suffix) else None
 
 
-def _begins_as_image(head: bytes, suffix: str) -> bool:
+def begins_as_image(head: bytes, suffix: str = "") -> bool:
+    """Whether the first `HEAD` bytes of a file with a suffix are those of an image."""
     if head.startswith(_STARTS):
         return True
     if head.startswith(_TIFF):

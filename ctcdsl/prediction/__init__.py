@@ -1,0 +1,1 @@
+"""What a trained network says of images without labels: files, folders, arrays."""
