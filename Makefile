@@ -3,6 +3,7 @@
 # make full-size  build every network of specs/ at full size and train a step of one a family, in minutes
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
+# make playground  build the playground with npm: build/playground/ for a server, build/playground.html by itself
 # make generate  write what follows from the tables of words: pages, editor colours, expected outputs
 # make paper  write the tables of docs/paper.md: the paper's numbers beside ours
 # make paper-times  measure the times of the paper's networks anew, in hours
@@ -18,7 +19,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented site generate paper paper-times check vscode bench clean
+.PHONY: demo test full-size documented site playground generate paper paper-times check vscode bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -55,6 +56,11 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+playground: $(READY)
+	rm -rf build/playground-site
+	$(BIN)/python -m pip install --quiet --no-deps --target build/playground-site . lark jinja2 markupsafe
+	cd docs/playground && npm ci --no-audit --no-fund --silent && npm run --silent build
 
 vscode:
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run package

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import product, takewhile
 from operator import index
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from ctcdsl.text.sink import Diagnostics
 
 _NET = re.compile(r"^[ \t]*net[ \t]+([^\s#]+)", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|?[ \t]*([A-Za-z][\w'′+-]*)[ \t]*\|", re.MULTILINE)
+_PUBLISHED = r".*?\b\d{4}\b(?: \([^)]*\))?(?:, (?:Table|Figure) \d+)?"
 _GROUPS = {"paper": "", **{folder: folder for folder in ("peers", "modern", "timm", "papers")}}
 _PRIME = str.maketrans("′", "'")
 
@@ -41,6 +42,14 @@ class BuiltIn(NamedTuple):
     def read(self) -> Source:
         """Its text; messages call it by its name."""
         return Source(self.name, read_source(self.path).text)
+
+    @property
+    def title(self) -> str:
+        """Where its network was published, by the comment that the spec begins with."""
+        lines = takewhile(lambda line: line.startswith("#"), self.read().text.split("\n"))
+        comment = " ".join(line.lstrip("# ") for line in lines)
+        citation = re.match(_PUBLISHED, comment)
+        return citation[0] if citation else comment.partition(". ")[0]
 
 
 class FoundSpec(NamedTuple):

@@ -16,6 +16,8 @@ import ctcdsl
 from ctcdsl.text import codes
 
 ROOT = Path(__file__).parent.parent
+PLAYGROUND = ROOT / "build" / "playground"
+PLAYGROUND_LINK = '<a href="playground/index.html" class="md-button">Open the playground</a>'
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 GROUPS = {
     "0": "Text and syntax",
@@ -130,6 +132,11 @@ def main(folder: Path) -> None:
             (folder / place).write_text(on_site(text, path, places), encoding="utf-8")
         else:
             shutil.copy(path, folder / place)
+    if PLAYGROUND.exists():
+        shutil.copytree(PLAYGROUND, folder / "playground")
+        page = folder / "playground.md"
+        title, rest = page.read_text(encoding="utf-8").split("\n", 1)
+        page.write_text(f"{title}\n\n{PLAYGROUND_LINK}\n{rest}", encoding="utf-8")
     for name, text in (
         ("errors/index.md", codes_page()),
         ("reference.md", reference()),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from itertools import takewhile
 from typing import Any
 
 import click
@@ -15,7 +13,6 @@ from ctcdsl.loading import BuiltIn, built_in_specs, check_spec, find_spec
 from ctcdsl.metrics import network_cost
 from ctcdsl.metrics.tables import Table
 
-_PUBLISHED = re.compile(r".*?\b\d{4}\b(?: \([^)]*\))?(?:, (?:Table|Figure) \d+)?")
 _TITLES = ("name", "network", "depth", "MACs", "parameters", "source")
 
 
@@ -47,7 +44,7 @@ def _data(spec: BuiltIn) -> dict[str, Any]:
     return {
         "name": spec.name,
         "group": spec.group,
-        "source": _title(source.text),
+        "source": spec.title,
         "networks": [
             {
                 "name": cost.network.name,
@@ -66,11 +63,3 @@ def _row(*, name: str, networks: list[dict[str, Any]], source: str, **_: str) ->
         return name, f"{len(networks)} networks", "", "", "", source
     (net,) = networks
     return name, net["name"], str(net["depth"]), f"{net['macs']:,}", f"{net['params']:,}", source
-
-
-def _title(text: str) -> str:
-    """Where a network was published, by the comment that its spec begins with."""
-    comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
-    comment = " ".join(line.lstrip("# ") for line in comments)
-    citation = _PUBLISHED.match(comment)
-    return citation[0] if citation else comment.partition(". ")[0]

@@ -26,8 +26,9 @@ from ctcdsl.layers.style import CONV_RELU, NO_CONSTANTS, Constants, Style
 from ctcdsl.layers.windows import SlidingWindow
 
 for _file in sorted(os.listdir(os.path.dirname(__file__))):
-    if _file.endswith(".py") and _file != "__init__.py":
-        import_module(f"{__name__}.{_file[:-3]}")
+    _module, _, _suffix = _file.partition(".")
+    if _suffix in ("py", "pyc") and _module != "__init__":  # compiled alone in the playground
+        import_module(f"{__name__}.{_module}")
 
 __all__ = [
     "ACTIVATIONS",
