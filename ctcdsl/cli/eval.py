@@ -103,8 +103,6 @@ def command(
     if len(names) not in (1, 2):
         raise click.UsageError("name the folder of a run: ctcdsl eval RUN")
     *specs, run = names
-    if specs and os.path.isfile(run):
-        raise click.UsageError(f"{run} is an exported file and has its own network")
     require_packages("evaluation", "torch", "numpy", "PIL", "safetensors", "rich", "matplotlib")
     gc.enable()
     from ctcdsl.evaluation.evaluation import EvaluationConfig, evaluate_run
@@ -123,7 +121,7 @@ def command(
             **options,
         )
         with display(processes) as shown:
-            if os.path.isfile(run):
+            if not specs and os.path.isfile(run):
                 evaluation = evaluate_exported(run, config, data=data, callbacks=[shown])
             else:
                 evaluation = evaluate_run(
