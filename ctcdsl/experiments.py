@@ -57,6 +57,7 @@ def train(
     data: str | os.PathLike[str] | None = None,
     *,
     recipe: Recipe | Literal["paper", "small"] | None = None,
+    weights: Run | str | os.PathLike[str] | None = None,
     run: str | os.PathLike[str] | None = None,
     resume: bool | Literal["auto"] = False,
     callbacks: Iterable[Callback] = (),
@@ -75,6 +76,8 @@ def train(
         data: A folder, tar shards or a pack of images. By default the photographs that come
             with ctcdsl, at a small input; a resumed run has its own.
         recipe: The base recipe: by default `paper`, or `small` without `data`.
+        weights: What to start from: a run, its folder or name, or a file of weights. The trunk must
+            be the same; the head starts anew where it is another, as for other classes.
         run: The folder of the run; by default `runs/NAME`.
         resume: Continue the run from its newest checkpoint; `"auto"`: if there is one.
         callbacks: See `Callback`.
@@ -85,6 +88,7 @@ def train(
         tune: First measure both precisions and torch.compile, and use the fastest.
         allow_changed_data: Resume with other images; the run records it.
         fields: Any field of `Recipe`: `epochs=3, batch=64, seed=1`; the schedule may be a text.
+            `freeze=["conv1"]` and `lr_scale={"head": 10}` are for fine-tuning.
 
     Raises:
         SpecError: The network cannot be found, has errors, or does not fit the images.
@@ -101,6 +105,7 @@ def train(
         run=run,
         resume=resume,
         input=shape,
+        weights=weights.folder if isinstance(weights, Run) else weights,
         fields=fields,
         device=device,
         every=parse_interval(checkpoint_every),

@@ -7,7 +7,7 @@ The defaults are Section 5 of "Convolutional Neural Networks at Constrained Time
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from operator import index
 from typing import Any, Literal, Self, get_args
@@ -177,8 +177,14 @@ class Recipe:
     `threads.reading_threads`. The result is the same."""
     max_corrupt: float = 0.01
     """Share of the training images that may be unreadable and replaced; above it training stops."""
+    freeze: tuple[str, ...] = ()
+    """Stages that stay as they are: their weights, and the statistics of their norms."""
+    lr_scale: tuple[tuple[str, float], ...] = ()
+    """Stages with learning rates of their own, as multiples of the schedule's; 1 for others."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "freeze", _stages(self.freeze))
+        object.__setattr__(self, "lr_scale", _scales(self.lr_scale))
         for name, kind, *_ in _RANGES:
             value = getattr(self, name)
             if hasattr(value, "__index__") and not isinstance(value, bool):
@@ -210,7 +216,7 @@ class Recipe:
         return cls.paper() if name == "paper" else cls.small()
 
     def with_fields(self, values: Mapping[str, Any]) -> Self:
-        """The recipe with other values; the schedule may be a text.
+        """The recipe with other values; the schedule, `freeze` and `lr_scale` may be texts.
 
         Raises `UserError` CTC605 for a name that is not a field, or a value out of range.
         """
@@ -245,9 +251,11 @@ class Recipe:
         return self.resize
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values by field name; the schedule as its text."""
+        """Plain values by field name; schedule and stages as their texts."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "schedule": str(self.schedule)}
+        scales = ",".join(f"{stage}={scale!r}" for stage, scale in self.lr_scale)
+        stages = {"freeze": ",".join(self.freeze), "lr_scale": scales}
+        return {**values, "schedule": str(self.schedule), **stages}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -271,10 +279,38 @@ class Recipe:
             word = getattr(self, name)
             if word not in words:
                 yield _problem(f"{name} is {word!r}", hint=f"it is {' or '.join(words)}")
+        for stage, scale in self.lr_scale:
+            if not (math.isfinite(scale) and scale > 0):
+                yield _problem(f"lr_scale: {stage} is {scale}", hint="it is above 0")
+            if stage in self.freeze:
+                message = f"{stage} is frozen, and has a learning rate of its own"
+                yield _problem(message, hint="leave it out of one of freeze and lr_scale")
         if not isinstance(self.random_crop, bool):
             yield _problem(f"random_crop is {self.random_crop!r}", hint="it is True or False")
         if not isinstance(self.schedule, Schedule):
             yield _problem(f"schedule is {self.schedule!r}", hint=_SCHEDULE_HINT)
+
+
+def _stages(value: str | Iterable[str]) -> tuple[str, ...]:
+    """The stages of a text such as ``conv1,conv2_x``, or of a list."""
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _scales(
+    value: str | Mapping[str, float] | Iterable[tuple[str, float]],
+) -> tuple[tuple[str, float], ...]:
+    """The stages and factors of a text such as ``head=10,conv5_x=2``, of a dict, or of pairs."""
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",") if part.strip()]
+        pairs: Iterable[tuple[str, Any]] = [(stage, scale) for stage, _, scale in parts]
+    else:
+        pairs = value.items() if isinstance(value, Mapping) else value
+    try:
+        scales = {stage.strip(): float(scale) for stage, scale in pairs}
+    except (TypeError, ValueError):
+        raise _bad(f"cannot read lr_scale {value!r}", hint="write STAGE=FACTOR: head=10") from None
+    return tuple(scales.items())
 
 
 def _within(number: float, low: float, high: float, ends: str) -> bool:

@@ -45,6 +45,8 @@ _OPTIONS = (
     _Option("seed", int, "Fixes weights, order, augmentation and dropout."),
     _Option("workers", int, "Threads that read images.  [default: for a GPU the cores, else none]"),
     _Option("max_corrupt", float, "Share of unreadable images above which training stops."),
+    _Option("freeze", str, "Stages that stay as they are: STAGE,STAGE,…"),
+    _Option("lr_scale", str, "Learning rates of stages, as multiples: head=10,…"),
 )
 
 
@@ -66,7 +68,7 @@ def recipe_options(command: _F) -> _F:
 
 
 def _default(paper: object, small: object) -> str:
-    if paper is None:
+    if paper is None or paper == ():
         return ""
     if paper == small:
         return f"  [{_text(paper)}]"

@@ -49,6 +49,12 @@ def _interval(text: str) -> str:
 @click.command("train")
 @click.argument("spec", required=False)
 @data_option
+@click.option(
+    "--from",
+    "weights",
+    metavar="FILE|RUN",
+    help="Fine-tune: start from these weights, with a new head where it differs.",
+)
 @click.option("--run", metavar="DIR", help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Resume the run from its last checkpoint.")
 @click.option("--auto-resume", is_flag=True, help="Resume if there is a checkpoint, else start.")

@@ -74,6 +74,8 @@ class SessionInfo:
     folder: str
     versions: dict[str, Any]
     environment: dict[str, Any]
+    weights: dict[str, str] | None = None
+    """What the run started from: the absolute `path`, and the `digest` of the tensors."""
 
     @property
     def threads(self) -> int:
@@ -201,6 +203,7 @@ def this_session(
     parent: int | None = None,
     position: tuple[int, int] = (0, 0),
     processes: int = 1,
+    weights: dict[str, str] | None = None,
 ) -> SessionInfo:
     """The session of this process, one of so many, with its command, versions and environment."""
     return SessionInfo(
@@ -210,6 +213,7 @@ def this_session(
         data=os.path.abspath(data) if data is not None else None,
         images=images,
         device=device,
+        weights=weights,
         **_here(processes),
     )
 

@@ -21,6 +21,7 @@ from ctcdsl.runs.info import SessionInfo
 from ctcdsl.runs.run import data_of, network_of
 from ctcdsl.runs.schedule import TEN_MINUTES, Interval
 from ctcdsl.text import error
+from ctcdsl.training.initial_weights import InitialWeights, read_initial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class RunConfig:
     """When to save inside an epoch."""
     keep: int = 3
     """Checkpoints that stay, besides the best."""
+    initial: InitialWeights | None = None
+    """What a run that begins starts from; None: weights that are drawn."""
     tune: Fixed | None = None
     """What to keep while the rest of the configuration is tuned; None: all of it."""
     resumed: ResumePoint | None = None
@@ -71,6 +74,7 @@ def configure(
     run: str | os.PathLike[str] | None,
     resume: bool | Literal["auto"],
     input: Shape | None,
+    weights: str | os.PathLike[str] | None = None,
     fields: Mapping[str, Any],
     **options: Any,
 ) -> RunConfig:
@@ -78,13 +82,17 @@ def configure(
 
     Raises:
         TypeError: There is neither a network nor a run to resume.
-        UserError: CTC610 where there is nothing to resume, CTC605 for a field that is unknown or
+        UserError: CTC610 where there is nothing to resume, CTC409 where weights cannot be read,
+            CTC605 for a field that is unknown or
             out of range, CTC625 where the images of a resumed run are not known or gone.
     """
     if network is None and (run is None or not resume):
         raise TypeError("name a network, or the folder of a run to resume")
     if resume not in (False, True, "auto"):
         raise error("CTC605", f"resume is {resume!r}", hint="it is True, False or 'auto'")
+    if resume is True and weights is not None:
+        message = "a run that is resumed has its own weights"
+        raise error("CTC605", message, hint="leave out --from, or start another run")
     if run is not None and not os.fspath(run):
         raise error("CTC605", "run is an empty text", hint="name a folder, or leave it out")
     if run is not None:
@@ -109,6 +117,7 @@ def configure(
             run=folder,
             recipe=base_recipe(recipe, data).with_fields(fields),
             input=input,
+            initial=None if weights is None else read_initial(weights),
             **options,
         )
     saved = checkpoints.load(folder)

@@ -17,6 +17,7 @@ from ctcdsl.images.batches import Batch, training_batches
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.training import health
 from ctcdsl.training.run import TrainingRun
+from ctcdsl.training.stages import hold_frozen
 from ctcdsl.training.step import PendingStep, StepResult
 from ctcdsl.training.throughput import Throughput
 
@@ -62,6 +63,7 @@ class EpochRunner:
         training, progress = self.training, self.training.progress
         self.throughput.begin_epoch(progress.images, progress.seconds, progress.data_wait)
         training.model.train()
+        hold_frozen(training.model, training.recipe)
         batches = training_batches(
             self.images,
             training.recipe,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, PeerLost, Processes, StopRequested
 from ctcdsl.evaluation.scores import Counts
@@ -30,6 +31,7 @@ from ctcdsl.training import checks
 from ctcdsl.training.epoch import EpochRunner
 from ctcdsl.training.initialise import set_dropout
 from ctcdsl.training.run import CheckpointPolicy, TrainingRun
+from ctcdsl.training.stages import freeze
 from ctcdsl.training.step import TrainStep
 from ctcdsl.training.validation import validate
 
@@ -60,6 +62,7 @@ def train(
     resume: bool = False,
     device: torch.device,
     statistics: Statistics | None = None,
+    initial: Mapping[str, Tensor] | None = None,
     policy: CheckpointPolicy | None = None,
     memory: TrainingPeaks | None = None,
     processes: Processes = SINGLE_PROCESS,
@@ -69,12 +72,13 @@ def train(
     """Train `model` by `recipe` on (height, width) crops; log and checkpoints go to `run`.
 
     `model` maps float32 (N, 3, h, w) to logits (N, classes). It ends up on `device`,
-    channels last, with new initial weights. `statistics` are measured on the training set unless
-    given. The initial weights are saved before the first step, so that a folder which cannot be
-    written shows at once. With `resume` everything comes from the run's newest intact checkpoint,
-    and the run ends as if it had never stopped. `until` ends it earlier, where it is saved:
-    epochs done and steps of the next one. `memory` lets a lack of memory name the batch that
-    would fit; `tested_on` is the name of the split `test_set`.
+    channels last, with new initial weights, but for those that `initial` has by their names in
+    the state dict. `statistics` are measured on the training set unless given. The initial
+    weights are saved before the first step, so that a folder which cannot be written shows at
+    once. With `resume` everything comes from the run's newest intact checkpoint, and the run ends
+    as if it had never stopped. `until` ends it earlier, where it is saved: epochs done and steps
+    of the next one. `memory` lets a lack of memory name the batch that would fit; `tested_on` is
+    the name of the split `test_set`.
 
     Each of several processes calls this with the same arguments and with its own `processes` and
     `device`; the main one writes. The sequence of batches is the same for any number of them.
@@ -95,6 +99,7 @@ def train(
     batch_plan.require_batches(recipe, len(train_set), min_images)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # all batches have one shape: worth one search
+    freeze(model, recipe)
     if recipe.dropout is not None:
         set_dropout(model, recipe.dropout)
     if copying:
@@ -117,6 +122,7 @@ def train(
             memory=memory,
             callback=callback,
             policy=policy or CheckpointPolicy(),
+            initial=initial or {},
             stop=stop,
             processes=processes,
         )

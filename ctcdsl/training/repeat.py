@@ -16,10 +16,12 @@ from ctcdsl.loading import select
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import info, store
+from ctcdsl.runs.info import SessionInfo
 from ctcdsl.runs.run import Run
 from ctcdsl.text import SpecError
 from ctcdsl.text.files import read_source
 from ctcdsl.training.config import ResumePoint, RunConfig, parse_interval
+from ctcdsl.training.initial_weights import InitialWeights, read_initial
 from ctcdsl.training.session import require_images_of
 from ctcdsl.training.train import run_training
 
@@ -104,11 +106,23 @@ def _configs(
             resumed=ResumePoint(session=number - 1, position=session.position) if number else None,
             allow_changed_data=True,
             repeats=session,
+            initial=_initial(session, folder),
             until=until,
             **options,
         )
         for number, (session, until) in enumerate(lineage)
     )
+
+
+def _initial(session: SessionInfo, folder: Path) -> InitialWeights | None:
+    """What the run started from, as it was; CTC623 where it is another now."""
+    if session.weights is None:
+        return None
+    initial = read_initial(session.weights["path"])
+    if initial.digest != session.weights["digest"]:
+        message = f"the weights that the run started from have changed: {initial.path}"
+        raise info.info_error(folder / info.INFO, message)
+    return initial
 
 
 def _end(until: tuple[int, int] | None) -> str:

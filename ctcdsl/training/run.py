@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ctcdsl.distributed.processes import SINGLE_PROCESS, Processes
 from ctcdsl.execution.events import Callback
@@ -77,6 +77,8 @@ class TrainingRun:
     callback: Callback
     policy: CheckpointPolicy
     stop: StopFlag
+    initial: Mapping[str, Tensor] = field(default_factory=dict)
+    """Weights that a run starts from, by their names in the state dict; others are drawn."""
     processes: Processes = SINGLE_PROCESS
     statistics: Statistics = field(init=False)
     progress: Progress = field(default_factory=Progress)
@@ -140,7 +142,7 @@ class TrainingRun:
         )
 
     def start(self, images: ImageSet, statistics: Statistics | None) -> None:
-        """Draw the initial weights, measure the colours, save."""
+        """Draw or take the initial weights, measure the colours, save."""
         checks.claim_folder(self.run)
         self._lock()
         self.store.remove_stale()
@@ -148,6 +150,7 @@ class TrainingRun:
         self._write_files()
         torch.manual_seed(self.recipe.seed)
         initialise(self.model, self.recipe)
+        self.model.load_state_dict({**self.model.state_dict(), **self.initial})
         channels, height, width = self.identity.input
         self.statistics = statistics or measure(
             images,

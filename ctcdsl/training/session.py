@@ -54,6 +54,7 @@ def checkpoint_policy(
         parent=resumed.session if resumed and record else None,
         position=resumed.position if resumed else (0, 0),
         processes=processes,
+        weights=config.initial.record if config.initial and not resumed else None,
     )
     if record is None:
         record = RunInfo(network=network.name, sessions=(session,))

@@ -17,6 +17,7 @@ from ctcdsl.images.batch_plan import micro_batch_sizes
 from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import Statistics, colour_shift, preprocess
 from ctcdsl.recipe import Recipe
+from ctcdsl.training.stages import parameter_groups
 
 
 class StepResult(NamedTuple):
@@ -45,11 +46,7 @@ class PendingStep:
 
 
 class TrainStep:
-    """Gradient descent with momentum on the weights of `model`, which is on `device`.
-
-    L2 decay applies to weights alone, not to biases and norms. The paper names one decay
-    and not what it applies to.
-    """
+    """Gradient descent with momentum on the weights of `model`, which is on `device`."""
 
     def __init__(
         self,
@@ -59,25 +56,20 @@ class TrainStep:
         processes: Processes = SINGLE_PROCESS,
         min_images: int = 1,
     ) -> None:
-        weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-        others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
         self._model, self._recipe, self._device, self._processes = model, recipe, device, processes
         self._min_images = min_images  # images that the network needs at a time
         self._forward = forward_of(model, recipe.compile)
         self.optimizer = torch.optim.SGD(
-            [
-                {"params": weights, "weight_decay": recipe.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
+            parameter_groups(model, recipe),
             lr=recipe.schedule.rate(1),
             momentum=recipe.momentum,
             fused=True,  # one pass over memory a step: on a CPU the step is bound by it
         )
 
     def set_rate(self, rate: float) -> None:
-        """Use this learning rate from now on."""
+        """Use this learning rate from now on, or its multiple where a stage has one."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
 
     def step(
         self,

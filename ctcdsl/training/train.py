@@ -72,9 +72,16 @@ def train_network(
     """Train `network`, which fits `data`, whose `images` are listed. Raises as `loop.train`."""
     recipe = config.recipe
     world = processes.shard.world
+    module = build_module(network)
+    initial, statistics = None, None
+    if config.initial is not None and config.resumed is None:
+        initial, notes = config.initial.fit(module, network, recipe)
+        statistics = config.initial.statistics
+        for note in notes:
+            callback.on_note(note)
     try:
         train(
-            build_module(network),
+            module,
             data.splits.train,
             data.splits.test,
             recipe,
@@ -84,6 +91,8 @@ def train_network(
             callback=callback,
             resume=config.resumed is not None,
             device=device,
+            initial=initial,
+            statistics=statistics,
             policy=checkpoint_policy(config, network, images, device, world, callback),
             memory=training_peaks(network, recipe.precision, pixel_bytes=_pixel_bytes(network)),
             processes=processes,
