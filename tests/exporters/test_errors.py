@@ -193,7 +193,7 @@ def test_what_a_file_cannot_do(run: ctcdsl.Run, tmp_path: Path, ctcdsl: Any) -> 
     )
     assert "no dense views" in ctcdsl("eval", file, "--data", data, "--views", "dense").err
     assert "CTC625" in ctcdsl("eval", file).err
-    assert ctcdsl("eval", "A", file).code == 2
+    assert "this is a file, not the folder of a run" in ctcdsl("eval", "A", file).err
     assert ctcdsl("export", run.folder, "--mean", "1,2,3").code == 2
     assert ctcdsl("export", "A", "--mean", "1,b").code == 2
 
