@@ -17,7 +17,10 @@ from ctcdsl.text import codes
 
 ROOT = Path(__file__).parent.parent
 PLAYGROUND = ROOT / "build" / "playground"
-PLAYGROUND_LINK = '<a href="playground/index.html" class="md-button">Open the playground</a>'
+PLAYGROUND_LINK = (
+    '<a href="playground/index.html" class="md-button">Open the playground</a>'
+    ' <a href="playground/ctcdsl.html" download>one file of it, to keep</a>'
+)
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 GROUPS = {
     "0": "Text and syntax",
@@ -134,6 +137,7 @@ def main(folder: Path) -> None:
             shutil.copy(path, folder / place)
     if PLAYGROUND.exists():
         shutil.copytree(PLAYGROUND, folder / "playground")
+        shutil.copy(PLAYGROUND.with_suffix(".html"), folder / "playground" / "ctcdsl.html")
         page = folder / "playground.md"
         title, rest = page.read_text(encoding="utf-8").split("\n", 1)
         page.write_text(f"{title}\n\n{PLAYGROUND_LINK}\n{rest}", encoding="utf-8")

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from ctcdsl.cli.main import cli
+from ctcdsl.loading import built_in_specs
 from tests.conftest import ROOT, SPECS
 
 RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -199,6 +200,11 @@ def test_the_tables_of_the_papers_numbers_are_computed() -> None:
     command = [sys.executable, "docs/paper.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), "make paper, then read the difference"
+
+
+def test_the_number_of_networks_is_that_of_the_specs() -> None:
+    others = sum(spec.group != "paper" for spec in built_in_specs())
+    assert f"14 models, and {others} others" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_names_of_the_glossary_exist() -> None:
