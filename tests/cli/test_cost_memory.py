@@ -124,6 +124,7 @@ def test_microcontrollers(ctcdsl: Any) -> None:
 def test_wrong_options_are_clear(ctcdsl: Any, options: tuple[str, ...], message: str) -> None:
     result = ctcdsl("cost", "resnet18", "--memory", *options)
     assert result.code in (1, 2) and message in result.err
+    assert ("CTC702" in result.err) is (result.code == 1)
     assert "Traceback" not in result.err and not result.out
 
 
