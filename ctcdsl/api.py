@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ctcdsl.metrics.latency_table import LatencyTable
     from ctcdsl.metrics.memory import Memory
     from ctcdsl.passes import Pass, Step
+    from ctcdsl.passes.explanation import Explanation
     from ctcdsl.passes.weights import TransferredWeights
     from ctcdsl.reporting.page import Page
 
@@ -45,6 +46,7 @@ __all__ = [
     "Cost",
     "Diagnostic",
     "Difference",
+    "Explanation",
     "Memory",
     "Network",
     "Page",
@@ -57,6 +59,7 @@ __all__ = [
     "check",
     "cost",
     "diff",
+    "explain_design",
     "generate",
     "load",
     "load_all",
@@ -70,6 +73,7 @@ __all__ = [
 _MODULES = {  # of classes that not every command needs
     "Budget": "ctcdsl.budgets",
     "Difference": "ctcdsl.metrics.difference",
+    "Explanation": "ctcdsl.passes.explanation",
     "Memory": "ctcdsl.metrics.memory",
     "Page": "ctcdsl.reporting.page",
 }
@@ -371,6 +375,33 @@ def rewrite(
     return Rewrite(
         network, steps, text, transfer_state(steps, network, arguments.tensors(weights), file)
     )
+
+
+def explain_design(net: Net, base: Net, *, max_steps: int = 6) -> Explanation:
+    """Explain a design by a shortest chain of passes from a baseline to it.
+
+    Each length is tried before the next; networks that differ in names alone count as one. Where
+    there are too many networks of a length, those nearest to the design go on, and `shortest` is
+    False. Where none is the design, `exact` is False: the chain ends near it, and `remaining`
+    compares that end with the design.
+
+    Args:
+        net: The design: a network, or what `load` takes.
+        base: The baseline, the same.
+        max_steps: The passes of the longest chain that is tried.
+
+    Raises:
+        SpecError: A network cannot be found, or has errors.
+        UserError: CTC605 `max_steps` is not a whole number from 1 on.
+
+    Examples:
+        >>> explain_design("E", "A").passes
+        ('depth-for-size:stage=3,to=2', 'depth-for-size:stage=2,to=2')
+    """
+    from ctcdsl.passes.explanation import explain
+
+    steps = arguments.at_least_one("max_steps", max_steps)
+    return explain(_as_network(net), _as_network(base), steps)
 
 
 def report(

@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": "Report cost: MACs, parameters, feature maps.",
     "diff": "Compare two networks layer by layer, and what changes cost.",
     "rewrite": "Rewrite a network by passes, at constant cost.",
+    "explain-design": "Explain a design: passes from a baseline to it, with their cost.",
     "passes": "List the passes of rewrite.",
     "specs": "List the built-in networks, or print one.",
     "fmt": "Write specs in canonical form.",
@@ -51,7 +52,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"ctcdsl.cli.{cmd_name}").command
+        command = import_module(f"ctcdsl.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 
