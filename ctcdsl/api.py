@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from warnings import warn
 
 from ctcdsl import arguments
@@ -466,13 +466,18 @@ def generate(net: Net, target: str = "pytorch") -> str:
 
 
 def build(
-    net: Net, *, weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None
+    net: Net,
+    *,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+    **overrides: Any,
 ) -> nn.Module:
     """Build the module that `generate` writes, in torch's default training mode.
 
     Args:
         net: A network, or what `load` takes.
         weights: A state dict, a file of one (safetensors, .pt), or the folder of a run.
+        overrides: Arguments of the module's class: `num_classes`, `in_chans`, `drop_rate`,
+            `features`, `device`, `dtype`.
 
     Raises:
         SpecError: The weights cannot be read.
@@ -482,7 +487,7 @@ def build(
     require_packages("building a module", "torch")
     from ctcdsl.codegen.load import build_module
 
-    module = build_module(_as_network(net))
+    module = build_module(_as_network(net), **overrides)
     if weights is not None:
         module.load_state_dict(arguments.tensors(weights))
     return module

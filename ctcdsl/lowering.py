@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ir import Block, Conv, Join, Style
+from ctcdsl.ir import Block, Conv, Join, Linear, Style
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.layers.base import Context
 from ctcdsl.ops.convolution import ZeroPad2d
@@ -35,6 +35,13 @@ def layer_ops(node: Node, *, vector: bool = False, may_overwrite: bool = False) 
     builder = Builder(node.input)
     _layer(node, builder.input._replace(vector=vector), builder, may_overwrite)
     return builder.nodes
+
+
+def has_classifier(network: Network) -> bool:
+    """Whether the module's last attribute is its classifier, a matrix that nothing follows."""
+    node = network.nodes[-1]
+    last = isinstance(node.layer, Linear) and node.layer.activation is None
+    return last and node.output.channels == network.classes
 
 
 def has_class(node: Node, conv: Conv, style: Style, *, series: bool) -> bool:
@@ -123,11 +130,16 @@ class _Lowering:
 
     def graph(self) -> OpGraph:
         x = self._builder.input
-        may_overwrite = False  # the images are the caller's
+        last = self._network.nodes[-1] if has_classifier(self._network) else None
         for chain in self._network.stages.values():
             argument = x
+<<<<<<< HEAD
             x, may_overwrite = self._chain(chain, x, may_overwrite)
             self._builder.hold(argument)
+=======
+            x = self._chain(chain, x)
+            self._builder.hold(argument, before_last=chain[-1] is last)
+>>>>>>> fdbd584 (Generate modules with overrides, stable names and one class of convolutions)
         return self._builder.graph(self._network.name, x)
 
     def _chain(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from ctcdsl.checking import Node
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
-from ctcdsl.codegen.layers import Layers, op_call
+from ctcdsl.codegen.conv_class import op_call
+from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.names import block_name, parameter_name
 from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
 from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
@@ -137,7 +138,7 @@ class _ClassWriter:
         builder = Builder(node.output, node.name)
         node.activation.add(builder, builder.input)
         free = branches == 1 and may_overwrite_end(node.branches[0])
-        call = op_call(builder.nodes[0].when(may_overwrite=free))
+        call = op_call(builder.nodes[0].when(may_overwrite=free))._replace(name="activation")
         numbers = tuple(self._unifier.resolve(self._outputs, n.role) for n in call.numbers)
         return BranchCode(branches, "activation", ((call, numbers),))
 
@@ -197,7 +198,7 @@ class _ClassWriter:
         hidden = [e for e in several if e != out_channels]
         inner = "hidden" if self._block_class.first.block.join is Join.ADD else "width"
         for expression in several:
-            word = "out_channels" if expression == out_channels else inner
+            word = "out_chs" if expression == out_channels else inner
             if expression != out_channels and len(hidden) > 1:
                 word += str(hidden.index(expression) + 1)
             names[expression] = parameter_name(word, taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count, takewhile
 
 from ctcdsl.ops.calls import Code
 
@@ -10,24 +11,21 @@ WIDTH = 88
 """The line length of ruff's and black's default style."""
 
 
-def sequence(calls: Sequence[Code], defined_classes: frozenset[str], indent: int) -> Iterator[str]:
-    """The lines between the brackets of `nn.Sequential(…)`.
+def chain(calls: Sequence[Code], indent: int) -> Iterator[str]:
+    """The lines between the brackets of `Chain(…)`: each call with its name.
 
-    Three equal calls in a row, or four that count up, become one line, where they make
-    one of the module's `defined_classes`.
+    Three equal calls in a row, or four that count up, become one line, where their names
+    are numbered.
     """
     at = 0
     while at < len(calls):
-        call = calls[at]
-        count, text = 1, f"{call}"
-        if call.function in defined_classes:
-            count, text = _run(calls[at:])
+        count, text = _run(calls[at:])
         line = f"{text},"
         if count > 1 and indent + len(line) <= WIDTH:
             yield from commented(line, calls[at + count - 1].note, indent)
         else:
             count = 1
-            yield from format_call(call, indent, ",")
+            yield from format_call(calls[at], indent, ",", f"{calls[at].name}=")
         at += count
 
 
@@ -59,22 +57,14 @@ def commented(line: str, note: str, indent: int) -> list[str]:
     return [with_note if note and indent + len(with_note) <= WIDTH else line]
 
 
-def attribute(
-    name: str,
-    calls: Sequence[Code],
-    defined_classes: frozenset[str],
-    *,
-    indent: int = 8,
-    lone: bool = False,
-) -> list[str]:
-    """Lines of `self.name = …`: a chain, or one of the module's `defined_classes` alone.
-
-    With `lone` PyTorch's modules stand alone too.
-    """
-    if len(calls) == 1 and (lone or calls[0].function in defined_classes):
-        return format_call(calls[0], indent, start=f"self.{name} = ")
-    lines = (f"    {line}" for line in sequence(calls, defined_classes, indent + 4))
-    return [f"self.{name} = nn.Sequential(", *lines, ")"]
+def attribute(name: str, calls: Sequence[Code], *, indent: int = 8) -> list[str]:
+    """Lines of `self.name = Chain(…)`: one where it fits and no comment is lost."""
+    noted = sum(bool(call.note) for call in calls)
+    line = f"self.{name} = Chain({', '.join(f'{call.name}={call}' for call in calls)})"
+    if indent + len(line) <= WIDTH and (len(calls) == 1 or not noted):
+        return commented(line, calls[0].note, indent)
+    lines = (f"    {line}" for line in chain(calls, indent + 4))
+    return [f"self.{name} = Chain(", *lines, ")"]
 
 
 def signature(first: str, parameters: Sequence[str], result: str) -> list[str]:
@@ -91,27 +81,38 @@ def signature(first: str, parameters: Sequence[str], result: str) -> list[str]:
 def _run(calls: Sequence[Code]) -> tuple[int, str]:
     """How many calls from the first on are one line, and that line."""
     first = calls[0]
-    equal = 1
-    while equal < len(calls) and calls[equal][:2] == first[:2]:
-        equal += 1
-    if equal >= 3:
-        return equal, f"*({first} for _ in range({equal}))"
-    if equal > 1 or len(calls) < 4:
+    word = first.name.rstrip("0123456789")
+    start = first.name.removeprefix(word)
+    if not start:
         return 1, ""
-    differing = _difference(first, calls[1])
+    names = (f"{word}{number}" for number in count(int(start)))
+    numbered = [call for call, name in zip(calls, names, strict=False) if call.name == name]
+    equal = len(list(takewhile(lambda call: call[:2] == first[:2], numbered)))
+    if equal >= 3:
+        return equal, _comprehension(word, int(start), equal, f"{first}")
+    if equal > 1 or len(numbered) < 4:
+        return 1, ""
+    differing = _difference(first, numbered[1])
     if differing is None:
         return 1, ""
     at, step = differing
-    count = 2
-    while count < len(calls) and _difference(calls[count - 1], calls[count]) == differing:
-        count += 1
-    if count < 4 or step < 1:
+    length = 2
+    while length < len(numbered) and _difference(*numbered[length - 1 : length + 1]) == differing:
+        length += 1
+    if length < 4 or step < 1:
         return 1, ""
-    start = int(first.arguments[at])
+    offset = int(first.arguments[at]) - step * int(start)
+    product = "k" if step == 1 else f"{step} * k"
+    sign = "-" if offset < 0 else "+"
     arguments = [*first.arguments]
-    arguments[at] = "channels"
-    call = Code(first.function, tuple(arguments))
-    return count, f"*({call} for channels in range({start}, {start + count * step}, {step}))"
+    arguments[at] = f"{product} {sign} {abs(offset)}" if offset else product
+    return length, _comprehension(
+        word, int(start), length, f"{Code(first.function, tuple(arguments))}"
+    )
+
+
+def _comprehension(word: str, start: int, length: int, call: str) -> str:
+    return f'**{{f"{word}{{k}}": {call} for k in range({start}, {start + length})}}'
 
 
 def _difference(one: Code, other: Code) -> tuple[int, int] | None:

@@ -36,6 +36,11 @@ class BranchCode(NamedTuple):
     calls: tuple[tuple[Call, tuple[Expression, ...]], ...]
     condition: Condition | None = None
 
+    @property
+    def lone(self) -> bool:
+        """Whether it is one module that nothing can be added to: a projection, an activation."""
+        return self.attribute in ("shortcut", "activation") and len(self.calls) == 1
+
     def without_maps(self) -> BranchCode:
         """The branch without the comments of its calls."""
         return self._replace(calls=tuple((c._replace(note=""), n) for c, n in self.calls))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 from textwrap import wrap
 
-from ctcdsl.codegen.calls import WIDTH, attribute, sequence, signature
+from ctcdsl.codegen.calls import WIDTH, attribute, chain, format_call, signature
 from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.ir import Join, Style
 from ctcdsl.ir.printer import row
+from ctcdsl.ops.calls import Code
 
 _SUMMARIES = {
     Join.CONCAT: "Concatenates its branches",
@@ -20,18 +21,17 @@ _SUMMARIES = {
 }
 
 
-def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
+def class_lines(code: ClassCode, style: Style) -> list[str]:
     """The lines of a block's class.
 
     Args:
         code: The block.
         style: The network's, for the docstring.
-        defined_classes: The classes of the module.
     """
     if len(code.branches) == 1:
-        return _chain_class(code, style, defined_classes)
+        return _chain_class(code, style)
     lines = [f"class {code.name}(nn.Module):", *_indented(_docstring(code, style), 4), ""]
-    body = _init(code, defined_classes)
+    body = _init(code)
     if body:
         lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
         lines += _indented(["super().__init__()", *body], 8)
@@ -41,17 +41,17 @@ def class_lines(code: ClassCode, style: Style, defined_classes: frozenset[str]) 
     return lines
 
 
-def _chain_class(code: ClassCode, style: Style, defined_classes: frozenset[str]) -> list[str]:
+def _chain_class(code: ClassCode, style: Style) -> list[str]:
     """A block that has one branch: nothing is added to it."""
     calls = code.branches[0].render(code.names)
     if code.activation is not None:
         calls += code.activation.render(code.names)
-    lines = [f"class {code.name}(nn.Sequential):", *_indented(_docstring(code, style), 4), ""]
+    lines = [f"class {code.name}(Chain):", *_indented(_docstring(code, style), 4), ""]
     lines += _indented(signature("def __init__", _parameters(code), "None"), 4)
     lines += _indented(_locals(code), 8)
     if not calls:
         return [*lines, "        super().__init__()"]
-    inside = _indented(list(sequence(calls, defined_classes, 12)), 12)
+    inside = _indented(list(chain(calls, 12)), 12)
     return [*lines, "        super().__init__(", *inside, "        )"]
 
 
@@ -117,14 +117,14 @@ def _parameters(code: ClassCode) -> list[str]:
     return [*parameters, *(f"{flag}: bool" for flag in code.flags)]
 
 
-def _init(code: ClassCode, defined_classes: frozenset[str]) -> list[str]:
+def _init(code: ClassCode) -> list[str]:
     lines = _locals(code)
     for branch in code.branches:
         if not branch.calls:
             continue
         calls = branch.render(code.names)
         if branch.condition is None:
-            lines += attribute(branch.attribute, calls, defined_classes, lone=True)
+            lines += _module(branch, calls, 8)
             continue
         projection = branch.attribute == "shortcut"
         kind, otherwise = (
@@ -132,17 +132,22 @@ def _init(code: ClassCode, defined_classes: frozenset[str]) -> list[str]:
         )
         lines.append(f"self.{branch.attribute}: {kind} = {otherwise}")
         lines.append(f"if {branch.condition.text(code.names, negated=projection)}:")
-        lines += _indented(
-            attribute(branch.attribute, calls, defined_classes, indent=12, lone=True), 4
-        )
+        lines += _indented(_module(branch, calls, 12), 4)
     if code.share is not None and code.share.of:
         lines.append(f"self.share = {code.names[code.share]}")
     for name, condition in _uses(code).items():
         lines.append(f"self.{name} = {condition.text(code.names)}")
     if code.activation is not None:
         calls = code.activation.render(code.names)
-        lines += attribute(code.activation.attribute, calls, defined_classes, lone=True)
+        lines += _module(code.activation, calls, 8)
     return lines
+
+
+def _module(branch: BranchCode, calls: Sequence[Code], indent: int) -> list[str]:
+    """Lines of a branch's attribute: a chain, unless it is what nothing can be added to."""
+    if branch.lone:
+        return format_call(calls[0], indent, start=f"self.{branch.attribute} = ")
+    return attribute(branch.attribute, calls, indent=indent)
 
 
 def _locals(code: ClassCode) -> list[str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ctcdsl.checking import Node
-from ctcdsl.ir import Block, Conv, Layer, Style
+from ctcdsl.checking import Network, Node
+from ctcdsl.codegen.conv_class import Kind, conv_classes, op_call, part_name
+from ctcdsl.ir import Block, Conv, Layer
 from ctcdsl.lowering import has_class, layer_ops, may_be_inplace
-from ctcdsl.ops.calls import Argument, Call
-from ctcdsl.ops.convolution import Conv2d, ZeroPad2d
+from ctcdsl.ops.activation import Activate
+from ctcdsl.ops.calls import Call
+from ctcdsl.ops.convolution import ZeroPad2d
 from ctcdsl.ops.graph import OpNode
-from ctcdsl.text.diagnostic import InternalError
+from ctcdsl.ops.norm import NormOp
+from ctcdsl.ops.operators import Flatten
 
 
 class Part(NamedTuple):
@@ -22,17 +26,12 @@ class Part(NamedTuple):
 
 
 class Layers:
-    """Writes the layers of one network as calls.
+    """Writes the layers of one network as calls."""
 
-    Args:
-        style: The network's.
-        series: Whether the network is one chain.
-    """
-
-    def __init__(self, style: Style, *, series: bool) -> None:
-        self._style = style
-        self._series = series
-        self._names: dict[str, list[tuple[object, ...]]] = {}
+    def __init__(self, network: Network) -> None:
+        self._style = network.architecture.style
+        self._series = network.series
+        self.convs = conv_classes(network.layers, self._style, series=self._series)
 
     def chain(
         self,
@@ -41,8 +40,11 @@ class Layers:
         *,
         may_overwrite: bool = False,
         vector: bool = False,
-    ) -> list[Call]:
-        """The calls of a chain.
+    ) -> list[tuple[Node, Part]]:
+        """The parts of a chain, each with its layer or block.
+
+        Their names in the chain are made of the words of their layers, and numbered by word where
+        they have tensors: so tensors keep their names whatever else comes into the chain.
 
         Args:
             chain: Its layers and blocks.
@@ -50,77 +52,74 @@ class Layers:
             may_overwrite: Whether its first layer may overwrite its input.
             vector: Whether its input is a vector.
         """
-        calls: list[Call] = []
+        totals = Counter(_word(node) for node in chain)
+        counts: Counter[str] = Counter()
+        named: list[tuple[Node, Part]] = []
         for node in chain:
+            word = _word(node)
+            counts[word] += 1
             if isinstance(node.layer, Block):
-                calls.append(blocks[node.name])
+                call = blocks[node.name]._replace(name=f"{word}{counts[word]}")
+                named.append((node, Part(call, ())))
             else:
-                calls += self.layer(node, node.layer, may_overwrite, vector=vector)
+                parts = self._parts(node, node.layer, may_overwrite, vector=vector)
+                learned = any(any(op.tensors) for part in parts for _, op in part.ops)
+                number = str(counts[word]) if learned or totals[word] > 1 else ""
+                named += [(node, part) for part in _named(parts, f"{word}{number}")]
             may_overwrite = may_be_inplace(node, may_overwrite)
             vector = node.vector
-        return calls
+        return named
 
-    def helper(self, node: Node, conv: Conv) -> str | None:
-        """The name of the helper class that makes a convolution, if one does."""
-        if not has_class(node, conv, self._style, series=self._series):
-            return None
-        parts = (conv.norm, conv.activation, conv.preactivation, conv.standardisation)
-        words = [part.word.capitalize() for part in (conv.norm, conv.activation) if part]
-        own = "Conv" if conv.standardisation is None else "StdConv"
-        name = "".join([*words, own] if conv.preactivation else [own, *words])
-        alike = self._names.setdefault(name, [])  # they differ in constants
-        if parts not in alike:
-            alike.append(parts)
-        number = alike.index(parts) + 1
-        return name if number == 1 else f"{name}{number}"
-
-    def layer(
-        self, node: Node, layer: Layer, may_overwrite: bool = False, *, vector: bool = False
-    ) -> list[Call]:
-        """The calls of one layer; `may_overwrite` where it may overwrite its input."""
-        return [part.call for part in self.parts(node, layer, may_overwrite, vector=vector)]
-
-    def parts(
+    def _parts(
         self, node: Node, layer: Layer, may_overwrite: bool = False, *, vector: bool = False
     ) -> list[Part]:
-        """The calls of one layer with what they compute."""
         ops = layer_ops(node, vector=vector, may_overwrite=may_overwrite)
         helper = layer.helper(node.input.channels)
         if helper is not None:
             modules = [op for op in ops if op.op.module]
-            return [
-                Part(
-                    Call(helper.name, helper.arguments),
-                    tuple(zip(helper.paths, modules, strict=True)),
-                )
-            ]
-        if isinstance(layer, Conv) and (name := self.helper(node, layer)) is not None:
+            call = Call(helper.name, helper.arguments)
+            return [Part(call, tuple(zip(helper.paths, modules, strict=True)))]
+        if isinstance(layer, Conv) and has_class(node, layer, self._style, series=self._series):
+            ops = layer_ops(node, vector=vector)
             before = [op for op in ops[:1] if isinstance(op.op, ZeroPad2d)]
             ops = ops[len(before) :]
-            paths = tuple((str(index), op) for index, op in enumerate(ops))
-            return [*_parts(before), Part(_conv_helper(name, layer, ops), paths)]
-        return _parts(ops)
+            call = self.convs[Kind.of(layer)].call(layer, ops)
+            return [*_modules(before), Part(call, tuple((part_name(op), op) for op in ops))]
+        return _modules(ops)
 
 
-def _parts(ops: Sequence[OpNode]) -> list[Part]:
-    calls = [op_call(node) for node in ops]
-    return [Part(call, (("", op),)) for call, op in zip(calls, ops, strict=True)]
+def calls(parts: Sequence[tuple[Node, Part]]) -> list[Call]:
+    """The calls of parts."""
+    return [part.call for _, part in parts]
 
 
-def _conv_helper(name: str, conv: Conv, ops: Sequence[OpNode]) -> Call:
-    """The call of a convolution's helper class, which by default has a bias or a norm."""
-    ((op, output),) = ((n.op, n.output.shape) for n in ops if isinstance(n.op, Conv2d))
-    *arguments, bias = Conv2d.arguments(op)
-    default = str(conv.norm is None)
-    return Call(name, (*arguments, bias._replace(default=default)), op.note(output))
+def _word(node: Node) -> str:
+    return "block" if isinstance(node.layer, Block) else node.layer.keyword
 
 
-def op_call(node: OpNode) -> Call:
-    """The call of an operation's module."""
-    op = node.op
-    if not op.module:
-        raise InternalError(f"{node.layer}: {op} is no module, and its layer no class")
-    arguments = op.arguments()
-    if node.in_place:
-        arguments = (*arguments, Argument("True", "inplace"))
-    return Call(op.module, arguments, op.note(node.output.shape))
+def _modules(ops: Sequence[OpNode]) -> list[Part]:
+    return [Part(op_call(op), (("", op),)) for op in ops]
+
+
+def _named(parts: Sequence[Part], name: str) -> Iterator[Part]:
+    """Parts of a layer with their names: its own for what it is, `conv1_act` for what it adds."""
+    main = next((p for p in parts if any(any(op.tensors) and not op.role for _, op in p.ops)), None)
+    if main is None:
+        main = next(p for p in reversed(parts) if not isinstance(p.ops[-1][1].op, Flatten))
+    for part in parts:
+        own = name if part is main or len(parts) == 1 else _added(name, part.ops[0][1])
+        yield part._replace(call=part.call._replace(name=own))
+
+
+def _added(name: str, node: OpNode) -> str:
+    match node.op:
+        case Flatten():
+            return "flatten"
+        case Activate():
+            return f"{name}_act"
+        case NormOp():
+            return f"{name}_norm"
+        case ZeroPad2d():
+            return f"{name}_pad"
+        case _:
+            return f"{name}_{type(node.op).__name__.lower()}"

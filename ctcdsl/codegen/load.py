@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _PACKAGE = "ctcdsl.generated."
 
 
-def build_module(network: Network) -> nn.Module:
+def build_module(network: Network, **overrides: Any) -> nn.Module:
     """Generate, execute and instantiate the PyTorch module of a network.
+
+    `overrides` are arguments of its class, such as `num_classes=10`.
 
     The module is the one that `ctcdsl compile` writes, so what is trained is what is
     read. Its source is known to `linecache`: tracebacks and `inspect` show it.
@@ -35,7 +37,7 @@ def build_module(network: Network) -> nn.Module:
         "__name__": f"ctcdsl.generated.{class_name(network.name)}_{digest}"
     }
     exec(compile(source, file, "exec"), namespace)
-    module: nn.Module = namespace[class_name(network.name)]()
+    module: nn.Module = namespace[class_name(network.name)](**overrides)
     return module
 
 

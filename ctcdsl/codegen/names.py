@@ -8,13 +8,17 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from keyword import iskeyword, issoftkeyword
 
-from ctcdsl.layers import ACTIVATIONS, NORMS
+_OWN = re.compile(r"(Std)?Conv(Norm)?(Act)?[0-9]*|(Norm)?(Act)?(Std)?Conv[0-9]*|Chain")
+"""The classes of convolutions and of chains that a module may bring along."""
 
-_NORMS, _ACTIVATIONS = ("|".join(map(str.capitalize, t)) for t in (NORMS, ACTIVATIONS))
-_CONVOLUTION = re.compile(
-    rf"({_NORMS})?({_ACTIVATIONS})?(Std)?Conv[0-9]*|(Std)?Conv({_NORMS})?({_ACTIVATIONS})?[0-9]*"
+_ATTRIBUTES = frozenset(
+    {
+        *("initialise", "forward_features", "forward_head", "forward_maps", "features"),
+        *("reset_classifier", "set_grad_checkpointing", "classifier", "drop_rate"),
+        *("num_features", "stages", "channels", "strides"),
+    }
 )
-"""The classes of convolutions that a module may bring along."""
+"""What a module has beside its stages and what PyTorch gives it."""
 
 _USED = frozenset({"Tensor", "None", "True", "False"})
 _IN_BLOCKS = frozenset(
@@ -64,7 +68,7 @@ def parameter_name(name: str, taken: Iterable[str]) -> str:
 
 def attribute_name(stage: str) -> str:
     """Return a stage's attribute; names of `nn.Module` do not check."""
-    return f"{stage}_" if stage == "initialise" else stage
+    return f"{stage}_" if stage in _ATTRIBUTES else stage
 
 
 def is_taken(name: str) -> bool:
@@ -72,7 +76,7 @@ def is_taken(name: str) -> bool:
     return (
         name in _USED
         or iskeyword(name)
-        or _CONVOLUTION.fullmatch(name) is not None
+        or _OWN.fullmatch(name) is not None
         or _helpers().fullmatch(name) is not None
     )
 

@@ -6,30 +6,30 @@ network alone, and has only names that were checked.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from textwrap import fill, wrap
 from typing import NamedTuple
 
 from ctcdsl import __version__
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.blocks import Blocks
-from ctcdsl.codegen.calls import WIDTH, attribute
+from ctcdsl.codegen.calls import WIDTH, attribute, format_call, signature
 from ctcdsl.codegen.classes import class_lines
 from ctcdsl.codegen.helpers import helper_classes
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.codegen.layout import wrap_row
-from ctcdsl.codegen.names import attribute_name, class_name
+from ctcdsl.codegen.names import class_name
+from ctcdsl.codegen.overrides import Overrides
 from ctcdsl.codegen.render import render
-from ctcdsl.ir import Block, ConvTranspose, Linear
+from ctcdsl.codegen.stages import StageCode, stage_codes, stage_strides
+from ctcdsl.ir import Block, Conv, ConvTranspose, Linear, Shape
 from ctcdsl.ir.printer import digest, row
-from ctcdsl.lowering import lower, may_overwrite_end
+from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
 from ctcdsl.ops.norm import NormOp
 from ctcdsl.shapes.resize import bound_to_size
 from ctcdsl.text.plural import plural
-
-_TORCH = re.compile(r"\btorch\.[\w.]+\(")
 
 
 class Group(NamedTuple):
@@ -49,20 +49,20 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
     """
     architecture = network.architecture
     module = class_name(architecture.name)
-    layers = Layers(architecture.style, series=network.series)
+    layers = Layers(network)
     blocks = Blocks(network.nodes, layers, module)
-    helpers = helper_classes(network, layers)
-    defined_classes = frozenset({*helpers, *(code.name for code in blocks.classes)})
-    classes = [text.rstrip("\n") for text in helpers.values()]
-    classes += [
-        "\n".join(class_lines(code, architecture.style, defined_classes)) for code in blocks.classes
-    ]
-    outputs = _outputs(network)
+    overrides = Overrides.of(network)
+    stages = list(stage_codes(network, layers, blocks.calls, overrides))
+    trunk = [stage for stage in stages if not stage.in_head]
+    heads = [stage for stage in stages if stage.in_head and not stage.alone]
+    classes = [text.rstrip("\n") for text in helper_classes(network, layers).values()]
+    classes += ["\n".join(class_lines(code, architecture.style)) for code in blocks.classes]
     batch = f"(N, {', '.join(map(str, architecture.input))})"
     bound = _bound(network)
+    maps = _shape(trunk[-1].nodes[-1])
     return render(
         "module.py",
-        title=f"{network.name}: a convolutional network, {network.input} images to {outputs}.",
+        title=_title(network),
         architecture=list(_architecture(network)),
         cost=_cost(network),
         provenance=fill(
@@ -70,26 +70,36 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
             f" (sha256 {digest(architecture)[:16]}), passes: {', '.join(passes) or 'none'}.",
             WIDTH,
         ),
-        needs_torch=any(_TORCH.search(text) for text in classes),
         classes=classes,
         class_name=module,
-        weights=_weights(network),
-        init="gaussian" if architecture.style.norm is None else "he",
-        groups=list(_groups(network, layers, blocks, defined_classes)),
-        forward=f"Map images {batch} to {_shape(network.nodes[-1])}.",
+        about=_about(network, overrides),
+        num_features=_num_features(network, overrides),
+        attributes=list(_attributes(network, trunk)),
+        signature=_signature(overrides),
+        adds_dropout=overrides.adds_dropout,
+        groups=[_group(stage) for stage in stages],
+        trunk=[_group(stage) for stage in trunk],
+        heads=[_group(stage) for stage in heads] or overrides.last,
+        last=overrides.last,
+        classifier=_classifier(stages, overrides),
+        features_doc=f"Map images {batch} to {maps}.",
+        head_doc=f"Map {maps} to {_shape(network.nodes[-1])}.",
+        forward=f"Map images {batch} to {_shape(network.nodes[-1])}, or to the maps of `features`.",
         input=architecture.input,
         transposed=any(isinstance(node.layer, ConvTranspose) for node in network.layers),
         bound=bound,
+        pooled=_pooled(network),
         sizes=_sizes(network, bound),
     )
 
 
-def _outputs(network: Network) -> str:
-    """The network's output, in words."""
-    if not network.nodes[-1].vector:
-        return f"maps {network.output}"
+def _title(network: Network) -> str:
+    """The network, its input and its output, in words."""
     features = network.output.channels
-    return f"{features} {'classes' if features == network.classes else 'features'}"
+    outputs = f"{features} {'classes' if features == network.classes else 'features'}"
+    if not network.nodes[-1].vector:
+        outputs = f"maps {network.output}"
+    return f"{network.name}: a convolutional network, {network.input} images to {outputs}."
 
 
 def _architecture(network: Network) -> Iterator[str]:
@@ -122,34 +132,102 @@ def _cost(network: Network) -> str:
     )
 
 
-def _weights(network: Network) -> list[str]:
-    """How weights start, as lines of the docstring."""
-    sigma, he = 'init="gaussian"', 'init="he"'
-    deviations = (f"`{sigma}` draws with deviation 0.01", f"`{he}` with sqrt(2 / fan-in)")
-    if network.architecture.style.norm is not None:
-        deviations = (f"`{he}` draws with deviation sqrt(2 / fan-in)", f"`{sigma}` with 0.01")
-    text = f"Weights start from a zero-mean Gaussian, biases at zero: {', '.join(deviations)}"
+def _about(network: Network, overrides: Overrides) -> list[str]:
+    """What the module expects and how its weights start, as lines of its docstring."""
     normed = any(isinstance(node.op, NormOp) for node in lower(network).nodes)
-    return wrap(f"{text}{'; norms start as the identity' * normed}.", WIDTH - 4)
+    text = (
+        "Images have mean 0 and deviation 1 in each channel. Weights start with He's deviation,"
+        " sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do"
+        f"{', as those of the classifier are always' * (overrides.classifier is not None)};"
+        f" biases start at zero{', norms as the identity' * normed}."
+        " `forward` returns the maps of the stages in `features`, if there are any."
+    )
+    return wrap(text, WIDTH - 4)
 
 
-def _groups(
-    network: Network, layers: Layers, blocks: Blocks, defined_classes: frozenset[str]
-) -> Iterator[Group]:
-    architecture = network.architecture
-    stages = [(name, network.stage(k)) for k, name in enumerate(architecture.stage_names)]
-    if architecture.head.layers:
-        stages.append((architecture.head.name, network.stage(None)))
-    may_overwrite = False  # the images are the caller's
-    for stage, chain in stages:
-        name = attribute_name(stage)
-        calls = [
-            call.render() for call in layers.chain(chain, blocks.calls, may_overwrite=may_overwrite)
-        ]
-        may_overwrite = may_overwrite_end(chain, may_overwrite=may_overwrite)
-        comment = f"  # {_shape(chain[-1])}"
-        fits = len(f"        x: Tensor = self.{name}(images){comment}") <= WIDTH
-        yield Group(name, tuple(attribute(name, calls, defined_classes)), comment if fits else "")
+def _attributes(network: Network, trunk: Sequence[StageCode]) -> Iterator[str]:
+    """The stages with the channels of their maps, and how many pixels apart these are."""
+    values = {
+        "stages": [f'"{stage.name}"' for stage in trunk],
+        "channels": [str(stage.nodes[-1].output.channels) for stage in trunk],
+        "strides": [str(stride) for stride in stage_strides(network)],
+    }
+    for name, items in values.items():
+        line = f"{name} = ({', '.join(items)}{',' * (len(items) == 1)})"
+        if 4 + len(line) <= WIDTH:
+            yield line
+        else:
+            yield from (f"{name} = (", *(f"    {item}," for item in items), ")")
+
+
+def _signature(overrides: Overrides) -> list[str]:
+    parameters = ["self"]
+    if overrides.classifier is not None:
+        parameters.append(f"num_classes: int = {overrides.classes}")
+    if overrides.stem is not None:
+        parameters.append(f"in_chans: int = {overrides.input_channels}")
+    if overrides.drops:
+        parameters.append(f"drop_rate: float = {overrides.rate}")
+    parameters += [
+        *("features: tuple[str, ...] = ()", "*"),
+        *("device: torch.device | str | None = None", "dtype: torch.dtype | None = None"),
+    ]
+    return signature("def __init__", parameters, "None")
+
+
+class Classifier(NamedTuple):
+    """The layer that gives scores: its attribute, lines that make a new one as `new`.
+
+    `path` is the module of its weight, `inner` the part of that in the new one.
+    """
+
+    attribute: str
+    lines: tuple[str, ...]
+    path: str
+    inner: str
+    bias: bool
+
+
+def _classifier(stages: Sequence[StageCode], overrides: Overrides) -> Classifier | None:
+    for stage in stages:
+        for node, part in stage.parts:
+            if node is overrides.classifier and any(any(op.tensors) for _, op in part.ops):
+                attribute = stage.name if stage.alone else f"{stage.name}.{part.call.name}"
+                inner, op = next((p, op) for p, op in part.ops if op.role == "")
+                code = part.call.render()._replace(note="")
+                lines = tuple(format_call(code, 12, start="new = "))
+                path = f"{attribute}.{inner}" if inner else attribute
+                bias = any(spec.name == "bias" for spec in op.op.tensors())
+                return Classifier(attribute, lines, path, f"{inner}." if inner else "", bias)
+    return None
+
+
+def _num_features(network: Network, overrides: Overrides) -> int:
+    node = overrides.classifier
+    if node is None:
+        return network.output.channels
+    return node.input.channels if isinstance(node.layer, Conv) else node.input.numel
+
+
+def _group(stage: StageCode) -> Group:
+    codes = [part.call.render() for _, part in stage.parts]
+    comment = f"  # {_shape(stage.nodes[-1])}"
+    fits = len(f"        x: Tensor = self.{stage.name}(images){comment}") <= WIDTH
+    if stage.alone:
+        (code,) = codes
+        line = f"self.{stage.name}: nn.Module = {code} if num_classes else nn.Identity()"
+        lines = (
+            [line]
+            if 8 + len(line) <= WIDTH
+            else [
+                f"self.{stage.name}: nn.Module = (",
+                f"    {code} if num_classes else nn.Identity()",
+                ")",
+            ]
+        )
+    else:
+        lines = attribute(stage.name, codes)
+    return Group(stage.name, tuple(lines), comment if fits else "")
 
 
 def _bound(network: Network) -> str:
@@ -164,11 +242,27 @@ def _sizes(network: Network, bound: str) -> str:
     """The docstring's sentence on other image sizes; empty where the module takes them."""
     if bound:
         return f"The {bound} were chosen for this size; images of another are refused."
-    first = next((node for node in network.stage(None) if node.vector), None)
-    if first is None or not isinstance(first.layer, Linear):
+    map = _flattened(network)
+    if map is None or _pooled(network) is not None:
         return ""
-    _, height, width = first.input
-    return f"The head takes maps of {height}x{width} alone, whatever the size of the images."
+    return (
+        f"The head takes maps of {map.height}x{map.width} alone, whatever the size of the images."
+    )
+
+
+def _flattened(network: Network) -> Shape | None:
+    """The map that a fully connected layer takes, where one takes a map of several pixels."""
+    first = next((node for node in network.stage(None) if node.vector), None)
+    if first is None or not isinstance(first.layer, Linear) or first.input[1:] == (1, 1):
+        return None
+    return first.input
+
+
+def _pooled(network: Network) -> Shape | None:
+    """That map, where maps of other sizes can be averaged to its size before the head."""
+    before = list(takewhile(lambda node: not node.vector, network.stage(None)))
+    keep = all(not isinstance(node.layer, Block) and node.layer.pixelwise for node in before)
+    return _flattened(network) if keep else None
 
 
 def _shape(node: Node) -> str:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.layers import Layers, Part
-from ctcdsl.codegen.names import attribute_name, class_name
+from ctcdsl.codegen.names import class_name
+from ctcdsl.codegen.overrides import Overrides
+from ctcdsl.codegen.stages import stage_codes
 from ctcdsl.codegen.structures import kept_branches
 from ctcdsl.ir import Block
 from ctcdsl.ops.graph import Builder, OpNode
@@ -51,42 +53,30 @@ class _Walk:
     def __init__(self, network: Network) -> None:
         architecture = network.architecture
         self._network = network
-        self._layers = Layers(architecture.style, series=network.series)
+        self._layers = Layers(network)
         self._blocks = Blocks(network.nodes, self._layers, class_name(architecture.name))
         self._classes = {code.name: code for code in self._blocks.classes}
         self._submodules: list[Submodule] = []
 
     def map(self) -> SourceMap:
         chains: dict[str, list[tuple[Node, tuple[str, ...]]]] = {}
-        vector = False
-        for stage, nodes in self._network.stages.items():
-            name = attribute_name(stage)
-            parts = self._parts(nodes, vector=vector)
-            chains[name] = []
-            paths = iter(self._chain(parts, name, alone=_is_class(parts[0][1])))
-            for node in nodes:
-                count = sum(1 for owner, _ in parts if owner is node)
-                chains[name].append((node, tuple(next(paths) for _ in range(count))))
-            vector = nodes[-1].vector
+        overrides = Overrides.of(self._network)
+        for stage in stage_codes(self._network, self._layers, self._blocks.calls, overrides):
+            paths = self._chain(stage.parts, stage.name, alone=stage.alone)
+            placed = list(zip((node for node, _ in stage.parts), paths, strict=True))
+            chains[stage.name] = [
+                (node, tuple(path for owner, path in placed if owner is node))
+                for node in stage.nodes
+            ]
         return SourceMap(chains, tuple(self._submodules))
 
-    def _parts(self, chain: Sequence[Node], *, vector: bool) -> list[tuple[Node, Part]]:
-        parts: list[tuple[Node, Part]] = []
-        for node in chain:
-            if isinstance(node.layer, Block):
-                parts.append((node, Part(self._blocks.calls[node.name], ())))
-            else:
-                parts += [
-                    (node, part) for part in self._layers.parts(node, node.layer, vector=vector)
-                ]
-            vector = node.vector
-        return parts
-
-    def _chain(self, parts: Sequence[tuple[Node, Part]], prefix: str, *, alone: bool) -> list[str]:
-        """The paths of a chain: an attribute itself where it is `alone` in it, else numbered."""
+    def _chain(
+        self, parts: Sequence[tuple[Node, Part]], prefix: str, *, alone: bool = False
+    ) -> list[str]:
+        """The paths of a chain: by their names in it, or one layer `alone` in its attribute."""
         paths: list[str] = []
-        for index, (node, part) in enumerate(parts):
-            path = prefix if alone and len(parts) == 1 else f"{prefix}.{index}"
+        for node, part in parts:
+            path = prefix if alone else f"{prefix}.{part.call.name}"
             paths.append(path)
             if isinstance(node.layer, Block):
                 self._block(node, path)
@@ -107,20 +97,13 @@ class _Walk:
                 continue
             parts = [
                 (owner, part)
-                for owner, part in self._parts(chain, vector=False)
+                for owner, part in self._layers.chain(chain, self._blocks.calls)
                 if part.call.function != "nn.Identity"
             ]
-            if is_chain:
-                self._chain(parts, path, alone=False)
-            else:
-                self._chain(parts, f"{path}.{branch.attribute}", alone=True)
+            place = path if is_chain else f"{path}.{branch.attribute}"
+            self._chain(parts, place, alone=not is_chain and branch.lone)
         if code.activation is not None and node.activation is not None:
             builder = Builder(node.output, node.name)
             node.activation.add(builder, builder.input)
-            last = len(code.branches[0].calls) if is_chain else code.activation.attribute
-            self._submodules.append(Submodule(f"{path}.{last}", builder.nodes[0]))
-
-
-def _is_class(part: Part) -> bool:
-    """Whether a call makes one of the module's own classes."""
-    return not part.call.function.startswith("nn.")
+            attribute = code.activation.attribute
+            self._submodules.append(Submodule(f"{path}.{attribute}", builder.nodes[0]))

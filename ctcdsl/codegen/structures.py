@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.layers import Layers
+from ctcdsl.codegen.layers import Layers, calls
 from ctcdsl.ir import ActivationLayer, Block, Conv, Join, Pair
 from ctcdsl.ops.calls import Call
 
@@ -78,7 +78,7 @@ class BlockClass:
         if not node.shortcut:
             forms = [form for form in self.forms if form is not None]
             if len(forms) == 1:
-                return "Chain"
+                return "Branch"
             if () not in forms:
                 return "Sum"
         convs = [element for element in block.branches[0].elements if isinstance(element, Conv)]
@@ -136,12 +136,12 @@ def _kind(instance: Instance) -> tuple[object, ...]:
 def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance:
     chains: list[Chain | None] = []
     for branch in kept_branches(node):
-        calls = None if branch is None else tuple(layers.chain(branch, inner))
-        if calls is not None:
-            calls = tuple(call for call in calls if call.function != "nn.Identity")
-        chains.append(calls)
+        chain = None if branch is None else calls(layers.chain(branch, inner))
+        if chain is not None:
+            chain = [call for call in chain if call.function != "nn.Identity"]
+        chains.append(None if chain is None else tuple(chain))
     if node.shortcut:
-        chains.append(tuple(layers.chain(node.branches[-1], inner)) or None)
+        chains.append(tuple(calls(layers.chain(node.branches[-1], inner))) or None)
     return Instance(node, tuple(chains))
 
 

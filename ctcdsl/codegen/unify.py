@@ -19,7 +19,7 @@ Values = tuple[int | None, ...]
 _DEFAULTS = {Role.STRIDE: 1, Role.DILATION: 1, Role.GROUPS: 1, Role.PADDING: 0}
 _WORDS = {
     Role.CHANNELS: "width",
-    Role.KERNEL: "kernel_size",
+    Role.KERNEL: "kernel",
     Role.STRIDE: "stride",
     Role.PADDING: "padding",
     Role.DILATION: "dilation",
@@ -183,9 +183,9 @@ class Unifier:
 
     def _word(self, parameter: Parameter) -> str:
         if parameter is self._in_channels:
-            return "channels" if self._inputs == self._outputs else "in_channels"
+            return "channels" if self._inputs == self._outputs else "in_chs"
         if parameter.role is Role.CHANNELS and parameter.values == self._outputs:
-            return "out_channels"
+            return "out_chs"
         return _WORDS[parameter.role]
 
 

@@ -25,9 +25,8 @@ class Split:
     def of(cls, model: nn.Module, network: Network) -> Self | None:
         """The parts of `model`; None where it is not built as generated modules are.
 
-        Such a module applies its stages one after another, each one submodule, mostly a chain of
-        them in `nn.Sequential`. A convolution may be one submodule with its norm and activation,
-        or one with the activation behind it.
+        Such a module applies its stages one after another, each a chain of submodules by name. A
+        convolution may be one submodule with its norm and activation, or several.
         """
         chains = source_map(network).chains
         if [name for name, _ in model.named_children()] != list(chains):
@@ -36,16 +35,17 @@ class Split:
         head: list[nn.Module] = []
         ends = [0]
         for name, chain in chains.items():
-            paths = [path for _, paths in chain for path in paths]
-            links = _links(model.get_submodule(name))
-            if len(links) != len(paths):
+            module = model.get_submodule(name)
+            links = [f"{name}.{child}" for child, _ in module.named_children()] or [name]
+            if links != [path for _, paths in chain for path in paths]:
                 return None
-            if chain[0][0].stage is None:
-                head = links
-                continue
-            for _, submodules in chain:
-                ends.append(ends[-1] + len(submodules))
-            trunk += links
+            for node, paths in chain:
+                parts = [model.get_submodule(path) for path in paths]
+                if node.stage is None:
+                    head += parts
+                else:
+                    trunk += parts
+                    ends.append(ends[-1] + len(parts))
         return cls(tuple(trunk), tuple(head), tuple(ends))
 
 
@@ -54,8 +54,3 @@ def run(modules: Sequence[nn.Module], maps: Tensor) -> Tensor:
     for module in modules:
         maps = module(maps)
     return maps
-
-
-def _links(module: nn.Module) -> list[nn.Module]:
-    # exactly nn.Sequential: a subclass may do more than call its parts
-    return list(module.children()) if type(module) is nn.Sequential else [module]

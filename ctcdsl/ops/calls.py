@@ -43,11 +43,12 @@ class Argument(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call, and its output's shape as a comment."""
+    """A call, its output's shape as a comment, and the name of its result in a chain."""
 
     function: str
     arguments: tuple[Argument, ...] = ()
     note: str = ""
+    name: str = ""
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -58,6 +59,7 @@ class Call(NamedTuple):
     def form(self) -> tuple[object, ...]:
         """The call without its numbers: equal for calls that differ in numbers alone."""
         return (
+            self.name,
             self.function,
             *(
                 (a.keyword, a.value if isinstance(a.value, str) else len(a.numbers))
@@ -79,7 +81,7 @@ class Call(NamedTuple):
                     text = f"({next(texts)}, {next(texts)})"
             if text != argument.default:
                 arguments.append(f"{argument.keyword}={text}" if argument.keyword else text)
-        return Code(self.function, tuple(arguments), self.note)
+        return Code(self.function, tuple(arguments), self.note, self.name)
 
 
 class Code(NamedTuple):
@@ -88,6 +90,7 @@ class Code(NamedTuple):
     function: str
     arguments: tuple[str, ...]
     note: str = ""
+    name: str = ""
 
     def __str__(self) -> str:
         return f"{self.function}({', '.join(self.arguments)})"

@@ -127,9 +127,9 @@ class Builder:
         self.nodes.append(OpNode(op, inputs, output, self.layer, role))
         return output
 
-    def hold(self, x: Value) -> None:
-        """A call that `x` was the argument of returns here."""
-        self._holds.append(Hold(x.number, len(self.nodes) - 1))
+    def hold(self, x: Value, *, before_last: bool = False) -> None:
+        """A call that `x` was the argument of returns here, or before the last operation."""
+        self._holds.append(Hold(x.number, len(self.nodes) - 1 - before_last))
 
     def graph(self, name: str, output: Value) -> OpGraph:
         """The graph of all that was added."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ctcdsl.codegen.layers import op_call
+from ctcdsl.codegen.conv_class import op_call
 from ctcdsl.codegen.load import build_operation
 from ctcdsl.metrics.operation_time import kind_of
 from ctcdsl.ops.graph import OpNode, Value

@@ -86,11 +86,14 @@ def test_without_a_place_the_difference_is_told_all_the_same(spec: Path, ctcdsl:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda s: s.pop("a.0.0.bias", None) or s.pop("a.0.bias", None), "they lack `a."),
+        (
+            lambda s: s.pop(next(key for key in s if key.startswith("a."))),
+            "they lack `a.",
+        ),
         (lambda s: s.update(extra=torch.zeros(2)), "they hold `extra`, which the network does not"),
         (
-            lambda s: s.update({"head.2.weight": torch.zeros(5, 15)}),
-            "they hold `head.2.weight` as 5x15, and the network's is 5x16",
+            lambda s: s.update({"classifier.weight": torch.zeros(5, 15)}),
+            "they hold `classifier.weight` as 5x15, and the network's is 5x16",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(generate(network), encoding="utf-8")
     program = (
         "import sys, torch, model\n"
-        f"net = model.{class_name(network.name)}(init='he').eval()\n"
+        f"net = model.{class_name(network.name)}(num_classes=10).eval()\n"
         f"print(tuple(net(torch.zeros(2, *{tuple(network.input)})).shape),"
         " 'ctcdsl' in sys.modules)"
     )
@@ -129,10 +129,10 @@ def test_a_module_needs_torch_alone(name: str, tmp_path: Path) -> None:
 
 
 def signatures(text: str) -> list[str]:
-    """The classes of blocks with their parameters, such as `Ir(in_channels, n, *, stride=1)`."""
+    """The classes of blocks with their parameters, such as `Ir(in_chs, n, *, stride=1)`."""
     found: list[str] = []
     for node in ast.parse(generate(one(f"pad same input 4x32x32\n{text}\nhead: none"))).body[:-1]:
-        if isinstance(node, ast.ClassDef) and "Conv" not in node.name:
+        if isinstance(node, ast.ClassDef) and "Conv" not in node.name and node.name != "Chain":
             inits = [item for item in node.body if isinstance(item, ast.FunctionDef)]
             arguments = next((ast.unparse(i.args) for i in inits if i.name == "__init__"), "self")
             short = arguments.replace(": int", "").replace(" = ", "=").removeprefix("self")
@@ -148,31 +148,31 @@ def signatures(text: str) -> list[str]:
         # What varies alike is one parameter.
         (
             "(3,8) [ (3,8)x2 ] [ (3,16)x2 ]x2/2",
-            ["Residual(in_channels, out_channels, *, stride=1)"],
+            ["Residual(in_chs, out_chs, *, stride=1)"],
         ),
         ("(3,8) [ (3,8)x2 ] (3,9) [ (3,9)x2 ]", ["Residual(channels)"]),
         # Multiples and quotients follow.
         (
             "[ (1,2) (3,2) (1,8) ]x2 [ (1,6) (3,6) (1,24) ]/2",
-            ["Bottleneck(in_channels, width, *, stride=1)"],
+            ["Bottleneck(in_chs, width, *, stride=1)"],
         ),
         ("(3,8) [ (1,c/4) (3,c) ] (3,16) [ (1,c/4) (3,c) ]", ["Residual(channels)"]),
         # The author's names, where there are any; only those that are needed.
         (
             "def ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\nir(6,8) ir(6,12)/2",
-            ["Ir(in_channels, n, *, stride=1)"],
+            ["Ir(in_chs, n, *, stride=1)"],
         ),
         (
             "def ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\nir(1,8) ir(6,12)/2",
-            ["Ir(in_channels, t, n, *, stride=1)"],
+            ["Ir(in_chs, t, n, *, stride=1)"],
         ),
-        ("def mb(k,n) = [ (k,n) | (1,n) ]\nmb(3,8) mb(5,9)", ["Mb(in_channels, k, n)"]),
-        ("def b(s) = [ (3,8)/s | (1,8)/s ]\nb(1) b(2)", ["B(in_channels, s)"]),
+        ("def mb(k,n) = [ (k,n) | (1,n) ]\nmb(3,8) mb(5,9)", ["Mb(in_chs, k, n)"]),
+        ("def b(s) = [ (3,8)/s | (1,8)/s ]\nb(1) b(2)", ["B(in_chs, s)"]),
         # Without a `def`, what they mean.
         (
             "{ (1,2) | (3,3) } { (1,5) | (5,4,d2) }",
             [
-                "Concat(in_channels, width1, width2, *, kernel_size, dilation=1, padding)",
+                "Concat(in_chs, width1, width2, *, kernel, dilation=1, padding)",
             ],
         ),
         # Several structures of one name, several names of one structure.
@@ -181,7 +181,7 @@ def signatures(text: str) -> list[str]:
         # No rule tells the branches that are there apart: a flag does.
         (
             "def f(n) = [ (3,8) | (1,n)? ]\nf(8) f(9)",
-            ["F(in_channels, *, with_branch2: bool)"],
+            ["F(in_chs, *, with_branch2: bool)"],
         ),
     ],
 )
@@ -192,12 +192,12 @@ def test_what_varies_is_a_parameter(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[ (3,8) ] [ (3,8) ] [ (3,9) ]/2", "if stride != 1 or in_channels != out_channels:"),
-        ("[ (3,8) ] [ (3,8) ] [ (3,9) ]", "if in_channels != out_channels:"),
+        ("[ (3,8) ] [ (3,8) ] [ (3,9) ]/2", "if stride != 1 or in_chs != out_chs:"),
+        ("[ (3,8) ] [ (3,8) ] [ (3,9) ]", "if in_chs != out_chs:"),
         ("(3,8) [ (3,8) ] [ (3,8) ]/2", "if stride != 1:"),
-        ("[ (3,8) ] [ (3,8) ]", "if in_channels != 8:"),
+        ("[ (3,8) ] [ (3,8) ]", "if in_chs != 8:"),
         ("[ (3,8) | id? ]x2 [ (3,9) | id? ]/2", "self.use_shortcut = stride == 1 and"),
-        ("[ (3,8) | bn? ]x2 [ (3,9) | bn? ]/2", "if stride == 1 and in_channels == out_channels:"),
+        ("[ (3,8) | bn? ]x2 [ (3,9) | bn? ]/2", "if stride == 1 and in_chs == out_chs:"),
     ],
 )
 def test_one_class_has_identity_and_projection(text: str, line: str) -> None:
@@ -208,20 +208,22 @@ def test_one_class_has_identity_and_projection(text: str, line: str) -> None:
 
 def test_equal_neighbours_are_one_line() -> None:
     text = generate(load(path_of("densenet121")))
-    assert "*(Dense(channels) for channels in range(64, 256, 32)),  # 256 x 56 x 56" in text
-    assert "*(Bottleneck(512, 128) for _ in range(3))," in generate(load(path_of("resnet50")))
+    line = '**{f"block{k}": Dense(32 * k + 32) for k in range(1, 7)},  # 256 x 56 x 56'
+    assert line in text
+    line = '**{f"block{k}": Bottleneck(512, 128) for k in range(2, 5)},  # 512 x 28 x 28'
+    assert line in generate(load(path_of("resnet50")))
 
 
 def test_activations_work_in_place_only_where_nobody_looks() -> None:
     text = "relu (3,8,linear) relu relu { relu (3,8) | id relu } relu [ (3,16) | sigmoid (3,16) ]"
     source = generate(one(f"style conv\n{text}\nhead: none"))
-    stage = source[source.index("self.stage1 =") : source.index("self.initialise(init)")]
+    stage = source[source.index("self.stage1 =") : source.index("self.features =")]
     # The images, what a convolution made, what an activation made, what `cat` made.
     assert [line.strip() for line in stage.splitlines() if "ReLU" in line] == [
-        "nn.ReLU(),",
-        "nn.ReLU(inplace=True),",
-        "nn.ReLU(),",
-        "nn.ReLU(inplace=True),",
+        "relu1=nn.ReLU(),",
+        "relu2=nn.ReLU(inplace=True),",
+        "relu3=nn.ReLU(),",
+        "relu4=nn.ReLU(inplace=True),",
     ]
     block = source[source.index("class Concat") : source.index("class Sum")]
     assert "inplace" not in block
@@ -241,7 +243,7 @@ def test_activations_work_in_place_only_where_nobody_looks() -> None:
         ("7x7", "Net7x7"),
         ("None", "NoneNet"),
         ("Tensor", "TensorNet"),
-        ("ConvBnRelu", "ConvBnReluNet"),
+        ("ConvNormAct", "ConvNormActNet"),
         ("scale", "ScaleNet"),
         ("SpatialPyramidPool", "SpatialPyramidPoolNet"),
         ('"""; import os', "ImportOs"),
@@ -261,7 +263,8 @@ def test_class_names_are_identifiers(name: str, expected: str) -> None:
         ("class", "Class"),
         ("true", "TrueBlock"),
         ("tensor", "TensorBlock"),
-        ("conv_bn_relu", "ConvBnReluBlock"),
+        ("conv_norm_act", "ConvNormActBlock"),
+        ("chain", "ChainBlock"),
         ("net", "Net2"),
         ("_7", "Block"),
         ("__", "Block"),
@@ -299,7 +302,7 @@ def test_parameter_names_are_identifiers(name: str, expected: str) -> None:
 
 
 NAMES = """self out branches nn torch Tensor super int bool import class lambda None stride hidden
-in_channels width forward training B B2 Net ConvRelu kernel_size O"""
+in_channels width forward training B B2 Net ConvAct kernel kernel_size Chain in_chs O"""
 
 
 @pytest.mark.parametrize("name", NAMES.split())

@@ -31,7 +31,7 @@ def network_of(row: str, head: str) -> Network:
 def built(network: Network) -> Any:
     torch.manual_seed(1)
     module = build_module(network)
-    module.initialise("he")  # type: ignore[operator]
+    module.initialise()  # type: ignore[operator]
     return module.eval()
 
 
@@ -74,7 +74,7 @@ def test_the_head_slides_over_the_map_of_the_whole_image(head: str) -> None:
                 for top in range(maps.shape[2] - 8 + 1):
                     for left in range(maps.shape[3] - 7 + 1):
                         window = maps[:, :, top : top + 8, left : left + 7]
-                        expected.append(module.head(window.clone()).softmax(dim=1)[0])
+                        expected.append(module.forward_head(window.clone()).softmax(dim=1)[0])
             assert torch.allclose(row, torch.stack(expected).mean(dim=0), atol=1e-6)
             assert row.sum() == pytest.approx(1.0, abs=1e-5)
 

@@ -58,7 +58,7 @@ def one_by_one(module: nn.Module, images: list[Tensor], crop: Crop) -> Tensor:
 def built(network: Network) -> Any:
     torch.manual_seed(0)
     module = build_module(network)
-    module.initialise("he")  # type: ignore[operator]
+    module.initialise()  # type: ignore[operator]
     return module.eval()
 
 

@@ -72,20 +72,20 @@ def test_other_precisions_stay(spec: Path, ctcdsl: Any, dtype: torch.dtype) -> N
 
 
 def _nan(s: State) -> None:
-    s["b.1.weight"][0, 0, 0, :2] = float("nan")
-    s["b.1.weight"][1, 0, 0, 0] = float("inf")
+    s["b.conv1.weight"][0, 0, 0, :2] = float("nan")
+    s["b.conv1.weight"][1, 0, 0, 0] = float("inf")
 
 
 def _variance(s: State) -> None:
-    s["model.1.running_var"][:] = -1
+    s["model.conv1.norm.running_var"][:] = -1
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_nan, "error[CTC418]: `b.1.weight` holds 2 NaN and 1 infinite of 576 numbers"),
+        (_nan, "error[CTC418]: `b.conv1.weight` holds 2 NaN and 1 infinite of 576 numbers"),
         (_variance, "error[CTC418]: with these weights `N` computes NaN"),
-        (lambda s: s.update({"b.1.bias": s["b.1.bias"].int()}), "`b.1.bias` as int32"),
+        (lambda s: s.update({"b.conv1.bias": s["b.conv1.bias"].int()}), "`b.conv1.bias` as int32"),
         (lambda s: s.update(a=torch.zeros(1), e=torch.zeros(1)), "2 unexpected (`a`, `e`)"),
     ],
 )
