@@ -28,7 +28,7 @@ test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
 
 full-size: $(READY)
-	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py
+	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py tests/codegen/test_initialisation.py
 
 documented: $(READY)
 	$(BIN)/pytest -m documented tests/end_to_end/test_documents.py

@@ -133,13 +133,8 @@ class _Lowering:
         last = self._network.nodes[-1] if has_classifier(self._network) else None
         for chain in self._network.stages.values():
             argument = x
-<<<<<<< HEAD
-            x, may_overwrite = self._chain(chain, x, may_overwrite)
-            self._builder.hold(argument)
-=======
-            x = self._chain(chain, x)
+            x, _ = self._chain(chain, x)
             self._builder.hold(argument, before_last=chain[-1] is last)
->>>>>>> fdbd584 (Generate modules with overrides, stable names and one class of convolutions)
         return self._builder.graph(self._network.name, x)
 
     def _chain(

@@ -63,7 +63,7 @@ _ANSWERS = {
     ("train", "weights"): "Training starts from random weights; --resume continues a run.",
     ("compare", "weights"): "Training starts from random weights.",
     ("compile", "weights"): "A generated module has random weights: load_state_dict loads others.",
-    ("compile", "init"): "The module starts with He's weights; its `initialise(0.01)` draws the paper's.",
+    ("compile", "init"): "He's weights are the default: `initialise(0.01)` draws the paper's.",
     ("train", "optimizer"): "Training is SGD: see --schedule, --momentum and --weight-decay.",
     ("compare", "optimizer"): "Training is SGD: see --schedule, --momentum and --weight-decay.",
 }

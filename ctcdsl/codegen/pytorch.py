@@ -73,6 +73,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
         classes=classes,
         class_name=module,
         about=_about(network, overrides),
+        deviation=_deviation(network),
         num_features=_num_features(network, overrides),
         attributes=list(_attributes(network, trunk)),
         signature=_signature(overrides),
@@ -134,15 +135,24 @@ def _cost(network: Network) -> str:
 
 def _about(network: Network, overrides: Overrides) -> list[str]:
     """What the module expects and how its weights start, as lines of its docstring."""
-    normed = any(isinstance(node.op, NormOp) for node in lower(network).nodes)
+    classifier = f", those of the classifier with {_deviation(network)}"
     text = (
         "Images have mean 0 and deviation 1 in each channel. Weights start with He's deviation,"
-        " sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do"
-        f"{', as those of the classifier are always' * (overrides.classifier is not None)};"
-        f" biases start at zero{', norms as the identity' * normed}."
+        f" sqrt(2 / fan-in){classifier if overrides.classifier else ''}; biases start at zero"
+        f"{', norms as the identity' * _normed(network)}. `initialise(0.01)` draws all as"
+        " He & Sun 2015 do."
         " `forward` returns the maps of the stages in `features`, if there are any."
     )
     return wrap(text, WIDTH - 4)
+
+
+def _normed(network: Network) -> bool:
+    return any(isinstance(node.op, NormOp) for node in lower(network).nodes)
+
+
+def _deviation(network: Network) -> float:
+    """That of the classifier's weights: features that no norm bounds grow with every max pool."""
+    return 0.01 if _normed(network) else 0.001
 
 
 def _attributes(network: Network, trunk: Sequence[StageCode]) -> Iterator[str]:

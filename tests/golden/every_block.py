@@ -455,8 +455,8 @@ class EveryBlock(nn.Module):
     """every-block: a convolutional network, 3x64x64 images to 10 classes.
 
     Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do, as
-    those of the classifier are always; biases start at zero, norms as the identity.
+    deviation, sqrt(2 / fan-in), those of the classifier with 0.01; biases start at
+    zero, norms as the identity. `initialise(0.01)` draws all as He & Sun 2015 do.
     `forward` returns the maps of the stages in `features`, if there are any.
     """
 

@@ -104,8 +104,8 @@ class GoogLeNet(nn.Module):
     """GoogLeNet: a convolutional network, 3x224x224 images to 1000 classes.
 
     Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do, as
-    those of the classifier are always; biases start at zero. `forward` returns the maps
+    deviation, sqrt(2 / fan-in), those of the classifier with 0.001; biases start at
+    zero. `initialise(0.01)` draws all as He & Sun 2015 do. `forward` returns the maps
     of the stages in `features`, if there are any.
     """
 
@@ -172,7 +172,7 @@ class GoogLeNet(nn.Module):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if std or name == "classifier":
-                    nn.init.normal_(layer.weight, std=std or 0.01)
+                    nn.init.normal_(layer.weight, std=std or 0.001)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
@@ -188,7 +188,7 @@ class GoogLeNet(nn.Module):
         like, self.classifier = next(self.parameters()), nn.Identity()
         if num_classes:
             new = nn.Linear(1024, num_classes)
-            nn.init.normal_(new.get_parameter("weight"), std=0.01)
+            nn.init.normal_(new.get_parameter("weight"), std=0.001)
             nn.init.zeros_(new.get_parameter("bias"))
             self.classifier = new.to(like)
 

@@ -106,8 +106,8 @@ class MobileNetV2(nn.Module):
     """MobileNetV2: a convolutional network, 3x224x224 images to 1000 classes.
 
     Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do, as
-    those of the classifier are always; biases start at zero, norms as the identity.
+    deviation, sqrt(2 / fan-in), those of the classifier with 0.01; biases start at
+    zero, norms as the identity. `initialise(0.01)` draws all as He & Sun 2015 do.
     `forward` returns the maps of the stages in `features`, if there are any.
     """
 

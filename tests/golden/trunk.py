@@ -52,9 +52,9 @@ class Trunk(nn.Module):
     """Trunk: a convolutional network, 1x32x32 images to maps 8x16x16.
 
     Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in); `initialise(0.01)` draws them as He & Sun 2015 do;
-    biases start at zero. `forward` returns the maps of the stages in `features`, if
-    there are any.
+    deviation, sqrt(2 / fan-in); biases start at zero. `initialise(0.01)` draws all as
+    He & Sun 2015 do. `forward` returns the maps of the stages in `features`, if there
+    are any.
     """
 
     features: list[str]
