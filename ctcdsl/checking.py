@@ -65,7 +65,7 @@ def check_source(
     """
     tree, syntax_errors = parsed or parse(source)
     diagnostics = Diagnostics()
-    networks = read_networks(tree, diagnostics, values)
+    networks = read_networks(tree, diagnostics, values, any_input=input is not None)
     if syntax_errors:
         # Lines with syntax errors are missing from the tree: what follows from that is not
         # reported, but wrong words and numbers on the other lines are.

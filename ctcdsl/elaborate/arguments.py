@@ -12,7 +12,7 @@ from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.ir import Pair
 from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.layers.convolution import TAGS
-from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size, Stride
+from ctcdsl.syntax.nodes import Argument, Call, Name, Number, Size, Stride
 from ctcdsl.syntax.words import KEYWORDS, TAG_PREFIXES, words
 from ctcdsl.text import Fix, Hint, Span
 from ctcdsl.text.fixes import write
@@ -205,7 +205,7 @@ class Arguments:
         return value if self.number(value, low, high, noun, argument.span) else None
 
     def amount(
-        self, value: int | Expression, span: Span, low: int, high: int, noun: str, scope: Scope
+        self, value: int | Argument, span: Span, low: int, high: int, noun: str, scope: Scope
     ) -> int | None:
         """The whole number of a stride or a repetition, which `span` covers."""
         if isinstance(value, int):

@@ -21,7 +21,7 @@ def bind(
     if len(arguments) > len(parameters):
         _report_count(definition, call, len(arguments) + len(named), diagnostics)
         return None
-    given = {
+    given: dict[str, Argument] = {
         parameter.text: argument for parameter, argument in zip(parameters, arguments, strict=False)
     }
     ok = True

@@ -7,9 +7,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ctcdsl.elaborate.choices import expand, report_space
 from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
 from ctcdsl.syntax.lexing import MAX_DEPTH
-from ctcdsl.syntax.nodes import Def, Header, Let, Name, Named, Parameter, Statement
+from ctcdsl.syntax.nodes import (
+    Choice,
+    Def,
+    Expression,
+    Header,
+    Let,
+    Name,
+    Named,
+    Parameter,
+    Statement,
+    Where,
+)
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Fix, Hint, Label, Severity, Span
 from ctcdsl.text.fixes import write
@@ -18,14 +30,32 @@ from ctcdsl.text.sink import Diagnostics
 
 @dataclass(slots=True)
 class Definitions:
-    """The `let`s and `def`s above a network."""
+    """The `let`s, `def`s and `where`s above a network."""
 
     lets: dict[str, Let] = field(default_factory=dict)
     defs: dict[str, Def] = field(default_factory=dict)
+    wheres: list[Where] = field(default_factory=list)
 
     def copy(self) -> Definitions:
         """The same definitions for another network of the file, which may add to them."""
-        return Definitions(dict(self.lets), dict(self.defs))
+        return Definitions(dict(self.lets), dict(self.defs), list(self.wheres))
+
+    def block(self, name: str) -> Def | None:
+        """The `def` that a `let` names: `let block = basic`; None where it names none."""
+        seen: set[str] = set()
+        while name in self.lets and name not in seen:
+            seen.add(name)
+            value = self.lets[name].value
+            if not isinstance(value, Name):
+                return None
+            name = value.text
+        return self.defs.get(name)
+
+    @property
+    def blocks(self) -> dict[str, Def]:
+        """The `def`s, and the `let`s that name one."""
+        named = {name: block for name in self.lets if (block := self.block(name)) is not None}
+        return {**self.defs, **named} if named else self.defs
 
 
 class DefinitionReader:
@@ -38,8 +68,11 @@ class DefinitionReader:
         # The networks of a file share most of its `let`s.
         self._evaluated: tuple[dict[str, Let], dict[str, float | None]] | None = None
 
-    def add(self, definition: Let | Def, to: Definitions) -> None:
+    def add(self, definition: Let | Def | Where, to: Definitions) -> None:
         """Add a definition, unless its name is taken."""
+        if isinstance(definition, Where):
+            to.wheres.append(definition)
+            return
         name = definition.name
         names: list[Name | Parameter] = [name]
         if isinstance(definition, Def):
@@ -88,11 +121,26 @@ class DefinitionReader:
             self._diagnostics.error("CTC115", message, let.value.span)
             values[name] = None
             return
-        for used in names_in(let.value):
-            if used in definitions.lets:
-                self._resolve(used, definitions, values, [*path, name])
+        if isinstance(let.value, Choice):
+            self._resolve_names(let, definitions, values, [*path, name])
+            if expand(let.value, self._expressions, Scope(values)) is not None:
+                report_space(let, self._diagnostics)
+            values[name] = None
+            return
+        if isinstance(let.value, Name) and definitions.block(name) is not None:
+            return  # a name of layers, and of no number
+        self._resolve_names(let, definitions, values, [*path, name])
         if name not in values:
             values[name] = self._expressions.value(let.value, Scope(values))
+            _warn_of_minus(let, values[name], self._diagnostics)
+
+    def _resolve_names(
+        self, let: Let, definitions: Definitions, values: dict[str, float | None], path: list[str]
+    ) -> None:
+        """Evaluate the `let`s that the value of one mentions."""
+        for used in names_in(let.value):
+            if used in definitions.lets:
+                self._resolve(used, definitions, values, path)
 
     def _reserved(self, name: Name | Parameter) -> None:
         entry = KEYWORDS.get(name.text)
@@ -122,6 +170,22 @@ class DefinitionReader:
                 message = f"two parameters are named `{parameter.text}`"
                 self._diagnostics.error("CTC105", message, parameter.span, also=(label,))
             seen.setdefault(parameter.text, parameter)
+
+
+def _warn_of_minus(let: Let, value: float | None, diagnostics: Diagnostics) -> None:
+    """Warn of `let w = 16-512`, which is -496 and no range (CTC926)."""
+    if value is None or value >= 0 or not isinstance(let.value, Expression):
+        return
+    low, *minus, high = let.value.tokens
+    if minus == ["-"] and low.isdecimal() and high.isdecimal():
+        text = f"{low}..{high}"
+        diagnostics.add(
+            Severity.WARNING,
+            "CTC926",
+            f"`{let.name.text}` is {low} minus {high}, {value:g}: a range is written `{text}`",
+            let.value.span,
+            hint=write(text, " if its values are from one to the other"),
+        )
 
 
 def report_unused(statements: Iterable[Statement], diagnostics: Diagnostics) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ctcdsl.syntax.nodes import Argument, Call, Expression, Name, Number, Size
+from ctcdsl.syntax.nodes import Argument, Call, Choice, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, did_you_mean
 from ctcdsl.text import Hint, Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -59,10 +59,19 @@ class Expressions:
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
 
+    def report(self, code: str, message: str, at: Span, hint: str = "") -> None:
+        """Add an error."""
+        self._diagnostics.error(code, message, at, hint=hint)
+
     def value(self, argument: Argument, scope: Scope) -> float | None:
         """The value of a number, a name or an expression; None after an error."""
         if isinstance(argument, Number):
             return argument.value
+        if isinstance(argument, Choice):
+            message = f"{quoted(argument.span)} is a choice, and a number is expected here"
+            hint = "`let` gives a choice a name: `let k = 3 | 5`"
+            self._diagnostics.error("CTC121", message, argument.span, hint=hint)
+            return None
         if isinstance(argument, Size):
             self._diagnostics.error(
                 "CTC107",
@@ -159,6 +168,13 @@ class Expressions:
         self._diagnostics.error("CTC112", f"`{name}` has no value here", span, hint=hint)
         raise _EvaluationFailed
 
+    def remainder(self, value: float, divisor: float, span: Span) -> float:
+        """What a division leaves, from 0 up to the divisor."""
+        if divisor == 0:
+            self._diagnostics.error("CTC108", f"{quoted(span)} divides by zero", span)
+            raise _EvaluationFailed
+        return value % divisor
+
     def divided(self, value: float, divisor: float, span: Span) -> float:
         """A quotient, whole where it can be."""
         if divisor == 0:
@@ -207,6 +223,9 @@ class _Sum:
             if token == "*":
                 self._at += 1
                 product = _cut(product * self._signed())
+            elif token == "%":
+                self._at += 1
+                product = self._expressions.remainder(product, self._signed(), self._span)
             elif token == "/(":
                 product = self._expressions.divided(product, self._term(), self._span)
             elif token[:1] == "/":

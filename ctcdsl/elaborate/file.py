@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
+from ctcdsl.elaborate.choices import Chooser, report_space
 from ctcdsl.elaborate.definitions import (
     DefinitionReader,
     Definitions,
@@ -29,7 +31,7 @@ from ctcdsl.ir import (
     Style,
     contains_conv,
 )
-from ctcdsl.syntax.nodes import Def, File, Header, Let, Line, Table
+from ctcdsl.syntax.nodes import Choice, Def, File, Header, Let, Line, Size, Table, Where
 from ctcdsl.syntax.words import words
 from ctcdsl.text import Hint, Label, Origin, Severity, Span
 from ctcdsl.text.sink import Diagnostics, quoted
@@ -56,8 +58,26 @@ class _PendingNetwork:
         return _PendingNetwork(self.headers.copy(), self.definitions.copy(), failed=self.failed)
 
 
+class Draft(NamedTuple):
+    """A network before its layers are read: what is above them, and their lines.
+
+    It has `failed` where there is an error above them.
+    """
+
+    name: str
+    headers: Headers
+    definitions: Definitions
+    lines: tuple[Line, ...]
+    tree: File
+    failed: bool
+
+
 def read_networks(
-    tree: File, diagnostics: Diagnostics, values: Mapping[str, float] = NO_VALUES
+    tree: File,
+    diagnostics: Diagnostics,
+    values: Mapping[str, float] = NO_VALUES,
+    *,
+    any_input: bool = False,
 ) -> list[Architecture]:
     """Resolve the networks of a file; those with errors are reported and left out.
 
@@ -65,8 +85,39 @@ def read_networks(
         tree: The file's syntax.
         diagnostics: Takes the errors.
         values: Replace those of the `let`s of these names.
+        any_input: Whether another input replaces the file's, so that a choice of some is none.
     """
-    return _FileElaborator(tree, diagnostics, values).networks()
+    networks: list[Architecture | None] = []
+    elaborator = _FileElaborator(tree, diagnostics, values)
+    elaborator.read(lambda draft: networks.append(elaborator.network(draft, any_input)))
+    return [network for network in networks if network is not None]
+
+
+def read_drafts(tree: File, diagnostics: Diagnostics) -> list[Draft]:
+    """The networks of a file, or the spaces of networks, before their layers are read."""
+    drafts: list[Draft] = []
+    _FileElaborator(tree, diagnostics, NO_VALUES).read(drafts.append)
+    return drafts
+
+
+def read_design(
+    draft: Draft,
+    defs: Mapping[str, Def],
+    values: Mapping[str, float | None],
+    chooser: Chooser,
+    diagnostics: Diagnostics,
+) -> Architecture | None:
+    """One network of a space: that for which the values and `chooser` make the choices.
+
+    Args:
+        draft: The space.
+        defs: Its `def`s, and the `let`s that name one.
+        values: Those of its `let`s, and its `classes`.
+        chooser: Makes the choices in place, in the order of the layers.
+        diagnostics: Takes the errors.
+    """
+    elaborator = _FileElaborator(draft.tree, diagnostics, NO_VALUES)
+    return elaborator.build(draft, defs, values, chooser, num_errors=diagnostics.num_errors)
 
 
 class _FileElaborator:
@@ -77,10 +128,12 @@ class _FileElaborator:
         self._headers = HeaderReader(diagnostics)
         self._definitions = DefinitionReader(diagnostics, values)
         self._stages = StageReader(diagnostics)
-        self._networks: list[Architecture] = []
+        self._take: Callable[[Draft], None] = lambda draft: None
         self._names: dict[str, Span] = {}
 
-    def networks(self) -> list[Architecture]:
+    def read(self, take: Callable[[Draft], None]) -> None:
+        """Read the file's statements; `take` is given each network with layers."""
+        self._take = take
         # What is above the first `net` applies to every network.
         shared = pending = _PendingNetwork(Headers(), Definitions())
         for statement in self._tree.statements:
@@ -95,7 +148,9 @@ class _FileElaborator:
                 case Let(name) | Def(name) if pending.lines:
                     self._after_layers("a definition", name.text, name.span)
                     self._definitions.add(statement, pending.definitions)
-                case Header() | Let() | Def():
+                case Where(span=span) if pending.lines:
+                    self._after_layers("a condition", "where", span)
+                case Header() | Let() | Def() | Where():
                     num_errors = self._diagnostics.num_errors
                     if isinstance(statement, Header):
                         self._headers.read(statement, pending.headers)
@@ -121,7 +176,7 @@ class _FileElaborator:
                         self._table(statement, pending)
         if pending.lines or pending.headers.name is not None:
             self._finish(pending)
-        elif not self._networks and not self._diagnostics.num_errors:
+        elif not self._names and not self._diagnostics.num_errors:
             self._diagnostics.error(
                 "CTC006",
                 "no layers in spec",
@@ -131,7 +186,6 @@ class _FileElaborator:
         if any(isinstance(statement, Let | Def) for statement in self._tree.statements):
             report_unused(self._tree.statements, self._diagnostics)
             report_exponents(self._tree.statements, self._diagnostics)
-        return self._networks
 
     def _after_layers(self, noun: str, name: str, span: Span) -> None:
         hint = f"put `{name}` above the layers"
@@ -189,9 +243,8 @@ class _FileElaborator:
     # --------------------------------------------------------------- networks
 
     def _finish(self, pending: _PendingNetwork) -> None:
-        """Turn a pending network into an architecture, unless it has errors."""
-        headers = pending.headers
-        num_errors = self._diagnostics.num_errors
+        """Make a draft of a pending network, unless it has no layers."""
+        headers, num_errors = pending.headers, self._diagnostics.num_errors
         span = headers.seen.get("net") or pending.lines[0].span
         name = headers.name or _file_stem(self._tree.span.source.name)
         if name in self._names:
@@ -203,41 +256,72 @@ class _FileElaborator:
         if not pending.lines:
             self._diagnostics.error("CTC006", f"no layers in network `{name}`", span)
             return
-        values = {**self._definitions.values(pending.definitions), "classes": headers.classes}
+        lines = tuple(pending.lines)
+        failed = pending.failed or self._diagnostics.num_errors > num_errors
+        self._take(Draft(name, headers, pending.definitions, lines, self._tree, failed))
+
+    def network(self, draft: Draft, any_input: bool) -> Architecture | None:
+        """The network of a draft that has no choices; None, reported, where it has errors."""
+        headers, num_errors = draft.headers, self._diagnostics.num_errors
+        if len(headers.inputs) > 1 and not any_input:
+            sizes = tuple(Size((s.channels, *s[1:]), headers.seen["input"]) for s in headers.inputs)
+            report_space(Choice(sizes, headers.seen["input"]), self._diagnostics)
+        values = {**self._definitions.values(draft.definitions), "classes": headers.classes}
+        network = self.build(draft, draft.definitions.blocks, values, num_errors=num_errors)
+        if draft.definitions.wheres and self._diagnostics.num_errors == num_errors:
+            from ctcdsl.elaborate.conditions import require_conditions  # spaces alone have some
+
+            require_conditions(draft.definitions.wheres, values, self._diagnostics)
+        ok = not draft.failed and self._diagnostics.num_errors == num_errors
+        return network if ok else None
+
+    def build(
+        self,
+        draft: Draft,
+        defs: Mapping[str, Def],
+        values: Mapping[str, float | None],
+        chooser: Chooser | None = None,
+        *,
+        num_errors: int,
+    ) -> Architecture | None:
+        """The network of a draft with the values of its `let`s.
+
+        None where there are more than `num_errors` errors.
+        """
+        headers, name, lines = draft.headers, draft.name, draft.lines
+        span = headers.seen.get("net") or lines[0].span
         style = headers.style
         if headers.constants:
             style = style.with_constants(self._headers.constants(headers, values))
-        items = LayerElaborator(self._diagnostics, style, pending.definitions, values)
-        stages, head = self._stages.read(pending.lines, items, headers.input.channels)
-        if self._diagnostics.num_errors > num_errors or pending.failed:
-            return
+        items = LayerElaborator(self._diagnostics, style, defs, values, chooser)
+        stages, head = self._stages.read(lines, items, headers.input.channels)
+        if self._diagnostics.num_errors > num_errors:
+            return None
         if not any(contains_conv(node) for stage in stages for node in stage.elements):
             self._diagnostics.error(
                 "CTC303",
                 f"network `{name}` has no convolution before its head",
-                pending.lines[0].span,
+                lines[0].span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`; `x0` leaves no layer",
             )
-            return
+            return None
         self._warn(headers, name, len(stages), head)
         elements = [element for stage in stages for element in stage.elements]
         elements += head.layers if head is not None else ()
         # Without a `style` the paper's padding is the default.
         pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
-        self._networks.append(
-            Architecture(
-                name=name,
-                input=headers.input,
-                classes=headers.classes,
-                style=style,
-                pad=pad,
-                pad_implied_by=None if headers.pad else headers.styled,
-                maps=headers.maps,
-                stages=stages,
-                head=head if head is not None else self._paper_head(name, span, style),
-                origin=pending.lines[0].span.merge(pending.lines[-1].span),
-                spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
-            )
+        return Architecture(
+            name=name,
+            input=headers.input,
+            classes=headers.classes,
+            style=style,
+            pad=pad,
+            pad_implied_by=None if headers.pad else headers.styled,
+            maps=headers.maps,
+            stages=stages,
+            head=head if head is not None else self._paper_head(name, span, style),
+            origin=lines[0].span.merge(lines[-1].span),
+            spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
         )
 
     def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:

@@ -44,6 +44,7 @@ class Headers:
 
     name: str | None = None
     input: Shape = IMAGENET
+    inputs: tuple[Shape, ...] = ()  # where there is a choice
     classes: int = 1000
     style: Style = CONV_RELU
     pad: PadRule | None = None
@@ -81,6 +82,8 @@ class HeaderReader:
                 into.name = text
             case "input", Size():
                 into.input = self._input(value) or into.input
+                others = [self._input(x) for x in header.values[1:] if isinstance(x, Size)]
+                into.inputs = tuple(shape for shape in (into.input, *others) if shape is not None)
             case "classes", Size():
                 into.classes = self._classes(value) or 1000
             case "pad", Name(text, span):

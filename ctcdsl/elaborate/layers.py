@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import cast
 
 from ctcdsl.elaborate.arguments import Arguments
 from ctcdsl.elaborate.calls import bind
-from ctcdsl.elaborate.definitions import Definitions
+from ctcdsl.elaborate.choices import Choices, Chooser, has_choice
 from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.elaborate.joins import read_join, report_apart, with_shortcut_widths
 from ctcdsl.elaborate.windows import Windows, in_braces, is_pool
@@ -50,14 +52,17 @@ class LayerElaborator:
         self,
         diagnostics: Diagnostics,
         style: Style,
-        definitions: Definitions,
+        defs: Mapping[str, syntax.Def],
         values: Mapping[str, float | None],
+        chooser: Chooser | None = None,
     ) -> None:
+        """Read items with some `def`s and values of `let`s; `chooser` makes choices in place."""
         self._diagnostics = diagnostics
         self._arguments = Arguments(diagnostics)
         self._words = Words(diagnostics, style)
         self._windows = Windows(diagnostics, style, self._words)
-        self._defs = definitions.defs
+        self._choices = Choices(diagnostics, chooser)
+        self._defs = defs
         self._values = values
         self._line_item: Span | None = None  # that is being read
         self._path: list[str] = []  # of definitions being expanded
@@ -120,8 +125,13 @@ class LayerElaborator:
         if upto == 1 and is_pool(item.primary):
             if self._names_arguments(item.primary):
                 return [], None
+            primary: syntax.Number | syntax.Convolution | syntax.Call | None = item.primary
+            if isinstance(primary, syntax.Call) and has_choice(primary):
+                primary = self._choices.primary(primary, scope)
             origin = self._origin(item.span.merge(postfix.span))
-            pool = stride and self._windows.pool(item.primary, stride, scope, origin)
+            pool = None
+            if stride and is_pool(primary):
+                pool = self._windows.pool(primary, stride, scope, origin)
             return ([pool], channels) if pool else ([], None)
         elements, after = self._item(item, upto - 1, channels, scope)
         if stride is None or (not elements and after is None):
@@ -165,12 +175,17 @@ class LayerElaborator:
                 hint=write(f"/{stride}", f"; the tag of two sides is `(3,64,s{stride}x1)`"),
             )
             return [], None
-        count = self._arguments.amount(
-            postfix.amount, postfix.span, 0, MAX_LAYERS, "a repetition", scope
-        )
+        amount: int | syntax.Argument = postfix.amount
+        if not isinstance(amount, int):
+            chosen = self._choices.argument(amount, scope)
+            if chosen is None:
+                return [], None
+            amount = chosen
+        count = self._arguments.amount(amount, postfix.span, 0, MAX_LAYERS, "a repetition", scope)
         if count == 0:
-            with self._diagnostics.ignoring_ranges():
-                self._item(item, upto - 1, channels, scope)
+            if not self._choices.made:  # a layer that is not there makes no choice
+                with self._diagnostics.ignoring_ranges():
+                    self._item(item, upto - 1, channels, scope)
             return [], channels
         once, after = self._item(item, upto - 1, channels, scope)
         if count is None or not once:
@@ -187,7 +202,7 @@ class LayerElaborator:
             return [], None
         elements = list(once)
         for _ in range(count - 1):
-            if after != channels:  # else the same again
+            if after != channels or self._choices.made:  # else the same again
                 channels = after
                 once, after = self._item(item, upto - 1, channels, scope)
             elements += once
@@ -196,6 +211,11 @@ class LayerElaborator:
     # -------------------------------------------------------------- primaries
 
     def _primary(self, primary: syntax.Primary, channels: int | None, scope: Scope) -> Chain:
+        if isinstance(primary, syntax.Convolution | syntax.Call) and has_choice(primary):
+            chosen = self._choices.primary(primary, scope)
+            if chosen is None:
+                return [], None
+            primary = chosen
         inner = Scope(scope.values, channels, unknown=channels is None)
         layer: Element | None = None
         origin = self._origin(primary.span)
@@ -207,10 +227,21 @@ class LayerElaborator:
                 return in_braces(elements, grouped=True), after
             case syntax.Group():
                 layer = self._block(primary, channels, inner)
+            case syntax.Alternatives():
+                branch = self._choices.branch(primary)
+                if branch is None:
+                    return [], None
+                return (
+                    ([], channels)
+                    if _is_none(branch)
+                    else self._sequence(branch.items, channels, scope)
+                )
             case syntax.Number() | syntax.Call("max" | "avg", named=()):
                 self._windows.report_no_stride(primary)
             case syntax.Name(word) | syntax.Call(word) if word in self._defs:
                 return self._expand_def(self._defs[word], primary, channels, scope)
+            case syntax.Name(word) | syntax.Call(word) if self._is_unknown_let(word):
+                return [], None
             case syntax.Name("split" | "mul") | syntax.Call("split" | "mul"):
                 report_apart(primary, self._diagnostics)
             case syntax.Name(word):
@@ -222,6 +253,10 @@ class LayerElaborator:
         if layer is None:
             return [], None
         return [layer], None if channels is None else out_channels((layer,), channels)
+
+    def _is_unknown_let(self, word: str) -> bool:
+        """Whether a word is a `let` whose value an error, or a choice, leaves open."""
+        return not self._choices.made and word in self._values and self._values[word] is None
 
     def _names_arguments(self, call: syntax.Call | syntax.Number) -> bool:
         """Whether a layer's arguments have names, reported if so."""
@@ -301,7 +336,7 @@ class LayerElaborator:
             parameter: self._arguments.real(argument, scope)
             for parameter, argument in given.items()
         }
-        inner = Scope({**self._values, **values}, channels, unknown=channels is None)
+        inner = Scope(self._with_lets(values), channels, unknown=channels is None)
         self._path.append(name)
         with self._diagnostics.in_def_call(call.span):
             values, inner = self._with_defaults(definition, values, inner)
@@ -321,9 +356,15 @@ class LayerElaborator:
             if name in given or default is None:
                 values[name] = given[name]
             else:
-                before = scope._replace(values={**self._values, **values})
-                values[name] = self._arguments.real(default, before)
-        return values, scope._replace(values={**self._values, **values})
+                before = scope._replace(values=self._with_lets(values))
+                chosen = self._choices.argument(default, before)
+                values[name] = chosen and self._arguments.real(chosen, before)
+        return values, scope._replace(values=self._with_lets(values))
+
+    def _with_lets(self, values: dict[str, float | None]) -> Mapping[str, float | None]:
+        """The values of parameters before those of `let`s, which may be made when they are read."""
+        # A ChainMap writes to its first map alone, which is ours.
+        return ChainMap(values, cast("MutableMapping[str, float | None]", self._values))
 
     def _may_expand(self, definition: syntax.Def, span: Span) -> bool:
         """Whether a definition can be expanded in a call; reported if not."""
@@ -342,6 +383,15 @@ class LayerElaborator:
         else:
             return True
         return False
+
+
+def _is_none(branch: syntax.Branch) -> bool:
+    """Whether a branch is `none`: no layers."""
+    match branch.items:
+        case [syntax.Item(primary=syntax.Name("none"), postfixes=())]:
+            return True
+        case _:
+            return False
 
 
 def _one_stride(item: syntax.Item, upto: int, stride: Pair) -> Hint:

@@ -40,7 +40,7 @@ def in_braces(elements: Sequence[Element], *, grouped: bool) -> list[Element]:
     ]
 
 
-def is_pool(primary: Primary) -> TypeGuard[Number | Call]:
+def is_pool(primary: Primary | None) -> TypeGuard[Number | Call]:
     """Whether this is `3` of `3/2`, `max(…)` or `avg(…)`."""
     return isinstance(primary, Number) or (
         isinstance(primary, Call) and primary.word in ("max", "avg")

@@ -107,13 +107,14 @@ PATTERNS = (
     Pattern(("header",), f"{_START}(?:{_HEADERS}|net|let|def){_END}"),
     *(Pattern((kind,), _word(words(kind))) for kind in KINDS if kind not in ("header", "style")),
     Pattern(("times",), rf"{_START}x{_END}"),
+    Pattern(("operator",), _word(word for word in words("operator") if len(word) > 1)),
     # `4c`: a number may precede it.
     Pattern(("channels",), rf"(?<![A-Za-z_])c{_END}"),
     Pattern(("call",), rf"{_START}{NAME}(?=\()"),
     Pattern(("name",), PRIMED),
     Pattern(("stride",), r"/(?=[0-9A-Za-z_])"),
-    Pattern(("operator",), r"[-−+/?=]"),
+    Pattern(("operator",), r"[-−+/?=!%]|[<>]=|\.\."),
     Pattern(("bar",), r"\|"),
-    Pattern(("bracket",), r"[()\[\]{}]"),
+    Pattern(("bracket",), r"[()\[\]{}<>]"),
     Pattern(("punctuation",), r"[,:]"),
 )

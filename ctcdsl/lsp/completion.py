@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from ctcdsl.elaborate.headers import CONSTANTS
@@ -75,6 +76,8 @@ def _candidates(context: Context, scope: Scope) -> Iterator[Candidate]:
     match first:
         case "let":
             return _values(scope, ()) if "=" in before else iter(())
+        case "where":
+            return chain(_values(scope, ()), _words(("and", "or") if len(before) > 1 else ()))
         case "def" if "=" not in before:
             return iter(())
     parameters = _parameters(before) if first == "def" else ()

@@ -46,6 +46,8 @@ def _tokens(argument: syntax.Argument) -> tuple[str, ...]:
         case syntax.Call(word, arguments):
             inner = [token for value in arguments for token in (",", *_tokens(value))]
             return (f"{word}(", *inner[1:], ")")
+        case syntax.Choice():
+            raise AssertionError("the grammar has no choices in expressions")
 
 
 def _stride_tag(argument: syntax.Argument) -> int | syntax.Size | None:
@@ -101,10 +103,47 @@ class Builder:
         return syntax.Size(_sides(tokens[0]), self._token_span(tokens[0]))
 
     def let(self, children: list[Any]) -> syntax.Let:
-        word, name, _, value = children
+        word, name, _, values = children
+        value = values[0]
+        if len(values) > 1 or isinstance(value, syntax.Range):
+            value = syntax.Choice(tuple(values), self._span(values[0], values[-1]))
         return syntax.Let(
             syntax.Name(str(name), self._token_span(name)), value, self._span(word, value)
         )
+
+    def value(self, children: list[Any]) -> syntax.Argument:
+        value: syntax.Argument = children[0]
+        return value
+
+    def range(self, children: list[Any]) -> syntax.Range:
+        low, _, high, *by = children
+        return syntax.Range(low, high, by[1] if by else None, self._span(low, children[-1]))
+
+    def where(self, children: list[Any]) -> syntax.Where:
+        word, condition = children
+        return syntax.Where(condition, self._span(word, condition))
+
+    def condition(self, children: list[Any]) -> syntax.Condition | syntax.Comparison:
+        return self._joined(children, "or")
+
+    def conjunction(self, children: list[Any]) -> syntax.Condition | syntax.Comparison:
+        return self._joined(children, "and")
+
+    def _joined(self, children: list[Any], word: str) -> syntax.Condition | syntax.Comparison:
+        """Conditions with a word between them; those of the same word are one."""
+        parts: list[syntax.Condition | syntax.Comparison] = []
+        for child in children:
+            if isinstance(child, syntax.Condition) and child.operator == word:
+                parts += child.parts
+            elif not isinstance(child, Token):
+                parts.append(child)
+        if len(parts) == 1:
+            return parts[0]
+        return syntax.Condition(word, tuple(parts), self._span(children[0], children[-1]))
+
+    def comparison(self, children: list[Any]) -> syntax.Comparison:
+        span = self._span(children[0], children[-1])
+        return syntax.Comparison(tuple(children[::2]), tuple(map(str, children[1::2])), span)
 
     def definition(self, children: list[Any]) -> syntax.Def:
         word, name, *rest = children
@@ -151,11 +190,14 @@ class Builder:
         items.append(syntax.Item(item.primary, item.postfixes, True, item.span))
         return items
 
-    def item(self, children: list[syntax.Convolution | syntax.Call | syntax.Group]) -> syntax.Item:
+    def item(
+        self,
+        children: list[syntax.Convolution | syntax.Call | syntax.Group | syntax.Alternatives],
+    ) -> syntax.Item:
         """Build an item; a tag `s2` of a convolution or a pool is the stride `/2`."""
         primary = children[0]
         item = syntax.Item(primary, (), False, primary.span)
-        if isinstance(primary, syntax.Group):
+        if isinstance(primary, syntax.Group | syntax.Alternatives):
             return item
         if isinstance(primary, syntax.Call) and primary.word not in ("max", "avg"):
             return item
@@ -205,7 +247,9 @@ class Builder:
 
     def repeated_by(self, children: list[Any]) -> syntax.Item:
         item, times, _, argument, closing = children
-        count = syntax.Expression(_tokens(argument), argument.span)
+        count: syntax.Expression | syntax.Choice = argument
+        if not isinstance(argument, syntax.Choice):
+            count = syntax.Expression(_tokens(argument), argument.span)
         return self._extended(item, syntax.Repeat(count, self._span(times, closing)), times)
 
     def _extended(
@@ -244,6 +288,14 @@ class Builder:
     def group(self, children: list[Any]) -> syntax.Group:
         opening, branches, closing = children
         return syntax.Group(str(opening), tuple(branches), self._span(opening, closing))
+
+    def alternatives(self, children: list[Any]) -> syntax.Alternatives:
+        opening, branches, closing = children
+        return syntax.Alternatives(tuple(branches), self._span(opening, closing))
+
+    def choice(self, children: list[Any]) -> syntax.Choice:
+        opening, values, closing = children
+        return syntax.Choice(tuple(values), self._span(opening, closing))
 
     def joining(self, children: list[Any]) -> syntax.Group:
         join, opening, branches, closing = children

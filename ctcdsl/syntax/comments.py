@@ -7,10 +7,21 @@ from typing import TypeVar
 
 from lark import Token
 
-from ctcdsl.syntax.nodes import NO_COMMENTS, Comments, Def, File, Header, Let, Line, Row, Table
+from ctcdsl.syntax.nodes import (
+    NO_COMMENTS,
+    Comments,
+    Def,
+    File,
+    Header,
+    Let,
+    Line,
+    Row,
+    Table,
+    Where,
+)
 from ctcdsl.text import Source
 
-_Node = TypeVar("_Node", Header | Let | Def | Line, Row)
+_Node = TypeVar("_Node", Header | Let | Where | Def | Line, Row)
 
 
 def attach(tree: File, tokens: list[Token]) -> File:

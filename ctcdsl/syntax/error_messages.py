@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ctcdsl.syntax.choice_messages import by_choice
 from ctcdsl.syntax.error_context import (
     ErrorContext,
     comment,
@@ -44,6 +45,7 @@ _HEADERS = {
     "NORM": "a constant",
     "ACT": "a constant",
     "LET": "a name",
+    "WHERE": "a condition",
     "DEF": "a name",
 }
 _KEYWORDS = frozenset({*_HEADERS, "TABLE", "END"})
@@ -53,7 +55,7 @@ STARTERS = _KEYWORDS | {"LABEL"}
 
 def explain(context: ErrorContext) -> tuple[str, str]:
     """A message, and a hint that may be empty."""
-    for rule in (_by_arrow, _by_token_before, _by_token):
+    for rule in (by_choice, _by_arrow, _by_token_before, _by_token):
         message, hint = rule(context)
         if message:
             return message, hint
@@ -166,7 +168,7 @@ def _by_token(context: ErrorContext) -> tuple[str, str]:
             )
         case "QUESTION":
             return "a `?` ends a branch inside square brackets", "`[ (3,64) | id? ]`"
-        case "RPAR" | "RBRACE" | "RSQB" if outside:
+        case "RPAR" | "RBRACE" | "RSQB" | "GREATER" if outside:
             return f"{text} closes nothing", f"is a `{CLOSING[token.type]}` missing before it?"
         case "END" if outside:
             return "`end` closes a table, and none is open here", ""

@@ -26,10 +26,13 @@ def format_file(tree: syntax.File, *, unicode: bool = False) -> str:
         for statement in statements:
             match statement:
                 case syntax.Header():
-                    values = " ".join(_value(value) for value in statement.values)
+                    bar = " | " if statement.word == "input" else " "
+                    values = bar.join(_value(value) for value in statement.values)
                     text = [_commented(f"{statement.word} {values}", statement.comments)]
                 case syntax.Let(name, value):
-                    text = [_commented(f"let {name.text} = {_argument(value)}", statement.comments)]
+                    text = [_commented(f"let {name.text} = {_values(value)}", statement.comments)]
+                case syntax.Where(condition):
+                    text = [_commented(f"where {_condition(condition)}", statement.comments)]
                 case syntax.Def():
                     head = f"{_head(statement)} = "
                     text = _wrap(head, format_items(statement.items, times))
@@ -126,9 +129,9 @@ def _break(text: str, room: int, depth: int) -> tuple[int, int]:
     """
     best: dict[int, tuple[int, int]] = {}
     for at, character in enumerate(text):
-        if character in "([{":
+        if character in "([{<":
             depth += 1
-        elif character in ")]}":
+        elif character in ")]}>":
             depth -= 1
         elif character == " ":
             rank = 0 if depth == 0 else 1 if text[at + 1] == "|" else 2
@@ -199,6 +202,8 @@ def _primary(primary: syntax.Primary, times: str) -> str:
             inner = " | ".join(_branch(branch, times) for branch in branches)
             word = "" if join is None else _primary(join, times)
             return f"{word}{{ {inner} }}" if bracket == "{" else f"{word}[ {inner} ]"
+        case syntax.Alternatives(branches):
+            return f"< {' | '.join(_branch(branch, times) for branch in branches)} >"
         case syntax.Name(text):
             return text
         case syntax.Number(value):
@@ -220,7 +225,33 @@ def _named(named: syntax.Named) -> str:
 
 
 def _arguments(arguments: tuple[syntax.Argument, ...]) -> str:
-    return ",".join(_argument(argument) for argument in arguments)
+    return ",".join(map(_argument, arguments))
+
+
+def _values(value: syntax.Argument) -> str:
+    """What a `let` has: `2 | 3 | 16..512 by 16`."""
+    if isinstance(value, syntax.Choice):
+        return " | ".join(map(_one_value, value.values))
+    return _argument(value)
+
+
+def _one_value(value: syntax.Argument | syntax.Range) -> str:
+    if isinstance(value, syntax.Range):
+        step = "" if value.step is None else f" by {_argument(value.step)}"
+        return f"{_argument(value.low)}..{_argument(value.high)}{step}"
+    return _argument(value)
+
+
+def _condition(condition: syntax.Condition | syntax.Comparison, within: str = "or") -> str:
+    """A condition; in parentheses where one of `or` is within one of `and`."""
+    if isinstance(condition, syntax.Comparison):
+        operands = list(map(_argument, condition.operands))
+        pairs = zip(condition.operators, operands[1:], strict=True)
+        return " ".join([operands[0], *(f"{operator} {operand}" for operator, operand in pairs)])
+    text = f" {condition.operator} ".join(
+        _condition(part, condition.operator) for part in condition.parts
+    )
+    return f"({text})" if within == "and" and condition.operator == "or" else text
 
 
 def _argument(argument: syntax.Argument) -> str:
@@ -236,6 +267,8 @@ def _argument(argument: syntax.Argument) -> str:
             return "".join(tokens).replace("--", "- -")  # `--` is a table's separator
         case syntax.Call():
             return _call(argument)
+        case syntax.Choice(values):
+            return f"<{'|'.join(map(_one_value, values))}>"
 
 
 def _apart(token: str, following: str) -> str:

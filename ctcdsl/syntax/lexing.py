@@ -13,8 +13,9 @@ OPENING = {
     "LSQB": "]",
     "JOIN_LBRACE": "}",
     "JOIN_LSQB": "]",
+    "LESS": ">",
 }
-CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "["}
+CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "[", "GREATER": "<"}
 _JOINING = {"LBRACE": "JOIN_LBRACE", "LSQB": "JOIN_LSQB"}
 
 MAX_DEPTH = 64
@@ -33,7 +34,8 @@ class NewlineFilter:
     """The token filter between Lark's lexer and its parser.
 
     Drops newlines inside brackets and remembers which brackets are open. A `{` or `[` that
-    touches the word or the call before it becomes a token of another type. After a syntax
+    touches the word or the call before it becomes a token of another type. In a line `where …` a
+    `<` compares, and opens nothing. After a syntax
     error `skip_line` makes it skip the rest of the line, brackets forgotten, so that
     one error gives one message.
     """
@@ -44,6 +46,7 @@ class NewlineFilter:
         self._open: list[Token] = []
         self._closed: Token | None = None
         self._skip_to = 0
+        self._comparing = False
         self.skipping = False
 
     @property
@@ -55,6 +58,7 @@ class NewlineFilter:
         """Start a new text, or a new line after an error."""
         self._open.clear()
         self._closed = None
+        self._comparing = False
         self.skipping = False
 
     def skip_line(self, end: int = 0) -> None:
@@ -75,6 +79,7 @@ class NewlineFilter:
             previous = token
             self._closed = None
             if kind == "_NEWLINE":
+                self._comparing = False
                 if self.skipping:
                     self.skipping = (token.start_pos or 0) < self._skip_to
                     if self.skipping:
@@ -83,6 +88,10 @@ class NewlineFilter:
                     continue
             elif self.skipping:
                 continue
+            elif kind == "WHERE":
+                self._comparing = True
+            elif self._comparing and kind in ("LESS", "GREATER"):
+                pass
             elif kind in OPENING:
                 self._open.append(token)
                 if len(self._open) > MAX_DEPTH:

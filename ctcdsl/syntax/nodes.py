@@ -71,7 +71,23 @@ class Call(NamedTuple):
     named: tuple[Named, ...] = ()
 
 
-Argument = Number | Name | Size | Expression | Call
+class Range(NamedTuple):
+    """`16..512 by 16`: the numbers from `low` to `high`, both among them; `step` is 1 if None."""
+
+    low: Argument
+    high: Argument
+    step: Argument | None
+    span: Span
+
+
+class Choice(NamedTuple):
+    """Values of which a network has one: `2 | 3 | 16..512 by 16`, or in place `<3|5>`."""
+
+    values: tuple[Argument | Range, ...]
+    span: Span
+
+
+Argument = Number | Name | Size | Expression | Call | Choice
 
 
 class Named(NamedTuple):
@@ -104,6 +120,13 @@ class Group(NamedTuple):
     join: Name | Call | None = None
 
 
+class Alternatives(NamedTuple):
+    """`< a | b | none >`: items of which a network has one branch's, at each place anew."""
+
+    branches: tuple[Branch, ...]
+    span: Span
+
+
 class Stride(NamedTuple):
     """`/s` after an item; `s` may be a name. Two sides are those of the tag `s2x1`."""
 
@@ -114,11 +137,11 @@ class Stride(NamedTuple):
 class Repeat(NamedTuple):
     """`xN` after an item."""
 
-    amount: int | Expression
+    amount: int | Expression | Choice
     span: Span
 
 
-Primary = Convolution | Call | Group | Name | Number
+Primary = Convolution | Call | Group | Alternatives | Name | Number
 Postfix = Stride | Repeat
 
 
@@ -152,10 +175,34 @@ class Header(NamedTuple):
 
 
 class Let(NamedTuple):
-    """`let name = value`: a parameter of the spec."""
+    """`let name = value`: a parameter of the spec; with a `Choice` the spec is a space."""
 
     name: Name
     value: Argument
+    span: Span
+    comments: Comments = NO_COMMENTS
+
+
+class Comparison(NamedTuple):
+    """`k != 2`, `1 < w <= 64`: operands, and the operators between them."""
+
+    operands: tuple[Argument, ...]
+    operators: tuple[str, ...]
+    span: Span
+
+
+class Condition(NamedTuple):
+    """Comparisons and conditions joined by `and` or by `or`, two at least."""
+
+    operator: str
+    parts: tuple[Condition | Comparison, ...]
+    span: Span
+
+
+class Where(NamedTuple):
+    """`where k != 2 or d%2 == 0`: what must hold for the networks of a space."""
+
+    condition: Condition | Comparison
     span: Span
     comments: Comments = NO_COMMENTS
 
@@ -212,7 +259,7 @@ class Table(NamedTuple):
     end_comments: Comments = NO_COMMENTS
 
 
-Statement = Header | Let | Def | Line | Table
+Statement = Header | Let | Where | Def | Line | Table
 
 
 class File(NamedTuple):

@@ -36,6 +36,7 @@ _HEADERS = {
     ),
     "act": ("a constant of the activations: slope of leaky", "act slope=0.1"),
     "let": ("a parameter", "let w = 96"),
+    "where": ("what must hold for the networks of a space", "where k != 2 or d%2 == 0"),
     "def": ("a user-defined block", "def twice(n) = (3,n) (3,n)"),
     "table": ("many networks, one a row", ""),
     "end": ("closes a table", ""),
@@ -43,6 +44,9 @@ _HEADERS = {
 _OPERATORS = {
     "x": ("repetition: xN", "(3,64)x4"),
     "c": ("the input channels of a block or a layer", "(1,4c)"),
+    "by": ("the step of a range", "let w = 16..512 by 16"),
+    "and": ("both conditions", "where k > 2 and d < 5"),
+    "or": ("one condition at least", "where k != 2 or d%2 == 0"),
 }
 _FUNCTIONS_OF_NUMBERS = {
     "round8": (

@@ -7,10 +7,14 @@ import re
 from hypothesis import strategies as st
 
 from ctcdsl.syntax.nodes import (
+    Alternatives,
     Branch,
     Call,
     Cell,
+    Choice,
     Comments,
+    Comparison,
+    Condition,
     Convolution,
     Def,
     Expression,
@@ -25,11 +29,13 @@ from ctcdsl.syntax.nodes import (
     Number,
     Parameter,
     Primary,
+    Range,
     Repeat,
     Row,
     Size,
     Stride,
     Table,
+    Where,
 )
 from ctcdsl.syntax.words import KEYWORDS
 from ctcdsl.text import Source, Span
@@ -46,7 +52,8 @@ def bare(node: object) -> object:
 
 SPAN = Span(Source("", ""), 0, 0)
 
-HEADERS = {word for word, entry in KEYWORDS.items() if entry.kind == "header"} | {"x"}
+HEADERS = {word for word, entry in KEYWORDS.items() if entry.kind == "header"}
+HEADERS |= {"x", "by", "and", "or"}
 
 integers = st.integers(0, 10**6)
 words = st.one_of(
@@ -95,7 +102,7 @@ def _encloses(of: tuple[str, ...]) -> bool:
     return True
 
 
-OPERATORS = ("", "+", "-", "*", "/", "(", "+/", "*-", "/*", "-(", "(+", "//", "+*/")
+OPERATORS = ("", "+", "-", "*", "/", "(", "+/", "*-", "/*", "-(", "(+", "//", "+*/", "%", "%/")
 """Operators of a sum, chosen at once: each draw takes time."""
 
 
@@ -159,8 +166,32 @@ def _calls_of(
 
 
 argument = st.recursive(plain, _calls_of, max_leaves=4)
-arguments = st.lists(argument, max_size=3).map(tuple)
-named = st.builds(lambda name, value: Named(name, value, SPAN), names, argument)
+ranges = st.builds(
+    lambda low, high, step: Range(low, high, step, SPAN),
+    argument,
+    argument,
+    st.one_of(st.none(), argument),
+)
+values = st.lists(st.one_of(argument, ranges), min_size=1, max_size=3).map(tuple)
+
+
+@st.composite
+def _choices(draw: st.DrawFn) -> Choice:
+    """A choice; a strategy of this form is short to print."""
+    return Choice(draw(values), SPAN)
+
+
+choices = _choices()
+
+
+def _is_one(choice: Choice) -> bool:
+    """Whether a choice has one value, which the parser takes for no choice."""
+    return len(choice.values) == 1 and not isinstance(choice.values[0], Range)
+
+
+given = st.one_of(argument, argument, argument, choices)
+arguments = st.lists(given, max_size=3).map(tuple)
+named = st.builds(lambda name, value: Named(name, value, SPAN), names, given)
 
 convolutions = arguments.map(lambda given: Convolution(given, SPAN))
 calls = st.builds(
@@ -181,7 +212,7 @@ tagged_strides = st.lists(
 ).map(tuple)
 # Repeating once is dropped by the parser, and a tag `s2` is a stride.
 times = st.one_of(
-    integers.filter(lambda n: n != 1), tokens.map(lambda of: Expression(of, SPAN))
+    integers.filter(lambda n: n != 1), tokens.map(lambda of: Expression(of, SPAN)), choices
 ).map(lambda value: Repeat(value, SPAN))
 postfixes = st.lists(st.one_of(strides, times), max_size=3).map(tuple)
 
@@ -224,6 +255,10 @@ def sequences(
     )
 
 
+def _alternatives(branches: list[Branch]) -> Primary:
+    return Alternatives(tuple(branches), SPAN)
+
+
 def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
     branch = st.builds(
         # Hypothesis throws groups of many leaves away: short branches take half the time.
@@ -231,11 +266,14 @@ def _groups(children: st.SearchStrategy[Primary]) -> st.SearchStrategy[Primary]:
         sequences(children, 2),
         st.booleans(),
     )
-    return st.builds(
-        lambda bracket, branches, join: Group(bracket, tuple(branches), SPAN, join),
-        st.sampled_from(["{", "["]),
-        st.lists(branch, min_size=1, max_size=3),
-        st.one_of(st.none(), names, calls),
+    return st.one_of(
+        st.builds(
+            lambda bracket, branches, join: Group(bracket, tuple(branches), SPAN, join),
+            st.sampled_from(["{", "["]),
+            st.lists(branch, min_size=1, max_size=3),
+            st.one_of(st.none(), names, calls),
+        ),
+        st.lists(branch, min_size=1, max_size=3).map(_alternatives),
     )
 
 
@@ -257,7 +295,7 @@ net_names = st.sampled_from(["ResNet-50", "A+B'", "bn-inception", "VGG-16-bn", "
 )
 headers = st.one_of(
     st.builds(lambda name: ("net", (name,)), st.one_of(names, net_names)),
-    st.builds(lambda value: ("input", (value,)), size),
+    st.builds(lambda of: ("input", tuple(of)), st.lists(size, min_size=1, max_size=2)),
     st.builds(lambda value: ("classes", (value,)), size),
     st.builds(lambda name: ("pad", (name,)), names),
     st.builds(
@@ -271,8 +309,35 @@ headers = st.one_of(
     ),
 ).flatmap(lambda pair: attached.map(lambda around: Header(pair[0], pair[1], SPAN, around)))
 lets = st.builds(
-    lambda name, value, around: Let(name, value, SPAN, around), names, argument, attached
+    lambda name, value, around: Let(name, value, SPAN, around),
+    names,
+    st.one_of(argument, choices.filter(lambda choice: not _is_one(choice))),
+    attached,
 )
+comparisons = st.lists(argument, min_size=2, max_size=3).flatmap(
+    lambda operands: st.lists(
+        st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+        min_size=len(operands) - 1,
+        max_size=len(operands) - 1,
+    ).map(lambda operators: Comparison(tuple(operands), tuple(operators), SPAN))
+)
+
+
+def _joined(operator: str, parts: list[Condition | Comparison]) -> Condition:
+    of: list[Condition | Comparison] = []
+    for part in parts:  # conditions of one word are one
+        of += part.parts if isinstance(part, Condition) and part.operator == operator else [part]
+    return Condition(operator, tuple(of), SPAN)
+
+
+conditions = st.recursive(
+    comparisons,
+    lambda parts: st.builds(
+        _joined, st.sampled_from(["and", "or"]), st.lists(parts, min_size=2, max_size=3)
+    ),
+    max_leaves=4,
+)
+wheres = st.builds(lambda condition, around: Where(condition, SPAN, around), conditions, attached)
 parameters = st.builds(
     lambda name, default: Parameter(name.text, SPAN, default),
     names,
@@ -309,6 +374,6 @@ tables = st.builds(
 )
 files = st.builds(
     lambda statements, below: File(tuple(statements), below, SPAN),
-    st.lists(st.one_of(headers, lets, definitions, lines, tables), min_size=1, max_size=4),
+    st.lists(st.one_of(headers, lets, wheres, definitions, lines, tables), min_size=1, max_size=4),
     leading,
 )
