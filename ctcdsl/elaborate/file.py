@@ -120,6 +120,47 @@ def read_design(
     return elaborator.build(draft, defs, values, chooser, num_errors=diagnostics.num_errors)
 
 
+def style_of(
+    draft: Draft, values: Mapping[str, float | None], diagnostics: Diagnostics
+) -> Style:
+    """The style of a network, with the constants of its headers."""
+    style = draft.headers.style
+    if draft.headers.constants:
+        constants = HeaderReader(diagnostics).constants(draft.headers, values)
+        style = style.with_constants(constants)
+    return style
+
+
+def pad_of(headers: Headers) -> PadRule:
+    """The padding rule: without a `style` the paper's is the default."""
+    return headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
+
+
+def paper_head(name: str, span: Span, style: Style, diagnostics: Diagnostics) -> Head:
+    """The head of a network that names none, with a note that says so."""
+    diagnostics.add(
+        Severity.NOTE,
+        "CTC901",
+        f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",
+        span,
+        hint="`head: none` leaves the network without one",
+    )
+    origin = Origin(span)
+    half = Dropout(probability=0.5, origin=origin)
+    hidden = Linear(features=4096, activation=style.activation, origin=origin)
+    return Head(
+        layers=(
+            SpatialPyramid(levels=(6, 3, 2, 1), origin=origin),
+            hidden,
+            half,
+            hidden,
+            half,
+            Linear(features=None, origin=origin),
+        ),
+        implied=True,
+    )
+
+
 class _FileElaborator:
     def __init__(self, tree: File, diagnostics: Diagnostics, values: Mapping[str, float]) -> None:
         self._tree = tree
@@ -290,9 +331,7 @@ class _FileElaborator:
         """
         headers, name, lines = draft.headers, draft.name, draft.lines
         span = headers.seen.get("net") or lines[0].span
-        style = headers.style
-        if headers.constants:
-            style = style.with_constants(self._headers.constants(headers, values))
+        style = style_of(draft, values, self._diagnostics)
         items = LayerElaborator(self._diagnostics, style, defs, values, chooser)
         stages, head = self._stages.read(lines, items, headers.input.channels)
         if self._diagnostics.num_errors > num_errors:
@@ -308,18 +347,16 @@ class _FileElaborator:
         self._warn(headers, name, len(stages), head)
         elements = [element for stage in stages for element in stage.elements]
         elements += head.layers if head is not None else ()
-        # Without a `style` the paper's padding is the default.
-        pad = headers.pad or (PadRule.SAME if headers.styled else PadRule.PAPER)
         return Architecture(
             name=name,
             input=headers.input,
             classes=headers.classes,
             style=style,
-            pad=pad,
+            pad=pad_of(headers),
             pad_implied_by=None if headers.pad else headers.styled,
             maps=headers.maps,
             stages=stages,
-            head=head if head is not None else self._paper_head(name, span, style),
+            head=head or paper_head(name, span, style, self._diagnostics),
             origin=lines[0].span.merge(lines[-1].span),
             spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
         )
@@ -360,29 +397,6 @@ class _FileElaborator:
                     f"fc({last.features},{last.activation})",
                 ),
             )
-
-    def _paper_head(self, name: str, span: Span, style: Style) -> Head:
-        self._diagnostics.add(
-            Severity.NOTE,
-            "CTC901",
-            f"`{name}` names no head and takes the paper's: {PAPER_HEAD}",
-            span,
-            hint="`head: none` leaves the network without one",
-        )
-        origin = Origin(span)
-        half = Dropout(probability=0.5, origin=origin)
-        hidden = Linear(features=4096, activation=style.activation, origin=origin)
-        return Head(
-            layers=(
-                SpatialPyramid(levels=(6, 3, 2, 1), origin=origin),
-                hidden,
-                half,
-                hidden,
-                half,
-                Linear(features=None, origin=origin),
-            ),
-            implied=True,
-        )
 
 
 def is_network_name(text: str) -> bool:

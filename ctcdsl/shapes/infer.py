@@ -157,6 +157,16 @@ class ShapeInference:
 
     # ----------------------------------------------------------------- chains
 
+    def extend(
+        self, elements: Sequence[Element], shape: Shape, rule: PaddingRule, *, head: bool = False
+    ) -> Chain | None:
+        """Infer elements that follow others in a stage, or are a head; None where they do not fit.
+
+        `rule` is that of the elements before, and continues with these.
+        """
+        name, stage = (self._architecture.head.name, None) if head else ("stage1", 0)
+        return self._chain(name, stage, elements, shape, rule=rule)
+
     def _chain(
         self,
         prefix: str,
@@ -165,12 +175,14 @@ class ShapeInference:
         shape: Shape,
         *,
         inner: bool = False,
+        rule: PaddingRule | None = None,
     ) -> Chain | None:
         """Infer a chain of elements; None, reported, where a window does not fit.
 
-        The head, whose `stage` is None, is padded by the rule as a stage is.
+        The head, whose `stage` is None, is padded by the rule as a stage is. A `rule` is that of
+        what precedes in the same chain.
         """
-        rule = PaddingRule(self._architecture.pad)
+        rule = rule or PaddingRule(self._architecture.pad)
         chain: list[Node] = []
         vector = False
         pairs = zip(names(prefix, elements), elements, strict=True)

@@ -15,9 +15,15 @@ class PaddingRule:
     between them; 1x1 filters, which change no map, do not count.
     """
 
-    def __init__(self, rule: PadRule) -> None:
+    def __init__(self, rule: PadRule, twos: int = 0) -> None:
+        """A rule for a chain, or for its rest behind so many 2x2 filters."""
         self._rule = rule
-        self._twos = 0
+        self._twos = twos
+
+    @property
+    def odd(self) -> bool:
+        """Whether an odd number of 2x2 filters precede: all that later layers depend on."""
+        return self._twos % 2 == 1
 
     def next(self, layer: Layer) -> Pair | None:
         """What the author gave, else the rule; None where the rule has none."""

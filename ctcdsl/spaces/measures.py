@@ -1,0 +1,115 @@
+"""Metrics that can be put together from the parts of a network, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from ctcdsl.ir import Architecture, Conv
+from ctcdsl.ir.network import Network, Node, flat
+from ctcdsl.lowering import layer_ops
+from ctcdsl.metrics.catalog import (
+    ACTIVATION_BYTES,
+    BUFFERS,
+    DEPTH,
+    MACS,
+    MACS_FC,
+    MCU_MEMORY,
+    PARAMS,
+)
+from ctcdsl.metrics.metric import Metric, largest
+from ctcdsl.metrics.workload import Workload
+from ctcdsl.ops.graph import OpNode
+
+_LOCAL = (DEPTH, MACS, MACS_FC, PARAMS, BUFFERS, ACTIVATION_BYTES)
+"""Metrics of single layers: a network's is the sum of theirs."""
+
+NOTHING = -(10**18)
+"""The largest of no parts."""
+
+
+class Part:
+    """Some layers of a network, one after another, as a workload of their own."""
+
+    def __init__(
+        self, nodes: Sequence[Node], of: Callable[[], Architecture], conditions: Mapping[str, Any]
+    ) -> None:
+        self.nodes = nodes
+        self._of = of
+        self._conditions = conditions
+
+    @cached_property
+    def local(self) -> Workload:
+        """The layers, for metrics of single ones: without blocks each is lowered by itself."""
+        if any(node.branches for node in self.nodes):
+            return self.whole
+        return _Layers(self.nodes, self._conditions)
+
+    @cached_property
+    def whole(self) -> Workload:
+        """The layers as a network."""
+        return Workload(Network(self._of(), tuple(self.nodes)), **self._conditions)
+
+
+class _Layers(Workload):
+    """Layers without blocks, lowered one by one."""
+
+    def __init__(self, nodes: Sequence[Node], conditions: Mapping[str, Any]) -> None:
+        super().__init__(cast("Network", _Nodes(nodes)), **conditions)
+        ops: list[tuple[OpNode, ...]] = []
+        vector = False
+        for node in nodes:
+            ops.append(tuple(layer_ops(node, vector=vector)))
+            vector = node.vector
+        self.__dict__["layer_ops"] = tuple(ops)
+
+
+class _Nodes:
+    """What metrics of single layers ask of a network."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.layers = nodes
+
+
+class Measure(NamedTuple):
+    """What a part of a network costs: parts add up, or the largest counts.
+
+    `metric` is None for what only guard rails ask.
+    """
+
+    name: str
+    of: Callable[[Part], int]
+    adds: bool
+    metric: Metric[Any] | None = None
+
+
+def measure_of(metric: Metric[Any]) -> Measure | None:
+    """The measure of a metric; None where only a whole network has a value."""
+    if metric in _LOCAL:
+
+        def local(part: Part) -> int:
+            value: int = metric.total(metric.by_layer(part.local)) if part.nodes else 0
+            return value
+
+        return Measure(metric.name, local, True, metric)
+    if metric is MCU_MEMORY:
+
+        def most(part: Part) -> int:
+            return largest(metric.by_layer(part.whole)) if part.nodes else NOTHING
+
+        return Measure(metric.name, most, False, metric)
+    return None
+
+
+def _narrowest(part: Part) -> int:
+    filters = (
+        -node.layer.filters
+        for node in flat(part.nodes)
+        if isinstance(node.layer, Conv) and node.layer.groups == 1
+    )
+    return max(filters, default=NOTHING)
+
+
+NARROWEST = Measure("narrowest", _narrowest, False)
+"""The least filters of a convolution that is not depthwise, with its sign turned."""
