@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         memory,
         report,
         rewrite,
+        search,
     )
     from ctcdsl.deployment import Export, Prediction, Predictions, export, predict
     from ctcdsl.experiments import (
@@ -98,6 +99,7 @@ __all__ = [
     "predict",
     "report",
     "rewrite",
+    "search",
     "train",
 ]
 

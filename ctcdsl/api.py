@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ctcdsl.passes.explanation import Explanation
     from ctcdsl.passes.weights import TransferredWeights
     from ctcdsl.reporting.page import Page
+    from ctcdsl.spaces.search import Search
 
 __all__ = [
     "Budget",
@@ -67,6 +68,7 @@ __all__ = [
     "memory",
     "report",
     "rewrite",
+    "search",
 ]
 
 
@@ -450,6 +452,58 @@ def report(
     for diagnostic in page.warnings:
         warn(SpecWarning(str(diagnostic)), stacklevel=2)
     return page
+
+
+def search(
+    spec: Spec,
+    *,
+    budget: Budget | Mapping[str, str | int] | str | os.PathLike[str] | None = None,
+    input: Input | None = None,
+    params: Mapping[str, float | str] | None = None,
+    name: str | None = None,
+    rank: Sequence[str] = (),
+    min_width: int = 16,
+    max_depth: int | None = 16,
+    chains: bool = False,
+) -> Search:
+    r"""Search a space: every network of a spec with choices that keeps to a budget.
+
+    Args:
+        spec: A path or a name, as `load` takes it, or a `Source` with the text of a spec.
+        budget: What a network may cost: the path of a TOML file, or a dict with the same keys.
+        input: An input that replaces the spec's.
+        params: What `let`s have instead: a number, or a text, `"32 | 64"`, `"16..96 by 8"`.
+        name: Which network, if the spec has several.
+        rank: What the front compares: names of metrics, more of which is better after a `+`.
+            By default `+depth`, memory and `params`.
+        min_width: The least filters of a convolution on the front.
+        max_depth: The most layers of a network without shortcuts on the front, where the budget
+            does not say; None for any.
+        chains: Whether the front has 1x1 convolutions one after another.
+
+    Returns:
+        `total` and `count` are numbers of networks, in the space and within the budget;
+        `front` the networks that no other beats, `designs()` all of them, one after another.
+        Everything is computed when it is asked for.
+
+    Raises:
+        SpecError: The spec cannot be found, or has errors.
+        UserError: The budget is wrong; CTC721 no network keeps to its spec's `where`s, CTC722 there
+            are too many to look at each, CTC724 the spec has `maps`.
+
+    Examples:
+        >>> space = Source("space", "let w = 16..96 by 16\n(7,64)/2 3/3 (3,w)x4 gap fc")
+        >>> search(space, budget={"macs": "<=0.3*A"}).count
+        4
+    """
+    from ctcdsl.spaces.search import Rails, Search, objective
+    from ctcdsl.spaces.space import Space
+
+    bounds = None if budget is None else arguments.budget(budget)
+    shape = None if input is None else parse_input(input)
+    space = Space.read(spec, input=shape, pins=params, name=name)
+    rails = Rails(arguments.at_least_one("min_width", min_width), max_depth, chains)
+    return Search(space, bounds, objectives=[objective(text) for text in rank], rails=rails)
 
 
 def generate(net: Net, target: str = "pytorch") -> str:

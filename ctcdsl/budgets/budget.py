@@ -96,6 +96,22 @@ class Budget:
             bounds.append(Bound(BOUNDED[name], low, high, f"{place.source.name} {text}", place))
         return Budget(bounds, self.conditions)
 
+    def with_bounds(self, texts: Mapping[str, str], option: str = "--{}") -> Budget:
+        """With bounds as options give them: `{"macs": "<=1.0*A", "depth": "8..12"}`.
+
+        Raises:
+            UserError: CTC714 one is no bound, CTC715 one contradicts another.
+        """
+        bounds = list(self.bounds)
+        for name, text in texts.items():
+            place = Span(Source(option.format(name), text), 0, len(text))
+            if not text.strip():
+                hint = "write a bound, such as <=60M, or 0.98..1.02*A"
+                raise error("CTC714", f"{place.source.name} is empty", hint=hint)
+            low, high = self._expression(text, BOUNDED[name], within(place)).bound()
+            bounds.append(Bound(BOUNDED[name], low, high, f"{place.source.name} {text}", place))
+        return Budget(bounds, self.conditions)
+
     def _expression(self, text: str, metric: Metric[Any], place: Place) -> Expression:
         if kind_of(metric) is Kind.TIME and self.conditions.get("latencies") is None:
             raise no_table(metric, place(0, len(text)))

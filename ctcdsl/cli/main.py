@@ -26,6 +26,7 @@ COMMANDS = {
     "rewrite": "Rewrite a network by passes, at constant cost.",
     "explain-design": "Explain a design: passes from a baseline to it, with their cost.",
     "passes": "List the passes of rewrite.",
+    "search": "Find every network of a space within a budget.",
     "specs": "List the built-in networks, or print one.",
     "fmt": "Write specs in canonical form.",
     "draw": "Draw a network as SVG.",

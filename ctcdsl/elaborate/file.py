@@ -120,9 +120,7 @@ def read_design(
     return elaborator.build(draft, defs, values, chooser, num_errors=diagnostics.num_errors)
 
 
-def style_of(
-    draft: Draft, values: Mapping[str, float | None], diagnostics: Diagnostics
-) -> Style:
+def style_of(draft: Draft, values: Mapping[str, float | None], diagnostics: Diagnostics) -> Style:
     """The style of a network, with the constants of its headers."""
     style = draft.headers.style
     if draft.headers.constants:

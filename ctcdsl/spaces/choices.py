@@ -34,7 +34,7 @@ class Options(NamedTuple):
     """What a choice is between, and where each is."""
 
     all: tuple[Option, ...]
-    index: Mapping[Value, int]
+    place: Mapping[Value, int]
 
     @classmethod
     def of(cls, values: Sequence[Argument]) -> Options:
@@ -81,7 +81,7 @@ class Lets(Mapping[str, float | None]):
         self._known: dict[str, Options] = {}
         self.assignment: Mapping[str, Option] = {}
         self.read: dict[str, Options] = {}
-        """The choices that were read since this was emptied, in order, and what they are between."""
+        """The choices that were read since this was emptied, in order, with their options."""
 
     def chosen(self, name: str) -> Argument:
         """The value of a `let`, which is that of a choice where it has one.

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ctcdsl.elaborate.conditions import conjuncts, holds
-from ctcdsl.elaborate.expressions import Expressions, Scope
+from ctcdsl.elaborate.conditions import conjuncts, holds, require_conditions
+from ctcdsl.elaborate.expressions import Expressions, Scope, names_in
 from ctcdsl.elaborate.file import Draft, paper_head, style_of
 from ctcdsl.ir import Shape
 from ctcdsl.spaces.choices import Decision, Lets, Option, Undecided, Value, choices_named
 from ctcdsl.spaces.measures import NOTHING, Measure
-from ctcdsl.spaces.placement import Costs, Outcome, Place, Placements
+from ctcdsl.spaces.placement import Costs, Outcome, Place, Placements, too_large
 from ctcdsl.spaces.program import Step, steps_of
-from ctcdsl.text import UserError, error
+from ctcdsl.syntax.nodes import Size, Where
+from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.sink import Diagnostics
 
 MAX_EDGES = 3_000_000
-"""More placements than this would take minutes and gigabytes."""
+"""More edges than this would take minutes and gigabytes."""
 
 
 class State(NamedTuple):
@@ -71,7 +72,7 @@ class Graph(NamedTuple):
         return counts[::-1]
 
     @property
-    def count(self) -> int:
+    def networks(self) -> int:
         """The number of networks."""
         return self.paths_from()[0][0]
 
@@ -140,10 +141,18 @@ class _Conditions:
                 return False
         return True
 
+    def require_fixed(self) -> None:
+        """Fail where a condition on no choice at all does not hold (CTC122)."""
+        fixed = [condition for condition, names in self.all if not names]
+        self._lets.assignment = {}
+        for condition in fixed:
+            values = {name: self._lets[name] for name in names_in(condition) if name in self._lets}
+            where = Where(condition, condition.span)
+            require_conditions([where], values, self._diagnostics)
+        if fixed and self._diagnostics.num_errors:
+            raise UserError(*self._diagnostics.reported)
 
-    def waiting(
-        self, assignment: Mapping[str, Option], needed: frozenset[str]
-    ) -> frozenset[str]:
+    def waiting(self, assignment: Mapping[str, Option], needed: frozenset[str]) -> frozenset[str]:
         """The choices that are read later, and those of conditions that wait for one of them."""
         if not self.all:
             return needed
@@ -189,32 +198,39 @@ class GraphBuilder:
             later.append(later[-1] | step.names)
         return later[::-1][1:]
 
+    @property
+    def failures(self) -> list[Diagnostic]:
+        """Errors of networks that do not check, one of each kind."""
+        return list(self._placements.failures.values())
+
     def build(self) -> Graph:
         """The graph, without states that lead nowhere.
 
         Raises:
             UserError: CTC722 the space has too many placements, or a choice is wrong.
         """
+        self._conditions.require_fixed()
         zero = tuple(0 if m.adds else NOTHING for m in self._measures)
         states: dict[State, int] = {}
         first: list[Edge] = []
         for shape in self._inputs:
             state = State(Place(shape), 0, ())
             states[state] = len(states)
-            chosen = (Decision("input", Option(str(shape), self._draft.lines[0].items[0].primary)),)
-            made = chosen if len(self._inputs) > 1 else ()
-            first.append(Edge(0, states[state], zero, made))  # type: ignore[arg-type]
+            size = Size((shape.channels, shape.height, shape.width), self._draft.lines[0].span)
+            chosen = Decision("input", Option(str(shape), size))
+            made = (chosen,) if len(self._inputs) > 1 else ()
+            first.append(Edge(0, states[state], zero, made))
         levels = [Level(tuple(first), len(states))]
         for step, needed in zip(self._steps, self._needed, strict=True):
-            dynamic = step.count is not None and step.in_place
+            dynamic = step.times is not None and step.in_place
             if dynamic:
-                states = self._advance(states, levels, self._read_count(step, needed))
+                states = self._advance(step, states, levels, self._read_count(step, needed))
                 while any(state.left for state in states):
-                    states = self._advance(states, levels, self._one_copy(step, needed, zero))
+                    states = self._advance(step, states, levels, self._one_copy(step, needed, zero))
             else:
-                states = self._advance(states, levels, self._whole(step, needed, zero))
+                states = self._advance(step, states, levels, self._whole(step, needed, zero))
         if not any(step.head for step in self._steps) and self._has_paper_head():
-            states = self._advance(states, levels, self._paper_head())
+            states = self._advance(self._steps[-1], states, levels, self._paper_head())
         last = [k for state, k in states.items() if state.place.convolved]
         return Graph(
             tuple(_pruned(levels, last)), self._measures, self._placements.placed, self._placements
@@ -225,6 +241,7 @@ class GraphBuilder:
 
     def _advance(
         self,
+        step: Step,
         states: Mapping[State, int],
         levels: list[Level],
         follow: Callable[[State], Iterator[_Followed]],
@@ -236,8 +253,8 @@ class GraphBuilder:
             for after, costs, decisions in follow(state):
                 target = reached.setdefault(after, len(reached))
                 edges.append(Edge(source, target, costs, decisions))
-            if self._edges + len(edges) > MAX_EDGES:
-                raise _too_large(len(levels), self._edges + len(edges), self._draft)
+                if self._edges + len(edges) > MAX_EDGES:
+                    raise too_large(step, self._edges + len(edges))
         self._edges += len(edges)
         levels.append(Level(tuple(edges), len(reached)))
         return reached
@@ -250,21 +267,17 @@ class GraphBuilder:
         def follow(state: State) -> Iterator[_Followed]:
             assignment = self._assignment(state)
             place = _begun(state.place, step)
-            if step.count is None:
+            if step.times is None:
                 for made, after, outcome in self._placed(step, place, assignment):
                     yield self._state(outcome.place, 0, after, needed), outcome.costs, made
                 return
-            counts = list(
-                self._placements.counts(step, place, assignment, self._conditions.allow)
-            )
+            counts = list(self._placements.counts(step, place, assignment, self._conditions.allow))
             for made, counted, count in counts:
                 if count == 0:
                     yield self._state(place, 0, counted, needed), zero, made
             decided = {decision.name for made, _, _ in counts for decision in made}
-            if decided & step.inside:  # a choice of the count is read by the layers too
-                groups = [[each] for each in counts]
-            else:
-                groups = [counts]
+            # Where a choice of the count is read by the layers too, each is placed by itself.
+            groups = [[each] for each in counts] if decided & step.inside else [counts]
             for group in groups:
                 base = assignment if group is counts else group[0][1]
                 yield from self._copies(step, place, base, group, needed)
@@ -415,13 +428,3 @@ def _pruned(levels: Sequence[Level], last: Sequence[int]) -> Iterator[Level]:
         )
         alive = numbers
     yield from reversed(kept)
-
-
-def _too_large(step: int, edges: int, draft: Draft) -> UserError:
-    return error(
-        "CTC722",
-        f"the space of `{draft.name}` has more than {edges:,} placements up to its layer {step},"
-        " too many to look at each",
-        at=draft.lines[0].span,
-        hint="larger steps in its ranges, `16..512 by 16`, or fewer choices in one block",
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
-from ctcdsl.ir import Architecture, Conv
+from ctcdsl.ir import Architecture, Conv, SlidingWindow
 from ctcdsl.ir.network import Network, Node, flat
 from ctcdsl.lowering import layer_ops
 from ctcdsl.metrics.catalog import (
@@ -33,9 +33,16 @@ class Part:
     """Some layers of a network, one after another, as a workload of their own."""
 
     def __init__(
-        self, nodes: Sequence[Node], of: Callable[[], Architecture], conditions: Mapping[str, Any]
+        self,
+        nodes: Sequence[Node],
+        of: Callable[[], Architecture],
+        conditions: Mapping[str, Any],
+        *,
+        after_one: bool = False,
     ) -> None:
+        """Layers; `after_one` where a 1x1 convolution precedes."""
         self.nodes = nodes
+        self.after_one = after_one
         self._of = of
         self._conditions = conditions
 
@@ -113,3 +120,26 @@ def _narrowest(part: Part) -> int:
 
 NARROWEST = Measure("narrowest", _narrowest, False)
 """The least filters of a convolution that is not depthwise, with its sign turned."""
+
+
+def _chains(part: Part) -> int:
+    count, one = 0, part.after_one
+    for node in part.nodes:
+        is_one = ends_with_one((node,), one)
+        count += one and is_one and isinstance(node.layer, Conv)
+        one = is_one
+    return count
+
+
+def ends_with_one(nodes: Sequence[Node], one: bool) -> bool:
+    """Whether the last window of layers is a 1x1 convolution; `one` before them."""
+    for node in reversed(nodes):
+        if node.branches:
+            return False
+        if isinstance(node.layer, SlidingWindow):
+            return isinstance(node.layer, Conv) and node.layer.kernel == (1, 1)
+    return one
+
+
+CHAINS = Measure("chains", _chains, True)
+"""The 1x1 convolutions outside of brackets that follow another one."""

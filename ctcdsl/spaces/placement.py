@@ -8,6 +8,7 @@ read before it was made, each leaf what its branch costs and where it leads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
@@ -37,13 +38,19 @@ from ctcdsl.spaces.choices import (
     Options,
     Undecided,
 )
-from ctcdsl.spaces.measures import Measure, Part
+from ctcdsl.spaces.measures import Measure, Part, ends_with_one
 from ctcdsl.spaces.program import Step
-from ctcdsl.syntax.nodes import Choice
-from ctcdsl.text import Diagnostic, Span, UserError
-from ctcdsl.text.sink import Diagnostics
+from ctcdsl.syntax.nodes import Branch, Choice
+from ctcdsl.text import Diagnostic, Span, UserError, error
+from ctcdsl.text.sink import Diagnostics, quoted
 
 Costs = tuple[int, ...]
+
+_OF_SIZES = ("CTC108", "CTC109")
+"""Errors about names and arguments that depend on numbers."""
+
+MAX_PLACED = 200_000
+"""More placements than this would take minutes."""
 
 
 class Place(NamedTuple):
@@ -52,6 +59,8 @@ class Place(NamedTuple):
     shape: Shape
     odd: bool = False
     convolved: bool = False
+    one: bool = False
+    """Whether the last convolution is 1x1."""
 
 
 class Outcome(NamedTuple):
@@ -125,7 +134,7 @@ class Placements:
         """Every way to place a step: the choices that it makes, all that are made, the outcome."""
         key = (step.number, place)
         for made, after, leaf in self._walk(
-            key, assignment, allows, lambda in_place: self._place(step, place, in_place)
+            step, key, assignment, allows, lambda in_place: self._place(step, place, in_place)
         ):
             if isinstance(leaf, Outcome):
                 yield made, after, leaf
@@ -134,18 +143,19 @@ class Placements:
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], int]]:
         """Every number of times that a step may repeat, with the choices for it."""
-        if isinstance(step.count, int):
-            yield (), assignment, step.count
+        if isinstance(step.times, int):
+            yield (), assignment, step.times
             return
         key = (step.number, "count", place.shape.channels)
         for made, after, leaf in self._walk(
-            key, assignment, allows, lambda in_place: self._count(step, place, in_place)
+            step, key, assignment, allows, lambda in_place: self._count(step, place, in_place)
         ):
             if isinstance(leaf, int):
                 yield made, after, leaf
 
     def _walk(
         self,
+        step: Step,
         key: tuple[Any, ...],
         assignment: Mapping[str, Option],
         allows: Allows,
@@ -154,13 +164,15 @@ class Placements:
         """The leaves of a tree that agree with an assignment; what is new is evaluated."""
         slot = self._roots.setdefault(key, [_UNKNOWN])
         # Each entry: the slot of a tree, the choices read on the way to it, decisions, assignment.
-        waiting: list[_Waiting] = [_Waiting(slot, 0, frozenset(), (), (), assignment)]
+        waiting: list[_Waiting] = [_Waiting(slot, 0, frozenset(), (), (), assignment, 1)]
         while waiting:
             at = waiting.pop()
-            tree = at.slot[at.index]
+            tree = at.slot[at.which]
             if tree is _UNKNOWN:
                 tree = self._evaluated(at, evaluate)
-                at.slot[at.index] = tree
+                at.slot[at.which] = tree
+                if isinstance(tree, _Fork) and at.ways * len(tree.options.all) > MAX_PLACED:
+                    raise too_large(step, at.ways * len(tree.options.all))
             if not isinstance(tree, _Fork):
                 yield at.made, at.assignment, tree
                 continue
@@ -168,11 +180,12 @@ class Placements:
             following: list[_Waiting] = []
             indices = range(len(tree.options.all))
             if known is not None:
-                at_known = tree.options.index[known.key]
+                at_known = tree.options.place[known.key]
                 indices = range(at_known, at_known + 1)
             for index in indices:
                 option = tree.options.all[index]
                 read, in_place, made, after = at.read, at.in_place, at.made, at.assignment
+                ways = at.ways * len(indices)
                 if not tree.name:
                     in_place = (*in_place, option)
                     made = (*made, Decision("", option))
@@ -183,7 +196,7 @@ class Placements:
                         if not allows(tree.name, after):
                             continue
                         made = (*made, Decision(tree.name, option))
-                following.append(_Waiting(tree.branches, index, read, in_place, made, after))
+                following.append(_Waiting(tree.branches, index, read, in_place, made, after, ways))
             waiting += reversed(following)
 
     def _evaluated(
@@ -207,19 +220,24 @@ class Placements:
         for name, options in reversed(self._lets.read.items()):
             if name not in at.read:  # a choice that is made, and read here for the first time
                 branches: list[_Tree] = [_UNKNOWN] * len(options.all)
-                branches[options.index[at.assignment[name].key]] = tree
+                branches[options.place[at.assignment[name].key]] = tree
                 tree = _Fork(name, options, branches)
         return tree
 
     def _failed(self) -> None:
-        """Keep one error of each kind: why some networks of the space do not check."""
+        """Keep one error of each kind: why some networks of the space do not check.
+
+        Sizes may be wrong for some choices alone; unknown words and names are errors of the spec.
+        """
         last = self.diagnostics.reported[-1]
+        if "CTC100" < last.code < "CTC200" and last.code not in _OF_SIZES:
+            raise UserError(last)
         self.failures.setdefault(last.code, last)
 
     # --------------------------------------------------------------- leaves
 
     def _count(self, step: Step, place: Place, in_place: Sequence[Option]) -> int | None:
-        count = step.count
+        count = step.times
         assert count is not None and not isinstance(count, int)
         scope = Scope(self._lets, place.shape.channels, per_layer=True)
         if isinstance(count, Choice):
@@ -230,8 +248,10 @@ class Placements:
                 raise Invalid
             if not in_place:
                 raise Undecided("", Options.of(values))
-            count = in_place[0].node  # type: ignore[assignment]  # of these values
-        value = self._expressions.value(count, scope)  # type: ignore[arg-type]
+            chosen = in_place[0].node
+            assert not isinstance(chosen, Branch)
+            count = chosen
+        value = self._expressions.value(count, scope)
         if value is None:
             raise Invalid
         if value != int(value) or not 0 <= value <= MAX_LAYERS:
@@ -243,6 +263,8 @@ class Placements:
 
     def _place(self, step: Step, place: Place, in_place: Sequence[Option]) -> Outcome | None:
         self.placed += 1
+        if self.placed > MAX_PLACED:
+            raise too_large(step, self.placed)
         chooser = InPlace(in_place)
         elaborator = LayerElaborator(
             self.diagnostics, self._style, self._blocks, self._lets, chooser
@@ -280,21 +302,22 @@ class Placements:
                 )
                 return None
             convolved = convolved or any(map(contains_conv, elements))
-        costs = self._costs(place.shape, elements, nodes, head=step.head)
-        after = Place(nodes[-1].output if nodes else shape, rule.odd, convolved)
+        costs = self._costs(place, elements, nodes, head=step.head)
+        one = ends_with_one(nodes, place.one)
+        after = Place(nodes[-1].output if nodes else shape, rule.odd, convolved, one)
         return Outcome(after, costs)
 
     def _costs(
-        self, input: Shape, elements: Sequence[Element], nodes: Sequence[Node], *, head: bool
+        self, place: Place, elements: Sequence[Element], nodes: Sequence[Node], *, head: bool
     ) -> Costs:
         def architecture() -> Architecture:
             stages = () if head else (Stage(name=None, elements=tuple(elements)),)
             layers = tuple(elements) if head else ()
             return replace(
-                self._architecture, input=input, stages=stages, head=Head(layers=layers)
+                self._architecture, input=place.shape, stages=stages, head=Head(layers=layers)
             )
 
-        part = Part(nodes, architecture, self._conditions)
+        part = Part(nodes, architecture, self._conditions, after_one=place.one)
         return tuple([measure.of(part) for measure in self._measures])
 
     def paper_head(self, place: Place, head: Head) -> Outcome | None:
@@ -305,19 +328,20 @@ class Placements:
         if nodes is None or self.diagnostics.num_errors > errors:
             self._failed()
             return None
-        costs = self._costs(place.shape, head.layers, nodes, head=True)
+        costs = self._costs(place, head.layers, nodes, head=True)
         return Outcome(Place(nodes[-1].output, False, place.convolved), costs)
 
 
 class _Waiting(NamedTuple):
-    """A tree that is to be walked, and the choices on the way to it."""
+    """A tree that is to be walked, the choices on the way to it, and how many ways there are."""
 
     slot: list[_Tree]
-    index: int
+    which: int
     read: frozenset[str]
     in_place: tuple[Option, ...]
     made: tuple[Decision, ...]
     assignment: Mapping[str, Option]
+    ways: int
 
 
 def _parts(elements: Sequence[Element], *, at_pools: bool) -> Iterator[Sequence[Element]]:
@@ -327,8 +351,23 @@ def _parts(elements: Sequence[Element], *, at_pools: bool) -> Iterator[Sequence[
         yield elements
         return
     cuts = [0, *(k for k in pools if k), len(elements)]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         yield tuple(elements[start:end])
+
+
+def too_large(step: Step, placements: int) -> UserError:
+    """The error of a space with too many placements, at the step that has them."""
+    names = ", ".join(f"`{name}`" for name in sorted(step.names))
+    reads = [f"it reads {names}"] if names else []
+    reads += ["it has choices in place"] if step.in_place else []
+    return error(
+        "CTC722",
+        f"the space is too large: its layers can be placed in more than {placements:,} ways up to"
+        f" {quoted(_span(step))}",
+        at=_span(step),
+        notes=(", and ".join(reads),) if reads else (),
+        hint="give its choices fewer values, with a step such as `16..512 by 16` or by `-D`",
+    )
 
 
 def _span(step: Step) -> Span:

@@ -13,15 +13,16 @@ from ctcdsl.syntax.nodes import Alternatives, Argument, Call, Choice, Item, Line
 
 
 class Step(NamedTuple):
-    """Items that are placed together, `count` times where they repeat.
+    """Items that are placed together, so many `times` where they repeat.
 
     `names` are the choices that they may read, those of the count among them, `inside` without;
-    `in_place` says whether some are written in them. The first of a line `begins` a stage; in a line without a name every pool does.
+    `in_place` says whether some are written in them. The first of a line `begins` a stage; in a
+    line without a name every pool does.
     """
 
     number: int
     items: tuple[Item, ...]
-    count: int | Argument | None
+    times: int | Argument | None
     names: frozenset[str]
     inside: frozenset[str]
     in_place: bool
@@ -56,7 +57,7 @@ def _of_line(
         if isinstance(last, Repeat):
             once = item._replace(postfixes=item.postfixes[:-1])
             inner = _step(first + k, (once,), definitions)
-            step = inner._replace(count=last.amount, names=step.names)
+            step = inner._replace(times=last.amount, names=step.names)
         yield step._replace(begins=k == 0, named=line.label is not None)
 
 
@@ -67,7 +68,7 @@ def _step(
     return Step(
         number=number,
         items=items,
-        count=None,
+        times=None,
         names=names,
         inside=names,
         in_place=_has_choice(items, definitions, set()),

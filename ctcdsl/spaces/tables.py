@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctcdsl.spaces.graph import Graph
-from ctcdsl.spaces.measures import NOTHING, Measure
+from ctcdsl.spaces.measures import NOTHING
 
 Ints = NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class Rows(NamedTuple):
 
     state: Ints
     costs: Ints
-    count: Ints
+    paths: Ints
     parent: Ints
     edge: Ints
 
@@ -112,12 +112,12 @@ class Tables:
     def _over(self, costs: Ints) -> NDArray[np.bool_]:
         """Whether edges by themselves exceed a limit; of what adds up that is never lowered."""
         exceeded = costs > self.limits.high
-        return exceeded[:, ~self.adds].any(axis=1)
+        return np.asarray(exceeded[:, ~self.adds].any(axis=1))
 
     def combine(self, one: Ints, other: Ints) -> Ints:
         """The costs of two parts together."""
-        small = np.minimum(one, _FREE) if one.size else one
-        both = np.where(self.adds, np.clip(small, -_FREE, _FREE) + other, np.maximum(one, other))
+        # What is free is so large that a sum of two is still a number of 64 bits.
+        both = np.where(self.adds, one + other, np.maximum(one, other))
         return np.clip(both, -_FREE, _FREE)
 
     # ---------------------------------------------------------------- tables
@@ -160,13 +160,11 @@ class Tables:
         edge = order[starts[rows.state[parent]] + within]
         costs = self.combine(rows.costs[parent], edges.costs[edge])
         state = there[edge]
-        rest = (self.suffix[level + 1] if forward else self.prefix[level])
+        rest = self.suffix[level + 1] if forward else self.prefix[level]
         least = self.combine(rest[0][state], costs)
         most = self.combine(rest[1][state], costs)
         keep = (least <= self.limits.high).all(axis=1) & (most >= self.limits.low).all(axis=1)
-        rows = Rows(
-            state[keep], costs[keep], rows.count[parent[keep]], parent[keep], edge[keep]
-        )
+        rows = Rows(state[keep], costs[keep], rows.paths[parent[keep]], parent[keep], edge[keep])
         return _merged(rows) if merged else rows
 
     def meet(self) -> tuple[list[Rows], list[Rows]]:
@@ -200,7 +198,7 @@ def _merged(rows: Rows) -> Rows:
     new[1:] = (state[1:] != state[:-1]) | (costs[1:] != costs[:-1]).any(axis=1)
     starts = np.flatnonzero(new)
     first = order[starts]
-    count = np.add.reduceat(rows.count[order], starts)
+    count = np.add.reduceat(rows.paths[order], starts)
     return Rows(state[starts], costs[starts], count, rows.parent[first], rows.edge[first])
 
 
@@ -268,9 +266,9 @@ class Join:
             fits &= (together >= self._limits.low[others]).all(axis=1)
             before = Rows(*(part[fits] for part in self.before))
             first, last = self._ranges(before, self._keys[at])
-            sums = np.concatenate(([0], np.cumsum(self.after.count[at])))
+            sums = np.concatenate(([0], np.cumsum(self.after.paths[at])))
             partners = sums[last] - sums[first]
-            total += _dot(before.count, partners)
+            total += _dot(before.paths, partners)
         return total
 
     def pairs(self) -> Any:
@@ -297,7 +295,7 @@ class Join:
             keep = (costs <= self._limits.high).all(axis=1)
             keep &= (costs >= self._limits.low).all(axis=1)
             one, other, costs = one[keep], other[keep], costs[keep]
-            yield one, other, costs, self.before.count[one] * self.after.count[other]
+            yield one, other, costs, self.before.paths[one] * self.after.paths[other]
             start = stop
 
 
@@ -308,8 +306,3 @@ def _dot(one: Ints, other: Ints) -> int:
     if float(one.astype(float) @ other.astype(float)) < 2**62:
         return int(one @ other)
     return sum(a * b for a, b in zip(one.tolist(), other.tolist(), strict=True))
-
-
-def measures_of(graph: Graph) -> tuple[Measure, ...]:
-    """The measures of a graph, in the order of columns."""
-    return graph.measures

@@ -1,0 +1,205 @@
+"""`ctcdsl search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ctcdsl.cli.options import format_option, input_option, net_option
+from ctcdsl.cli.output import print_diagnostics, print_json, write_output
+from ctcdsl.ir import Shape
+from ctcdsl.text import error
+from ctcdsl.text.files import STDIN, read_source
+
+if TYPE_CHECKING:
+    from ctcdsl.budgets import Budget
+    from ctcdsl.spaces.search import Search
+
+BOUNDS = {
+    "macs": '"<=1.0*A", "0.98..1.02*A"',
+    "params": '"<=60M"',
+    "depth": '">=8"',
+    "activation-bytes": '"<=1.5*A"',
+    "memory": '"<=256KB", of --device',
+    "latency": '"<=5ms", of --table',
+}
+"""The options that bound a metric, each with an example; a budget has the other keys too."""
+
+
+def _bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, example in reversed(BOUNDS.items()):
+        command = click.option(f"--{name}", metavar="BOUND", help=f"Bound {name}: {example}.")(
+            command
+        )
+    return command
+
+
+def _pins(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    pins: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{text!r} gives no parameter a value: write w=64")
+        if name in pins:
+            raise click.BadParameter(f"{name} is given twice: several values are '{name}=1|2'")
+        pins[name] = value
+    return pins
+
+
+@click.command("search")
+@click.argument("spec")
+@_bound_options
+@click.option("--budget", metavar="FILE", help="More bounds, from a TOML file.")
+@click.option("--table", metavar="FILE", help="The table of a device: ctcdsl bench --table.")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "mcu"]),
+    default="cpu",
+    show_default=True,
+    help="Whose --memory; mcu: int8 inference of an image on a microcontroller.",
+)
+@click.option("--count", "counting", is_flag=True, help="Say how many there are, and no more.")
+@click.option(
+    "--rank",
+    metavar="NAME,…",
+    help="What the front compares, more is better after a `+`.  [+depth,activation-bytes,params]",
+)
+@click.option(
+    "--min-width",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="The least filters of a convolution on the front.",
+)
+@click.option(
+    "--max-depth",
+    type=click.IntRange(min=0),
+    default=16,
+    show_default=True,
+    help="The most layers on the front, of networks without shortcuts; 0 for any.",
+)
+@click.option("--chains", is_flag=True, help="Allow 1x1 convolutions one after another.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=30,
+    show_default=True,
+    help="The most rows of the table, or designs of JSON.",
+)
+@click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
+@click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
+@input_option
+@net_option
+@click.option(
+    "-D",
+    "pins",
+    multiple=True,
+    callback=_pins,
+    metavar="NAME=VALUES",
+    help="Give a `let` another value, or other values: w=64, 'w=32|64'; may be repeated.",
+)
+@format_option("table", "markdown", "csv", "json")
+def command(
+    spec: str,
+    budget: str | None,
+    table: str | None,
+    device: str,
+    counting: bool,
+    rank: str | None,
+    min_width: int,
+    max_depth: int,
+    chains: bool,
+    limit: int,
+    pick: int | None,
+    output: str | None,
+    shape: Shape | None,
+    net: str | None,
+    pins: dict[str, str],
+    form: str,
+    **bounds: str | None,
+) -> int:
+    """Find every network of a space within a budget.
+
+    A spec with choices is a space. All of its networks that keep to every bound are counted; the
+    table has those that no other beats in depth, memory and parameters. No accuracy is measured:
+    which of them learns best, training tells.
+    """
+    from ctcdsl import api
+
+    if output is not None and pick is None:
+        raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
+    given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
+    within = _budget(budget, given, table, device)
+    search = api.search(
+        read_source(STDIN) if spec == STDIN else spec,
+        budget=within,
+        input=shape,
+        params=pins,
+        name=net,
+        rank=[] if rank is None else rank.split(","),
+        min_width=min_width,
+        max_depth=max_depth or None,
+        chains=chains,
+    )
+    print_diagnostics(search.space.warnings)
+    if counting:
+        if form == "json":
+            print_json({"space": {"designs": search.total}, "count": search.count})
+        else:
+            click.echo(f"{search.count:,} of {search.total:,} networks")
+        return 0
+    if pick is not None:
+        return _picked(search, pick, output)
+    if form == "json":
+        print_json(search.as_json(limit))
+        return int(search.interrupted) * 130
+    return _shown(search, limit, form)
+
+
+def _budget(file: str | None, bounds: Mapping[str, str], table: str | None, device: str) -> Budget:
+    from ctcdsl.budgets import Budget
+
+    conditions: dict[str, Any] = {}
+    if table is not None:
+        from ctcdsl.metrics.latency_table import read_table
+
+        conditions["latencies"] = read_table(table)
+    named = dict(bounds)
+    if device == "mcu" and "memory" in named:
+        named["mcu-memory"] = named.pop("memory")
+    start = Budget(conditions=conditions) if file is None else Budget.read(file, conditions)
+    return start.with_bounds(named)
+
+
+def _picked(search: Search, pick: int, output: str | None) -> int:
+    front = search.front
+    if not front:
+        raise search.nothing_fits()
+    if pick > len(front):
+        raise error(
+            "CTC726",
+            f"the front has {len(front)} networks, and no row {pick}",
+            hint=f"--pick 1 to --pick {len(front)}",
+        )
+    write_output(front[pick - 1].text, output, "network written to")
+    return 0
+
+
+def _shown(search: Search, limit: int, form: str) -> int:
+    from ctcdsl.cli.tables import as_csv, as_markdown, as_text
+    from ctcdsl.spaces.report import front_table, statements
+
+    writers = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
+    front = search.front
+    if not front and not search.count:
+        raise search.nothing_fits()
+    click.echo(writers[form](front_table(search, limit)), nl=False)
+    lines = statements(search, limit)
+    text = "\n".join(fill(line, 100) for line in lines)
+    click.echo(text if form == "csv" else f"\n{text}", err=form == "csv")
+    return 130 if search.interrupted else 0

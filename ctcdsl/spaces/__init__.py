@@ -1,0 +1,1 @@
+"""Spaces: networks that a spec with choices allows, counted, searched within budgets, ranked."""

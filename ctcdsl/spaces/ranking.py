@@ -1,0 +1,130 @@
+"""The networks of a space that no other is better than: deeper, with less memory, fewer parameters.
+
+Where few enough networks are within the limits, all of them are compared. Where there are more,
+tables are thinned level by level: of rows of one state those stay that no other beats in what is
+ranked and what is bounded from above. That is exact where every bound is of one side; where one is
+an interval, rows are compared within shares of it, and the front is said to be approximate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ctcdsl.spaces.choices import Decision
+from ctcdsl.spaces.listing import decisions_after, decisions_of
+from ctcdsl.spaces.pareto import front, fronts
+from ctcdsl.spaces.tables import _FREE, Ints, Join, Rows, Tables, TooMany
+
+MAX_COMPARED = 5_000_000
+SHARES = 64
+"""Into how many an interval is cut where networks are too many to compare."""
+MAX_KEPT = 400_000
+"""Rows of a table beyond which costs are rounded."""
+
+
+class Ranked(NamedTuple):
+    """The decisions and costs of networks, and what was rounded; empty where nothing was."""
+
+    decisions: tuple[Decision, ...]
+    costs: tuple[int, ...]
+
+
+class Front(NamedTuple):
+    """The networks that no other beats, and what was rounded to find them."""
+
+    networks: tuple[Ranked, ...]
+    rounded: str = ""
+
+
+def rank(tables: Tables, signs: Sequence[int]) -> Front:
+    """The front of the networks within limits.
+
+    Args:
+        tables: The space.
+        signs: For each measure 1 where less is better, -1 where more is, 0 where it is not ranked.
+    """
+    try:
+        return _compared(tables, np.array(signs, np.int64))
+    except TooMany:
+        return _thinned(tables, np.array(signs, np.int64))
+
+
+def _compared(tables: Tables, signs: Ints) -> Front:
+    """The front by comparing all networks."""
+    before, after = tables.meet()
+    join = Join(tables, before[-1], after[-1])
+    ranked = np.flatnonzero(signs)
+    best: list[tuple[Ints, Ints, Ints]] = []
+    for seen, (one, other, costs, _) in enumerate(join.pairs()):
+        if seen * 4_000_000 > MAX_COMPARED:
+            raise TooMany
+        at = front(costs[:, ranked] * signs[ranked])
+        best.append((one[at], other[at], costs[at]))
+    if not best:
+        return Front(())
+    ones, others, costs = (np.concatenate(parts) for parts in zip(*best, strict=True))
+    result = []
+    # The join sorts the table behind; its rows keep their parents and edges.
+    behind = [*after[:-1], join.after]
+    for k in front(costs[:, ranked] * signs[ranked]).tolist():
+        decisions = (
+            *decisions_of(tables, before, int(ones[k])),
+            *decisions_after(tables, behind, int(others[k])),
+        )
+        result.append(Ranked(decisions, tuple(costs[k].tolist())))
+    return Front(tuple(result))
+
+
+def _thinned(tables: Tables, signs: Ints) -> Front:
+    """The front by tables that keep what may still be best."""
+    low, high = tables.limits
+    capped, floored = high < _FREE, low > -_FREE
+    # What is wanted small, what large; what is both is compared within groups.
+    wish = np.where(signs != 0, signs, np.where(capped, 1, np.where(floored, -1, 0)))
+    wish = np.where(tables.adds | (signs != 0), wish, 0)  # of the largest, edges keep the limit
+    grouped = (capped & floored & tables.adds) | ((wish < 0) & capped) | ((wish > 0) & floored)
+    span = np.maximum(np.where(grouped & capped & floored, high - low, 0), 0)
+    width = np.where(span > SHARES, span // SHARES, 1)
+    compared = np.flatnonzero((wish != 0) & ~(grouped & (signs == 0)))
+    groups = np.flatnonzero(grouped)
+    rounded = [tables.graph.measures[k].name for k in groups if width[k] > 1]
+    steps = np.ones(len(signs), np.int64)
+    tables_before = [tables.begin(forward=True)]
+    for level in range(len(tables.levels)):
+        rows = tables.extend(tables_before[-1], level, forward=True)
+        kept = _best(rows, wish, compared, groups, width, steps)
+        while len(kept.state) > MAX_KEPT:
+            steps *= 2
+            kept = _best(rows, wish, compared, groups, width, steps * _spread(rows.costs))
+        tables_before.append(kept)
+    last = tables_before[-1]
+    ranked = np.flatnonzero(signs)
+    result = [
+        Ranked(decisions_of(tables, tables_before, k), tuple(last.costs[k].tolist()))
+        for k in front(last.costs[:, ranked] * signs[ranked]).tolist()
+    ]
+    note = ""
+    if rounded:
+        note = f"{', '.join(rounded)} within 1/{SHARES} of its interval"
+    if steps.max() > 1:
+        note = ", ".join(filter(None, [note, f"costs to {steps.max()}/10,000 of their range"]))
+    return Front(tuple(result), note)
+
+
+def _spread(costs: Ints) -> Ints:
+    """A ten-thousandth of the range of each column."""
+    return np.asarray(np.maximum(1, (costs.max(axis=0) - costs.min(axis=0)) // 10_000))
+
+
+def _best(rows: Rows, wish: Ints, compared: Ints, groups: Ints, width: Ints, steps: Ints) -> Rows:
+    """The rows of each state, and group, that no other beats."""
+    if not len(rows.state):
+        return rows
+    keys = [rows.state, *(rows.costs[:, k] // width[k] for k in groups)]
+    _, group = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)
+    values = (rows.costs[:, compared] // steps[compared]) * wish[compared]
+    at = np.sort(fronts(values, group.reshape(-1)))
+    return Rows(*(part[at] for part in rows))

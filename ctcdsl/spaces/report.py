@@ -1,0 +1,60 @@
+"""The front of a search as a table, and what to say below it."""
+
+from __future__ import annotations
+
+from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
+from ctcdsl.metrics.tables import Table
+from ctcdsl.spaces.design import Design
+from ctcdsl.spaces.search import Search
+from ctcdsl.text.plural import plural
+
+CHOICES = "choices"
+
+
+def shown_rows(search: Search, limit: int) -> list[tuple[int, Design]]:
+    """The rows of a front that are shown, with their numbers: all, or `limit` spread over it."""
+    rows = list(enumerate(search.front, start=1))
+    if len(rows) <= limit:
+        return rows
+    if limit < 2:
+        return rows[:limit]
+    return [rows[k * (len(rows) - 1) // (limit - 1)] for k in range(limit)]
+
+
+def front_table(search: Search, limit: int) -> Table:
+    """A row for each network of the front: its number, costs and choices."""
+    measured = dict.fromkeys([DEPTH, MACS, PARAMS, *(o.metric for o in search.objectives)])
+    metrics = [*measured, *(b.metric for b in search.budget.bounds if b.metric not in measured)]
+    metrics = list(dict.fromkeys(metrics))
+    titles = ("#", *(metric.title for metric in metrics), CHOICES)
+    rows = tuple(
+        (
+            str(number),
+            *(metric.text(design.costs[metric.name]) for metric in metrics),
+            design.title,
+        )
+        for number, design in shown_rows(search, limit)
+    )
+    return Table(titles, rows, frozenset({CHOICES}))
+
+
+def statements(search: Search, limit: int) -> list[str]:
+    """How many networks there are, what the table has, what was rounded, what no search says."""
+    count, total = search.count_text, search.total
+    text = f"{count} of {total:,} networks are within the budget."
+    if not search.budget.bounds:
+        text = f"{total:,} networks."
+    words = [f"{'less' if o.less else 'more'} {o.metric.title}" for o in search.objectives]
+    front = search.front
+    lines = [text]
+    more = f", {limit} of them shown (--limit)" if len(front) > limit else ""
+    rails = f"; {search.rails_text}" if search.rails_text else ""
+    lines.append(
+        f"{plural(len(front), 'network')} that no other beats in {', '.join(words)}{more}{rails}."
+    )
+    price = search.price
+    if price is not None:
+        lines.append(f"{price.text[:1].upper()}{price.text[1:]}.")
+    lines += [f"{note[:1].upper()}{note[1:]}." for note in search.notes]
+    lines.append("No accuracy was measured: costs are known before training, errors are not.")
+    return lines

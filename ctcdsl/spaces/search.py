@@ -1,0 +1,380 @@
+"""Search: every network of a space within a budget, and those that no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ctcdsl.budgets import Bound, Budget
+from ctcdsl.metrics.catalog import (
+    ACTIVATION_BYTES,
+    DEPTH,
+    MACS,
+    MCU_MEMORY,
+    PARAMS,
+    find_metrics,
+)
+from ctcdsl.metrics.metric import Metric
+from ctcdsl.spaces.design import Design
+from ctcdsl.spaces.graph import Graph
+from ctcdsl.spaces.listing import paths
+from ctcdsl.spaces.measures import CHAINS, NARROWEST, Measure, measure_of
+from ctcdsl.spaces.ranking import rank
+from ctcdsl.spaces.space import Space
+from ctcdsl.spaces.tables import Join, Limits, Tables, TooMany
+from ctcdsl.text import UserError, error
+
+if TYPE_CHECKING:
+    from ctcdsl.spaces.feasibility import Price
+
+MAX_CHECKED = 5_000
+"""So many networks are compiled at most for a bound that only whole networks have a value of."""
+
+
+class Rails(NamedTuple):
+    """What keeps a front to networks like those that have been trained.
+
+    `min_width` is the least filters of a convolution, `max_depth` the most layers of a network
+    without shortcuts, None for any; `chains` allows 1x1 convolutions one after another.
+    """
+
+    min_width: int = 16
+    max_depth: int | None = 16
+    chains: bool = False
+
+
+class Objective(NamedTuple):
+    """What is ranked: a metric, and whether less of it is better or more."""
+
+    metric: Metric[Any]
+    less: bool
+
+
+def objective(text: str) -> Objective:
+    """What is ranked, by a metric's name: more of it is better after a `+`.
+
+    Raises:
+        UserError: CTC701 there is no such metric.
+    """
+    name = text.strip()
+    less = not name.startswith("+")
+    name = name.lstrip("+")
+    if name == DEPTH.name:
+        return Objective(DEPTH, less)
+    (metric,) = find_metrics([name])
+    return Objective(metric, less)
+
+
+class Search:
+    """A space searched within a budget; everything is computed when it is asked for.
+
+    `count` is the number of networks within the budget, `front` those that no other beats in
+    the `objectives`, `designs` all of them, one after another. `notes` say what was rounded.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        budget: Budget | None = None,
+        *,
+        objectives: Sequence[Objective] = (),
+        rails: Rails | None = None,
+    ) -> None:
+        self.space = space
+        self.budget = budget or Budget()
+        self.rails = rails or Rails()
+        self._bounds = [b for b in self.budget.bounds if measure_of(b.metric) is not None]
+        self._checked = [b for b in self.budget.bounds if measure_of(b.metric) is None]
+        bound = {b.metric.name for b in self._bounds}
+        memory = MCU_MEMORY if MCU_MEMORY.name in bound else ACTIVATION_BYTES
+        self.objectives = tuple(objectives) or (
+            Objective(DEPTH, less=False),
+            Objective(memory, less=True),
+            Objective(PARAMS, less=True),
+        )
+        for objective in self.objectives:
+            if measure_of(objective.metric) is None:
+                raise error(
+                    "CTC725",
+                    f"{objective.metric.name} cannot be ranked: only whole networks have a value",
+                    hint="bound it, and rank depth, macs, params, activation-bytes, mcu-memory",
+                )
+        self.notes: list[str] = []
+        self.interrupted = False
+
+    # ----------------------------------------------------------------- count
+
+    @cached_property
+    def _few(self) -> Graph:
+        """The space with what is bounded alone."""
+        names = dict.fromkeys(b.metric for b in self._bounds)
+        measures = [m for metric in names if (m := measure_of(metric)) is not None]
+        return self.space.graph(measures, self.budget.conditions)
+
+    @cached_property
+    def total(self) -> int:
+        """The number of networks in the space."""
+        return self._few.networks
+
+    @cached_property
+    def count(self) -> int:
+        """The number of networks within the budget.
+
+        Raises:
+            UserError: CTC722 they are too many to count exactly, or to compile each.
+        """
+        if self._checked:
+            return sum(1 for _ in self.designs())
+        if not self._bounds:
+            return self.total
+        return count_within(Tables(self._few, self._limits(self._few)), self.space)
+
+    def _limits(
+        self, graph: Graph, more: Mapping[str, tuple[int | None, int | None]] | None = None
+    ) -> Limits:
+        """The limits of a graph's measures: those of the budget and others."""
+        return limits_of(graph, self._bounds, more or {})
+
+    @property
+    def count_text(self) -> str:
+        """The number of networks within the budget, or that they are too many to count."""
+        try:
+            return f"{self.count:,}"
+        except UserError:
+            return "Too many to count exactly"
+
+    @cached_property
+    def price(self) -> Price | None:
+        """What one layer more than the deepest network takes, where bounds keep it out."""
+        from ctcdsl.spaces.feasibility import price
+
+        if self._checked or not self._bounds:
+            return None
+        metrics = dict.fromkeys([*(b.metric for b in self._bounds), DEPTH])
+        measures = [m for metric in metrics if (m := measure_of(metric)) is not None]
+        graph = self.space.graph(measures, self.budget.conditions)
+        try:
+            return price(graph, self._limits(graph))
+        except TooMany:
+            return None
+
+    def nothing_fits(self) -> UserError:
+        """The error of a budget that no network keeps to: what binds, and the nearest network."""
+        from ctcdsl.spaces.feasibility import infeasible
+
+        count = self.total
+        message = f"none of the {count:,} networks of `{self.space.name}` keeps to the budget"
+        bounds, notes = self._bounds, []
+        if self.count == 0 and not self._checked:
+            found = infeasible(
+                self._few,
+                self._limits(self._few),
+                lambda decisions, _: Design(self.space.draft, decisions, {}),
+            )
+            notes = found.notes(bounds)
+        elif self.count:
+            message = f"{self.count_text} networks keep to the budget, and none to the rails"
+            notes = [self.rails_text]
+        hint = "raise what binds, or give the space other choices"
+        return error("CTC721", message, path=self.space.name, notes=tuple(notes), hint=hint)
+
+    # --------------------------------------------------------------- designs
+
+    @cached_property
+    def full(self) -> Graph:
+        """The space with all that is bounded, ranked or shown."""
+        metrics = [b.metric for b in self._bounds] + [o.metric for o in self.objectives]
+        chosen = dict.fromkeys([*metrics, DEPTH, MACS, PARAMS])
+        measures = [m for metric in chosen if (m := measure_of(metric)) is not None]
+        graph = self.space.graph([*measures, NARROWEST, CHAINS], self.budget.conditions)
+        for failure in graph.placements.failures.values():
+            self.notes.append(f"networks that do not check are left out: {failure.message}")
+        return graph
+
+    def designs(self) -> Iterator[Design]:
+        """Every network within the budget, in the order of the choices.
+
+        Raises:
+            UserError: CTC722 too many would have to be compiled.
+        """
+        tables = Tables(self.full, self._limits(self.full))
+        if self._checked:
+            within = count_within(tables, self.space)
+            if within > MAX_CHECKED:
+                names = ", ".join(b.metric.name for b in self._checked)
+                raise error(
+                    "CTC722",
+                    f"{within:,} networks keep to the other bounds, and {names} has a value for"
+                    f" whole networks alone: each would have to be compiled",
+                    hint=f"bound macs, params or depth until {MAX_CHECKED:,} are left at most",
+                )
+        for decisions, costs in paths(tables):
+            design = Design(self.space.draft, decisions, self._named(costs))
+            if not self._checked or self._passes(design):
+                yield design
+
+    def _passes(self, design: Design) -> bool:
+        """Whether a network keeps to the bounds that only whole ones have a value of."""
+        verdicts = Budget(self._checked, self.budget.conditions).judge(design.network)
+        for verdict in verdicts:
+            design.costs[verdict.bound.metric.name] = verdict.value
+        return all(verdict.ok for verdict in verdicts)
+
+    def _named(self, costs: Sequence[int]) -> dict[str, float]:
+        pairs = zip(self.full.measures, costs, strict=True)
+        return {m.name: value for m, value in pairs if m.metric is not None}
+
+    # ----------------------------------------------------------------- front
+
+    @cached_property
+    def front(self) -> tuple[Design, ...]:
+        """The networks that no other beats, the deepest first, each compiled and checked again.
+
+        Raises:
+            RuntimeError: One costs something else than the search says: a bug.
+        """
+        if self._checked:
+            found = self._front_of(list(self.designs()))
+        else:
+            more = self._rails(self.full)
+            tables = Tables(self.full, self._limits(self.full, more))
+            signs = [self._sign(measure) for measure in self.full.measures]
+            result = rank(tables, signs)
+            if result.rounded:
+                self.notes.append(f"the front is approximate: {result.rounded}")
+            found = [
+                Design(self.space.draft, each.decisions, self._named(each.costs))
+                for each in result.networks
+            ]
+        found.sort(key=self._order)
+        for design in found:
+            self.verify(design)
+        return tuple(found)
+
+    def _order(self, design: Design) -> tuple[float, ...]:
+        values = (
+            (design.costs[o.metric.name] if o.less else -design.costs[o.metric.name])
+            for o in self.objectives
+        )
+        return (*values, design.costs[MACS.name])
+
+    def _front_of(self, designs: Sequence[Design]) -> list[Design]:
+        """The front of networks that are known."""
+        import numpy as np
+
+        from ctcdsl.spaces.pareto import front
+
+        if not designs:
+            return []
+        values = np.array([self._order(design)[:-1] for design in designs])
+        return [designs[k] for k in front(values).tolist()]
+
+    def _sign(self, measure: Measure) -> int:
+        for objective in self.objectives:
+            if objective.metric is measure.metric:
+                return 1 if objective.less else -1
+        return 0
+
+    def _rails(self, graph: Graph) -> dict[str, tuple[int | None, int | None]]:
+        """The limits that keep a front to networks like those that were trained."""
+        limits: dict[str, tuple[int | None, int | None]] = {}
+        if self.rails.min_width > 1:
+            limits[NARROWEST.name] = (None, -self.rails.min_width)
+        if not self.rails.chains:
+            limits[CHAINS.name] = (None, 0)
+        deep = any(b.metric is DEPTH and b.high is not None for b in self._bounds)
+        if self.rails.max_depth is not None and not deep and not self.space.has_shortcuts:
+            limits[DEPTH.name] = (None, self.rails.max_depth)
+        return limits
+
+    @property
+    def rails_text(self) -> str:
+        """The rails in words."""
+        limits = self._rails(self.full)
+        parts = [f"widths from {self.rails.min_width} on"] if NARROWEST.name in limits else []
+        if DEPTH.name in limits:
+            parts.append(f"at most {self.rails.max_depth} layers without shortcuts")
+        if CHAINS.name in limits:
+            parts.append("no 1x1 convolutions one after another")
+        return ", ".join(parts)
+
+    def verify(self, design: Design) -> Design:
+        """Compile a network's own text, and compare what it costs with what the search says.
+
+        Raises:
+            RuntimeError: They differ, or it does not keep to the budget: a bug.
+        """
+        network = design.checked()
+        cost = self.budget.cost(network)
+        for measure in self.full.measures:
+            if measure.metric is None:
+                continue
+            value = cost.value(measure.metric)
+            if value != design.costs[measure.name]:
+                raise RuntimeError(
+                    f"{measure.name} of {design.title}: {value}, and not"
+                    f" {design.costs[measure.name]}\n{design.text}"
+                )
+        if not self.budget.allows(network):
+            raise RuntimeError(f"{design.title} is not within the budget\n{design.text}")
+        return design
+
+    def as_json(self, limit: int) -> dict[str, Any]:
+        """The result as plain data, with so many designs at most."""
+        designs: list[dict[str, Any]] = []
+        for design in self.designs():
+            if len(designs) == limit:
+                break
+            designs.append(self.verify(design).as_json())
+        return {
+            "space": {"name": self.space.name, "designs": self.total},
+            "count": self.count,
+            "front": [design.as_json() for design in self.front],
+            "designs": designs,
+            "notes": self.notes,
+        }
+
+
+def limits_of(
+    graph: Graph, bounds: Sequence[Bound], more: Mapping[str, tuple[int | None, int | None]]
+) -> Limits:
+    """The limits of a graph's measures: of bounds, and others by name; all of them hold."""
+    pairs: list[tuple[int | None, int | None]] = []
+    for measure in graph.measures:
+        own = [(b.low, b.high) for b in bounds if b.metric is measure.metric]
+        lows = [ceil(low) for low, _ in own if low is not None]
+        highs = [floor(high) for _, high in own if high is not None]
+        low, high = more.get(measure.name, (None, None))
+        lows += [] if low is None else [low]
+        highs += [] if high is None else [high]
+        pairs.append((max(lows, default=None), min(highs, default=None)))
+    return Limits.of(pairs)
+
+
+def count_within(tables: Tables, space: Space) -> int:
+    """The number of networks within limits.
+
+    Raises:
+        UserError: CTC722 there are too many different costs.
+    """
+    try:
+        before, after = tables.meet()
+        return Join(tables, before[-1], after[-1]).count()
+    except TooMany:
+        raise _uncounted(space) from None
+
+
+def _uncounted(space: Space) -> UserError:
+    total = space.graph(()).networks
+    return error(
+        "CTC722",
+        f"the space of `{space.name}` has {total:,} networks, of too many different costs to count"
+        " those within the budget exactly",
+        at=space.draft.lines[0].span,
+        hint=(
+            "without --count the front is found all the same",
+            "larger steps in its ranges, or one bound fewer, make it exact",
+        ),
+    )
