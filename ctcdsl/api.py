@@ -494,7 +494,7 @@ def search(
     Examples:
         >>> space = Source("space", "let w = 16..96 by 16\n(7,64)/2 3/3 (3,w)x4 gap fc")
         >>> search(space, budget={"macs": "<=0.3*A"}).count
-        4
+        3
     """
     from ctcdsl.spaces.search import Rails, Search, objective
     from ctcdsl.spaces.space import Space

@@ -14,7 +14,7 @@ def pinned(tree: File, pins: Mapping[str, str | float]) -> File:
     """A tree whose `let`s of some names have other values: `{"w": "32|64", "block": "basic"}`.
 
     Raises:
-        UserError: CTC111 there is no such `let`; CTC123 a text is no value.
+        UserError: CTC111 there is no such `let`; CTC727 a text is no value.
     """
     values = {name: value_of(name, text) for name, text in pins.items()}
     known = [s.name.text for s in tree.statements if isinstance(s, Let)]
@@ -36,7 +36,7 @@ def value_of(name: str, text: str | float) -> Argument:
     """What `let NAME = TEXT` has.
 
     Raises:
-        UserError: CTC123 where that is no `let`.
+        UserError: CTC727 where that is no `let`.
     """
     written = f"{text:.15g}" if isinstance(text, float) else str(text)
     tree, errors = parse(Source(f"-D {name}", f"let {name} = {written}"))
@@ -44,7 +44,7 @@ def value_of(name: str, text: str | float) -> Argument:
         case (Let(value=value),) if not errors and "#" not in written and "\n" not in written:
             return value
     raise error(
-        "CTC123",
+        "CTC727",
         f"{written!r} is not what a `let` has",
         path=f"-D {name}",
         hint=f"a number, a name, several with bars, or a range: `-D '{name}=32|64'`",

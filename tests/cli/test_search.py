@@ -110,7 +110,7 @@ def test_a_memory_that_is_too_small_names_the_block(capsys: pytest.CaptureFixtur
 
 
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "CTC123" in failure(capsys, "space.ctc", "-D", "k=2,")
+    assert "CTC727" in failure(capsys, "space.ctc", "-D", "k=2,")
     assert "CTC111" in failure(capsys, "space.ctc", "-D", "q=2")
     assert "CTC714" in failure(capsys, "space.ctc", "--macs", "1G")
     assert "CTC725" in failure(capsys, "space.ctc", "--rank", "latency")
