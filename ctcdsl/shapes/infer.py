@@ -29,7 +29,7 @@ from ctcdsl.shapes.blocks import (
     shortcut,
     without_final_activation,
 )
-from ctcdsl.shapes.maps import paddings_for_maps
+from ctcdsl.shapes.maps import maps_hold, paddings_for_maps
 from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools
 from ctcdsl.shapes.names import names
 from ctcdsl.shapes.padding import PaddingRule, covers_map, tensorflow
@@ -44,18 +44,39 @@ def infer_network(
     Stages that it shares with `previous` are taken from there.
     """
     paper = _under_paper(architecture)
-    paddings: dict[tuple[int, int], Pair] | None = {}
-    if architecture.maps:
-        paddings = paddings_for_maps(architecture, diagnostics, paper_holds=paper is not None)
-    if paddings is None:
-        return None
-    nodes = ShapeInference(architecture, diagnostics, paddings, previous).run()
+    nodes = (
+        _with_maps(architecture, diagnostics, previous, paper_holds=paper is not None)
+        if architecture.maps
+        else ShapeInference(architecture, diagnostics, {}, previous).run()
+    )
     if nodes is None:
         return None
     note_unpadded_pools(nodes, diagnostics)
     if paper is not None:
         note_style_padding(architecture, nodes, paper.nodes, diagnostics)
     return Network(architecture, nodes)
+
+
+def _with_maps(
+    architecture: Architecture,
+    diagnostics: Diagnostics,
+    previous: Network | None,
+    *,
+    paper_holds: bool,
+) -> Chain | None:
+    """The nodes with paddings that make `maps` hold: the rule's, which mostly do, or others."""
+    quiet = Diagnostics()
+    nodes = ShapeInference(architecture, quiet, {}, previous).run()
+    holds = nodes is not None and maps_hold(architecture, nodes)
+    if holds and not quiet.reported:
+        return nodes
+    misses = nodes is not None and not holds
+    paddings = paddings_for_maps(
+        architecture, diagnostics, paper_holds=paper_holds, rule_misses=misses
+    )
+    if paddings is None:
+        return None
+    return ShapeInference(architecture, diagnostics, paddings, previous).run()
 
 
 def _under_paper(architecture: Architecture) -> Network | None:

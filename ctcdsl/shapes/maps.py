@@ -6,19 +6,41 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ctcdsl.ir import Architecture, Block, Conv, PadRule, Pair, Shape, format_sides, replace
+from ctcdsl.ir.network import Node
 from ctcdsl.layers.base import Context
 from ctcdsl.shapes.messages import no_rule
-from ctcdsl.shapes.solver import SolverStep, feature_maps, fits, solve, solver_steps
+from ctcdsl.shapes.solver import SolverStep, feature_maps, fits, near, solve, solver_steps
 from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics
 
 
+def maps_hold(architecture: Architecture, nodes: Sequence[Node]) -> bool:
+    """Whether the maps of a network without blocks are what `maps` asks for."""
+    ended = 0
+    for node in reversed(nodes):  # a stage's last convolution comes first
+        stage = node.stage
+        if stage is None:
+            continue
+        if isinstance(node.layer, Block):
+            return False
+        if 0 < stage <= len(architecture.maps) and isinstance(node.layer, Conv):
+            if not near(node.output, architecture.maps[stage - 1], last=stage != ended):
+                return False
+            ended = stage
+    return True
+
+
 def paddings_for_maps(
-    architecture: Architecture, diagnostics: Diagnostics, *, paper_holds: bool
+    architecture: Architecture,
+    diagnostics: Diagnostics,
+    *,
+    paper_holds: bool,
+    rule_misses: bool,
 ) -> dict[tuple[int, int], Pair] | None:
     """The paddings that `maps` changes from the rule's, by stage and index; None if it cannot hold.
 
-    `paper_holds` where `pad paper` would do, instead of the `pad same` that a `style` brought.
+    `paper_holds` where `pad paper` would do, instead of the `pad same` that a `style` brought;
+    `rule_misses` where the rule's paddings are known to give other maps.
     """
     for index, stage in enumerate(architecture.stages, start=1):
         for element in stage.elements:
@@ -37,7 +59,7 @@ def paddings_for_maps(
     if missing is not None and missing.window and not (solving and missing.target is not None):
         no_rule(missing.window, architecture.pad, diagnostics)
         return None
-    if missing is None:
+    if missing is None and not (solving and rule_misses):
         rule = tuple(step.rule or (0, 0) for step in trunk)
         maps = feature_maps(architecture.input, trunk, rule)
         ok = all(fits(step, shape) for step, shape in zip(trunk, maps, strict=False))

@@ -102,10 +102,13 @@ def _padded(padding: Pair) -> Context:
 
 def fits(step: SolverStep, shape: Shape) -> bool:
     """Whether a map is what `maps` asks of this step."""
-    if step.target is None:
-        return True
-    largest = 0 if step.last else 1
-    height, width = step.target
+    return step.target is None or near(shape, step.target, last=step.last)
+
+
+def near(shape: Shape, target: Pair, *, last: bool) -> bool:
+    """Whether a map is what `maps` says of its stage: a pixel off, and at the end not larger."""
+    largest = 0 if last else 1
+    height, width = target
     return -1 <= shape.height - height <= largest and -1 <= shape.width - width <= largest
 
 
