@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from ast import literal_eval
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import torch
 
 from ctcdsl.exporters.base import Program
 from ctcdsl.exporters.description import KEY
+from ctcdsl.exporters.onnx_modules import module_path, use_operators
 from ctcdsl.exporters.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx
 
 INPUT, OUTPUT = "pixels", "logits"
-_SCOPES = "pkg.torch.onnx.name_scopes"
 _NETWORK = "network."
 
 
-def to_onnx(program: Program) -> onnx.ModelProto:
-    """The program as an ONNX model, with its description as metadata."""
+def to_onnx(program: Program, *, response_norms: bool = False) -> onnx.ModelProto:
+    """The program as an ONNX model, with its description as metadata.
+
+    With `response_norms` local response norms are one operator each: see `use_operators`.
+    """
     with quiet("torch.onnx"):  # of packages that are not needed, and of deprecations
         exported = torch.onnx.export(
             program.exported,
@@ -36,7 +39,8 @@ def to_onnx(program: Program) -> onnx.ModelProto:
     model: onnx.ModelProto = exported.model_proto
     model.producer_name, model.producer_version = KEY, program.description.version
     model.graph.name = program.description.name
-    _rename(model.graph)
+    use_operators(model.graph, program.module, response_norms=response_norms)
+    _rename(model.graph, {name for name, _ in program.module.named_modules()})
     describe(model, program)
     return model
 
@@ -47,11 +51,13 @@ def describe(model: onnx.ModelProto, program: Program) -> None:
     model.metadata_props.add(key=KEY, value=program.description.to_text())
 
 
-def _rename(graph: onnx.GraphProto) -> None:
+def _rename(graph: onnx.GraphProto, modules: Collection[str]) -> None:
     """Name nodes by their module: `conv2_x/0/Conv`; drop what says where their code was."""
     counts: Counter[str] = Counter()
     for node in graph.node:
-        node.name = _numbered(f"{_place(node)}/{node.op_type}", counts)
+        path = module_path(node)
+        place = path.removeprefix(_NETWORK).replace(".", "/") if path in modules else "shape"
+        node.name = _numbered(f"{place}/{node.op_type}", counts)
         del node.metadata_props[:]
         node.doc_string = ""
     tensors: dict[str, str] = {}
@@ -68,14 +74,6 @@ def _rename(graph: onnx.GraphProto) -> None:
         for dimension in value.type.tensor_type.shape.dim:
             if dimension.dim_param:  # the one that is free; torch numbers it
                 dimension.dim_param = "batch"
-
-
-def _place(node: onnx.NodeProto) -> str:
-    """The path of the module that a node belongs to, with slashes."""
-    scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "[]")
-    modules = [scope for scope in literal_eval(scopes)[:-1] if scope]
-    path = modules[-1].removeprefix(_NETWORK) if modules else "head"
-    return path.replace(".", "/")
 
 
 def _numbered(name: str, counts: Counter[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch import Tensor
 from ctcdsl.exporters.base import Opened, Program
 from ctcdsl.exporters.description import KEY
 from ctcdsl.recipe import Precision
+
+if TYPE_CHECKING:
+    import onnx
 
 _HINTS = {"float32": "f32", "bf16": "bf16"}
 
@@ -30,12 +33,12 @@ class OpenVinoExporter:
         """Write both files; weights stay in float32."""
         from ctcdsl.exporters.onnx_graph import to_onnx
 
-        self._save(to_onnx(program).SerializeToString(deterministic=True), program, path)
+        self._save(to_onnx(program, response_norms=True), program, path)
 
-    def _save(self, content: bytes, program: Program, path: Path) -> None:
+    def _save(self, graph: onnx.ModelProto, program: Program, path: Path) -> None:
         import openvino
 
-        model = openvino.Core().read_model(content)
+        model = openvino.Core().read_model(graph.SerializeToString(deterministic=True))
         model.set_rt_info(program.description.to_text(), KEY)
         openvino.save_model(model, path, compress_to_fp16=False)
 
@@ -71,4 +74,4 @@ class OpenVinoInt8Exporter(OpenVinoExporter):
         """Write both files."""
         from ctcdsl.exporters.quantise import quantised
 
-        self._save(quantised(program).SerializeToString(deterministic=True), program, path)
+        self._save(quantised(program, response_norms=True), program, path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import onnx
 
 
-def quantised(program: Program) -> onnx.ModelProto:
+def quantised(program: Program, *, response_norms: bool = False) -> onnx.ModelProto:
     """The program in int8: activations uint8 by tensor, weights int8 by output channel.
 
     Values are quantised and dequantised around each operation (QDQ), which ONNX Runtime and
@@ -27,7 +27,7 @@ def quantised(program: Program) -> onnx.ModelProto:
     with quiet(None), TemporaryDirectory() as folder:  # it asks for what to_onnx has done
         path = Path(folder) / "int8.onnx"
         quantize_static(
-            to_onnx(program),
+            to_onnx(program, response_norms=response_norms),
             path,
             _reader(program),
             quant_format=QuantFormat.QDQ,

@@ -185,3 +185,24 @@ def test_branches_are_fused(tmp_path: Path) -> None:
 
     ops = [node.op_type for node in onnx.load(done.path).graph.node]
     assert ops.count("Conv") == 2 and "Add" not in ops
+
+
+@pytest.mark.parametrize("target", ["onnx", "openvino"])
+def test_response_norms_and_pools(target: str, tmp_path: Path) -> None:
+    """Chains of torch are one operator where that is faster; what they compute is the same."""
+    need(target)
+    rows = "(3,8)/2 lrn (3,8,gelu) ln lrn gap fc"
+    network = ctcdsl.loads(f"input 3x16x16\nclasses 3\n{rows}")
+    file = tmp_path / ("norms" + find_exporter(target).suffix)
+    done = ctcdsl.export(network, target, file)
+    assert done.agreement.difference < 1e-5
+    if target == "onnx":
+        import onnx
+
+        ops = [node.op_type for node in onnx.load(file).graph.node]
+        assert ops.count("GlobalAveragePool") == 1 and "Gather" not in ops and "LRN" not in ops
+    else:
+        import openvino
+
+        kinds = [op.get_type_name() for op in openvino.Core().read_model(file).get_ordered_ops()]
+        assert kinds.count("LRN") == 2 and "AvgPool" not in kinds
