@@ -19,7 +19,7 @@ def freeze(model: nn.Module, recipe: Recipe) -> None:
         UserError: CTC605 `freeze` or `lr_scale` names a stage that `model` lacks, or nothing is
             left to be trained.
     """
-    stages = [name for name, _ in model.named_children()]
+    stages = list(dict.fromkeys(_stage(name) for name, _ in model.named_children()))
     scaled = tuple(stage for stage, _ in recipe.lr_scale)
     for field, named in (("freeze", recipe.freeze), ("lr_scale", scaled)):
         for name in named:
@@ -53,7 +53,7 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
         parameters = [
             parameter
             for name, parameter in model.named_parameters()
-            if parameter.requires_grad and scales.get(name.partition(".")[0], 1.0) == scale
+            if parameter.requires_grad and scales.get(_stage(name), 1.0) == scale
         ]
         if parameters or scale == 1.0:
             weights = [parameter for parameter in parameters if parameter.ndim > 1]
@@ -64,7 +64,13 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _frozen(model: nn.Module, recipe: Recipe) -> Iterator[nn.Module]:
-    return (model.get_submodule(name) for name in recipe.freeze)
+    return (module for name, module in model.named_children() if _stage(name) in recipe.freeze)
+
+
+def _stage(name: str) -> str:
+    """The stage of a submodule or a parameter: the classifier is the head's last layer."""
+    first = name.partition(".")[0]
+    return "head" if first == "classifier" else first
 
 
 def _nothing_left(recipe: Recipe) -> UserError:

@@ -24,7 +24,8 @@ conv2_x: (3,8)
 head: gap fc
 """
 NUMBERS: dict[str, Any] = {"recipe": "small", "batch": 6, "schedule": "2:0.02", "device": "cpu"}
-NEW = ("head.2.weight", "head.2.bias")
+NEW = ("classifier.weight", "classifier.bias")
+FIRST = "conv1.conv1.conv.weight"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_it_starts_from_the_run_with_a_new_head(place: Path) -> None:
     assert {
         name for name in start if not torch.equal(start[name], base.model.get(name, torch.empty(0)))
     } == set(NEW)
-    assert start["head.2.weight"].shape == (3, 8) and start["head.2.weight"].std() > 0
+    assert start["classifier.weight"].shape == (3, 8) and start["classifier.weight"].std() > 0
     assert run.statistics == base.statistics
     assert f"the head is another, so these start anew: {', '.join(NEW)}" in notes.texts
     recorded = info.read(run.folder).last.weights
@@ -128,9 +129,9 @@ def test_a_rate_of_its_own(place: Path) -> None:
         )
         before, after = first(run), load(run.folder).model
         moved.append({name: after[name] - before[name] for name in after})
-    for name in ("conv1.0.weight", "conv1.1.bias"):
+    for name in (FIRST, "conv1.conv1.norm.bias"):
         assert torch.allclose(moved[1][name], 3 * moved[0][name], rtol=1e-3, atol=1e-6)
-    for name in ("conv2_x.0.weight", "head.2.weight"):
+    for name in ("conv2_x.conv1.conv.weight", "classifier.weight"):
         assert torch.equal(moved[1][name], moved[0][name])
 
 
@@ -162,7 +163,7 @@ def test_repeated_from_other_weights(place: Path, tmp_path: Path, ctcdsl: Any) -
     tensors = {name: tensor.contiguous() for name, tensor in load(place / "base").model.items()}
     save_file(tensors, file)
     run = tune(place, str(tmp_path / "run"), weights=file)
-    save_file({**tensors, "conv1.0.weight": 2 * tensors["conv1.0.weight"]}, file)
+    save_file({**tensors, FIRST: 2 * tensors[FIRST]}, file)
     found = ctcdsl("train", "--repeat", run.folder)
     assert found.code == 1 and "CTC623" in found.err and "have changed" in found.err
 
@@ -186,7 +187,7 @@ def test_weights_of_another_trunk(place: Path, tmp_path: Path) -> None:
     fails(
         place,
         "CTC672",
-        "`conv1.0.weight` is 8x3x5x5, the network has 8x3x3x3",
+        f"`{FIRST}` is 8x3x5x5, the network has 8x3x3x3",
         "1 tensor outside of the head",
         weights=wide,
     )
@@ -196,7 +197,7 @@ def test_weights_of_a_deeper_trunk(place: Path) -> None:
     deeper = place / "deeper.ctc"
     deeper.write_text(SPEC.replace("head", "conv3_x: (3,8)\nhead"), encoding="utf-8")
     run = ctcdsl.train(deeper, place / "two", run=place / "deeper", **NUMBERS)
-    fails(place, "CTC672", "the network has no `conv3_x.0.weight`", weights=run)
+    fails(place, "CTC672", "the network has no `conv3_x.conv1.conv.weight`", weights=run)
 
 
 def test_a_head_of_other_layers(place: Path, tmp_path: Path) -> None:
