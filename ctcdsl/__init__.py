@@ -52,9 +52,11 @@ if TYPE_CHECKING:
         Recipe,
         Run,
         Scores,
+        Sweep,
         bench,
         compare,
         evaluate,
+        sweep,
         train,
     )
 
@@ -81,6 +83,7 @@ __all__ = [
     "Scores",
     "SpecError",
     "SpecWarning",
+    "Sweep",
     "UserError",
     "bench",
     "build",
@@ -100,6 +103,7 @@ __all__ = [
     "report",
     "rewrite",
     "search",
+    "sweep",
     "train",
 ]
 
@@ -108,8 +112,8 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
     "Recipe": "ctcdsl.recipe",
     **dict.fromkeys(
         (
-            *("Benchmark", "Comparison", "Interrupted", "Run", "Scores"),
-            *("bench", "compare", "evaluate", "train"),
+            *("Benchmark", "Comparison", "Interrupted", "Run", "Scores", "Sweep"),
+            *("bench", "compare", "evaluate", "sweep", "train"),
         ),
         "ctcdsl.experiments",
     ),

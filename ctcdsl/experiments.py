@@ -1,4 +1,4 @@
-"""Train, evaluate, compare and time networks: the part of the library that needs torch."""
+"""Train, evaluate, compare, sweep and time networks: the part of the library that needs torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from ctcdsl.loading import Input, parse_input
 from ctcdsl.metrics.latency_table import LatencyTable
 from ctcdsl.recipe import Compile, Precision, Recipe
 from ctcdsl.runs.run import Run, name_of
+from ctcdsl.sweeps.results import Sweep
+from ctcdsl.sweeps.sweep import sweep_networks
 from ctcdsl.text import error
+from ctcdsl.text.packages import require_packages
 from ctcdsl.timing.bench import BenchConfig, bench_networks
 from ctcdsl.timing.results import Benchmark
 from ctcdsl.timing.tasks import TITLES, Task
@@ -43,9 +46,11 @@ __all__ = [
     "Recipe",
     "Run",
     "Scores",
+    "Sweep",
     "bench",
     "compare",
     "evaluate",
+    "sweep",
     "train",
 ]
 
@@ -258,6 +263,72 @@ def compare(
         seeds=at_least_one("seeds", seeds),
         folder=Path(run),
         views=views,
+        input=parse_input(input) if input is not None else None,
+        device=device,
+        callbacks=callbacks,
+    )
+
+
+def sweep(
+    nets: Iterable[Net],
+    data: str | os.PathLike[str] | None = None,
+    *,
+    rungs: Sequence[int] | None = None,
+    eta: int = 3,
+    recipe: Recipe | Literal["paper", "small"] | None = None,
+    run: str | os.PathLike[str] = "sweep",
+    storage: str | None = None,
+    name: str = "sweep",
+    input: Input | None = None,
+    device: Device = "auto",
+    callbacks: Iterable[Callback] = (),
+    **fields: Any,
+) -> Sweep:
+    """Train designs by successive halving: the best share of each rung goes on to the next.
+
+    Any number of processes may call this with the same arguments, on one machine or several: they
+    share the designs, and each gets the same result. What is trained is not trained again; the
+    same call continues after an interrupt.
+
+    Args:
+        nets: Networks, paths or names; costs are relative to the first.
+        data: As for `train`.
+        rungs: Epochs after which designs are judged; by default as many rungs as leave two
+            designs at least, the last at the end of the recipe.
+        eta: Of how many designs one goes on.
+        recipe: As for `train`; its schedule is that of the last rung.
+        run: The folder of the sweep; a design's run is in `DESIGN`. Machines that share it
+            continue each other's runs, others train a design from its beginning.
+        storage: Where the state is: the URL of a database, or a file `NAME.journal`; by default
+            a database of SQLite in the folder.
+        name: The name of the sweep in the storage.
+        input: One input for all networks.
+        device: `auto` is the GPU if there is one, else the CPU.
+        callbacks: See `Callback`.
+        fields: Any field of `Recipe`, the same for all designs.
+
+    Raises:
+        SpecError: A network cannot be found, has errors, or does not fit the images.
+        UserError: As `train`; CTC615 Optuna is not installed; CTC651 two networks have the same
+            name; CTC652 a folder has another run; CTC681 the storage cannot be used; CTC682 it
+            has another sweep; CTC683 wrong rungs.
+        Interrupted: Ctrl-C or SIGTERM; the same call continues.
+    """
+    require_packages("a sweep", "optuna", extra="sweep")
+    if isinstance(nets, (Network, str, os.PathLike)):
+        raise TypeError("sweep takes a list of networks")
+    networks = [network for net in nets if (network := _network(net, None)) is not None]
+    if not networks:
+        raise TypeError("name at least one network")
+    return sweep_networks(
+        networks,
+        data=os.fspath(data) if data is not None else None,
+        recipe=base_recipe(recipe, data).with_fields(fields),
+        rungs=rungs,
+        eta=eta,
+        folder=Path(run),
+        storage=storage,
+        name=name,
         input=parse_input(input) if input is not None else None,
         device=device,
         callbacks=callbacks,

@@ -38,6 +38,7 @@ COMMANDS = {
     "export": "Export a trained network for another runtime.",
     "bench": "Time networks on this device.",
     "compare": "Train networks by one recipe and compare their errors.",
+    "sweep": "Train designs by successive halving: the best go on.",
     "data": "Check images, or pack them to be read fast.",
     "lsp": "Serve editors: diagnostics, hover, completion, formatting.",
     "explain": "Explain a diagnostic code.",

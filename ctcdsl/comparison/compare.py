@@ -16,24 +16,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from ctcdsl.checking import Network
 from ctcdsl.comparison.fit import fit_compared, require_fit
 from ctcdsl.comparison.results import Comparison, NetworkResult
-from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedResult, SeedRun, State, state_of
+from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedResult, SeedRun, State
+from ctcdsl.comparison.train_runs import OF_ONE_RUN, EachWarningOnce, RunTrainer
 from ctcdsl.distributed.processes import SINGLE_PROCESS
 from ctcdsl.evaluation.evaluation import EvaluationConfig, TrainedNetwork, evaluate_trained
-from ctcdsl.execution.events import Callback, CallbackList
+from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.prepare import (
-    Data,
     find_device,
     open_data,
     report_channels,
     sample_input,
 )
-from ctcdsl.images.fingerprint import ImageRecord
 from ctcdsl.images.split_choice import ChosenSplit
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import network_cost
@@ -44,13 +41,6 @@ from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text import Diagnostic, UserError
-from ctcdsl.training.config import ResumePoint, RunConfig
-from ctcdsl.training.train import train_network
-
-_OF_ONE_RUN = frozenset({"CTC609", "CTC618", "CTC621", "CTC622"})
-"""A loss that is not finite, a batch too small for its norms, a run that is being trained
-elsewhere, no memory: the other networks may still be trained. Whatever else goes
-wrong goes wrong for all."""
 
 TEN_VIEWS = "ten-views.json"
 """The result of the test by 10 views, in a run's folder: it is not done twice."""
@@ -79,7 +69,7 @@ def compare_networks(
             CTC652 a folder holds another run; and as `train` and `evaluate`.
         Interrupted: The runs are saved; the same call continues.
     """
-    callback = _EachWarningOnce(callbacks)
+    callback = EachWarningOnce(callbacks)
     found_device = find_device(device)
     opened = open_data(data, callback)
     if input is None and data is None:
@@ -97,8 +87,9 @@ def compare_networks(
     )
     report_channels([network.network for network in compared], opened, callback)
     images = opened.fingerprint(recipe.workers, callback, SINGLE_PROCESS)
-    runner = _Runner(opened, images, views, found_device, callback)
-    states = runner.states(seed_runs)
+    trainer = RunTrainer(opened, images, found_device, callback)
+    runner = _Runner(trainer, views)
+    states = trainer.states(seed_runs)
     callback.on_comparison_started(folder, [state.value for state in states], len(compared))
     results: dict[ComparedNetwork, list[SeedResult]] = {network: [] for network in compared}
     for number, (seed_run, state) in enumerate(zip(seed_runs, states, strict=True), start=1):
@@ -134,39 +125,23 @@ def compare_networks(
 class _Runner:
     """Trains and evaluates the runs of a comparison."""
 
-    data: Data
-    images: tuple[ImageRecord, ...]
+    trainer: RunTrainer
     views: Literal[1, 10]
-    device: torch.device
-    callback: Callback
 
-    def states(self, seed_runs: Sequence[SeedRun]) -> list[State]:
-        """How far every run is.
-
-        Raises `UserError` with a diagnostic for every folder that does not hold this comparison's
-        run (see `state_of`).
-        """
-        images = ImagesInfo.of(self.images)
-        states: list[State] = []
-        diagnostics: list[Diagnostic] = []
-        for seed_run in seed_runs:
-            try:
-                states.append(state_of(seed_run, images))
-            except UserError as error:
-                diagnostics += error.diagnostics
-        if diagnostics:
-            raise UserError(*diagnostics)
-        return states
+    @property
+    def callback(self) -> Callback:
+        """What is told how far the runs are."""
+        return self.trainer.callback
 
     def run(self, seed_run: SeedRun, state: State, title: str) -> SeedResult:
         """Train what is left of a run and evaluate it, unless that was done before."""
         try:
             if state is not State.FINISHED:
                 self.callback.on_seed_run(title, state is State.STARTED)
-                self._train(seed_run, state)
+                self.trainer.train(seed_run, state)
             return self._evaluated(seed_run)
         except UserError as error:
-            if not {diagnostic.code for diagnostic in error.diagnostics} <= _OF_ONE_RUN:
+            if not {diagnostic.code for diagnostic in error.diagnostics} <= OF_ONE_RUN:
                 raise
             rows: tuple[log.Row, ...] = ()
             with suppress(UserError):
@@ -177,30 +152,6 @@ class _Runner:
             where = f"{title} is saved at {stopped.saved}" if stopped.saved else "nothing is lost"
             text = f"interrupted; {where}: the same command continues"
             raise Interrupted(seed_run.folder, stopped.saved, text) from None
-
-    def _train(self, seed_run: SeedRun, state: State) -> None:
-        resumed = None
-        if state is State.STARTED:
-            saved = checkpoints.load(seed_run.folder)
-            resumed = ResumePoint(session=saved.session, position=saved.progress.position)
-        config = RunConfig(
-            network=seed_run.compared.network,
-            spec=seed_run.compared.spec,
-            data=self.data.path,
-            run=seed_run.folder,
-            recipe=seed_run.recipe,
-            keep=1,
-            resumed=resumed,
-        )
-        train_network(
-            config,
-            config.network,
-            self.data,
-            self.images,
-            self.device,
-            self.callback,
-            SINGLE_PROCESS,
-        )
 
     def _evaluated(self, seed_run: SeedRun) -> SeedResult:
         """The result of a run that is trained; its log has that of the centre view."""
@@ -213,14 +164,20 @@ class _Runner:
 
     def _evaluate(self, seed_run: SeedRun, saved: Checkpoint) -> tuple[float, float]:
         trained = TrainedNetwork.load(saved, seed_run.compared.network)
-        splits = self.data.splits
+        splits = self.trainer.data.splits
         chosen = ChosenSplit(splits.test, splits.tested_on)
         recipe = saved.recipe
         config = EvaluationConfig(views=10, compile=recipe.compile, workers=recipe.workers)
         with interruptible() as stop:
             try:
                 scores = evaluate_trained(
-                    trained, chosen, config, self.device, self.callback, SINGLE_PROCESS, stop
+                    trained,
+                    chosen,
+                    config,
+                    self.trainer.device,
+                    self.callback,
+                    SINGLE_PROCESS,
+                    stop,
                 )
             except KeyboardInterrupt as caught:
                 traceback.clear_frames(caught.__traceback__)  # ends threads first
@@ -233,20 +190,6 @@ class _Runner:
         }
         write_atomic(saved.run / TEN_VIEWS, (json.dumps(errors, indent=2) + "\n").encode())
         return scores.top1_error, scores.top5_error
-
-
-class _EachWarningOnce(CallbackList):
-    """Passes on what is the same for several runs with the first of them alone."""
-
-    def __init__(self, callbacks: Iterable[Callback]) -> None:
-        super().__init__(callbacks)
-        self._seen: set[Diagnostic] = set()
-
-    def on_warning(self, warning: Diagnostic) -> None:
-        """Pass on a warning that is new."""
-        if warning not in self._seen:
-            self._seen.add(warning)
-            super().on_warning(warning)
 
 
 def _advised(failure: Diagnostic) -> Diagnostic:

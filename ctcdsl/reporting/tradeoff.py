@@ -51,14 +51,19 @@ def relations(networks: Sequence[Network]) -> tuple[Relation, ...]:
 
 
 def tradeoff_picture(
-    points: Sequence[Point], rewrites: Sequence[Relation] = (), *, width: int
+    points: Sequence[Point],
+    rewrites: Sequence[Relation] = (),
+    *,
+    width: int,
+    others: Sequence[Point] = (),
 ) -> Picture:
     """The picture, `width` pixels wide: MACs to the right, top-1 error upwards.
 
     Blue points are on the Pareto front, the grey ones are beaten; bars are a standard deviation
-    to both sides.
+    to both sides. `others` are grey too, and never on the front: their errors are not comparable.
     """
     front = pareto_front(points)
+    points = [*points, *others]
     height = min(430.0, 0.8 * width + 60)
     errors = [bound for point in points for bound in _bounds(point)]
     along = scale(errors, height - 60, 34.0, most=7, logarithmic=False)

@@ -21,6 +21,7 @@ from PIL import Image
 from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
 from ctcdsl.comparison import compare as comparisons
+from ctcdsl.comparison import train_runs
 from ctcdsl.evaluation import evaluation
 from ctcdsl.execution.events import StepEnded
 from ctcdsl.reporting.results import read_results
@@ -105,7 +106,7 @@ def test_text_and_markdown_say_the_same(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = json.loads(ctcdsl(*compare("--views", "1", "--format", "json"))[1])
-    monkeypatch.setattr(comparisons, "train_network", refuse_to_train)  # what is finished stays
+    monkeypatch.setattr(train_runs, "train_network", refuse_to_train)  # what is finished stays
     code, text, err = ctcdsl(*compare("--views", "1"))
     assert code == 0 and "4 finished, 0 started" in err
     table = ctcdsl(*compare("--views", "1", "--format", "markdown"))[1]
@@ -123,7 +124,7 @@ def test_csv_is_what_a_report_reads(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = json.loads(ctcdsl(*compare("--views", "1", "--format", "json"))[1])
-    monkeypatch.setattr(comparisons, "train_network", refuse_to_train)  # what is finished stays
+    monkeypatch.setattr(train_runs, "train_network", refuse_to_train)  # what is finished stays
     code, text, err = ctcdsl(*compare("--views", "1", "--format", "csv"))
     assert code == 0 and "standard deviation over the seeds" in err
     rows = list(csv.DictReader(StringIO(text)))
@@ -214,7 +215,7 @@ def test_ctrl_c_leaves_within_seconds(place: Path) -> None:
 def test_one_that_fails_does_not_stop_the_others(
     ctcdsl: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = vars(comparisons)["train_network"]
+    true = vars(train_runs)["train_network"]
 
     def fails(config: RunConfig, *arguments: Any) -> Any:
         if config.run == Path("compare/Deep/seed0"):
@@ -223,7 +224,7 @@ def test_one_that_fails_does_not_stop_the_others(
         return true(config, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(comparisons, "train_network", fails)
+        patched.setattr(train_runs, "train_network", fails)
         code, out, err = ctcdsl(*compare("--views", "1", "--plot", "plot.png"))
     assert code == 1
     assert "Deep, seed 0, failed: out of memory [CTC622]" in out
@@ -350,7 +351,7 @@ def test_without_data_the_photographs_serve(
         seen.append((config.network.name, tuple(config.network.input)))
         raise UserError(Diagnostic(code="CTC622", message="out of memory"))
 
-    monkeypatch.setattr(comparisons, "train_network", note)
+    monkeypatch.setattr(train_runs, "train_network", note)
     for name, size in (("shallow", 100), ("deep", 90)):
         spec = (place / f"{name}.ctc").read_text(encoding="utf-8")
         new = spec.replace("3x12x12", f"3x{size}x{size}")

@@ -30,7 +30,7 @@ DOCUMENTS = [
 ]
 SPEC = re.compile(r"```ctc\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
-TRAINS = re.compile(r"^\$ ctcdsl (train|compare)\b", re.MULTILINE)
+TRAINS = re.compile(r"^\$ ctcdsl (train|compare|sweep)\b", re.MULTILINE)
 """Blocks that take a minute or more: `make documented` runs them, `make test` leaves them out."""
 PYTHON = re.compile(r"```python\n(>>> .*?)```", re.DOTALL)
 SHELL = re.compile(r"```(?:sh|bash)\n(.*?)```", re.DOTALL)

@@ -1,0 +1,1 @@
+"""Designs trained by successive halving, by one process or several."""
