@@ -1,4 +1,4 @@
-"""Accuracy of exported files on real images: `python -m benchmarks.int8 FOLDER`.
+"""Accuracy of exported files on real images: `python benchmarks/int8.py FOLDER`.
 
 FOLDER has `train/CLASS` and `test/CLASS`, such as CIFAR-10's images. Small networks of three kinds
 are trained on a part of them and exported for every target; all are tested by the centre view.
@@ -11,8 +11,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from fine_tuning import subset
+
 import ctcdsl
-from benchmarks.fine_tuning import subset
 from ctcdsl.exporters.registry import find_exporter, registered
 
 SPECS = {

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from ctcdsl.api import Net, build, load
 from ctcdsl.arguments import at_least_one
+from ctcdsl.arguments import tensors as read_tensors
 from ctcdsl.checking import Network
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.exporters.export import Export, default_output, export_source
 from ctcdsl.exporters.registry import find_exporter
 from ctcdsl.exporters.source import Source, network_source, run_source
+from ctcdsl.passes.weights import from_state
+from ctcdsl.passes.weights.wrappers import unwrapped
 from ctcdsl.prediction.images import Given, GivenImages, collect
 from ctcdsl.prediction.predict import (
     MOST,
@@ -67,9 +70,10 @@ def export(
     Raises:
         SpecError: The network cannot be found, or has errors.
         TypeError: A run with arguments that are a network's.
-        UserError: CTC761 there is no such target; CTC615 a package is missing; CTC762 the runtime
-            lacks an operator; CTC763 int8 has no training images; CTC764 int8 loses more than
-            `max_drop`; CTC766 the file computes something else; CTC608 it cannot be written.
+        UserError: CTC408, CTC409, CTC418 the weights are another network's, cannot be read or are
+            not finite; CTC761 there is no such target; CTC615 a package is missing; CTC762 the
+            runtime lacks an operator; CTC763 int8 has no training images; CTC764 int8 loses more
+            than `max_drop`; CTC766 the file computes something else; CTC608 it cannot be written.
     """
     if not 0 <= max_drop <= 1:
         raise error("CTC605", f"max_drop is {max_drop!r}", hint="it is a share, from 0 to 1")
@@ -168,11 +172,17 @@ def _network_source(
     classes: tuple[str, ...] | None,
     callback: Callback,
 ) -> Source:
+    tensors = build(network).state_dict()
     if weights is None:
         callback.on_note("the weights are initial ones: --weights FILE gives it trained ones")
+    else:
+        given, _ = unwrapped(list(tensors), read_tensors(weights))
+        file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
+        from_state(network, given, file)  # says what does not fit
+        tensors |= {name: given[name].to(tensors[name].dtype) for name in tensors if name in given}
     return network_source(
         network,
-        build(network, weights=weights).state_dict(),
+        tensors,
         mean=mean,
         std=std,
         classes=classes,

@@ -173,6 +173,19 @@ def test_a_truncated_file(run: ctcdsl.Run, target: str, tmp_path: Path, ctcdsl: 
         part.write_bytes(content)
 
 
+def test_weights_that_do_not_fit(run: ctcdsl.Run, tmp_path: Path, ctcdsl: Any) -> None:
+    spec = tmp_path / "wide.ctc"
+    spec.write_text(SPEC.replace("(3,8)/2", "(3,16)/2"), encoding="utf-8")
+    output = ("--target", "torch-export", "-o", tmp_path / "a.pt2")
+    found = ctcdsl("export", spec, "--weights", run.folder, *output)
+    assert found.code == 1 and "error[CTC408]" in found.err
+    truncated = tmp_path / "w.pt"
+    truncated.write_bytes(b"PK\x03\x04 no archive")
+    found = ctcdsl("export", spec, "--weights", truncated, "--target", "torch-export")
+    assert found.code == 1 and "error[CTC409]" in found.err
+    assert not list(tmp_path.glob("*.pt2"))
+
+
 def test_files_that_are_none(tmp_path: Path, ctcdsl: Any) -> None:
     need("onnx")
     file = tmp_path / "a.onnx"
