@@ -30,7 +30,11 @@ from ctcdsl.passes.lineage import candidates
 from ctcdsl.passes.registry import format_pass
 from ctcdsl.reporting.bars import barred, largest, layer_rows
 from ctcdsl.reporting.timeline import timeline_picture
+from ctcdsl.spaces.choices import Lets, Undecided
+from ctcdsl.spaces.space import Space
+from ctcdsl.syntax.nodes import Choice
 from ctcdsl.text import Diagnostic, UserError
+from ctcdsl.text.sink import Diagnostics
 
 FILE = "playground.ctc"
 """What messages call the text."""
@@ -38,6 +42,8 @@ BARS = (*DEFAULT, ACTIVATION_BYTES)
 IMAGES = 8
 """Those of the training step whose memory is drawn."""
 MOST_REWRITES = 24
+SPACE = "CTC119"
+"""The code of a text that stands for several networks."""
 
 Answer = dict[str, Any]
 
@@ -92,11 +98,15 @@ class Session:
         """Take a text, and say what is wrong in it, its maps, and what its networks cost."""
         self._text = Text(text, self._text)
         document = self._text.document
-        report = document.report
+        report, diagnostics = document.report, document.report.diagnostics
+        is_space = any(each.code == SPACE for each in diagnostics)
+        if is_space:
+            diagnostics = self._space_diagnostics()
         hints = inlay_hints(document, HintPlaces.LINES, 0, len(text))
         return {
             "ok": report.ok,
-            "diagnostics": [self._diagnostic(each) for each in report.diagnostics],
+            "space": is_space,
+            "diagnostics": [self._diagnostic(each) for each in diagnostics],
             "maps": [
                 {"at": self._text.units(hint.offset), "text": hint.text, "tip": hint.tooltip}
                 for hint in hints
@@ -165,7 +175,41 @@ class Session:
         """The module of a network."""
         return {"code": ctcdsl.generate(self._named(name).network)}
 
+    def space(self) -> Answer:
+        """How many networks a text with choices allows, what they cost, and its choices."""
+        space = Space.read(self._text.document.source)
+        found = space.summary()
+        return {
+            "name": found.pop("name"),
+            "designs": found.pop("designs"),
+            "extremes": [[name, least, most] for name, (least, most) in found.items()],
+            "choices": list(self._choices(space)),
+        }
+
     # ------------------------------------------------------------------ parts
+
+    def _space_diagnostics(self) -> tuple[Diagnostic, ...]:
+        try:
+            return Space.read(self._text.document.source).warnings
+        except UserError as failure:
+            return failure.diagnostics
+
+    def _choices(self, space: Space) -> Iterator[Answer]:
+        """The `let`s with several values that do not depend on others, and where they stand."""
+        lets = Lets(space.draft.definitions, space.draft.headers.classes, Diagnostics())
+        for name, let in space.draft.definitions.lets.items():
+            if not isinstance(let.value, Choice):
+                continue
+            try:
+                lets.chosen(name)
+            except Undecided as undecided:
+                if undecided.name == name:
+                    yield {
+                        "name": name,
+                        "from": self._text.units(let.value.span.start),
+                        "to": self._text.units(let.value.span.end),
+                        "options": [option.text for option in undecided.options.all],
+                    }
 
     def _named(self, name: str) -> Cost:
         return next(cost for cost in self._text.document.costs if cost.network.name == name)

@@ -31,8 +31,8 @@ CODE_PAGES = (
 ELSEWHERE = {
     "": {"bin"},
     "ctcdsl": {
-        *("cli", "comparison", "distributed", "evaluation", "execution", "images", "runs"),
-        *("timing", "training"),
+        *("cli", "comparison", "distributed", "evaluation", "execution", "exporters", "images"),
+        *("prediction", "runs", "timing", "training"),
     },
     "ctcdsl/lsp": {"protocol"},
 }

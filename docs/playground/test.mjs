@@ -95,6 +95,17 @@ await show(page, "code");
 await page.locator("#panel-code pre").waitFor();
 assert.match(await panel(page, "code").textContent(), /class A\(nn\.Module\):/);
 
+// A space: its size, and a choice that is pinned by a click.
+await write(page, "net S\nlet w = 16..96 by 16\nlet d = 2 | 3\n(7,64)/2 3/3 (3,w)x(d) gap fc\n");
+await show(page, "space");
+await panel(page, "space").locator("text=of 12 networks").waitFor();
+assert.equal(await page.locator("#problems .error").count(), 0);
+await panel(page, "space").locator("button", { hasText: /^96$/ }).click();
+await panel(page, "space").locator("text=of 2 networks").waitFor();
+await panel(page, "space").locator("button", { hasText: /^3$/ }).click();
+await page.waitForFunction(() => document.querySelector("#panel-cost th[scope=row]")?.textContent === "S");
+await show(page, "code");
+
 // Tabs by the keyboard.
 await page.focus("#tab-code");
 await page.keyboard.press("ArrowRight");

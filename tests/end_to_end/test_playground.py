@@ -15,6 +15,7 @@ import pytest
 import ctcdsl
 from ctcdsl.cli.main import run
 from ctcdsl.loading import built_in_specs
+from ctcdsl.text import Source
 
 FOLDER = Path(__file__).parents[2] / "docs" / "playground"
 PAGE = FOLDER.parents[1] / "build" / "playground.html"
@@ -88,6 +89,23 @@ def test_a_pass_that_does_not_apply_is_its_message(bridge: ModuleType) -> None:
     ask(bridge, "check", text="net N\n(3,8) gap fc\n")
     answer = ask(bridge, "rewrite", name="N", applied="depth-for-size:stage=9,to=2")
     assert answer["error"].startswith("error[CTC4")
+
+
+def test_a_space_is_counted_and_its_choices_can_be_pinned(bridge: ModuleType) -> None:
+    text = "net S\nlet w = 16..96 by 16\nlet d = 2 | 3\n(7,64)/2 3/3 (3,w)x(d) gap fc\n"
+    answer = ask(bridge, "check", text=text)
+    assert answer["space"] and answer["diagnostics"] == [] and answer["costs"] == {}
+    space = ask(bridge, "space")
+    found = ctcdsl.search(Source("space", text))
+    assert space["designs"] == found.total == 12
+    macs = [design.network.macs for design in found.designs()]
+    assert ["macs", min(macs), max(macs)] in space["extremes"]
+    for choice in reversed(space["choices"]):
+        text = text[: choice["from"]] + choice["options"][-1] + text[choice["to"] :]
+    assert text == "net S\nlet w = 96\nlet d = 3\n(7,64)/2 3/3 (3,w)x(d) gap fc\n"
+    assert ask(bridge, "check", text=text)["ok"]
+    wrong = ask(bridge, "check", text="let w = 16 | 32\n(3,w) (3,v) gap fc\n")
+    assert wrong["space"] and not wrong["ok"]
 
 
 def test_every_panel_of_every_network(bridge: ModuleType) -> None:

@@ -124,6 +124,7 @@ export function makeEditor(parent, text, changed, python) {
     replace(text) {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
     },
+    change: (change) => applyFix(view, change),
     colour: (patterns) => view.dispatch({ effects: coloured.reconfigure(colours(patterns)) }),
     show(answer) {
       const size = view.state.doc.length;

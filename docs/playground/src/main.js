@@ -40,6 +40,7 @@ function check() {
     showNames(found.costs.names ?? []);
     document.documentElement.dataset.version = String(mine);
     costTable($("panel-cost"), found.costs);
+    if (found.space && view.id === "cost") choose(VIEWS.find((each) => each.space));
     clearTimeout(drawing);
     drawing = setTimeout(draw, PAUSE);
   }, failed);
@@ -94,11 +95,11 @@ let view = VIEWS[0];
 async function draw() {
   const panel = $(`panel-${view.id}`);
   const name = $("network").value;
-  if (!answer?.ok || !name) {
-    if (view.ask) panel.replaceChildren(note("The text has errors: there is nothing to show until they are mended."));
+  if (!view.ask) return;
+  if (view.space ? !answer?.space : !answer?.ok || !name) {
+    panel.replaceChildren(note(missing()));
     return;
   }
-  if (!view.ask) return;
   const mine = version;
   try {
     const found = await python.ask(view.ask, view.argument(name, panel));
@@ -108,6 +109,12 @@ async function draw() {
   } catch (error) {
     failed(error);
   }
+}
+
+function missing() {
+  if (answer?.space) return "The text stands for several networks: see Space, and pin its choices.";
+  if (view.space && answer?.ok) return "A space has choices: `let w = 64 | 96 | 128`, `let d = 2..6`, `(<3|5>,w)`.";
+  return "The text has errors: there is nothing to show until they are mended.";
 }
 
 function note(text) {
@@ -221,7 +228,6 @@ async function begin() {
   makeTabs();
   const shared = await linked();
   if (shared !== null) editor.replace(shared);
-  else if (location.hash.startsWith("#spec=")) say("The link is damaged: it holds no spec.");
   const about = await python.start(LOCK);
   started = true;
   editor.colour(about.patterns);
@@ -229,6 +235,7 @@ async function begin() {
   $("welcome").hidden = true;
   choose(view);
   await check();
+  if (shared === null && location.hash.startsWith("#spec=")) say("The link is damaged: it holds no spec.");
   document.documentElement.dataset.ready = "yes";
 }
 

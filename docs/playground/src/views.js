@@ -104,6 +104,24 @@ function showCode(panel, { code }, { say, name }) {
   panel.replaceChildren(copy, element("pre", { className: "code", textContent: code }));
 }
 
+/** The size of a space, and its choices: a click pins one. */
+function showSpace(panel, { name, designs, extremes, choices }, { editor }) {
+  const rows = extremes.map(([metric, least, most]) => [metric, least.toLocaleString("en"), most.toLocaleString("en")]);
+  const pins = choices.map((choice) => {
+    const options = choice.options.slice(0, 40).map((option) =>
+      button(option, () => {
+        for (const other of panel.querySelectorAll("button")) other.disabled = true; // their places move
+        editor.change({ from: choice.from, to: choice.to, insert: option });
+      }));
+    return element("p", { className: "pins" }, element("code", { textContent: `${choice.name} = ` }), ...options);
+  });
+  panel.replaceChildren(
+    element("p", { textContent: `${name} is a space of ${designs.toLocaleString("en")} networks.` }),
+    table(["cost", "least", "most"], rows, []),
+    element("p", { className: "note", textContent: "Pin a choice by a click. `ctcdsl search` finds every network within a budget, and those that no other beats." }),
+    ...pins);
+}
+
 const named = (name) => ({ name });
 const sized = (name, panel) => ({ name, width: size(panel) });
 
@@ -127,6 +145,7 @@ export const VIEWS = [
       panel.replaceChildren(element("p", { className: "note", textContent: text }), picture(found.memory, `${name}-memory`));
     },
   },
+  { id: "space", title: "Space", ask: "space", space: true, argument: () => ({}), show: showSpace },
   { id: "rewrites", title: "Rewrites", ask: "rewrites", argument: named, show: showRewrites },
   { id: "code", title: "PyTorch", ask: "generate", argument: named, show: showCode },
 ];
