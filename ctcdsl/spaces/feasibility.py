@@ -66,6 +66,8 @@ def reach(graph: Graph, limits: Limits, column: int) -> Reach | None:
 
     Where a network is within the limits already, None too.
     """
+    if is_possible(graph, limits):
+        return None
     metric = graph.measures[column].metric
     low, high = int(limits.low[column]), int(limits.high[column])
     least, most = graph.extremes(column)
@@ -162,6 +164,8 @@ def price(graph: Graph, limits: Limits) -> Price | None:
     """The price of one more layer; None where the space has no deeper networks for any bound."""
     column = next(k for k, m in enumerate(graph.measures) if m.metric is DEPTH)
     _, most = graph.extremes(column)
+    if int(limits.high[column]) < _FREE:
+        return None  # a bound says how deep
     high = min(most, int(limits.high[column]))
     deepest = next(
         (

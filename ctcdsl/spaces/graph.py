@@ -225,8 +225,11 @@ class GraphBuilder:
             dynamic = step.times is not None and step.in_place
             if dynamic:
                 states = self._advance(step, states, levels, self._read_count(step, needed))
+                copy = step._replace(items=step.strided, number=-1 - step.number)
+                copy = copy if step.strided else step
                 while any(state.left for state in states):
-                    states = self._advance(step, states, levels, self._one_copy(step, needed, zero))
+                    states = self._advance(step, states, levels, self._one_copy(copy, needed, zero))
+                    copy = step
             else:
                 states = self._advance(step, states, levels, self._whole(step, needed, zero))
         if not any(step.head for step in self._steps) and self._has_paper_head():
@@ -346,6 +349,8 @@ class GraphBuilder:
             for made, after, count in self._placements.counts(
                 step, state.place, self._assignment(state), self._conditions.allow
             ):
+                if step.strided and not count:
+                    continue  # a stride without a layer
                 place = _begun(state.place, step)
                 yield self._state(place, count, after, needed | step.names), zero, made
 

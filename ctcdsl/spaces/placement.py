@@ -20,9 +20,11 @@ from ctcdsl.ir import (
     Head,
     Pool,
     Shape,
+    SlidingWindow,
     Stage,
     VectorLayer,
     contains_conv,
+    layers_of,
     replace,
 )
 from ctcdsl.ir.network import Node
@@ -272,6 +274,17 @@ class Placements:
         elements, channels = elaborator.elements(step.items, place.shape.channels)
         if channels is None and not elements:
             return None
+        if step.number < 0 and not any(
+            isinstance(layer, SlidingWindow) and max(layer.kernel) > 1
+            for layer in layers_of(elements)
+        ):
+            raise error(
+                "CTC723",
+                "the stride falls on the first layer that is wider than a pixel, and which copy has"
+                " one is a choice",
+                at=_span(step),
+                hint="write the first copy by itself, and the others `x(n-1)`",
+            )
         return self._inferred(step, place, elements)
 
     def _inferred(self, step: Step, place: Place, elements: Sequence[Element]) -> Outcome | None:

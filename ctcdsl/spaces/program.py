@@ -9,7 +9,17 @@ from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.file import Draft
 from ctcdsl.layers import WORDS, VectorLayer
 from ctcdsl.spaces.choices import choices_named
-from ctcdsl.syntax.nodes import Alternatives, Argument, Call, Choice, Item, Line, Name, Repeat
+from ctcdsl.syntax.nodes import (
+    Alternatives,
+    Argument,
+    Call,
+    Choice,
+    Item,
+    Line,
+    Name,
+    Repeat,
+    Stride,
+)
 
 
 class Step(NamedTuple):
@@ -17,7 +27,8 @@ class Step(NamedTuple):
 
     `names` are the choices that they may read, those of the count among them, `inside` without;
     `in_place` says whether some are written in them. The first of a line `begins` a stage; in a
-    line without a name every pool does.
+    line without a name every pool does. `strided` are the items of the first copy, where a stride
+    follows the repetition: `(3,<8|16>)x4/2`.
     """
 
     number: int
@@ -29,6 +40,7 @@ class Step(NamedTuple):
     begins: bool
     named: bool
     head: bool = False
+    strided: tuple[Item, ...] = ()
 
 
 def steps_of(draft: Draft) -> tuple[Step, ...]:
@@ -58,6 +70,13 @@ def _of_line(
             once = item._replace(postfixes=item.postfixes[:-1])
             inner = _step(first + k, (once,), definitions)
             step = inner._replace(times=last.amount, names=step.names)
+        elif step.in_place and isinstance(last, Stride) and len(item.postfixes) > 1:
+            repeat = item.postfixes[-2]
+            if isinstance(repeat, Repeat):
+                once = item._replace(postfixes=item.postfixes[:-2])
+                inner = _step(first + k, (once,), definitions)
+                strided = (once._replace(postfixes=(*once.postfixes, last)),)
+                step = inner._replace(times=repeat.amount, names=step.names, strided=strided)
         yield step._replace(begins=k == 0, named=line.label is not None)
 
 

@@ -67,7 +67,7 @@ SPACES = {
         input 3x32x32
         let width = 0.5 | 1
         def ir(t,n) = [ (1,t*c) (3,dw) (1,round8(n*width),linear) | id? ]
-        (3,8)/2 ir(<2|4>,16)x2 ir(6,<16|24>)x2/2
+        (3,8)/2 ir(<2|4>,16)x2 ir(6,<16|24>)x(<0..2>)/2
         head: (1,32) gap fc
         """,
     "some do not fit": """
