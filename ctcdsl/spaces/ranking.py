@@ -86,8 +86,8 @@ def _thinned(tables: Tables, signs: Ints) -> Front:
     wish = np.where(signs != 0, signs, np.where(capped, 1, np.where(floored, -1, 0)))
     wish = np.where(tables.adds | (signs != 0), wish, 0)  # of the largest, edges keep the limit
     grouped = (capped & floored & tables.adds) | ((wish < 0) & capped) | ((wish > 0) & floored)
-    span = np.maximum(np.where(grouped & capped & floored, high - low, 0), 0)
-    width = np.where(span > SHARES, span // SHARES, 1)
+    span = np.where(capped & floored, high - low, np.where(capped, high, np.abs(low)))
+    width = np.where(grouped & (span > 4 * SHARES), span // SHARES, 1)
     compared = np.flatnonzero((wish != 0) & ~(grouped & (signs == 0)))
     groups = np.flatnonzero(grouped)
     rounded = [tables.graph.measures[k].name for k in groups if width[k] > 1]
@@ -108,7 +108,7 @@ def _thinned(tables: Tables, signs: Ints) -> Front:
     ]
     note = ""
     if rounded:
-        note = f"{', '.join(rounded)} within 1/{SHARES} of its interval"
+        note = f"{', '.join(rounded)} compared within 1/{SHARES} of its bound"
     if steps.max() > 1:
         note = ", ".join(filter(None, [note, f"costs to {steps.max()}/10,000 of their range"]))
     return Front(tuple(result), note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
 from ctcdsl.metrics.tables import Table
 from ctcdsl.spaces.design import Design
-from ctcdsl.spaces.search import Search
+from ctcdsl.spaces.search import Objective, Search
 from ctcdsl.text.plural import plural
 
 CHOICES = "choices"
@@ -38,13 +38,20 @@ def front_table(search: Search, limit: int) -> Table:
     return Table(titles, rows, frozenset({CHOICES}))
 
 
+def _direction(objective: Objective) -> str:
+    """`more`, `less`, or `fewer` of what is counted."""
+    if not objective.less:
+        return "more"
+    return "fewer" if objective.metric.title[-1] == "s" else "less"
+
+
 def statements(search: Search, limit: int) -> list[str]:
     """How many networks there are, what the table has, what was rounded, what no search says."""
     count, total = search.count_text, search.total
     text = f"{count} of {total:,} networks are within the budget."
     if not search.budget.bounds:
         text = f"{total:,} networks."
-    words = [f"{'less' if o.less else 'more'} {o.metric.title}" for o in search.objectives]
+    words = [f"{_direction(o)} {o.metric.title}" for o in search.objectives]
     front = search.front
     lines = [text]
     more = f", {limit} of them shown (--limit)" if len(front) > limit else ""

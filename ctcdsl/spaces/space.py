@@ -136,7 +136,9 @@ def drafts_of(
     wrong = [d for d in diagnostics.reported if d.severity is Severity.ERROR]
     if wrong:
         raise UserError(*wrong)
-    return drafts, tuple(diagnostics.reported)
+    # What a pinned choice leaves unused is used by others.
+    warnings = [d for d in diagnostics.reported if not (pins and d.code == "CTC904")]
+    return drafts, tuple(warnings)
 
 
 def _selected(drafts: Sequence[Draft], name: str | None, file: str) -> Draft:
