@@ -274,6 +274,7 @@ def sweep(
     data: str | os.PathLike[str] | None = None,
     *,
     rungs: Sequence[int] | None = None,
+    unit: Literal["epochs", "steps"] = "epochs",
     eta: int = 3,
     recipe: Recipe | Literal["paper", "small"] | None = None,
     run: str | os.PathLike[str] = "sweep",
@@ -293,8 +294,9 @@ def sweep(
     Args:
         nets: Networks, paths or names; costs are relative to the first.
         data: As for `train`.
-        rungs: Epochs after which designs are judged; by default as many rungs as leave two
-            designs at least, the last at the end of the recipe.
+        rungs: Epochs, or steps, after which designs are judged; by default as many rungs as leave
+            two designs at least, the last at the end of the recipe.
+        unit: What `rungs` are.
         eta: Of how many designs one goes on.
         recipe: As for `train`; its schedule is that of the last rung.
         run: The folder of the sweep; a design's run is in `DESIGN`. Machines that share it
@@ -325,6 +327,7 @@ def sweep(
         data=os.fspath(data) if data is not None else None,
         recipe=base_recipe(recipe, data).with_fields(fields),
         rungs=rungs,
+        unit=unit,
         eta=eta,
         folder=Path(run),
         storage=storage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -32,12 +32,15 @@ FAILED, INTERRUPTED = 1, 130
 _WRITERS = {"text": as_text, "markdown": as_markdown}
 
 
-def _epochs(text: str) -> tuple[int, ...]:
-    """Read the option `--rungs`: `1,3,9`."""
+def _budgets(text: str) -> tuple[tuple[int, ...], str]:
+    """Read the option `--rungs`: `1,3,9`, or `500,1500steps`."""
+    unit = "steps" if text.endswith("steps") else "epochs"
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(int(part) for part in text.removesuffix(unit).split(",")), unit
     except ValueError:
-        raise click.BadParameter(f"{text!r} are not epochs: write 1,3,9") from None
+        raise click.BadParameter(
+            f"{text!r} are neither epochs nor steps: write 1,3,9, or 500,1500steps"
+        ) from None
 
 
 @click.command("sweep")
@@ -45,9 +48,10 @@ def _epochs(text: str) -> tuple[int, ...]:
 @data_option
 @click.option(
     "--rungs",
-    type=_epochs,
-    metavar="N,N,…",
-    help="Epochs after which designs are judged.  [default: as many rungs as leave two designs]",
+    type=_budgets,
+    metavar="N,N,…[steps]",
+    help="Epochs, or steps, after which designs are judged.  [default: as many rungs as leave two"
+    " designs]",
 )
 @click.option(
     "--eta",
@@ -92,6 +96,7 @@ def command(
     plot: str | None,
     form: str,
     recipe_name: str | None,
+    rungs: tuple[tuple[int, ...], Literal["epochs", "steps"]] | None,
     **options: Any,
 ) -> int:
     """Train designs by successive halving: after each rung the best share of them goes on.
@@ -119,6 +124,8 @@ def command(
                 networks,
                 input=shape,
                 run=run,
+                rungs=None if rungs is None else rungs[0],
+                unit="epochs" if rungs is None else rungs[1],
                 recipe=recipe_name,  # type: ignore[arg-type]  # click.Choice
                 callbacks=[display],
                 **recipe_fields(options),

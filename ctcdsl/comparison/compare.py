@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,16 +21,14 @@ from ctcdsl.comparison.results import Comparison, NetworkResult
 from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedResult, SeedRun, State
 from ctcdsl.comparison.train_runs import OF_ONE_RUN, EachWarningOnce, RunTrainer
 from ctcdsl.distributed.processes import SINGLE_PROCESS
-from ctcdsl.evaluation.evaluation import EvaluationConfig, TrainedNetwork, evaluate_trained
 from ctcdsl.execution.events import Callback
-from ctcdsl.execution.interrupt import Interrupted, interruptible
+from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.execution.prepare import (
     find_device,
     open_data,
     report_channels,
     sample_input,
 )
-from ctcdsl.images.split_choice import ChosenSplit
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import network_cost
 from ctcdsl.recipe import Recipe
@@ -163,26 +160,7 @@ class _Runner:
         return SeedResult.of(seed_run, saved.rows, errors)
 
     def _evaluate(self, seed_run: SeedRun, saved: Checkpoint) -> tuple[float, float]:
-        trained = TrainedNetwork.load(saved, seed_run.compared.network)
-        splits = self.trainer.data.splits
-        chosen = ChosenSplit(splits.test, splits.tested_on)
-        recipe = saved.recipe
-        config = EvaluationConfig(views=10, compile=recipe.compile, workers=recipe.workers)
-        with interruptible() as stop:
-            try:
-                scores = evaluate_trained(
-                    trained,
-                    chosen,
-                    config,
-                    self.trainer.device,
-                    self.callback,
-                    SINGLE_PROCESS,
-                    stop,
-                )
-            except KeyboardInterrupt as caught:
-                traceback.clear_frames(caught.__traceback__)  # ends threads first
-                where = "its last epoch, before its test"
-                raise Interrupted(seed_run.folder, where) from None
+        scores = self.trainer.evaluate(seed_run, saved, views=10)
         errors = {
             "weights": _digest(saved),
             "top1_error": scores.top1_error,

@@ -1,7 +1,8 @@
-"""Training of several runs on the same images: what is there is not trained again."""
+"""Training and tests of several runs on the same images."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,16 @@ import torch
 
 from ctcdsl.comparison.seed_runs import SeedRun, State, state_of
 from ctcdsl.distributed.processes import SINGLE_PROCESS
+from ctcdsl.evaluation.evaluation import EvaluationConfig, TrainedNetwork, evaluate_trained
+from ctcdsl.evaluation.scores import Scores
+from ctcdsl.evaluation.views import Views
 from ctcdsl.execution.events import Callback, CallbackList
+from ctcdsl.execution.interrupt import Interrupted, interruptible
 from ctcdsl.execution.prepare import Data
 from ctcdsl.images.fingerprint import ImageRecord
+from ctcdsl.images.split_choice import ChosenSplit
 from ctcdsl.runs import checkpoint as checkpoints
+from ctcdsl.runs.checkpoint import Checkpoint
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.training.config import ResumePoint, RunConfig
@@ -76,6 +83,27 @@ class RunTrainer:
             self.callback,
             SINGLE_PROCESS,
         )
+
+    def evaluate(self, seed_run: SeedRun, saved: Checkpoint, views: Views) -> Scores:
+        """The scores of a checkpoint of a run on the images that it was tested on.
+
+        Raises:
+            Interrupted: Nothing is lost.
+        """
+        trained = TrainedNetwork.load(saved, seed_run.compared.network)
+        splits = self.data.splits
+        chosen = ChosenSplit(splits.test, splits.tested_on)
+        recipe = saved.recipe
+        config = EvaluationConfig(views=views, compile=recipe.compile, workers=recipe.workers)
+        with interruptible() as stop:
+            try:
+                return evaluate_trained(
+                    trained, chosen, config, self.device, self.callback, SINGLE_PROCESS, stop
+                )
+            except KeyboardInterrupt as caught:
+                traceback.clear_frames(caught.__traceback__)  # ends threads first
+                where = f"{saved.progress}, before its test"
+                raise Interrupted(seed_run.folder, where) from None
 
 
 class EachWarningOnce(CallbackList):

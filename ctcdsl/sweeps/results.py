@@ -57,7 +57,7 @@ class Sweep:
     @property
     def finished(self) -> tuple[DesignResult, ...]:
         """The designs that came to the last rung and have an error there, best first."""
-        count = len(self.rungs.epochs)
+        count = len(self.rungs.budgets)
         found = (each for each in self.designs if len(each.judged) == count)
         fine = [each for each in found if not each.last.failure]
         return tuple(sorted(fine, key=lambda each: (each.last.top1_error, each.last.loss)))
@@ -77,14 +77,14 @@ class Sweep:
         front = self.front
         return Table(
             titles=(
-                *("network", "depth", "MACs", "relative", "parameters", "epochs"),
+                *("network", "depth", "MACs", "relative", "parameters", self.rungs.unit),
                 *(ERROR, "result"),
             ),
             rows=tuple(
                 (
                     *(each.name, str(each.cost.depth), f"{each.cost.macs:,}"),
                     *(f"{each.relative:.3f}", f"{each.cost.params:,}"),
-                    str(self._epochs(each)),
+                    str(self.rungs.budgets[len(each.judged) - 1]),
                     "failed" if each.last.failure else f"{100 * each.last.top1_error:.1f}",
                     self._result(each, front),
                 )
@@ -102,13 +102,17 @@ class Sweep:
         finished = {each.name for each in self.finished}
         return Table(
             titles=(
-                *(NETWORK, "depth", "MACs", "relative", "parameters", "epochs", ERROR),
+                *(NETWORK, "depth", "MACs", "relative", "parameters", self.rungs.unit, ERROR),
                 *("top-1 % when stopped", "run"),
             ),
             rows=tuple(
                 (
                     *(each.name, str(each.cost.depth), str(each.cost.macs)),
-                    *(f"{each.relative:.4f}", str(each.cost.params), str(self._epochs(each))),
+                    *(
+                        f"{each.relative:.4f}",
+                        str(each.cost.params),
+                        str(self.rungs.budgets[len(each.judged) - 1]),
+                    ),
                     *_errors(each, each.name in finished),
                     str(each.run),
                 )
@@ -119,15 +123,15 @@ class Sweep:
 
     def caption(self) -> str:
         """What the table's numbers are."""
-        epochs = ", ".join(map(str, self.rungs.epochs))
+        unit, budgets = self.rungs.unit, ", ".join(map(str, self.rungs.budgets))
         halving = (
-            f"Successive halving after epochs {epochs}: one of {self.rungs.eta} designs goes on."
-            if len(self.rungs.epochs) > 1
-            else f"Every design was trained up to epoch {epochs}."
+            f"Successive halving after {unit} {budgets}: one of {self.rungs.eta} designs goes on."
+            if len(self.rungs.budgets) > 1
+            else f"Every design was trained up to {self.rungs.budget(0)}."
         )
         text = (
-            f"{halving} top-1 %: error on the centre view after so many epochs; errors after"
-            " different numbers of epochs cannot be compared."
+            f"{halving} top-1 %: error on the centre view after so many {unit}; errors after"
+            f" different numbers of {unit} cannot be compared."
         )
         if self.finished:
             text += f" On the front of error and MACs: {', '.join(self.front)}."
@@ -136,7 +140,7 @@ class Sweep:
     def picture(self) -> Picture:
         """Error against complexity; the front is that of the designs at the last rung.
 
-        Designs that were stopped are grey, at their error then; labels say after which epoch.
+        Designs that were stopped are grey, at their error then; labels say when.
         """
         done = self._points(self.finished)
         stopped = [
@@ -144,7 +148,7 @@ class Sweep:
         ]
         rewrites = relations([each.network for each in self.finished])
         others = [
-            point._replace(name=f"{point.name}, epoch {self._epochs(design)}")
+            point._replace(name=f"{point.name}, {self.rungs.budget(len(design.judged) - 1)}")
             for point, design in zip(self._points(stopped), stopped, strict=True)
         ]
         return tradeoff_picture(done, rewrites, width=WIDTH, others=others)
@@ -158,7 +162,8 @@ class Sweep:
         front = self.front
         return {
             "folder": str(self.folder),
-            "rungs": list(self.rungs.epochs),
+            "rungs": list(self.rungs.budgets),
+            "unit": self.rungs.unit,
             "eta": self.rungs.eta,
             "recipe": self.recipe.as_dict(),
             "designs": [
@@ -171,8 +176,8 @@ class Sweep:
                     "params": each.cost.params,
                     "on_front": each.name in front,
                     "rungs": [
-                        {"epochs": epochs, **judged._asdict()}
-                        for epochs, judged in zip(self.rungs.epochs, each.judged, strict=False)
+                        {self.rungs.unit: budget, **judged._asdict()}
+                        for budget, judged in zip(self.rungs.budgets, each.judged, strict=False)
                     ],
                 }
                 for each in self._ranked()
@@ -194,14 +199,11 @@ class Sweep:
             ),
         )
 
-    def _epochs(self, design: DesignResult) -> int:
-        return self.rungs.epochs[len(design.judged) - 1]
-
     def _result(self, design: DesignResult, front: Sequence[str]) -> str:
         if design.last.failure:
             return design.last.failure
-        if len(design.judged) < len(self.rungs.epochs):
-            return f"stopped at rung {len(design.judged)} of {len(self.rungs.epochs)}"
+        if len(design.judged) < len(self.rungs.budgets):
+            return f"stopped at rung {len(design.judged)} of {len(self.rungs.budgets)}"
         best = self.finished[:1] == (design,)
         return " ".join(["best"] * best + ["on the front"] * (design.name in front)) or "finished"
 

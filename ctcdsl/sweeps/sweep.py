@@ -14,22 +14,24 @@ from pathlib import Path
 
 from ctcdsl.checking import Network
 from ctcdsl.comparison.fit import fit_compared, require_fit
-from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedRun
+from ctcdsl.comparison.seed_runs import ComparedNetwork, SeedRun, State
 from ctcdsl.comparison.train_runs import OF_ONE_RUN, EachWarningOnce, RunTrainer
 from ctcdsl.distributed.processes import SINGLE_PROCESS
 from ctcdsl.execution.events import Callback
 from ctcdsl.execution.interrupt import Interrupted
 from ctcdsl.execution.prepare import find_device, open_data, report_channels, sample_input
+from ctcdsl.images.batch_plan import num_batches
 from ctcdsl.ir import Shape
 from ctcdsl.metrics import network_cost
 from ctcdsl.recipe import Recipe
+from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log
 from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.sweeps.jobs import Job, Jobs
 from ctcdsl.sweeps.results import DesignResult, Sweep
-from ctcdsl.sweeps.rungs import Judged, Rungs, plan_rungs
+from ctcdsl.sweeps.rungs import Judged, Rungs, Unit, plan_rungs
 from ctcdsl.sweeps.storage import default_storage, open_study
-from ctcdsl.text import UserError
+from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 from ctcdsl.training.checks import RUNTIME_FIELDS
 
@@ -44,6 +46,7 @@ def sweep_networks(
     data: str | None,
     recipe: Recipe,
     rungs: Sequence[int] | None,
+    unit: Unit,
     eta: int,
     folder: Path,
     storage: str | None,
@@ -69,7 +72,8 @@ def sweep_networks(
     opened = open_data(data, callback)
     if input is None and data is None:
         input = sample_input(networks)
-    plan = plan_rungs(rungs, eta, recipe.last_epoch, len(networks))
+    steps = num_batches(len(opened.splits.train), recipe.batch)
+    plan = plan_rungs(rungs, eta, recipe.last_epoch, len(networks), unit, steps)
     compared = fit_compared(networks, input, opened, callback)
     require_fit(compared, recipe)
     runs = {
@@ -82,7 +86,7 @@ def sweep_networks(
     trainer = RunTrainer(opened, images, found_device, callback)
     storage = storage or default_storage(folder)
     study = open_study(storage, name, _plan(compared, recipe, plan, ImagesInfo.of(images)))
-    jobs = Jobs(study, list(runs), len(plan.epochs), folder)
+    jobs = Jobs(study, list(runs), len(plan.budgets), folder)
     with jobs.working():
         judged = _Sweeper(trainer, runs, plan, jobs).run()
     return Sweep(
@@ -106,7 +110,7 @@ class _Sweeper:
         """Every rung until all of its designs are judged: their results."""
         found: list[dict[str, Judged]] = []
         designs: tuple[str, ...] = tuple(self._runs)
-        for rung in range(len(self._rungs.epochs)):
+        for rung in range(len(self._rungs.budgets)):
             found.append(self._judged(rung, designs))
             designs = self._rungs.promoted(found[-1])
             self._report(rung, found[-1], designs)
@@ -154,29 +158,52 @@ class _Sweeper:
         return True
 
     def _trained(self, job: Job) -> Judged:
-        """What a design has reached after the epochs of a rung; they are trained if need be."""
-        run, epochs = self._runs[job.design], self._rungs.epochs[job.rung]
+        """What a design has reached at a rung; it is trained up to there if need be."""
+        run, end = self._runs[job.design], self._rungs.end(job.rung)
         rows = log.read(run.folder)
-        if len(rows) < epochs:
-            (state,) = self._trainer.states([run])
-            title = f"{run.compared.name}, rung {job.rung + 1} of {len(self._rungs.epochs)}"
-            title += f", to epoch {epochs}"
-            self._trainer.callback.on_seed_run(title, bool(rows))
-            self._trainer.train(run, state, (epochs, 0))
-            rows = log.read(run.folder)
-        row = rows[epochs - 1]
-        if not math.isfinite(row.test_loss):
-            return Judged(failure=f"the loss of the test is {row.test_loss}")
-        return Judged(row.test_top1_error, row.test_top5_error, row.test_loss)
+        if len(rows) >= end[0] and not end[1]:
+            return _of_row(rows[end[0] - 1])
+        (state,) = self._trainer.states([run])
+        position = (0, 0)
+        if state is not State.NEW:
+            position = checkpoints.load(run.folder).progress.position
+        if position > end:
+            raise error(
+                "CTC652",
+                f"the run is at epoch {position[0] + 1}, step {position[1]}, behind the rung that"
+                f" is to be judged, {self._rungs.budget(job.rung)}",
+                path=run.folder,
+                hint="move the run's folder elsewhere: the design is trained again",
+            )
+        if position < end:
+            title = f"{run.compared.name}, rung {job.rung + 1} of {len(self._rungs.budgets)}"
+            title += f", to {self._rungs.budget(job.rung)}"
+            self._trainer.callback.on_seed_run(title, state is not State.NEW)
+            self._trainer.train(run, state, end)
+        if not end[1]:
+            return _of_row(log.read(run.folder)[end[0] - 1])
+        scores = self._trainer.evaluate(run, checkpoints.load(run.folder), views=1)
+        return _finite(Judged(scores.top1_error, scores.top5_error, scores.loss))
 
     def _report(self, rung: int, judged: Mapping[str, Judged], going_on: Sequence[str]) -> None:
         text = (
-            f"rung {rung + 1} of {len(self._rungs.epochs)}: {plural(len(judged), 'design')} judged"
+            f"rung {rung + 1} of {len(self._rungs.budgets)}: {plural(len(judged), 'design')} judged"
         )
-        if rung + 1 < len(self._rungs.epochs):
+        if rung + 1 < len(self._rungs.budgets):
             names = ", ".join(self._runs[name].compared.name for name in going_on)
-            text += f", {len(going_on)} to epoch {self._rungs.epochs[rung + 1]}: {names}"
+            text += f", {len(going_on)} to {self._rungs.budget(rung + 1)}: {names}"
         self._trainer.callback.on_note(text)
+
+
+def _of_row(row: log.Row) -> Judged:
+    return _finite(Judged(row.test_top1_error, row.test_top5_error, row.test_loss))
+
+
+def _finite(judged: Judged) -> Judged:
+    """A failure where the loss of the test is not a number."""
+    if math.isfinite(judged.loss):
+        return judged
+    return Judged(failure=f"the loss of the test is {judged.loss}")
 
 
 def _plan(
@@ -187,7 +214,8 @@ def _plan(
     return {
         "designs": {each.folder: each.identity.digest for each in compared},
         "recipe": fields,
-        "rungs": list(rungs.epochs),
+        "rungs": list(rungs.budgets),
+        "unit": rungs.unit,
         "eta": rungs.eta,
         "images": asdict(images),
     }

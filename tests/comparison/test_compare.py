@@ -20,7 +20,6 @@ from PIL import Image
 
 from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
-from ctcdsl.comparison import compare as comparisons
 from ctcdsl.comparison import train_runs
 from ctcdsl.evaluation import evaluation
 from ctcdsl.execution.events import StepEnded
@@ -329,7 +328,7 @@ def test_ten_views_are_tested_once(
     )
     deep = json.loads(first)["networks"][1]
     assert deep["runs"][1]["top1_error"] == tested["top1_error"]
-    monkeypatch.setattr(comparisons, "evaluate_trained", refuse_to_train)
+    monkeypatch.setattr(train_runs, "evaluate_trained", refuse_to_train)
     assert ctcdsl(*compare("--format", "json"))[1] == first
 
 

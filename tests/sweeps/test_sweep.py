@@ -117,6 +117,29 @@ def test_a_design_that_goes_on_ends_as_if_it_had_never_stopped(call: Call, place
     assert code == 0, err
 
 
+def test_rungs_in_steps(call: Call, place: Path) -> None:
+    """Three steps are an epoch: judged in the middle of one, and resumed from there."""
+    options = ("--rungs", "2,4,12steps", "--format", "json")
+    code, out, err = call(*sweep(*options))
+    assert code == 0, err
+    data = json.loads(out)
+    assert (data["unit"], data["rungs"]) == ("steps", [2, 4, 12])
+    best = data["designs"][0]
+    assert [rung["steps"] for rung in best["rungs"]] == [2, 4, 12]
+    assert best["rungs"][-1]["loss"] == log.read(place / best["run"])[-1].test_loss
+    stopped = data["designs"][-1]
+    assert "step 2" in (place / "sweep" / "sweep.svg").read_text(encoding="utf-8")
+    code, scores, err = call(
+        *("eval", stopped["run"], "--views", "1", "--device", "cpu", "--format", "json")
+    )
+    assert json.loads(scores)["loss"] == pytest.approx(stopped["rungs"][-1]["loss"], rel=1e-6)
+    code, _, err = call("train", best["name"].lower() + ".ctc", "--data", "data", *RECIPE)
+    assert code == 0, err
+    assert same_weights(place / "runs" / best["name"], place / best["run"])
+    code, _, err = call(*sweep("--rungs", "13steps"))
+    assert code == 1 and "after step 13, and the recipe has 12" in err
+
+
 def started(*arguments: str, place: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "ctcdsl", *arguments],
@@ -196,6 +219,7 @@ def test_wrong_input(
 
 def test_wrong_usage(call: Call, place: Path) -> None:
     assert call(*sweep("--rungs", "a"))[0] == 2
+    assert call(*sweep("--rungs", "1,2weeks"))[0] == 2
     assert call(*sweep("--eta", "1"))[0] == 2
     code, _, err = call("sweep", "w2.ctc", "w2.ctc", "--data", "data", *RECIPE)
     assert code == 1 and "CTC651" in err
@@ -220,10 +244,10 @@ def test_without_optuna(call: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_rungs() -> None:
-    assert plan_rungs(None, 3, 9, 18).epochs == (1, 3, 9)
-    assert plan_rungs(None, 3, 75, 9).epochs == (25, 75)
-    assert plan_rungs(None, 2, 2, 100).epochs == (1, 2)
-    assert plan_rungs(None, 3, 9, 1).epochs == (9,)
+    assert plan_rungs(None, 3, 9, 18).budgets == (1, 3, 9)
+    assert plan_rungs(None, 3, 75, 9).budgets == (25, 75)
+    assert plan_rungs(None, 2, 2, 100).budgets == (1, 2)
+    assert plan_rungs(None, 3, 9, 1).budgets == (9,)
     for rungs in ((), (0, 1), (1, 1), (3, 2), (10,)):
         with pytest.raises(UserError):
             plan_rungs(rungs, 3, 9, 4)
