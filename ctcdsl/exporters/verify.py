@@ -81,8 +81,8 @@ def compare(
     progress: Progress,
 ) -> Agreement:
     """Compute the same inputs by both; labels are None where there are none."""
-    images = same = correct = exported_correct = 0
-    difference = largest = 0.0
+    images = correct = exported_correct = 0
+    same = difference = largest = 0.0
     labelled = False
     for inputs, labels in batches:
         with torch.inference_mode():
@@ -90,7 +90,8 @@ def compare(
         difference = max(difference, float((expected - found).abs().max()))
         largest = max(largest, float(expected.abs().max()))
         images += len(inputs)
-        same += int((expected.argmax(1) == found.argmax(1)).sum())
+        equal = expected.argmax(1) == found.argmax(1)  # of maps at each of their places
+        same += float(equal.view(len(inputs), -1).double().mean(1).sum())
         if labels is not None:
             labelled = True
             correct += int((expected.argmax(1) == labels).sum())

@@ -16,6 +16,7 @@ from ctcdsl.exporters.description import Description, Preprocessing
 from ctcdsl.exporters.exported import open_exported
 from ctcdsl.exporters.registry import find_exporter, registered
 from ctcdsl.images.colour import Statistics, preprocess
+from tests.codegen.test_pytorch import TEXTS
 from tests.support.exported import CLASSES, SPEC, make_run, need
 
 TARGETS = tuple(registered())
@@ -206,3 +207,12 @@ def test_response_norms_and_pools(target: str, tmp_path: Path) -> None:
 
         kinds = [op.get_type_name() for op in openvino.Core().read_model(file).get_ordered_ops()]
         assert kinds.count("LRN") == 2 and "AvgPool" not in kinds
+
+
+@pytest.mark.parametrize("name", ["every_layer", "trunk"])
+def test_other_networks(name: str, tmp_path: Path) -> None:
+    """Solved paddings, response norms, ceil pools, fc layers inside; a network without a head."""
+    need("onnx")
+    network = ctcdsl.loads(TEXTS[name])
+    done = ctcdsl.export(network, output=tmp_path / "a.onnx")
+    assert done.agreement.difference < 1e-5 and done.agreement.top1 > 0.99
