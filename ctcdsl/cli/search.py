@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ctcdsl.cli.options import format_option, input_option, net_option
-from ctcdsl.cli.output import print_diagnostics, print_json, write_output
+from ctcdsl.cli.output import (
+    print_diagnostics,
+    print_json,
+    require_writable,
+    write_output,
+)
 from ctcdsl.ir import Shape
 from ctcdsl.text import error
 from ctcdsl.text.files import STDIN, read_source
@@ -93,6 +98,11 @@ def _pins(
 )
 @click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
 @click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    help="Draw what the first two of --rank trade: .svg, or .html for a report of the front.",
+)
 @input_option
 @net_option
 @click.option(
@@ -103,7 +113,7 @@ def _pins(
     metavar="NAME=VALUES",
     help="Give a `let` another value, or other values: w=64, 'w=32|64'; may be repeated.",
 )
-@format_option("table", "markdown", "csv", "json")
+@format_option("table", "chart", "markdown", "csv", "json")
 def command(
     spec: str,
     budget: str | None,
@@ -117,6 +127,7 @@ def command(
     limit: int,
     pick: int | None,
     output: str | None,
+    plot: str | None,
     shape: Shape | None,
     net: str | None,
     pins: dict[str, str],
@@ -131,6 +142,10 @@ def command(
     """
     from ctcdsl import api
 
+    if plot is not None:
+        if not plot.endswith((".svg", ".html")):
+            raise click.UsageError(f"{plot}: --plot writes FILE.svg, or a report FILE.html")
+        require_writable(plot)
     if output is not None and pick is None:
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
     given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
@@ -153,6 +168,8 @@ def command(
         else:
             click.echo(f"{search.count:,} of {search.total:,} networks")
         return 0
+    if plot is not None:
+        _plot(search, plot)
     if pick is not None:
         return _picked(search, pick, output)
     if form == "json":
@@ -190,6 +207,27 @@ def _picked(search: Search, pick: int, output: str | None) -> int:
     return 0
 
 
+def _plot(search: Search, file: str) -> None:
+    from ctcdsl.reporting.front import front_page, front_picture
+    from ctcdsl.storage.atomic import write_atomic
+
+    if file.endswith(".html"):
+        front_page(search).write(file)
+    else:
+        write_atomic(file, front_picture(search).svg().encode())
+    click.echo(f"front drawn in {file}", err=True)
+
+
+def _chart(search: Search) -> None:
+    """The picture of `--plot`, of characters."""
+    from ctcdsl.cli.chart import chart
+    from ctcdsl.reporting.front import trade
+
+    found = trade(search)
+    titles = (found.across.metric.title, found.along.metric.title)
+    click.echo(chart(found.front, found.others, titles))
+
+
 def _shown(search: Search, limit: int, form: str) -> int:
     from ctcdsl.cli.tables import as_csv, as_markdown, as_text
     from ctcdsl.spaces.report import front_table, statements
@@ -198,7 +236,10 @@ def _shown(search: Search, limit: int, form: str) -> int:
     front = search.front
     if not front and not search.count:
         raise search.nothing_fits()
-    click.echo(writers[form](front_table(search, limit)), nl=False)
+    if form == "chart":
+        _chart(search)
+    table = writers["table" if form == "chart" else form]
+    click.echo(table(front_table(search, limit)), nl=False)
     lines = statements(search, limit)
     text = "\n".join(fill(line, 100) for line in lines)
     click.echo(text if form == "csv" else f"\n{text}", err=form == "csv")

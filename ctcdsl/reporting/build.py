@@ -55,6 +55,7 @@ def build_page(
     metrics: Sequence[Metric[Any]] | None = None,
     batch: int = BATCH,
     latencies: LatencyTable | None = None,
+    front: tuple[str, Drawing] | None = None,
 ) -> Page:
     """The report of some networks.
 
@@ -64,6 +65,7 @@ def build_page(
         metrics: What the table and the bars of layers show; by default `METRICS`.
         batch: The images of a training step, for memory over time.
         latencies: The table of a device, for the time of a forward pass and a roofline.
+        front: The picture of a search that they come from, and its title.
 
     Raises:
         UserError: CTC734 the device's table has no times of an operation; CTC751 the results cannot
@@ -81,6 +83,7 @@ def build_page(
         "statement": _statement(metrics, costs[0], timed),
         "roofline": drawing(partial(_roofline, timed)) if timed else None,
         "tradeoff": _tradeoff(costs, errors),
+        "front": front,
         "step": f"a training step of {plural(batch, 'image')}",
         **_layers(costs, metrics, memories),
     }
