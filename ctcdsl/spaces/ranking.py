@@ -16,7 +16,7 @@ import numpy as np
 from ctcdsl.spaces.choices import Decision
 from ctcdsl.spaces.listing import decisions_after, decisions_of
 from ctcdsl.spaces.pareto import front, fronts
-from ctcdsl.spaces.tables import _FREE, Ints, Join, Rows, Tables, TooMany
+from ctcdsl.spaces.tables import _FREE, CHUNK, Ints, Join, Rows, Tables, TooMany
 
 MAX_COMPARED = 5_000_000
 SHARES = 64
@@ -39,36 +39,48 @@ class Front(NamedTuple):
     rounded: str = ""
 
 
-def rank(tables: Tables, signs: Sequence[int]) -> Front:
+def rank(tables: Tables, signs: Sequence[int], seen: list[Front] | None = None) -> Front:
     """The front of the networks within limits.
 
     Args:
         tables: The space.
         signs: For each measure 1 where less is better, -1 where more is, 0 where it is not ranked.
+        seen: Is given the front of those that are compared so far, again and again.
     """
     try:
-        return _compared(tables, np.array(signs, np.int64))
+        return _compared(tables, np.array(signs, np.int64), [] if seen is None else seen)
     except TooMany:
         return _thinned(tables, np.array(signs, np.int64))
 
 
-def _compared(tables: Tables, signs: Ints) -> Front:
+def _compared(tables: Tables, signs: Ints, seen: list[Front]) -> Front:
     """The front by comparing all networks."""
     before, after = tables.meet()
     join = Join(tables, before[-1], after[-1])
     ranked = np.flatnonzero(signs)
+    # The join sorts the table behind; its rows keep their parents and edges.
+    behind = [*after[:-1], join.after]
     best: list[tuple[Ints, Ints, Ints]] = []
-    for seen, (one, other, costs, _) in enumerate(join.pairs()):
-        if seen * 4_000_000 > MAX_COMPARED:
+    for number, (one, other, costs, _) in enumerate(join.pairs()):
+        if number * CHUNK > MAX_COMPARED:
             raise TooMany
         at = front(costs[:, ranked] * signs[ranked])
         best.append((one[at], other[at], costs[at]))
-    if not best:
-        return Front(())
+        seen.append(_joined(tables, before, behind, best, signs))
+    return seen[-1] if seen else Front(())
+
+
+def _joined(
+    tables: Tables,
+    before: list[Rows],
+    behind: list[Rows],
+    best: Sequence[tuple[Ints, Ints, Ints]],
+    signs: Ints,
+) -> Front:
+    """The front of some pairs of rows, with their decisions."""
+    ranked = np.flatnonzero(signs)
     ones, others, costs = (np.concatenate(parts) for parts in zip(*best, strict=True))
     result = []
-    # The join sorts the table behind; its rows keep their parents and edges.
-    behind = [*after[:-1], join.after]
     for k in front(costs[:, ranked] * signs[ranked]).tolist():
         decisions = (
             *decisions_of(tables, before, int(ones[k])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,7 @@ from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Graph
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.measures import CHAINS, NARROWEST, Measure, measure_of
-from ctcdsl.spaces.ranking import rank
+from ctcdsl.spaces.ranking import Front, Ranked, rank
 from ctcdsl.spaces.space import Space
 from ctcdsl.spaces.tables import Join, Limits, Tables, TooMany
 from ctcdsl.text import UserError, error
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_CHECKED = 5_000
 """So many networks are compiled at most for a bound that only whole networks have a value of."""
+FEW = 20
+"""Networks that are shown of a search that is interrupted before any were compared."""
 
 
 class Rails(NamedTuple):
@@ -236,12 +239,17 @@ class Search:
             RuntimeError: One costs something else than the search says: a bug.
         """
         if self._checked:
-            found = self._front_of(list(self.designs()))
+            found = self._front_of(self._until_interrupted(self.designs()))
         else:
             more = self._rails(self.full)
             tables = Tables(self.full, self._limits(self.full, more))
             signs = [self._sign(measure) for measure in self.full.measures]
-            result = rank(tables, signs)
+            seen: list[Front] = []
+            try:
+                result = rank(tables, signs, seen)
+            except KeyboardInterrupt:
+                self._interrupt()
+                result = seen[-1] if seen else Front(tuple(_first(tables)))
             if result.rounded:
                 self.notes.append(f"the front is approximate: {result.rounded}")
             found = [
@@ -252,6 +260,19 @@ class Search:
         for design in found:
             self.verify(design)
         return tuple(found)
+
+    def _until_interrupted(self, designs: Iterator[Design]) -> list[Design]:
+        """The networks up to the one at which somebody stops the search."""
+        found: list[Design] = []
+        try:
+            found.extend(designs)
+        except KeyboardInterrupt:
+            self._interrupt()
+        return found
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self.notes.append("interrupted: the best of the networks that were seen")
 
     def _order(self, design: Design) -> tuple[float, ...]:
         values = (
@@ -335,6 +356,12 @@ class Search:
             "designs": designs,
             "notes": self.notes,
         }
+
+
+def _first(tables: Tables) -> Iterator[Ranked]:
+    """Some networks within limits, where no others are known yet."""
+    for decisions, costs in islice(paths(tables), FEW):
+        yield Ranked(decisions, costs)
 
 
 def limits_of(

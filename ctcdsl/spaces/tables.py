@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 
 MAX_ROWS = 30_000_000
 MAX_PAIRS = 200_000_000
+CHUNK = 1_000_000
+"""Pairs that are looked at together."""
 _FREE = 4 * 10**18
 """Further than any cost."""
 
@@ -282,11 +284,10 @@ class Join:
         if int(many.sum()) > MAX_PAIRS:
             raise TooMany
         ends = np.cumsum(many)
-        chunk = 4_000_000
         start = 0
         while start < len(many):
             base = int(ends[start - 1]) if start else 0
-            stop = max(start + 1, int(np.searchsorted(ends, base + chunk, side="right")))
+            stop = max(start + 1, int(np.searchsorted(ends, base + CHUNK, side="right")))
             part = many[start:stop]
             one = np.repeat(np.arange(start, stop), part)
             offsets = np.arange(int(part.sum())) - np.repeat(np.cumsum(part) - part, part)

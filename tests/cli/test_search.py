@@ -137,3 +137,32 @@ def test_spaces_that_cannot_be_searched(
 ) -> None:
     Path("wrong.ctc").write_text(text, encoding="utf-8")
     assert code in failure(capsys, "wrong.ctc", "--macs", "<=1.0*A")
+
+
+def test_an_interrupted_search_shows_what_it_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ctcdsl.spaces.tables import Join
+
+    pairs = Join.pairs
+
+    def interrupted(join: Join) -> object:
+        for _ in range(2):
+            yield next(pairs(join))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Join, "pairs", interrupted)
+    assert run(["search", "space.ctc", "--macs", "<=1.0*A"]) == 130
+    out = capsys.readouterr().out
+    assert out.startswith("#")
+    assert "Interrupted: the best of the networks that were seen." in out
+
+    def at_once(join: Join) -> object:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Join, "pairs", at_once)
+    assert run(["search", "space.ctc", "--macs", "<=1.0*A", "--format", "json"]) == 130
+    data = json.loads(capsys.readouterr().out)
+    assert data["front"]
+    assert data["notes"] == ["interrupted: the best of the networks that were seen"]
