@@ -21,11 +21,12 @@ from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
 from ctcdsl.metrics.catalog import LATENCY, MACS, MCU_MEMORY, MEMORY, PARAMS, TRAINING_MEMORY
 from ctcdsl.metrics.tables import conv_maps
-from ctcdsl.text import Diagnostic, Severity
+from ctcdsl.text import Diagnostic, Severity, UserError
 from ctcdsl.text.formats import as_github, as_json, as_sarif
 
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget, Verdict
+    from ctcdsl.spaces.summary import Summary
 
 LIMITS = (MACS, PARAMS, MEMORY, TRAINING_MEMORY, MCU_MEMORY, LATENCY)
 """The metrics whose most an option gives, `--max-macs`; a budget bounds the others too."""
@@ -86,6 +87,10 @@ def command(
     given = {_name(option): x for option, x in limits.items() if x is not None}
     bounds = _budget(budget, given, _conditions(batch, precision, latency))
     networks, diagnostics, failed = check_sweep(or_stdin(files), input=shape, sweep=sweep)
+    spaces: list[Summary] = []
+    if bounds is None and any(each.code == "CTC119" for each in diagnostics):
+        spaces, diagnostics = _spaces(diagnostics, shape, sweep)
+        failed = any(each.severity is Severity.ERROR for each in diagnostics)
     verdicts: list[Sequence[Verdict]] = [()] * len(networks)
     if bounds is not None:
         verdicts, errors = _judged(networks, bounds)
@@ -97,13 +102,32 @@ def command(
             if all(verdict.ok for verdict in judged):
                 maps = conv_maps(loaded.network)
                 click.echo(f"{loaded.file}: {loaded.title} ok: maps {maps}{_shares(judged)}")
+        for space in spaces:
+            click.echo(f"{space.name} ok: {space.text}")
     elif form == "github":
         click.echo(as_github(diagnostics), nl=False)
     elif form == "sarif":
         print_json(as_sarif(diagnostics))
     else:
-        print_json(_data(networks, verdicts, diagnostics))
+        print_json(_data(networks, verdicts, diagnostics, spaces))
     return int(failed)
+
+
+def _spaces(
+    diagnostics: Sequence[Diagnostic], shape: Shape | None, sweep: Sweep
+) -> tuple[list[Summary], list[Diagnostic]]:
+    """The spaces among specs, all of whose networks are looked at, and what is wrong."""
+    from ctcdsl.spaces.summary import as_spaces, summaries
+
+    sources, others = as_spaces(diagnostics)
+    pins = {name: values[0] for name, values in sweep if len(values) == 1}
+    found: list[Summary] = []
+    for source in sources:
+        try:
+            found += summaries(source, input=shape, pins=pins)
+        except UserError as failure:
+            others += (each for each in failure.diagnostics if each not in others)
+    return found, others
 
 
 def _name(argument: str) -> str:
@@ -168,9 +192,15 @@ def _data(
     networks: Sequence[LoadedNetwork],
     verdicts: Sequence[Sequence[Verdict]],
     diagnostics: Sequence[Diagnostic],
+    spaces: Sequence[Summary],
 ) -> dict[str, object]:
     """The networks and diagnostics as plain data."""
+    of_spaces = [
+        {"name": space.name, "designs": space.networks, "macs": list(space.macs)}
+        for space in spaces
+    ]
     return {
+        **({"spaces": of_spaces} if spaces else {}),
         "networks": [
             {
                 "name": network.name,

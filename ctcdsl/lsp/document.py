@@ -41,9 +41,24 @@ class Document:
         return self.tree if self.tree.statements or valid is None else valid.tree
 
     @cached_property
+    def _checked(self) -> Report:
+        return check_source(self.source, parsed=self._parsed)
+
+    @property
+    def is_space(self) -> bool:
+        """Whether the text has choices, and is no single network."""
+        return any(diagnostic.code == "CTC119" for diagnostic in self._checked.errors)
+
+    @cached_property
     def report(self) -> Report:
         """The result of checking the text."""
-        report = check_source(self.source, parsed=self._parsed)
+        report = self._checked
+        if self.is_space:
+            from ctcdsl.spaces.summary import as_spaces, reported
+
+            _, others = as_spaces(report.diagnostics)
+            errors = [each for each in reported(self.source) if each not in others]
+            report = report._replace(diagnostics=(*others, *errors))
         if report.ok:
             self._before = None  # needed no more, and versions would pile up
         return report
@@ -52,6 +67,19 @@ class Document:
     def costs(self) -> tuple[Cost, ...]:
         """The costs of the networks; none after an error, where lines may be missing."""
         return tuple(map(network_cost, self.report.networks))
+
+    @cached_property
+    def spaces(self) -> str:
+        """Of a space how many networks it has and what they cost, a line each; else empty."""
+        if not self.is_space or not self.report.ok:
+            return ""
+        from ctcdsl.spaces.summary import summaries
+        from ctcdsl.text import UserError
+
+        try:
+            return "\n\n".join(f"{each.name}: {each.text}" for each in summaries(self.source))
+        except UserError as failure:
+            return failure.diagnostics[0].message
 
     @property
     def last_valid(self) -> Document | None:

@@ -94,6 +94,8 @@ def _definition_text(document: Document, definition: Definition) -> str:
         value = value_of(statement, scope_at(document.tree, statement.span.start))
         if value is not None and not isinstance(statement.value, syntax.Number):
             shown += f"\n\n`{name}` is {value:,.6g}"
+        if isinstance(statement.value, syntax.Choice) and document.spaces:
+            shown += f"\n\n{document.spaces}"
     return shown
 
 
@@ -103,6 +105,8 @@ def _numbers(document: Document, offset: int) -> Hover | None:
     name = _network_name(path)
     if name is not None:
         costs = [cost for cost in document.costs if cost.network.name == name.text]
+        if not costs and document.spaces:
+            return Hover(document.spaces, name)
         return Hover(networks_text(costs), name) if costs else None
     region = _region(path, offset)
     if region is None:

@@ -42,8 +42,6 @@ BARS = (*DEFAULT, ACTIVATION_BYTES)
 IMAGES = 8
 """Those of the training step whose memory is drawn."""
 MOST_REWRITES = 24
-SPACE = "CTC119"
-"""The code of a text that stands for several networks."""
 
 Answer = dict[str, Any]
 
@@ -99,13 +97,10 @@ class Session:
         self._text = Text(text, self._text)
         document = self._text.document
         report, diagnostics = document.report, document.report.diagnostics
-        is_space = any(each.code == SPACE for each in diagnostics)
-        if is_space:
-            diagnostics = self._space_diagnostics()
         hints = inlay_hints(document, HintPlaces.LINES, 0, len(text))
         return {
             "ok": report.ok,
-            "space": is_space,
+            "space": document.is_space,
             "diagnostics": [self._diagnostic(each) for each in diagnostics],
             "maps": [
                 {"at": self._text.units(hint.offset), "text": hint.text, "tip": hint.tooltip}
@@ -187,12 +182,6 @@ class Session:
         }
 
     # ------------------------------------------------------------------ parts
-
-    def _space_diagnostics(self) -> tuple[Diagnostic, ...]:
-        try:
-            return Space.read(self._text.document.source).warnings
-        except UserError as failure:
-            return failure.diagnostics
 
     def _choices(self, space: Space) -> Iterator[Answer]:
         """The `let`s with several values that do not depend on others, and where they stand."""

@@ -39,6 +39,18 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No accuracy was measured" in out
 
 
+def test_checking_a_space(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "space.ctc"]) == 0
+    assert "space ok: a space of 54 networks: 5 to 10 layers" in capsys.readouterr().out
+    assert run(["check", "space.ctc", "-D", "w=64", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spaces"][0]["designs"] == 15
+    Path("space.ctc").write_text(SPACE.replace("(3,256)", "(3,silo)"), encoding="utf-8")
+    assert run(["check", "space.ctc"]) == 1
+    error = capsys.readouterr().err
+    assert "CTC112" in error
+    assert "CTC119" not in error
+
+
 def test_counting(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "space.ctc", "--macs", "0.95..1.0*A", "--count"]) == 0
     assert capsys.readouterr().out == "4 of 54 networks\n"

@@ -125,3 +125,11 @@ def test_hover_beside_errors(server: Client) -> None:
     # Words have their meaning even in a text opened with an error.
     server.open("wrong.ctc", "net A\n(7,64 gap fc\n")
     assert "names the network" in server.hover("wrong.ctc", 0, 1)
+
+
+def test_hover_on_a_space(server: Client) -> None:
+    text = "net A\nlet k = 3 | 5\nlet w = 8..32 by 8\n(k,w) gap fc\n"
+    assert server.open("space.ctc", text) == []
+    shown = server.hover("space.ctc", 1, 4)
+    assert "a space of 8 networks: 1 layers" in shown
+    assert shown.endswith(server.hover("space.ctc", 0, 4))
