@@ -529,21 +529,30 @@ def build(
 
     Args:
         net: A network, or what `load` takes.
-        weights: A state dict, a file of one (safetensors, .pt), or the folder of a run.
+        weights: A state dict, a file of one (safetensors, .pt, .pth), or the folder of a run, with
+            the module's names or those of torchvision and timm. Of another number of classes,
+            the classifier stays new, with a warning.
         overrides: Arguments of the module's class: `num_classes`, `in_chans`, `drop_rate`,
             `features`, `device`, `dtype`.
 
     Raises:
-        SpecError: The weights cannot be read.
-        RuntimeError: They are for another network (torch's own message names the keys).
-        UserError: CTC615 torch is not installed.
+        UserError: CTC409 the weights cannot be read, CTC408 they are for another network, CTC418
+            they are not finite; CTC615 torch is not installed.
+
+    Warns:
+        SpecWarning: The weights have another number of classes (CTC419), or names of a wrapper.
     """
     require_packages("building a module", "torch")
     from ctcdsl.codegen.load import build_module
 
-    module = build_module(_as_network(net), **overrides)
+    network = _as_network(net)
+    module = build_module(network, **overrides)
     if weights is not None:
-        module.load_state_dict(arguments.tensors(weights))
+        from ctcdsl.passes.weights.pretrained import load_weights
+
+        file = "" if isinstance(weights, Mapping) else os.fspath(weights)
+        for note in load_weights(module, network, arguments.tensors(weights), file):
+            warn(SpecWarning(str(note)), stacklevel=2)
     return module
 
 

@@ -62,7 +62,6 @@ _ANSWERS = {
     ("eval", "weights"): "The checkpoint is an argument: name the folder of the run.",
     ("train", "weights"): "Training starts from random weights; --resume continues a run.",
     ("compare", "weights"): "Training starts from random weights.",
-    ("compile", "weights"): "A generated module has random weights: load_state_dict loads others.",
     ("compile", "init"): "He's weights are the default: `initialise(0.01)` draws the paper's.",
     ("train", "optimizer"): "Training is SGD: see --schedule, --momentum and --weight-decay.",
     ("compare", "optimizer"): "Training is SGD: see --schedule, --momentum and --weight-decay.",

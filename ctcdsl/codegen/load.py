@@ -36,7 +36,7 @@ def build_module(network: Network, **overrides: Any) -> nn.Module:
     namespace: dict[str, Any] = {
         "__name__": f"ctcdsl.generated.{class_name(network.name)}_{digest}"
     }
-    exec(compile(source, file, "exec"), namespace)
+    exec(compile(source, file, "exec", dont_inherit=True), namespace)
     module: nn.Module = namespace[class_name(network.name)](**overrides)
     return module
 

@@ -151,8 +151,12 @@ def _normed(network: Network) -> bool:
 
 
 def _deviation(network: Network) -> float:
-    """That of the classifier's weights: features that no norm bounds grow with every max pool."""
-    return 0.01 if _normed(network) else 0.001
+    """That of the classifier's weights.
+
+    Features that no norm bounds grow with every max pool, those of fully connected layers are many.
+    """
+    matrices = sum(isinstance(node.layer, Linear) for node in network.nodes)
+    return 0.01 if _normed(network) and matrices < 2 else 0.001
 
 
 def _attributes(network: Network, trunk: Sequence[StageCode]) -> Iterator[str]:

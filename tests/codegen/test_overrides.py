@@ -143,3 +143,25 @@ def test_recomputed_maps_give_the_same_step(text: str) -> None:
         assert torch.equal(one_, other), "a norm counts each batch once"
     again.set_grad_checkpointing(False)
     assert not any(getattr(module, "recompute", False) for module in again.modules())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "style conv-bn-relu\n(3,8)/2 [ (3,8)x2 ] [ (1,4) (3,16) ]/2 se(4) eca lrn\nhead: gap fc",
+        "style conv\n(4,8)/4 [ (7,dw) ln (1,4c,gelu) (1,c) scale depth(0.2) ] grn\nhead: gap ln fc",
+        "(3,8) lrn(3,within) split{ id | (3,c) } shuffle(2) mul[ (1,8) | id ]\n"
+        "head: spp(2,1) fc(9) drop(0.5) fc",
+        "style wsconv-gn-relu\nnorm groups=4\n(3,8) [ (3,16)x2 ]/2 [ (3,16) | zeropad ]\n"
+        "head: fc(9) fc",
+    ],
+)
+def test_modules_are_scripted_and_run_under_autocast(body: str) -> None:
+    module = built(f"net N\ninput 3x32x32\nclasses 5\n{body}")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        scores = module(images)
+        assert torch.allclose(torch.jit.script(module)(images), scores, atol=1e-6)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.allclose(module(images).float(), scores, atol=0.05)

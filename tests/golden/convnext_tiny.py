@@ -59,7 +59,10 @@ class LayerNorm2d(nn.LayerNorm):
         super().__init__(channels, eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x.permute(0, 2, 3, 1)
+        shape, weight, bias = self.normalized_shape, self.weight, self.bias
+        x = nn.functional.layer_norm(x, shape, weight, bias, self.eps)
+        return x.permute(0, 3, 1, 2)
 
 
 class Scale(nn.Module):

@@ -77,7 +77,10 @@ class LayerNorm2d(nn.LayerNorm):
         super().__init__(channels, eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x.permute(0, 2, 3, 1)
+        shape, weight, bias = self.normalized_shape, self.weight, self.bias
+        x = nn.functional.layer_norm(x, shape, weight, bias, self.eps)
+        return x.permute(0, 3, 1, 2)
 
 
 class LocalResponseNormWithin(nn.Module):
@@ -455,7 +458,7 @@ class EveryBlock(nn.Module):
     """every-block: a convolutional network, 3x64x64 images to 10 classes.
 
     Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in), those of the classifier with 0.01; biases start at
+    deviation, sqrt(2 / fan-in), those of the classifier with 0.001; biases start at
     zero, norms as the identity. `initialise(0.01)` draws all as He & Sun 2015 do.
     `forward` returns the maps of the stages in `features`, if there are any.
     """
@@ -553,7 +556,7 @@ class EveryBlock(nn.Module):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if std or name == "classifier":
-                    nn.init.normal_(layer.weight, std=std or 0.01)
+                    nn.init.normal_(layer.weight, std=std or 0.001)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
@@ -569,7 +572,7 @@ class EveryBlock(nn.Module):
         like, self.classifier = next(self.parameters()), nn.Identity()
         if num_classes:
             new = nn.Linear(20, num_classes)
-            nn.init.normal_(new.get_parameter("weight"), std=0.01)
+            nn.init.normal_(new.get_parameter("weight"), std=0.001)
             nn.init.zeros_(new.get_parameter("bias"))
             self.classifier = new.to(like)
 

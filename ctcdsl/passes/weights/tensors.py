@@ -142,7 +142,7 @@ def same_weights(name: str, before: Network, after: Network, weights: Weights) -
             raise error(
                 "CTC407",
                 f"after `{name}` the {one.role} of {other.layer} is"
-                f" {_shape(other.shape)}, and was {_shape(one.shape)}",
+                f" {format_shape(other.shape)}, and was {format_shape(one.shape)}",
                 at=after.architecture.origin,
                 hint="without --weights the network is rewritten, and can be trained from scratch",
             )
@@ -171,8 +171,8 @@ def _check_names(
     elif shaped:
         key = shaped[0]
         problem = (
-            f"hold `{key}` as {_shape(tuple(state[key].shape))}, and the network's is"
-            f" {_shape(names[key].shape)}"
+            f"hold `{key}` as {format_shape(tuple(state[key].shape))}, and the network's is"
+            f" {format_shape(names[key].shape)}"
         )
     elif kinds:
         dtype = str(state[kinds[0]].dtype).removeprefix("torch.")
@@ -201,5 +201,6 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def format_shape(shape: tuple[int, ...]) -> str:
+    """A shape as messages have it: `64x3x7x7`."""
     return "x".join(map(str, shape)) or "a number"
