@@ -44,7 +44,6 @@ def test_what_weights_are_where_no_option_reads_them(ctcdsl: Any) -> None:
     for command, said in [
         ("eval", "the folder of the run"),
         ("train", "random weights; --resume"),
-        ("compile", "load_state_dict"),
     ]:
         result = ctcdsl(command, "specs/A.ctc", "--weights", "w.pt")
         assert result.code == 2 and said in result.err
