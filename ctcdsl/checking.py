@@ -51,7 +51,7 @@ def check_source(
     source: Source,
     *,
     input: Shape | None = None,
-    values: Mapping[str, float] = NO_VALUES,
+    values: Mapping[str, float | str] = NO_VALUES,
     parsed: tuple[File, list[Diagnostic]] | None = None,
 ) -> Report:
     """Parse and check a source.
@@ -60,12 +60,19 @@ def check_source(
         source: The text of a spec.
         input: An input that replaces the spec's; `maps` is then dropped, with a note,
             since it is for the spec's own input.
-        values: Replace those of the spec's `let`s.
+        values: Replace those of the spec's `let`s; a text is what a `let` has, such as a `def`.
         parsed: Its tree and syntax errors, where it has been parsed.
     """
     tree, syntax_errors = parsed or parse(source)
+    texts = {name: text for name, text in values.items() if isinstance(text, str)}
+    numbers = {name: x for name, x in values.items() if not isinstance(x, str)}
+    if texts:
+        from ctcdsl.elaborate.pins import pinned
+
+        lets = {s.name.text for s in tree.statements if isinstance(s, Let)}
+        tree = pinned(tree, {name: text for name, text in texts.items() if name in lets})
     diagnostics = Diagnostics()
-    networks = read_networks(tree, diagnostics, values, any_input=input is not None)
+    networks = read_networks(tree, diagnostics, numbers, any_input=input is not None)
     if syntax_errors:
         # Lines with syntax errors are missing from the tree: what follows from that is not
         # reported, but wrong words and numbers on the other lines are.
@@ -80,8 +87,8 @@ def check_source(
     report = _check(networks, diagnostics, input, None)
     if not report.ok:
         report = report._replace(diagnostics=_named(source, report.diagnostics))
-    lets = (s.name.text for s in tree.statements if isinstance(s, Let))
-    return report._replace(parameters=tuple(lets))
+    named = (s.name.text for s in tree.statements if isinstance(s, Let))
+    return report._replace(parameters=tuple(named))
 
 
 def _named(source: Source, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

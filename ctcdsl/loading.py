@@ -67,7 +67,7 @@ Input = Shape | tuple[int, int, int] | int | str
 
 
 def check_spec(
-    spec: Spec, *, input: Shape | None = None, values: Mapping[str, float] | None = None
+    spec: Spec, *, input: Shape | None = None, values: Mapping[str, float | str] | None = None
 ) -> Report:
     """Find a spec and check it, or report why it cannot be found or read.
 
@@ -142,7 +142,9 @@ def _number(text: str) -> float | None:
     return None
 
 
-def combinations(values: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
+def combinations(
+    values: Mapping[str, Sequence[float | str]],
+) -> list[dict[str, float | str]]:
     """One set of values for each run: the product, in order, the last name's varying first."""
     return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 

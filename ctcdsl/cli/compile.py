@@ -59,7 +59,7 @@ def command(
         return
     if weights is not None:
         raise click.UsageError("--weights are of one network: give each -D one value")
-    runs: dict[tuple[tuple[str, float], ...], list[LoadedNetwork]] = {}
+    runs: dict[tuple[tuple[str, float | str], ...], list[LoadedNetwork]] = {}
     for each in loaded:
         runs.setdefault(tuple(each.values.items()), []).append(each)
     if output is None or output == STDIN or output.endswith(".py"):
@@ -88,7 +88,7 @@ def _write_weights(network: Network, weights: str, file: str) -> None:
     click.echo(f"weights written to {file}", err=True)
 
 
-def _module_name(name: str, values: Mapping[str, float]) -> str:
+def _module_name(name: str, values: Mapping[str, float | str]) -> str:
     """A file that Python can import: `mobilenet_v2_w0_75.py`."""
     texts = [name, *(text.replace("=-", "_minus").replace("=", "") for text in assignments(values))]
     return re.sub(r"\W", "_", "_".join(texts)) + ".py"

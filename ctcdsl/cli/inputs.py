@@ -25,7 +25,7 @@ class LoadedNetwork(NamedTuple):
 
     file: str
     network: Network
-    values: Mapping[str, float] = NO_VALUES
+    values: Mapping[str, float | str] = NO_VALUES
 
     @property
     def title(self) -> str:
@@ -42,9 +42,12 @@ def titled(loaded: LoadedNetwork) -> Network:
     return dataclasses.replace(network, architecture=renamed)
 
 
-def assignments(values: Mapping[str, float]) -> list[str]:
+def assignments(values: Mapping[str, float | str]) -> list[str]:
     """Values as `-D` takes them: `w=0.5`."""
-    return [f"{name}={value:.15g}" for name, value in values.items()]
+    return [
+        f"{name}={value}" if isinstance(value, str) else f"{name}={value:.15g}"
+        for name, value in values.items()
+    ]
 
 
 def or_stdin(files: Sequence[str]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from ctcdsl.loading import parse_input, parse_values
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Command], Command]
-Values = tuple[tuple[str, float], ...]
+Values = tuple[tuple[str, float | str], ...]
 """The names and values of `-D`."""
-Sweep = tuple[tuple[str, tuple[float, ...]], ...]
+Sweep = tuple[tuple[str, tuple[float | str, ...]], ...]
 """The names of `-D`, each with one value or more."""
 
 
@@ -26,11 +26,13 @@ def input_shape(text: str) -> Shape:
         raise click.BadParameter(f"{text!r} is not an input: write 3x224x224, or 224") from None
 
 
-def parameter(text: str) -> tuple[str, tuple[float, ...]]:
-    """Read the option `-D`: `w=64`, `w=3/4`, or `w=0.5,0.75,1` for one run a value."""
+def parameter(text: str) -> tuple[str, tuple[float | str, ...]]:
+    """Read the option `-D`: `w=64`, `w=3/4`, `block=basic`, or `w=0.5,1` for one run a value."""
     name, equals, values = text.partition("=")
     if not equals or not name.isidentifier():
         raise click.BadParameter(f"{text!r} gives no parameter a value: write w=64")
+    if values.strip().isidentifier():  # the name of a `def`
+        return name, (values.strip(),)
     try:
         return name, parse_values(values)
     except ValueError as cause:
@@ -40,7 +42,7 @@ def parameter(text: str) -> tuple[str, tuple[float, ...]]:
 def _distinct(
     context: click.Context,
     option: click.Parameter,
-    given: tuple[tuple[str, tuple[float, ...]], ...],
+    given: Sweep,
 ) -> Sweep:
     names = [name for name, _ in given]
     for name in names:
@@ -52,7 +54,7 @@ def _distinct(
 def _single(
     context: click.Context,
     option: click.Parameter,
-    given: tuple[tuple[str, tuple[float, ...]], ...],
+    given: Sweep,
 ) -> Values:
     for name, values in _distinct(context, option, given):
         if len(values) > 1:

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     cost: Cost
     file: str
     relative: float
-    values: Mapping[str, float] = MappingProxyType({})
+    values: Mapping[str, float | str] = MappingProxyType({})
 
 
 class Table(NamedTuple):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ctcdsl.elaborate.file import Draft, read_drafts
+from ctcdsl.elaborate.pins import pinned
 from ctcdsl.ir import Shape
 from ctcdsl.loading import CHOOSE, Spec, find_spec
 from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
 from ctcdsl.spaces.graph import Graph, GraphBuilder
 from ctcdsl.spaces.measures import Measure, measure_of
-from ctcdsl.spaces.pins import pinned
 from ctcdsl.syntax.nodes import Alternatives, Choice, Group
 from ctcdsl.syntax.parser import parse
 from ctcdsl.syntax.words import did_you_mean

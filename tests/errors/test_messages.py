@@ -53,10 +53,11 @@ def test_a_message_is_given_once() -> None:
 
 
 def test_every_code_of_the_language_is_triggered() -> None:
-    """CTC005 is of files and CTC111 of options, tested in test_cli.py; CTC903 needs `--input`;
+    """CTC005 is of files and CTC111 of options, tested in test_cli.py; `check` takes what CTC119 is
+    about; CTC903 needs `--input`;
     CTC91x are the training's.
     """
-    elsewhere = {"CTC005", "CTC111", "CTC903"}
+    elsewhere = {"CTC005", "CTC111", "CTC119", "CTC903"}
     language = {c for c in codes() if c < "CTC400" or "CTC900" < c < "CTC910"} - elsewhere
     text = "".join(path.read_text(encoding="utf-8") for path in ERRORS.rglob("*.stderr"))
     assert language == {code for code in language if f"[{code}]" in text}
@@ -66,5 +67,5 @@ def test_every_other_code_is_named_by_a_test() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
     # The passes' own codes (CTC4xx, CTC502, CTC503) come with the passes' tests.
     others = {code for code in codes() if "CTC600" < code < "CTC900"}
-    others |= {"CTC005", "CTC111", "CTC501", "CTC903"}
+    others |= {"CTC005", "CTC111", "CTC119", "CTC501", "CTC903"}
     assert {code for code in others if code not in text} == set()
