@@ -496,7 +496,8 @@ def search(
         >>> search(space, budget={"macs": "<=0.3*A"}).count
         3
     """
-    from ctcdsl.spaces.search import Rails, Search, objective
+    from ctcdsl.spaces.objectives import Rails, objective
+    from ctcdsl.spaces.search import Search
     from ctcdsl.spaces.space import Space
 
     bounds = None if budget is None else arguments.budget(budget)

@@ -15,7 +15,8 @@ from ctcdsl.reporting.build import build_page
 from ctcdsl.reporting.page import Page
 from ctcdsl.reporting.pictures import WIDE, drawing
 from ctcdsl.spaces.design import Design
-from ctcdsl.spaces.search import Objective, Search
+from ctcdsl.spaces.objectives import Objective
+from ctcdsl.spaces.search import Search
 from ctcdsl.text import UserError
 
 MAX_POINTS = 2_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
 from ctcdsl.metrics.tables import Table
 from ctcdsl.spaces.design import Design
-from ctcdsl.spaces.search import Objective, Search
+from ctcdsl.spaces.objectives import Objective
+from ctcdsl.spaces.search import Search
 from ctcdsl.text.plural import plural
 
 CHOICES = "choices"

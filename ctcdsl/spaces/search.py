@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
-from math import ceil, floor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ctcdsl.budgets import Bound, Budget
+from ctcdsl.budgets import Budget
 from ctcdsl.metrics.catalog import (
     ACTIVATION_BYTES,
     DEPTH,
     MACS,
     MCU_MEMORY,
     PARAMS,
-    find_metrics,
 )
-from ctcdsl.metrics.metric import Metric
+from ctcdsl.spaces.counting import count_within, first_within, limits_of
 from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Graph
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.measures import CHAINS, NARROWEST, Measure, measure_of
-from ctcdsl.spaces.ranking import Front, Ranked, rank
+from ctcdsl.spaces.objectives import Objective, Rails
+from ctcdsl.spaces.ranking import Front, rank
 from ctcdsl.spaces.space import Space
-from ctcdsl.spaces.tables import Join, Limits, Tables, TooMany
+from ctcdsl.spaces.tables import Limits, Tables, TooMany
 from ctcdsl.text import UserError, error
 
 if TYPE_CHECKING:
@@ -32,42 +30,6 @@ if TYPE_CHECKING:
 
 MAX_CHECKED = 5_000
 """So many networks are compiled at most for a bound that only whole networks have a value of."""
-FEW = 20
-"""Networks that are shown of a search that is interrupted before any were compared."""
-
-
-class Rails(NamedTuple):
-    """What keeps a front to networks like those that have been trained.
-
-    `min_width` is the least filters of a convolution, `max_depth` the most layers of a network
-    without shortcuts, None for any; `chains` allows 1x1 convolutions one after another.
-    """
-
-    min_width: int = 16
-    max_depth: int | None = 16
-    chains: bool = False
-
-
-class Objective(NamedTuple):
-    """What is ranked: a metric, and whether less of it is better or more."""
-
-    metric: Metric[Any]
-    less: bool
-
-
-def objective(text: str) -> Objective:
-    """What is ranked, by a metric's name: more of it is better after a `+`.
-
-    Raises:
-        UserError: CTC701 there is no such metric.
-    """
-    name = text.strip()
-    less = not name.startswith("+")
-    name = name.lstrip("+")
-    if name == DEPTH.name:
-        return Objective(DEPTH, less)
-    (metric,) = find_metrics([name])
-    return Objective(metric, less)
 
 
 class Search:
@@ -249,7 +211,7 @@ class Search:
                 result = rank(tables, signs, seen)
             except KeyboardInterrupt:
                 self._interrupt()
-                result = seen[-1] if seen else Front(tuple(_first(tables)))
+                result = seen[-1] if seen else Front(tuple(first_within(tables)))
             if result.rounded:
                 self.notes.append(f"the front is approximate: {result.rounded}")
             found = [
@@ -356,52 +318,3 @@ class Search:
             "designs": designs,
             "notes": self.notes,
         }
-
-
-def _first(tables: Tables) -> Iterator[Ranked]:
-    """Some networks within limits, where no others are known yet."""
-    for decisions, costs in islice(paths(tables), FEW):
-        yield Ranked(decisions, costs)
-
-
-def limits_of(
-    graph: Graph, bounds: Sequence[Bound], more: Mapping[str, tuple[int | None, int | None]]
-) -> Limits:
-    """The limits of a graph's measures: of bounds, and others by name; all of them hold."""
-    pairs: list[tuple[int | None, int | None]] = []
-    for measure in graph.measures:
-        own = [(b.low, b.high) for b in bounds if b.metric is measure.metric]
-        lows = [ceil(low) for low, _ in own if low is not None]
-        highs = [floor(high) for _, high in own if high is not None]
-        low, high = more.get(measure.name, (None, None))
-        lows += [] if low is None else [low]
-        highs += [] if high is None else [high]
-        pairs.append((max(lows, default=None), min(highs, default=None)))
-    return Limits.of(pairs)
-
-
-def count_within(tables: Tables, space: Space) -> int:
-    """The number of networks within limits.
-
-    Raises:
-        UserError: CTC722 there are too many different costs.
-    """
-    try:
-        before, after = tables.meet()
-        return Join(tables, before[-1], after[-1]).count()
-    except TooMany:
-        raise _uncounted(space) from None
-
-
-def _uncounted(space: Space) -> UserError:
-    total = space.graph(()).networks
-    return error(
-        "CTC722",
-        f"the space of `{space.name}` has {total:,} networks, of too many different costs to count"
-        " those within the budget exactly",
-        at=space.draft.lines[0].span,
-        hint=(
-            "without --count the front is found all the same",
-            "larger steps in its ranges, or one bound fewer, make it exact",
-        ),
-    )

@@ -11,7 +11,8 @@ from ctcdsl.elaborate.pins import pinned
 from ctcdsl.ir import Shape
 from ctcdsl.loading import CHOOSE, Spec, find_spec
 from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
-from ctcdsl.spaces.graph import Graph, GraphBuilder
+from ctcdsl.spaces.builder import GraphBuilder
+from ctcdsl.spaces.graph import Graph
 from ctcdsl.spaces.measures import Measure, measure_of
 from ctcdsl.syntax.nodes import Alternatives, Choice, Group
 from ctcdsl.syntax.parser import parse

@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 
 from ctcdsl.budgets import Budget
-from ctcdsl.spaces.search import Rails, Search, objective
+from ctcdsl.spaces.objectives import Rails, objective
+from ctcdsl.spaces.search import Search
 from tests.support.spaces import space_of
 
 KERNELS, WIDTHS, LAYERS, SIDE = (1, 3, 5), (16, 32, 48, 64), 4, 36

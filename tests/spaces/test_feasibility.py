@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ctcdsl.budgets import Budget
+from ctcdsl.spaces.counting import limits_of
 from ctcdsl.spaces.feasibility import infeasible
-from ctcdsl.spaces.search import Search, limits_of
+from ctcdsl.spaces.search import Search
 from tests.spaces.test_graph import SPACES
 from tests.support.spaces import space_of
 

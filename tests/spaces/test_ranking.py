@@ -9,8 +9,9 @@ import pytest
 
 from ctcdsl.budgets import Budget
 from ctcdsl.spaces.listing import paths
+from ctcdsl.spaces.objectives import Rails
 from ctcdsl.spaces.ranking import _thinned, rank
-from ctcdsl.spaces.search import Rails, Search
+from ctcdsl.spaces.search import Search
 from ctcdsl.spaces.tables import Limits, Tables
 from tests.spaces.test_graph import SPACES
 from tests.support.spaces import space_of
