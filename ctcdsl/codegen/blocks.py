@@ -20,6 +20,8 @@ from ctcdsl.ops.graph import Builder
 
 _ONE = Expression("1")
 _LAST = Role.PADDING
+_MAX_PLAIN = 2
+"""Arguments that a call gives without their names."""
 
 
 class Blocks:
@@ -50,10 +52,13 @@ class Blocks:
 def _call(code: ClassCode, instance: Instance, index: int) -> Call:
     """The call that makes an instance, the `index`th of its class."""
     arguments: list[Argument] = []
-    for parameter in code.parameters:
+    # Of more than two numbers in a row nobody knows which is which.
+    plain = sum(not parameter.keyword_only for parameter in code.parameters) <= _MAX_PLAIN
+    for number, parameter in enumerate(code.parameters):
         value = parameter.values[index]
         assert value is not None
-        keyword = parameter.name if parameter.keyword_only else ""
+        named = parameter.keyword_only or (number > 0 and not plain)
+        keyword = parameter.name if named else ""
         arguments.append(Argument(Number(value, parameter.role), keyword, parameter.default))
     for flag, values in code.flags.items():
         arguments.append(Argument(str(values[index]), flag))

@@ -43,7 +43,7 @@ def block_name(name: str, taken: Collection[str]) -> str:
         taken: The other classes of the module.
     """
     name = camel(name)
-    if not name or name[0].isdigit() or is_taken(name):
+    if len(name) < 2 or name[0].isdigit() or is_taken(name):  # of one letter: `I` reads as 1
         name = f"{'' if name[:1].isdigit() else name}Block"
     unique, count = name, 1
     while unique in taken:

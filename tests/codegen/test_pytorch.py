@@ -167,7 +167,7 @@ def signatures(text: str) -> list[str]:
             ["Ir(in_chs, t, n, *, stride=1)"],
         ),
         ("def mb(k,n) = [ (k,n) | (1,n) ]\nmb(3,8) mb(5,9)", ["Mb(in_chs, k, n)"]),
-        ("def b(s) = [ (3,8)/s | (1,8)/s ]\nb(1) b(2)", ["B(in_chs, s)"]),
+        ("def b(s) = [ (3,8)/s | (1,8)/s ]\nb(1) b(2)", ["BBlock(in_chs, s)"]),
         # Without a `def`, what they mean.
         (
             "{ (1,2) | (3,3) } { (1,5) | (5,4,d2) }",
@@ -177,11 +177,11 @@ def signatures(text: str) -> list[str]:
         ),
         # Several structures of one name, several names of one structure.
         ("(3,8) { id | (3,8) } { (3,8) | id }", ["Concat()", "Concat2()"]),
-        ("def a = { id | (3,8) }\ndef b = { id | (3,8) }\n(3,8) a b", ["A()", "B()"]),
+        ("def a = { id | (3,8) }\ndef b = { id | (3,8) }\n(3,8) a b", ["ABlock()", "BBlock()"]),
         # No rule tells the branches that are there apart: a flag does.
         (
             "def f(n) = [ (3,8) | (1,n)? ]\nf(8) f(9)",
-            ["F(in_chs, *, with_branch2: bool)"],
+            ["FBlock(in_chs, *, with_branch2: bool)"],
         ),
     ],
 )

@@ -155,25 +155,25 @@ class EfficientNetB0(nn.Module):
             conv3=ConvNormAct(32, 16, kernel=1, act=False),  # 16 x 112 x 112
         )
         self.stage3 = Chain(
-            block1=Mb(16, 3, 24, stride=2),  # 24 x 56 x 56
-            block2=Mb(24, 3, 24),  # 24 x 56 x 56
+            block1=Mb(16, k=3, n=24, stride=2),  # 24 x 56 x 56
+            block2=Mb(24, k=3, n=24),  # 24 x 56 x 56
         )
         self.stage4 = Chain(
-            block1=Mb(24, 5, 40, stride=2),  # 40 x 28 x 28
-            block2=Mb(40, 5, 40),  # 40 x 28 x 28
+            block1=Mb(24, k=5, n=40, stride=2),  # 40 x 28 x 28
+            block2=Mb(40, k=5, n=40),  # 40 x 28 x 28
         )
         self.stage5_6 = Chain(
-            block1=Mb(40, 3, 80, stride=2),  # 80 x 14 x 14
-            block2=Mb(80, 3, 80),  # 80 x 14 x 14
-            block3=Mb(80, 3, 80),  # 80 x 14 x 14
-            block4=Mb(80, 5, 112),  # 112 x 14 x 14
-            block5=Mb(112, 5, 112),  # 112 x 14 x 14
-            block6=Mb(112, 5, 112),  # 112 x 14 x 14
+            block1=Mb(40, k=3, n=80, stride=2),  # 80 x 14 x 14
+            block2=Mb(80, k=3, n=80),  # 80 x 14 x 14
+            block3=Mb(80, k=3, n=80),  # 80 x 14 x 14
+            block4=Mb(80, k=5, n=112),  # 112 x 14 x 14
+            block5=Mb(112, k=5, n=112),  # 112 x 14 x 14
+            block6=Mb(112, k=5, n=112),  # 112 x 14 x 14
         )
         self.stage7_8 = Chain(
-            block1=Mb(112, 5, 192, stride=2),  # 192 x 7 x 7
-            **{f"block{k}": Mb(192, 5, 192) for k in range(2, 5)},  # 192 x 7 x 7
-            block5=Mb(192, 3, 320),  # 320 x 7 x 7
+            block1=Mb(112, k=5, n=192, stride=2),  # 192 x 7 x 7
+            **{f"block{k}": Mb(192, k=5, n=192) for k in range(2, 5)},  # 192 x 7 x 7
+            block5=Mb(192, k=3, n=320),  # 320 x 7 x 7
         )
         self.stage9 = Chain(conv1=ConvNormAct(320, 1280, kernel=1))  # 1280 x 7 x 7
         self.head = Chain(

@@ -491,8 +491,8 @@ class EveryBlock(nn.Module):
         super().__init__()
         self.initialise_ = Chain(
             conv1=ConvNormAct(in_chans, 8, kernel=3, padding=1),  # 8 x 64 x 64
-            block1=Class(8, 5, 16, 7, 8),  # 12 x 64 x 64
-            block2=Class(12, 6, 24, 3, 5),  # 9 x 64 x 64
+            block1=Class(8, nn_=5, import_=16, init=7, l_=8),  # 12 x 64 x 64
+            block2=Class(12, nn_=6, import_=24, init=3, l_=5),  # 9 x 64 x 64
         )
         self.optional = Chain(
             block1=ConvBn(9, 16),  # 16 x 64 x 64

@@ -136,21 +136,21 @@ class GoogLeNet(nn.Module):
             pool2=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
         )
         self.inception3 = Chain(
-            block1=Inc(192, 64, 96, 128, 16, 32, 32),  # 256 x 28 x 28
-            block2=Inc(256, 128, 128, 192, 32, 96, 64),  # 480 x 28 x 28
+            block1=Inc(192, a=64, r3=96, n3=128, r5=16, n5=32, p=32),  # 256 x 28 x 28
+            block2=Inc(256, a=128, r3=128, n3=192, r5=32, n5=96, p=64),  # 480 x 28 x 28
             pool=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 480 x 14 x 14
         )
         self.inception4 = Chain(
-            block1=Inc(480, 192, 96, 208, 16, 48, 64),  # 512 x 14 x 14
-            block2=Inc(512, 160, 112, 224, 24, 64, 64),  # 512 x 14 x 14
-            block3=Inc(512, 128, 128, 256, 24, 64, 64),  # 512 x 14 x 14
-            block4=Inc(512, 112, 144, 288, 32, 64, 64),  # 528 x 14 x 14
-            block5=Inc(528, 256, 160, 320, 32, 128, 128),  # 832 x 14 x 14
+            block1=Inc(480, a=192, r3=96, n3=208, r5=16, n5=48, p=64),  # 512 x 14 x 14
+            block2=Inc(512, a=160, r3=112, n3=224, r5=24, n5=64, p=64),  # 512 x 14 x 14
+            block3=Inc(512, a=128, r3=128, n3=256, r5=24, n5=64, p=64),  # 512 x 14 x 14
+            block4=Inc(512, a=112, r3=144, n3=288, r5=32, n5=64, p=64),  # 528 x 14 x 14
+            block5=Inc(528, a=256, r3=160, n3=320, r5=32, n5=128, p=128),
             pool=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 832 x 7 x 7
         )
         self.inception5 = Chain(
-            block1=Inc(832, 256, 160, 320, 32, 128, 128),  # 832 x 7 x 7
-            block2=Inc(832, 384, 192, 384, 48, 128, 128),  # 1024 x 7 x 7
+            block1=Inc(832, a=256, r3=160, n3=320, r5=32, n5=128, p=128),  # 832 x 7 x 7
+            block2=Inc(832, a=384, r3=192, n3=384, r5=48, n5=128, p=128),
         )
         self.head = Chain(
             gap=nn.AdaptiveAvgPool2d(1),
