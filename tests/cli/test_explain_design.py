@@ -38,7 +38,9 @@ def test_the_ledger_is_what_cost_says(ctcdsl: Any) -> None:
 def test_what_is_left_over(ctcdsl: Any, tmp_path: Path) -> None:
     design, picture = tmp_path / "mine.ctc", tmp_path / "chain.svg"
     design.write_text(MINE, encoding="utf-8")
-    result = ctcdsl("explain-design", str(design), "--from", "A", "--graph", str(picture))
+    result = ctcdsl(
+        "explain-design", str(design), "--from", "A", "--max-steps", "2", "--graph", str(picture)
+    )
     assert result.code == 0
     assert "1 pass, then an edit of 1 layer" in result.out
     rest = result.out.partition("left over, as an edit:\n")[2]
