@@ -131,9 +131,13 @@ class _Lowering:
     def graph(self) -> OpGraph:
         x = self._builder.input
         last = self._network.nodes[-1] if has_classifier(self._network) else None
-        for chain in self._network.stages.values():
-            argument = x
-            x, _ = self._chain(chain, x)
+        for stage, chain in self._network.stages.items():
+            argument, may_overwrite = x, False
+            for run in self._network.runs(stage):
+                value, first = x, len(self._builder.nodes)
+                x, may_overwrite = self._chain(run.nodes, x, may_overwrite and not run.recomputed)
+                if run.recomputed:  # the classifier keeps its input alone anyway
+                    self._builder.recompute(value, first, before_last=run.nodes[-1] is last)
             self._builder.hold(argument, before_last=chain[-1] is last)
         return self._builder.graph(self._network.name, x)
 

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from ctcdsl.api import Rewrite, rewrite
+from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import load_network, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json
+from ctcdsl.cli.tables import as_text
 from ctcdsl.elaborate.file import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line
@@ -88,6 +90,12 @@ def network_name(text: str) -> str:
     help="Carry these weights of the network along, and measure how exact each pass is.",
 )
 @click.option("--weights-out", metavar="FILE", help="Write the new network's weights here.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Print all choices that the pass `recompute` has, instead of a spec.",
+)
 @values_option
 @format_option("text", "json", help="json: the steps with their equations, and the spec, as data.")
 def command(
@@ -102,6 +110,7 @@ def command(
     multiple: int,
     weights: str | None,
     weights_out: str | None,
+    every: bool,
     values: Values,
     form: str,
 ) -> None:
@@ -127,6 +136,9 @@ def command(
     if weights_out is not None and weights_out == output:
         raise click.UsageError("-o and --weights-out name one file")
     start = load_network(specs[0] if specs else None, net, values=values, notes=False)
+    if every:
+        _print_choices(start, passes, form)
+        return
     if weights is not None:
         gc.enable()  # networks of this size are worth collecting
     result = rewrite(
@@ -153,6 +165,21 @@ def command(
     _report(result)
     if to_file is None:
         click.echo(result.text, nl=False)
+
+
+def _print_choices(start: Network, passes: tuple[str, ...], form: str) -> None:
+    """The choices of a pass that has several: what each one takes and costs."""
+    from ctcdsl.passes.registry import create, registered
+    from ctcdsl.passes.rewrites.recompute import Recompute, as_data, as_table
+
+    (chosen, *others) = [create(text, registered()) for text in passes]
+    if others or not isinstance(chosen, Recompute):
+        raise click.UsageError("--all shows the choices of one pass: --pass recompute:batch=8")
+    choices = chosen.choices(start)
+    if form == "json":
+        print_json(as_data(start, chosen, choices))
+    else:
+        click.echo(as_text(as_table(choices)), nl=False)
 
 
 def _data(result: Rewrite) -> dict[str, Any]:

@@ -32,6 +32,12 @@ class Layers:
         self._style = network.architecture.style
         self._series = network.series
         self.convs = conv_classes(network.layers, self._style, series=self._series)
+        self._starts = {
+            run.nodes[0].name
+            for stage in network.stages
+            for run in network.runs(stage)
+            if run.recomputed
+        }
 
     def chain(
         self,
@@ -58,6 +64,8 @@ class Layers:
         for node in chain:
             word = _word(node)
             counts[word] += 1
+            if node.name in self._starts:  # its input is kept for another time
+                may_overwrite = False
             if isinstance(node.layer, Block):
                 call = blocks[node.name]._replace(name=f"{word}{counts[word]}")
                 named.append((node, Part(call, ())))

@@ -79,6 +79,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
         signature=_signature(overrides),
         adds_dropout=overrides.adds_dropout,
         groups=[_group(stage) for stage in stages],
+        recompute=list(_recompute(network, stages)),
         trunk=[_group(stage) for stage in trunk],
         heads=[_group(stage) for stage in heads] or overrides.last,
         last=overrides.last,
@@ -242,6 +243,26 @@ def _group(stage: StageCode) -> Group:
     else:
         lines = attribute(stage.name, codes)
     return Group(stage.name, tuple(lines), comment if fits else "")
+
+
+def _recompute(network: Network, stages: Sequence[StageCode]) -> Iterator[str]:
+    """The lines that say which layers' maps are computed again, with their names."""
+    chains = {stage.nodes[0].name: stage for stage in stages if not stage.alone}
+    for name, nodes in network.stages.items():
+        stage = chains.get(nodes[0].name)
+        parts: dict[int, tuple[int, str]] = {}
+        for run in network.runs(name):
+            if stage is None or not run.recomputed:
+                continue
+            inside = [k for k, (node, _) in enumerate(stage.parts) if node in run.nodes]
+            if inside:
+                ends = [stage.parts[k][1].call.name for k in (inside[0], inside[-1])]
+                parts[inside[0]] = (inside[-1] + 1, " to ".join(dict.fromkeys(ends)))
+        if parts:
+            ranges = ", ".join(f"{start}: {end}" for start, (end, _) in parts.items())
+            line = f"self.{stage.name}.recompute = {{{ranges}}}" if stage else ""
+            note = f"  # {', '.join(text for _, text in parts.values())}"
+            yield f"{line}{note}" if 8 + len(line) + len(note) <= WIDTH else line
 
 
 def _bound(network: Network) -> str:

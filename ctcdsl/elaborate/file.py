@@ -18,6 +18,7 @@ from ctcdsl.elaborate.definitions import (
 )
 from ctcdsl.elaborate.headers import HeaderReader, Headers
 from ctcdsl.elaborate.layers import LayerElaborator
+from ctcdsl.elaborate.recompute import read_parts
 from ctcdsl.elaborate.stages import StageReader
 from ctcdsl.ir import (
     Architecture,
@@ -345,6 +346,7 @@ class _FileElaborator:
         self._warn(headers, name, len(stages), head)
         elements = [element for stage in stages for element in stage.elements]
         elements += head.layers if head is not None else ()
+        head = head or paper_head(name, span, style, self._diagnostics)
         return Architecture(
             name=name,
             input=headers.input,
@@ -354,7 +356,8 @@ class _FileElaborator:
             pad_implied_by=None if headers.pad else headers.styled,
             maps=headers.maps,
             stages=stages,
-            head=head or paper_head(name, span, style, self._diagnostics),
+            head=head,
+            recompute=read_parts(headers.recompute, stages, head, self._diagnostics),
             origin=lines[0].span.merge(lines[-1].span),
             spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
         )

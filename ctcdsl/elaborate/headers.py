@@ -1,4 +1,4 @@
-"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`, `norm`, `act`."""
+"""Header lines: `net`, `input`, `classes`, `pad`, `maps`, `style`, `norm`, `act`, `recompute`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Headers:
     maps: tuple[tuple[int, int], ...] = ()
     maps_span: Span | None = None
     styled: Span | None = None  # the `style` line, the file's or the network's own
+    recompute: tuple[Name, ...] = ()
     constants: dict[str, Named] = field(default_factory=dict)
     seen: dict[str, Span] = field(default_factory=dict)
 
@@ -100,6 +101,8 @@ class HeaderReader:
                     self._unknown(text, "style", "style", span)
             case "norm" | "act", _:
                 self._constants(header, into)
+            case "recompute", _:
+                into.recompute = tuple(x for x in header.values if isinstance(x, Name))
             case "maps", _:
                 into.maps_span = header.span
                 into.maps = self._maps(header)

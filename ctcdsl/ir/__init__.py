@@ -13,6 +13,7 @@ from ctcdsl.ir.blocks import (
     report_shares,
     shares,
 )
+from ctcdsl.ir.recompute import Part
 from ctcdsl.layers import (
     CONV_RELU,
     Activation,
@@ -69,6 +70,7 @@ __all__ = [
     "PadRule",
     "Pair",
     "ParsedSpec",
+    "Part",
     "Pool",
     "Scale",
     "Shape",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.ir.blocks import Element
+from ctcdsl.ir.recompute import Part
 from ctcdsl.layers.style import CONV_RELU, Style
 from ctcdsl.ops.record import Record, field
 from ctcdsl.ops.shapes import Shape
@@ -63,7 +64,8 @@ class Architecture(Record):
 
     `maps` are the (height, width) that dominate stages 2, 3, …; empty where none are
     asked for. `pad_implied_by` is the `style` line that brought `pad same`; None where
-    the author named a rule, or no style. `spec` is None where no text was read.
+    the author named a rule, or no style. `recompute` are the parts that training computes again.
+    `spec` is None where no text was read.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Architecture(Record):
     maps: tuple[tuple[int, int], ...]
     stages: tuple[Stage, ...]
     head: Head
+    recompute: tuple[Part, ...] = ()
     origin: Span = field(compare=False)
     spec: ParsedSpec | None = field(default=None, compare=False)
 
@@ -82,3 +85,14 @@ class Architecture(Record):
     def stage_names(self) -> tuple[str, ...]:
         """A name for each stage: the author's, or `stage1`, `stage2`, …."""
         return tuple(stage.name or f"stage{k}" for k, stage in enumerate(self.stages, start=1))
+
+    @property
+    def chains(self) -> tuple[tuple[Element, ...], ...]:
+        """The layers and blocks of each stage, the head's last."""
+        return (*(stage.elements for stage in self.stages), self.head.layers)
+
+    @property
+    def recomputed(self) -> tuple[range, ...]:
+        """The positions of the parts that training computes again, in the network's chain."""
+        lengths = [len(chain) for chain in self.chains]
+        return tuple(part.positions(lengths) for part in self.recompute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from ctcdsl.ir import Activation, Architecture, Block, Conv, Join, Layer, Pair, Shape
@@ -76,6 +77,14 @@ class Node(NamedTuple):
         )
 
 
+class Run(NamedTuple):
+    """Layers and blocks of a stage from the one at `start` on, all `recomputed` or none."""
+
+    nodes: tuple[Node, ...]
+    start: int
+    recomputed: bool
+
+
 @dataclass(frozen=True)
 class Network:
     """A network whose every map is known: what `check` returns and everything else takes.
@@ -110,6 +119,24 @@ class Network:
         stages = {name: self.stage(index) for index, name in enumerate(names)}
         head = self.stage(None)
         return {**stages, self.architecture.head.name: head} if head else stages
+
+    def runs(self, stage: str) -> tuple[Run, ...]:
+        """What of a stage is computed at once: the parts that are recomputed, and what is between.
+
+        Args:
+            stage: Its name.
+        """
+        before = 0
+        for name, nodes in self.stages.items():
+            if name == stage:
+                break
+            before += len(nodes)
+        parts = [(part.start - before, part.stop - before) for part in self.architecture.recomputed]
+        ends = {0, len(nodes), *(end for part in parts for end in part)}
+        cuts = sorted(end for end in ends if 0 <= end <= len(nodes))
+        return tuple(
+            Run(nodes[start:stop], start, (start, stop) in parts) for start, stop in pairwise(cuts)
+        )
 
     @cached_property
     def macs(self) -> int:

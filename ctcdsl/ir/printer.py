@@ -7,6 +7,8 @@ from hashlib import sha256
 
 from ctcdsl.ir.architecture import Architecture, Stage
 from ctcdsl.ir.blocks import Block, Element, Join, contains_conv, layers_of, out_channels
+from ctcdsl.ir.names import names
+from ctcdsl.ir.recompute import part_text
 from ctcdsl.ir.strides import NoStridedLayer, StrideAlreadySet, with_stride
 from ctcdsl.layers.activations import ActivationLayer
 from ctcdsl.layers.arguments import Flag, Function, Integer, Integers, Real
@@ -48,7 +50,25 @@ def unparse(architecture: Architecture) -> str:
     if architecture.maps:
         sizes = (tuple(dict.fromkeys(sides)) for sides in architecture.maps)
         headers.append(_header("maps", *(syntax.Size(sides, _NOWHERE) for sides in sizes)))
+    if architecture.recompute:
+        headers.append(recompute_header(architecture, written_out=True))
     return format_file(syntax.File((*headers, *to_lines(architecture)), (), _NOWHERE))
+
+
+def recompute_header(architecture: Architecture, *, written_out: bool) -> syntax.Header:
+    """The line `recompute …`; `written_out` where the text has no `def`s, nor names by them."""
+    texts = part_texts(architecture, written_out=written_out)
+    return _header("recompute", *map(_name, texts))
+
+
+def part_texts(architecture: Architecture, *, written_out: bool = False) -> list[str]:
+    """The parts that training computes again, as the line `recompute …` names them."""
+    stages = (*architecture.stage_names, architecture.head.name)
+    texts = []
+    for part in architecture.recompute:
+        stage, chain = stages[part.stage], architecture.chains[part.stage]
+        texts.append(part_text(part, stage, names(stage, chain, written_out=written_out)))
+    return texts
 
 
 def _constants(constants: Constants) -> list[syntax.Header]:

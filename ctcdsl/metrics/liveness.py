@@ -8,15 +8,18 @@ forks are added in place where nothing else needs them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from ctcdsl.ops.graph import OpGraph
 from ctcdsl.ops.kernels import in_float
-from ctcdsl.ops.tape import FLOAT, Kernel, Layout, Size, Tape, Tensor
+from ctcdsl.ops.tape import FLOAT, Kernel, Layout, Segment, Size, Tape, Tensor
 
 LOSS = "loss"
 """What stands for a layer after the last."""
+RANDOM_STATE = 5056
+"""Bytes of the state of PyTorch's random numbers, which a segment draws again."""
 _NOTHING = Size()
 
 
@@ -50,12 +53,18 @@ def trace(graph: OpGraph, *, training: bool, half: bool) -> Tape:
     image = tape.tensor(graph.input.shape.numel)
     tensors = {graph.input.number: image}
     ends: list[int] = []
-    for node in graph.nodes:
+    first = {part.first: len(tape.kernels) for part in graph.recomputed}
+    last = {part.last: part for part in graph.recomputed}
+    for at, node in enumerate(graph.nodes):
+        if at in first:
+            first[at] = len(tape.kernels)
         inputs = [tensors[value.number] for value in node.inputs]
         tape.hold(*inputs)
-        tensors[node.output.number] = node.op.trace(tape, node, *inputs)
-        tape.end()
+        output = tensors[node.output.number] = node.op.trace(tape, node, *inputs)
+        tape.end(output)
         ends.append(len(tape.kernels) - 1)
+        if training and at in last:
+            tape.recompute(tensors[last[at].value], first[last[at].first])
     for hold in graph.holds:
         tape.extend(tensors[hold.value], ends[hold.until])
     output = tensors[graph.output.number]
@@ -109,6 +118,13 @@ class Simulation:
                 self._freed[max(at, tape.until[storage])].append(storage)
         self._fixed = self._image = self._weight_gradients = 0
         self._gradients: dict[int, _Gradient] = {}
+        self._segments = {
+            at: segment for segment in tape.segments for at in range(segment.first, segment.stop)
+        }
+        self._again: dict[int, dict[int, int]] = {}
+        """Of each segment that ran again, by its first kernel: what its storages are now."""
+        self._last_to_go: dict[int, Segment] = {}
+        """Segments by the kernel whose backward pass is the last to need their input."""
 
     @property
     def alive(self) -> Size:
@@ -118,7 +134,10 @@ class Simulation:
     def forward(self) -> None:
         """The forward pass."""
         for at, kernel in enumerate(self._tape.kernels):
-            self._forward(at, kernel)
+            segment = self._segments.get(at)
+            if segment is not None and segment.first == at:
+                self._begin(segment)
+            self._forward(at, kernel, keeps=segment is None)
         for kernel in self._tape.kernels:
             for storage in kernel.new:
                 if self._users[storage]:
@@ -133,25 +152,68 @@ class Simulation:
         one = self._allocate(loss.size)
         self._users[one] += 1  # the caller holds it
         self._gradients[loss.number] = _Gradient(one, Layout.LAST)
-        for kernel in reversed(self._tape.kernels):
+        for at in reversed(range(len(self._tape.kernels))):
+            kernel = self._tape.kernels[at]
             if kernel.learns:
-                self._backward(kernel)
+                self._backward(at, kernel)
+            if at in self._last_to_go:
+                self._end(self._last_to_go[at])
+
+    # ------------------------------------------------------------------ segments
+
+    def _begin(self, segment: Segment) -> None:
+        """Training keeps the input of a segment, and the state of the random numbers."""
+        keeping = (at for at in range(segment.first, segment.stop) if self._tape.kernels[at].keeps)
+        self._last_to_go[next(keeping)] = segment
+        self._fixed += RANDOM_STATE
+        if segment.source >= 0:
+            self._users[segment.source] += 1
+
+    def _end(self, segment: Segment) -> None:
+        self._fixed -= RANDOM_STATE
+        self._release(segment.source)
+
+    def _run_again(self, segment: Segment) -> dict[int, int]:
+        """The forward pass of a segment once more; what is kept of it stays."""
+        again: dict[int, int] = {}
+        freed: dict[int, list[int]] = {}
+        self._fixed += RANDOM_STATE  # that of now, for when it is done
+        for at in range(segment.first, segment.last + 1):
+            kernel = self._tape.kernels[at]
+            if at == segment.last and not segment.with_last:
+                for storage in kernel.keeps:
+                    self._users[again.get(storage, storage)] += 1
+                break
+            for storage in kernel.new:
+                again[storage] = self._allocate(self._tape.sizes[storage])
+                until = max(at, self._tape.until[storage])
+                freed.setdefault(min(until, segment.last), []).append(again[storage])
+            for storage in kernel.keeps:
+                self._users[again.get(storage, storage)] += 1
+            self._note(kernel, Phase.BACKWARD, kernel.work, kernel.scratch[0])
+            for fresh in freed.pop(at, ()) if at < segment.last else ():
+                self._release(fresh)
+        for storages in freed.values():
+            for fresh in storages:
+                self._release(fresh)
+        self._fixed -= RANDOM_STATE
+        return again
 
     # ------------------------------------------------------------------- kernels
 
-    def _forward(self, at: int, kernel: Kernel) -> None:
+    def _forward(self, at: int, kernel: Kernel, *, keeps: bool) -> None:
         for storage in kernel.new:
             size = self._sizes[storage]
             self._fixed += size.fixed
             self._image += size.image
             self._users[storage] = 1  # Python
-        for storage in kernel.keeps:
+        for storage in kernel.keeps if keeps else ():
             self._users[storage] += 1
         self._note(kernel, Phase.FORWARD, kernel.work, kernel.scratch[0])
         for storage in self._freed[at]:
             self._release(storage)
 
-    def _backward(self, kernel: Kernel) -> None:
+    def _backward(self, at: int, kernel: Kernel) -> None:
         arriving = [
             gradient
             for output in kernel.outputs
@@ -159,29 +221,47 @@ class Simulation:
         ]
         if not arriving:
             return
+        again: dict[int, int] = {}
+        segment = self._segments.get(at)
+        if segment is not None and kernel.keeps:
+            if segment.first not in self._again:
+                self._again[segment.first] = self._run_again(segment)
+            again = self._again[segment.first]
         came = arriving[0]
         gradients: list[tuple[Tensor, _Gradient]] = []
+        late: list[Tensor] = []
         layout = came.layout if kernel.gives is None else kernel.gives
         for x in kernel.inputs:
             if not x.learns:
                 continue
             fits = x.size == kernel.outputs[0].size or kernel.gives is Layout.STRIDED
-            if kernel.passes and fits:
+            if again and kernel.sums and not fits:
+                late.append(x)
+            elif kernel.passes and fits:
                 self._users[came.storage] += 1
                 gradients.append((x, _Gradient(came.storage, layout)))
             else:
                 dense = Layout.LAST if layout is Layout.STRIDED else layout
                 gradients.append((x, _Gradient(self._allocate(x.size), dense)))
         self._note(kernel, Phase.BACKWARD, kernel.back[came.layout], kernel.scratch[1])
+        if late:  # what was computed again is gone when sums are made
+            self._let_go(kernel, again)
+            gradients += ((x, _Gradient(self._allocate(x.size), Layout.LAST)) for x in late)
+            self._note(kernel, Phase.BACKWARD, kernel.back[came.layout])
         for gradient in arriving:
             self._release(gradient.storage)
-        for storage in kernel.keeps:
-            self._release(storage)
+        if not late:
+            self._let_go(kernel, again)
         for x, gradient in gradients:
             if x.is_parameter:
                 self._weight_gradients += x.size.fixed
             else:
                 self._accumulate(x, gradient, kernel)
+
+    def _let_go(self, kernel: Kernel, again: Mapping[int, int]) -> None:
+        """What autograd kept for a kernel is not needed any more."""
+        for storage in kernel.keeps:
+            self._release(again.get(storage, storage))
 
     def _accumulate(self, x: Tensor, new: _Gradient, kernel: Kernel) -> None:
         """Add a gradient to one that came before."""

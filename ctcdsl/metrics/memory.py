@@ -334,6 +334,22 @@ def training_peaks(network: Network, precision: Precision, pixel_bytes: int = 0)
     return TrainingPeaks(Peaks.of(step, base), Peaks.of(part, base))
 
 
+class StaticMemory(NamedTuple):
+    """What a step holds all the time, and what its end takes, after the backward pass."""
+
+    held: int
+    end: int
+
+
+def static_memory(
+    graph: OpGraph, network: Network, batch: int, optimizer: Optimizer
+) -> StaticMemory:
+    """What of a training step does not depend on what is kept for its backward pass."""
+    static = _Static.of(graph, optimizer)
+    held = static.weights + static.state + batch * (FLOAT * network.input.numel + INDEX)
+    return StaticMemory(held, held + static.gradients + static.copied)
+
+
 class _Static(NamedTuple):
     """What does not depend on the batch."""
 

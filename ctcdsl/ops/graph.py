@@ -63,10 +63,22 @@ class Hold(NamedTuple):
     until: int
 
 
+class Recomputed(NamedTuple):
+    """Operations that training computes again, from the position `first` up to `last`.
+
+    `value` is the number of their input, which training keeps.
+    """
+
+    value: int
+    first: int
+    last: int
+
+
 class OpGraph(NamedTuple):
     """A network as operations: every value has a shape, every operation its layer.
 
     `holds` are the calls that take longer than one operation: those of stages, blocks and classes.
+    `recomputed` are the operations that training computes again in the backward pass.
     """
 
     name: str
@@ -74,6 +86,7 @@ class OpGraph(NamedTuple):
     nodes: tuple[OpNode, ...]
     output: Value
     holds: tuple[Hold, ...] = ()
+    recomputed: tuple[Recomputed, ...] = ()
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """The graph for what works on graphs: a node an operation, a value an edge.
@@ -118,6 +131,7 @@ class Builder:
         self.layer = layer
         self._count = 0
         self._holds: list[Hold] = []
+        self._recomputed: list[Recomputed] = []
 
     def add(self, op: Op, *inputs: Value, role: str = "") -> Value:
         """Add an operation on values; return what it gives."""
@@ -131,6 +145,22 @@ class Builder:
         """A call that `x` was the argument of returns here, or before the last operation."""
         self._holds.append(Hold(x.number, len(self.nodes) - 1 - before_last))
 
+    def recompute(self, x: Value, first: int, *, before_last: bool = False) -> None:
+        """What was added from the position `first` on is computed again, from `x`.
+
+        Without the last operation where it is `before_last`.
+        """
+        last = len(self.nodes) - 1 - before_last
+        if last >= first:
+            self._recomputed.append(Recomputed(x.number, first, last))
+
     def graph(self, name: str, output: Value) -> OpGraph:
         """The graph of all that was added."""
-        return OpGraph(name, self.input, tuple(self.nodes), output, tuple(self._holds))
+        return OpGraph(
+            name,
+            self.input,
+            tuple(self.nodes),
+            output,
+            tuple(self._holds),
+            tuple(self._recomputed),
+        )

@@ -68,7 +68,7 @@ def multiply(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
     if narrow and narrow[0].learns:
         cast = output._replace(itemsize=output.itemsize - narrow[0].itemsize)
         back = (*back, *((output,) if narrow[0] is a else (output, cast)))
-    return tape.run(output, a, b, keeps=keeps, work=work, back=back)
+    return tape.run(output, a, b, keeps=keeps, work=work, back=back, sums=not narrow)
 
 
 def multiply_number(tape: Tape, x: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def divide(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
     output = _result(tape, a, b)
     keeps = (*((a,) if b.learns else ()), b)
     wide = _widened(tape, output.itemsize, a, b)
-    return tape.run(output, *wide, keeps=keeps, back=(output, output))
+    return tape.run(output, *wide, keeps=keeps, back=(output, output), sums=True)
 
 
 def power(tape: Tape, x: Tensor) -> Tensor:

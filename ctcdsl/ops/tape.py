@@ -68,8 +68,9 @@ class Kernel(NamedTuple):
     `work` while it runs. Autograd keeps the storages `keeps` until its backward pass, which
     allocates gradients for the `inputs` that learn, or passes its outputs' on as views, and `back`
     while it runs, by the layout of the gradient that comes. The gradients are `gives`, or as the
-    one that comes where that is None. `scratch` is what a library may take besides for work space,
-    forward and backward.
+    one that comes where that is None. With `sums` those of smaller inputs are sums of gradients as
+    large as the output, which it makes last. `scratch` is what a library may take besides for work
+    space, forward and backward.
     """
 
     operation: int
@@ -81,6 +82,7 @@ class Kernel(NamedTuple):
     back: tuple[Size, Size, Size]
     passes: bool
     gives: Layout | None
+    sums: bool
     scratch: tuple[int, int]
 
     @property
@@ -91,6 +93,20 @@ class Kernel(NamedTuple):
 
 Sizes = tuple[Tensor, ...]
 """Bytes, as those of tensors."""
+
+
+class Segment(NamedTuple):
+    """Kernels that training runs again in the backward pass, from `first` up to `stop`.
+
+    `source` is the storage of their input. The second time ends before or with the kernel `last`,
+    the last one of which autograd keeps anything: with it where it keeps what it computes.
+    """
+
+    source: int
+    first: int
+    stop: int
+    last: int
+    with_last: bool
 
 
 class Tape:
@@ -104,6 +120,10 @@ class Tape:
         """The bytes of each storage."""
         self.until: list[int] = []
         """The last kernel while which Python holds each storage."""
+        self.results: list[Tensor] = []
+        """The output of each operation."""
+        self.segments: list[Segment] = []
+        """The kernels that training runs twice."""
         self.operation = 0
         self._held: list[Tensor] = []
         self._cached: list[Tensor] = []
@@ -164,6 +184,7 @@ class Tape:
         strided: Sizes | None = None,
         passes: bool = False,
         gives: Layout | None = None,
+        sums: bool = False,
         scratch: tuple[int, int] = (0, 0),
     ) -> Tensor:
         """Record a kernel and return its output.
@@ -179,6 +200,7 @@ class Tape:
             strided: The same where it is a part of another tensor.
             passes: Whether the gradients are views of the one that comes.
             gives: The layout of the gradients; by default that of the one that comes.
+            sums: Whether the gradients of smaller inputs are summed up at the end.
             scratch: Bytes of work space that its library may take, forward and backward.
         """
         learns = self.training and any(x.learns for x in inputs)
@@ -204,6 +226,7 @@ class Tape:
             ),
             passes,
             gives,
+            sums,
             scratch,
         )
         self._touch((output, *inputs))
@@ -229,11 +252,23 @@ class Tape:
         """The forward pass ends."""
         self._touch(self._cached, len(self.kernels) - 1)
 
-    def end(self) -> None:
-        """The operation's module returns."""
+    def end(self, output: Tensor) -> None:
+        """The operation's module returns its output."""
+        self.results.append(output)
         self._touch(self._held, len(self.kernels) - 1)
         self._held.clear()
         self.operation += 1
+
+    def recompute(self, x: Tensor, first: int) -> None:
+        """Run the kernels from `first` on again in the backward pass, from `x`."""
+        keeping = [at for at in range(first, len(self.kernels)) if self.kernels[at].keeps]
+        if keeping:
+            last = self.kernels[keeping[-1]]
+            computed = {*last.new, last.outputs[0].storage}
+            with_last = any(storage in computed for storage in last.keeps)
+            self.segments.append(
+                Segment(x.storage, first, len(self.kernels), keeping[-1], with_last)
+            )
 
     def extend(self, x: Tensor, kernel: int) -> None:
         """Python holds a tensor until a kernel has run."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from ctcdsl.checking import Network
@@ -34,11 +36,15 @@ networks feel it more.
 
 
 class PassResult(NamedTuple):
-    """The result of a pass; `notes` report what it solved, chose or left unchanged."""
+    """The result of a pass; `notes` report what it solved, chose or left unchanged.
+
+    `figures` are numbers of the same for programs.
+    """
 
     architecture: Architecture
     changed: bool = True
     notes: tuple[str, ...] = ()
+    figures: Mapping[str, float] = MappingProxyType({})
 
 
 class KeepsWeights:

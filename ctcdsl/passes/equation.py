@@ -110,6 +110,7 @@ def as_json(steps: Sequence[Step], start: Network) -> list[dict[str, Any]]:
                 "macs": macs,
                 "relative": macs / base,
                 "notes": list(step.notes),
+                **({"figures": dict(step.figures)} if step.figures else {}),
                 "diagnostics": [d.message for d in step.diagnostics],
             }
         )

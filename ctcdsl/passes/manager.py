@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from traceback import extract_tb
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network, Report, infer_shapes
 from ctcdsl.ir import Architecture, Conv, ConvLayer, layers_of
+from ctcdsl.ir import replace as replace_record
 from ctcdsl.passes.base import TOLERANCE, Guarantee, Pass, PassResult
 from ctcdsl.text import Diagnostic, Severity, SpecError, UserError, error
+from ctcdsl.text.plural import plural
 
 
 class Frozen(StrEnum):
@@ -34,6 +37,7 @@ class Step(NamedTuple):
     after: Network
     notes: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    figures: Mapping[str, float] = MappingProxyType({})
 
 
 class Interval(NamedTuple):
@@ -91,7 +95,7 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
     if "budget" in fields:
         with_budget: Any = applied
         applied = replace(with_budget, budget=budget)
-    result, report = _run(network, applied)
+    result, dropped, report = _run(network, applied)
     if not report.ok:
         first = report.errors[0]
         raise SpecError(
@@ -102,18 +106,20 @@ def run_pass(network: Network, applied: Pass, *, budget: int = 0) -> Step:
             )
         )
     diagnostics = tuple(d for d in report.diagnostics if d.severity is Severity.NOTE)
-    step = Step(applied, network, report.networks[0], result.notes, diagnostics)
+    notes = (*result.notes, *dropped)
+    step = Step(applied, network, report.networks[0], notes, diagnostics, result.figures)
     _verify(step)
     return step
 
 
-def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
+def _run(network: Network, applied: Pass) -> tuple[PassResult, tuple[str, ...], Report]:
     """Run a pass and check what it made; whatever fails in there is the pass's."""
     try:
         result = applied.run(network)
         if not isinstance(result, PassResult):
             raise TypeError(f"run() returned {type(result).__name__}, not PassResult")
-        return result, infer_shapes(result.architecture, previous=network)
+        architecture, dropped = _kept_parts(network.architecture, result.architecture)
+        return result, dropped, infer_shapes(architecture, previous=network)
     except UserError:
         raise
     except Exception as cause:
@@ -122,6 +128,23 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, Report]:
             cause.add_note(f"in the pass `{applied.name}`")
             raise  # a bug of ours, and reported as one
         raise _failure(applied, module, cause) from cause
+
+
+def _kept_parts(before: Architecture, after: Architecture) -> tuple[Architecture, tuple[str, ...]]:
+    """What a pass made, without the parts of `recompute` whose layers it changed; and a note."""
+    old, new = ([len(chain) for chain in each.chains] for each in (before, after))
+    if not after.recompute or after.recompute != before.recompute or old == new:
+        return after, ()
+    kept = tuple(
+        part
+        for part in after.recompute
+        if len(old) == len(new) and (part.elements is None or old[part.stage] == new[part.stage])
+    )
+    number = len(after.recompute) - len(kept)
+    if not number:
+        return after, ()
+    note = f"{plural(number, 'part')} of `recompute` dropped: the layers changed"
+    return replace_record(after, recompute=kept), (note,)
 
 
 def _failure(applied: Pass, module: str, cause: Exception) -> UserError:

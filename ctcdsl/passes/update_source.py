@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ctcdsl.elaborate.expressions import names_in
 from ctcdsl.elaborate.file import read_networks
 from ctcdsl.ir import Architecture, Element, ParsedSpec, out_channels, replace
-from ctcdsl.ir.printer import to_items, to_lines, unparse
+from ctcdsl.ir.printer import recompute_header, to_items, to_lines, unparse
 from ctcdsl.passes.alignment import is_plain, segments
 from ctcdsl.passes.spec_lines import Above, SpecLine, spec_text, with_elements
 from ctcdsl.syntax import nodes as syntax
@@ -73,6 +73,8 @@ def _candidates(
         above = _updated(old.above, after.style.name if restyled else None, spec.values)
         elements = _in_style(above, old.lines) if restyled else spec.elements
         written = with_elements(old.lines, elements)
+        if after.recompute != before.recompute:
+            above = _recomputing(above, after)
         if after.name != spec.name:
             above = _renamed(above, after.name)
 
@@ -113,6 +115,21 @@ def _updated(above: Above, style: str | None, values: Mapping[str, float]) -> Ab
                 statement = statement._replace(value=syntax.Number(values[name.text], span))
         statements.append(statement)
     return tuple(statements)
+
+
+def _recomputing(above: Above, after: Architecture) -> Above:
+    """What precedes the layers, with the parts that a network recomputes, after other headers."""
+    kept = [s for s in above if not _is_recompute(s)]
+    if after.recompute:
+        header = recompute_header(after, written_out=False)
+        old = next(filter(_is_recompute, above), header)
+        at = max((k for k, s in enumerate(kept, 1) if isinstance(s, syntax.Header)), default=0)
+        kept.insert(at, header._replace(comments=old.comments))
+    return tuple(kept)
+
+
+def _is_recompute(statement: syntax.Header | syntax.Let | syntax.Def) -> bool:
+    return isinstance(statement, syntax.Header) and statement.word == "recompute"
 
 
 def _renamed(above: Above, name: str) -> Above:

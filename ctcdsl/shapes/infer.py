@@ -19,6 +19,7 @@ from ctcdsl.ir import (
     replace,
     report_shares,
 )
+from ctcdsl.ir.names import names
 from ctcdsl.ir.network import Network, Node, Padded
 from ctcdsl.layers.base import Context
 from ctcdsl.shapes.blocks import (
@@ -31,7 +32,6 @@ from ctcdsl.shapes.blocks import (
 )
 from ctcdsl.shapes.maps import maps_hold, paddings_for_maps
 from ctcdsl.shapes.messages import no_rule, note_style_padding, note_unpadded_pools
-from ctcdsl.shapes.names import names
 from ctcdsl.shapes.padding import PaddingRule, covers_map, tensorflow
 from ctcdsl.text.sink import Diagnostics
 

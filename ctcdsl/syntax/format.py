@@ -25,6 +25,9 @@ def format_file(tree: syntax.File, *, unicode: bool = False) -> str:
         width = _label_width(statements)
         for statement in statements:
             match statement:
+                case syntax.Header(word="recompute"):
+                    text = _wrap("recompute ", [_value(value) for value in statement.values])
+                    text[-1] = _commented(text[-1], statement.comments)
                 case syntax.Header():
                     bar = " | " if statement.word == "input" else " "
                     values = bar.join(_value(value) for value in statement.values)

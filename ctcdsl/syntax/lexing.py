@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lark import Token
@@ -17,6 +18,7 @@ OPENING = {
 }
 CLOSING = {"RPAR": "(", "RBRACE": "{", "RSQB": "[", "GREATER": "<"}
 _JOINING = {"LBRACE": "JOIN_LBRACE", "LSQB": "JOIN_LSQB"}
+_PLACE = re.compile(r"[^ \t\n\\]+")
 
 MAX_DEPTH = 64
 """Brackets nested deeper than this are an error: no network needs them."""
@@ -34,8 +36,8 @@ class NewlineFilter:
     """The token filter between Lark's lexer and its parser.
 
     Drops newlines inside brackets and remembers which brackets are open. A `{` or `[` that
-    touches the word or the call before it becomes a token of another type. In a line `where …` a
-    `<` compares, and opens nothing. After a syntax
+    touches the word or the call before it becomes a token of another type, and `recompute` with
+    its places one token each. In a line `where …` a `<` compares, and opens nothing. After a syntax
     error `skip_line` makes it skip the rest of the line, brackets forgotten, so that
     one error gives one message.
     """
@@ -70,7 +72,7 @@ class NewlineFilter:
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Filter the tokens of a text; called again to continue after an error."""
         previous: Token | None = None
-        for token in stream:
+        for token in _apart(stream):
             kind = token.type
             if kind in _JOINING and previous is not None and previous.end_pos == token.start_pos:
                 called = self._closed is not None and self._closed.type == "CALL"
@@ -100,3 +102,17 @@ class NewlineFilter:
                 # A bracket of another kind stays open: the parser will object to it.
                 self._closed = self._open.pop()
             yield token
+
+
+def _apart(stream: Iterator[Token]) -> Iterator[Token]:
+    """The tokens, those of `recompute` with its places one by one."""
+    for token in stream:
+        if token.type != "RECOMPUTE":
+            yield token
+            continue
+        for number, match in enumerate(_PLACE.finditer(token)):
+            start = (token.start_pos or 0) + match.start()
+            kind = "PLACE" if number else "RECOMPUTE"
+            column = (token.column or 0) + match.start()
+            end = start + len(match[0])
+            yield Token(kind, match[0], start, token.line, column, token.line, column, end)

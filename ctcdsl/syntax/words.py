@@ -35,6 +35,10 @@ _HEADERS = {
         "norm eps=0.001 momentum=0.01",
     ),
     "act": ("a constant of the activations: slope of leaky", "act slope=0.1"),
+    "recompute": (
+        "stages and layers whose maps training computes again instead of keeping",
+        "recompute conv2_x conv3_x.block1..block3",
+    ),
     "let": ("a parameter", "let w = 96"),
     "where": ("what must hold for the networks of a space", "where k != 2 or d%2 == 0"),
     "def": ("a user-defined block", "def twice(n) = (3,n) (3,n)"),

@@ -24,8 +24,10 @@ def test_the_docstring_tells_the_truth(name: str) -> None:
     assert shown, f"{name} shows no row before and after"
     for applied, rows in shown:
         assert applied.partition(":")[0] == name
-        before, wanted = rows
-        assert row(after(paper(before), applied)) == wanted
+        before, *wanted = rows
+        rewritten = after(paper(before), applied)
+        headers = [line for line in str(rewritten).splitlines() if line.startswith("recompute")]
+        assert [*headers, row(rewritten)] == wanted
 
 
 @pytest.mark.parametrize("name", KNOWN)

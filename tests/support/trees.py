@@ -304,6 +304,14 @@ headers = st.one_of(
         st.lists(named, min_size=1, max_size=3),
     ),
     st.builds(lambda values: ("maps", tuple(values)), st.lists(size, min_size=1, max_size=3)),
+    st.builds(
+        lambda texts: ("recompute", tuple(Name(text, SPAN) for text in texts)),
+        st.lists(
+            st.sampled_from(["conv2_x", "a.conv1", "b.block1..block3", "b.x'..b.x'2"]),
+            min_size=1,
+            max_size=9,
+        ),
+    ),
     st.sampled_from(["conv-relu", "bn-relu-conv", "relu-conv", "conv", "none"]).map(
         lambda text: ("style", (Name(text, SPAN),))
     ),

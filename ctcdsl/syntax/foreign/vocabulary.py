@@ -160,6 +160,8 @@ _HEADERS = {
     "pad": "padding pads padmode",
     "style": "activation act norm nonlinearity",
     "maps": "featuremaps mapsizes featuremap",
+    "recompute": "checkpoint gradcheckpoint gradientcheckpointing activationcheckpointing remat"
+    " rematerialize checkpointing",
     "let": "var const set param parameter val",
     "def": "define func function fn module class macro",
 }

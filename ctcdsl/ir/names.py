@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ctcdsl.ir import Block, Element
+from ctcdsl.ir.blocks import Block, Element
 
 
-def names(prefix: str, elements: Sequence[Element]) -> list[str]:
-    """A name for each node of a chain: `stage2.conv1`, numbered where several are alike."""
-    return list(_numbered(prefix, tuple(_word(element) for element in elements)))
+def names(prefix: str, elements: Sequence[Element], *, written_out: bool = False) -> list[str]:
+    """A name for each node of a chain: `stage2.conv1`, numbered where several are alike.
+
+    Blocks have the names of their `def`s, unless the text has them `written_out`.
+    """
+    words = tuple("block" if written_out and isinstance(e, Block) else _word(e) for e in elements)
+    return list(_numbered(prefix, words))
 
 
 @lru_cache(maxsize=4096)
