@@ -10,15 +10,13 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ctcdsl.api import Net, build, load
-from ctcdsl.arguments import at_least_one
-from ctcdsl.arguments import tensors as read_tensors
+from ctcdsl.arguments import at_least_one, tensors
 from ctcdsl.checking import Network
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.exporters.export import Export, default_output, export_source
 from ctcdsl.exporters.registry import find_exporter
 from ctcdsl.exporters.source import Source, network_source, run_source
-from ctcdsl.passes.weights import from_state
-from ctcdsl.passes.weights.wrappers import unwrapped
+from ctcdsl.passes.weights.pretrained import load_weights
 from ctcdsl.prediction.images import Given, GivenImages, collect
 from ctcdsl.prediction.predict import (
     MOST,
@@ -172,17 +170,16 @@ def _network_source(
     classes: tuple[str, ...] | None,
     callback: Callback,
 ) -> Source:
-    tensors = build(network).state_dict()
+    module = build(network)
     if weights is None:
         callback.on_note("the weights are initial ones: --weights FILE gives it trained ones")
     else:
-        given, _ = unwrapped(list(tensors), read_tensors(weights))
         file = "weights" if isinstance(weights, Mapping) else os.fspath(weights)
-        from_state(network, given, file)  # says what does not fit
-        tensors |= {name: given[name].to(tensors[name].dtype) for name in tensors if name in given}
+        for note in load_weights(module, network, tensors(weights), file):
+            callback.on_warning(note)
     return network_source(
         network,
-        tensors,
+        module.state_dict(),
         mean=mean,
         std=std,
         classes=classes,

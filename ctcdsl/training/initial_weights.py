@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.checking import Network
+from ctcdsl.codegen.load import build_module
 from ctcdsl.codegen.source_map import source_map
 from ctcdsl.images.colour import Statistics
 from ctcdsl.passes.weights.files import read_tensors
+from ctcdsl.passes.weights.pretrained import load_weights
 from ctcdsl.passes.weights.wrappers import unwrapped
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
@@ -49,11 +51,14 @@ class InitialWeights:
         """The tensors that `module`, generated from `network`, starts with, and notes on the rest.
 
         Raises:
-            UserError: CTC672 the tensors of the trunk are not those of the network.
+            UserError: CTC672, or CTC408 for names of another library: the tensors of the trunk
+                are not those of the network.
         """
         expected = module.state_dict()
         given, _ = unwrapped(list(expected), self.tensors)
         head = _head_paths(network)
+        if 2 * sum(name in expected for name in given) <= len(given):
+            given = self._renamed(network, head)
         roots = {path.partition(".")[0] for path in head}
         problems: list[str] = []
         fitting: dict[str, Tensor] = {}
@@ -84,6 +89,20 @@ class InitialWeights:
                 hint="only the head may be another: start from weights of the same stages",
             )
         return fitting, self._notes(new, len(fitting), recipe)
+
+    def _renamed(self, network: Network, head: tuple[str, ...]) -> dict[str, Tensor]:
+        """The tensors of torchvision's or timm's names under the network's own.
+
+        Without those of a classifier for another number of classes, which starts anew.
+        """
+        module = build_module(network)
+        notes = load_weights(module, network, self.tensors, self.path)
+        other = any(note.code == "CTC419" for note in notes)
+        return {
+            name: tensor
+            for name, tensor in module.state_dict().items()
+            if not (other and name.startswith(f"{head[-1]}."))
+        }
 
     def _notes(self, new: list[str], fitting: int, recipe: Recipe) -> tuple[str, ...]:
         notes = [f"starts from {self.path}: {plural(fitting, 'tensor')}"]

@@ -85,6 +85,27 @@ def test_it_starts_from_a_file(place: Path) -> None:
     assert run.statistics != load(place / "base").statistics  # measured on its own images
 
 
+def test_names_of_another_library(place: Path) -> None:
+    base = load(place / "base").model
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in module_names(place)))
+    names = {
+        name: f"features.{layers.index(name.rpartition('.')[0])}.{name.rpartition('.')[2]}"
+        for name in base
+    }
+    file = place / "foreign.pth"
+    torch.save({names[name]: base[name] for name in module_names(place)}, file)
+    start = first(tune(place, "foreign", keep=9, weights=file))
+    trunk = [name for name in base if name not in NEW and not name.endswith("_tracked")]
+    assert len(trunk) == 10
+    assert all(torch.equal(start[name], base[name]) for name in trunk)
+    assert start["classifier.weight"].shape == (3, 8)
+
+
+def module_names(place: Path) -> list[str]:
+    """The names of the tensors in the order of the module."""
+    return list(ctcdsl.Run(place / "base").module().state_dict())
+
+
 def test_a_name_is_a_run_of_the_folder(
     place: Path, monkeypatch: pytest.MonkeyPatch, ctcdsl: Any
 ) -> None:
