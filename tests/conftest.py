@@ -25,7 +25,9 @@ SPECS = sorted(p for p in Path(resource("specs")).glob("*.ctc") if not p.stem.st
 """The paper's models, one a file."""
 TABLES = sorted(Path(resource("specs")).glob("table*.ctc"))
 """The paper's tables: they hold the networks of `SPECS` again."""
-NETWORKS = [*SPECS, *sorted(Path(resource("specs")).glob("*/*.ctc"))]
+SPACES = sorted(Path(resource("specs", "spaces")).glob("*.ctc"))
+"""Each stands for many networks."""
+NETWORKS = [*SPECS, *sorted(set(Path(resource("specs")).glob("*/*.ctc")) - {*SPACES})]
 """Every network of specs/ that has a file of its own."""
 _LATER = """
     convnext_tiny densenet121 efficientnet_b0 googlenet_bn inception_v3 mnasnet0_5 mobilenet_v2

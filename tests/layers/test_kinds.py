@@ -119,7 +119,7 @@ ASKED = {
     "ConvTranspose": {
         *("codegen/pytorch", "elaborate/layers", "ir/printer", "passes/rewrites/fold_bn"),
     },
-    "Dropout": {"elaborate/file"},
+    "Dropout": {"codegen/overrides", "elaborate/file"},
     "Identity": {
         *("drawing/chains", "elaborate/file", "passes/rewrites/repvgg_fuse", "shapes/blocks"),
     },
