@@ -218,9 +218,9 @@ def test_a_fixed_head_is_documented() -> None:
     fixed = generate(one(f"{text}\nhead: max(2)/2 fc(5) fc"))
     assert "The head takes maps of 4x3 alone" in fixed and "adaptive" not in fixed
     averaged = generate(one(f"{text}\nhead: bn fc(5) fc"))
-    assert "alone" not in averaged and "adaptive_avg_pool2d(x, (8, 6))" in averaged
+    assert "head takes maps" not in averaged and "adaptive_avg_pool2d(x, (8, 6))" in averaged
     for head in ("gap fc", "gmp fc", "spp(2,1) fc", "\nhead: none"):
-        assert "alone" not in generate(one(f"{text} {head}"))
+        assert "head takes maps" not in generate(one(f"{text} {head}"))
 
 
 # ----------------------------------------------------------- as compiled there

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -25,6 +26,10 @@ _AUXILIARY = re.compile(r"aux|AuxLogits")
 """Classifiers at the side, in training alone: those of GoogLeNet and Inception."""
 _LAST = ("mlp", "proj", "downsample", "shortcut", "identity", "rbr_identity")
 """Parts of a block that some classes register first, and that are computed last."""
+_KINDS = (("conv", "bn", "norm"), ("bn", "norm", "conv"))
+"""What parts with one number are called, in order: of most blocks, and of pre-activated ones."""
+_ENDS = ("pre_logits", "head", "fc", "classifier")
+"""What a network ends in."""
 _BATCHES = "num_batches_tracked"
 
 Shape = tuple[int, ...]
@@ -111,7 +116,10 @@ def _renamed(
     """The tensors of another library under our names; CTC408 where a layer differs."""
     main = [layer for layer in theirs if not _AUXILIARY.match(layer.name)]
     failures: list[UserError] = []
-    for order in (main, _ordered(main, _LAST)):
+    # A safetensors file has its tensors by name, so that the order of the layers is to be found.
+    by_name = list(state) == sorted(state)
+    starts = [_natural(main, kinds) for kinds in _KINDS] if by_name else [main]
+    for order in [_ordered(start, last) for start in starts for last in ((), _LAST)]:
         try:
             return _paired(ours, order, state, classifier, file, network)
         except UserError as failure:
@@ -180,6 +188,22 @@ def _layers(state: Mapping[str, Tensor]) -> list[_Layer]:
         if suffix != _BATCHES:
             shapes[suffix] = tuple(tensor.shape)
     return _ordered((_Layer(name, shapes) for name, shapes in layers.items() if shapes), ())
+
+
+def _natural(layers: Iterable[_Layer], kinds: Sequence[str]) -> list[_Layer]:
+    """Layers by the numbers in their names: `conv1 bn1 layer1.0 … layer1.10 layer2.0 … fc`."""
+
+    def place(part: str) -> tuple[int, list[float], int, str]:
+        numbers = [float(digits) for digits in re.findall(r"[0-9]+", part)]
+        if not numbers:
+            first, last = any(word in part for word in ("stem", "squeeze")), "pool" in part
+            numbers = [0.0 if first else inf if last else 1.5]
+        words = _KINDS[0] if numbers == [0] else kinds  # a network begins with a convolution
+        kind = next((k for k, word in enumerate(words) if part.startswith(word)), len(words))
+        kind += part.startswith("transition")  # of DenseNet, after the block of its number
+        return int(part in _ENDS), numbers, kind, "z" if part == "c" else part  # RegNet's `se c`
+
+    return sorted(layers, key=lambda layer: [place(part) for part in layer.name.split(".")])
 
 
 def _ordered(layers: Iterable[_Layer], last: Sequence[str]) -> list[_Layer]:

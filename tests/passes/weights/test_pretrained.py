@@ -155,6 +155,14 @@ def test_outputs_are_those_of_the_other_module(family: type[nn.Module], prefix: 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_tensors_by_name_as_safetensors_has_them(family: type[nn.Module]) -> None:
+    state = drawn(family())
+    expected = ctcdsl.build(network(family), weights=state).state_dict()
+    found = ctcdsl.build(network(family), weights=dict(sorted(state.items()))).state_dict()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_another_number_of_classes_makes_a_new_classifier(family: Any) -> None:
     state = drawn(family(classes=9))
     for overrides in ({}, {"num_classes": 3}):
