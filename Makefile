@@ -1,6 +1,7 @@
 # make demo   set everything up and show the main job on embedded data
 # make test   set everything up and pass the tests
 # make full-size  build every network of specs/ at full size and train a step of one a family, in minutes
+# make first-losses  the first loss of every network at full size, in a quarter of an hour
 # make documented  run the trainings that README and docs/ show, in minutes
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make playground  build the playground with npm: build/playground/ for a server, build/playground.html by itself
@@ -19,7 +20,7 @@ READY := .venv/.ready
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test full-size documented site playground generate paper paper-times check vscode bench clean
+.PHONY: demo test full-size first-losses documented site playground generate paper paper-times check vscode bench clean
 
 demo: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./demo.sh
@@ -28,7 +29,10 @@ test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
 
 full-size: $(READY)
-	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py tests/codegen/test_initialisation.py
+	$(BIN)/pytest -m full_size tests/end_to_end/test_full_size.py
+
+first-losses: $(READY)
+	$(BIN)/pytest -m first_losses tests/codegen/test_initialisation.py
 
 documented: $(READY)
 	$(BIN)/pytest -m documented tests/end_to_end/test_documents.py

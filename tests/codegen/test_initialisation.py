@@ -40,7 +40,7 @@ def test_the_first_loss_on_small_images(name: str) -> None:
     assert abs(first_loss(small(path)) - 1) < 0.1
 
 
-@pytest.mark.full_size
+@pytest.mark.first_losses
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
 def test_the_first_loss(path: Path) -> None:
     network = load(path)
