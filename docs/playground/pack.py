@@ -32,7 +32,7 @@ ELSEWHERE = {
     "": {"bin"},
     "ctcdsl": {
         *("cli", "comparison", "distributed", "evaluation", "execution", "exporters", "images"),
-        *("prediction", "runs", "timing", "training"),
+        *("prediction", "runs", "sweeps", "timing", "training"),
     },
     "ctcdsl/lsp": {"protocol"},
 }
