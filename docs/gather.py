@@ -43,6 +43,7 @@ def pages() -> dict[Path, Path]:
         ROOT / "benchmarks" / "README.md": Path("benchmarks.md"),
         ROOT / "benchmarks" / "training.md": Path("benchmarks-training.md"),
         ROOT / "benchmarks" / "cost.md": Path("benchmarks-cost.md"),
+        ROOT / "benchmarks" / "latency.md": Path("benchmarks-latency.md"),
         ROOT / "benchmarks" / "export.md": Path("benchmarks-export.md"),
         ROOT / "benchmarks" / "search.md": Path("benchmarks-search.md"),
         ROOT / "benchmarks" / "cifar" / "compare.png": Path("compare.png"),
