@@ -32,7 +32,7 @@ def commands() -> dict[str, list[str]]:
         "python -c 'import torch'": [python, "-c", "import torch"],
         "python -c 'import lark, click'": [python, "-c", "import lark, click"],
         f"ctcdsl cost specs/*.ctc ({len(specs)} files)": [tool, "cost", *specs],
-        f"ctcdsl cost, all {len(every)} by name": [tool, "cost", *every],
+        f"ctcdsl cost A B … ({len(every)} by name)": [tool, "cost", *every],
     }
 
 
