@@ -82,7 +82,7 @@ def train(
             with ctcdsl, at a small input; a resumed run has its own.
         recipe: The base recipe: by default `paper`, or `small` without `data`.
         weights: What to start from: a run, its folder or name, or a file of weights. The trunk must
-            be the same; the head starts anew where it is another, as for other classes.
+            be the same; the head gets new weights where it is another, as for other classes.
         run: The folder of the run; by default `runs/NAME`.
         resume: Continue the run from its newest checkpoint; `"auto"`: if there is one.
         callbacks: See `Callback`.

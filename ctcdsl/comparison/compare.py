@@ -127,7 +127,7 @@ class _Runner:
 
     @property
     def callback(self) -> Callback:
-        """What is told how far the runs are."""
+        """What hears how far the runs are."""
         return self.trainer.callback
 
     def run(self, seed_run: SeedRun, state: State, title: str) -> SeedResult:

@@ -86,7 +86,7 @@ def export_source(
         output: The file; others may lie beside it under its stem.
         max_drop: The share of accuracy that a quantised file may lose.
         images: How many test images to compare on, at most, spread over the set.
-        callback: Is told of progress, as in an evaluation.
+        callback: Hears of progress, as in an evaluation.
 
     Raises:
         UserError: CTC605 `output` has another suffix than the exporter's; CTC762 the runtime

@@ -175,7 +175,7 @@ class _Search:
 
 
 def _score(state: _State) -> tuple[int, int]:
-    """What is to be told: the steps, and the layers left over."""
+    """What is to be explained: the steps, and the layers left over."""
     return state.remaining + state.length, state.length
 
 

@@ -28,7 +28,7 @@ from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.plural import plural
 
 MOST = 5
-"""Classes that are told of an image at most."""
+"""The most classes that are given of an image."""
 
 
 class Guess(NamedTuple):

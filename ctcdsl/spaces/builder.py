@@ -266,12 +266,12 @@ class GraphBuilder:
 
 
 def _begun(place: Place, step: Step) -> Place:
-    """Where a step begins: a line begins a stage, and counts its 2x2 filters anew."""
+    """Where a step begins: a line begins a stage, and counts its own 2x2 filters."""
     return place._replace(odd=False) if step.begins else place
 
 
 def _pruned(levels: Sequence[Level], last: Sequence[int]) -> Iterator[Level]:
-    """The levels without edges that lead to no last state, and states numbered anew."""
+    """The levels without edges that lead to no last state, and states renumbered."""
     alive = {state: k for k, state in enumerate(last)}
     kept: list[Level] = []
     for k in range(len(levels) - 1, -1, -1):

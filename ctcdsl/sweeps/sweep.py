@@ -121,7 +121,7 @@ class _Sweeper:
     def _judged(self, rung: int, designs: Sequence[str]) -> dict[str, Judged]:
         """All results of a rung, by this process or by others."""
         wait, longest = _WAITS
-        told = False
+        noted = False
         while True:
             judged = self._jobs.judged(rung)
             if all(design in judged for design in designs):
@@ -130,9 +130,9 @@ class _Sweeper:
             if job is not None and self._do(job):
                 wait = _WAITS[0]
                 continue
-            if not told:
+            if not noted:
                 self._trainer.callback.on_note(f"waiting for other processes at rung {rung + 1}")
-                told = True
+                noted = True
             time.sleep(wait)
             wait = min(2 * wait, longest)
 

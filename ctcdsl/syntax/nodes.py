@@ -121,7 +121,7 @@ class Group(NamedTuple):
 
 
 class Alternatives(NamedTuple):
-    """`< a | b | none >`: items of which a network has one branch's, at each place anew."""
+    """`< a | b | none >`: items of which a network has one branch's, chosen again at each place."""
 
     branches: tuple[Branch, ...]
     span: Span

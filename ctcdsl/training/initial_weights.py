@@ -93,7 +93,7 @@ class InitialWeights:
     def _renamed(self, network: Network, head: tuple[str, ...]) -> dict[str, Tensor]:
         """The tensors of torchvision's or timm's names under the network's own.
 
-        Without those of a classifier for another number of classes, which starts anew.
+        Without those of a classifier for another number of classes, which gets new ones.
         """
         module = build_module(network)
         notes = load_weights(module, network, self.tensors, self.path)
@@ -107,7 +107,7 @@ class InitialWeights:
     def _notes(self, new: list[str], fitting: int, recipe: Recipe) -> tuple[str, ...]:
         notes = [f"starts from {self.path}: {plural(fitting, 'tensor')}"]
         if new:
-            notes.append(f"the head is another, so these start anew: {', '.join(new)}")
+            notes.append(f"the head is another, so these get new weights: {', '.join(new)}")
         if self.pixel_divisor not in (None, recipe.pixel_divisor):
             notes.append(
                 f"pixels are divided by {recipe.pixel_divisor:g}, by {self.pixel_divisor:g} where"

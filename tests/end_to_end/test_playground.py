@@ -47,8 +47,8 @@ def test_a_mistake_shows_the_text_of_the_command_line(
     (diagnostic,) = answer["diagnostics"]
     assert diagnostic["shown"] in capsys.readouterr().err
     (fix,) = diagnostic["fixes"]
-    mended = text[: fix["from"]] + fix["insert"] + text[fix["to"] :]
-    assert ask(bridge, "check", text=mended)["ok"]
+    corrected = text[: fix["from"]] + fix["insert"] + text[fix["to"] :]
+    assert ask(bridge, "check", text=corrected)["ok"]
 
 
 def test_costs_are_those_of_the_command(bridge: ModuleType, capsys: Any) -> None:

@@ -182,7 +182,7 @@ class JPrime(nn.Module):
         self.to(device=device, dtype=dtype)
 
     def initialise(self, std: float | None = None) -> None:
-        """Draw all weights anew: by He's rule, or with deviation `std`."""
+        """Draw all weights again: by He's rule, or with deviation `std`."""
         for name, layer in self.named_modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -70,7 +70,7 @@ def test_it_starts_from_the_run_with_a_new_head(place: Path) -> None:
     } == set(NEW)
     assert start["classifier.weight"].shape == (3, 8) and start["classifier.weight"].std() > 0
     assert run.statistics == base.statistics
-    assert f"the head is another, so these start anew: {', '.join(NEW)}" in notes.texts
+    assert f"the head is another, so these get new weights: {', '.join(NEW)}" in notes.texts
     recorded = info.read(run.folder).last.weights
     assert recorded is not None and recorded["path"] == str(place / "base")
 
@@ -116,7 +116,7 @@ def test_a_name_is_a_run_of_the_folder(
         "train", "tiny.ctc", "--data", "two", "--from", "Base", "--run", "named", "--epochs", "1"
     )
     assert found.code == 0 and f"starts from {Path('runs/Base')}: 14 tensors" in found.err
-    assert "anew" not in found.err
+    assert "new weights" not in found.err
 
 
 def test_frozen_stages_stay(place: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_head_of_other_layers(place: Path, tmp_path: Path) -> None:
         callbacks=[notes],
         **NUMBERS,
     )
-    assert any("start anew" in text and "head" in text for text in notes.texts)
+    assert any("get new weights" in text and "head" in text for text in notes.texts)
 
 
 def test_files_that_cannot_be_read(place: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def load_weights(
         notes.append(
             _note(
                 "CTC419",
-                f"the weights are of {old} classes: `{classifier.name}` starts anew for {new}",
+                f"the weights are of {old} classes: `{classifier.name}` gets new weights for {new}",
                 file,
             )
         )

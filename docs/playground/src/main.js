@@ -114,7 +114,7 @@ async function draw() {
 function missing() {
   if (answer?.space) return "The text stands for several networks: see Space, and pin its choices.";
   if (view.space && answer?.ok) return "A space has choices: `let w = 64 | 96 | 128`, `let d = 2..6`, `(<3|5>,w)`.";
-  return "The text has errors: there is nothing to show until they are mended.";
+  return "The text has errors: there is nothing to show until they are corrected.";
 }
 
 function note(text) {

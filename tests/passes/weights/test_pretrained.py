@@ -168,7 +168,7 @@ def test_another_number_of_classes_makes_a_new_classifier(family: Any) -> None:
     for overrides in ({}, {"num_classes": 3}):
         classes = overrides.get("num_classes", 5)
         with pytest.warns(
-            SpecWarning, match=f"of 9 classes: `classifier` starts anew for {classes}"
+            SpecWarning, match=f"of 9 classes: `classifier` gets new weights for {classes}"
         ):
             module = ctcdsl.build(network(family), weights=state, **overrides)
         assert module.get_parameter("classifier.weight").std() < 0.02
