@@ -1,8 +1,8 @@
 """The jobs of a sweep, a design at a rung each, shared by processes: each is done once.
 
 A job is a trial of the study: it is asked for, trained and reported. Where two processes ask for
-one, the trial of the lower number counts. A process that ends without a word, however it ends, loses
-its job to another.
+one, the trial of the lower number counts. A process that ends without a word, however it ends,
+loses its job to another.
 """
 
 from __future__ import annotations
