@@ -119,7 +119,19 @@ def test_every_panel_of_every_network(bridge: ModuleType) -> None:
             assert pictures["memory"].startswith("<svg")
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the playground is not built: make playground")
+def is_built() -> bool:
+    """Whether the page is there, and made of the present sources."""
+    parts = [
+        *(FOLDER.parents[1] / "ctcdsl").rglob("*.*"),
+        *(FOLDER / "src").iterdir(),
+        *FOLDER.glob("*.*"),
+    ]
+    sources = [path for path in parts if path.is_file() and "__pycache__" not in path.parts]
+    newest = max(path.stat().st_mtime for path in sources)
+    return PAGE.exists() and PAGE.stat().st_mtime > newest
+
+
+@pytest.mark.skipif(not is_built(), reason="the page is not of these sources: make playground")
 @pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 def test_in_a_browser(bridge: ModuleType, tmp_path: Path) -> None:
     assert BROWSER is not None
