@@ -90,7 +90,8 @@ class Jobs:
         """The results of a rung by design, in the order of the designs."""
         found: dict[str, Judged] = {}
         for trial in self._trials(rung):
-            if _has_result(trial):
+            if _RESULT in trial.user_attrs:
+                self._end(trial)
                 found.setdefault(trial.params[_DESIGN], Judged(*trial.user_attrs[_RESULT]))
         return {design: found[design] for design in self._designs if design in found}
 
@@ -109,7 +110,7 @@ class Jobs:
                 and not self._is_taken(rung, asked, before=trial.number)
             ):
                 return Job(asked, rung, trial)
-            self._fail(trial.number)
+            self._end(trial)
         return None
 
     @contextmanager
@@ -131,7 +132,7 @@ class Jobs:
         finally:
             done.set()
             thread.join()
-            self._fail(job.trial.number)  # nothing happens to one that is finished
+            self._end(job.trial)  # nothing happens to one that is finished
 
     def finish(self, job: Job, judged: Judged) -> None:
         """Tell the result of a job; where another process has taken it over, that one's counts."""
@@ -139,15 +140,21 @@ class Jobs:
 
         with suppress(UpdateFinishedTrialError):
             job.trial.set_user_attr(_RESULT, list(judged))
-            if judged.failure:
-                self._fail(job.trial.number)
+            self._end(job.trial)
+
+    def _end(self, trial: Trial | FrozenTrial) -> None:
+        """End a trial by the result that it has; a process may have stopped between the two."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import FrozenTrial, TrialState
+
+        if isinstance(trial, FrozenTrial) and trial.state.is_finished():
+            return
+        judged = Judged(*trial.user_attrs[_RESULT]) if _RESULT in trial.user_attrs else None
+        with suppress(UpdateFinishedTrialError):  # another process was faster
+            if judged is None or judged.failure:
+                self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             else:
-                self._study.tell(job.trial.number, judged.top1_error, skip_if_finished=True)
-
-    def _fail(self, number: int) -> None:
-        from optuna.trial import TrialState
-
-        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+                self._study.tell(trial.number, judged.top1_error, skip_if_finished=True)
 
     def _trials(self, rung: int) -> list[FrozenTrial]:
         trials = self._study.get_trials(deepcopy=False)
@@ -156,7 +163,7 @@ class Jobs:
     def _is_taken(self, rung: int, design: str, before: int | None = None) -> bool:
         """Whether a job has a result, or a process that does it, by a trial of a lower number."""
         return any(
-            _has_result(trial)
+            _RESULT in trial.user_attrs
             or (
                 not trial.state.is_finished()
                 and (before is None or trial.number < before)
@@ -167,7 +174,7 @@ class Jobs:
         )
 
     def _is_alive(self, trial: FrozenTrial) -> bool:
-        """Whether the process of a running trial is there; else its trial fails."""
+        """Whether the process of a running trial is there; else its trial ends."""
         owner = trial.user_attrs.get(_OWNER, {})
         gone = owner.get("host") == platform.node() and self._has_ended(owner.get("token", ""))
         if not gone:
@@ -177,7 +184,7 @@ class Jobs:
                 self._seen[trial.number] = (beat, now)
             gone = known == beat and now - since > self._stale
         if gone:
-            self._fail(trial.number)
+            self._end(trial)
         return not gone
 
     def _has_ended(self, token: str) -> bool:
@@ -193,7 +200,3 @@ class Jobs:
 
     def _lock(self, token: str) -> Path:
         return self._folder / f"{token}.lock"
-
-
-def _has_result(trial: FrozenTrial) -> bool:
-    return trial.state.is_finished() and _RESULT in trial.user_attrs

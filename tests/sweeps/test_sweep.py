@@ -299,3 +299,16 @@ def test_a_job_that_is_given_back(tmp_path: Path, storage: str) -> None:
         assert again is not None and again.design == "a"
         jobs[1].finish(again, Judged(failure="no memory"))
         assert jobs[0].claim(0, ["a"]) is None
+
+
+def test_a_process_killed_before_it_ends_its_trial(tmp_path: Path) -> None:
+    """The result counts: nobody trains the design again, and its trial is complete."""
+    study = open_study(f"sqlite:///{tmp_path / 'x.db'}", "sweep", {})
+    here, gone = (Jobs(study, ["a"], 1, tmp_path) for _ in range(2))
+    with gone.working():
+        job = gone.claim(0, ["a"])
+        assert job is not None
+        job.trial.set_user_attr("result", list(Judged(0.1, 0.0, 1.0)))
+    assert here.claim(0, ["a"]) is None
+    assert here.judged(0) == {"a": Judged(0.1, 0.0, 1.0)}
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
