@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         bench,
         compare,
         evaluate,
+        score,
         sweep,
         train,
     )
@@ -102,6 +103,7 @@ __all__ = [
     "predict",
     "report",
     "rewrite",
+    "score",
     "search",
     "sweep",
     "train",
@@ -113,7 +115,7 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
     **dict.fromkeys(
         (
             *("Benchmark", "Comparison", "Interrupted", "Run", "Scores", "Sweep"),
-            *("bench", "compare", "evaluate", "sweep", "train"),
+            *("bench", "compare", "evaluate", "score", "sweep", "train"),
         ),
         "ctcdsl.experiments",
     ),

@@ -1,4 +1,4 @@
-"""Train, evaluate, compare, sweep and time networks: the part of the library that needs torch."""
+"""Train, evaluate, compare, sweep, score, time: the part of the library that needs torch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any, Literal
 from torch import nn
 
 from ctcdsl.api import Net, load, load_all
-from ctcdsl.arguments import at_least_one, latency_table
+from ctcdsl.arguments import at_least_one, latency_table, one_of
 from ctcdsl.checking import Network
 from ctcdsl.comparison.compare import compare_networks
 from ctcdsl.comparison.results import Comparison
+from ctcdsl.estimates.scores import SCORES, Score, score_network
 from ctcdsl.evaluation.evaluation import EvaluationConfig, evaluate_module, evaluate_run
 from ctcdsl.evaluation.scores import Scores
 from ctcdsl.evaluation.views import Views
@@ -50,6 +51,7 @@ __all__ = [
     "bench",
     "compare",
     "evaluate",
+    "score",
     "sweep",
     "train",
 ]
@@ -394,6 +396,34 @@ def bench(
         latency=None if latency is None else latency_table(latency),
     )
     return bench_networks(networks, config)
+
+
+def score(net: Net, kind: Literal["naswot", "synflow"], *, seed: int = 0, draws: int = 3) -> Score:
+    """Score a network that was not trained, on the CPU: a hint, and often a wrong one.
+
+    `naswot` is the log-determinant of the kernel of a mini-batch's binary ReLU codes (Mellor et
+    al. 2021), on 32 patches of the photographs that come with ctcdsl. `synflow` is the natural
+    logarithm of the synaptic flow (Tanaka et al. 2020), in double precision and without norms.
+    Of both, more is said to be better; both also rise with layers that make networks worse:
+    docs/spaces.md has the table.
+
+    Args:
+        net: A network, or what `load` takes.
+        kind: The score.
+        seed: Of the first initialisation, and of its mini-batch.
+        draws: The number of initialisations, with seeds one after another.
+
+    Returns:
+        `mean` and `deviation` over the initialisations.
+
+    Raises:
+        SpecError: The network cannot be found, or has errors.
+        UserError: CTC605 there is no such score, or `draws` is not a whole number from 1 on;
+            CTC741 the network has no such score, as without ReLUs.
+    """
+    network = net if isinstance(net, Network) else load(net)
+    draws = at_least_one("draws", draws)
+    return score_network(network, one_of("kind", kind, *SCORES), seed=seed, draws=draws)
 
 
 def _network(net: Net | None, preferred: str | None) -> Network | None:

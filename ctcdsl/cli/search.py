@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ctcdsl.cli.output import (
     require_writable,
     write_output,
 )
+from ctcdsl.cli.search_estimates import score_names, score_rows, with_estimates
 from ctcdsl.ir import Shape
 from ctcdsl.text import error
 from ctcdsl.text.files import STDIN, read_source
@@ -96,6 +97,13 @@ def _pins(
     show_default=True,
     help="The most rows of the table, or designs of JSON.",
 )
+@click.option(
+    "--score",
+    "kinds",
+    metavar="NAME,…",
+    callback=score_names,
+    help="Columns of scores without training: naswot, synflow. Never trust them alone.",
+)
 @click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
 @click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
 @click.option(
@@ -125,6 +133,7 @@ def command(
     max_depth: int,
     chains: bool,
     limit: int,
+    kinds: tuple[str, ...],
     pick: int | None,
     output: str | None,
     plot: str | None,
@@ -173,9 +182,10 @@ def command(
     if pick is not None:
         return _picked(search, pick, output)
     if form == "json":
-        print_json(search.as_json(limit))
+        data = search.as_json(limit)
+        print_json(with_estimates(data, search, score_rows(search, kinds, limit), limit))
         return int(search.interrupted) * 130
-    return _shown(search, limit, form)
+    return _shown(search, limit, form, kinds)
 
 
 def _budget(file: str | None, bounds: Mapping[str, str], table: str | None, device: str) -> Budget:
@@ -228,19 +238,23 @@ def _chart(search: Search) -> None:
     click.echo(chart(found.front, found.others, titles))
 
 
-def _shown(search: Search, limit: int, form: str) -> int:
+def _shown(search: Search, limit: int, form: str, kinds: Sequence[str]) -> int:
     from ctcdsl.cli.tables import as_csv, as_markdown, as_text
+    from ctcdsl.estimates.columns import statement
     from ctcdsl.spaces.report import front_table, statements
 
     writers = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     front = search.front
     if not front and not search.count:
         raise search.nothing_fits()
+    columns = score_rows(search, kinds, limit)
+    said = [statement(columns)] if columns else []
     if form == "chart":
         _chart(search)
     table = writers["table" if form == "chart" else form]
-    click.echo(table(front_table(search, limit)), nl=False)
-    lines = statements(search, limit)
+    more = {column.title: column.cells for column in columns}
+    click.echo(table(front_table(search, limit, more)), nl=False)
+    lines = statements(search, limit, said)
     text = "\n".join(fill(line, 100) for line in lines)
     click.echo(text if form == "csv" else f"\n{text}", err=form == "csv")
     return 130 if search.interrupted else 0

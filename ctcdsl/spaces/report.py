@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from ctcdsl.metrics.catalog import DEPTH, MACS, PARAMS
 from ctcdsl.metrics.tables import Table
 from ctcdsl.spaces.design import Design
@@ -10,6 +13,7 @@ from ctcdsl.spaces.search import Search
 from ctcdsl.text.plural import plural
 
 CHOICES = "choices"
+_NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def shown_rows(search: Search, limit: int) -> list[tuple[int, Design]]:
@@ -22,19 +26,23 @@ def shown_rows(search: Search, limit: int) -> list[tuple[int, Design]]:
     return [rows[k * (len(rows) - 1) // (limit - 1)] for k in range(limit)]
 
 
-def front_table(search: Search, limit: int) -> Table:
-    """A row for each network of the front: its number, costs and choices."""
+def front_table(search: Search, limit: int, more: Mapping[str, Sequence[str]] = _NONE) -> Table:
+    """A row for each network of the front: its number, costs and choices.
+
+    `more` are other columns by their titles, each with a cell for each row that is shown.
+    """
     measured = dict.fromkeys([DEPTH, MACS, PARAMS, *(o.metric for o in search.objectives)])
     metrics = [*measured, *(b.metric for b in search.budget.bounds if b.metric not in measured)]
     metrics = list(dict.fromkeys(metrics))
-    titles = ("#", *(metric.title for metric in metrics), CHOICES)
+    titles = ("#", *(metric.title for metric in metrics), *more, CHOICES)
     rows = tuple(
         (
             str(number),
             *(metric.text(design.costs[metric.name]) for metric in metrics),
+            *(cells[place] for cells in more.values()),
             design.title,
         )
-        for number, design in shown_rows(search, limit)
+        for place, (number, design) in enumerate(shown_rows(search, limit))
     )
     return Table(titles, rows, frozenset({CHOICES}))
 
@@ -46,8 +54,11 @@ def _direction(objective: Objective) -> str:
     return "fewer" if objective.metric.title[-1] == "s" else "less"
 
 
-def statements(search: Search, limit: int) -> list[str]:
-    """How many networks there are, what the table has, what was rounded, what no search says."""
+def statements(search: Search, limit: int, others: Sequence[str] = ()) -> list[str]:
+    """How many networks there are, what the table has, what was rounded, what no search says.
+
+    `others` are said before the last of them.
+    """
     count, total = search.count_text, search.total
     text = f"{count} of {total:,} networks are within the budget."
     if not search.budget.bounds:
@@ -64,5 +75,6 @@ def statements(search: Search, limit: int) -> list[str]:
     if price is not None:
         lines.append(f"{price.text[:1].upper()}{price.text[1:]}.")
     lines += [f"{note[:1].upper()}{note[1:]}." for note in search.notes]
+    lines += others
     lines.append("No accuracy was measured: costs are known before training, errors are not.")
     return lines

@@ -1,0 +1,68 @@
+"""Columns of `ctcdsl search` that estimate how well a network will learn."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ctcdsl.estimates.scores import SCORES
+from ctcdsl.text.packages import require_packages
+
+if TYPE_CHECKING:
+    from ctcdsl.checking import Network
+    from ctcdsl.estimates.columns import Column
+    from ctcdsl.spaces.search import Search
+
+
+def score_names(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> tuple[str, ...]:
+    """Read the option `--score`: names of scores, each once."""
+    names = () if text is None else tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in SCORES:
+            raise click.BadParameter(f"{name!r} is not a score: {', '.join(SCORES)}")
+    return tuple(dict.fromkeys(names))
+
+
+def score_rows(search: Search, kinds: Sequence[str], limit: int) -> tuple[Column, ...]:
+    """The columns of scores of the rows that are shown; progress is on a terminal alone."""
+    from ctcdsl.estimates.columns import score_columns
+    from ctcdsl.spaces.report import shown_rows
+
+    if not kinds:
+        return ()
+    require_packages("a score", "torch", "numpy", "PIL")
+    done = 0
+
+    def each(networks: Sequence[Network]) -> Iterator[Network]:
+        nonlocal done
+        hidden = not sys.stderr.isatty()
+        with click.progressbar(networks, label="scoring", file=sys.stderr, hidden=hidden) as bar:
+            for network in bar:
+                yield network
+                done += 1
+
+    rows = [design.network for _, design in shown_rows(search, limit)]
+    columns = score_columns(rows, kinds, each)
+    if done < len(rows):
+        search.interrupted = True
+        search.notes.append(f"interrupted: {done} of {len(rows)} rows were scored")
+    return columns
+
+
+def with_estimates(
+    data: dict[str, Any], search: Search, columns: Sequence[Column], limit: int
+) -> dict[str, Any]:
+    """The JSON of a search with the scores of the rows of its front that a table shows."""
+    from ctcdsl.spaces.report import shown_rows
+
+    if columns:
+        for row, (number, _) in enumerate(shown_rows(search, limit)):
+            scores = {column.key: column.as_json(row) for column in columns}
+            data["front"][number - 1]["scores"] = scores
+        data["notes"] = search.notes
+    return data

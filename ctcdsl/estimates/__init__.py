@@ -1,0 +1,1 @@
+"""Estimates of how well networks will learn: scores without training, and a model of results."""
