@@ -489,7 +489,7 @@ def search(
     Raises:
         SpecError: The spec cannot be found, or has errors.
         UserError: The budget is wrong; CTC721 no network keeps to its spec's `where`s, CTC722 there
-            are too many to look at each, CTC724 the spec has `maps`.
+            are too many to look at each.
 
     Examples:
         >>> space = Source("space", "let w = 16..96 by 16\n(7,64)/2 3/3 (3,w)x4 gap fc")

@@ -133,7 +133,7 @@ def solve(
     for step in trunk:
         following: dict[Shape, _Best] = {}
         for shape, best in reached.items():
-            for padding in _candidates(step, free_all):
+            for padding in candidates(step, free_all):
                 output = step.layer.infer(shape, _padded(padding))
                 if output is None or not fits(step, output):
                     continue
@@ -150,7 +150,8 @@ def solve(
     return min(reached.values()).paddings if reached else None
 
 
-def _candidates(step: SolverStep, free_all: bool) -> Sequence[Pair]:
+def candidates(step: SolverStep, free_all: bool = False) -> Sequence[Pair]:
+    """The paddings that a layer may have, the smallest first."""
     layer = step.layer
     if not isinstance(layer, SlidingWindow):
         return ((0, 0),)

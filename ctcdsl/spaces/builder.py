@@ -10,9 +10,13 @@ from ctcdsl.ir import Shape
 from ctcdsl.spaces.choices import Decision, Lets, Option, Value
 from ctcdsl.spaces.conditions import SpaceConditions
 from ctcdsl.spaces.graph import Edge, Graph, Level, State
-from ctcdsl.spaces.measures import NOTHING, Measure
-from ctcdsl.spaces.placement import Costs, Outcome, Place, Placements, too_large
+from ctcdsl.spaces.lookahead import Followed, Lookahead, Position
+from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.place import Costs, Outcome, Place
+from ctcdsl.spaces.placement import Placements
 from ctcdsl.spaces.program import Step, steps_of
+from ctcdsl.spaces.sizes import CHANGES, SOLVER_MACS
+from ctcdsl.spaces.trees import too_large
 from ctcdsl.syntax.nodes import Size
 from ctcdsl.text import Diagnostic
 from ctcdsl.text.sink import Diagnostics
@@ -20,7 +24,10 @@ from ctcdsl.text.sink import Diagnostics
 MAX_EDGES = 3_000_000
 """More edges than this would take minutes and gigabytes."""
 
-_Followed = tuple[State, Costs, tuple[Decision, ...]]
+_WHOLE, _COUNT, _FIRST, _COPY = "whole", "count", "first copy", "copy"
+"""Phases of a step: where choices are in its copies, each is a level of its own."""
+
+_Follow = Callable[[State], Iterator[Followed]]
 _Counted = tuple[tuple[Decision, ...], Mapping[str, Option], int]
 
 
@@ -36,8 +43,11 @@ class GraphBuilder:
     ) -> None:
         self._draft = draft
         self._inputs = inputs
-        self._measures = tuple(measures)
-        self._placements = Placements(draft, inputs[0], measures, conditions)
+        self._asked = tuple(measures)
+        solved = (CHANGES, SOLVER_MACS) if draft.headers.maps else ()
+        self._measures = (*measures, *solved)
+        self._zero = tuple(0 if m.adds else NOTHING for m in self._measures)
+        self._placements = Placements(draft, inputs[0], self._measures, conditions)
         self._steps = steps_of(draft)
         diagnostics = self._placements.diagnostics
         lets = Lets(draft.definitions, draft.headers.classes, diagnostics)
@@ -46,6 +56,9 @@ class GraphBuilder:
         self._options: dict[tuple[str, Value], Option] = {}
         self._runs: dict[tuple[object, ...], list[Outcome]] = {}
         self._edges = 0
+        self._phases = dict(self._followers())
+        self._lookahead = Lookahead(self._follow_quietly, self._after, self._zero)
+        self._best: dict[tuple[Position | None, State], tuple[State, Costs]] = {}
 
     def _names_needed(self) -> list[frozenset[str]]:
         """The choices that are read after each step."""
@@ -66,44 +79,99 @@ class GraphBuilder:
             UserError: CTC722 the space has too many placements, or a choice is wrong.
         """
         self._conditions.require_fixed()
-        zero = tuple(0 if m.adds else NOTHING for m in self._measures)
         states: dict[State, int] = {}
         first: list[Edge] = []
         for shape in self._inputs:
-            state = State(Place(shape), 0, ())
+            state = State(self._placements.begin(shape), 0, ())
             states[state] = len(states)
             size = Size((shape.channels, shape.height, shape.width), self._draft.lines[0].span)
             chosen = Decision("input", Option(str(shape), size))
             made = (chosen,) if len(self._inputs) > 1 else ()
-            first.append(Edge(0, states[state], zero, made))
+            first.append(Edge(0, states[state], self._zero, made))
         levels = [Level(tuple(first), len(states))]
-        for step, needed in zip(self._steps, self._needed, strict=True):
-            dynamic = step.times is not None and step.in_place
-            if dynamic:
-                states = self._advance(step, states, levels, self._read_count(step, needed))
-                copy = step._replace(items=step.strided, number=-1 - step.number)
-                copy = copy if step.strided else step
-                while any(state.left for state in states):
-                    states = self._advance(step, states, levels, self._one_copy(copy, needed, zero))
-                    copy = step
-            else:
-                states = self._advance(step, states, levels, self._whole(step, needed, zero))
+        for k, step in enumerate(self._steps):
+            if (k, _WHOLE) in self._phases:
+                states = self._advance(step, states, levels, (k, _WHOLE))
+                continue
+            states = self._advance(step, states, levels, (k, _COUNT))
+            phase = _FIRST
+            while any(state.left for state in states):
+                states = self._advance(step, states, levels, (k, phase))
+                phase = _COPY
+        last = self._steps[-1]
         if not any(step.head for step in self._steps) and self._has_paper_head():
-            states = self._advance(self._steps[-1], states, levels, self._paper_head())
-        last = [k for state, k in states.items() if state.place.convolved]
+            states = self._reach(last, states, levels, self._paper_head())
+        elif any(state.place.sizes for state in states):
+            states = self._reach(last, states, levels, self._settled)
+        if len(self._asked) < len(self._measures):
+            levels = [_of_asked(level, len(self._asked)) for level in levels]
+        ends = [k for state, k in states.items() if state.place.convolved]
         return Graph(
-            tuple(_pruned(levels, last)), self._measures, self._placements.placed, self._placements
+            tuple(_pruned(levels, ends)), self._asked, self._placements.placed, self._placements
         )
 
-    def _has_paper_head(self) -> bool:
-        return not any(line.label == "head" for line in self._draft.lines)
+    # ---------------------------------------------------------------- levels
+
+    def _followers(self) -> Iterator[tuple[Position, _Follow]]:
+        """What follows a state, by step and phase."""
+        for k, (step, needed) in enumerate(zip(self._steps, self._needed, strict=True)):
+            if step.times is not None and step.in_place:
+                strided = step._replace(items=step.strided, number=-1 - step.number)
+                yield (k, _COUNT), self._read_count(step, needed)
+                yield (k, _FIRST), self._one_copy(strided if step.strided else step, needed)
+                yield (k, _COPY), self._one_copy(step, needed)
+            else:
+                yield (k, _WHOLE), self._whole(step, needed)
+
+    def _follow_quietly(self, position: Position, state: State) -> list[Followed]:
+        """What follows a state that may be no network's: failures say nothing."""
+        self._placements.quiet = True
+        followed = list(self._phases[position](state))
+        self._placements.quiet = False
+        return followed
+
+    def _after(self, position: Position, state: State) -> Position | None:
+        """The position behind another one; None where the trunk ends."""
+        k, phase = position
+        if state.left:
+            return k, _FIRST if phase == _COUNT else _COPY
+        if k + 1 == len(self._steps) or self._steps[k + 1].head:
+            return None
+        return k + 1, _WHOLE if (k + 1, _WHOLE) in self._phases else _COUNT
 
     def _advance(
+        self, step: Step, states: Mapping[State, int], levels: list[Level], position: Position
+    ) -> dict[State, int]:
+        """Add the level of a step's phase."""
+        follow = self._phases[position]
+        if not self._draft.headers.maps or step.head:
+            return self._reach(step, states, levels, follow)
+
+        def follow_best(state: State) -> Iterator[Followed]:
+            for after, costs, made in follow(state):
+                best, more = self._with_best(self._after(position, after), after)
+                yield best, combine(self._measures, costs, more), made
+
+        return self._reach(step, states, levels, follow_best)
+
+    def _with_best(self, position: Position | None, state: State) -> tuple[State, Costs]:
+        """A state with those of its maps that may be the network's, and what they add."""
+        sizes = state.place.sizes
+        if sizes is None or len(sizes.each) < 2:
+            return state, self._zero
+        key = position, state
+        if key not in self._best:
+            found = self._placements.kept(state.place, self._lookahead.best(position, state))
+            assert found is not None
+            self._best[key] = state._replace(place=found.place), found.costs
+        return self._best[key]
+
+    def _reach(
         self,
         step: Step,
         states: Mapping[State, int],
         levels: list[Level],
-        follow: Callable[[State], Iterator[_Followed]],
+        follow: _Follow,
     ) -> dict[State, int]:
         """Add a level: all that follows each state."""
         reached: dict[State, int] = {}
@@ -120,12 +188,10 @@ class GraphBuilder:
 
     # ------------------------------------------------------------- followers
 
-    def _whole(
-        self, step: Step, needed: frozenset[str], zero: Costs
-    ) -> Callable[[State], Iterator[_Followed]]:
-        def follow(state: State) -> Iterator[_Followed]:
+    def _whole(self, step: Step, needed: frozenset[str]) -> _Follow:
+        def follow(state: State) -> Iterator[Followed]:
             assignment = self._assignment(state)
-            place = _begun(state.place, step)
+            place = state.place.begin_line() if step.begins else state.place
             if step.times is None:
                 for made, after, outcome in self._placed(step, place, assignment):
                     yield self._state(outcome.place, 0, after, needed), outcome.costs, made
@@ -133,7 +199,7 @@ class GraphBuilder:
             counts = list(self._placements.counts(step, place, assignment, self._conditions.allow))
             for made, counted, count in counts:
                 if count == 0:
-                    yield self._state(place, 0, counted, needed), zero, made
+                    yield self._state(place, 0, counted, needed), self._zero, made
             decided = {decision.name for made, _, _ in counts for decision in made}
             # Where a choice of the count is read by the layers too, each is placed by itself.
             groups = [[each] for each in counts] if decided & step.inside else [counts]
@@ -150,7 +216,7 @@ class GraphBuilder:
         assignment: Mapping[str, Option],
         counts: Sequence[_Counted],
         needed: frozenset[str],
-    ) -> Iterator[_Followed]:
+    ) -> Iterator[Followed]:
         """Each placement of a step, as often as each of `counts` says."""
         most = max((count for _, _, count in counts), default=0)
         if not most:
@@ -187,37 +253,25 @@ class GraphBuilder:
             after = known[before.place]
             if after is None:
                 break
-            run.append(Outcome(after.place, self._sum(before.costs, after.costs)))
+            run.append(Outcome(after.place, combine(self._measures, before.costs, after.costs)))
         return run
 
-    def _sum(self, one: Costs, other: Costs) -> Costs:
-        return tuple(
-            a + b if measure.adds else max(a, b)
-            for measure, a, b in zip(self._measures, one, other, strict=True)
-        )
-
-    def _read_count(
-        self, step: Step, needed: frozenset[str]
-    ) -> Callable[[State], Iterator[_Followed]]:
-        zero = tuple(0 if m.adds else NOTHING for m in self._measures)
-
-        def follow(state: State) -> Iterator[_Followed]:
+    def _read_count(self, step: Step, needed: frozenset[str]) -> _Follow:
+        def follow(state: State) -> Iterator[Followed]:
             for made, after, count in self._placements.counts(
                 step, state.place, self._assignment(state), self._conditions.allow
             ):
                 if step.strided and not count:
                     continue  # a stride without a layer
-                place = _begun(state.place, step)
-                yield self._state(place, count, after, needed | step.names), zero, made
+                place = state.place.begin_line() if step.begins else state.place
+                yield self._state(place, count, after, needed | step.names), self._zero, made
 
         return follow
 
-    def _one_copy(
-        self, step: Step, needed: frozenset[str], zero: Costs
-    ) -> Callable[[State], Iterator[_Followed]]:
-        def follow(state: State) -> Iterator[_Followed]:
+    def _one_copy(self, step: Step, needed: frozenset[str]) -> _Follow:
+        def follow(state: State) -> Iterator[Followed]:
             if not state.left:
-                yield state, zero, ()
+                yield state, self._zero, ()
                 return
             left = state.left - 1
             names = needed | step.names if left else needed
@@ -226,7 +280,10 @@ class GraphBuilder:
 
         return follow
 
-    def _paper_head(self) -> Callable[[State], Iterator[_Followed]]:
+    def _has_paper_head(self) -> bool:
+        return not any(line.label == "head" for line in self._draft.lines)
+
+    def _paper_head(self) -> _Follow:
         draft = self._draft
         span = draft.headers.seen.get("net") or draft.lines[0].span
         quiet = Diagnostics()
@@ -234,14 +291,24 @@ class GraphBuilder:
         head = paper_head(draft.name, span, style_of(draft, lets, quiet), quiet)
         known: dict[Place, Outcome | None] = {}
 
-        def follow(state: State) -> Iterator[_Followed]:
-            if state.place not in known:
-                known[state.place] = self._placements.paper_head(state.place, head)
-            outcome = known[state.place]
+        def follow(state: State) -> Iterator[Followed]:
+            settled = self._placements.settled(state.place)
+            if settled is None:
+                return
+            place, before = settled
+            if place not in known:
+                known[place] = self._placements.paper_head(place, head)
+            outcome = known[place]
             if outcome is not None:
-                yield State(outcome.place, 0, ()), outcome.costs, ()
+                costs = combine(self._measures, before, outcome.costs)
+                yield State(outcome.place, 0, ()), costs, ()
 
         return follow
+
+    def _settled(self, state: State) -> Iterator[Followed]:
+        outcome = self._placements.settled(state.place)
+        if outcome is not None:
+            yield State(outcome.place, 0, ()), outcome.costs, ()
 
     def _placed(
         self, step: Step, place: Place, assignment: Mapping[str, Option]
@@ -265,9 +332,10 @@ class GraphBuilder:
         return State(place, left, tuple(sorted(live, key=lambda pair: pair[0])))
 
 
-def _begun(place: Place, step: Step) -> Place:
-    """Where a step begins: a line begins a stage, and counts its own 2x2 filters."""
-    return place._replace(odd=False) if step.begins else place
+def _of_asked(level: Level, asked: int) -> Level:
+    """A level without the costs that only the solver compares."""
+    edges = [edge._replace(costs=edge.costs[:asked]) for edge in level.edges]
+    return Level(tuple(edges), level.size)
 
 
 def _pruned(levels: Sequence[Level], last: Sequence[int]) -> Iterator[Level]:

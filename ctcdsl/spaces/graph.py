@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ctcdsl.spaces.choices import Decision, Value
 from ctcdsl.spaces.measures import NOTHING, Measure
-from ctcdsl.spaces.placement import Costs, Place, Placements
+from ctcdsl.spaces.place import Costs, Place
+from ctcdsl.spaces.placement import Placements
 
 
 class State(NamedTuple):

@@ -91,6 +91,16 @@ class Measure(NamedTuple):
     metric: Metric[Any] | None = None
 
 
+def combine(
+    measures: Sequence[Measure], one: Sequence[int], other: Sequence[int]
+) -> tuple[int, ...]:
+    """What two parts cost together."""
+    return tuple(
+        a + b if measure.adds else max(a, b)
+        for measure, a, b in zip(measures, one, other, strict=True)
+    )
+
+
 def measure_of(metric: Metric[Any]) -> Measure | None:
     """The measure of a metric; None where only a whole network has a value."""
     if metric in _LOCAL:

@@ -1,15 +1,14 @@
 """One step at one place: the ordinary checker and the ordinary costs, each combination once.
 
 A placement is known by its step, the shape that enters it, whether an odd number of 2x2 filters
-precede, and the choices that it reads. The choices form a tree: each fork is a choice that was
-read before it was made, each leaf what its branch costs and where it leads.
+precede, and the choices that it reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.elaborate.file import Draft, pad_of, style_of
@@ -40,56 +39,17 @@ from ctcdsl.spaces.choices import (
     Options,
     Undecided,
 )
-from ctcdsl.spaces.measures import Measure, Part, ends_with_one
+from ctcdsl.spaces.measures import NOTHING, Measure, Part, combine, ends_with_one
+from ctcdsl.spaces.place import Alternative, Costs, Outcome, Place
 from ctcdsl.spaces.program import Step
+from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
+from ctcdsl.spaces.trees import MAX_PLACED, Allows, Trees, too_large
 from ctcdsl.syntax.nodes import Branch, Choice
-from ctcdsl.text import Diagnostic, Span, UserError, error
-from ctcdsl.text.sink import Diagnostics, quoted
-
-Costs = tuple[int, ...]
+from ctcdsl.text import Diagnostic, UserError, error
+from ctcdsl.text.sink import Diagnostics
 
 _OF_SIZES = ("CTC108", "CTC109")
 """Errors about names and arguments that depend on numbers."""
-
-MAX_PLACED = 200_000
-"""More placements than this would take minutes."""
-
-
-class Place(NamedTuple):
-    """Where a step begins: the map, and what of the layers before matters to those behind."""
-
-    shape: Shape
-    odd: bool = False
-    convolved: bool = False
-    one: bool = False
-    """Whether the last convolution is 1x1."""
-
-
-class Outcome(NamedTuple):
-    """Where a step leads, and what it costs by each measure."""
-
-    place: Place
-    costs: Costs
-
-
-class _Fork(NamedTuple):
-    """A choice that is read, and what follows from each of its options, as far as is known."""
-
-    name: str
-    options: Options
-    branches: list[_Tree]
-
-
-class _Unknown:
-    """A tree that nobody has needed yet."""
-
-
-_UNKNOWN = _Unknown()
-_Tree = _Fork | Outcome | int | _Unknown | None
-"""A fork, an outcome, the number of a repetition; None for what does not check."""
-
-Allows = Callable[[str, Mapping[str, Option]], bool]
-"""Whether conditions allow the choices made so far, of which the named one is new."""
 
 
 class Placements:
@@ -104,6 +64,7 @@ class Placements:
     ) -> None:
         self.diagnostics = Diagnostics()
         self.placed = 0
+        self.quiet = False  # while a place is asked about that may be no network's
         self.failures: dict[str, Diagnostic] = {}
         self._draft = draft
         self._measures = measures
@@ -120,26 +81,64 @@ class Placements:
             classes=headers.classes,
             style=self._style,
             pad=pad_of(headers),
-            maps=(),
+            maps=headers.maps,
             stages=(),
             head=Head(layers=()),
             origin=span,
         )
         self._inference = ShapeInference(self._architecture, self.diagnostics, {})
-        self._roots: dict[tuple[Any, ...], list[_Tree]] = {}
+        self._maps = MapSolver(self._architecture, measures, self.diagnostics)
+        self._placed: Trees[Outcome | Ways] = Trees(self._lets, self.diagnostics, self._failed)
+        self._counted: Trees[int] = Trees(self._lets, self.diagnostics, self._failed)
 
-    # ---------------------------------------------------------------- forks
+    def begin(self, input: Shape) -> Place:
+        """The place before the first layer."""
+        return self._maps.begin(input) if self._architecture.maps else Place(input)
 
     def outcomes(
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], Outcome]]:
         """Every way to place a step: the choices that it makes, all that are made, the outcome."""
-        key = (step.number, place)
-        for made, after, leaf in self._walk(
-            step, key, assignment, allows, lambda in_place: self._place(step, place, in_place)
+        if step.head and place.sizes is not None:
+            yield from self._head_outcomes(step, place, assignment, allows)
+            return
+        alone = unweighted(place)
+        for made, after, leaf in self._placed.walk(
+            step,
+            (step.number, alone),
+            assignment,
+            allows,
+            lambda in_place: self._place(step, alone, in_place),
         ):
-            if isinstance(leaf, Outcome):
-                yield made, after, leaf
+            outcome = self._maps.joined(place, leaf) if isinstance(leaf, Ways) else leaf
+            if outcome is not None:
+                yield made, after, outcome
+
+    def _head_outcomes(
+        self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
+    ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], Outcome]]:
+        """The outcomes of a head behind the map that `maps` leaves."""
+        settled = self.settled(place)
+        if settled is None:
+            return
+        for made, after, found in self.outcomes(step, settled.place, assignment, allows):
+            costs = combine(self._measures, settled.costs, found.costs)
+            yield made, after, found._replace(costs=costs)
+
+    def settled(self, place: Place) -> Outcome | None:
+        """The place behind the last layer before the head, with the map that `maps` gives."""
+        if place.sizes is None:
+            return Outcome(place, tuple(0 if m.adds else NOTHING for m in self._measures))
+        found = self._maps.settled(place)
+        if found is None:
+            self._failed(
+                self._maps.unsolved(self._draft.headers.maps_span or self._draft.tree.span)
+            )
+        return found
+
+    def kept(self, place: Place, each: Sequence[Alternative]) -> Outcome | None:
+        """A place with some of its maps, and what they cost at least."""
+        return self._maps.outcome(place, each)
 
     def counts(
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
@@ -148,93 +147,20 @@ class Placements:
         if isinstance(step.times, int):
             yield (), assignment, step.times
             return
-        key = (step.number, "count", place.shape.channels)
-        for made, after, leaf in self._walk(
+        key = (step.number, place.shape.channels)
+        yield from self._counted.walk(
             step, key, assignment, allows, lambda in_place: self._count(step, place, in_place)
-        ):
-            if isinstance(leaf, int):
-                yield made, after, leaf
+        )
 
-    def _walk(
-        self,
-        step: Step,
-        key: tuple[Any, ...],
-        assignment: Mapping[str, Option],
-        allows: Allows,
-        evaluate: Callable[[Sequence[Option]], _Tree],
-    ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], _Tree]]:
-        """The leaves of a tree that agree with an assignment; what is new is evaluated."""
-        slot = self._roots.setdefault(key, [_UNKNOWN])
-        # Each entry: the slot of a tree, the choices read on the way to it, decisions, assignment.
-        waiting: list[_Waiting] = [_Waiting(slot, 0, frozenset(), (), (), assignment, 1)]
-        while waiting:
-            at = waiting.pop()
-            tree = at.slot[at.which]
-            if tree is _UNKNOWN:
-                tree = self._evaluated(at, evaluate)
-                at.slot[at.which] = tree
-                if isinstance(tree, _Fork) and at.ways * len(tree.options.all) > MAX_PLACED:
-                    raise too_large(step, at.ways * len(tree.options.all))
-            if not isinstance(tree, _Fork):
-                yield at.made, at.assignment, tree
-                continue
-            known = at.assignment.get(tree.name) if tree.name else None
-            following: list[_Waiting] = []
-            indices = range(len(tree.options.all))
-            if known is not None:
-                at_known = tree.options.place[known.key]
-                indices = range(at_known, at_known + 1)
-            for index in indices:
-                option = tree.options.all[index]
-                read, in_place, made, after = at.read, at.in_place, at.made, at.assignment
-                ways = at.ways * len(indices)
-                if not tree.name:
-                    in_place = (*in_place, option)
-                    made = (*made, Decision("", option))
-                else:
-                    read = read | {tree.name}
-                    if known is None:
-                        after = {**after, tree.name: option}
-                        if not allows(tree.name, after):
-                            continue
-                        made = (*made, Decision(tree.name, option))
-                following.append(_Waiting(tree.branches, index, read, in_place, made, after, ways))
-            waiting += reversed(following)
-
-    def _evaluated(
-        self,
-        at: _Waiting,
-        evaluate: Callable[[Sequence[Option]], _Tree],
-    ) -> _Tree:
-        self._lets.assignment = at.assignment
-        self._lets.read.clear()
-        errors = self.diagnostics.num_errors
-        tree: _Tree
-        try:
-            tree = evaluate(at.in_place)
-        except Undecided as choice:
-            tree = _Fork(choice.name, choice.options, [_UNKNOWN] * len(choice.options.all))
-        except Invalid:
-            raise UserError(*self.diagnostics.reported) from None
-        if self.diagnostics.num_errors > errors:
-            self._failed()
-            tree = None
-        for name, options in reversed(self._lets.read.items()):
-            if name not in at.read:  # a choice that is made, and read here for the first time
-                branches: list[_Tree] = [_UNKNOWN] * len(options.all)
-                branches[options.place[at.assignment[name].key]] = tree
-                tree = _Fork(name, options, branches)
-        return tree
-
-    def _failed(self) -> None:
+    def _failed(self, last: Diagnostic) -> None:
         """Keep one error of each kind: why some networks of the space do not check.
 
         Sizes may be wrong for some choices alone; unknown words and names are errors of the spec.
         """
-        last = self.diagnostics.reported[-1]
         if "CTC100" < last.code < "CTC200" and last.code not in _OF_SIZES:
             raise UserError(last)
-        self.failures.setdefault(last.code, last)
+        if not self.quiet:
+            self.failures.setdefault(last.code, last)
 
     # --------------------------------------------------------------- leaves
 
@@ -259,11 +185,11 @@ class Placements:
         if value != int(value) or not 0 <= value <= MAX_LAYERS:
             noun = "a repetition"
             message = f"{noun} must be a whole number from 0 to {MAX_LAYERS:,}, not {value:g}"
-            self._expressions.report("CTC108", message, _span(step))
+            self._expressions.report("CTC108", message, step.span)
             return None
         return int(value)
 
-    def _place(self, step: Step, place: Place, in_place: Sequence[Option]) -> Outcome | None:
+    def _place(self, step: Step, place: Place, in_place: Sequence[Option]) -> Outcome | Ways | None:
         self.placed += 1
         if self.placed > MAX_PLACED:
             raise too_large(step, self.placed)
@@ -282,9 +208,11 @@ class Placements:
                 "CTC723",
                 "the stride falls on the first layer that is wider than a pixel, and which copy has"
                 " one is a choice",
-                at=_span(step),
+                at=step.span,
                 hint="write the first copy by itself, and the others `x(n-1)`",
             )
+        if place.sizes is not None:
+            return self._solved(step, place, elements)
         return self._inferred(step, place, elements)
 
     def _inferred(self, step: Step, place: Place, elements: Sequence[Element]) -> Outcome | None:
@@ -305,20 +233,56 @@ class Placements:
                     return None
                 nodes += chain
                 shape = nodes[-1].output if nodes else shape
-            vector = next((e for e in elements if isinstance(e, VectorLayer)), None)
-            if vector is not None:
-                self._expressions.report(
-                    "CTC723",
-                    "the head of a space begins with a layer that is written in its line",
-                    _span(step),
-                    hint="write `head: gap fc`, choices within it",
-                )
+            if self._has_vector(step, elements):
                 return None
             convolved = convolved or any(map(contains_conv, elements))
         costs = self._costs(place, elements, nodes, head=step.head)
         one = ends_with_one(nodes, place.one)
         after = Place(nodes[-1].output if nodes else shape, rule.odd, convolved, one)
         return Outcome(after, costs)
+
+    def _solved(self, step: Step, place: Place, elements: Sequence[Element]) -> Ways | None:
+        """Layers under `maps`, for each map before them and each behind."""
+        assert place.sizes is not None
+        nodes = None
+        if self._has_vector(step, elements):
+            return None
+        if not self._maps.solving:
+            rule = PaddingRule(self._architecture.pad)
+            nodes = self._inference.extend(elements, place.shape, rule)
+            if nodes is None:
+                return None
+        ways = self._maps.ways(elements, place, step.span, nodes, named=step.named)
+        if ways is None:
+            return None
+        known: list[Way] = []
+        one = place.one
+        for way in ways.all:
+            start = place._replace(shape=place.sizes.each[way.start].shape)
+            found = nodes
+            if found is None:
+                paddings = {(0, k): padding for k, padding in enumerate(way.paddings)}
+                solved = ShapeInference(self._architecture, self.diagnostics, paddings)
+                found = solved.extend(elements, start.shape, PaddingRule(self._architecture.pad))
+            assert found is not None
+            one = ends_with_one(found, place.one)
+            costs = self._costs(start, elements, found, head=False)
+            known.append(way._replace(costs=(*costs[:-2], *way.changed)))
+        convolved = place.convolved or any(map(contains_conv, elements))
+        after = ways.place._replace(convolved=convolved, one=one)
+        return Ways(after, tuple(known))
+
+    def _has_vector(self, step: Step, elements: Sequence[Element]) -> bool:
+        """Whether a layer of the head is among those before it; reported if so."""
+        if not any(isinstance(element, VectorLayer) for element in elements):
+            return False
+        self._expressions.report(
+            "CTC723",
+            "the head of a space begins with a layer that is written in its line",
+            step.span,
+            hint="write `head: gap fc`, choices within it",
+        )
+        return True
 
     def _costs(
         self, place: Place, elements: Sequence[Element], nodes: Sequence[Node], *, head: bool
@@ -339,22 +303,10 @@ class Placements:
         rule = PaddingRule(self._architecture.pad)
         nodes = self._inference.extend(head.layers, place.shape, rule, head=True)
         if nodes is None or self.diagnostics.num_errors > errors:
-            self._failed()
+            self._failed(self.diagnostics.reported[-1])
             return None
         costs = self._costs(place, head.layers, nodes, head=True)
         return Outcome(Place(nodes[-1].output, False, place.convolved), costs)
-
-
-class _Waiting(NamedTuple):
-    """A tree that is to be walked, the choices on the way to it, and how many ways there are."""
-
-    slot: list[_Tree]
-    which: int
-    read: frozenset[str]
-    in_place: tuple[Option, ...]
-    made: tuple[Decision, ...]
-    assignment: Mapping[str, Option]
-    ways: int
 
 
 def _parts(elements: Sequence[Element], *, at_pools: bool) -> Iterator[Sequence[Element]]:
@@ -366,22 +318,3 @@ def _parts(elements: Sequence[Element], *, at_pools: bool) -> Iterator[Sequence[
     cuts = [0, *(k for k in pools if k), len(elements)]
     for start, end in pairwise(cuts):
         yield tuple(elements[start:end])
-
-
-def too_large(step: Step, placements: int) -> UserError:
-    """The error of a space with too many placements, at the step that has them."""
-    names = ", ".join(f"`{name}`" for name in sorted(step.names))
-    reads = [f"it reads {names}"] if names else []
-    reads += ["it has choices in place"] if step.in_place else []
-    return error(
-        "CTC722",
-        f"the space is too large: its layers can be placed in more than {placements:,} ways up to"
-        f" {quoted(_span(step))}",
-        at=_span(step),
-        notes=(", and ".join(reads),) if reads else (),
-        hint="give its choices fewer values, with a step such as `16..512 by 16` or by `-D`",
-    )
-
-
-def _span(step: Step) -> Span:
-    return step.items[0].span.merge(step.items[-1].span)

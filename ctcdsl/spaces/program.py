@@ -20,6 +20,7 @@ from ctcdsl.syntax.nodes import (
     Repeat,
     Stride,
 )
+from ctcdsl.text import Span
 
 
 class Step(NamedTuple):
@@ -41,6 +42,11 @@ class Step(NamedTuple):
     named: bool
     head: bool = False
     strided: tuple[Item, ...] = ()
+
+    @property
+    def span(self) -> Span:
+        """Where its items are written."""
+        return self.items[0].span.merge(self.items[-1].span)
 
 
 def steps_of(draft: Draft) -> tuple[Step, ...]:

@@ -65,7 +65,6 @@ class Space:
             source = spec if isinstance(spec, Source) else read_source(str(spec))
         drafts, warnings = drafts_of(source, pins or {})
         draft = _selected(drafts, name, source.name)
-        _require_solvable(draft)
         return cls(draft, input, warnings)
 
     @property
@@ -156,20 +155,6 @@ def _selected(drafts: Sequence[Draft], name: str | None, file: str) -> Draft:
         message = f"the spec has no network `{name}`"
         hint = did_you_mean(name, names, f"it has {known}")
     raise error("CTC111", message, path=file, hint=hint)
-
-
-def _require_solvable(draft: Draft) -> None:
-    """Refuse `maps`: its paddings are solved for a whole network, and not for placements."""
-    span = draft.headers.maps_span
-    if span is not None and draft.headers.maps:
-        raise error(
-            "CTC724",
-            "`maps` changes paddings of a network as a whole, and a space is searched layer by"
-            " layer",
-            at=span,
-            hint="leave `maps` out of the space: the rule's paddings hold then; a network that is"
-            " picked may have it again",
-        )
 
 
 def _mentions_choice(node: object) -> bool:

@@ -136,7 +136,7 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("maps 36 18\nlet d = 2..3\n(7,64)/2 3/3 (3,64)x(d)\nhead: none", "CTC724"),
+        ("maps 30\nlet d = 2..3\n(7,64)/2 3/3 (3,64)x(d)\nhead: none", "CTC203"),
         ("(7,64)/2 3/3 < (3,64) gap | (3,32) gap > fc", "CTC723"),
         ("let w = 1..9999\n(7,64)/2 [ (1,w) (3,<1..9999>) (1,64) ]", "CTC722"),
         ("let w = 1..\n(3,w)", "CTC002"),
