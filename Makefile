@@ -6,7 +6,7 @@
 # make site   run the notebook and build the documentation in build/site; a broken link is an error
 # make playground  build the playground with npm: build/playground/ for a server, build/playground.html by itself
 # make generate  write what follows from the tables of words: pages, editor colours, expected outputs
-# make paper  write the tables of docs/paper.md: the paper's numbers beside ours
+# make paper  write the tables of docs/paper.md and docs/scores.md: the paper's numbers beside ours
 # make paper-times  measure the times of the paper's networks anew, in hours
 # make check  lint, generated files, types and the import contract
 # make vscode builds the extension of VS Code with npm, editors/vscode/ctc-*.vsix
@@ -48,6 +48,7 @@ generate: $(READY)
 
 paper: $(READY)
 	$(BIN)/python docs/paper.py
+	$(BIN)/python docs/scores_page.py
 
 paper-times: $(READY)
 	$(BIN)/python -m benchmarks.paper_times
@@ -56,6 +57,7 @@ paper-times: $(READY)
 check: $(READY)
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/paper.py --check
+	$(BIN)/python docs/scores_page.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

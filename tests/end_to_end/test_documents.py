@@ -196,8 +196,9 @@ def test_targets_scripts_and_extras_that_are_named_exist() -> None:
         assert f"\n{extra} = [\n" in project, extra
 
 
-def test_the_tables_of_the_papers_numbers_are_computed() -> None:
-    command = [sys.executable, "docs/paper.py", "--check"]
+@pytest.mark.parametrize("script", ["paper", "scores_page"])
+def test_the_tables_of_the_papers_numbers_are_computed(script: str) -> None:
+    command = [sys.executable, f"docs/{script}.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), "make paper, then read the difference"
 
