@@ -7,11 +7,11 @@ from itertools import islice
 from math import ceil, floor
 
 from ctcdsl.budgets import Bound
-from ctcdsl.spaces.graph import Graph
+from ctcdsl.spaces.graph import Graph, Ranked
+from ctcdsl.spaces.join import Join
 from ctcdsl.spaces.listing import paths
-from ctcdsl.spaces.ranking import Ranked
 from ctcdsl.spaces.space import Space
-from ctcdsl.spaces.tables import Join, Limits, Tables, TooMany
+from ctcdsl.spaces.tables import Limits, Tables, TooMany
 from ctcdsl.text import UserError, error
 
 FEW = 20

@@ -15,8 +15,9 @@ from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.choices import Decision
 from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Graph
+from ctcdsl.spaces.join import Join
 from ctcdsl.spaces.listing import paths
-from ctcdsl.spaces.tables import _FREE, Join, Limits, Tables
+from ctcdsl.spaces.tables import FREE, Limits, Tables
 
 
 class Reach(NamedTuple):
@@ -73,11 +74,11 @@ def reach(graph: Graph, limits: Limits, column: int) -> Reach | None:
     least, most = graph.extremes(column)
     assert metric is not None
     found: list[Reach] = []
-    if high < _FREE and is_possible(graph, _with(limits, column, -_FREE, _FREE)):
+    if high < FREE and is_possible(graph, _with(limits, column, -FREE, FREE)):
         above = _first(lambda x: is_possible(graph, _with(limits, column, low, x)), high, most)
         if above is not None:
             found.append(Reach(metric, high, above))
-    if low > -_FREE and is_possible(graph, _with(limits, column, -_FREE, _FREE)):
+    if low > -FREE and is_possible(graph, _with(limits, column, -FREE, FREE)):
         below = _first(lambda x: is_possible(graph, _with(limits, column, -x, high)), -low, -least)
         if below is not None:
             found.append(Reach(metric, low, -below))
@@ -132,7 +133,7 @@ def infeasible(
 ) -> Infeasible:
     """Why no network of a graph is within limits; `design` makes one of its decisions."""
     columns = [
-        k for k in range(len(graph.measures)) if limits.high[k] < _FREE or limits.low[k] > -_FREE
+        k for k in range(len(graph.measures)) if limits.high[k] < FREE or limits.low[k] > -FREE
     ]
     reaches = [r for k in columns if (r := reach(graph, limits, k)) is not None]
     reaches.sort(key=lambda each: abs(each.value - each.limit) / max(1, abs(each.limit)))
@@ -164,20 +165,20 @@ def price(graph: Graph, limits: Limits) -> Price | None:
     """The price of one more layer; None where the space has no deeper networks for any bound."""
     column = next(k for k, m in enumerate(graph.measures) if m.metric is DEPTH)
     _, most = graph.extremes(column)
-    if int(limits.high[column]) < _FREE:
+    if int(limits.high[column]) < FREE:
         return None  # a bound says how deep
     high = min(most, int(limits.high[column]))
     deepest = next(
         (
             depth
             for depth in range(high, -1, -1)
-            if is_possible(graph, _with(limits, column, depth, _FREE))
+            if is_possible(graph, _with(limits, column, depth, FREE))
         ),
         None,
     )
     if deepest is None or deepest >= most:
         return None
-    deeper = _with(limits, column, deepest + 1, _FREE)
-    bounded = np.flatnonzero((limits.high < _FREE) | (limits.low > -_FREE))
+    deeper = _with(limits, column, deepest + 1, FREE)
+    bounded = np.flatnonzero((limits.high < FREE) | (limits.low > -FREE))
     reaches = [r for k in bounded if k != column and (r := reach(graph, deeper, int(k)))]
     return Price(deepest, tuple(reaches)) if reaches else None

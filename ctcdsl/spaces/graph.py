@@ -6,10 +6,11 @@ state to a last one is a network of the space, and there is one path for each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ctcdsl.spaces.choices import Decision, Value
-from ctcdsl.spaces.measures import NOTHING, Measure
+from ctcdsl.spaces.measures import NOTHING, Measure, combine
 from ctcdsl.spaces.place import Costs, Place
 from ctcdsl.spaces.placement import Placements
 
@@ -38,6 +39,13 @@ class Level(NamedTuple):
     size: int
 
 
+class Ranked(NamedTuple):
+    """A network by its decisions, and what it costs by each measure."""
+
+    decisions: tuple[Decision, ...]
+    costs: Costs
+
+
 class Graph(NamedTuple):
     """The levels of a space; level 0 leads from one state to each input."""
 
@@ -45,6 +53,15 @@ class Graph(NamedTuple):
     measures: tuple[Measure, ...]
     placed: int
     placements: Placements
+
+    def ranked(self, edges: Iterable[Edge]) -> Ranked:
+        """The network of a path."""
+        costs = tuple([0 if measure.adds else NOTHING for measure in self.measures])
+        decisions: list[Decision] = []
+        for edge in edges:
+            costs = combine(self.measures, costs, edge.costs)
+            decisions += edge.decisions
+        return Ranked(tuple(decisions), costs)
 
     def paths_from(self) -> list[list[int]]:
         """How many networks each state of each level leads to, the single first state before all.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ctcdsl.spaces.choices import Decision
+from ctcdsl.spaces.graph import Edge
 from ctcdsl.spaces.tables import Rows, Tables
 
 Path = tuple[tuple[Decision, ...], tuple[int, ...]]
@@ -57,22 +58,22 @@ def paths(tables: Tables) -> Iterator[Path]:
                 stack.append((at + 1, target, together, (*decisions, *edge.decisions)))
 
 
-def decisions_of(tables: Tables, before: list[Rows], row: int) -> tuple[Decision, ...]:
-    """The decisions of one path to a row of the last of some forward tables."""
-    result: list[tuple[Decision, ...]] = []
+def edges_to(tables: Tables, before: Sequence[Rows], row: int) -> list[Edge]:
+    """The edges of one path to a row of the last of some forward tables."""
+    result: list[Edge] = []
     for k in range(len(before) - 1, 0, -1):
         rows = before[k]
-        result.append(tables.graph.levels[k - 1].edges[int(rows.edge[row])].decisions)
+        result.append(tables.graph.levels[k - 1].edges[int(rows.edge[row])])
         row = int(rows.parent[row])
-    return tuple(decision for part in reversed(result) for decision in part)
+    return result[::-1]
 
 
-def decisions_after(tables: Tables, after: list[Rows], row: int) -> tuple[Decision, ...]:
-    """The decisions of one path from a row of the last of some backward tables to the end."""
-    result: list[tuple[Decision, ...]] = []
+def edges_from(tables: Tables, after: Sequence[Rows], row: int) -> list[Edge]:
+    """The edges of one path from a row of the last of some backward tables to the end."""
+    result: list[Edge] = []
     depth = len(tables.graph.levels)
     for k in range(len(after) - 1, 0, -1):
         rows = after[k]
-        result.append(tables.graph.levels[depth - k].edges[int(rows.edge[row])].decisions)
+        result.append(tables.graph.levels[depth - k].edges[int(rows.edge[row])])
         row = int(rows.parent[row])
-    return tuple(decision for part in result for decision in part)
+    return result

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ctcdsl.spaces.tables import Ints
 
 _BLOCK = 1024
+_ELITE = 48
+"""Rows that all others are compared with first: most are beaten by one of them."""
 
 
 def front(values: Ints) -> NDArray[np.int64]:
@@ -17,25 +21,76 @@ def front(values: Ints) -> NDArray[np.int64]:
     """
     if not len(values):
         return np.zeros(0, np.int64)
-    order = np.lexsort(values.T[::-1])
+    start = np.arange(len(values)) if len(values) < 4 * _BLOCK else _unbeaten_by_elite(values)
+    order = start[np.lexsort(values[start].T[::-1])]
     ordered = values[order]
     new = np.ones(len(order), bool)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     order, ordered = order[new], ordered[new]
     # Rows are sorted by their first column: one is beaten by earlier ones alone.
-    best = np.zeros((0, values.shape[1]), np.int64)
+    columns = values.shape[1]
+    if columns < 2:
+        return order[:1]
+    if columns == 2:
+        return order[_falls(ordered[:, 1])]
+    return order[_staircase(ordered) if columns == 3 else _by_blocks(ordered)]
+
+
+def _unbeaten_by_elite(values: Ints) -> NDArray[np.int64]:
+    """The rows that those with the least sums, each column by its range, do not beat."""
+    least = values.min(axis=0)
+    spread = np.maximum(values.max(axis=0) - least, 1)
+    sums = ((values - least) / spread).sum(axis=1)
+    kept = np.arange(len(values))
+    for k in np.argpartition(sums, _ELITE)[:_ELITE].tolist():
+        rows = values[kept]
+        beaten = (rows >= values[k]).all(axis=1) & (rows > values[k]).any(axis=1)
+        kept = kept[~beaten]
+    return kept
+
+
+def _falls(column: Ints) -> NDArray[np.bool_]:
+    """Where a column is less than ever before."""
+    keep = np.ones(len(column), bool)
+    keep[1:] = column[1:] < np.minimum.accumulate(column)[:-1]
+    return keep
+
+
+def _staircase(ordered: Ints) -> NDArray[np.int64]:
+    """The front of sorted rows of three columns.
+
+    The last two columns of the rows before are kept as stairs: the second rises, the third falls.
+    """
+    across: list[int] = []
+    height: list[int] = []
+    kept: list[int] = []
+    for k, (x, y) in enumerate(ordered[:, 1:].tolist()):
+        at = bisect_right(across, x)
+        if at and height[at - 1] <= y:
+            continue
+        kept.append(k)
+        first = bisect_left(across, x)
+        end = first
+        while end < len(height) and height[end] >= y:
+            end += 1
+        across[first:end] = [x]
+        height[first:end] = [y]
+    return np.array(kept, np.int64)
+
+
+def _by_blocks(ordered: Ints) -> NDArray[np.int64]:
+    """The front of sorted rows, compared one with another."""
+    best = np.zeros((0, ordered.shape[1]), np.int64)
     kept: list[NDArray[np.int64]] = []
-    for start in range(0, len(order), _BLOCK):
+    for start in range(0, len(ordered), _BLOCK):
         block = ordered[start : start + _BLOCK]
-        alive = ~_beaten(block, best)
-        candidates = np.flatnonzero(alive)
-        block = block[alive]
+        candidates = np.flatnonzero(~_beaten(block, best))
+        block = block[candidates]
         within = np.ones(len(block), bool)
         for k in range(len(block)):
             if within[k]:
-                worse = (block[k + 1 :] >= block[k]).all(axis=1)
-                within[k + 1 :] &= ~worse
-        kept.append(order[start + candidates[within]])
+                within[k + 1 :] &= ~(block[k + 1 :] >= block[k]).all(axis=1)
+        kept.append(start + candidates[within])
         best = np.concatenate((best, block[within]))
     return np.concatenate(kept)
 

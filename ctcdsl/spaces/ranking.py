@@ -13,23 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ctcdsl.spaces.choices import Decision
-from ctcdsl.spaces.listing import decisions_after, decisions_of
+from ctcdsl.spaces.graph import Ranked
+from ctcdsl.spaces.join import Join
+from ctcdsl.spaces.listing import edges_from, edges_to
 from ctcdsl.spaces.pareto import front, fronts
-from ctcdsl.spaces.tables import _FREE, CHUNK, Ints, Join, Rows, Tables, TooMany
+from ctcdsl.spaces.tables import FREE, Ints, Rows, Tables, TooMany
 
 MAX_COMPARED = 5_000_000
 SHARES = 64
 """Into how many an interval is cut where networks are too many to compare."""
 MAX_KEPT = 400_000
 """Rows of a table beyond which costs are rounded."""
-
-
-class Ranked(NamedTuple):
-    """The decisions and costs of networks, and what was rounded; empty where nothing was."""
-
-    decisions: tuple[Decision, ...]
-    costs: tuple[int, ...]
 
 
 class Front(NamedTuple):
@@ -47,10 +41,15 @@ def rank(tables: Tables, signs: Sequence[int], seen: list[Front] | None = None) 
         signs: For each measure 1 where less is better, -1 where more is, 0 where it is not ranked.
         seen: Is given the front of those that are compared so far, again and again.
     """
+    within = tables.limits
+    signs_of = np.array(signs, np.int64)
+    matter = (signs_of != 0) | (within.high < FREE) | (within.low > -FREE)
+    columns = np.flatnonzero(matter).tolist()
+    few = Tables(tables.graph, within, columns)
     try:
-        return _compared(tables, np.array(signs, np.int64), [] if seen is None else seen)
+        return _compared(few, signs_of[columns], [] if seen is None else seen)
     except TooMany:
-        return _thinned(tables, np.array(signs, np.int64))
+        return _thinned(few, signs_of[columns])
 
 
 def _compared(tables: Tables, signs: Ints, seen: list[Front]) -> Front:
@@ -61,9 +60,7 @@ def _compared(tables: Tables, signs: Ints, seen: list[Front]) -> Front:
     # The join sorts the table behind; its rows keep their parents and edges.
     behind = [*after[:-1], join.after]
     best: list[tuple[Ints, Ints, Ints]] = []
-    for number, (one, other, costs, _) in enumerate(join.pairs()):
-        if number * CHUNK > MAX_COMPARED:
-            raise TooMany
+    for one, other, costs, _ in join.pairs(MAX_COMPARED):
         at = front(costs[:, ranked] * signs[ranked])
         best.append((one[at], other[at], costs[at]))
         seen.append(_joined(tables, before, behind, best, signs))
@@ -77,23 +74,20 @@ def _joined(
     best: Sequence[tuple[Ints, Ints, Ints]],
     signs: Ints,
 ) -> Front:
-    """The front of some pairs of rows, with their decisions."""
+    """The front of some pairs of rows."""
     ranked = np.flatnonzero(signs)
     ones, others, costs = (np.concatenate(parts) for parts in zip(*best, strict=True))
-    result = []
-    for k in front(costs[:, ranked] * signs[ranked]).tolist():
-        decisions = (
-            *decisions_of(tables, before, int(ones[k])),
-            *decisions_after(tables, behind, int(others[k])),
-        )
-        result.append(Ranked(decisions, tuple(costs[k].tolist())))
-    return Front(tuple(result))
+    found = [
+        (*edges_to(tables, before, int(ones[k])), *edges_from(tables, behind, int(others[k])))
+        for k in front(costs[:, ranked] * signs[ranked]).tolist()
+    ]
+    return Front(tuple(map(tables.graph.ranked, found)))
 
 
 def _thinned(tables: Tables, signs: Ints) -> Front:
     """The front by tables that keep what may still be best."""
     low, high = tables.limits
-    capped, floored = high < _FREE, low > -_FREE
+    capped, floored = high < FREE, low > -FREE
     # What is wanted small, what large; what is both is compared within groups.
     wish = np.where(signs != 0, signs, np.where(capped, 1, np.where(floored, -1, 0)))
     wish = np.where(tables.adds | (signs != 0), wish, 0)  # of the largest, edges keep the limit
@@ -102,11 +96,11 @@ def _thinned(tables: Tables, signs: Ints) -> Front:
     width = np.where(grouped & (span > 4 * SHARES), span // SHARES, 1)
     compared = np.flatnonzero((wish != 0) & ~(grouped & (signs == 0)))
     groups = np.flatnonzero(grouped)
-    rounded = [tables.graph.measures[k].name for k in groups if width[k] > 1]
+    rounded = [tables.measures[k].name for k in groups if width[k] > 1]
     steps = np.ones(len(signs), np.int64)
     tables_before = [tables.begin(forward=True)]
     for level in range(len(tables.levels)):
-        rows = tables.extend(tables_before[-1], level, forward=True)
+        rows = tables.extend(tables_before[-1], level, forward=True, merged=False)
         kept = _best(rows, wish, compared, groups, width, steps)
         while len(kept.state) > MAX_KEPT:
             steps *= 2
@@ -115,7 +109,7 @@ def _thinned(tables: Tables, signs: Ints) -> Front:
     last = tables_before[-1]
     ranked = np.flatnonzero(signs)
     result = [
-        Ranked(decisions_of(tables, tables_before, k), tuple(last.costs[k].tolist()))
+        tables.graph.ranked(edges_to(tables, tables_before, k))
         for k in front(last.costs[:, ranked] * signs[ranked]).tolist()
     ]
     note = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,9 @@ from ctcdsl.spaces.measures import NOTHING
 Ints = NDArray[np.int64]
 
 MAX_ROWS = 30_000_000
-MAX_PAIRS = 200_000_000
 CHUNK = 1_000_000
 """Pairs that are looked at together."""
-_FREE = 4 * 10**18
+FREE = 4 * 10**18
 """Further than any cost."""
 
 
@@ -39,8 +38,8 @@ class Limits(NamedTuple):
     @classmethod
     def of(cls, bounds: Sequence[tuple[int | None, int | None]]) -> Limits:
         """Limits of numbers; None where there is none."""
-        low = [-_FREE if low is None else low for low, _ in bounds]
-        high = [_FREE if high is None else high for _, high in bounds]
+        low = [-FREE if low is None else low for low, _ in bounds]
+        high = [FREE if high is None else high for _, high in bounds]
         return cls(np.array(low, np.int64), np.array(high, np.int64))
 
 
@@ -65,16 +64,21 @@ class EdgeArrays(NamedTuple):
 class Tables:
     """The arrays of a graph within limits, and tables over them."""
 
-    def __init__(self, graph: Graph, limits: Limits) -> None:
+    def __init__(self, graph: Graph, limits: Limits, columns: Sequence[int] | None = None) -> None:
+        """Tables of all measures, or of some, by number: the others only make more rows."""
+        chosen = list(range(len(graph.measures))) if columns is None else list(columns)
         self.graph = graph
-        self.limits = limits
-        self.adds = np.array([measure.adds for measure in graph.measures], bool)
+        self.measures = [graph.measures[k] for k in chosen]
+        self.limits = Limits(limits.low[chosen], limits.high[chosen])
+        self.adds = np.array([measure.adds for measure in self.measures], bool)
         width = len(graph.measures)
         self.levels = [
             EdgeArrays(
                 np.array([edge.source for edge in level.edges], np.int64),
                 np.array([edge.target for edge in level.edges], np.int64),
-                np.array([edge.costs for edge in level.edges], np.int64).reshape(-1, width),
+                np.array([edge.costs for edge in level.edges], np.int64).reshape(-1, width)[
+                    :, chosen
+                ],
             )
             for level in graph.levels
         ]
@@ -101,8 +105,8 @@ class Tables:
             level = self.levels[k]
             here, there = (level.source, level.target) if forward else (level.target, level.source)
             size = self.sizes[k + 1] if forward else self.sizes[k]
-            least = np.full((size, len(self.adds)), _FREE, np.int64)
-            most = np.full((size, len(self.adds)), -_FREE, np.int64)
+            least = np.full((size, len(self.adds)), FREE, np.int64)
+            most = np.full((size, len(self.adds)), -FREE, np.int64)
             allowed = ~self._over(level.costs)
             near, far = here[allowed], there[allowed]
             costs = level.costs[allowed]
@@ -120,7 +124,7 @@ class Tables:
         """The costs of two parts together."""
         # What is free is so large that a sum of two is still a number of 64 bits.
         both = np.where(self.adds, one + other, np.maximum(one, other))
-        return np.clip(both, -_FREE, _FREE)
+        return np.clip(both, -FREE, FREE)
 
     # ---------------------------------------------------------------- tables
 
@@ -202,108 +206,3 @@ def _merged(rows: Rows) -> Rows:
     first = order[starts]
     count = np.add.reduceat(rows.paths[order], starts)
     return Rows(state[starts], costs[starts], count, rows.parent[first], rows.edge[first])
-
-
-class Join:
-    """Two tables that meet in one level: the networks of both together."""
-
-    def __init__(self, tables: Tables, before: Rows, after: Rows) -> None:
-        self._adds, self._limits = tables.adds, tables.limits
-        self._combine = tables.combine
-        self.before = before
-        wide = self._wide(after)
-        self._column = wide
-        value = after.costs[:, wide]
-        order = np.lexsort((value, after.state))
-        self.after = Rows(*(part[order] for part in after))
-        value = value[order]
-        self._least = int(value.min()) if len(value) else 0
-        self._span = (int(value.max()) - self._least if len(value) else 0) + 2
-        self._keys = self.after.state * self._span + (value - self._least)
-
-    def _wide(self, rows: Rows) -> int:
-        """The measure to search by: of those that add up that with most values."""
-        bounded = self._limits.high < _FREE
-        bounded |= self._limits.low > -_FREE
-        columns = np.flatnonzero(self._adds & bounded)
-        if not len(columns):
-            columns = np.flatnonzero(self._adds)
-        if not len(columns):
-            return 0
-        return int(max(columns, key=lambda k: len(np.unique(rows.costs[:, k]))))
-
-    def _ranges(self, before: Rows, keys: Ints) -> tuple[Ints, Ints]:
-        """From which to which row of a sorted table each row's partners are."""
-        k = self._column
-        own = before.costs[:, k]
-        base = before.state * self._span
-        if not self._adds[k]:
-            return np.searchsorted(keys, base), np.searchsorted(keys, base + self._span)
-        low = np.clip(self._limits.low[k] - own - self._least, 0, self._span)
-        high = np.clip(self._limits.high[k] - own - self._least + 1, 0, self._span)
-        first = np.searchsorted(keys, base + low)
-        return first, np.maximum(first, np.searchsorted(keys, base + high))
-
-    def count(self) -> int:
-        """The number of networks within the limits.
-
-        Raises:
-            TooMany: There are too many pairs to look at.
-        """
-        bounded = (self._limits.high < _FREE) | (self._limits.low > -_FREE)
-        bounded[self._column] = False
-        others = np.flatnonzero(bounded)
-        combinations = np.unique(self.after.costs[:, others], axis=0)
-        if len(combinations) > 2000:
-            return sum(int(counts.sum()) for *_, counts in self.pairs())
-        total = 0
-        for values in combinations:
-            at = (self.after.costs[:, others] == values).all(axis=1)
-            together = np.where(
-                self._adds[others],
-                self.before.costs[:, others] + values,
-                np.maximum(self.before.costs[:, others], values),
-            )
-            fits = (together <= self._limits.high[others]).all(axis=1)
-            fits &= (together >= self._limits.low[others]).all(axis=1)
-            before = Rows(*(part[fits] for part in self.before))
-            first, last = self._ranges(before, self._keys[at])
-            sums = np.concatenate(([0], np.cumsum(self.after.paths[at])))
-            partners = sums[last] - sums[first]
-            total += _dot(before.paths, partners)
-        return total
-
-    def pairs(self) -> Any:
-        """The pairs within the limits, some at a time: rows of both tables, costs, counts.
-
-        Raises:
-            TooMany: There are too many pairs to look at.
-        """
-        first, last = self._ranges(self.before, self._keys)
-        many = last - first
-        if int(many.sum()) > MAX_PAIRS:
-            raise TooMany
-        ends = np.cumsum(many)
-        start = 0
-        while start < len(many):
-            base = int(ends[start - 1]) if start else 0
-            stop = max(start + 1, int(np.searchsorted(ends, base + CHUNK, side="right")))
-            part = many[start:stop]
-            one = np.repeat(np.arange(start, stop), part)
-            offsets = np.arange(int(part.sum())) - np.repeat(np.cumsum(part) - part, part)
-            other = np.repeat(first[start:stop], part) + offsets
-            costs = self._combine(self.before.costs[one], self.after.costs[other])
-            keep = (costs <= self._limits.high).all(axis=1)
-            keep &= (costs >= self._limits.low).all(axis=1)
-            one, other, costs = one[keep], other[keep], costs[keep]
-            yield one, other, costs, self.before.paths[one] * self.after.paths[other]
-            start = stop
-
-
-def _dot(one: Ints, other: Ints) -> int:
-    """The sum of products, exact where it is more than 64 bits."""
-    if not len(one):
-        return 0
-    if float(one.astype(float) @ other.astype(float)) < 2**62:
-        return int(one @ other)
-    return sum(a * b for a, b in zip(one.tolist(), other.tolist(), strict=True))

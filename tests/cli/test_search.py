@@ -154,13 +154,13 @@ def test_spaces_that_cannot_be_searched(
 def test_an_interrupted_search_shows_what_it_has(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ctcdsl.spaces.tables import Join
+    from ctcdsl.spaces.join import Join
 
     pairs = Join.pairs
 
-    def interrupted(join: Join) -> object:
+    def interrupted(join: Join, most: int = 0) -> object:
         for _ in range(2):
-            yield next(pairs(join))
+            yield next(pairs(join, 10**9))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Join, "pairs", interrupted)
@@ -169,7 +169,7 @@ def test_an_interrupted_search_shows_what_it_has(
     assert out.startswith("#")
     assert "Interrupted: the best of the networks that were seen." in out
 
-    def at_once(join: Join) -> object:
+    def at_once(join: Join, most: int = 0) -> object:
         raise KeyboardInterrupt
         yield
 

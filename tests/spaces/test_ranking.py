@@ -10,6 +10,7 @@ import pytest
 from ctcdsl.budgets import Budget
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.objectives import Rails
+from ctcdsl.spaces.pareto import front
 from ctcdsl.spaces.ranking import _thinned, rank
 from ctcdsl.spaces.search import Search
 from ctcdsl.spaces.tables import Limits, Tables
@@ -22,6 +23,24 @@ Costs = tuple[int, ...]
 def beats(one: Costs, other: Costs, signs: list[int]) -> bool:
     pairs = [(a * s, b * s) for a, b, s in zip(one, other, signs, strict=True) if s]
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4])
+@pytest.mark.parametrize(("rows", "most"), [(1, 5), (300, 4), (300, 100_000), (5_000, 25)])
+def test_a_front_of_rows(columns: int, rows: int, most: int) -> None:
+    import numpy as np
+
+    values = np.random.default_rng(columns).integers(-most, most, (rows, columns))
+    every = dict.fromkeys(map(tuple, values.tolist()))
+    best = [
+        row
+        for row in sorted(every)
+        if not any(all(a <= b for a, b in zip(o, row, strict=True)) for o in every if o != row)
+    ]
+    found = front(values)
+    assert [tuple(row) for row in values[found].tolist()] == best
+    first = {row: k for k, row in reversed(list(enumerate(map(tuple, values.tolist()))))}
+    assert found.tolist() == [first[row] for row in best]
 
 
 @pytest.mark.parametrize("name", ["uniform stages", "in place", "mobile", "lazy", "defaults"])
@@ -44,8 +63,8 @@ def test_a_front_is_what_no_network_beats(name: str) -> None:
             for c in within
             if not any(beats(other, c, signs) for other in within)
         }
-        for front in (rank, lambda t, s: _thinned(t, np.array(s, np.int64))):
-            found = front(Tables(graph, limits), signs)
+        for ranked in (rank, lambda t, s: _thinned(t, np.array(s, np.int64))):
+            found = ranked(Tables(graph, limits), signs)
             costs = [each.costs for each in found.networks]
             assert set(costs) <= set(within)
             ours = [tuple(x for x, s in zip(c, signs, strict=True) if s) for c in costs]
