@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ctcdsl.budgets import Budget
+    from ctcdsl.estimates.surrogate import Surrogate
     from ctcdsl.metrics.difference import Difference
     from ctcdsl.metrics.latency_table import LatencyTable
     from ctcdsl.metrics.memory import Memory
@@ -61,6 +62,7 @@ __all__ = [
     "cost",
     "diff",
     "explain_design",
+    "fit_results",
     "generate",
     "load",
     "load_all",
@@ -465,6 +467,7 @@ def search(
     min_width: int = 16,
     max_depth: int | None = 16,
     chains: bool = False,
+    surrogate: Surrogate | None = None,
 ) -> Search:
     r"""Search a space: every network of a spec with choices that keeps to a budget.
 
@@ -480,6 +483,7 @@ def search(
         max_depth: The most layers of a network without shortcuts on the front, where the budget
             does not say; None for any.
         chains: Whether the front has 1x1 convolutions one after another.
+        surrogate: What `fit_results` gives: with it `rank` may have `predicted`, the error.
 
     Returns:
         `total` and `count` are numbers of networks, in the space and within the budget;
@@ -504,7 +508,37 @@ def search(
     shape = None if input is None else parse_input(input)
     space = Space.read(spec, input=shape, pins=params, name=name)
     rails = Rails(arguments.at_least_one("min_width", min_width), max_depth, chains)
-    return Search(space, bounds, objectives=[objective(text) for text in rank], rails=rails)
+    given = {} if surrogate is None else {"predicted": surrogate.objective()}
+    objectives = [given.get(text.strip()) or objective(text) for text in rank]
+    return Search(space, bounds, objectives=objectives, rails=rails)
+
+
+def fit_results(results: str | os.PathLike[str], trained: Iterable[Net] = ()) -> Surrogate:
+    """Fit a model of errors to results of your own: ridge regression on costs and shape.
+
+    Args:
+        results: A table in CSV with columns `network` and `top-1 %`, as `ctcdsl.compare` and
+            `ctcdsl.sweep` write it: of eight networks at least, trained by one recipe.
+        trained: Networks of the results, or paths of specs, that are neither built in nor a
+            file NAME.ctc in the current folder. Their names are those of the results.
+
+    Returns:
+        `predict(net)` is a top-1 error in percent, with its deviation; `beyond(net)` names in
+        what a network is not between the results. `leave_one_out` is the error of predictions
+        of each result from the others, and `of_mean` that of the others' mean.
+
+    Raises:
+        SpecError: A network cannot be found, or has errors.
+        UserError: CTC742 the results are too few, CTC743 networks of theirs are not known, CTC744
+            they predict nothing, CTC751 the table cannot be used; CTC615 numpy is not installed.
+    """
+    require_packages("a model of results", "numpy")
+    from ctcdsl.estimates.results import fit_results
+
+    networks: list[Network] = []
+    for net in trained:
+        networks += [net] if isinstance(net, Network) else load_all(net)
+    return fit_results(results, networks)
 
 
 def generate(net: Net, target: str = "pytorch") -> str:

@@ -15,13 +15,14 @@ from ctcdsl.cli.output import (
     require_writable,
     write_output,
 )
-from ctcdsl.cli.search_estimates import score_names, score_rows, with_estimates
+from ctcdsl.cli.search_estimates import estimates, fitted, score_names, with_estimates
 from ctcdsl.ir import Shape
 from ctcdsl.text import error
 from ctcdsl.text.files import STDIN, read_source
 
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget
+    from ctcdsl.estimates.surrogate import Surrogate
     from ctcdsl.spaces.search import Search
 
 BOUNDS = {
@@ -104,6 +105,18 @@ def _pins(
     callback=score_names,
     help="Columns of scores without training: naswot, synflow. Never trust them alone.",
 )
+@click.option(
+    "--results",
+    metavar="FILE",
+    help="A column of predicted errors, from errors of your own: a table in CSV, as `compare"
+    " --format csv` and `sweep` write it. --rank predicted,macs compares them.",
+)
+@click.option(
+    "--trained",
+    metavar="SPEC",
+    multiple=True,
+    help="Specs of the networks of --results, where they are not built in; may be repeated.",
+)
 @click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
 @click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
 @click.option(
@@ -134,6 +147,8 @@ def command(
     chains: bool,
     limit: int,
     kinds: tuple[str, ...],
+    results: str | None,
+    trained: tuple[str, ...],
     pick: int | None,
     output: str | None,
     plot: str | None,
@@ -159,6 +174,7 @@ def command(
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
     given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
     within = _budget(budget, given, table, device)
+    surrogate = fitted(results, trained)
     search = api.search(
         read_source(STDIN) if spec == STDIN else spec,
         budget=within,
@@ -169,6 +185,7 @@ def command(
         min_width=min_width,
         max_depth=max_depth or None,
         chains=chains,
+        surrogate=surrogate,
     )
     print_diagnostics(search.space.warnings)
     if counting:
@@ -183,9 +200,9 @@ def command(
         return _picked(search, pick, output)
     if form == "json":
         data = search.as_json(limit)
-        print_json(with_estimates(data, search, score_rows(search, kinds, limit), limit))
+        print_json(with_estimates(data, search, kinds, surrogate, limit))
         return int(search.interrupted) * 130
-    return _shown(search, limit, form, kinds)
+    return _shown(search, limit, form, kinds, surrogate)
 
 
 def _budget(file: str | None, bounds: Mapping[str, str], table: str | None, device: str) -> Budget:
@@ -238,17 +255,17 @@ def _chart(search: Search) -> None:
     click.echo(chart(found.front, found.others, titles))
 
 
-def _shown(search: Search, limit: int, form: str, kinds: Sequence[str]) -> int:
+def _shown(
+    search: Search, limit: int, form: str, kinds: Sequence[str], surrogate: Surrogate | None
+) -> int:
     from ctcdsl.cli.tables import as_csv, as_markdown, as_text
-    from ctcdsl.estimates.columns import statement
     from ctcdsl.spaces.report import front_table, statements
 
     writers = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     front = search.front
     if not front and not search.count:
         raise search.nothing_fits()
-    columns = score_rows(search, kinds, limit)
-    said = [statement(columns)] if columns else []
+    columns, said = estimates(search, kinds, surrogate, limit)
     if form == "chart":
         _chart(search)
     table = writers["table" if form == "chart" else form]

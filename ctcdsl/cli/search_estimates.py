@@ -14,6 +14,7 @@ from ctcdsl.text.packages import require_packages
 if TYPE_CHECKING:
     from ctcdsl.checking import Network
     from ctcdsl.estimates.columns import Column
+    from ctcdsl.estimates.surrogate import Surrogate
     from ctcdsl.spaces.search import Search
 
 
@@ -26,6 +27,39 @@ def score_names(
         if name not in SCORES:
             raise click.BadParameter(f"{name!r} is not a score: {', '.join(SCORES)}")
     return tuple(dict.fromkeys(names))
+
+
+def fitted(results: str | None, trained: Sequence[str]) -> Surrogate | None:
+    """The model of the results of `--results`; `--trained` has the specs of their networks."""
+    if results is None:
+        if trained:
+            raise click.UsageError("--trained is for --results")
+        return None
+    require_packages("a model of results", "numpy")
+    from ctcdsl.cli.inputs import load_networks
+    from ctcdsl.estimates.results import fit_results
+
+    networks = [loaded.network for loaded in load_networks(trained, notes=False)]
+    return fit_results(results, networks)
+
+
+def estimates(
+    search: Search, kinds: Sequence[str], surrogate: Surrogate | None, limit: int
+) -> tuple[tuple[Column, ...], list[str]]:
+    """The columns of the rows that are shown, and what is said of them."""
+    if not kinds and surrogate is None:
+        return (), []
+    from ctcdsl.estimates.columns import predicted_column, predicted_statement, statement
+    from ctcdsl.spaces.report import shown_rows
+
+    columns, said = score_rows(search, kinds, limit), []
+    if kinds:
+        said.append(statement(columns))
+    if surrogate is not None:
+        rows = [design.network for _, design in shown_rows(search, limit)]
+        columns = (*columns, predicted_column(rows, surrogate))
+        said.append(predicted_statement(rows, surrogate))
+    return columns, said
 
 
 def score_rows(search: Search, kinds: Sequence[str], limit: int) -> tuple[Column, ...]:
@@ -55,14 +89,23 @@ def score_rows(search: Search, kinds: Sequence[str], limit: int) -> tuple[Column
 
 
 def with_estimates(
-    data: dict[str, Any], search: Search, columns: Sequence[Column], limit: int
+    data: dict[str, Any],
+    search: Search,
+    kinds: Sequence[str],
+    surrogate: Surrogate | None,
+    limit: int,
 ) -> dict[str, Any]:
-    """The JSON of a search with the scores of the rows of its front that a table shows."""
+    """The JSON of a search with the estimates of the rows of its front that a table shows."""
     from ctcdsl.spaces.report import shown_rows
 
+    columns, said = estimates(search, kinds, surrogate, limit)
     if columns:
         for row, (number, _) in enumerate(shown_rows(search, limit)):
-            scores = {column.key: column.as_json(row) for column in columns}
-            data["front"][number - 1]["scores"] = scores
-        data["notes"] = search.notes
+            values = {column.key: column.as_json(row) for column in columns}
+            scores = {key: value for key, value in values.items() if key in SCORES}
+            design = data["front"][number - 1]
+            design |= {key: value for key, value in values.items() if key not in SCORES}
+            if scores:
+                design["scores"] = scores
+        data["notes"] = [*search.notes, *said]
     return data

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.estimates.scores import DRAWS, SCORES, Score, score_network
+from ctcdsl.estimates.surrogate import PREDICTED, Surrogate
 from ctcdsl.text import UserError
 from ctcdsl.text.plural import plural
 
@@ -69,6 +70,31 @@ def score_columns(
             raise failures[kind]
         values += [None] * (len(networks) - len(values))
     return tuple(Column(kind, SCORES[kind].title, tuple(found[kind])) for kind in kinds)
+
+
+def predicted_column(networks: Sequence[Network], surrogate: Surrogate) -> Column:
+    """The errors that a model of results predicts, in percent.
+
+    Raises:
+        UserError: CTC743 they are of another number of classes than the results.
+    """
+    values = tuple(surrogate.predict(network) for network in networks)
+    return Column("prediction", PREDICTED.title, values)
+
+
+def predicted_statement(networks: Sequence[Network], surrogate: Surrogate) -> str:
+    """How good the predictions are, and which of them are extrapolated."""
+    text = (
+        f"Predicted: by a model of {surrogate.count} results. Leaving one out, it is wrong by"
+        f" {surrogate.leave_one_out:.2f} points, and the mean of the others by"
+        f" {surrogate.of_mean:.2f}."
+    )
+    beyond = [surrogate.beyond(network) for network in networks]
+    names = ", ".join(dict.fromkeys(name for row in beyond for name in row))
+    if names:
+        rows = plural(len(beyond), "row")
+        text += f" Extrapolated, beyond the results in {names}: {sum(map(bool, beyond))} of {rows}."
+    return text
 
 
 def statement(columns: Sequence[Column]) -> str:

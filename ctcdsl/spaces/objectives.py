@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ctcdsl.ir.network import Network
 from ctcdsl.metrics.catalog import (
     DEPTH,
     find_metrics,
 )
 from ctcdsl.metrics.metric import Metric
+from ctcdsl.text import error
 
 
 class Rails(NamedTuple):
@@ -24,19 +27,29 @@ class Rails(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is ranked: a metric, and whether less of it is better or more."""
+    """What is ranked: a metric, and whether less of it is better or more.
+
+    `of` gives the value of a whole network where it does not follow from costs, as a prediction.
+    """
 
     metric: Metric[Any]
     less: bool
+    of: Callable[[Network], float] | None = None
 
 
 def objective(text: str) -> Objective:
     """What is ranked, by a metric's name: more of it is better after a `+`.
 
     Raises:
-        UserError: CTC701 there is no such metric.
+        UserError: CTC701 there is no such metric; CTC725 it is a prediction without results.
     """
     name = text.strip()
+    if name.lstrip("+") == "predicted":
+        raise error(
+            "CTC725",
+            f"`{name}` cannot be ranked: less of a predicted error is better, and it needs results",
+            hint="--results runs.csv --rank predicted,macs",
+        )
     less = not name.startswith("+")
     name = name.lstrip("+")
     if name == DEPTH.name:

@@ -31,7 +31,8 @@ def front_table(search: Search, limit: int, more: Mapping[str, Sequence[str]] = 
 
     `more` are other columns by their titles, each with a cell for each row that is shown.
     """
-    measured = dict.fromkeys([DEPTH, MACS, PARAMS, *(o.metric for o in search.objectives)])
+    ranked = [o.metric for o in search.objectives if o.of is None]
+    measured = dict.fromkeys([DEPTH, MACS, PARAMS, *ranked])
     metrics = [*measured, *(b.metric for b in search.budget.bounds if b.metric not in measured)]
     metrics = list(dict.fromkeys(metrics))
     titles = ("#", *(metric.title for metric in metrics), *more, CHOICES)

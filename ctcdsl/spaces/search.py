@@ -59,8 +59,9 @@ class Search:
             Objective(memory, less=True),
             Objective(PARAMS, less=True),
         )
+        self._estimated = [objective for objective in self.objectives if objective.of is not None]
         for objective in self.objectives:
-            if measure_of(objective.metric) is None:
+            if objective.of is None and measure_of(objective.metric) is None:
                 raise error(
                     "CTC725",
                     f"{objective.metric.name} cannot be ranked: only whole networks have a value",
@@ -164,20 +165,27 @@ class Search:
         Raises:
             UserError: CTC722 too many would have to be compiled.
         """
-        tables = Tables(self.full, self._limits(self.full))
-        if self._checked:
+        return self._designs(self._limits(self.full))
+
+    def _designs(self, limits: Limits) -> Iterator[Design]:
+        tables = Tables(self.full, limits)
+        whole = [b.metric.name for b in self._checked]
+        whole += [objective.metric.name for objective in self._estimated]
+        if whole:
             within = count_within(tables, self.space)
             if within > MAX_CHECKED:
-                names = ", ".join(b.metric.name for b in self._checked)
                 raise error(
                     "CTC722",
-                    f"{within:,} networks keep to the other bounds, and {names} has a value for"
-                    f" whole networks alone: each would have to be compiled",
+                    f"{within:,} networks keep to the other bounds, and {', '.join(whole)} has a"
+                    " value for whole networks alone: each would have to be compiled",
                     hint=f"bound macs, params or depth until {MAX_CHECKED:,} are left at most",
                 )
         for decisions, costs in paths(tables):
             design = Design(self.space.draft, decisions, self._named(costs))
             if not self._checked or self._passes(design):
+                for objective in self._estimated:
+                    assert objective.of is not None
+                    design.costs[objective.metric.name] = objective.of(design.network)
                 yield design
 
     def _passes(self, design: Design) -> bool:
@@ -200,11 +208,11 @@ class Search:
         Raises:
             RuntimeError: One costs something else than the search says: a bug.
         """
-        if self._checked:
-            found = self._front_of(self._until_interrupted(self.designs()))
+        limits = self._limits(self.full, self._rails(self.full))
+        if self._checked or self._estimated:
+            found = self._front_of(self._until_interrupted(self._designs(limits)))
         else:
-            more = self._rails(self.full)
-            tables = Tables(self.full, self._limits(self.full, more))
+            tables = Tables(self.full, limits)
             signs = [self._sign(measure) for measure in self.full.measures]
             seen: list[Front] = []
             try:

@@ -99,6 +99,16 @@ def test_what_only_whole_networks_have_is_checked_of_each(
     assert some == 2
 
 
+def test_rails_hold_for_networks_that_are_checked_one_by_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["search", "space.ctc", "--memory", "<=1GB", "--format", "json"]
+    for depth in (10, 7):
+        assert run([*arguments, "--max-depth", str(depth)]) == 0
+        front = json.loads(capsys.readouterr().out)["front"]
+        assert max(design["depth"] for design in front) == depth
+
+
 def test_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
     error = failure(capsys, "space.ctc", "--macs", "<=0.2*A")
     assert "CTC721" in error

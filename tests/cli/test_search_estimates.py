@@ -9,6 +9,7 @@ import pytest
 
 import ctcdsl
 from ctcdsl.cli.main import run
+from tests.conftest import ROOT
 
 SPACE = """
 input 3x16x16
@@ -27,6 +28,13 @@ BOUNDS = ("--macs", "<=1M", "--depth", "<=5")
 def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("space.ctc").write_text(SPACE, encoding="utf-8")
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(["search", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err
 
 
 def test_columns_of_scores(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,3 +104,84 @@ def test_ctrl_c_leaves_the_rest_of_the_rows(
     out = capsys.readouterr().out
     assert "1.5 ± 0.5" in out.splitlines()[2] and "–" in out.splitlines()[3]
     assert "Interrupted: 1 of" in out
+
+
+RESULTS = (
+    *("--results", str(ROOT / "benchmarks" / "cifar" / "compare.csv")),
+    *(
+        part
+        for spec in (ROOT / "benchmarks" / "cifar").glob("*.ctc")
+        for part in ("--trained", str(spec))
+    ),
+)
+SMALL = """
+input 3x24x24
+classes 10
+let k = 2 | 3
+let w = 16..64 by 16
+let d = 2..8
+where k != 2 or d%2 == 0
+(3,16) 2/2 (3,32) 2/2 (k,w)x(d)
+head: gap fc
+"""
+
+
+def test_a_column_of_predicted_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.ctc").write_text(SMALL, encoding="utf-8")
+    arguments = ["search", "small.ctc", "--macs", "4M..6M", *RESULTS]
+    assert run([*arguments, "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    specs = sorted((ROOT / "benchmarks" / "cifar").glob("*.ctc"))
+    model = ctcdsl.fit_results(RESULTS[1], specs)
+    for design in data["front"]:
+        assert design["prediction"] == model.predict(ctcdsl.loads(design["spec"]))._asdict()
+    assert run(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].endswith("predicted top-1 %  choices")
+    said = " ".join(out.split())
+    assert (
+        "a model of 10 results. Leaving one out, it is wrong by 1.47 points, and the mean" in said
+    )
+    assert "Extrapolated, beyond the results in" in said
+
+
+def test_the_front_may_compare_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.ctc").write_text(SMALL, encoding="utf-8")
+    arguments = ["search", "small.ctc", "--macs", "3M..6M", "--rank", "predicted,macs"]
+    assert "CTC725" in failure(capsys, *arguments[1:])
+    assert run([*arguments, *RESULTS, "--format", "json", "--limit", "99"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    front = [(design["prediction"]["mean"], design["macs"]) for design in data["front"]]
+    assert [error for error, _ in front] == [design["predicted"] for design in data["front"]]
+    every = [(design["predicted"], design["macs"]) for design in data["designs"]]
+    assert len(every) == data["count"] > len(front) > 1
+    best = {
+        (error, macs)
+        for error, macs in every
+        if not any(
+            one <= error and other <= macs and (one, other) != (error, macs) for one, other in every
+        )
+    }
+    assert sorted(front) == sorted(best)
+    assert run([*arguments, *RESULTS, "--plot", "front.svg"]) == 0
+    assert "predicted top-1 %" in Path("front.svg").read_text(encoding="utf-8")
+
+
+def test_results_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.ctc").write_text(SMALL, encoding="utf-8")
+    assert "CTC743" in failure(capsys, "small.ctc", *RESULTS[:2])
+    Path("few.csv").write_text("network,top-1 %\nA,37.4\nB,35.7\n", encoding="utf-8")
+    assert "2 results are too few" in failure(capsys, "small.ctc", "--results", "few.csv")
+    assert "CTC751" in failure(capsys, "small.ctc", "--results", "none.csv")
+    other = SMALL.replace("classes 10", "classes 100")
+    Path("small.ctc").write_text(other, encoding="utf-8")
+    assert "CTC743" in failure(capsys, "small.ctc", "--macs", "4M..6M", *RESULTS)
+    assert run(["search", "small.ctc", *RESULTS[2:]]) == 2
+    assert "--trained is for --results" in capsys.readouterr().err
+
+
+def test_too_many_to_predict_each(capsys: pytest.CaptureFixture[str]) -> None:
+    text = SMALL.replace("16..64 by 16", "16..4096")
+    Path("small.ctc").write_text(text, encoding="utf-8")
+    error = failure(capsys, "small.ctc", "--rank", "predicted,macs", *RESULTS)
+    assert "CTC722" in error and "predicted has a value for whole networks alone" in error
