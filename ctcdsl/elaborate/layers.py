@@ -105,7 +105,7 @@ class LayerElaborator:
         """Read an item with the first `upto` of its postfixes."""
         if scope.per_layer:  # outside of all brackets
             self._line_item = item.span
-            scope = scope._replace(channels=channels, unknown=channels is None)
+            scope = Scope(scope.values, channels, unknown=channels is None, per_layer=True)
         if upto == 0:
             return self._primary(item.primary, channels, scope)
         postfix = item.postfixes[upto - 1]

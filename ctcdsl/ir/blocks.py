@@ -111,7 +111,10 @@ def layers_of(elements: Sequence[Element]) -> Iterator[LayerKind]:
 
 def contains_conv(element: Element) -> bool:
     """Whether this is or contains a convolution: what makes a stage."""
-    return any(isinstance(layer, ConvLayer) for layer in layers_of((element,)))
+    if isinstance(element, Block):
+        branches = (branch.elements for branch in element.branches)
+        return any(contains_conv(each) for elements in branches for each in elements)
+    return isinstance(element, ConvLayer)
 
 
 def out_channels(elements: Sequence[Element], channels: int) -> int:

@@ -124,28 +124,31 @@ class Conv(SlidingWindow, ConvLayer):
 
     def output(self, x: Shape, padding: Pair, far: Pair = (0, 0)) -> Shape:
         """The map of its windows; it floors."""
-        if far != (0, 0):
-            x = x._replace(height=x.height + far[0], width=x.width + far[1])
+        height, width = x.height + far[0], x.width + far[1]
         kernel_h, kernel_w = self.extent
         stride_h, stride_w = self.stride
-        height = width = output_size(x.height, kernel_h, stride_h, padding[0])
-        if (x.width, kernel_w, stride_w, padding[1]) != (x.height, kernel_h, stride_h, padding[0]):
-            width = output_size(x.width, kernel_w, stride_w, padding[1])
-        return Shape(self.filters, height, width)
+        out = output_size(height, kernel_h, stride_h, padding[0])
+        square = width == height and kernel_w == kernel_h and stride_w == stride_h
+        if square and padding[0] == padding[1]:
+            return Shape(self.filters, out, out)
+        return Shape(self.filters, out, output_size(width, kernel_w, stride_w, padding[1]))
 
     def infer(self, x: Shape, context: Context) -> Shape | None:
         """The map of its windows; CTC201 where not one fits, CTC207 for groups, CTC209."""
-        output = SlidingWindow.infer(self, x, context)
-        if output is not None and self.groups > 1:
+        output = self.output(x, context.padding, context.far)
+        if output.height < 1 or output.width < 1:
+            self.report_too_large(x, context)
+            return None
+        if self.groups > 1:
             report_groups(self.groups, x.channels, "input channels", self, context)
             report_groups(self.groups, self.filters, "filters", self, context)
-        if output is not None and self.norm is not None and self.norm.groups:
+        if self.norm is not None and self.norm.groups:
             count, noun = self.filters, "filters"
             if self.preactivation:
                 count, noun = x.channels, "input channels"
             report_groups(self.norm.groups, count, noun, self, context)
         one = self.kernel == (1, 1) and x.channels == self.groups
-        if output is not None and self.standardisation is not None and one:
+        if self.standardisation is not None and one:
             context.error(
                 "CTC209",
                 "a standardised filter of one weight is 0: the weight is its own mean",

@@ -53,15 +53,13 @@ class _RecordType(type):
         cls = super().__new__(meta, name, bases, namespace, **options)
         compared = [key for key, compare in fields.items() if compare]
         cls._compared, cls._defaults = fields, defaults
-        cls._slots = tuple(
-            (key, getattr(cls, key).__set__, defaults.get(key, _MISSING)) for key in fields
-        )
+        cls._slots = tuple((key, getattr(cls, key).__set__) for key in fields)
         cls._key = attrgetter(*compared) if compared else _nothing
         return cls
 
     _compared: dict[str, bool]
     _defaults: dict[str, Any]
-    _slots: tuple[tuple[str, Callable[[Any, Any], None], Any], ...]
+    _slots: tuple[tuple[str, Callable[[Any, Any], None]], ...]
     _key: Callable[[Any], Any]
 
 
@@ -83,13 +81,17 @@ class Record(metaclass=_RecordType):
         _hash: ClassVar[int]  # of each record; not a field
 
     def __init__(self, **values: Any) -> None:
-        for name, store, default in type(self)._slots:
-            value = values.pop(name, default)
-            if value is _MISSING:
-                raise TypeError(f"{type(self).__name__} lacks `{name}`")
-            store(self, value)
-        if values:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(values))}")
+        kind = type(self)
+        given = kind._defaults | values
+        slots = kind._slots
+        try:
+            for name, store in slots:
+                store(self, given[name])
+        except KeyError:
+            raise TypeError(f"{kind.__name__} lacks `{name}`") from None
+        if len(given) > len(slots):
+            unknown = ", ".join(sorted(given.keys() - kind._compared.keys()))
+            raise TypeError(f"{kind.__name__} has no field {unknown}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -136,6 +138,10 @@ R = TypeVar("R", bound=Record)
 
 def replace(record: R, /, **changes: Any) -> R:
     """A record with some fields changed."""
-    values = {name: getattr(record, name) for name in type(record)._compared}
-    values.update(changes)
-    return type(record)(**values)
+    kind = type(record)
+    made = object.__new__(kind)
+    for name, store in kind._slots:
+        store(made, changes.pop(name) if name in changes else getattr(record, name))
+    if changes:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(changes))}")
+    return made

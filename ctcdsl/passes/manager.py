@@ -132,8 +132,10 @@ def _run(network: Network, applied: Pass) -> tuple[PassResult, tuple[str, ...], 
 
 def _kept_parts(before: Architecture, after: Architecture) -> tuple[Architecture, tuple[str, ...]]:
     """What a pass made, without the parts of `recompute` whose layers it changed; and a note."""
+    if not after.recompute or after.recompute != before.recompute:
+        return after, ()
     old, new = ([len(chain) for chain in each.chains] for each in (before, after))
-    if not after.recompute or after.recompute != before.recompute or old == new:
+    if old == new:
         return after, ()
     kept = tuple(
         part

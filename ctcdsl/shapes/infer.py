@@ -13,6 +13,7 @@ from ctcdsl.ir import (
     Layer,
     PadRule,
     Pair,
+    Pool,
     Shape,
     SlidingWindow,
     VectorLayer,
@@ -21,7 +22,7 @@ from ctcdsl.ir import (
 )
 from ctcdsl.ir.names import names
 from ctcdsl.ir.network import Network, Node, Padded
-from ctcdsl.layers.base import Context
+from ctcdsl.layers.base import Context, LayerKind
 from ctcdsl.shapes.blocks import (
     Chain,
     after,
@@ -66,13 +67,12 @@ def _with_maps(
 ) -> Chain | None:
     """The nodes with paddings that make `maps` hold: the rule's, which mostly do, or others."""
     quiet = Diagnostics()
-    nodes = ShapeInference(architecture, quiet, {}, previous).run()
-    holds = nodes is not None and maps_hold(architecture, nodes)
-    if holds and not quiet.reported:
+    by_rule = ShapeInference(architecture, quiet, {}, previous)
+    nodes = by_rule.run(under_maps=True)
+    if nodes is not None and not quiet.reported:
         return nodes
-    misses = nodes is not None and not holds
     paddings = paddings_for_maps(
-        architecture, diagnostics, paper_holds=paper_holds, rule_misses=misses
+        architecture, diagnostics, paper_holds=paper_holds, rule_misses=by_rule.misses_maps
     )
     if paddings is None:
         return None
@@ -111,6 +111,11 @@ class ShapeInference:
         self._architecture = architecture
         self._diagnostics = diagnostics
         self._paddings = paddings
+        self.misses_maps = False
+        # Layers whose padding is not always the rule's.
+        self._adapting: tuple[type, ...] = (Pool,) if architecture.pad is PadRule.SAME else ()
+        if paddings or architecture.pad is PadRule.TF:
+            self._adapting = (LayerKind,)
         remark = f"`{architecture.name}` takes the paper's head"
         self._context = Context(
             classes=architecture.classes,
@@ -123,8 +128,11 @@ class ShapeInference:
             for node in previous.nodes:
                 self._previous.setdefault(node.stage, []).append(node)
 
-    def run(self) -> Chain | None:
-        """Infer trunk and head; None where an error was reported."""
+    def run(self, *, under_maps: bool = False) -> Chain | None:
+        """Infer trunk and head; None where an error was reported.
+
+        With `under_maps` also None, without a report, at the first stage that misses its `maps`.
+        """
         architecture = self._architecture
         before = self._diagnostics.num_errors
         shape = architecture.input
@@ -134,6 +142,9 @@ class ShapeInference:
         ):
             chain = self._reused(index, shape) or self._chain(name, index, stage.elements, shape)
             if chain is None:
+                return None
+            if under_maps and not maps_hold(architecture, index, chain):
+                self.misses_maps = True
                 return None
             nodes += chain
             shape = chain[-1].output
@@ -150,19 +161,25 @@ class ShapeInference:
         rule = PaddingRule(self._architecture.pad)
         for k, (element, node) in enumerate(zip(stage.elements, chain, strict=True)):
             if not isinstance(element, Block):
-                padding = self._padding(rule, element, node.input, (index, k))
-                if padding != node.padded:
+                padding = rule.next(element)
+                if not node.map_dependent and not isinstance(element, self._adapting):
+                    if padding != node.padding:
+                        return None
+                elif self._padding(padding, element, node.input, (index, k)) != node.padded:
                     return None
         return chain
 
     def _padding(
-        self, rule: PaddingRule, layer: Layer, shape: Shape, place: tuple[int | None, int] | None
+        self,
+        padding: Pair | None,
+        layer: Layer,
+        shape: Shape,
+        place: tuple[int | None, int] | None,
     ) -> Padded:
-        """A layer's padding.
+        """A layer's padding, that of the rule or another.
 
         `place` is its stage, None in the head, and index there; None inside of a block.
         """
-        padding = rule.next(layer)
         tf = self._architecture.pad is PadRule.TF
         if tf and isinstance(layer, SlidingWindow) and layer.padding is None:
             return tensorflow(layer, shape)
@@ -214,8 +231,12 @@ class ShapeInference:
                     return None
                 chain.append(block)
             else:
-                place = None if inner else (stage, index)
-                padding, far, uncounted, by_map = self._padding(rule, element, shape, place)
+                padding = rule.next(element)
+                far, uncounted, by_map = (0, 0), False, False
+                if isinstance(element, self._adapting):
+                    place = None if inner else (stage, index)
+                    found = self._padding(padding, element, shape, place)
+                    padding, far, uncounted, by_map = found
                 if padding is None:
                     assert isinstance(element, SlidingWindow)
                     no_rule(element, self._architecture.pad, self._diagnostics)

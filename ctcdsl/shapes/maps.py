@@ -14,19 +14,17 @@ from ctcdsl.text import Label, Severity
 from ctcdsl.text.sink import Diagnostics
 
 
-def maps_hold(architecture: Architecture, nodes: Sequence[Node]) -> bool:
-    """Whether the maps of a network without blocks are what `maps` asks for."""
-    ended = 0
-    for node in reversed(nodes):  # a stage's last convolution comes first
-        stage = node.stage
-        if stage is None:
-            continue
+def maps_hold(architecture: Architecture, stage: int, nodes: Sequence[Node]) -> bool:
+    """Whether the maps of a stage are what `maps` asks for; not where it has blocks."""
+    targeted = 0 < stage <= len(architecture.maps)
+    last = True
+    for node in reversed(nodes):
         if isinstance(node.layer, Block):
             return False
-        if 0 < stage <= len(architecture.maps) and isinstance(node.layer, Conv):
-            if not near(node.output, architecture.maps[stage - 1], last=stage != ended):
+        if targeted and isinstance(node.layer, Conv):
+            if not near(node.output, architecture.maps[stage - 1], last=last):
                 return False
-            ended = stage
+            last = False
     return True
 
 

@@ -46,8 +46,9 @@ class PaddingRule:
         if self._rule is PadRule.VALID:
             return (0, 0)
         # Under `pad tf` the map decides; this is its padding of stride 1.
-        sides = zip(layer.kernel, layer.stride, layer.extent, strict=True)
-        above, left = (0 if k == s else (extent - 1) // 2 for k, s, extent in sides)
+        (stride_h, stride_w), (extent_h, extent_w) = layer.stride, layer.extent
+        above = 0 if height == stride_h else (extent_h - 1) // 2
+        left = 0 if width == stride_w else (extent_w - 1) // 2
         return above, left
 
 

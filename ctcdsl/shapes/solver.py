@@ -132,22 +132,33 @@ def solve(
     reached: dict[Shape, _Best] = {input: _Best(0, 0, ())}
     for step in trunk:
         following: dict[Shape, _Best] = {}
+        layer, rule = step.layer, step.rule
+        paddings = candidates(step, free_all)
         for shape, best in reached.items():
-            for padding in candidates(step, free_all):
-                output = step.layer.infer(shape, _padded(padding))
+            for padding in paddings:
+                output = _output(layer, shape, padding)
                 if output is None or not fits(step, output):
                     continue
-                macs = best.macs
-                if isinstance(step.layer, Conv):
-                    macs += convolution_macs(
-                        shape.channels, step.layer.kernel, output, step.layer.groups
-                    )
-                changes = best.changes + (padding != step.rule)
-                candidate = _Best(changes, macs, (*best.paddings, padding))
-                if output not in following or candidate < following[output]:
-                    following[output] = candidate
+                changes, macs, before = best
+                if isinstance(layer, Conv):
+                    macs += convolution_macs(shape.channels, layer.kernel, output, layer.groups)
+                if padding != rule:
+                    changes += 1
+                old = following.get(output)
+                if old is None or (changes, macs) <= old[:2]:
+                    candidate = _Best(changes, macs, (*before, padding))
+                    if old is None or candidate < old:
+                        following[output] = candidate
         reached = following
     return min(reached.values()).paddings if reached else None
+
+
+def _output(layer: Layer, shape: Shape, padding: Pair) -> Shape | None:
+    """The map of a layer; None where its window does not fit."""
+    if not isinstance(layer, SlidingWindow):
+        return layer.infer(shape, _padded(padding))
+    output = layer.output(shape, padding)
+    return output if output.height > 0 and output.width > 0 else None
 
 
 def candidates(step: SolverStep, free_all: bool = False) -> Sequence[Pair]:

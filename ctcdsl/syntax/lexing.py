@@ -72,7 +72,7 @@ class NewlineFilter:
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Filter the tokens of a text; called again to continue after an error."""
         previous: Token | None = None
-        for token in _apart(stream):
+        for token in stream:
             kind = token.type
             if kind in _JOINING and previous is not None and previous.end_pos == token.start_pos:
                 called = self._closed is not None and self._closed.type == "CALL"
@@ -90,6 +90,9 @@ class NewlineFilter:
                     continue
             elif self.skipping:
                 continue
+            elif kind == "RECOMPUTE":
+                yield from _places(token)
+                continue
             elif kind == "WHERE":
                 self._comparing = True
             elif self._comparing and kind in ("LESS", "GREATER"):
@@ -104,15 +107,11 @@ class NewlineFilter:
             yield token
 
 
-def _apart(stream: Iterator[Token]) -> Iterator[Token]:
-    """The tokens, those of `recompute` with its places one by one."""
-    for token in stream:
-        if token.type != "RECOMPUTE":
-            yield token
-            continue
-        for number, match in enumerate(_PLACE.finditer(token)):
-            start = (token.start_pos or 0) + match.start()
-            kind = "PLACE" if number else "RECOMPUTE"
-            column = (token.column or 0) + match.start()
-            end = start + len(match[0])
-            yield Token(kind, match[0], start, token.line, column, token.line, column, end)
+def _places(token: Token) -> Iterator[Token]:
+    """The tokens of `recompute` and its places, which the lexer takes as one."""
+    for number, match in enumerate(_PLACE.finditer(token)):
+        start = (token.start_pos or 0) + match.start()
+        kind = "PLACE" if number else "RECOMPUTE"
+        column = (token.column or 0) + match.start()
+        end = start + len(match[0])
+        yield Token(kind, match[0], start, token.line, column, token.line, column, end)

@@ -6,6 +6,7 @@ The checker resolves words by it, and messages, editor colours and completion co
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -116,6 +117,7 @@ TAG_PREFIXES = MappingProxyType({"p": "padding", "g": "groups", "d": "dilation"}
 """Letters that a number follows to make a tag: `p1`, `g32`, `d2`."""
 
 
+@cache
 def words(*kinds: str) -> tuple[str, ...]:
     """The words of some kinds, in the table's order."""
     return tuple(word for word, entry in KEYWORDS.items() if entry.kind in kinds)
