@@ -487,8 +487,9 @@ def search(
 
     Returns:
         `total` and `count` are numbers of networks, in the space and within the budget;
-        `front` the networks that no other beats, `designs()` all of them, one after another.
-        Everything is computed when it is asked for.
+        `front` the networks that no other beats, `best(k)` the best by the first of `rank`,
+        `designs()` all of them, one after another. Everything is computed when it is
+        asked for.
 
     Raises:
         SpecError: The spec cannot be found, or has errors.

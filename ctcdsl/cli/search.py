@@ -23,6 +23,7 @@ from ctcdsl.text.files import STDIN, read_source
 if TYPE_CHECKING:
     from ctcdsl.budgets import Budget
     from ctcdsl.estimates.surrogate import Surrogate
+    from ctcdsl.metrics.tables import Table
     from ctcdsl.spaces.search import Search
 
 BOUNDS = {
@@ -117,6 +118,12 @@ def _pins(
     multiple=True,
     help="Specs of the networks of --results, where they are not built in; may be repeated.",
 )
+@click.option(
+    "--best",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Show the K best by the first of --rank instead of the front.",
+)
 @click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
 @click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
 @click.option(
@@ -149,6 +156,7 @@ def command(
     kinds: tuple[str, ...],
     results: str | None,
     trained: tuple[str, ...],
+    best: int | None,
     pick: int | None,
     output: str | None,
     plot: str | None,
@@ -172,6 +180,8 @@ def command(
         require_writable(plot)
     if output is not None and pick is None:
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
+    if best is not None and (kinds or results or form == "chart"):
+        raise click.UsageError("--score, --results and --format chart are for the front: no --best")
     given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
     within = _budget(budget, given, table, device)
     surrogate = fitted(results, trained)
@@ -197,11 +207,13 @@ def command(
     if plot is not None:
         _plot(search, plot)
     if pick is not None:
-        return _picked(search, pick, output)
+        return _picked(search, pick, output, best)
     if form == "json":
-        data = search.as_json(limit)
+        data = search.as_json(limit, best)
         print_json(with_estimates(data, search, kinds, surrogate, limit))
         return int(search.interrupted) * 130
+    if best is not None:
+        return _best_shown(search, best, form)
     return _shown(search, limit, form, kinds, surrogate)
 
 
@@ -220,14 +232,15 @@ def _budget(file: str | None, bounds: Mapping[str, str], table: str | None, devi
     return start.with_bounds(named)
 
 
-def _picked(search: Search, pick: int, output: str | None) -> int:
-    front = search.front
+def _picked(search: Search, pick: int, output: str | None, best: int | None) -> int:
+    front = search.front if best is None else search.best(best)
     if not front:
         raise search.nothing_fits()
     if pick > len(front):
         raise error(
             "CTC726",
-            f"the front has {len(front)} networks, and no row {pick}",
+            f"the {'front' if best is None else 'table'} has {len(front)} networks, and no row"
+            f" {pick}",
             hint=f"--pick 1 to --pick {len(front)}",
         )
     write_output(front[pick - 1].text, output, "network written to")
@@ -258,20 +271,35 @@ def _chart(search: Search) -> None:
 def _shown(
     search: Search, limit: int, form: str, kinds: Sequence[str], surrogate: Surrogate | None
 ) -> int:
-    from ctcdsl.cli.tables import as_csv, as_markdown, as_text
     from ctcdsl.spaces.report import front_table, statements
 
-    writers = {"table": as_text, "markdown": as_markdown, "csv": as_csv}
     front = search.front
     if not front and not search.count:
         raise search.nothing_fits()
     columns, said = estimates(search, kinds, surrogate, limit)
     if form == "chart":
         _chart(search)
-    table = writers["table" if form == "chart" else form]
     more = {column.title: column.cells for column in columns}
-    click.echo(table(front_table(search, limit, more)), nl=False)
-    lines = statements(search, limit, said)
+    table = front_table(search, limit, more)
+    _print(table, statements(search, limit, said), form)
+    return 130 if search.interrupted else 0
+
+
+def _best_shown(search: Search, best: int, form: str) -> int:
+    from ctcdsl.spaces.report import best_statements, best_table
+
+    found = search.best(best)
+    if not found:
+        raise search.nothing_fits()
+    _print(best_table(search, found), best_statements(search, found), form)
+    return 0
+
+
+def _print(table: Table, lines: Sequence[str], form: str) -> None:
+    """A table, and what is said of it; beside the output where that is CSV."""
+    from ctcdsl.cli.tables import as_csv, as_markdown, as_text
+
+    writer = {"markdown": as_markdown, "csv": as_csv}.get(form, as_text)
+    click.echo(writer(table), nl=False)
     text = "\n".join(fill(line, 100) for line in lines)
     click.echo(text if form == "csv" else f"\n{text}", err=form == "csv")
-    return 130 if search.interrupted else 0

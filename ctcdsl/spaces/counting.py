@@ -44,10 +44,11 @@ def count_within(tables: Tables, space: Space) -> int:
         before, after = tables.meet()
         return Join(tables, before[-1], after[-1]).count()
     except TooMany:
-        raise _uncounted(space) from None
+        raise uncounted(space) from None
 
 
-def _uncounted(space: Space) -> UserError:
+def uncounted(space: Space) -> UserError:
+    """The error of a space whose networks within a budget cannot be counted."""
     total = space.graph(()).networks
     return error(
         "CTC722",

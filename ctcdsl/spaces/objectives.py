@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ctcdsl.ir.network import Network
@@ -11,7 +11,11 @@ from ctcdsl.metrics.catalog import (
     find_metrics,
 )
 from ctcdsl.metrics.metric import Metric
+from ctcdsl.spaces.measures import CHAINS, NARROWEST
 from ctcdsl.text import error
+
+Limit = tuple[int | None, int | None]
+"""The least and the most of a measure."""
 
 
 class Rails(NamedTuple):
@@ -24,6 +28,26 @@ class Rails(NamedTuple):
     min_width: int = 16
     max_depth: int | None = 16
     chains: bool = False
+
+    def limits(self, *, any_depth: bool) -> dict[str, Limit]:
+        """The limits of measures, but for the depth's where that is `any_depth`."""
+        limits: dict[str, Limit] = {}
+        if self.min_width > 1:
+            limits[NARROWEST.name] = (None, -self.min_width)
+        if not self.chains:
+            limits[CHAINS.name] = (None, 0)
+        if self.max_depth is not None and not any_depth:
+            limits[DEPTH.name] = (None, self.max_depth)
+        return limits
+
+    def text(self, limits: Mapping[str, Limit]) -> str:
+        """Some of its limits in words."""
+        parts = [f"widths from {self.min_width} on"] if NARROWEST.name in limits else []
+        if DEPTH.name in limits:
+            parts.append(f"at most {self.max_depth} layers without shortcuts")
+        if CHAINS.name in limits:
+            parts.append("no 1x1 convolutions one after another")
+        return ", ".join(parts)
 
 
 class Objective(NamedTuple):

@@ -41,11 +41,9 @@ def rank(tables: Tables, signs: Sequence[int], seen: list[Front] | None = None) 
         signs: For each measure 1 where less is better, -1 where more is, 0 where it is not ranked.
         seen: Is given the front of those that are compared so far, again and again.
     """
-    within = tables.limits
     signs_of = np.array(signs, np.int64)
-    matter = (signs_of != 0) | (within.high < FREE) | (within.low > -FREE)
-    columns = np.flatnonzero(matter).tolist()
-    few = Tables(tables.graph, within, columns)
+    columns = np.flatnonzero((signs_of != 0) | tables.bounded()).tolist()
+    few = Tables(tables.graph, tables.limits, columns)
     try:
         return _compared(few, signs_of[columns], [] if seen is None else seen)
     except TooMany:

@@ -31,6 +31,17 @@ def front_table(search: Search, limit: int, more: Mapping[str, Sequence[str]] = 
 
     `more` are other columns by their titles, each with a cell for each row that is shown.
     """
+    return _table(search, shown_rows(search, limit), more)
+
+
+def best_table(search: Search, best: Sequence[Design]) -> Table:
+    """A row for each of some networks."""
+    return _table(search, list(enumerate(best, start=1)), _NONE)
+
+
+def _table(
+    search: Search, numbered: Sequence[tuple[int, Design]], more: Mapping[str, Sequence[str]]
+) -> Table:
     ranked = [o.metric for o in search.objectives if o.of is None]
     measured = dict.fromkeys([DEPTH, MACS, PARAMS, *ranked])
     metrics = [*measured, *(b.metric for b in search.budget.bounds if b.metric not in measured)]
@@ -43,7 +54,7 @@ def front_table(search: Search, limit: int, more: Mapping[str, Sequence[str]] = 
             *(cells[place] for cells in more.values()),
             design.title,
         )
-        for place, (number, design) in enumerate(shown_rows(search, limit))
+        for place, (number, design) in enumerate(numbered)
     )
     return Table(titles, rows, frozenset({CHOICES}))
 
@@ -55,23 +66,43 @@ def _direction(objective: Objective) -> str:
     return "fewer" if objective.metric.title[-1] == "s" else "less"
 
 
+def _most(objective: Objective) -> str:
+    """`most`, `least`, or `fewest` of what is counted."""
+    return {"more": "most", "less": "least", "fewer": "fewest"}[_direction(objective)]
+
+
 def statements(search: Search, limit: int, others: Sequence[str] = ()) -> list[str]:
     """How many networks there are, what the table has, what was rounded, what no search says.
 
     `others` are said before the last of them.
     """
-    count, total = search.count_text, search.total
-    text = f"{count} of {total:,} networks are within the budget."
-    if not search.budget.bounds:
-        text = f"{total:,} networks."
     words = [f"{_direction(o)} {o.metric.title}" for o in search.objectives]
     front = search.front
-    lines = [text]
+    lines = [_count(search)]
     more = f", {limit} of them shown (--limit)" if len(front) > limit else ""
     rails = f"; {search.rails_text}" if search.rails_text else ""
     lines.append(
         f"{plural(len(front), 'network')} that no other beats in {', '.join(words)}{more}{rails}."
     )
+    return [*lines, *_remarks(search, others)]
+
+
+def best_statements(search: Search, best: Sequence[Design]) -> list[str]:
+    """The same of the best networks by the first objective."""
+    first = search.objectives[0]
+    rails = f"; {search.rails_text}" if search.rails_text else ""
+    said = f"{plural(len(best), 'network')} of the {_most(first)} {first.metric.title}{rails}."
+    return [_count(search), said, *_remarks(search, ())]
+
+
+def _count(search: Search) -> str:
+    if not search.budget.bounds:
+        return f"{search.total:,} networks."
+    return f"{search.count_text} of {search.total:,} networks are within the budget."
+
+
+def _remarks(search: Search, others: Sequence[str]) -> list[str]:
+    lines: list[str] = []
     price = search.price
     if price is not None:
         lines.append(f"{price.text[:1].upper()}{price.text[1:]}.")

@@ -14,12 +14,13 @@ from ctcdsl.metrics.catalog import (
     MCU_MEMORY,
     PARAMS,
 )
-from ctcdsl.spaces.counting import count_within, first_within, limits_of
+from ctcdsl.spaces.best import best
+from ctcdsl.spaces.counting import count_within, first_within, limits_of, uncounted
 from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Graph
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.measures import CHAINS, NARROWEST, Measure, measure_of
-from ctcdsl.spaces.objectives import Objective, Rails
+from ctcdsl.spaces.objectives import Limit, Objective, Rails
 from ctcdsl.spaces.ranking import Front, rank
 from ctcdsl.spaces.space import Space
 from ctcdsl.spaces.tables import Limits, Tables, TooMany
@@ -97,9 +98,7 @@ class Search:
             return self.total
         return count_within(Tables(self._few, self._limits(self._few)), self.space)
 
-    def _limits(
-        self, graph: Graph, more: Mapping[str, tuple[int | None, int | None]] | None = None
-    ) -> Limits:
+    def _limits(self, graph: Graph, more: Mapping[str, Limit] | None = None) -> Limits:
         """The limits of a graph's measures: those of the budget and others."""
         return limits_of(graph, self._bounds, more or {})
 
@@ -208,7 +207,7 @@ class Search:
         Raises:
             RuntimeError: One costs something else than the search says: a bug.
         """
-        limits = self._limits(self.full, self._rails(self.full))
+        limits = self._limits(self.full, self._rails())
         if self._checked or self._estimated:
             found = self._front_of(self._until_interrupted(self._designs(limits)))
         else:
@@ -230,6 +229,34 @@ class Search:
         for design in found:
             self.verify(design)
         return tuple(found)
+
+    def best(self, most: int) -> tuple[Design, ...]:
+        """The best networks within the budget and the rails by the first objective.
+
+        Of networks that are equal some are taken, in the order of the other objectives.
+
+        Raises:
+            UserError: CTC722 there are too many different costs.
+            RuntimeError: One costs something else than the search says: a bug.
+        """
+        limits = self._limits(self.full, self._rails())
+        if self._checked or self._estimated:
+            found = list(self._designs(limits))
+        else:
+            tables = Tables(self.full, limits)
+            (column,) = [
+                k for k, m in enumerate(self.full.measures) if m.metric is self.objectives[0].metric
+            ]
+            sign = 1 if self.objectives[0].less else -1
+            try:
+                ranked = best(tables, column, sign, most)
+            except TooMany:
+                raise uncounted(self.space) from None
+            found = [
+                Design(self.space.draft, each.decisions, self._named(each.costs)) for each in ranked
+            ]
+        found.sort(key=self._order)
+        return tuple(map(self.verify, found[:most]))
 
     def _until_interrupted(self, designs: Iterator[Design]) -> list[Design]:
         """The networks up to the one at which somebody stops the search."""
@@ -268,28 +295,15 @@ class Search:
                 return 1 if objective.less else -1
         return 0
 
-    def _rails(self, graph: Graph) -> dict[str, tuple[int | None, int | None]]:
+    def _rails(self) -> dict[str, Limit]:
         """The limits that keep a front to networks like those that were trained."""
-        limits: dict[str, tuple[int | None, int | None]] = {}
-        if self.rails.min_width > 1:
-            limits[NARROWEST.name] = (None, -self.rails.min_width)
-        if not self.rails.chains:
-            limits[CHAINS.name] = (None, 0)
         deep = any(b.metric is DEPTH and b.high is not None for b in self._bounds)
-        if self.rails.max_depth is not None and not deep and not self.space.has_shortcuts:
-            limits[DEPTH.name] = (None, self.rails.max_depth)
-        return limits
+        return self.rails.limits(any_depth=deep or self.space.has_shortcuts)
 
     @property
     def rails_text(self) -> str:
         """The rails in words."""
-        limits = self._rails(self.full)
-        parts = [f"widths from {self.rails.min_width} on"] if NARROWEST.name in limits else []
-        if DEPTH.name in limits:
-            parts.append(f"at most {self.rails.max_depth} layers without shortcuts")
-        if CHAINS.name in limits:
-            parts.append("no 1x1 convolutions one after another")
-        return ", ".join(parts)
+        return self.rails.text(self._rails())
 
     def verify(self, design: Design) -> Design:
         """Compile a network's own text, and compare what it costs with what the search says.
@@ -312,17 +326,19 @@ class Search:
             raise RuntimeError(f"{design.title} is not within the budget\n{design.text}")
         return design
 
-    def as_json(self, limit: int) -> dict[str, Any]:
-        """The result as plain data, with so many designs at most."""
+    def as_json(self, limit: int, most: int | None = None) -> dict[str, Any]:
+        """The result as plain data, with so many designs at most, and so many of the best."""
         designs: list[dict[str, Any]] = []
         for design in self.designs():
             if len(designs) == limit:
                 break
             designs.append(self.verify(design).as_json())
+        listed = {} if most is None else {"best": [each.as_json() for each in self.best(most)]}
         return {
             "space": {"name": self.space.name, "designs": self.total},
             "count": self.count,
             "front": [design.as_json() for design in self.front],
+            **listed,
             "designs": designs,
             "notes": self.notes,
         }

@@ -7,6 +7,7 @@ tables that meet in one level give every network by a binary search in sorted co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -83,6 +84,18 @@ class Tables:
             for level in graph.levels
         ]
         self.sizes = [1, *(level.size for level in graph.levels)]
+
+    def within(self, limits: Limits) -> Tables:
+        """The same arrays within other limits."""
+        other = copy(self)
+        other.limits = limits
+        for known in ("suffix", "prefix"):
+            other.__dict__.pop(known, None)
+        return other
+
+    def bounded(self) -> NDArray[np.bool_]:
+        """Which measures have a limit."""
+        return np.asarray((self.limits.high < FREE) | (self.limits.low > -FREE))
 
     # ---------------------------------------------------------------- bounds
 

@@ -188,3 +188,25 @@ def test_an_interrupted_search_shows_what_it_has(
     data = json.loads(capsys.readouterr().out)
     assert data["front"]
     assert data["notes"] == ["interrupted: the best of the networks that were seen"]
+
+
+def test_the_best_are_listed_picked_and_given_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    best = ["search", "space.ctc", "--macs", "<=1.0*A", "--rank", "params", "--best", "3"]
+    assert run(best) == 0
+    out = capsys.readouterr().out
+    assert "3 networks of the fewest parameters" in out
+    assert run([*best, "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    params = [design["params"] for design in data["best"]]
+    assert len(params) == 3
+    assert params == sorted(params)
+    assert params[0] <= min(design["params"] for design in data["front"])
+    assert run([*best, "--pick", "2"]) == 0
+    assert capsys.readouterr().out == data["best"][1]["spec"]
+    assert run([*best, "--pick", "4"]) == 1
+    assert "the table has 3 networks, and no row 4" in capsys.readouterr().err
+    assert run([*best, "--score", "naswot"]) == 2
+    assert run([*best, "--params", "<=10"]) == 1
+    assert "CTC721" in capsys.readouterr().err
