@@ -15,7 +15,9 @@ from ctcdsl.text import Severity, Source, UserError
 from ctcdsl.text.sink import Diagnostics
 
 if TYPE_CHECKING:
+    from ctcdsl.budgets import Budget
     from ctcdsl.ir import Shape
+    from ctcdsl.metrics.metric import Metric
 
 
 class Design:
@@ -83,6 +85,23 @@ class Design:
         if not report.ok:
             raise UserError(*report.errors)
         return report.networks[0]
+
+    def verify(self, budget: Budget, metrics: Sequence[Metric[Any]]) -> None:
+        """Compile its own text, and compare what it costs with `costs`.
+
+        Raises:
+            RuntimeError: They differ, or it does not keep to the budget: a bug.
+        """
+        network = self.checked()
+        cost = budget.cost(network)
+        for metric in metrics:
+            value, known = cost.value(metric), self.costs[metric.name]
+            if value != known:
+                raise RuntimeError(
+                    f"{metric.name} of {self.title}: {value}, and not {known}\n{self.text}"
+                )
+        if not budget.allows(network):
+            raise RuntimeError(f"{self.title} is not within the budget\n{self.text}")
 
     def as_json(self) -> dict[str, Any]:
         """The design as plain data."""

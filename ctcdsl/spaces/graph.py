@@ -6,7 +6,7 @@ state to a last one is a network of the space, and there is one path for each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ctcdsl.spaces.choices import Decision, Value
@@ -53,6 +53,24 @@ class Graph(NamedTuple):
     measures: tuple[Measure, ...]
     placed: int
     placements: Placements
+
+    def place_of(self, name: str) -> int:
+        """The number of a measure."""
+        return next(k for k, measure in enumerate(self.measures) if measure.name == name)
+
+    def of_measures(self, columns: Sequence[int]) -> Graph:
+        """The same graph with some of its measures, by number."""
+        levels = [
+            level._replace(
+                edges=tuple(
+                    Edge(source, target, tuple([costs[k] for k in columns]), decisions)
+                    for source, target, costs, decisions in level.edges
+                )
+            )
+            for level in self.levels
+        ]
+        measures = tuple([self.measures[k] for k in columns])
+        return self._replace(levels=tuple(levels), measures=measures)
 
     def ranked(self, edges: Iterable[Edge]) -> Ranked:
         """The network of a path."""

@@ -14,6 +14,7 @@ from ctcdsl.metrics.catalog import (
     MCU_MEMORY,
     PARAMS,
 )
+from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.best import best
 from ctcdsl.spaces.counting import count_within, first_within, limits_of, uncounted
 from ctcdsl.spaces.design import Design
@@ -24,13 +25,11 @@ from ctcdsl.spaces.objectives import Limit, Objective, Rails
 from ctcdsl.spaces.ranking import Front, rank
 from ctcdsl.spaces.space import Space
 from ctcdsl.spaces.tables import Limits, Tables, TooMany
+from ctcdsl.spaces.whole import WholeNetworks
 from ctcdsl.text import UserError, error
 
 if TYPE_CHECKING:
     from ctcdsl.spaces.feasibility import Price
-
-MAX_CHECKED = 5_000
-"""So many networks are compiled at most for a bound that only whole networks have a value of."""
 
 
 class Search:
@@ -52,7 +51,6 @@ class Search:
         self.budget = budget or Budget()
         self.rails = rails or Rails()
         self._bounds = [b for b in self.budget.bounds if measure_of(b.metric) is not None]
-        self._checked = [b for b in self.budget.bounds if measure_of(b.metric) is None]
         bound = {b.metric.name for b in self._bounds}
         memory = MCU_MEMORY if MCU_MEMORY.name in bound else ACTIVATION_BYTES
         self.objectives = tuple(objectives) or (
@@ -60,7 +58,7 @@ class Search:
             Objective(memory, less=True),
             Objective(PARAMS, less=True),
         )
-        self._estimated = [objective for objective in self.objectives if objective.of is not None]
+        self._whole = WholeNetworks(self.budget, self.objectives)
         for objective in self.objectives:
             if objective.of is None and measure_of(objective.metric) is None:
                 raise error(
@@ -76,8 +74,14 @@ class Search:
     @cached_property
     def _few(self) -> Graph:
         """The space with what is bounded alone."""
-        names = dict.fromkeys(b.metric for b in self._bounds)
+        return self._graph([b.metric for b in self._bounds])
+
+    def _graph(self, metrics: Sequence[Metric[Any]]) -> Graph:
+        """The space with some metrics, which it is not asked for again where all are known."""
+        names = dict.fromkeys(metrics)
         measures = [m for metric in names if (m := measure_of(metric)) is not None]
+        if "full" in self.__dict__:
+            return self.full.of_measures([self.full.place_of(m.name) for m in measures])
         return self.space.graph(measures, self.budget.conditions)
 
     @cached_property
@@ -92,7 +96,7 @@ class Search:
         Raises:
             UserError: CTC722 they are too many to count exactly, or to compile each.
         """
-        if self._checked:
+        if self._whole.are_bounded:
             return sum(1 for _ in self.designs())
         if not self._bounds:
             return self.total
@@ -115,11 +119,9 @@ class Search:
         """What one layer more than the deepest network takes, where bounds keep it out."""
         from ctcdsl.spaces.feasibility import price
 
-        if self._checked or not self._bounds:
+        if self._whole.are_bounded or not self._bounds:
             return None
-        metrics = dict.fromkeys([*(b.metric for b in self._bounds), DEPTH])
-        measures = [m for metric in metrics if (m := measure_of(metric)) is not None]
-        graph = self.space.graph(measures, self.budget.conditions)
+        graph = self._graph([*(b.metric for b in self._bounds), DEPTH])
         try:
             return price(graph, self._limits(graph))
         except TooMany:
@@ -132,7 +134,7 @@ class Search:
         count = self.total
         message = f"none of the {count:,} networks of `{self.space.name}` keeps to the budget"
         bounds, notes = self._bounds, []
-        if self.count == 0 and not self._checked:
+        if self.count == 0 and not self._whole.are_bounded:
             found = infeasible(
                 self._few,
                 self._limits(self._few),
@@ -168,31 +170,11 @@ class Search:
 
     def _designs(self, limits: Limits) -> Iterator[Design]:
         tables = Tables(self.full, limits)
-        whole = [b.metric.name for b in self._checked]
-        whole += [objective.metric.name for objective in self._estimated]
-        if whole:
-            within = count_within(tables, self.space)
-            if within > MAX_CHECKED:
-                raise error(
-                    "CTC722",
-                    f"{within:,} networks keep to the other bounds, and {', '.join(whole)} has a"
-                    " value for whole networks alone: each would have to be compiled",
-                    hint=f"bound macs, params or depth until {MAX_CHECKED:,} are left at most",
-                )
+        self._whole.require_few(tables, self.space)
         for decisions, costs in paths(tables):
             design = Design(self.space.draft, decisions, self._named(costs))
-            if not self._checked or self._passes(design):
-                for objective in self._estimated:
-                    assert objective.of is not None
-                    design.costs[objective.metric.name] = objective.of(design.network)
+            if self._whole.take(design):
                 yield design
-
-    def _passes(self, design: Design) -> bool:
-        """Whether a network keeps to the bounds that only whole ones have a value of."""
-        verdicts = Budget(self._checked, self.budget.conditions).judge(design.network)
-        for verdict in verdicts:
-            design.costs[verdict.bound.metric.name] = verdict.value
-        return all(verdict.ok for verdict in verdicts)
 
     def _named(self, costs: Sequence[int]) -> dict[str, float]:
         pairs = zip(self.full.measures, costs, strict=True)
@@ -208,7 +190,7 @@ class Search:
             RuntimeError: One costs something else than the search says: a bug.
         """
         limits = self._limits(self.full, self._rails())
-        if self._checked or self._estimated:
+        if self._whole.are_asked:
             found = self._front_of(self._until_interrupted(self._designs(limits)))
         else:
             tables = Tables(self.full, limits)
@@ -240,13 +222,11 @@ class Search:
             RuntimeError: One costs something else than the search says: a bug.
         """
         limits = self._limits(self.full, self._rails())
-        if self._checked or self._estimated:
+        if self._whole.are_asked:
             found = list(self._designs(limits))
         else:
             tables = Tables(self.full, limits)
-            (column,) = [
-                k for k, m in enumerate(self.full.measures) if m.metric is self.objectives[0].metric
-            ]
+            column = self.full.place_of(self.objectives[0].metric.name)
             sign = 1 if self.objectives[0].less else -1
             try:
                 ranked = best(tables, column, sign, most)
@@ -311,19 +291,7 @@ class Search:
         Raises:
             RuntimeError: They differ, or it does not keep to the budget: a bug.
         """
-        network = design.checked()
-        cost = self.budget.cost(network)
-        for measure in self.full.measures:
-            if measure.metric is None:
-                continue
-            value = cost.value(measure.metric)
-            if value != design.costs[measure.name]:
-                raise RuntimeError(
-                    f"{measure.name} of {design.title}: {value}, and not"
-                    f" {design.costs[measure.name]}\n{design.text}"
-                )
-        if not self.budget.allows(network):
-            raise RuntimeError(f"{design.title} is not within the budget\n{design.text}")
+        design.verify(self.budget, [m.metric for m in self.full.measures if m.metric is not None])
         return design
 
     def as_json(self, limit: int, most: int | None = None) -> dict[str, Any]:
