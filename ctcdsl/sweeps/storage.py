@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,28 @@ def open_study(storage: str, name: str, plan: dict[str, Any]) -> Study:
     return study
 
 
+@contextmanager
+def reachable(storage: str) -> Iterator[None]:
+    """Within this, a database that fails or goes away is a user's error.
+
+    Raises:
+        UserError: CTC681.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as failure:
+        cause = failure.__cause__ or failure  # Optuna's own message guesses at the reason
+        raise error(
+            "CTC681",
+            f"the storage fails: {_first_line(cause)}",
+            path=_shown(storage),
+            hint="what was trained is saved; once the storage is back, the same command continues",
+        ) from None
+
+
 def _path(storage: str) -> Path | None:
     """The file of a storage that is one."""
     if storage.endswith(JOURNAL) and "://" not in storage:
@@ -81,7 +104,9 @@ def _opened(storage: str) -> BaseStorage:
         return JournalStorage(JournalFileBackend(storage))
     if "://" not in storage:
         raise _unusable(storage, "it is neither the URL of a database nor a journal file")
-    options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+    options: dict[str, Any] = {"pool_pre_ping": True}  # a server may have started again meanwhile
+    if storage.startswith("sqlite"):
+        options = {"connect_args": {"timeout": 60}}
     try:
         return RDBStorage(storage, engine_kwargs=options)
     except ImportError as cause:
@@ -123,7 +148,7 @@ def _shown(storage: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else storage
 
 
-def _first_line(cause: Exception) -> str:
+def _first_line(cause: BaseException) -> str:
     return (str(cause).splitlines() or [""])[0]
 
 

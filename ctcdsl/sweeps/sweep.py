@@ -30,7 +30,7 @@ from ctcdsl.runs.info import ImagesInfo
 from ctcdsl.sweeps.jobs import Job, Jobs
 from ctcdsl.sweeps.results import DesignResult, Sweep
 from ctcdsl.sweeps.rungs import Judged, Rungs, Unit, plan_rungs
-from ctcdsl.sweeps.storage import default_storage, open_study
+from ctcdsl.sweeps.storage import default_storage, open_study, reachable
 from ctcdsl.text import UserError, error
 from ctcdsl.text.plural import plural
 from ctcdsl.training.checks import RUNTIME_FIELDS
@@ -63,8 +63,8 @@ def sweep_networks(
     Raises:
         SpecError: Networks do not fit the input or the images; all reasons of all of them.
         UserError: CTC651 two networks of one name; CTC652 a folder holds another run; CTC681 the
-            storage cannot be used; CTC682 it has another sweep; CTC683 wrong rungs; and as
-            `train`.
+            storage cannot be used, or fails; CTC682 it has another sweep; CTC683 wrong rungs; and
+            as `train`.
         Interrupted: The runs are saved; the same call continues.
     """
     callback = EachWarningOnce(callbacks)
@@ -87,7 +87,7 @@ def sweep_networks(
     storage = storage or default_storage(folder)
     study = open_study(storage, name, _plan(compared, recipe, plan, ImagesInfo.of(images)))
     jobs = Jobs(study, list(runs), len(plan.budgets), folder)
-    with jobs.working():
+    with jobs.working(), reachable(storage):
         judged = _Sweeper(trainer, runs, plan, jobs).run()
     return Sweep(
         designs=_results(runs, judged),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +226,30 @@ def test_wrong_usage(call: Call, place: Path) -> None:
     assert call(*sweep("--eta", "1"))[0] == 2
     code, _, err = call("sweep", "w2.ctc", "w2.ctc", "--data", "data", *RECIPE)
     assert code == 1 and "CTC651" in err
+
+
+def test_a_database_that_fails(call: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was trained is not lost: the same command continues once it is back."""
+    database, saved = place / "sweep" / "sweep.db", place / "saved.db"
+    train = vars(train_runs)["train_network"]
+
+    def breaks(config: Any, *others: Any) -> Any:
+        if not saved.exists():
+            shutil.copy(database, saved)
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("DROP TABLE trial_user_attributes")
+        return train(config, *others)
+
+    monkeypatch.setattr(train_runs, "train_network", breaks)
+    code, out, err = call(*sweep())
+    assert (code, out) == (1, "")
+    assert "error[CTC681]: the storage fails" in err and "no such table" in err
+    trained = epochs_of(place / "sweep")
+    assert sum(trained.values()) > 0
+    shutil.copy(saved, database)
+    code, out, err = call(*sweep())
+    assert code == 0 and "best" in out, err
+    assert all(epochs_of(place / "sweep")[name] >= count for name, count in trained.items())
 
 
 def test_another_sweep_in_the_storage(call: Call, place: Path) -> None:
