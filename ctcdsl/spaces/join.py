@@ -114,6 +114,6 @@ def _dot(one: Ints, other: Ints) -> int:
     """The sum of products, exact where it is more than 64 bits."""
     if not len(one):
         return 0
-    if float(one.astype(float) @ other.astype(float)) < 2**62:
+    if one.dtype != object and float(one.astype(float) @ other.astype(float)) < 2**62:
         return int(one @ other)
     return sum(a * b for a, b in zip(one.tolist(), other.tolist(), strict=True))

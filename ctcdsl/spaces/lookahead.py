@@ -18,6 +18,9 @@ Position = tuple[int, str]
 """A step by number and a phase of it."""
 
 Followed = tuple[State, Costs, tuple[Decision, ...]]
+FAR = 120
+"""So many levels are looked ahead; maps that differ for longer are both kept."""
+
 _Gap = tuple[float, float]
 _Key = tuple[tuple[str, Value], ...]
 
@@ -39,6 +42,7 @@ class Lookahead:
         self._follow = follow
         self._after = after
         self._nothing = nothing
+        self._depth = 0
         self._gaps: dict[tuple[Position | None, State, State], _Gap] = {}
         self._followed: dict[tuple[Position, State], dict[_Key, tuple[State, Costs]]] = {}
 
@@ -89,7 +93,9 @@ class Lookahead:
             return _NEVER if _is_over(one.place) else _EQUAL
         key = position, one, other
         if key not in self._gaps:
-            self._gaps[key] = self._worst(position, one, other)
+            self._depth += 1
+            self._gaps[key] = _NEVER if self._depth > FAR else self._worst(position, one, other)
+            self._depth -= 1
         return self._gaps[key]
 
     def _worst(self, position: Position, one: State, other: State) -> _Gap:

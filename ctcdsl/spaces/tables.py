@@ -141,13 +141,19 @@ class Tables:
 
     # ---------------------------------------------------------------- tables
 
+    @cached_property
+    def huge(self) -> bool:
+        """Whether numbers of networks are beyond 64 bits: they are Python's then."""
+        return self.graph.networks >= 2**62
+
     def begin(self, *, forward: bool) -> Rows:
         """The table of the first state, or of the last ones."""
         size = self.sizes[0 if forward else -1]
         nothing = np.where(self.adds, 0, NOTHING)
         none = np.full(size, -1, np.int64)
         states = np.arange(size, dtype=np.int64)
-        return Rows(states, np.tile(nothing, (size, 1)), np.ones(size, np.int64), none, none)
+        paths = np.ones(size, object if self.huge else np.int64)
+        return Rows(states, np.tile(nothing, (size, 1)), paths, none, none)
 
     def projected(self, rows: Rows, level: int, *, forward: bool) -> int:
         """How many rows the next table has at most."""

@@ -153,7 +153,8 @@ def too_large(step: Step, placements: int) -> UserError:
     """The error of a space with too many placements, at the step that has them."""
     names = ", ".join(f"`{name}`" for name in sorted(step.names))
     reads = [f"it reads {names}"] if names else []
-    reads += ["it has choices in place"] if step.in_place else []
+    in_place = "it has choices in place: those of one bracket or one call multiply"
+    reads += [in_place] if step.in_place else []
     return error(
         "CTC722",
         f"the space is too large: its layers can be placed in more than {placements:,} ways up to"

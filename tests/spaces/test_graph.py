@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import comb
 
 import pytest
 
@@ -162,3 +163,11 @@ def test_the_papers_family_is_counted(step: int, total: int, count: int) -> None
 def test_all_of_the_papers_family_is_counted() -> None:
     search = Search(space_of(GOLDEN.format(step=1)), Budget().with_bounds({"macs": "0.98..1.02*A"}))
     assert (search.total, search.count) == (757_188_612, 1_219_069)
+
+
+def test_more_networks_than_64_bits_are_counted() -> None:
+    layers = " ".join(["(3,<8|16>)x(<0|1>)"] * 60)
+    space = space_of(f"(7,8)/2 3/3 {layers}\nhead: none")
+    search = Search(space, Budget().with_bounds({"depth": "<=31"}))
+    assert search.total == 3**60 > 2**64
+    assert search.count == sum(comb(60, k) * 2**k for k in range(31))
