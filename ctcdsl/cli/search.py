@@ -129,7 +129,7 @@ def _pins(
 @click.option(
     "--plot",
     metavar="FILE",
-    help="Draw what the first two of --rank trade: .svg, or .html for a report of the front.",
+    help="Draw what the first two of --rank trade: .svg, .png, or .html for a report of the front.",
 )
 @input_option
 @net_option
@@ -175,8 +175,10 @@ def command(
     from ctcdsl import api
 
     if plot is not None:
-        if not plot.endswith((".svg", ".html")):
-            raise click.UsageError(f"{plot}: --plot writes FILE.svg, or a report FILE.html")
+        if not plot.endswith((".svg", ".png", ".html")):
+            raise click.UsageError(
+                f"{plot}: --plot writes FILE.svg, FILE.png, or a report FILE.html"
+            )
         require_writable(plot)
     if output is not None and pick is None:
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
@@ -248,13 +250,13 @@ def _picked(search: Search, pick: int, output: str | None, best: int | None) -> 
 
 
 def _plot(search: Search, file: str) -> None:
+    from ctcdsl.drawing.png import write_picture
     from ctcdsl.reporting.front import front_page, front_picture
-    from ctcdsl.storage.atomic import write_atomic
 
     if file.endswith(".html"):
         front_page(search).write(file)
     else:
-        write_atomic(file, front_picture(search).svg().encode())
+        write_picture(front_picture(search), file)
     click.echo(f"front drawn in {file}", err=True)
 
 

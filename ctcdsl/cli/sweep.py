@@ -82,7 +82,7 @@ def _budgets(text: str) -> tuple[tuple[int, ...], str]:
 @input_option
 @values_option
 @click.option(
-    "--plot", metavar="FILE", help="Draw error against complexity (SVG).  [DIR/sweep.svg]"
+    "--plot", metavar="FILE", help="Draw error against complexity: .svg, or .png.  [DIR/sweep.svg]"
 )
 @format_option(*_WRITERS, "csv", "json")
 @recipe_option

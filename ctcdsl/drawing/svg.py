@@ -276,6 +276,16 @@ def _style(parts: Iterable[Part]) -> str:
     )
 
 
+def colours(kinds: Iterable[str]) -> dict[str, str]:
+    """The light colours of an element with these classes: of its `fill` and its `stroke`."""
+    classes = set(kinds)
+    return {
+        name: day
+        for selector, name, day, _ in _COLOURS
+        if classes.issuperset(selector.strip(".").split("."))
+    }
+
+
 def _pair(point: tuple[float, float]) -> str:
     return f"{_number(point[0])} {_number(point[1])}"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ctcdsl.checking import Network
+from ctcdsl.drawing.png import write_picture
 from ctcdsl.drawing.svg import Picture
 from ctcdsl.metrics.complexity import Cost
 from ctcdsl.metrics.tables import Table
 from ctcdsl.recipe import Recipe
 from ctcdsl.reporting.results import ERROR, NETWORK, Measured
 from ctcdsl.reporting.tradeoff import Point, pareto_front, relations, tradeoff_picture
-from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.sweeps.rungs import Judged, Rungs
 
 WIDTH = 840
@@ -154,8 +154,8 @@ class Sweep:
         return tradeoff_picture(done, rewrites, width=WIDTH, others=others)
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as SVG."""
-        write_atomic(path, self.picture().svg().encode())
+        """Write the picture as SVG, or as PNG where the file's name ends in `.png`."""
+        write_picture(self.picture(), path)
 
     def as_json(self) -> dict[str, Any]:
         """The sweep as plain data."""

@@ -109,6 +109,14 @@ def test_rails_hold_for_networks_that_are_checked_one_by_one(
         assert max(design["depth"] for design in front) == depth
 
 
+def test_a_picture_as_png(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "space.ctc", "--macs", "0.95..1.0*A", "--plot", "front.png"]) == 0
+    assert "front drawn in front.png" in capsys.readouterr().err
+    assert Path("front.png").read_bytes().startswith(b"\x89PNG")
+    assert run(["search", "space.ctc", "--plot", "front.gif"]) == 2
+    assert "FILE.svg, FILE.png" in capsys.readouterr().err
+
+
 def test_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
     error = failure(capsys, "space.ctc", "--macs", "<=0.2*A")
     assert "CTC721" in error
