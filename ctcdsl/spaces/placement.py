@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ctcdsl.elaborate.expressions import Expressions, Scope
+from ctcdsl.elaborate.expressions import Expressions
 from ctcdsl.elaborate.file import Draft, pad_of, style_of
-from ctcdsl.elaborate.layers import MAX_LAYERS, LayerElaborator
+from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.ir import (
     Architecture,
     Element,
@@ -33,18 +33,15 @@ from ctcdsl.spaces.choices import (
     Blocks,
     Decision,
     InPlace,
-    Invalid,
     Lets,
     Option,
-    Options,
-    Undecided,
 )
 from ctcdsl.spaces.measures import NOTHING, Measure, Part, combine, ends_with_one
 from ctcdsl.spaces.place import Alternative, Costs, Outcome, Place
 from ctcdsl.spaces.program import Step
+from ctcdsl.spaces.repeats import Repeats
 from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
 from ctcdsl.spaces.trees import MAX_PLACED, Allows, Trees, too_large
-from ctcdsl.syntax.nodes import Branch, Choice
 from ctcdsl.text import Diagnostic, UserError, error
 from ctcdsl.text.sink import Diagnostics
 
@@ -89,7 +86,7 @@ class Placements:
         self._inference = ShapeInference(self._architecture, self.diagnostics, {})
         self._maps = MapSolver(self._architecture, measures, self.diagnostics)
         self._placed: Trees[Outcome | Ways] = Trees(self._lets, self.diagnostics, self._failed)
-        self._counted: Trees[int] = Trees(self._lets, self.diagnostics, self._failed)
+        self._repeats = Repeats(self._lets, self.diagnostics, self._failed)
 
     def begin(self, input: Shape) -> Place:
         """The place before the first layer."""
@@ -144,13 +141,7 @@ class Placements:
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], int]]:
         """Every number of times that a step may repeat, with the choices for it."""
-        if isinstance(step.times, int):
-            yield (), assignment, step.times
-            return
-        key = (step.number, place.shape.channels)
-        yield from self._counted.walk(
-            step, key, assignment, allows, lambda in_place: self._count(step, place, in_place)
-        )
+        return self._repeats.counts(step, place.shape.channels, assignment, allows)
 
     def _failed(self, last: Diagnostic) -> None:
         """Keep one error of each kind: why some networks of the space do not check.
@@ -163,31 +154,6 @@ class Placements:
             self.failures.setdefault(last.code, last)
 
     # --------------------------------------------------------------- leaves
-
-    def _count(self, step: Step, place: Place, in_place: Sequence[Option]) -> int | None:
-        count = step.times
-        assert count is not None and not isinstance(count, int)
-        scope = Scope(self._lets, place.shape.channels, per_layer=True)
-        if isinstance(count, Choice):
-            from ctcdsl.elaborate.choices import expand
-
-            values = expand(count, self._expressions, scope)
-            if values is None:
-                raise Invalid
-            if not in_place:
-                raise Undecided("", Options.of(values))
-            chosen = in_place[0].node
-            assert not isinstance(chosen, Branch)
-            count = chosen
-        value = self._expressions.value(count, scope)
-        if value is None:
-            raise Invalid
-        if value != int(value) or not 0 <= value <= MAX_LAYERS:
-            noun = "a repetition"
-            message = f"{noun} must be a whole number from 0 to {MAX_LAYERS:,}, not {value:g}"
-            self._expressions.report("CTC108", message, step.span)
-            return None
-        return int(value)
 
     def _place(self, step: Step, place: Place, in_place: Sequence[Option]) -> Outcome | Ways | None:
         self.placed += 1
