@@ -34,6 +34,9 @@ class Size(NamedTuple):
         return self.fixed + batch * self.image
 
 
+_NONE = Size()
+
+
 class Tensor(NamedTuple):
     """A tensor; a new `number` for each result, a `storage` that views and results in place share.
 
@@ -142,10 +145,11 @@ class Tape:
     ) -> Tensor:
         """A tensor in a new storage."""
         self._count += 1
-        tensor = Tensor(self._count, len(self.sizes), numel, itemsize, layout, batched)
-        self.sizes.append(tensor.size)
+        count = numel * itemsize
+        storage = len(self.sizes)
+        self.sizes.append(Size(0, count) if batched else Size(count, 0))
         self.until.append(-1)
-        return tensor
+        return Tensor(self._count, storage, numel, itemsize, layout, batched)
 
     @staticmethod
     def measure(numel: int, itemsize: int, *, batched: bool = True) -> Tensor:
@@ -160,10 +164,15 @@ class Tape:
     def view(self, x: Tensor, *, numel: int | None = None, layout: Layout | None = None) -> Tensor:
         """A tensor in the storage of `x`: a view of it, or a result in its place."""
         self._count += 1
-        return x._replace(
-            number=self._count,
-            numel=x.numel if numel is None else numel,
-            layout=x.layout if layout is None else layout,
+        _, storage, size, itemsize, same, batched, learns = x
+        return Tensor(
+            self._count,
+            storage,
+            size if numel is None else numel,
+            itemsize,
+            same if layout is None else layout,
+            batched,
+            learns,
         )
 
     def hold(self, *tensors: Tensor) -> None:
@@ -203,14 +212,20 @@ class Tape:
             sums: Whether the gradients of smaller inputs are summed up at the end.
             scratch: Bytes of work space that its library may take, forward and backward.
         """
-        learns = self.training and any(x.learns for x in inputs)
-        kept = [x.storage for x in keeps if learns and x.storage != _NOWHERE]
-        new = [] if any(x.storage == output.storage for x in inputs) else [output.storage]
-        if learns:
-            states = [self.tensor(x.numel, x.itemsize, batched=x.batched) for x in copies]
-            new += [x.storage for x in states]
-            kept += [x.storage for x in states]
-        output = output._replace(learns=learns)
+        learns, storage = False, output.storage
+        new = [storage]
+        for x in inputs:
+            learns = learns or x.learns
+            if x.storage == storage:
+                new = []
+        kept: list[int] = []
+        if learns:  # in training alone
+            kept = [x.storage for x in keeps if x.storage != _NOWHERE]
+            states = [self.tensor(x.numel, x.itemsize, batched=x.batched).storage for x in copies]
+            new += states
+            kept += states
+        if output.learns is not learns:
+            output = output._replace(learns=learns)
         always = total(back)
         kernel = Kernel(
             self.operation,
@@ -276,13 +291,17 @@ class Tape:
 
     def _touch(self, tensors: tuple[Tensor, ...] | list[Tensor], kernel: int | None = None) -> None:
         at = len(self.kernels) if kernel is None else kernel
+        until = self.until
         for tensor in tensors:
-            if tensor.storage != _NOWHERE and self.until[tensor.storage] < at:
-                self.until[tensor.storage] = at
+            storage = tensor.storage
+            if storage != _NOWHERE and until[storage] < at:
+                until[storage] = at
 
 
 def total(tensors: Sizes) -> Size:
     """The bytes of tensors together."""
+    if not tensors:
+        return _NONE
     fixed = image = 0
     for tensor in tensors:
         if tensor.batched:

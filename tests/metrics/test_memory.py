@@ -10,7 +10,7 @@ import torch
 import ctcdsl
 from ctcdsl.metrics.memory import Peaks, Precision, format_bytes, network_memory, training_peaks
 from tests.conftest import one
-from tests.support.allocations import Alive, Step
+from tests.support.allocations import MEASURED_CPU, Alive, Step, require_kernels
 
 LAYERS = {
     "activations": "style conv-bn\n"
@@ -74,6 +74,7 @@ def test_every_moment_of_every_layer_is_measured(
     name: str, precision: Precision, training: bool
 ) -> None:
     """Not the peak alone: all that is alive while each kernel runs, in its order."""
+    require_kernels(precision)
     memory = network_memory(network(name), 4, precision=precision)
     step = Step(memory.network, 4, precision)
     part = memory._step if training else memory._forward
@@ -116,7 +117,9 @@ def test_the_peaks_of_known_networks(name: str, side: int, batch: int) -> None:
 def check(peak: int, kernels: int, measured: Alive) -> None:
     """Tensors are exact, and all that was allocated is within what kernels may add."""
     assert abs(max(measured.tensors) - peak) <= TOLERANCE
-    assert peak - TOLERANCE <= max(measured.all) <= peak + kernels + TOLERANCE
+    assert peak - TOLERANCE <= max(measured.all)
+    if MEASURED_CPU:
+        assert max(measured.all) <= peak + kernels + TOLERANCE
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
