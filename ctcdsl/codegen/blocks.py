@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ctcdsl.checking import Node
-from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition, Names
-from ctcdsl.codegen.conv_class import op_call
+from ctcdsl.codegen.class_code import ClassCode
+from ctcdsl.codegen.class_writer import ClassWriter, def_arguments
+from ctcdsl.codegen.expansions import DefBlock
 from ctcdsl.codegen.layers import Layers
-from ctcdsl.codegen.names import block_name, parameter_name
-from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height
-from ctcdsl.codegen.unify import Expression, Parameter, Unifier, Values
-from ctcdsl.ir import Block, Join
+from ctcdsl.codegen.names import block_name
+from ctcdsl.codegen.structures import BlockClass, Instance, block_classes, height, instance
+from ctcdsl.ir import Block
 from ctcdsl.ir.network import flat
-from ctcdsl.lowering import may_overwrite_end
-from ctcdsl.ops.calls import Argument, Call, Number, Role, map_note
-from ctcdsl.ops.graph import Builder
+from ctcdsl.ops.calls import Argument, Call, Number, map_note
 
-_ONE = Expression("1")
-_LAST = Role.PADDING
 _MAX_PLAIN = 2
 """Arguments that a call gives without their names."""
 
@@ -28,246 +23,133 @@ class Blocks:
     """The blocks of a network.
 
     `calls` makes each block, by its name; `classes` are in the order in which they are
-    first needed, inner ones before those that use them.
+    first needed, inner ones before those that use them. `functions` are those of the language
+    that classes call.
     """
 
     def __init__(self, nodes: Sequence[Node], layers: Layers, network: str) -> None:
         self.calls: dict[str, Call] = {}
         self.classes: list[ClassCode] = []
-        blocks = [node for node in flat(nodes) if isinstance(node.layer, Block)]
+        self.functions: set[str] = set()
+        self._layers = layers
+        self._made: dict[str, tuple[ClassCode, int]] = {}
+        self._nodes = blocks = [node for node in flat(nodes) if isinstance(node.layer, Block)]
         taken = {network}
         for level in range(1, 1 + max(map(height, blocks), default=0)):
-            here = [node for node in blocks if height(node) == level]
-            for block_class in block_classes(here, layers, self.calls):
-                name = block_name(block_class.usual_name, taken)
-                taken.add(name)
-                code = _ClassWriter(block_class, taken).code(name)
+            here = [self._instance(node) for node in blocks if height(node) == level]
+            for block_class in self._classes(here):
+                writer = ClassWriter(block_class, taken)
+                code = writer.code(block_name(block_class.usual_name, taken))
+                taken.add(code.name)
+                self.functions |= writer.functions
                 self.classes.append(code)
-                for index, instance in enumerate(block_class.instances):
-                    self.calls[instance.node.name] = _call(code, instance, index)
+                for index, each in enumerate(block_class.instances):
+                    self._made[each.node.name] = code, index
+                    self.calls[each.node.name] = _call(code, each.node, index)
         order = {node.name: index for index, node in enumerate(blocks)}
         self.classes.sort(key=lambda code: order[code.block_class.first.node.name])
+        self._number()
+
+    def _number(self) -> None:
+        """Number classes of one name in the order of the text: inner ones were named first."""
+        several: dict[str, list[str]] = {}
+        for code in self.classes:
+            several.setdefault(block_name(code.block_class.usual_name, ()), []).append(code.name)
+        names: dict[str, str] = {}
+        for used in several.values():
+            names.update(zip(used, sorted(used, key=lambda name: (len(name), name)), strict=True))
+        self.classes = [code.renamed(names) for code in self.classes]
+        self.calls = {
+            node: call._replace(function=names[call.function]) for node, call in self.calls.items()
+        }
+
+    def _instance(self, node: Node) -> Instance:
+        """A block: as its `def` has it, where all blocks in it are of `def`s, too."""
+        source = self._layers.expansions.get(node.name)
+        if source is None or not all(self._is_of_def(inner) for inner in _inner(node)):
+            return instance(node, self._layers, self.calls)
+        return instance(source.node, self._layers, self._calls_in(source.node), source)
+
+    def _is_of_def(self, node: Node) -> bool:
+        code, _ = self._made[node.name]
+        # A flag is of one call, and says nothing of others.
+        return code.block_class.first.source is not None and not code.flags
+
+    def _calls_in(self, node: Node) -> dict[str, Call]:
+        """The calls of the blocks within a block of a `def`, in its terms."""
+        calls: dict[str, Call] = {}
+        for inner in _inner(node):
+            code, index = self._made[inner.name]
+            calls[inner.name] = _call(code, inner, index, symbolic=True)
+        return calls
+
+    def _classes(self, instances: Sequence[Instance]) -> Iterator[BlockClass]:
+        """The classes of instances, those of `def`s with their probes.
+
+        Where a parameter says how many layers there are, it is none of a class; where it says
+        something else, too, the class has the numbers of its instances instead.
+        """
+        classes = block_classes(instances)
+        for block_class in classes:
+            source = block_class.first.source
+            if source is None:
+                yield block_class
+                continue
+            like = [other for other in classes if _key(other) == source.key]
+            fixed = {name for name, probe in self._probes(source) if not _taken(like, probe)}
+            if fixed & ClassWriter(block_class, ()).def_parameters:
+                nodes = {node.name: node for node in self._nodes}
+                plain = [nodes[each.node.name] for each in block_class.instances]
+                yield from block_classes(instance(n, self._layers, self.calls) for n in plain)
+            else:
+                yield block_class
+
+    def _probes(self, source: DefBlock) -> Iterator[tuple[str, Instance]]:
+        """The probes of a block of a `def`, those with blocks that the network has."""
+        for name, node in source.probes:
+            if all(inner.name in self._made for inner in _inner(node)):
+                yield name, instance(node, self._layers, self._calls_in(node), source)
 
 
-def _call(code: ClassCode, instance: Instance, index: int) -> Call:
-    """The call that makes an instance, the `index`th of its class."""
+def _key(block_class: BlockClass) -> tuple[str, str] | None:
+    source = block_class.first.source
+    return source.key if source is not None else None
+
+
+def _taken(classes: Sequence[BlockClass], probe: Instance) -> bool:
+    """Whether a probe has the structure of some class, which then has it once."""
+    takers = [each for each in classes if probe in each.probes or each.takes(probe, probe=True)]
+    return bool(takers)
+
+
+def _inner(node: Node) -> Iterator[Node]:
+    """The blocks in the branches of one."""
+    return (inner for branch in node.branches for inner in branch if inner.branches)
+
+
+def _call(code: ClassCode, node: Node, index: int, *, symbolic: bool = False) -> Call:
+    """The call that makes the `index`th instance of a class.
+
+    Args:
+        code: The class.
+        node: The block.
+        index: Its index.
+        symbolic: Whether the call is in the block of a `def`, in whose terms `node` is.
+    """
     arguments: list[Argument] = []
     # Of more than two numbers in a row nobody knows which is which.
     plain = sum(not parameter.keyword_only for parameter in code.parameters) <= _MAX_PLAIN
+    given = def_arguments(node) if symbolic else {}
     for number, parameter in enumerate(code.parameters):
         value = parameter.values[index]
+        if symbolic and parameter is code.in_channels:
+            value = node.input.channels
+        elif symbolic and parameter.def_parameter:
+            value = given[parameter.def_parameter]
         assert value is not None
         named = parameter.keyword_only or (number > 0 and not plain)
         keyword = parameter.name if named else ""
         arguments.append(Argument(Number(value, parameter.role), keyword, parameter.default))
     for flag, values in code.flags.items():
         arguments.append(Argument(str(values[index]), flag))
-    return Call(code.name, tuple(arguments), map_note(instance.node.output))
-
-
-class _ClassWriter:
-    """Works out one class."""
-
-    def __init__(self, block_class: BlockClass, taken: set[str]) -> None:
-        self._block_class = block_class
-        self._taken = taken
-        nodes = [instance.node for instance in block_class.instances]
-        self._inputs: Values = tuple(p.input.channels for p in nodes)
-        self._outputs: Values = tuple(p.output.channels for p in nodes)
-        self._unifier = Unifier(self._inputs, self._outputs, _def_arguments(block_class))
-        self._flags: dict[str, Sequence[bool]] = {}
-
-    def code(self, name: str) -> ClassCode:
-        block_class, unifier = self._block_class, self._unifier
-        count = len(block_class.forms)
-        partial = [any(i.branches[k] is None for i in block_class.instances) for k in range(count)]
-        shares = tuple(instance.block.share for instance in block_class.instances)
-        share = None if None in shares else unifier.resolve(shares, Role.CHANNELS)
-        numbers: dict[int, tuple[tuple[Call, tuple[Expression, ...]], ...]] = {}
-        # What all instances have decides on the parameters.
-        for k in sorted(range(count), key=lambda k: partial[k]):
-            if block_class.forms[k] is not None:
-                numbers[k] = self._branch(k)
-        attributes = self._attributes(numbers)
-        branches: list[BranchCode] = []
-        for k in range(count):
-            projection = block_class.first.node.shortcut and k == count - 1
-            if block_class.forms[k] is None:
-                if projection:
-                    branches.append(BranchCode(k, "", ()))
-                continue
-            condition = None
-            if partial[k]:
-                present = [i.branches[k] is not None for i in block_class.instances]
-                stays = [not p for p in present] if projection else present
-                condition = self._condition(stays, attributes[k])
-            branches.append(BranchCode(k, attributes[k], numbers[k], condition))
-        activation = self._activation(len(branches))
-        parameters = unifier.parameters(self._taken)
-        if parameters:  # then maps differ, and comments would hold for one instance only
-            branches = [branch.without_maps() for branch in branches]
-        shown = [*branches, *([activation] if activation else [])]
-        names = self._locals(shown, parameters, share)
-        return ClassCode(
-            name,
-            block_class,
-            tuple(parameters),
-            self._flags,
-            names,
-            tuple(branches),
-            activation,
-            *self._shapes(),
-            share,
-        )
-
-    def _branch(self, k: int) -> tuple[tuple[Call, tuple[Expression, ...]], ...]:
-        """The calls of a branch with the expressions of their numbers."""
-        chains = [instance.branches[k] for instance in self._block_class.instances]
-        example = next(chain for chain in chains if chain is not None)
-        result: list[tuple[Call, tuple[Expression, ...]]] = []
-        for at, call in enumerate(example):
-            rows = [None if chain is None else chain[at].numbers for chain in chains]
-            expressions: dict[int, Expression] = {}
-            # Paddings follow from kernel and dilation, so they come last.
-            for j, number in sorted(enumerate(call.numbers), key=lambda n: n[1].role is _LAST):
-                values = tuple(None if row is None else row[j].value for row in rows)
-                expressions[j] = self._unifier.resolve(values, number.role)
-            result.append((call, tuple(expressions[j] for j in range(len(expressions)))))
-        return tuple(result)
-
-    def _activation(self, branches: int) -> BranchCode | None:
-        """The activation of the sum, where it is a module: it has weights, or ends a chain."""
-        node = self._block_class.first.node
-        if node.activation is None or not (branches == 1 or node.activation.function.learned):
-            return None
-        builder = Builder(node.output, node.name)
-        node.activation.add(builder, builder.input)
-        free = branches == 1 and may_overwrite_end(node.branches[0])
-        call = op_call(builder.nodes[0].when(may_overwrite=free))._replace(name="activation")
-        numbers = tuple(self._unifier.resolve(self._outputs, n.role) for n in call.numbers)
-        return BranchCode(branches, "activation", ((call, numbers),))
-
-    def _attributes(self, numbers: Mapping[int, tuple[object, ...]]) -> dict[int, str]:
-        """What the branches are called: the residual and its shortcut, or by number."""
-        node = self._block_class.first.node
-        if node.shortcut:
-            return {0: "residual", 1: "shortcut"}
-        if sum(map(bool, numbers.values())) == 1:
-            adds = self._block_class.first.block.join is Join.ADD
-            return dict.fromkeys(numbers, "residual" if adds else "branch")
-        return {k: f"branch{k + 1}" for k in numbers}
-
-    def _condition(self, stays: list[bool], attribute: str) -> Condition:
-        """A condition that is true in exactly the instances where `stays` is."""
-        unifier = self._unifier
-        in_channels = unifier.find(self._inputs, Role.CHANNELS)
-        out_channels = unifier.find(self._outputs, Role.CHANNELS)
-        tests: list[tuple[tuple[Expression, Expression], Values, Values]] = []
-        for parameter in unifier.of(Role.STRIDE):
-            ones = tuple(1 for _ in stays)
-            tests.append(((Expression("{}", (parameter,)), _ONE), parameter.values, ones))
-        if in_channels and out_channels and in_channels != out_channels:
-            pair = (in_channels, out_channels)
-            if not in_channels.of:
-                pair = (out_channels, in_channels)
-            tests.append((pair, self._inputs, self._outputs))
-        for chosen in (tests, tests[-1:], tests[:1]):
-            holds = [all(a[i] == b[i] for _, a, b in chosen) for i, _ in enumerate(stays)]
-            if chosen and holds == stays:
-                for pair, _, _ in chosen:
-                    unifier.use(*pair)
-                return Condition(tuple(pair for pair, _, _ in chosen))
-        name = "identity" if attribute == "shortcut" else f"with_{attribute}"
-        self._flags[name] = stays
-        return Condition(flag=name)
-
-    def _locals(
-        self,
-        branches: Sequence[BranchCode],
-        parameters: Sequence[Parameter],
-        share: Expression | None,
-    ) -> Names:
-        """Names for compound expressions that occur several times."""
-        counts: Counter[Expression] = Counter()
-        if share is not None and share.compound:
-            counts[share] += 1
-        for branch in branches:
-            for _, numbers in branch.calls:
-                counts.update(e for e in numbers if e.compound)
-        for condition in dict.fromkeys(b.condition for b in branches if b.condition):
-            counts.update(e for pair in condition.tests for e in pair if e.compound)
-        out_channels = self._unifier.find(self._outputs, Role.CHANNELS)
-        several = [expression for expression, count in counts.items() if count > 1]
-        taken = {*self._taken, *(p.name for p in parameters)}
-        names = Names()
-        hidden = [e for e in several if e != out_channels]
-        inner = "hidden" if self._block_class.first.block.join is Join.ADD else "width"
-        for expression in several:
-            word = "out_chs" if expression == out_channels else inner
-            if expression != out_channels and len(hidden) > 1:
-                word += str(hidden.index(expression) + 1)
-            names[expression] = parameter_name(word, taken)
-            taken.add(names[expression])
-        return names
-
-    def _shapes(self) -> tuple[str | None, str | None, str | None]:
-        """The input and output channels, and what divides the map's sides."""
-        maps = [(i.node.input, i.node.output) for i in self._block_class.instances]
-        quotients: list[int] = []
-        for before, after in maps:
-            stride = before.height // after.height
-            if (after.height * stride, after.width * stride) != before[1:]:
-                return None, None, None
-            quotients.append(stride)
-        scale = self._known(tuple(quotients), Role.STRIDE)
-        inputs = self._known(self._inputs, Role.CHANNELS)
-        outputs = self._known(self._outputs, Role.CHANNELS)
-        if self._block_class.first.block.join.concatenates:
-            widths = [self._known(width, Role.CHANNELS) for width in self._widths()]
-            plain = all(width is not None and not width.compound for width in widths)
-            if outputs is None or (outputs.compound and plain):
-                return _text(inputs), _sum(widths), _text(scale)
-        return _text(inputs), _text(outputs), _text(scale)
-
-    def _known(self, values: Values, role: Role) -> Expression | None:
-        """How the class can say these values; None where it cannot."""
-        expression = self._unifier.find(values, role)
-        return expression if expression and self._unifier.uses(expression) else None
-
-    def _widths(self) -> list[Values]:
-        """The output channels of each branch."""
-        nodes = [instance.node for instance in self._block_class.instances]
-        rows = [[output.channels for output in p.branch_outputs] for p in nodes]
-        return [tuple(column) for column in zip(*rows, strict=True)]
-
-
-def _text(expression: Expression | None) -> str | None:
-    return None if expression is None else str(expression)
-
-
-def _sum(terms: Sequence[Expression | None]) -> str | None:
-    """The sum of terms, its constants added up; None where a term is not known."""
-    texts = [str(term) for term in terms if term is not None]
-    if len(texts) < len(terms):
-        return None
-    constant = sum(int(text) for text in texts if text.isdigit())
-    counts = Counter(text for text in texts if not text.isdigit())
-    parts: list[str] = []
-    for text, count in counts.items():
-        parts += [f"{count} * {text}"] if count > 1 and text.isidentifier() else [text] * count
-    return " + ".join([*parts, *([str(constant)] if constant else [])])
-
-
-def _def_arguments(block_class: BlockClass) -> dict[str, Values]:
-    """The arguments of the blocks' `def`, those that are integers everywhere."""
-    calls = [instance.block.call for instance in block_class.instances]
-    first = calls[0]
-    if first is None:
-        return {}
-    arguments: dict[str, Values] = {}
-    for name, _ in first.arguments:
-        values = [dict(call.arguments).get(name) if call else None for call in calls]
-        integers = [int(v) for v in values if v is not None and v == int(v)]
-        if len(integers) == len(values):
-            arguments[name] = tuple(integers)
-    return arguments
+    return Call(code.name, tuple(arguments), map_note(node.output))

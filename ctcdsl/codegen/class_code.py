@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ctcdsl.codegen.structures import BlockClass
@@ -45,6 +45,11 @@ class BranchCode(NamedTuple):
         """The branch without the comments of its calls."""
         return self._replace(calls=tuple((c._replace(note=""), n) for c, n in self.calls))
 
+    def renamed(self, names: Mapping[str, str]) -> BranchCode:
+        """The branch with other names for some of the classes that it calls."""
+        calls = ((c._replace(function=names.get(c.function, c.function)), n) for c, n in self.calls)
+        return self._replace(calls=tuple(calls))
+
     def render(self, names: Names) -> list[Code]:
         """The calls as text."""
         return [call.render(names[e] for e in numbers) for call, numbers in self.calls]
@@ -63,7 +68,8 @@ class ClassCode(NamedTuple):
     `inputs` and `outputs` are the channels of its maps, `scale` their sides' quotient;
     None where the instances have no such expression in common. `activation` is what the block
     applies to its sum, where that has weights or the block is a chain. `share` are the channels
-    of each branch but the last, of a split that says them.
+    of each branch but the last, of a split that says them. `in_channels` is the parameter of the
+    channels that enter, among `parameters` where the class needs it.
     """
 
     name: str
@@ -77,3 +83,9 @@ class ClassCode(NamedTuple):
     outputs: str | None
     scale: str | None
     share: Expression | None = None
+    in_channels: Parameter | None = None
+
+    def renamed(self, names: Mapping[str, str]) -> ClassCode:
+        """The class with another name, and with those of the classes that it calls."""
+        branches = tuple(branch.renamed(names) for branch in self.branches)
+        return self._replace(name=names[self.name], branches=branches)

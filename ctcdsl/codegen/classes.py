@@ -60,8 +60,11 @@ def _chain_class(code: ClassCode, style: Style) -> list[str]:
 
 def _docstring(code: ClassCode, style: Style) -> list[str]:
     first = code.block_class.first
-    notation = row((first.block,), style, first.node.input.channels)
-    like = ", as in" if code.parameters or code.flags else ":"
+    if first.source is not None:
+        notation, like = first.source.key[1], ":"
+    else:
+        notation = row((first.block,), style, first.node.input.channels)
+        like = ", as in" if code.parameters or code.flags else ":"
     lines = [f"{_summary(code)}{like} `{notation}`."]
     if 4 + len(f'"""{lines[0]}"""') > WIDTH:
         lines = [f"{_summary(code)}{like}", ""]
@@ -111,7 +114,7 @@ def _parameters(code: ClassCode) -> list[str]:
             parameters.append("*")
             starred = True
         default = f" = {parameter.default}" if parameter.default is not None else ""
-        parameters.append(f"{parameter.name}: int{default}")
+        parameters.append(f"{parameter.name}: {parameter.kind}{default}")
     if code.flags and not starred:
         parameters.append("*")
     return [*parameters, *(f"{flag}: bool" for flag in code.flags)]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ctcdsl.checking import Network, Node
 from ctcdsl.codegen.conv_class import Kind, conv_classes, op_call, part_name
+from ctcdsl.codegen.expansions import Expansions
 from ctcdsl.ir import Block, Conv, Layer
 from ctcdsl.lowering import has_class, layer_ops, may_be_inplace
 from ctcdsl.ops.activation import Activate
@@ -31,7 +32,9 @@ class Layers:
     def __init__(self, network: Network) -> None:
         self._style = network.architecture.style
         self._series = network.series
-        self.convs = conv_classes(network.layers, self._style, series=self._series)
+        self.expansions = Expansions(network)
+        layers = (*network.layers, *self.expansions.probes)
+        self.convs = conv_classes(layers, self._style, series=self._series)
         self._starts = {
             run.nodes[0].name
             for stage in network.stages

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ctcdsl.checking import Node
+from ctcdsl.codegen.expansions import DefBlock
 from ctcdsl.codegen.layers import Layers, calls
+from ctcdsl.codegen.names import camel
 from ctcdsl.ir import ActivationLayer, Block, Conv, Join, Pair
 from ctcdsl.ops.calls import Call
 
@@ -25,11 +27,13 @@ class Instance:
     """A block in its place, each branch as calls: none for the identity.
 
     A branch that was left out is None. After the author's branches comes the projection
-    of the implied shortcut; None where that is the identity.
+    of the implied shortcut; None where that is the identity. `source` is what the block is in
+    its `def`, where it comes from one; then its numbers have forms.
     """
 
     node: Node
     branches: tuple[Chain | None, ...]
+    source: DefBlock | None = None
 
     @property
     def block(self) -> Block:
@@ -40,9 +44,14 @@ class Instance:
 
 @dataclass(slots=True)
 class BlockClass:
-    """The instances of one structure, in order."""
+    """The instances of one structure, in order.
+
+    Those of a block of a `def` are followed by `probes`, which the network does not have: the same
+    block of other calls.
+    """
 
     instances: list[Instance] = field(default_factory=list)
+    probes: list[Instance] = field(default_factory=list)
     forms: list[tuple[object, ...] | None] = field(default_factory=list)
 
     @property
@@ -50,8 +59,13 @@ class BlockClass:
         """The instance that represents all."""
         return self.instances[0]
 
-    def takes(self, instance: Instance) -> bool:
-        """Add an instance if it has the structure of the others."""
+    @property
+    def all(self) -> list[Instance]:
+        """Instances and probes."""
+        return [*self.instances, *self.probes]
+
+    def takes(self, instance: Instance, *, probe: bool = False) -> bool:
+        """Add an instance, or a probe, if it has the structure of the others."""
         forms: list[tuple[object, ...] | None] = [
             None if chain is None else tuple(call.form for call in chain)
             for chain in instance.branches
@@ -64,15 +78,23 @@ class BlockClass:
                 return False
             forms = [a if a is not None else b for a, b in zip(self.forms, forms, strict=True)]
         self.forms = forms
-        self.instances.append(instance)
+        (self.probes if probe else self.instances).append(instance)
         return True
 
     @property
     def usual_name(self) -> str:
         """The name of its `def`, else the usual one for the structure."""
-        block, node = self.first.block, self.first.node
+        block = self.first.block
         if block.call is not None:
             return block.call.name
+        if self.first.source is not None:
+            return f"{camel(self.first.source.key[0])}{self._content}"
+        return self._content
+
+    @property
+    def _content(self) -> str:
+        """The usual name for the structure."""
+        block, node = self.first.block, self.first.node
         if block.join is not Join.ADD:
             return _NAMES[block.join]
         if not node.shortcut:
@@ -89,19 +111,10 @@ class BlockClass:
         return "Residual"
 
 
-def block_classes(
-    nodes: Iterable[Node], layers: Layers, inner: Mapping[str, Call]
-) -> list[BlockClass]:
-    """Group blocks by structure.
-
-    Args:
-        nodes: The blocks.
-        layers: Writes their layers.
-        inner: The calls of the blocks within them, by name.
-    """
+def block_classes(instances: Iterable[Instance]) -> list[BlockClass]:
+    """Group blocks by structure."""
     classes: list[BlockClass] = []
-    for block in nodes:
-        instance = _instance(block, layers, inner)
+    for instance in instances:
         if not any(block_class.takes(instance) for block_class in classes):
             block_class = BlockClass()
             block_class.takes(instance)
@@ -121,6 +134,7 @@ def _kind(instance: Instance) -> tuple[object, ...]:
     block, node = instance.block, instance.node
     return (
         block.call.name if block.call else None,
+        instance.source.key if instance.source else None,
         block.join,
         block.share is None,
         node.activation,
@@ -133,7 +147,17 @@ def _kind(instance: Instance) -> tuple[object, ...]:
     )
 
 
-def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance:
+def instance(
+    node: Node, layers: Layers, inner: Mapping[str, Call], source: DefBlock | None = None
+) -> Instance:
+    """A block's instance.
+
+    Args:
+        node: The block.
+        layers: Writes its layers.
+        inner: The calls of the blocks within it, by name.
+        source: What it is in its `def`.
+    """
     chains: list[Chain | None] = []
     for branch in kept_branches(node):
         chain = None if branch is None else calls(layers.chain(branch, inner))
@@ -142,7 +166,7 @@ def _instance(node: Node, layers: Layers, inner: Mapping[str, Call]) -> Instance
         chains.append(None if chain is None else tuple(chain))
     if node.shortcut:
         chains.append(tuple(calls(layers.chain(node.branches[-1], inner))) or None)
-    return Instance(node, tuple(chains))
+    return Instance(node, tuple(chains), source)
 
 
 def kept_branches(node: Node) -> list[Sequence[Node] | None]:

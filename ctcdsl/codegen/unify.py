@@ -17,7 +17,7 @@ Values = tuple[int | None, ...]
 """A value for each instance; None where an instance lacks that part of the code."""
 
 _DEFAULTS = {Role.STRIDE: 1, Role.DILATION: 1, Role.GROUPS: 1, Role.PADDING: 0}
-_WORDS = {
+WORDS = {
     Role.CHANNELS: "width",
     Role.KERNEL: "kernel",
     Role.STRIDE: "stride",
@@ -36,6 +36,7 @@ class Parameter:
     roles: set[Role] = field(default_factory=set)
     def_parameter: str = ""  # its name in the `def`
     name: str = ""
+    given: str | None = None  # its default in the `def`
 
     @property
     def role(self) -> Role:
@@ -43,10 +44,18 @@ class Parameter:
         return next((role for role in Role if role in self.roles), Role.CHANNELS)
 
     @property
+    def kind(self) -> str:
+        """Its type."""
+        whole = all(value is None or value == int(value) for value in self.values)
+        return "int" if whole else "float"
+
+    @property
     def default(self) -> str | None:
-        """What it is where nothing is given; positional parameters have none."""
+        """What it is where nothing is given; positional parameters have what their `def` gives."""
         usual = _DEFAULTS.get(self.role)
-        return str(usual) if not self.def_parameter and usual in self.values else None
+        if self.def_parameter:
+            return self.given
+        return str(usual) if usual in self.values else None
 
     @property
     def keyword_only(self) -> bool:
@@ -80,7 +89,7 @@ class Unifier:
     """
 
     def __init__(self, inputs: Values, outputs: Values, arguments: Mapping[str, Values]) -> None:
-        self._in_channels = Parameter(inputs, {Role.CHANNELS})
+        self.in_channels = Parameter(inputs, {Role.CHANNELS})
         self._inputs, self._outputs = inputs, outputs
         self._def_parameters = [
             Parameter(values, def_parameter=name)
@@ -90,6 +99,7 @@ class Unifier:
         self._new: list[Parameter] = []
         self._known: dict[Expression, Values] = {}
         self._used: set[Parameter] = set()
+        self.functions: set[str] = set()  # that expressions call
 
     def resolve(self, values: Values, role: Role) -> Expression:
         """An expression with these values, of a new parameter if need be."""
@@ -98,7 +108,7 @@ class Unifier:
         if None in values and (role is Role.CHANNELS or (role is Role.STRIDE and present != {1})):
             # Few instances have this part: what it follows from says more than a constant.
             expression = next(
-                (e for e, known in self._known.items() if e.of and _agree(values, known)), None
+                (e for e, known in self._known.items() if e.of and agree(values, known)), None
             )
         if expression is None and len(present) == 1:
             return Expression(str(present.pop()))
@@ -124,9 +134,9 @@ class Unifier:
         return next(self._candidates(values, role), None)
 
     def _candidates(self, values: Values, role: Role) -> Iterator[Expression]:
-        parameters = [self._in_channels, *self._def_parameters, *self._new]
+        parameters = [self.in_channels, *self._def_parameters, *self._new]
         for parameter in parameters:
-            if _equal_may(role, parameter) and _agree(values, parameter.values):
+            if _equal_may(role, parameter) and agree(values, parameter.values):
                 yield Expression("{}", (parameter,))
         for parameter in parameters:
             halves = role is Role.PADDING and Role.KERNEL in parameter.roles
@@ -152,7 +162,7 @@ class Unifier:
 
     def of(self, role: Role) -> list[Parameter]:
         """The parameters in use for a role."""
-        parameters = (self._in_channels, *self._def_parameters, *self._new)
+        parameters = (self.in_channels, *self._def_parameters, *self._new)
         return [p for p in parameters if p in self._used and role in p.roles]
 
     def use(self, *expressions: Expression) -> None:
@@ -168,7 +178,7 @@ class Unifier:
 
     def parameters(self, taken: Collection[str]) -> list[Parameter]:
         """The parameters in use, named, those that need a keyword last."""
-        first = [p for p in (self._in_channels, *self._def_parameters) if p in self._used]
+        first = [p for p in (self.in_channels, *self._def_parameters) if p in self._used]
         order = sorted([*first, *self._new], key=lambda p: p.keyword_only)
         words = [p.def_parameter or self._word(p) for p in order]
         totals = Counter(words)
@@ -182,14 +192,15 @@ class Unifier:
         return order
 
     def _word(self, parameter: Parameter) -> str:
-        if parameter is self._in_channels:
+        if parameter is self.in_channels:
             return "channels" if self._inputs == self._outputs else "in_chs"
         if parameter.role is Role.CHANNELS and parameter.values == self._outputs:
             return "out_chs"
-        return _WORDS[parameter.role]
+        return WORDS[parameter.role]
 
 
-def _agree(values: Values, known: Values) -> bool:
+def agree(values: Values, known: Values) -> bool:
+    """Whether the values that are there are the known ones."""
     return all(a is None or a == b for a, b in zip(values, known, strict=True))
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
+from ctcdsl.elaborate.symbols import whole
 from ctcdsl.ir import Pair
 from ctcdsl.layers.base import MAX_KERNEL
 from ctcdsl.layers.convolution import TAGS
@@ -194,7 +195,7 @@ class Arguments:
         if value is None:
             return None
         if isinstance(value, float) and value.is_integer():
-            value = int(value)
+            value = whole(value)
         if not isinstance(value, int):
             text = quoted(argument.span)
             evaluated = "" if isinstance(argument, Number) else f", which is {value:g}"

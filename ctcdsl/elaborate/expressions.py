@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ctcdsl.elaborate.symbols import applied, times
 from ctcdsl.syntax.nodes import Argument, Call, Choice, Expression, Name, Number, Size
 from ctcdsl.syntax.words import KEYWORDS, did_you_mean
 from ctcdsl.text import Hint, Span
@@ -113,7 +114,7 @@ class Expressions:
         (value,) = values
         if value is None:
             raise _EvaluationFailed
-        return function(value)
+        return applied(word, function, value)
 
     def term(self, token: str, scope: Scope, span: Span) -> float:
         """The value of a number, a name, or a product such as `4c`."""
@@ -222,7 +223,7 @@ class _Sum:
             token = self._next()
             if token == "*":
                 self._at += 1
-                product = _cut(product * self._signed())
+                product = _cut(times(product, self._signed()))
             elif token == "%":
                 self._at += 1
                 product = self._expressions.remainder(product, self._signed(), self._span)

@@ -359,7 +359,7 @@ class _FileElaborator:
             head=head,
             recompute=read_parts(headers.recompute, stages, head, self._diagnostics),
             origin=lines[0].span.merge(lines[-1].span),
-            spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements)),
+            spec=ParsedSpec(self._tree, name, dict(self._values), tuple(elements), defs, values),
         )
 
     def _warn(self, headers: Headers, name: str, stages: int, head: Head | None) -> None:

@@ -35,7 +35,7 @@ from ctcdsl.layers.stochastic_depth import report_misplaced
 from ctcdsl.syntax import nodes as syntax
 from ctcdsl.syntax.lexing import MAX_DEPTH
 from ctcdsl.syntax.words import KEYWORDS
-from ctcdsl.text import Hint, Origin, Span
+from ctcdsl.text import Expansion, Hint, Origin, Span
 from ctcdsl.text.fixes import Fix, write
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -66,6 +66,7 @@ class LayerElaborator:
         self._values = values
         self._line_item: Span | None = None  # that is being read
         self._path: list[str] = []  # of definitions being expanded
+        self._expansions: tuple[Expansion, ...] = ()
         self._depth = 0
         self._expanded = 0
         self._repeated_layers = 0  # by all repetitions, to stop what would never end
@@ -76,9 +77,18 @@ class LayerElaborator:
         report_misplaced(chain[0], self._diagnostics)
         return chain
 
+    def expand(self, expansion: Expansion) -> Sequence[Element]:
+        """The layers and blocks of a call of a `def`."""
+        definition, channels = self._defs[expansion.name], expansion.channels
+        scope = Scope(self._with_lets(dict(expansion.arguments)), channels)
+        self._expansions = (expansion,)
+        elements, _ = self._sequence(definition.items, channels, scope)
+        self._expansions = ()
+        return elements
+
     def _origin(self, span: Span) -> Origin:
         """The origin of the layer or block that is being read."""
-        return Origin(span, self._line_item, self._diagnostics.calls)
+        return Origin(span, self._line_item, self._diagnostics.calls, self._expansions)
 
     def _sequence(self, items: Sequence[syntax.Item], channels: int | None, scope: Scope) -> Chain:
         elements: list[Element] = []
@@ -340,10 +350,14 @@ class LayerElaborator:
         self._path.append(name)
         with self._diagnostics.in_def_call(call.span):
             values, inner = self._with_defaults(definition, values, inner)
+            known = tuple((key, value) for key, value in values.items() if value is not None)
+            outer = self._expansions
+            if channels is not None and len(known) == len(values):
+                self._expansions = (*outer, Expansion(name, known, channels))
             elements, after = self._sequence(definition.items, channels, inner)
+            self._expansions = outer
         self._path.pop()
         if len(elements) == 1 and isinstance(elements[0], Block) and elements[0].call is None:
-            known = tuple((key, value) for key, value in values.items() if value is not None)
             elements = [replace(elements[0], call=DefCall(name, known))]
         return elements, after
 

@@ -15,7 +15,7 @@ from ctcdsl.text import Span
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ctcdsl.syntax.nodes import File
+    from ctcdsl.syntax.nodes import Def, File
 
 
 class PadRule(StrEnum):
@@ -50,13 +50,16 @@ class ParsedSpec(NamedTuple):
     """The spec that an architecture was read from, which network of it, and the `let`s' values.
 
     `values` are those that were given instead of the spec's own, `elements` all that its lines
-    gave, before any pass: their origins say which item gave which.
+    gave, before any pass: their origins say which item gave which. `defs` and `lets` are what its
+    lines may name: a `let`'s value is None where it is not a number.
     """
 
     tree: File
     name: str
     values: Mapping[str, float]
     elements: tuple[Element, ...]
+    defs: Mapping[str, Def]
+    lets: Mapping[str, float | None]
 
 
 class Architecture(Record):

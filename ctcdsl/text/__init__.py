@@ -12,10 +12,11 @@ from ctcdsl.text.diagnostic import (
     reason,
 )
 from ctcdsl.text.fixes import Fix, Hint
-from ctcdsl.text.source import Origin, Source, Span
+from ctcdsl.text.source import Expansion, Origin, Source, Span
 
 __all__ = [
     "Diagnostic",
+    "Expansion",
     "Fix",
     "Hint",
     "InternalError",

@@ -56,17 +56,27 @@ class Span(NamedTuple):
         return self._replace(end=other.end)
 
 
+class Expansion(NamedTuple):
+    """A `def` with the values of its parameters and the `channels` that enter it."""
+
+    name: str
+    arguments: tuple[tuple[str, float], ...]
+    channels: int
+
+
 class Origin(NamedTuple):
     """Where a layer or a block comes from.
 
     `span` is its own text, in the body of a `def` for a layer of one. `item` is the item of the
     network's line that gave it, with its postfixes; None where no line did: the paper's head.
-    `calls` are the calls of `def`s that lead from that item to `span`, the outermost first.
+    `calls` are the calls of `def`s that lead from that item to `span`, the outermost first, and
+    `expansions` what was called; none where an argument or the channels are not known.
     """
 
     span: Span
     item: Span | None = None
     calls: tuple[Span, ...] = ()
+    expansions: tuple[Expansion, ...] = ()
 
     @property
     def text(self) -> str:

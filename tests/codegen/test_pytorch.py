@@ -157,10 +157,10 @@ def signatures(text: str) -> list[str]:
             ["Bottleneck(in_chs, width, *, stride=1)"],
         ),
         ("(3,8) [ (1,c/4) (3,c) ] (3,16) [ (1,c/4) (3,c) ]", ["Residual(channels)"]),
-        # The author's names, where there are any; only those that are needed.
+        # The author's names, where there are any, whatever the calls have in common.
         (
             "def ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\nir(6,8) ir(6,12)/2",
-            ["Ir(in_chs, n, *, stride=1)"],
+            ["Ir(in_chs, t, n, *, stride=1)"],
         ),
         (
             "def ir(t,n) = [ (1,t*c) (3,dw) (1,n,linear) | id? ]\nir(1,8) ir(6,12)/2",
@@ -177,11 +177,14 @@ def signatures(text: str) -> list[str]:
         ),
         # Several structures of one name, several names of one structure.
         ("(3,8) { id | (3,8) } { (3,8) | id }", ["Concat()", "Concat2()"]),
-        ("def a = { id | (3,8) }\ndef b = { id | (3,8) }\n(3,8) a b", ["ABlock()", "BBlock()"]),
+        (
+            "def a = { id | (3,8) }\ndef b = { id | (3,8) }\n(3,8) a b",
+            ["ABlock(in_chs)", "BBlock(in_chs)"],
+        ),
         # No rule tells the branches that are there apart: a flag does.
         (
             "def f(n) = [ (3,8) | (1,n)? ]\nf(8) f(9)",
-            ["FBlock(in_chs, *, with_branch2: bool)"],
+            ["FBlock(in_chs, n, *, with_branch2: bool)"],
         ),
     ],
 )

@@ -103,7 +103,7 @@ class Scale(nn.Module):
 
 
 class Block(nn.Module):
-    """Adds its input, as in `[ (7,dw) ln (1,384,gelu) (1,96) scale ]`.
+    """Adds its input: `[ (7,dw) ln (1,4c,gelu) (1,c) scale ]`.
 
     Keeps shapes (N, channels, H, W).
     """

@@ -89,7 +89,7 @@ class NormActConv(nn.Sequential):
 
 
 class Dense(nn.Module):
-    """Concatenates its branches, as in `{ id | (1,128) (3,32) }`.
+    """Concatenates its branches: `{ id | (1,128) (3,32) }`.
 
     Maps (N, in_chs, H, W) to (N, in_chs + 32, H, W).
     """

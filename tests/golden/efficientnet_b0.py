@@ -125,9 +125,9 @@ class SqueezeExciteSilu(nn.Module):
 
 
 class Mb(nn.Module):
-    """Adds its input where the shape stays, as in
+    """Adds its input where the shape stays:
 
-    [ (1,96) (3,dw)/2 se(4) (1,24,linear) | id? ]
+    [ (1,6c) (k,dw) se(c/4) (1,n,linear) | id? ]
 
     Maps (N, in_chs, H, W) to (N, n, H / stride, W / stride).
     """

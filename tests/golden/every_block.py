@@ -206,14 +206,18 @@ class SqueezeExciteSilu(nn.Module):
 
 
 class Class(nn.Module):
-    """Concatenates its branches, as in `{ (1,4) | (1,5) (3,16) (1,7) (3,8) }`.
+    """Concatenates its branches:
 
-    Maps (N, in_chs, H, W) to (N, l_ + 4, H, W).
+    { (1,self) | (1,nn) (3,import) (1,__init) (3,l) }
+
+    Maps (N, in_chs, H, W) to (N, self_ + l_, H, W).
     """
 
-    def __init__(self, in_chs: int, nn_: int, import_: int, init: int, l_: int) -> None:
+    def __init__(
+        self, in_chs: int, self_: int, nn_: int, import_: int, init: int, l_: int
+    ) -> None:
         super().__init__()
-        self.branch1 = Chain(conv1=ConvNormAct(in_chs, 4, kernel=1))
+        self.branch1 = Chain(conv1=ConvNormAct(in_chs, self_, kernel=1))
         self.branch2 = Chain(
             conv1=ConvNormAct(in_chs, nn_, kernel=1),
             conv2=ConvNormAct(nn_, import_, kernel=3, padding=1),
@@ -226,7 +230,7 @@ class Class(nn.Module):
 
 
 class ConvBn(nn.Module):
-    """Adds its branches, as in `[ (3,16) | id? | (1,8) (1,16)? ]`.
+    """Adds its branches: `[ (3,n) | id? | (1,n/2) (1,n)? ]`.
 
     Maps (N, in_chs, H, W) to (N, n, H / stride, W / stride).
     """
@@ -266,42 +270,40 @@ class Branch(Chain):
         )
 
 
-class Residual(nn.Module):
-    """Adds its input, projected where the shape changes, as in `[ (3,64) ]`.
+class TensorResidual(nn.Module):
+    """Adds its input, projected where the shape changes: `[ (3,n) ]`.
 
-    Maps (N, 64, H, W) to (N, out_chs, H, W).
+    Maps (N, in_chs, H, W) to (N, n, H, W).
     """
 
-    def __init__(self, out_chs: int) -> None:
+    def __init__(self, in_chs: int, n: int) -> None:
         super().__init__()
         self.residual = Chain(
-            conv1=ConvNormAct(64, out_chs, kernel=3, padding=1, act=False),
+            conv1=ConvNormAct(in_chs, n, kernel=3, padding=1, act=False),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if out_chs != 64:
-            self.shortcut = ConvNormAct(64, out_chs, kernel=1, act=False)
+        if in_chs != n:
+            self.shortcut = ConvNormAct(in_chs, n, kernel=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.residual(x) + self.shortcut(x))
 
 
 class TensorBlock(nn.Module):
-    """Adds its input, projected where the shape changes, as in
+    """Adds its input, projected where the shape changes: `[ [ (3,n) ] (1,n) ]`.
 
-    [ [ (3,64) ] (1,64) ]
-
-    Maps (N, 64, H, W) to (N, n, H, W).
+    Maps (N, in_chs, H, W) to (N, n, H, W).
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, in_chs: int, n: int) -> None:
         super().__init__()
         self.residual = Chain(
-            block1=Residual(n),
+            block1=TensorResidual(in_chs, n),
             conv1=ConvNormAct(n, n, kernel=1, act=False),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if n != 64:
-            self.shortcut = ConvNormAct(64, n, kernel=1, act=False)
+        if in_chs != n:
+            self.shortcut = ConvNormAct(in_chs, n, kernel=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.residual(x) + self.shortcut(x))
@@ -322,7 +324,7 @@ class Concat(nn.Module):
         return torch.cat([self.branch1(x), self.branch2(x)], dim=1)
 
 
-class Sum2(nn.Module):
+class Sum(nn.Module):
     """Adds its branches: `[ (3,8) | { (1,4) | (3,4) } ]`.
 
     Maps (N, 30, H, W) to (N, 8, H, W).
@@ -337,7 +339,7 @@ class Sum2(nn.Module):
         return torch.relu(self.branch1(x) + self.branch2(x))
 
 
-class Residual4(nn.Module):
+class Residual(nn.Module):
     """Adds its input: `[ [ (3,8) | { (1,4) | (3,4) } ] (1,30) ]`.
 
     Keeps shapes (N, 30, H, W).
@@ -346,7 +348,7 @@ class Residual4(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.residual = Chain(
-            block1=Sum2(),  # 8 x 16 x 16
+            block1=Sum(),  # 8 x 16 x 16
             conv1=ConvNormAct(8, 30, kernel=1, act=False),  # 30 x 16 x 16
         )
 
@@ -415,7 +417,7 @@ class Concat3(nn.Module):
         return torch.cat(branches, dim=1)
 
 
-class Sum(nn.Module):
+class Sum2(nn.Module):
     """Adds its branches, as in `[ (3,8) | (1,3)? ]`.
 
     Maps (N, in_chs, H, W) to (N, 8, H, W).
@@ -517,8 +519,8 @@ class EveryBlock(nn.Module):
         super().__init__()
         self.initialise_ = Chain(
             conv1=ConvNormAct(in_chans, 8, kernel=3, padding=1),  # 8 x 64 x 64
-            block1=Class(8, nn_=5, import_=16, init=7, l_=8),  # 12 x 64 x 64
-            block2=Class(12, nn_=6, import_=24, init=3, l_=5),  # 9 x 64 x 64
+            block1=Class(8, self_=4, nn_=5, import_=16, init=7, l_=8),  # 12 x 64 x 64
+            block2=Class(12, self_=4, nn_=6, import_=24, init=3, l_=5),  # 9 x 64 x 64
         )
         self.optional = Chain(
             block1=ConvBn(9, 16),  # 16 x 64 x 64
@@ -528,9 +530,9 @@ class EveryBlock(nn.Module):
             block5=Branch(64, stride=2),  # 64 x 16 x 16
         )
         self.nested = Chain(
-            block1=TensorBlock(64),  # 64 x 16 x 16
-            block2=TensorBlock(30),  # 30 x 16 x 16
-            block3=Residual4(),  # 30 x 16 x 16
+            block1=TensorBlock(64, 64),  # 64 x 16 x 16
+            block2=TensorBlock(64, 30),  # 30 x 16 x 16
+            block3=Residual(),  # 30 x 16 x 16
         )
         self.beginning = Chain(
             conv1=ConvNormAct(30, 30, kernel=3, padding=1, act=False),  # 30 x 16 x 16
@@ -539,8 +541,8 @@ class EveryBlock(nn.Module):
         )
         self.wide = Chain(block1=Concat3())  # 344 x 16 x 16
         self.flags = Chain(
-            block1=Sum(344),  # 8 x 16 x 16
-            block2=Sum(8),  # 8 x 16 x 16
+            block1=Sum2(344),  # 8 x 16 x 16
+            block2=Sum2(8),  # 8 x 16 x 16
             block3=Residual2(),  # 8 x 16 x 16
         )
         self.dilated = Chain(

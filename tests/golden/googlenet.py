@@ -95,9 +95,9 @@ class ConvAct(nn.Sequential):
 
 
 class Inc(nn.Module):
-    """Concatenates its branches, as in
+    """Concatenates its branches:
 
-    { (1,64) | (1,96) (3,128) | (1,16) (5,32) | 3/1 (1,32) }
+    { (1,a) | (1,r3) (3,n3) | (1,r5) (5,n5) | 3/1 (1,p) }
 
     Maps (N, in_chs, H, W) to (N, a + n3 + n5 + p, H, W).
     """

@@ -85,6 +85,12 @@ def recompute(layers: nn.Module, x: Tensor) -> Tensor:
     return out
 
 
+def round8(width: float) -> int:
+    """The nearest multiple of 8 that is at least 8 and at least 90 % of a width."""
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * width else rounded + 8
+
+
 class ConvNormAct(nn.Sequential):
     """Convolution, batch norm, ReLU6 unless `act` is false."""
 
@@ -106,22 +112,23 @@ class ConvNormAct(nn.Sequential):
 
 
 class Ir(nn.Module):
-    """Adds its input where the shape stays, as in
+    """Adds its input where the shape stays:
 
-    [ (1,96) (3,dw)/2 (1,24,linear) | id? ]
+    [ (1,t*c) (3,dw) (1,round8(w*n),linear) | id? ]
 
-    Maps (N, in_chs, H, W) to (N, n, H / stride, W / stride).
+    Maps (N, in_chs, H, W) to (N, round8(n), H / stride, W / stride).
     """
 
-    def __init__(self, in_chs: int, n: int, *, stride: int = 1) -> None:
+    def __init__(self, in_chs: int, t: int, n: int, *, stride: int = 1) -> None:
         super().__init__()
-        hidden = 6 * in_chs
+        hidden = t * in_chs
+        out_chs = round8(n)
         self.residual = Chain(
             conv1=ConvNormAct(in_chs, hidden, kernel=1),
             conv2=ConvNormAct(hidden, hidden, kernel=3, stride=stride, groups=hidden),
-            conv3=ConvNormAct(hidden, n, kernel=1, act=False),
+            conv3=ConvNormAct(hidden, out_chs, kernel=1, act=False),
         )
-        self.use_shortcut = stride == 1 and in_chs == n
+        self.use_shortcut = stride == 1 and in_chs == out_chs
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.residual(x)
@@ -160,26 +167,26 @@ class MobileNetV2(nn.Module):
             conv3=ConvNormAct(32, 16, kernel=1, act=False),  # 16 x 112 x 112
         )
         self.stage2 = Chain(
-            block1=Ir(16, 24, stride=2),  # 24 x 56 x 56
-            block2=Ir(24, 24),  # 24 x 56 x 56
+            block1=Ir(16, t=6, n=24, stride=2),  # 24 x 56 x 56
+            block2=Ir(24, t=6, n=24),  # 24 x 56 x 56
         )
         self.stage3 = Chain(
-            block1=Ir(24, 32, stride=2),  # 32 x 28 x 28
-            block2=Ir(32, 32),  # 32 x 28 x 28
-            block3=Ir(32, 32),  # 32 x 28 x 28
+            block1=Ir(24, t=6, n=32, stride=2),  # 32 x 28 x 28
+            block2=Ir(32, t=6, n=32),  # 32 x 28 x 28
+            block3=Ir(32, t=6, n=32),  # 32 x 28 x 28
         )
         self.stage4 = Chain(
-            block1=Ir(32, 64, stride=2),  # 64 x 14 x 14
-            **{f"block{k}": Ir(64, 64) for k in range(2, 5)},  # 64 x 14 x 14
-            block5=Ir(64, 96),  # 96 x 14 x 14
-            block6=Ir(96, 96),  # 96 x 14 x 14
-            block7=Ir(96, 96),  # 96 x 14 x 14
+            block1=Ir(32, t=6, n=64, stride=2),  # 64 x 14 x 14
+            **{f"block{k}": Ir(64, t=6, n=64) for k in range(2, 5)},  # 64 x 14 x 14
+            block5=Ir(64, t=6, n=96),  # 96 x 14 x 14
+            block6=Ir(96, t=6, n=96),  # 96 x 14 x 14
+            block7=Ir(96, t=6, n=96),  # 96 x 14 x 14
         )
         self.stage5 = Chain(
-            block1=Ir(96, 160, stride=2),  # 160 x 7 x 7
-            block2=Ir(160, 160),  # 160 x 7 x 7
-            block3=Ir(160, 160),  # 160 x 7 x 7
-            block4=Ir(160, 320),  # 320 x 7 x 7
+            block1=Ir(96, t=6, n=160, stride=2),  # 160 x 7 x 7
+            block2=Ir(160, t=6, n=160),  # 160 x 7 x 7
+            block3=Ir(160, t=6, n=160),  # 160 x 7 x 7
+            block4=Ir(160, t=6, n=320),  # 320 x 7 x 7
             conv1=ConvNormAct(320, 1280, kernel=1),  # 1280 x 7 x 7
         )
         self.head = Chain(

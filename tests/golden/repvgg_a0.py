@@ -88,7 +88,7 @@ class ConvNorm(nn.Sequential):
 
 
 class Rep(nn.Module):
-    """Adds its branches, as in `[ (3,48)/2 | (1,48)/2 | bn? ]`.
+    """Adds its branches: `[ (3,n) | (1,n) | bn? ]`.
 
     Maps (N, in_chs, H, W) to (N, n, H / stride, W / stride).
     """
