@@ -27,7 +27,7 @@ NETWORKS = (
     *("resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "densenet121"),
     *("mobilenet_v2", "mobilenet_v3_large", "mnasnet1_0", "shufflenet_v2_x1_0"),
     *("efficientnet_b0", "efficientnet_v2_s", "regnet_y_800mf", "inception_v3", "convnext_tiny"),
-    *("resnetv2_50d_gn", "seresnext50_32x4d", "repvgg_a1", "cspdarknet53", "unet"),
+    *("resnetv2_50d_gn", "seresnext50_32x4d", "cspdarknet53"),
 )
 PASSES = ("training", "inference")
 

@@ -44,6 +44,7 @@ def pages() -> dict[Path, Path]:
         ROOT / "benchmarks" / "training.md": Path("benchmarks-training.md"),
         ROOT / "benchmarks" / "cost.md": Path("benchmarks-cost.md"),
         ROOT / "benchmarks" / "latency.md": Path("benchmarks-latency.md"),
+        ROOT / "benchmarks" / "memory.md": Path("benchmarks-memory.md"),
         ROOT / "benchmarks" / "export.md": Path("benchmarks-export.md"),
         ROOT / "benchmarks" / "search.md": Path("benchmarks-search.md"),
         ROOT / "benchmarks" / "cifar" / "compare.png": Path("compare.png"),
