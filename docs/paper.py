@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import paper_claims
+from computed_page import write_or_check
 from paper_figures import ERRORS, MODELS, PEERS, SECONDS, TEXT_COMPLEXITY, Times, cost, relative
 
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.passes.equation import equation
-from ctcdsl.storage.atomic import write_atomic
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "paper.md"
@@ -169,23 +169,5 @@ def page(text: str) -> str:
     return _TABLE.sub(lambda match: match[1] + tables[match[2]] + match[3], text)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with `--check` compare it."""
-    check = list(arguments) == ["--check"]
-    if arguments and not check:
-        print("usage: python docs/paper.py [--check]", file=sys.stderr)
-        return 2
-    before = PAGE.read_text(encoding="utf-8")
-    after = page(before)
-    if before == after:
-        return 0
-    if check:
-        print("docs/paper.md is out of date: `make paper` writes it", file=sys.stderr)
-        return 1
-    write_atomic(str(PAGE), after.encode())
-    print("wrote docs/paper.md")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(PAGE, page, sys.argv[1:]))

@@ -16,10 +16,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from computed_page import write_or_check
 from paper import table
 from paper_figures import ERRORS, MODELS
-
-from ctcdsl.storage.atomic import write_atomic
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "scores.md"
@@ -143,23 +142,5 @@ def page(text: str) -> str:
     return _TABLE.sub(lambda match: match[1] + writers[match[2]](scores) + match[3], text)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with `--check` compare it."""
-    check = list(arguments) == ["--check"]
-    if arguments and not check:
-        print("usage: python docs/scores_page.py [--check]", file=sys.stderr)
-        return 2
-    before = PAGE.read_text(encoding="utf-8")
-    after = page(before)
-    if before == after:
-        return 0
-    if check:
-        print("docs/scores.md is out of date: `make paper` writes it", file=sys.stderr)
-        return 1
-    write_atomic(str(PAGE), after.encode())
-    print("wrote docs/scores.md")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(PAGE, page, sys.argv[1:]))

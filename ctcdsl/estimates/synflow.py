@@ -67,4 +67,5 @@ def _leave_out_norms(module: nn.Module, network: Network) -> None:
         elif isinstance(op.op, StdConv2d):
             layer = module.get_submodule(path)
             assert isinstance(layer, nn.Conv2d)
+            # mypy lets nobody replace a method, which `StdConv2d` has of its own.
             layer.forward = nn.Conv2d.forward.__get__(layer)  # type: ignore[method-assign]
