@@ -8,15 +8,10 @@ import pytest
 
 from ctcdsl.budgets import Budget
 from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEPTH, MACS, MCU_MEMORY, PARAMS
-from ctcdsl.metrics.complexity import Cost
-from ctcdsl.metrics.workload import Workload
-from ctcdsl.spaces.listing import paths
-from ctcdsl.spaces.measures import measure_of
 from ctcdsl.spaces.objectives import Rails
 from ctcdsl.spaces.search import Search
-from ctcdsl.spaces.tables import Limits, Tables
 from ctcdsl.text import UserError
-from tests.support.spaces import networks_of, space_of
+from tests.support.spaces import assert_as_compiled, space_of
 
 METRICS = (DEPTH, MACS, PARAMS, ACTIVATION_BYTES, MCU_MEMORY)
 
@@ -85,19 +80,7 @@ SPACES = {
 
 @pytest.mark.parametrize("name", SPACES)
 def test_the_networks_are_those_of_the_compiler(name: str) -> None:
-    space = space_of(SPACES[name])
-    measures = [measure for metric in METRICS if (measure := measure_of(metric)) is not None]
-    graph = space.graph(measures)
-    free = Tables(graph, Limits.of([(None, None)] * len(measures)))
-    ours = {
-        tuple((d.name, d.option.text) for d in decisions): costs for decisions, costs in paths(free)
-    }
-    theirs = {}
-    for choices, network in networks_of(space):
-        cost = Cost(Workload(network))
-        theirs[choices] = tuple(cost.value(metric) for metric in METRICS)
-    assert len(ours) == graph.networks > 3
-    assert ours == theirs
+    assert_as_compiled(space_of(SPACES[name]), METRICS)
 
 
 DELAYED = """

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.conditions import conjuncts, holds
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.elaborate.file import Draft, read_design
+from ctcdsl.metrics.complexity import Cost
+from ctcdsl.metrics.metric import Metric
+from ctcdsl.metrics.workload import Workload
 from ctcdsl.shapes.infer import infer_network
 from ctcdsl.spaces.choices import Blocks, Decision, InPlace, Lets, Undecided, choices_named
+from ctcdsl.spaces.listing import paths
+from ctcdsl.spaces.measures import measure_of
 from ctcdsl.spaces.space import Space
+from ctcdsl.spaces.tables import Limits, Tables
 from ctcdsl.text import Source
 from ctcdsl.text.sink import Diagnostics
 
@@ -64,3 +70,19 @@ def _allowed(draft: Draft, lets: Lets) -> bool:
         for condition in conjuncts(draft.definitions.wheres)
         if all(name in lets.assignment for name in choices_named(condition, draft.definitions))
     )
+
+
+def assert_as_compiled(space: Space, metrics: Sequence[Metric[int]]) -> None:
+    """The networks of a space and what they cost are those that the compiler finds one by one."""
+    measures = [measure for metric in metrics if (measure := measure_of(metric)) is not None]
+    graph = space.graph(measures)
+    free = Tables(graph, Limits.of([(None, None)] * len(measures)))
+    ours = {
+        tuple((d.name, d.option.text) for d in decisions): costs for decisions, costs in paths(free)
+    }
+    theirs = {}
+    for choices, network in networks_of(space):
+        cost = Cost(Workload(network))
+        theirs[choices] = tuple(cost.value(metric) for metric in metrics)
+    assert len(ours) == graph.networks > 3
+    assert ours == theirs
