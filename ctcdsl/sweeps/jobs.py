@@ -77,14 +77,15 @@ class Jobs:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Within this, other processes see that this one is there."""
+        """Within this, other processes see that this one is there.
+
+        Where it fails its lock stays, free: they see that it has ended, whatever its trials say.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._lock(self._token)
         with FileLock(path):
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+            yield
+            path.unlink(missing_ok=True)
 
     def judged(self, rung: int) -> dict[str, Judged]:
         """The results of a rung by design, in the order of the designs."""

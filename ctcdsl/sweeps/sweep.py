@@ -160,14 +160,11 @@ class _Sweeper:
     def _trained(self, job: Job) -> Judged:
         """What a design has reached at a rung; it is trained up to there if need be."""
         run, end = self._runs[job.design], self._rungs.end(job.rung)
-        rows = log.read(run.folder)
-        if len(rows) >= end[0] and not end[1]:
-            return _of_row(rows[end[0] - 1])
         (state,) = self._trainer.states([run])
-        position = (0, 0)
+        position = (0, 0)  # by the checkpoint: a log may be an epoch ahead of it
         if state is not State.NEW:
             position = checkpoints.load(run.folder).progress.position
-        if position > end:
+        if position > end and end[1]:
             raise error(
                 "CTC652",
                 f"the run is at epoch {position[0] + 1}, step {position[1]}, behind the rung that"

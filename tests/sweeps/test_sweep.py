@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ctcdsl
-from ctcdsl.cli.main import run
 from ctcdsl.comparison import train_runs
 from ctcdsl.reporting.results import read_results
 from ctcdsl.runs import log
@@ -28,43 +19,7 @@ from ctcdsl.sweeps.rungs import Judged, Rungs, plan_rungs
 from ctcdsl.sweeps.storage import open_study
 from ctcdsl.text import UserError
 from tests.support.runs import same_weights, without_times
-from tests.support.tiny import write_folder_atomic
-
-WIDTHS = (2, 3, 4, 5, 6, 8)
-RECIPE = ("--batch", "7", "--schedule", "4:0.02", "--resize", "14", "--device", "cpu")
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Six designs and a folder of images, in the working directory."""
-    for width in WIDTHS:
-        text = f"net W{width}\ninput 3x12x12\n(3,{width})/2 2/2 (3,8)\nhead: gap drop(0.2) fc\n"
-        (tmp_path / f"w{width}.ctc").write_text(text, encoding="utf-8")
-    write_folder_atomic(tmp_path / "data" / "train", each=7)
-    write_folder_atomic(tmp_path / "data" / "test", each=5)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Call:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err, err
-        return code, out, err
-
-    return call
-
-
-def sweep(*more: str, designs: tuple[int, ...] = WIDTHS) -> list[str]:
-    specs = [f"w{width}.ctc" for width in designs]
-    return ["sweep", *specs, "--data", "data", "--rungs", "1,2,4", "--eta", "2", *RECIPE, *more]
-
-
-def epochs_of(folder: Path) -> dict[str, int]:
-    return {f"W{width}": len(log.read(folder / f"W{width}")) for width in WIDTHS}
+from tests.support.sweeps import RECIPE, Call, epochs_of, sweep
 
 
 def refuse_to_train(*_: object, **__: object) -> None:
@@ -143,45 +98,6 @@ def test_rungs_in_steps(call: Call, place: Path) -> None:
     assert code == 1 and "after step 13, and the recipe has 12" in err
 
 
-def started(*arguments: str, place: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ctcdsl", *arguments],
-        cwd=place,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def test_two_processes_one_killed(call: Call, place: Path) -> None:
-    """Every design is judged, once, as by one process alone, and nobody waits for the dead."""
-    assert call(*sweep("--run", "alone"))[0] == 0
-    alone = epochs_of(place / "alone")
-    first = started(*sweep(), place=place)
-    second = started(*sweep(), place=place)
-    deadline = time.monotonic() + 120
-    while sum(epochs_of(place / "sweep").values()) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    _, err = second.communicate(timeout=120)
-    assert second.returncode == 0, err.decode()
-    assert epochs_of(place / "sweep") == alone
-    for width in WIDTHS:
-        name = f"W{width}"
-        rows = [log.read(place / folder / name) for folder in ("alone", "sweep")]
-        assert without_times(rows[0]) == without_times(rows[1])
-        assert same_weights(place / "alone" / name, place / "sweep" / name)
-    import optuna
-
-    storage = f"sqlite:///{place / 'sweep' / 'sweep.db'}"
-    trials = optuna.load_study(study_name="sweep", storage=storage).trials
-    results = [(t.params["design"], t.params["rung"]) for t in trials if "result" in t.user_attrs]
-    assert len(results) == len(set(results)) == 6 + 3 + 1
-    states = {trial.state.name for trial in trials if "result" in trial.user_attrs}
-    assert states == {"COMPLETE"}
-
-
 def test_one_that_fails_does_not_stop_the_others(
     call: Call, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,30 +142,6 @@ def test_wrong_usage(call: Call, place: Path) -> None:
     assert call(*sweep("--eta", "1"))[0] == 2
     code, _, err = call("sweep", "w2.ctc", "w2.ctc", "--data", "data", *RECIPE)
     assert code == 1 and "CTC651" in err
-
-
-def test_a_database_that_fails(call: Call, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was trained is not lost: the same command continues once it is back."""
-    database, saved = place / "sweep" / "sweep.db", place / "saved.db"
-    train = vars(train_runs)["train_network"]
-
-    def breaks(config: Any, *others: Any) -> Any:
-        if not saved.exists():
-            shutil.copy(database, saved)
-            with closing(sqlite3.connect(database)) as connection:
-                connection.execute("DROP TABLE trial_user_attributes")
-        return train(config, *others)
-
-    monkeypatch.setattr(train_runs, "train_network", breaks)
-    code, out, err = call(*sweep())
-    assert (code, out) == (1, "")
-    assert "error[CTC681]: the storage fails" in err and "no such table" in err
-    trained = epochs_of(place / "sweep")
-    assert sum(trained.values()) > 0
-    shutil.copy(saved, database)
-    code, out, err = call(*sweep())
-    assert code == 0 and "best" in out, err
-    assert all(epochs_of(place / "sweep")[name] >= count for name, count in trained.items())
 
 
 def test_another_sweep_in_the_storage(call: Call, place: Path) -> None:
