@@ -1,22 +1,22 @@
 """Every network of specs/ at full size. It takes minutes: `make full-size`.
 
-A training step, in a process of its own, of the paper's models, their peers and a network of
-each later family: what ends a process by a signal is found here and nowhere else. The others
+A training step of the paper's models, their peers and a network of each later family: what ends
+a process by a signal is found here and nowhere else, since the tests run in processes that
+pytest-xdist starts, and it names the test that ended one. The others
 are made of the same layers in the same sizes, so each is built without numbers, and every map
 is compared with the predicted one; a step of all of them would take half an hour.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from ctcdsl.codegen.load import build_module
-from tests.conftest import NETWORKS, ROOT, SAMPLE, load
+from tests.conftest import NETWORKS, SAMPLE, load
+from tests.support.full_size import loss_of_a_step
 from tests.support.oracle import assert_as_predicted
 
 OTHERS = [path for path in NETWORKS if path not in SAMPLE]
@@ -27,10 +27,7 @@ OTHERS = [path for path in NETWORKS if path not in SAMPLE]
 def test_a_training_step(path: Path) -> None:
     # Half precision has kernels of its own; both for the network that the float32 ones ended.
     for precision in ("float32", "bf16") if "repvgg" in path.stem else ("float32",):
-        command = [sys.executable, "-m", "tests.support.full_size_step", str(path), precision]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, (done.returncode, done.stderr)
-        assert 0 < float(done.stdout) < 1000
+        assert 0 < loss_of_a_step(load(path), precision) < 1000
 
 
 @pytest.mark.full_size

@@ -1,12 +1,11 @@
-"""A program: one training step of a spec's network at full size; prints the loss."""
+"""One training step of a network at full size."""
 
 from __future__ import annotations
-
-import sys
 
 import torch
 
 import ctcdsl
+from ctcdsl.checking import Network
 from ctcdsl.execution.strided import prepare_for_training
 from ctcdsl.images.batches import Batch
 from ctcdsl.images.colour import Statistics
@@ -15,8 +14,9 @@ from ctcdsl.training.initialise import initialise
 from ctcdsl.training.step import TrainStep
 
 
-def main(spec: str, precision: str) -> None:
-    network, cpu = ctcdsl.load(spec), torch.device("cpu")
+def loss_of_a_step(network: Network, precision: str) -> float:
+    """The loss of two images; every parameter has a finite gradient."""
+    cpu = torch.device("cpu")
     recipe = Recipe().with_fields({"batch": 2, "precision": precision})
     model = ctcdsl.build(network)
     initialise(model, recipe)
@@ -26,10 +26,7 @@ def main(spec: str, precision: str) -> None:
     batch = Batch(pixels, torch.arange(2), torch.zeros(2, 3), torch.arange(2) == 0)
     axes = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     statistics = Statistics((120.0,) * 3, (60.0, 20.0, 10.0), axes)
-    print(TrainStep(model, recipe, cpu).step(batch, statistics).result().loss)
+    loss = TrainStep(model, recipe, cpu).step(batch, statistics).result().loss
     gradients = [parameter.grad for parameter in model.parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return loss
