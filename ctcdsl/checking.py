@@ -11,7 +11,7 @@ from ctcdsl.ir import Architecture, Shape, replace
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.shapes.infer import infer_network
 from ctcdsl.syntax.nodes import File, Let
-from ctcdsl.syntax.parser import parse
+from ctcdsl.syntax.parser import collector_paused, parse
 from ctcdsl.text import Diagnostic, Severity, Source
 from ctcdsl.text.plural import plural
 from ctcdsl.text.sink import Diagnostics
@@ -63,7 +63,17 @@ def check_source(
         values: Replace those of the spec's `let`s; a text is what a `let` has, such as a `def`.
         parsed: Its tree and syntax errors, where it has been parsed.
     """
-    tree, syntax_errors = parsed or parse(source)
+    with collector_paused():
+        return _check_source(source, input, values, parsed or parse(source))
+
+
+def _check_source(
+    source: Source,
+    input: Shape | None,
+    values: Mapping[str, float | str],
+    parsed: tuple[File, list[Diagnostic]],
+) -> Report:
+    tree, syntax_errors = parsed
     texts = {name: text for name, text in values.items() if isinstance(text, str)}
     numbers = {name: x for name, x in values.items() if not isinstance(x, str)}
     if texts:

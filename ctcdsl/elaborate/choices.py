@@ -100,8 +100,9 @@ class Choices:
 
 def has_choice(primary: Convolution | Call) -> bool:
     """Whether an argument is chosen in place."""
-    if any(type(argument) is Choice for argument in primary.arguments):
-        return True
+    for argument in primary.arguments:  # a loop costs a third of `any`
+        if type(argument) is Choice:
+            return True
     return isinstance(primary, Call) and any(type(n.value) is Choice for n in primary.named)
 
 

@@ -223,7 +223,7 @@ class _FileElaborator:
                 self._tree.span,
                 hint="a row such as `(7,64)/2 3/3 (5,128)`",
             )
-        if any(isinstance(statement, Let | Def) for statement in self._tree.statements):
+        if any(isinstance(statement, (Let, Def)) for statement in self._tree.statements):
             report_unused(self._tree.statements, self._diagnostics)
             report_exponents(self._tree.statements, self._diagnostics)
 

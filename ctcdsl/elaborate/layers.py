@@ -115,7 +115,8 @@ class LayerElaborator:
         """Read an item with the first `upto` of its postfixes."""
         if scope.per_layer:  # outside of all brackets
             self._line_item = item.span
-            scope = Scope(scope.values, channels, unknown=channels is None, per_layer=True)
+            if channels is None or channels != scope.channels:
+                scope = Scope(scope.values, channels, channels is None, True)
         if upto == 0:
             return self._primary(item.primary, channels, scope)
         postfix = item.postfixes[upto - 1]
@@ -221,21 +222,22 @@ class LayerElaborator:
     # -------------------------------------------------------------- primaries
 
     def _primary(self, primary: syntax.Primary, channels: int | None, scope: Scope) -> Chain:
-        if isinstance(primary, syntax.Convolution | syntax.Call) and has_choice(primary):
+        if isinstance(primary, (syntax.Convolution, syntax.Call)) and has_choice(primary):
             chosen = self._choices.primary(primary, scope)
             if chosen is None:
                 return [], None
             primary = chosen
-        inner = Scope(scope.values, channels, unknown=channels is None)
         layer: Element | None = None
         origin = self._origin(primary.span)
         match primary:
             case syntax.Convolution():
                 layer = self._windows.convolution(primary, scope, channels, origin)
             case syntax.Group("{", (syntax.Branch(items, False),), join=None):
+                inner = Scope(scope.values, channels, unknown=channels is None)
                 elements, after = self._sequence(items, channels, inner)
                 return in_braces(elements, grouped=True), after
             case syntax.Group():
+                inner = Scope(scope.values, channels, unknown=channels is None)
                 layer = self._block(primary, channels, inner)
             case syntax.Alternatives():
                 branch = self._choices.branch(primary)

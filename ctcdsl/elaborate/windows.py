@@ -155,7 +155,9 @@ class Windows:
 
     def _warn_border(self, kernel: Pair, tags: Tags, span: Span) -> None:
         """Warn of paddings so large that some windows see nothing of the map (CTC908)."""
-        sides = list(zip(kernel, tags.dilation, tags.padding or (), strict=False))
+        if tags.padding is None:
+            return
+        sides = list(zip(kernel, tags.dilation, tags.padding, strict=True))
         most = [min(padding, dilation * (side - 1)) for side, dilation, padding in sides]
         for side, dilation, padding in sides:
             reach = dilation * (side - 1)

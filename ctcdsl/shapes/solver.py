@@ -132,33 +132,29 @@ def solve(
     reached: dict[Shape, _Best] = {input: _Best(0, 0, ())}
     for step in trunk:
         following: dict[Shape, _Best] = {}
-        layer, rule = step.layer, step.rule
+        layer, rule, target, window = step.layer, step.rule, step.target, step.window
         paddings = candidates(step, free_all)
-        for shape, best in reached.items():
+        for shape, (changes, macs, before) in reached.items():
             for padding in paddings:
-                output = _output(layer, shape, padding)
-                if output is None or not fits(step, output):
+                if window is None:
+                    output = layer.infer(shape, _padded(padding))
+                else:
+                    output = window.output(shape, padding)
+                if output is None or output.height < 1 or output.width < 1:
                     continue
-                changes, macs, before = best
+                if target is not None and not near(output, target, last=step.last):
+                    continue
+                cost = macs
                 if isinstance(layer, Conv):
-                    macs += convolution_macs(shape.channels, layer.kernel, output, layer.groups)
-                if padding != rule:
-                    changes += 1
+                    cost += convolution_macs(shape.channels, layer.kernel, output, layer.groups)
+                changed = changes + (padding != rule)
                 old = following.get(output)
-                if old is None or (changes, macs) <= old[:2]:
-                    candidate = _Best(changes, macs, (*before, padding))
+                if old is None or (changed, cost) <= old[:2]:
+                    candidate = _Best(changed, cost, (*before, padding))
                     if old is None or candidate < old:
                         following[output] = candidate
         reached = following
     return min(reached.values()).paddings if reached else None
-
-
-def _output(layer: Layer, shape: Shape, padding: Pair) -> Shape | None:
-    """The map of a layer; None where its window does not fit."""
-    if not isinstance(layer, SlidingWindow):
-        return layer.infer(shape, _padded(padding))
-    output = layer.output(shape, padding)
-    return output if output.height > 0 and output.width > 0 else None
 
 
 def candidates(step: SolverStep, free_all: bool = False) -> Sequence[Pair]:

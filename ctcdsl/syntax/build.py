@@ -202,6 +202,8 @@ class Builder:
         if isinstance(primary, syntax.Call) and primary.word not in ("max", "avg"):
             return item
         numbers = 2 if isinstance(primary, syntax.Convolution) else 1
+        if len(primary.arguments) <= numbers:
+            return item
         strides: list[syntax.Stride] = []
         others = list(primary.arguments[:numbers])
         for tag in primary.arguments[numbers:]:
@@ -314,7 +316,6 @@ class Builder:
 
     def argument(self, children: list[Any]) -> syntax.Argument:
         first = children[0]
-        kinds = [child.type if isinstance(child, Token) else "" for child in children]
         if len(children) == 1:
             if isinstance(first, syntax.Call):
                 return first
@@ -330,6 +331,7 @@ class Builder:
                     return syntax.Number(_real(first), span)
                 case _:
                     return syntax.Expression((str(first),), span)
+        kinds = [child.type if isinstance(child, Token) else "" for child in children]
         if kinds == ["LPAR", "", "RPAR"]:
             inner: syntax.Argument = children[1]
             return inner
