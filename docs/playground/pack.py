@@ -16,11 +16,13 @@ from pathlib import Path
 MAGIC = importlib.util.MAGIC_NUMBER
 DATE = (1980, 1, 1, 0, 0, 0)
 UNUSED = {
-    *("_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "bdb.py", "ctypes", "doctest.py"),
-    *("ensurepip", "ftplib.py", "http", "idlelib", "imaplib.py", "lib2to3", "mailbox.py"),
-    *("multiprocessing", "nntplib.py", "optparse.py", "pdb.py", "pickletools.py", "poplib.py"),
-    *("pydoc.py", "pydoc_data", "smtplib.py", "sqlite3", "tarfile.py", "test", "tkinter"),
-    *("turtle.py", "unittest", "webbrowser.py", "wsgiref", "xml", "xmlrpc"),
+    *("_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "argparse.py", "bdb.py"),
+    *("configparser.py", "ctypes", "doctest.py", "ensurepip", "ftplib.py", "gettext.py", "http"),
+    *("idlelib", "imaplib.py", "lib2to3", "mailbox.py", "modulefinder.py", "multiprocessing"),
+    *("nntplib.py", "optparse.py", "pdb.py", "pickletools.py", "plistlib.py", "poplib.py"),
+    *("pstats.py", "pydoc.py", "pydoc_data", "smtplib.py", "socketserver.py", "sqlite3"),
+    *("tarfile.py", "test", "tkinter", "trace.py", "turtle.py", "unittest", "wave.py"),
+    *("webbrowser.py", "wsgiref", "xml", "xmlrpc"),
 }
 """Parts of the standard library that the page does not reach; the largest ones alone."""
 CODE_PAGES = (
@@ -31,12 +33,13 @@ CODE_PAGES = (
 ELSEWHERE = {
     "": {"bin"},
     "ctcdsl": {
-        *("cli", "comparison", "distributed", "evaluation", "execution", "exporters", "images"),
-        *("prediction", "runs", "sweeps", "timing", "training"),
+        *("cli", "comparison", "distributed", "estimates", "evaluation", "execution", "exporters"),
+        *("images", "prediction", "runs", "sweeps", "timing", "training"),
     },
     "ctcdsl/lsp": {"protocol"},
+    "lark": {"tools", "__pyinstaller"},
 }
-"""Folders of what needs torch, a terminal, or an editor's protocol."""
+"""Folders of what needs torch, NumPy, a terminal, or an editor's protocol."""
 
 
 def bytecode(text: bytes, name: str) -> bytes:
