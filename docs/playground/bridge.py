@@ -21,7 +21,7 @@ from ctcdsl.lsp.document import Document
 from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.inlay_hints import HintPlaces, inlay_hints
 from ctcdsl.metrics import Cost, network_cost
-from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, statement
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, DEPTH, MACS, PARAMS, statement
 from ctcdsl.metrics.memory import format_bytes, network_memory
 from ctcdsl.metrics.tables import Entry, overview
 from ctcdsl.passes import run_pass
@@ -31,6 +31,8 @@ from ctcdsl.passes.registry import format_pass
 from ctcdsl.reporting.bars import barred, largest, layer_rows
 from ctcdsl.reporting.timeline import timeline_picture
 from ctcdsl.spaces.choices import Lets, Undecided
+from ctcdsl.spaces.labels import usual_front
+from ctcdsl.spaces.objectives import Rails
 from ctcdsl.spaces.space import Space
 from ctcdsl.syntax.nodes import Choice
 from ctcdsl.text import Diagnostic, UserError
@@ -39,9 +41,12 @@ from ctcdsl.text.sink import Diagnostics
 FILE = "playground.ctc"
 """What messages call the text."""
 BARS = (*DEFAULT, ACTIVATION_BYTES)
+FRONT = (DEPTH, ACTIVATION_BYTES, PARAMS, MACS)
 IMAGES = 8
 """Those of the training step whose memory is drawn."""
 MOST_REWRITES = 24
+MOST_NETWORKS = 40
+"""Those of a front that are shown."""
 
 Answer = dict[str, Any]
 
@@ -179,6 +184,28 @@ class Session:
             "designs": found.pop("designs"),
             "extremes": [[name, least, most] for name, (least, most) in found.items()],
             "choices": list(self._choices(space)),
+        }
+
+    def front(self, millions: float | None) -> Answer:
+        """The networks of a space that no other beats, with so many million MACs at most."""
+        space = Space.read(self._text.document.source)
+        macs = None if millions is None else int(millions * 1e6)
+        found = usual_front(space, macs)
+        if found is None:
+            return {"error": "There are too many networks to compare here: `ctcdsl search` does."}
+        rails = Rails()
+        return {
+            "titles": ["network", *(metric.title for metric in FRONT)],
+            "networks": [
+                {
+                    "title": design.title,
+                    "cells": [metric.text(int(design.costs[metric.name])) for metric in FRONT],
+                    "spec": design.text,
+                }
+                for design in found[:MOST_NETWORKS]
+            ],
+            "left": len(found[MOST_NETWORKS:]),
+            "rails": rails.text(rails.limits(any_depth=space.has_shortcuts)),
         }
 
     # ------------------------------------------------------------------ parts

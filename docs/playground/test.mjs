@@ -100,6 +100,16 @@ await write(page, "net S\nlet w = 16..96 by 16\nlet d = 2 | 3\n(7,64)/2 3/3 (3,w
 await show(page, "space");
 await panel(page, "space").locator("text=of 12 networks").waitFor();
 assert.equal(await page.locator("#problems .error").count(), 0);
+const front = panel(page, "space").locator(".front");
+await panel(page, "space").locator("input").fill("250");
+await panel(page, "space").locator("button", { hasText: "Show the front" }).click();
+await front.locator("tbody tr").first().waitFor();
+if (folder) await page.screenshot({ path: path.join(folder, "playground-front.png"), fullPage: true });
+await front.locator("tbody button").first().click();
+await page.waitForFunction(() => document.querySelector("#panel-cost th[scope=row]")?.textContent === "S");
+await write(page, "net S\nlet w = 16..96 by 16\nlet d = 2 | 3\n(7,64)/2 3/3 (3,w)x(d) gap fc\n");
+await show(page, "space");
+await panel(page, "space").locator("text=of 12 networks").waitFor();
 await panel(page, "space").locator("button", { hasText: /^96$/ }).click();
 await panel(page, "space").locator("text=of 2 networks").waitFor();
 await panel(page, "space").locator("button", { hasText: /^3$/ }).click();

@@ -108,6 +108,17 @@ def test_a_space_is_counted_and_its_choices_can_be_pinned(bridge: ModuleType) ->
     assert wrong["space"] and not wrong["ok"]
 
 
+def test_the_front_of_a_space(bridge: ModuleType) -> None:
+    text = "net S\nlet w = 16..96 by 16\nlet d = 2 | 3\n(7,64)/2 3/3 (3,w)x(d) gap fc\n"
+    ask(bridge, "check", text=text)
+    shown = ask(bridge, "front", millions=250)
+    expected = ctcdsl.search(Source("space", text), budget={"macs": "<=250M"}).front
+    assert {network["title"] for network in shown["networks"]} == {d.title for d in expected}
+    assert shown["left"] == 0 and "widths from 16 on" in shown["rails"]
+    assert ask(bridge, "check", text=shown["networks"][0]["spec"])["ok"]
+    assert ask(bridge, "front", millions=0.5)["networks"] == []
+
+
 def test_every_panel_of_every_network(bridge: ModuleType) -> None:
     for spec in built_in_specs()[::6]:
         text = ask(bridge, "spec", name=spec.name)["text"]

@@ -97,13 +97,17 @@ async function draw() {
   const name = $("network").value;
   if (!view.ask) return;
   if (view.space ? !answer?.space : !answer?.ok || !name) {
+    delete panel.dataset.drawn;
     panel.replaceChildren(note(missing()));
     return;
   }
   const mine = version;
+  const drawn = `${mine} ${name} ${panel.clientWidth}`;
+  if (panel.dataset.drawn === drawn) return; // what a click has shown there stays
   try {
     const found = await python.ask(view.ask, view.argument(name, panel));
     if (mine !== version) return;
+    panel.dataset.drawn = drawn;
     if (found.error) panel.replaceChildren(note(found.error));
     else view.show(panel, found, { name, python, editor, say });
   } catch (error) {

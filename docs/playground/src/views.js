@@ -104,8 +104,35 @@ function showCode(panel, { code }, { say, name }) {
   panel.replaceChildren(copy, element("pre", { className: "code", textContent: code }));
 }
 
+/** A field for the most MACs, and below it the networks that no other beats; a click opens one. */
+function frontOf(python, editor) {
+  const most = element("input", { type: "number", min: "0", step: "any", placeholder: "any" });
+  const found = element("div", { className: "front" });
+  const find = async (event) => {
+    event.preventDefault();
+    found.replaceChildren(element("p", { className: "note", textContent: "Comparing…" }));
+    const answer = await python.ask("front", { millions: most.value === "" ? null : most.valueAsNumber });
+    if (answer.error) {
+      found.replaceChildren(element("p", { className: "note", textContent: answer.error }));
+      return;
+    }
+    const { titles, networks, left, rails } = answer;
+    const listed = table(titles, networks.map(({ title, cells }) => [title, ...cells]), []);
+    listed.querySelectorAll("tbody th").forEach((head, k) =>
+      head.replaceChildren(button(networks[k].title, () => editor.replace(networks[k].spec))));
+    const more = left ? ` ${left} more are left out.` : "";
+    const what = networks.length
+      ? `No other network of the space is deeper with less memory and fewer parameters. Rails: ${rails}. No accuracy was measured.${more}`
+      : `No network keeps to the bound, and to the rails: ${rails}.`;
+    found.replaceChildren(...(networks.length ? [listed] : []), element("p", { className: "note", textContent: what }));
+  };
+  const label = element("label", { textContent: "Million MACs at most " });
+  label.append(most);
+  return element("div", {}, element("form", { className: "pins", onsubmit: find }, label, element("button", { textContent: "Show the front" })), found);
+}
+
 /** The size of a space, and its choices: a click pins one. */
-function showSpace(panel, { name, designs, extremes, choices }, { editor }) {
+function showSpace(panel, { name, designs, extremes, choices }, { editor, python }) {
   const rows = extremes.map(([metric, least, most]) => [metric, least.toLocaleString("en"), most.toLocaleString("en")]);
   const pins = choices.map((choice) => {
     const options = choice.options.slice(0, 40).map((option) =>
@@ -118,8 +145,8 @@ function showSpace(panel, { name, designs, extremes, choices }, { editor }) {
   panel.replaceChildren(
     element("p", { textContent: `${name} is a space of ${designs.toLocaleString("en")} networks.` }),
     table(["cost", "least", "most"], rows, []),
-    element("p", { className: "note", textContent: "Pin a choice by a click. `ctcdsl search` finds every network within a budget, and those that no other beats." }),
-    ...pins);
+    element("p", { className: "note", textContent: "Pin a choice by a click. `ctcdsl search` finds every network within a budget." }),
+    ...pins, frontOf(python, editor));
 }
 
 const named = (name) => ({ name });
