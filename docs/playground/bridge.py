@@ -1,19 +1,18 @@
 """What the page asks of Python: one open text, and questions about it, answered as JSON.
 
+What only a panel needs is imported when that is opened: the page starts with the text alone.
 A worker of the browser runs this, and so do the tests. The page's offsets count units of UTF-16,
 as strings of JavaScript do.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ctcdsl
-from ctcdsl.drawing.network import network_picture
 from ctcdsl.highlighting.patterns import PATTERNS
 from ctcdsl.loading import built_in_specs
 from ctcdsl.lsp.completion import completions
@@ -22,21 +21,13 @@ from ctcdsl.lsp.hover import hover_at
 from ctcdsl.lsp.inlay_hints import HintPlaces, inlay_hints
 from ctcdsl.metrics import Cost, network_cost
 from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, DEPTH, MACS, PARAMS, statement
-from ctcdsl.metrics.memory import format_bytes, network_memory
 from ctcdsl.metrics.tables import Entry, overview
-from ctcdsl.passes import run_pass
-from ctcdsl.passes.equation import report_line
-from ctcdsl.passes.lineage import candidates
-from ctcdsl.passes.registry import format_pass
-from ctcdsl.reporting.bars import barred, largest, layer_rows
-from ctcdsl.reporting.timeline import timeline_picture
-from ctcdsl.spaces.choices import Lets, Undecided
-from ctcdsl.spaces.labels import usual_front
-from ctcdsl.spaces.objectives import Rails
-from ctcdsl.spaces.space import Space
 from ctcdsl.syntax.nodes import Choice
 from ctcdsl.text import Diagnostic, UserError
 from ctcdsl.text.sink import Diagnostics
+
+if TYPE_CHECKING:
+    from ctcdsl.spaces.space import Space
 
 FILE = "playground.ctc"
 """What messages call the text."""
@@ -136,6 +127,11 @@ class Session:
 
     def pictures(self, name: str, width: int) -> Answer:
         """The diagram of a network, its memory over time, and its layers with bars."""
+        from ctcdsl.drawing.network import network_picture
+        from ctcdsl.metrics.memory import format_bytes, network_memory
+        from ctcdsl.reporting.bars import barred, largest, layer_rows
+        from ctcdsl.reporting.timeline import timeline_picture
+
         cost = self._named(name)
         memory = network_memory(cost.network, IMAGES)
         shown = barred(BARS)
@@ -159,6 +155,10 @@ class Session:
 
     def rewrite(self, name: str, applied: str) -> Answer:
         """The spec that a pass makes of a network, its equation, and what changes in the text."""
+        import difflib
+
+        from ctcdsl.passes.equation import report_line
+
         result = ctcdsl.rewrite(self._named(name).network, applied)
         (step,) = result.steps
         before, after = (
@@ -177,6 +177,8 @@ class Session:
 
     def space(self) -> Answer:
         """How many networks a text with choices allows, what they cost, and its choices."""
+        from ctcdsl.spaces.space import Space
+
         space = Space.read(self._text.document.source)
         found = space.summary()
         return {
@@ -188,6 +190,10 @@ class Session:
 
     def front(self, millions: float | None) -> Answer:
         """The networks of a space that no other beats, with so many million MACs at most."""
+        from ctcdsl.spaces.labels import usual_front
+        from ctcdsl.spaces.objectives import Rails
+        from ctcdsl.spaces.space import Space
+
         space = Space.read(self._text.document.source)
         macs = None if millions is None else int(millions * 1e6)
         found = usual_front(space, macs)
@@ -212,6 +218,8 @@ class Session:
 
     def _choices(self, space: Space) -> Iterator[Answer]:
         """The `let`s with several values that do not depend on others, and where they stand."""
+        from ctcdsl.spaces.choices import Lets, Undecided
+
         lets = Lets(space.draft.definitions, space.draft.headers.classes, Diagnostics())
         for name, let in space.draft.definitions.lets.items():
             if not isinstance(let.value, Choice):
@@ -277,6 +285,11 @@ class Session:
 
     @staticmethod
     def _applicable(network: ctcdsl.Network) -> Iterator[Answer]:
+        from ctcdsl.passes import run_pass
+        from ctcdsl.passes.equation import report_line
+        from ctcdsl.passes.lineage import candidates
+        from ctcdsl.passes.registry import format_pass
+
         for applied in candidates(network):
             try:
                 step = run_pass(network, applied)

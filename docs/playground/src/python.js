@@ -2,9 +2,17 @@
 
 const PARTS = ["wasm", "stdlib", "site"];
 
+function decoded(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64).buffer; // newer, and ten times as fast
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k += 1) bytes[k] = text.charCodeAt(k);
+  return bytes.buffer;
+}
+
 async function bytes(name) {
   const inside = document.getElementById(`part-${name}`);
-  if (inside) return Uint8Array.from(atob(inside.textContent), (c) => c.charCodeAt(0)).buffer;
+  if (inside) return decoded(inside.textContent);
   const answer = await fetch(`${name}.bin`);
   if (!answer.ok) throw new Error(`${name}.bin: ${answer.status}`);
   return answer.arrayBuffer();
