@@ -125,7 +125,7 @@ _MODULES = {  # of the names that are not in `ctcdsl.api`
         ("Export", "Prediction", "Predictions", "export", "predict"), "ctcdsl.deployment"
     ),
 }
-_WITH_TORCH = ("ctcdsl.experiments", "ctcdsl.deployment")
+_WITH_TORCH = ("ctcdsl.deployment", "ctcdsl.execution.events", "ctcdsl.experiments")
 
 
 def __getattr__(name: str) -> object:

@@ -199,7 +199,16 @@ def test_results_are_short_and_readable() -> None:
 
 def test_without_torch_help_lists_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert {"load", "Recipe"} <= set(dir(ctcdsl)) and "train" not in dir(ctcdsl)
+    assert {"load", "Recipe"} <= set(dir(ctcdsl))
+    assert not {"train", "Callback"} & set(dir(ctcdsl))
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "export", "Callback", "Run"])
+def test_what_needs_torch_says_so(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("ctcdsl.text.packages.find_spec", lambda name: None)
+    monkeypatch.delitem(vars(ctcdsl), name, raising=False)
+    with pytest.raises(ctcdsl.UserError, match=f"ctcdsl.{name} needs the package torch"):
+        getattr(ctcdsl, name)
 
 
 def test_wrong_arguments_are_plain_errors() -> None:
