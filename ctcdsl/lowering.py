@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ctcdsl.ir import Block, Conv, Join, Linear, Style
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.layers.base import Context
 from ctcdsl.ops.convolution import ZeroPad2d
 from ctcdsl.ops.graph import Builder, OpGraph, OpNode, Value
-from ctcdsl.ops.op import Op, Overwrite
+from ctcdsl.ops.op import Op
 from ctcdsl.ops.operators import Add, Concat, Maximum, Multiply, Slice
 
 _ELEMENTWISE: dict[Join, type[Op]] = {
@@ -32,9 +33,7 @@ def layer_ops(node: Node, *, vector: bool = False, may_overwrite: bool = False) 
         vector: Whether its input is a vector.
         may_overwrite: Whether its first operation may overwrite its input.
     """
-    builder = Builder(node.input)
-    _layer(node, builder.input._replace(vector=vector), builder, may_overwrite)
-    return builder.nodes
+    return _layer_builder(node, vector, may_overwrite).nodes
 
 
 def has_classifier(network: Network) -> bool:
@@ -76,8 +75,7 @@ def may_be_inplace(node: Node, may_overwrite: bool) -> bool:
         if node.layer.join is not Join.ADD:
             return True
         return len(node.branches) > 1 and node.activation is None
-    # of a norm, as its input
-    return _end_overwritable(layer_ops(node, vector=node.vector), may_overwrite)
+    return _layer_builder(node, node.vector, may_overwrite).may_overwrite
 
 
 def may_overwrite_end(chain: Sequence[Node], *, may_overwrite: bool = False) -> bool:
@@ -92,33 +90,18 @@ def may_overwrite_end(chain: Sequence[Node], *, may_overwrite: bool = False) -> 
     return may_overwrite
 
 
-def _end_overwritable(ops: Sequence[OpNode], may_overwrite: bool) -> bool:
-    for op_node in ops:
-        may_overwrite = _overwritable(op_node.op, may_overwrite)
-    return may_overwrite
+def _layer_builder(node: Node, vector: bool, may_overwrite: bool) -> Builder:
+    builder = Builder(node.input, may_overwrite=may_overwrite)
+    _add_layer(node, builder.input._replace(vector=vector), builder)
+    return builder
 
 
-def _overwritable(op: Op, may_overwrite: bool) -> bool:
-    match op.overwrite:
-        case Overwrite.MAY:
-            return True
-        case Overwrite.NEVER:
-            return False
-        case Overwrite.AS_INPUT:
-            return may_overwrite
-
-
-def _layer(node: Node, x: Value, builder: Builder, may_overwrite: bool) -> Value:
+def _add_layer(node: Node, x: Value, builder: Builder) -> Value:
     assert not isinstance(node.layer, Block)
     builder.layer = node.name
-    start = len(builder.nodes)
     # The output of the classifier is known by now.
     context = Context(node.padding, node.far, node.uncounted, classes=node.output.channels)
-    output = node.layer.lower(builder, x, context)
-    for at, op_node in enumerate(builder.nodes[start:], start=start):
-        builder.nodes[at] = op_node.when(may_overwrite=may_overwrite)
-        may_overwrite = _overwritable(op_node.op, may_overwrite)
-    return output
+    return node.layer.lower(builder, x, context)
 
 
 class _Lowering:
@@ -127,47 +110,68 @@ class _Lowering:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._builder = Builder(network.input)
+        self._layers: dict[tuple[Any, ...], tuple[list[OpNode], Value, bool]] = {}
 
     def graph(self) -> OpGraph:
         x = self._builder.input
         last = self._network.nodes[-1] if has_classifier(self._network) else None
         for stage, chain in self._network.stages.items():
-            argument, may_overwrite = x, False
+            argument, self._builder.may_overwrite = x, False
             for run in self._network.runs(stage):
                 value, first = x, len(self._builder.nodes)
-                x, may_overwrite = self._chain(run.nodes, x, may_overwrite and not run.recomputed)
+                if run.recomputed:
+                    self._builder.may_overwrite = False
+                x = self._chain(run.nodes, x)
                 if run.recomputed:  # the classifier keeps its input alone anyway
                     self._builder.recompute(value, first, before_last=run.nodes[-1] is last)
             self._builder.hold(argument, before_last=chain[-1] is last)
         return self._builder.graph(self._network.name, x)
 
-    def _chain(
-        self, chain: Sequence[Node], x: Value, may_overwrite: bool = False
-    ) -> tuple[Value, bool]:
-        """What a chain gives, and whether what follows may overwrite it."""
-        nodes = self._builder.nodes
+    def _chain(self, chain: Sequence[Node], x: Value) -> Value:
         for node in chain:
             if isinstance(node.layer, Block):
+                before = self._builder.may_overwrite
                 x = self._block(node, x)
-                may_overwrite = may_be_inplace(node, may_overwrite)
+                self._builder.may_overwrite = may_be_inplace(node, before)
             else:
-                start = len(nodes)
-                x = self._layer(node, x, may_overwrite)
-                may_overwrite = _end_overwritable(nodes[start:], may_overwrite)
-        return x, may_overwrite
+                x = self._layer(node, x)
+        return x
 
-    def _layer(self, node: Node, x: Value, may_overwrite: bool) -> Value:
+    def _branch(self, chain: Sequence[Node], x: Value) -> Value:
+        """A branch of a block, whose input others need, too."""
+        self._builder.may_overwrite = False
+        return self._chain(chain, x)
+
+    def _layer(self, node: Node, x: Value) -> Value:
         layer, builder = node.layer, self._builder
         assert not isinstance(layer, Block)
         in_class = isinstance(layer, Conv) and has_class(
             node, layer, self._network.architecture.style, series=self._network.series
         )
+        if in_class:
+            builder.may_overwrite = False
         start = len(builder.nodes)
-        output = _layer(node, x, builder, may_overwrite and not in_class)
+        output = self._lowered(node, x)
         if in_class or layer.helper(node.input.channels) is not None:
             padded = isinstance(builder.nodes[start].op, ZeroPad2d)  # before the class
             builder.hold(builder.nodes[start].output if padded else x)
         return output
+
+    def _lowered(self, node: Node, x: Value) -> Value:
+        """The operations of a layer, as they are elsewhere where an equal one takes the same."""
+        builder = self._builder
+        start, before = len(builder.nodes), builder.may_overwrite
+        key = node.layer, x[1:], node.output, node.padded, before
+        found = self._layers.get(key)
+        if found is None:
+            output = _add_layer(node, x, builder)
+            if len(builder.nodes) > start and output is builder.nodes[-1].output:
+                self._layers[key] = builder.nodes[start:], x, builder.may_overwrite
+            return output
+        nodes, taken, builder.may_overwrite = found
+        builder.layer = node.name
+        builder.repeat(nodes, taken, x)
+        return builder.nodes[-1].output
 
     def _slices(self, node: Node, x: Value) -> list[Value]:
         """The share of each branch of a split, all before the branches."""
@@ -190,21 +194,21 @@ class _Lowering:
         if node.layer.join is Join.SPLIT:
             inputs = self._slices(node, x)
         first, *others = zip(node.branches, inputs, strict=True)
-        output, free = self._chain(*first)
+        output = self._branch(*first)
+        free = len(node.branches) == 1 and builder.may_overwrite
         if not node.layer.join.concatenates:
             op = _ELEMENTWISE[node.layer.join]()
             for branch in others:  # each is added before the next is computed
-                other, _ = self._chain(*branch)
+                other = self._branch(*branch)
                 builder.layer = node.name
                 output = builder.add(op, output, other)
         elif others:
-            outputs = [output, *(self._chain(*branch)[0] for branch in others)]
+            outputs = [output, *(self._branch(*branch) for branch in others)]
             builder.layer = node.name
             output = builder.add(Concat(), *outputs)
         builder.layer = node.name
         if node.activation is not None:
+            builder.may_overwrite = free
             output = node.activation.add(builder, output)
-            if len(node.branches) == 1 and free:
-                builder.nodes[-1] = builder.nodes[-1].when(may_overwrite=True)
         builder.hold(x)
         return output

@@ -111,10 +111,10 @@ class ClassWriter:
         node = self._block_class.first.node
         if node.activation is None or not (branches == 1 or node.activation.function.learned):
             return None
-        builder = Builder(node.output, node.name)
-        node.activation.add(builder, builder.input)
         free = branches == 1 and may_overwrite_end(node.branches[0])
-        call = op_call(builder.nodes[0].when(may_overwrite=free))._replace(name="activation")
+        builder = Builder(node.output, node.name, may_overwrite=free)
+        node.activation.add(builder, builder.input)
+        call = op_call(builder.nodes[0])._replace(name="activation")
         numbers = tuple(self._unifier.resolve(self._outputs, n.role) for n in call.numbers)
         return BranchCode(branches, "activation", ((call, numbers),))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ctcdsl.ops.op import Op, TensorSpec
+from ctcdsl.ops.op import Op, Overwrite, TensorSpec
 from ctcdsl.ops.shapes import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import networkx as nx
 
@@ -21,6 +21,10 @@ class Value(NamedTuple):
     number: int
     shape: Shape
     vector: bool = False
+
+    def moved(self, shift: int) -> Value:
+        """The value that is as many further on."""
+        return Value(self.number + shift, self.shape, self.vector)
 
 
 class OpNode(NamedTuple):
@@ -36,10 +40,6 @@ class OpNode(NamedTuple):
     layer: str
     role: str
     in_place: bool = False
-
-    def when(self, *, may_overwrite: bool) -> OpNode:
-        """The operation, in place where it can and may overwrite its input."""
-        return self._replace(in_place=True) if may_overwrite and self.op.in_place else self
 
     @property
     def macs(self) -> int:
@@ -123,12 +123,17 @@ class OpGraph(NamedTuple):
 
 
 class Builder:
-    """Collects operations in order; `layer` is the one whose operations are added."""
+    """Collects operations in order.
 
-    def __init__(self, input: Shape, layer: str = "") -> None:
+    `layer` is the one whose operations are added. The next operation works in place where it can
+    if it `may_overwrite` what came before.
+    """
+
+    def __init__(self, input: Shape, layer: str = "", *, may_overwrite: bool = False) -> None:
         self.input = Value(0, input)
         self.nodes: list[OpNode] = []
         self.layer = layer
+        self.may_overwrite = may_overwrite
         self._count = 0
         self._holds: list[Hold] = []
         self._recomputed: list[Recomputed] = []
@@ -136,10 +141,24 @@ class Builder:
     def add(self, op: Op, *inputs: Value, role: str = "") -> Value:
         """Add an operation on values; return what it gives."""
         self._count += 1
-        shape = op.infer(*(value.shape for value in inputs))
+        shape = op.infer(*[value.shape for value in inputs])
         output = Value(self._count, shape, op.makes_vector or inputs[0].vector)
-        self.nodes.append(OpNode(op, inputs, output, self.layer, role))
+        in_place = self.may_overwrite and op.in_place
+        self.nodes.append(OpNode(op, inputs, output, self.layer, role, in_place))
+        if op.overwrite is not Overwrite.AS_INPUT:
+            self.may_overwrite = op.overwrite is Overwrite.MAY
         return output
+
+    def repeat(self, nodes: Sequence[OpNode], taken: Value, x: Value) -> None:
+        """Add operations as they were added before, on `x` instead of `taken`, which is alike."""
+        shift = self._count + 1 - nodes[0].output.number
+        for op, inputs, output, _, role, in_place in nodes:
+            given = tuple(
+                [x if v.number == taken.number else v.moved(shift) for v in inputs],
+            )
+            moved = output.moved(shift)
+            self.nodes.append(OpNode(op, given, moved, self.layer, role, in_place))
+        self._count += len(nodes)
 
     def hold(self, x: Value, *, before_last: bool = False) -> None:
         """A call that `x` was the argument of returns here, or before the last operation."""
