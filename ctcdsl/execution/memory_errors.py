@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ctcdsl.metrics.memory import Peaks, TrainingPeaks, format_bytes
+from ctcdsl.metrics.memory import format_bytes
+from ctcdsl.metrics.peaks import Peaks, TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.store import Saved
 from ctcdsl.text import Diagnostic, Severity, UserError, error

@@ -12,7 +12,8 @@ from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import function, in_half, mean, multiply
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 
 class GateOp(MapOp, abstract=True):

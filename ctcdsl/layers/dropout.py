@@ -8,7 +8,8 @@ from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import dropout
 from ctcdsl.ops.op import Overwrite, PointOp
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 
 class DropoutOp(PointOp):

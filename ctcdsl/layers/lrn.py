@@ -17,7 +17,8 @@ from ctcdsl.ops.kernels import (
 )
 from ctcdsl.ops.op import POINT, Overwrite, PointOp, Window
 from ctcdsl.ops.pooling import average_pool
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 _LARGE = 1e15
 

@@ -10,7 +10,8 @@ from ctcdsl.ops.kernels import concatenate
 from ctcdsl.ops.op import Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.pooling import max_pool
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 from ctcdsl.text import Label
 
 

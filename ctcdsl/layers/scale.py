@@ -8,7 +8,8 @@ from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import multiply, multiply_number
 from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 
 class ChannelScale(PointOp):

@@ -9,7 +9,8 @@ from ctcdsl.ops.calls import Argument, Role, number
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.op import Overwrite, PointOp
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 
 class ChannelShuffle(PointOp):

@@ -10,7 +10,8 @@ from ctcdsl.ops.calls import Argument, shown
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import dropout, multiply
 from ctcdsl.ops.op import Overwrite, PointOp
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 from ctcdsl.text.sink import Diagnostics
 
 

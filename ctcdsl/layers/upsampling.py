@@ -8,7 +8,8 @@ from ctcdsl.ops.calls import Argument, map_note
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 MAX_FACTOR = 100
 

@@ -11,7 +11,8 @@ from ctcdsl.ops.kernels import pad
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.operators import Identity
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.ops.tape import Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Layout, Tensor
 
 
 class PadChannels(MapOp):

@@ -6,16 +6,19 @@ its kernels for each choice of parts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.ir.network import flat
 from ctcdsl.lowering import lower
-from ctcdsl.metrics.liveness import RANDOM_STATE, Phase, Simulation, trace
-from ctcdsl.metrics.memory import Optimizer, Precision, static_memory
+from ctcdsl.metrics.groups import grouped
+from ctcdsl.metrics.liveness import RANDOM_STATE, Phase, Simulation
+from ctcdsl.metrics.recorder import Recorder
+from ctcdsl.metrics.step import Optimizer, Precision, image_bytes, weights_of
+from ctcdsl.metrics.trace import Call, Trace, trace
 from ctcdsl.ops.graph import OpGraph
-from ctcdsl.ops.tape import Kernel, Tape
+from ctcdsl.ops.tensor import bytes_of
 
 
 class Link(NamedTuple):
@@ -78,11 +81,13 @@ def chain_memory(
 ) -> ChainMemory:
     """The links of a network that recomputes nothing."""
     graph = lower(network)._replace(recomputed=())
-    tape = trace(graph, training=True, half=precision == "bf16")
-    simulation = Simulation(tape)
+    groups = grouped(graph)
+    kernels = trace(graph, groups, Recorder(half=precision == "bf16"))
+    simulation = Simulation(kernels)
     simulation.forward()
     simulation.backward()
-    static = static_memory(graph, network, batch, optimizer)
+    static = weights_of(groups, optimizer)
+    held = static.weights + static.state + batch * image_bytes(network, labels=True)
     owner = _owners(network, graph)
     count = len(network.nodes) + 1
     most = {Phase.FORWARD: [0] * count, Phase.BACKWARD: [0] * count}
@@ -91,12 +96,12 @@ def chain_memory(
         if moment.phase is Phase.BACKWARD:  # the first of each stays
             later[owner[moment.operation]] = moment.gradients
     for moment in simulation.moments:
-        alive = moment.fixed + batch * moment.image + moment.scratch
+        alive = bytes_of(moment.alive, batch) + moment.scratch
         values = most[moment.phase]
         values[owner[moment.operation]] = max(values[owner[moment.operation]], alive)
     most_alive = list(zip(most[Phase.FORWARD], most[Phase.BACKWARD], later, strict=True))
-    links = _links(tape, graph, owner, batch, most_alive)
-    return ChainMemory(tuple(links), static.held, static.end)
+    links = _links(kernels, graph, owner, batch, most_alive)
+    return ChainMemory(tuple(links), held, held + static.gradients + static.copied)
 
 
 def _owners(network: Network, graph: OpGraph) -> list[int]:
@@ -108,7 +113,7 @@ def _owners(network: Network, graph: OpGraph) -> list[int]:
 
 
 def _links(
-    tape: Tape,
+    trace: Trace,
     graph: OpGraph,
     owner: Sequence[int],
     batch: int,
@@ -116,26 +121,22 @@ def _links(
 ) -> list[Link]:
     """The links; `alive` are the most of each forward and backward, and gradients of weights."""
     count = len(alive)
-    kernels: list[list[Kernel]] = [[] for _ in range(count)]
-    for kernel in tape.kernels:
-        kernels[owner[kernel.operation]].append(kernel)
-    output = [0] * count  # the storage that leaves each link
-    last = 0
-    for index in range(count):
-        for operation, result in enumerate(tape.results):
-            if owner[operation] == index:
-                last = result.storage
-        output[index] = last
+    calls: list[list[Call]] = [[] for _ in range(count)]
+    macs: list[dict[int, int]] = [{} for _ in range(count)]  # by operations
+    for call in trace.calls:
+        calls[owner[call.first]].append(call)
+    for at, node in enumerate(graph.nodes):
+        macs[owner[at]][at] = node.macs
+    size = [bytes_of(x, batch) for x in trace.sizes]
     links: list[Link] = []
     kept = 0  # of all links so far
     entering, held = 0, True  # the images are the caller's
     for index in range(count):
-        kept_here = {storage for kernel in kernels[index] for storage in kernel.keeps}
-        made = {storage for kernel in kernels[index] for storage in kernel.new}
-        size = {storage: tape.sizes[storage].of(batch) for storage in {*kept_here, *made}}
-        leaving = output[index]
+        kept_here = {storage for call in calls[index] for storage in call.keeps}
+        made = {storage for call in calls[index] for storage in call.new}
+        leaving = calls[index][-1].result if macs[index] else entering
         inside = sum(size[s] for s in (kept_here & made) - {leaving, entering})
-        entering_size = 0 if entering == 0 else tape.sizes[entering].of(batch)
+        entering_size = 0 if entering == 0 else size[entering]
         links.append(
             Link(
                 before=kept - (entering_size if held else 0),
@@ -147,8 +148,8 @@ def _links(
                 keeps_input=entering in kept_here or entering == 0,
                 keeps_output=leaving in kept_here,
                 in_place=leaving == entering,
-                macs=sum(n.macs for at, n in enumerate(graph.nodes) if owner[at] == index),
-                again=_again(kernels[index], graph, owner, index),
+                macs=sum(macs[index].values()),
+                again=_again(calls[index], macs[index]),
             )
         )
         if entering in kept_here and not held:
@@ -157,17 +158,17 @@ def _links(
         kept += inside
         if leaving != entering:
             held = leaving in kept_here
-            kept += tape.sizes[leaving].of(batch) if held else 0
+            kept += size[leaving] if held else 0
         entering = leaving
     return links
 
 
-def _again(
-    kernels: Sequence[Kernel], graph: OpGraph, owner: Sequence[int], index: int
-) -> int | None:
+def _again(calls: Sequence[Call], macs: Mapping[int, int]) -> int | None:
     """The MACs of a link up to where a second run ends: before its last operation that keeps."""
-    keeping = [kernel for kernel in kernels if kernel.keeps]
-    if not keeping:
-        return None
-    stop = keeping[-1].operation
-    return sum(node.macs for at, node in enumerate(graph.nodes[:stop]) if owner[at] == index)
+    keeping = [
+        call.first + kernel.operation
+        for call in calls
+        for kernel in call.recording.kernels
+        if kernel.keeps
+    ]
+    return sum(macs[at] for at in macs if at < keeping[-1]) if keeping else None

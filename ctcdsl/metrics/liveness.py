@@ -8,19 +8,18 @@ forks are added in place where nothing else needs them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from ctcdsl.ops.graph import OpGraph
-from ctcdsl.ops.kernels import in_float
-from ctcdsl.ops.tape import FLOAT, Kernel, Layout, Segment, Size, Tape, Tensor
+from ctcdsl.metrics.trace import Call, Segment, Trace
+from ctcdsl.ops.recording import Gradient, Kernel
+from ctcdsl.ops.tensor import Layout, Size
 
 LOSS = "loss"
 """What stands for a layer after the last."""
 RANDOM_STATE = 5056
 """Bytes of the state of PyTorch's random numbers, which a segment draws again."""
-_NOTHING = Size()
 
 
 class Phase(StrEnum):
@@ -34,65 +33,18 @@ class Phase(StrEnum):
 class Moment(NamedTuple):
     """The bytes of tensors while a kernel runs; weights, images and labels are counted apart.
 
-    `fixed`, and `image` for each image. `gradients` of the fixed ones are those of weights that
-    are done. A library may take `scratch` more. `operation` is the position in the graph; that
-    after the last is the loss.
+    `gradients` of the bytes that are `alive` are those of weights that are done. A library may take
+    `scratch` more. `operation` is the position in the graph; that after the last is the loss.
     """
 
-    fixed: int
-    image: int
+    alive: Size
     gradients: int
     scratch: int
     operation: int
     phase: Phase
 
 
-def trace(graph: OpGraph, *, training: bool, half: bool) -> Tape:
-    """The kernels of a network; with its loss, the cross entropy, where `training`."""
-    tape = Tape(training=training, half=half)
-    image = tape.tensor(graph.input.shape.numel)
-    tensors = {graph.input.number: image}
-    ends: list[int] = []
-    first = {part.first: len(tape.kernels) for part in graph.recomputed}
-    last = {part.last: part for part in graph.recomputed}
-    for at, node in enumerate(graph.nodes):
-        if at in first:
-            first[at] = len(tape.kernels)
-        inputs = [tensors[value.number] for value in node.inputs]
-        tape.hold(*inputs)
-        output = tensors[node.output.number] = node.op.trace(tape, node, *inputs)
-        tape.end(output)
-        ends.append(len(tape.kernels) - 1)
-        if training and at in last:
-            tape.recompute(tensors[last[at].value], first[last[at].first])
-    for hold in graph.holds:
-        tape.extend(tensors[hold.value], ends[hold.until])
-    output = tensors[graph.output.number]
-    tape.finish()
-    if training:
-        _add_loss(tape, output, vector=graph.output.vector)
-    tape.extend(image, len(tape.kernels))
-    tape.extend(output, len(tape.kernels))
-    return tape
-
-
-def _add_loss(tape: Tape, output: Tensor, *, vector: bool) -> None:
-    (logits,) = in_float(tape, output)
-    result = tape.tensor(logits.numel)
-    if vector:
-        probabilities = tape.run(result, logits, keeps=(result,))
-    else:  # those of maps are computed with channels first
-        probabilities = tape.run(
-            result, logits, keeps=(result,), work=(logits,), gives=Layout.FIRST
-        )
-    number = tape.measure(1, FLOAT, batched=False)
-    loss = tape.tensor(1, batched=False)
-    tape.run(loss, probabilities, keeps=(probabilities,), copies=(number,))
-    tape.extend(logits, len(tape.kernels) - 1)
-    tape.extend(loss, len(tape.kernels))
-
-
-class _Gradient(NamedTuple):
+class _Arrived(NamedTuple):
     """A gradient on its way back."""
 
     storage: int
@@ -100,186 +52,160 @@ class _Gradient(NamedTuple):
 
 
 class Simulation:
-    """Follows a tape, and notes what is alive.
+    """Follows a trace, and notes what is alive.
 
-    After `forward`, `kept` has the bytes that each operation left for the backward pass.
+    After `forward`, `kept` has the bytes that operations, by their positions, left for the
+    backward pass.
     """
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, trace: Trace) -> None:
         self.moments: list[Moment] = []
-        self.kept: dict[int, Size] = {}
-        self._tape = tape
-        self._sizes = list(tape.sizes)
-        self._users = [0] * len(tape.sizes)
-        self._users[0] = 1  # the images, which the caller holds
-        self._freed: list[list[int]] = [[] for _ in range(len(tape.kernels) + 1)]
-        for at, kernel in enumerate(tape.kernels):
-            for storage in kernel.new:
-                self._freed[max(at, tape.until[storage])].append(storage)
-        self._fixed = self._image = self._weight_gradients = 0
-        self._gradients: dict[int, _Gradient] = {}
+        self.kept: list[tuple[int, Size]] = []
+        self.alive: Size = 0
+        self._trace = trace
+        self._sizes = list(trace.sizes)
+        self._users = [1] * len(trace.sizes)  # Python
+        self._weight_gradients = 0
+        self._gradients: dict[int, _Arrived] = {}
         self._segments = {
-            at: segment for segment in tape.segments for at in range(segment.first, segment.stop)
+            position: segment
+            for segment in trace.segments
+            for position in range(segment.first, segment.last + 1)
         }
         self._again: dict[int, dict[int, int]] = {}
-        """Of each segment that ran again, by its first kernel: what its storages are now."""
-        self._last_to_go: dict[int, Segment] = {}
-        """Segments by the kernel whose backward pass is the last to need their input."""
-
-    @property
-    def alive(self) -> Size:
-        """The bytes that are alive now."""
-        return Size(self._fixed, self._image)
+        """Of each segment that ran again, by its first call: what its storages are now."""
 
     def forward(self) -> None:
         """The forward pass."""
-        for at, kernel in enumerate(self._tape.kernels):
-            segment = self._segments.get(at)
-            if segment is not None and segment.first == at:
-                self._begin(segment)
-            self._forward(at, kernel, keeps=segment is None)
-        for kernel in self._tape.kernels:
-            for storage in kernel.new:
-                if self._users[storage]:
-                    size, kept = self._sizes[storage], self.kept.get(kernel.operation, _NOTHING)
-                    self.kept[kernel.operation] = Size(
-                        kept.fixed + size.fixed, kept.image + size.image
-                    )
+        for position, call in enumerate(self._trace.calls):
+            segment = self._segments.get(position)
+            if segment is not None and segment.first == position:  # its input is kept
+                self.alive += RANDOM_STATE
+                self._users[segment.source] += 1
+            self._call(call, keeps=segment is None)
+            self._release(self._trace.freed[position])
+        sizes, users = self._sizes, self._users
+        for call in self._trace.calls:
+            kept = sum([sizes[storage] for storage in call.new if users[storage]])
+            self.kept.append((call.first, kept))
+
+    def _call(self, call: Call, *, keeps: bool) -> None:
+        first, recording, storages, _ = call
+        for kernel, freed in zip(recording.kernels, recording.freed, strict=True):
+            self.alive += kernel.made
+            self._note(first, Phase.FORWARD, kernel.work, kernel.scratch[0])
+            if keeps:
+                for storage in kernel.keeps:
+                    self._users[storages[storage]] += 1
+            if freed:
+                self._release([storages[storage] for storage in freed])
 
     def backward(self) -> None:
         """The backward pass, from the loss on."""
-        loss = self._tape.kernels[-1].outputs[0]
-        one = self._allocate(loss.size)
+        calls = self._trace.calls
+        loss = calls[-1]
+        one = self._allocate(self._sizes[loss.storages[loss.recording.output.storage]])
         self._users[one] += 1  # the caller holds it
-        self._gradients[loss.number] = _Gradient(one, Layout.LAST)
-        for at in reversed(range(len(self._tape.kernels))):
-            kernel = self._tape.kernels[at]
-            if kernel.learns:
-                self._backward(at, kernel)
-            if at in self._last_to_go:
-                self._end(self._last_to_go[at])
+        self._gradients[loss.tensors[loss.recording.output.number]] = _Arrived(one, Layout.LAST)
+        for position in reversed(range(len(calls))):
+            call, segment = calls[position], self._segments.get(position)
+            for kernel in reversed(call.recording.kernels):
+                if kernel.learns:
+                    self._backward(call, kernel, segment)
+                if segment is not None and kernel is segment.begin and position == segment.start:
+                    self.alive -= RANDOM_STATE
+                    self._release([segment.source])
 
     # ------------------------------------------------------------------ segments
 
-    def _begin(self, segment: Segment) -> None:
-        """Training keeps the input of a segment, and the state of the random numbers."""
-        keeping = (at for at in range(segment.first, segment.stop) if self._tape.kernels[at].keeps)
-        self._last_to_go[next(keeping)] = segment
-        self._fixed += RANDOM_STATE
-        if segment.source >= 0:
-            self._users[segment.source] += 1
-
-    def _end(self, segment: Segment) -> None:
-        self._fixed -= RANDOM_STATE
-        self._release(segment.source)
-
     def _run_again(self, segment: Segment) -> dict[int, int]:
-        """The forward pass of a segment once more; what is kept of it stays."""
-        again: dict[int, int] = {}
-        freed: dict[int, list[int]] = {}
-        self._fixed += RANDOM_STATE  # that of now, for when it is done
-        for at in range(segment.first, segment.last + 1):
-            kernel = self._tape.kernels[at]
-            if at == segment.last and not segment.with_last:
+        """The forward pass of a segment once more, the first time; what is kept of it stays."""
+        if segment.first in self._again:
+            return self._again[segment.first]
+        again = self._again[segment.first] = {}
+        held: set[int] = set()
+        self.alive += RANDOM_STATE  # that of now, for when it is done
+        for position in range(segment.first, segment.stop + 1):
+            first, recording, storages, _ = self._trace.calls[position]
+            for kernel, freed in zip(recording.kernels, recording.freed, strict=True):
+                last = kernel is segment.end and position == segment.stop
+                if not last or kernel.keeps_result:
+                    for storage in kernel.new:
+                        again[storages[storage]] = self._allocate(self._sizes[storages[storage]])
+                        held.add(storages[storage])
                 for storage in kernel.keeps:
-                    self._users[again.get(storage, storage)] += 1
-                break
-            for storage in kernel.new:
-                again[storage] = self._allocate(self._tape.sizes[storage])
-                until = max(at, self._tape.until[storage])
-                freed.setdefault(min(until, segment.last), []).append(again[storage])
-            for storage in kernel.keeps:
-                self._users[again.get(storage, storage)] += 1
-            self._note(kernel, Phase.BACKWARD, kernel.work, kernel.scratch[0])
-            for fresh in freed.pop(at, ()) if at < segment.last else ():
-                self._release(fresh)
-        for storages in freed.values():
-            for fresh in storages:
-                self._release(fresh)
-        self._fixed -= RANDOM_STATE
+                    self._users[again.get(storages[storage], storages[storage])] += 1
+                if not last or kernel.keeps_result:
+                    self._note(first, Phase.BACKWARD, kernel.work, kernel.scratch[0])
+                if last:
+                    break
+                for storage in freed:
+                    held.remove(storages[storage])
+                    self._release([again[storages[storage]]])
+            else:
+                for storage in held.intersection(self._trace.freed[position]):
+                    held.remove(storage)
+                    self._release([again[storage]])
+        self._release([again[storage] for storage in held])
+        self.alive -= RANDOM_STATE
         return again
 
     # ------------------------------------------------------------------- kernels
 
-    def _forward(self, at: int, kernel: Kernel, *, keeps: bool) -> None:
-        for storage in kernel.new:
-            size = self._sizes[storage]
-            self._fixed += size.fixed
-            self._image += size.image
-            self._users[storage] = 1  # Python
-        for storage in kernel.keeps if keeps else ():
-            self._users[storage] += 1
-        self._note(kernel, Phase.FORWARD, kernel.work, kernel.scratch[0])
-        for storage in self._freed[at]:
-            self._release(storage)
-
-    def _backward(self, at: int, kernel: Kernel) -> None:
-        arriving = [
-            gradient
-            for output in kernel.outputs
-            if (gradient := self._gradients.pop(output.number, None)) is not None
-        ]
-        if not arriving:
+    def _backward(self, call: Call, kernel: Kernel, segment: Segment | None) -> None:
+        first, _, storages, tensors = call
+        outputs = tensors[1:] if kernel.splits else (tensors[kernel.output],)
+        arrived = [self._gradients.pop(output) for output in outputs if output in self._gradients]
+        if not arrived:
             return
-        again: dict[int, int] = {}
-        segment = self._segments.get(at)
-        if segment is not None and kernel.keeps:
-            if segment.first not in self._again:
-                self._again[segment.first] = self._run_again(segment)
-            again = self._again[segment.first]
-        came = arriving[0]
-        gradients: list[tuple[Tensor, _Gradient]] = []
-        late: list[Tensor] = []
+        kept = [storages[storage] for storage in kernel.keeps]
+        late: Sequence[Gradient] = ()
+        given = kernel.gradients
+        if segment is not None and kept:
+            again = self._run_again(segment)
+            kept = [again.get(storage, storage) for storage in kept]
+            late = [x for x in given if x.sums]
+            given = [x for x in given if not x.sums]
+        came = arrived[0]
         layout = came.layout if kernel.gives is None else kernel.gives
-        for x in kernel.inputs:
-            if not x.learns:
-                continue
-            fits = x.size == kernel.outputs[0].size or kernel.gives is Layout.STRIDED
-            if again and kernel.sums and not fits:
-                late.append(x)
-            elif kernel.passes and fits:
-                self._users[came.storage] += 1
-                gradients.append((x, _Gradient(came.storage, layout)))
-            else:
-                dense = Layout.LAST if layout is Layout.STRIDED else layout
-                gradients.append((x, _Gradient(self._allocate(x.size), dense)))
-        self._note(kernel, Phase.BACKWARD, kernel.back[came.layout], kernel.scratch[1])
+        self.alive += kernel.weights
+        gradients = [(x, self._give(x, came, layout)) for x in given]
+        self._note(first, Phase.BACKWARD, kernel.back[came.layout], kernel.scratch[1])
+        self._release(kept)
         if late:  # what was computed again is gone when sums are made
-            self._let_go(kernel, again)
-            gradients += ((x, _Gradient(self._allocate(x.size), Layout.LAST)) for x in late)
-            self._note(kernel, Phase.BACKWARD, kernel.back[came.layout])
-        for gradient in arriving:
-            self._release(gradient.storage)
-        if not late:
-            self._let_go(kernel, again)
+            gradients += [(x, self._give(x, came, Layout.LAST)) for x in late]
+            self._note(first, Phase.BACKWARD, kernel.back[came.layout])
+        self._release([gradient.storage for gradient in arrived])
+        self._weight_gradients += kernel.weights
         for x, gradient in gradients:
-            if x.is_parameter:
-                self._weight_gradients += x.size.fixed
+            if x.parameter:
+                self._weight_gradients += x.size
             else:
-                self._accumulate(x, gradient, kernel)
+                self._accumulate(first, tensors[x.number], x.size, gradient)
 
-    def _let_go(self, kernel: Kernel, again: Mapping[int, int]) -> None:
-        """What autograd kept for a kernel is not needed any more."""
-        for storage in kernel.keeps:
-            self._release(again.get(storage, storage))
+    def _give(self, x: Gradient, came: _Arrived, layout: Layout) -> _Arrived:
+        if x.passes:
+            self._users[came.storage] += 1
+            return _Arrived(came.storage, layout)
+        dense = Layout.LAST if layout is Layout.STRIDED else layout
+        return _Arrived(self._allocate(x.size), dense)
 
-    def _accumulate(self, x: Tensor, new: _Gradient, kernel: Kernel) -> None:
+    def _accumulate(self, first: int, tensor: int, size: Size, new: _Arrived) -> None:
         """Add a gradient to one that came before."""
-        old = self._gradients.get(x.number)
+        old = self._gradients.get(tensor)
         if old is None:
-            self._gradients[x.number] = new
+            self._gradients[tensor] = new
         elif self._may_change(old):
-            self._release(new.storage)
+            self._release([new.storage])
         elif self._may_change(new):
-            self._release(old.storage)
-            self._gradients[x.number] = new
+            self._release([old.storage])
+            self._gradients[tensor] = new
         else:
-            self._gradients[x.number] = _Gradient(self._allocate(x.size), Layout.LAST)
-            self._note(kernel, Phase.BACKWARD)
-            self._release(old.storage)
-            self._release(new.storage)
+            self._gradients[tensor] = _Arrived(self._allocate(size), Layout.LAST)
+            self._note(first, Phase.BACKWARD)
+            self._release([old.storage, new.storage])
 
-    def _may_change(self, gradient: _Gradient) -> bool:
+    def _may_change(self, gradient: _Arrived) -> bool:
         return self._users[gradient.storage] == 1 and gradient.layout is not Layout.STRIDED
 
     # ------------------------------------------------------------------ storages
@@ -287,25 +213,17 @@ class Simulation:
     def _allocate(self, size: Size) -> int:
         self._sizes.append(size)
         self._users.append(1)
-        self._fixed += size.fixed
-        self._image += size.image
+        self.alive += size
         return len(self._sizes) - 1
 
-    def _release(self, storage: int) -> None:
-        users = self._users[storage] = self._users[storage] - 1
-        if users == 0:
-            size = self._sizes[storage]
-            self._fixed -= size.fixed
-            self._image -= size.image
+    def _release(self, storages: Iterable[int]) -> None:
+        users, sizes = self._users, self._sizes
+        for storage in storages:
+            users[storage] -= 1
+            if not users[storage]:
+                self.alive -= sizes[storage]
 
-    def _note(self, kernel: Kernel, phase: Phase, work: Size = _NOTHING, scratch: int = 0) -> None:
+    def _note(self, operation: int, phase: Phase, work: Size = 0, scratch: int = 0) -> None:
         self.moments.append(
-            Moment(
-                self._fixed + work.fixed,
-                self._image + work.image,
-                self._weight_gradients,
-                scratch,
-                kernel.operation,
-                phase,
-            )
+            Moment(self.alive + work, self._weight_gradients, scratch, operation, phase)
         )

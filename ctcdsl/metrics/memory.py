@@ -16,54 +16,30 @@ Work space of libraries comes on top: `kernels` is how much it may be at most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
-from ctcdsl.metrics.liveness import LOSS, Moment, Phase, Simulation, trace
+from ctcdsl.metrics.groups import grouped
+from ctcdsl.metrics.liveness import LOSS, Moment, Phase
+from ctcdsl.metrics.peaks import Peaks
+from ctcdsl.metrics.recorder import Recorder
+from ctcdsl.metrics.step import (
+    Alive,
+    Optimizer,
+    Precision,
+    forward_pass,
+    image_bytes,
+    training_step,
+    weights_of,
+)
 from ctcdsl.ops.graph import OpGraph
 from ctcdsl.ops.record import Record
-from ctcdsl.ops.tape import FLOAT, INDEX, Size
+from ctcdsl.ops.tensor import bytes_of
 from ctcdsl.text.plural import plural
 
 if TYPE_CHECKING:
     from ctcdsl.metrics.mcu import McuMemory
-
-Precision = Literal["float32", "bf16"]
-Optimizer = Literal["sgd", "adamw"]
-
-_STATES: dict[Optimizer, int] = {"sgd": 1, "adamw": 2}
-"""Numbers that an optimizer has for each weight; SGD with momentum."""
-
-
-class Peaks(NamedTuple):
-    """The most bytes at any time, for any batch: the largest of some straight lines.
-
-    Each is a number of bytes, and one for each image.
-    """
-
-    lines: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, lines: Sequence[tuple[int, int]], base: Size) -> Peaks:
-        """The peaks of lines above a `base`; without those that are below another everywhere."""
-        highest: dict[int, int] = {}
-        for fixed, image in lines:
-            if fixed > highest.get(image, -1):
-                highest[image] = fixed
-        return cls(
-            tuple((base.fixed + fixed, base.image + image) for image, fixed in highest.items())
-        )
-
-    def at(self, batch: int) -> int:
-        """Bytes for a batch."""
-        return max(fixed + batch * image for fixed, image in self.lines)
-
-    def largest_batch(self, available: int) -> int:
-        """The most images that fit in `available` bytes, 0 where not one does."""
-        return max(0, min((available - fixed) // image for fixed, image in self.lines if image))
 
 
 class InferenceMemory(NamedTuple):
@@ -137,32 +113,29 @@ class Memory(Record):
     state: int
     images: int
     _graph: OpGraph
-    _step: _Pass
-    _forward: _Pass
+    _step: Alive
+    _forward: Alive
 
     @property
     def training(self) -> TrainingMemory:
         """Of a training step."""
-        total, at = self._step.most(self.batch)
-        moment = self._step.moments[at]
-        kernels = self._step.peaks.at(self.batch) - total
-        saved = self._step.saved.of(self.batch)
-        return TrainingMemory(total, self._layer(moment), moment.phase, kernels, saved)
+        peak, moment, kernels = self._step.most(self.batch)
+        saved = bytes_of(self._step.saved, self.batch)
+        return TrainingMemory(peak, self._layer(moment), moment.phase, kernels, saved)
 
     @property
     def inference(self) -> InferenceMemory:
         """Of a forward pass alone."""
-        total, at = self._forward.most(self.batch)
-        kernels = self._forward.peaks.at(self.batch) - total
-        return InferenceMemory(total, self._layer(self._forward.moments[at]), kernels)
+        peak, moment, kernels = self._forward.most(self.batch)
+        return InferenceMemory(peak, self._layer(moment), kernels)
 
     @property
     def layers(self) -> tuple[LayerMemory, ...]:
         """Of each layer that computes something, in the order of `Network.layers`."""
-        names = [node.layer for node in self._graph.nodes]
-        kept = dict.fromkeys(names, 0)
-        for name, size in zip(names, self._step.kept, strict=True):
-            kept[name] += size.of(self.batch)
+        nodes = self._graph.nodes
+        kept = {node.layer: 0 for node in nodes}
+        for at, size in self._step.kept:
+            kept[nodes[at].layer] += bytes_of(size, self.batch)
         most: dict[tuple[str, str], int] = {}
         passes = ((self._step, ""), (self._forward, "inference"))
         for part, phase in passes:
@@ -200,7 +173,9 @@ class Memory(Record):
             available: Bytes.
             training: Whether for a training step, or else for a forward pass.
         """
-        return (self._step if training else self._forward).peaks.largest_batch(available)
+        part = self._step if training else self._forward
+        sizes = (part.base + moment.alive + moment.scratch for moment in part.moments)
+        return Peaks.of(sizes).largest_batch(available)
 
     def fit(self, available: int, *, training: bool = True) -> Fit:
         """The most images that fit in `available` bytes with their kernels, and what binds.
@@ -254,42 +229,6 @@ class Memory(Record):
         )
 
 
-class _Pass(NamedTuple):
-    """A pass: its moments above a `base`, and what autograd keeps, in all and by operation."""
-
-    base: Size
-    moments: list[Moment]
-    saved: Size
-    kept: list[Size]
-
-    def totals(self, batch: int) -> list[int]:
-        """The bytes of each moment for a batch."""
-        base = self.base.of(batch)
-        return [base + moment.fixed + batch * moment.image for moment in self.moments]
-
-    def most(self, batch: int) -> tuple[int, int]:
-        """The bytes of its largest moment, and where that is."""
-        totals = self.totals(batch)
-        peak = max(totals)
-        return peak, totals.index(peak)
-
-    @property
-    def peaks(self) -> Peaks:
-        """Its peaks for any batch, with the work space of kernels."""
-        return Peaks.of([(m.fixed + m.scratch, m.image) for m in self.moments], self.base)
-
-
-class TrainingPeaks(NamedTuple):
-    """The most bytes of a training step for any batch.
-
-    `step` where a step takes all images at once; `part` where it adds up the gradients of several
-    parts.
-    """
-
-    step: Peaks
-    part: Peaks
-
-
 def network_memory(
     network: Network,
     batch: int = 1,
@@ -299,8 +238,8 @@ def network_memory(
 ) -> Memory:
     """The memory of a network for a batch; `bf16` is autocast, on weights in float32."""
     graph = lower(network)
-    static = _Static.of(graph, optimizer)
-    image = FLOAT * network.input.numel
+    groups, recorder = grouped(graph), Recorder(half=precision == "bf16")
+    static = weights_of(groups, optimizer)
     return Memory(
         network=network,
         batch=batch,
@@ -309,95 +248,11 @@ def network_memory(
         weights=static.weights,
         gradients=static.gradients,
         state=static.state,
-        images=batch * (image + INDEX),
+        images=batch * image_bytes(network, labels=True),
         _graph=graph,
-        _step=_training(graph, static, precision, Size(0, image + INDEX)),
-        _forward=_inference(graph, static, precision, Size(0, image)),
+        _step=training_step(network, graph, groups, static, recorder),
+        _forward=forward_pass(network, graph, groups, static, recorder),
     )
-
-
-def training_peaks(network: Network, precision: Precision, pixel_bytes: int = 0) -> TrainingPeaks:
-    """The peaks of training by SGD with momentum, without the work space of kernels.
-
-    Args:
-        network: The network.
-        precision: Of its layers.
-        pixel_bytes: What the caller holds of each image besides.
-    """
-    graph = lower(network)
-    static = _Static.of(graph, "sgd")
-    images = Size(0, FLOAT * network.input.numel + INDEX + pixel_bytes)
-    base, moments, *_ = _training(graph, static, precision, images)
-    step = [(moment.fixed, moment.image) for moment in moments]
-    # Gradients are there from the start; new ones are added to them, and freed.
-    part = [(m.fixed - m.gradients + static.gradients, m.image) for m in moments]
-    return TrainingPeaks(Peaks.of(step, base), Peaks.of(part, base))
-
-
-class StaticMemory(NamedTuple):
-    """What a step holds all the time, and what its end takes, after the backward pass."""
-
-    held: int
-    end: int
-
-
-def static_memory(
-    graph: OpGraph, network: Network, batch: int, optimizer: Optimizer
-) -> StaticMemory:
-    """What of a training step does not depend on what is kept for its backward pass."""
-    static = _Static.of(graph, optimizer)
-    held = static.weights + static.state + batch * (FLOAT * network.input.numel + INDEX)
-    return StaticMemory(held, held + static.gradients + static.copied)
-
-
-class _Static(NamedTuple):
-    """What does not depend on the batch."""
-
-    weights: int
-    gradients: int
-    state: int
-    copied: int
-    """The largest weight whose gradient the fused optimizer copies: it wants channels first."""
-
-    @classmethod
-    def of(cls, graph: OpGraph, optimizer: Optimizer) -> _Static:
-        weights = gradients = tensors = copied = 0
-        for node in graph.nodes:
-            for spec in node.op.tensors():
-                numel = prod(spec.shape)
-                weights += numel * FLOAT if spec.shape else INDEX
-                if spec.trained:
-                    tensors += 1
-                    gradients += numel * FLOAT
-                    if len(spec.shape) == 4 and spec.shape[1] > 1 < prod(spec.shape[2:]):
-                        copied = max(copied, numel * FLOAT)
-        counts = tensors * FLOAT if optimizer == "adamw" else 0
-        return cls(weights, gradients, _STATES[optimizer] * gradients + counts, copied)
-
-
-def _training(graph: OpGraph, static: _Static, precision: Precision, images: Size) -> _Pass:
-    simulation = Simulation(trace(graph, training=True, half=precision == "bf16"))
-    simulation.forward()
-    saved = simulation.alive
-    simulation.backward()
-    end = simulation.alive
-    step = Moment(
-        end.fixed + static.copied,
-        end.image,
-        static.gradients,
-        0,
-        len(graph.nodes) + 1,
-        Phase.OPTIMIZER,
-    )
-    base = Size(static.weights + static.state, images.image)
-    kept = [simulation.kept.get(position, Size()) for position in range(len(graph.nodes))]
-    return _Pass(base, [*simulation.moments, step], saved, kept)
-
-
-def _inference(graph: OpGraph, static: _Static, precision: Precision, images: Size) -> _Pass:
-    simulation = Simulation(trace(graph, training=False, half=precision == "bf16"))
-    simulation.forward()
-    return _Pass(Size(static.weights, images.image), simulation.moments, Size(), [])
 
 
 def format_bytes(count: int) -> str:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ctcdsl.metrics.latency import Latency
     from ctcdsl.metrics.latency_table import LatencyTable
     from ctcdsl.metrics.mcu import McuMemory
-    from ctcdsl.metrics.memory import Memory, Precision
+    from ctcdsl.metrics.memory import Memory
+    from ctcdsl.metrics.step import Precision
 
 VALUE_BYTES = {"float32": 4, "bf16": 2}
 """Bytes of a value of a map, by precision."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.kernels import function, in_half
 from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
-from ctcdsl.ops.tape import Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode

@@ -9,7 +9,8 @@ from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, shown, 
 from ctcdsl.ops.kernels import in_half, pad
 from ctcdsl.ops.op import POINT, MapOp, Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
-from ctcdsl.ops.tape import FLOAT, Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -19,6 +20,8 @@ _BLOCK = 16
 """Channels that oneDNN computes together: it pads weights up to them."""
 _OVERHEAD = 16_384
 """Bytes of its descriptions."""
+_STRIDES = 98_304
+"""Bytes that the gradient of a map with strides takes besides."""
 
 
 def convolve(
@@ -28,19 +31,24 @@ def convolve(
     numel: int,
     groups: int = 1,
     weight: Tensor | None = None,
+    *,
+    gathers: int = 0,
+    transposed: bool = False,
 ) -> Tensor:
     """The convolution of `x` to `numel` values, by the operation's weight or another of its shape.
 
     Its kernels want their channels last, and give the gradient of the weight in a layout of
-    their own: what is not so is copied.
+    their own: what is not so is copied. Without AVX-512 they gather the windows of so many
+    positions first where it `gathers`.
     """
-    shape, *bias_shape = (spec.shape for spec in node.op.tensors())
+    (_, _, shape, _), *others = node.op.tensors()
     # Autocast takes the last argument first.
-    bias = [in_half(tape, tape.parameter(prod(shape))) for shape in bias_shape]
+    bias = [in_half(tape, tape.parameter(prod(spec.shape))) for spec in others]
     weight = in_half(tape, tape.parameter(prod(shape)) if weight is None else weight)
     x = in_half(tape, x)
     output = tape.tensor(numel, x.itemsize)
-    copied = tuple(t for t in (x, weight) if t.layout is not Layout.LAST)
+    copied = tuple([t for t in (x, weight) if t.layout is not Layout.LAST])
+    turned = (*copied, weight, output)
     return tape.run(
         output,
         x,
@@ -49,26 +57,47 @@ def convolve(
         keeps=(x, weight),
         work=copied,
         back=(*copied, weight),
-        first=(*copied, weight, output),
-        strided=(*copied, weight, output),
+        first=turned,
+        strided=turned,
         gives=Layout.LAST,
-        scratch=_scratch(x, output, shape, groups),
+        scratch=_scratch(x, output, shape, groups, gathers, transposed),
     )
 
 
-def _scratch(x: Tensor, output: Tensor, weight: tuple[int, ...], groups: int) -> tuple[int, int]:
+def _scratch(
+    x: Tensor,
+    output: Tensor,
+    weight: tuple[int, ...],
+    groups: int,
+    gathers: int,
+    transposed: bool,
+) -> tuple[int, int]:
     """The most work space that oneDNN was seen to take on two threads, forward and backward.
 
     It lays weights out in blocks; backward each thread sums up a gradient of its own, in float32,
-    and of few channels or of bfloat16 turns the maps of an image around.
+    and of few channels or of bfloat16 turns the maps of an image around: if it is `transposed`, in
+    float32 and forward, too. Where it gathers windows, each thread has those of an image beside
+    that, and the gradient is there nine times.
     """
     first, second, *kernel = weight
-    first = -(-first // groups)
-    blocked = groups * prod(-(-side // _BLOCK) * _BLOCK for side in (first, second)) * prod(kernel)
-    maps = (x.numel + output.numel) * x.itemsize
-    turned = 2 * maps if x.itemsize < FLOAT or second < _BLOCK else 0
-    backward = 3 * FLOAT * blocked + turned
-    return 2 * x.itemsize * blocked + _OVERHEAD, backward + _OVERHEAD
+    area = prod(kernel)
+    blocked = groups * _blocked(-(-first // groups)) * _blocked(second) * area
+    forward, backward = 2 * x.itemsize * blocked + _OVERHEAD, 3 * FLOAT * blocked
+    if gathers:
+        gathered = second * area * (9 * first + 2 * gathers) + 2 * max(x.numel, output.numel)
+        backward = max(backward, FLOAT * gathered)
+    backward += _OVERHEAD + _STRIDES
+    if transposed:
+        turned = 2 * (x.numel + output.numel) * FLOAT
+        return forward + turned + _STRIDES, backward + turned
+    if x.itemsize < FLOAT or second < _BLOCK:
+        backward += 2 * (x.numel + output.numel) * x.itemsize
+    return forward, backward
+
+
+def _blocked(channels: int) -> int:
+    """Channels in whole blocks."""
+    return -(-channels // _BLOCK) * _BLOCK
 
 
 def _matrix_scratch(weight: Tensor, out_features: int) -> tuple[int, int]:
@@ -122,7 +151,16 @@ class Conv2d(MapOp):
 
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel of oneDNN."""
-        return convolve(tape, node, inputs[0], node.output.shape.numel, self.groups)
+        gathers = self._gathers(node)
+        return convolve(
+            tape, node, inputs[0], node.output.shape.numel, self.groups, gathers=gathers
+        )
+
+    def _gathers(self, node: OpNode) -> int:
+        """The positions whose windows are gathered: where it is dilated, or larger than its map."""
+        _, height, width = node.inputs[0].shape
+        fits = self.dilation == (1, 1) and height >= self.kernel[0] and width >= self.kernel[1]
+        return 0 if fits else prod(node.output.shape[1:])
 
     def macs(self, output: Shape) -> int:
         """One term of Eqn. 1 of He & Sun 2015."""
@@ -173,15 +211,21 @@ class StdConv2d(Conv2d):
             result,
             filters,
             keeps=(filters,),
-            copies=(channel, channel),
-            work=(channel,) * (2 if filters.learns else 4),
+            states=(channel, channel),
+            work=(channel, channel),
             back=(filters,),
             gives=Layout.LAST,
         )
         standard = tape.run(tape.view(standard), standard)
         tape.hold(standard)
         return convolve(
-            tape, node, inputs[0], node.output.shape.numel, self.groups, weight=standard
+            tape,
+            node,
+            inputs[0],
+            node.output.shape.numel,
+            self.groups,
+            weight=standard,
+            gathers=self._gathers(node),
         )
 
     def arguments(self) -> tuple[Argument, ...]:
@@ -232,7 +276,17 @@ class ConvTranspose2d(MapOp):
 
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel of oneDNN."""
-        return convolve(tape, node, inputs[0], node.output.shape.numel, self.groups)
+        _, height, width = node.output.shape
+        fits = height >= self.kernel[0] and width >= self.kernel[1]
+        return convolve(
+            tape,
+            node,
+            inputs[0],
+            node.output.shape.numel,
+            self.groups,
+            gathers=0 if fits else prod(node.inputs[0].shape[1:]),
+            transposed=True,
+        )
 
     def macs(self, output: Shape) -> int:
         """Every weight once for each position of the input: those that padding cuts off, too."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ctcdsl.ops.tape import BOOL, DOUBLE, FLOAT, HALF, Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import BOOL, DOUBLE, FLOAT, HALF, Layout, Tensor
 
 
 def in_half(tape: Tape, x: Tensor) -> Tensor:
@@ -11,8 +12,8 @@ def in_half(tape: Tape, x: Tensor) -> Tensor:
         return x
     layout = Layout.FIRST if x.layout is Layout.FIRST else Layout.LAST
     half = tape.run(tape.tensor(x.numel, HALF, layout=layout, batched=x.batched), x)
-    if x.is_parameter and tape.training:
-        tape.cache(half)  # until the forward pass ends; in evaluation autocast casts again
+    if x.is_parameter:
+        tape.cache(half)  # in evaluation autocast casts again
     return half
 
 
@@ -22,12 +23,10 @@ def in_float(tape: Tape, *inputs: Tensor) -> list[Tensor]:
 
 
 def _widened(tape: Tape, itemsize: int, *inputs: Tensor) -> list[Tensor]:
-    wide: list[Tensor] = []
-    for x in inputs:
+    wide = list(inputs)
+    for at, x in enumerate(inputs):
         if x.itemsize < itemsize:
-            wide.append(tape.run(tape.tensor(x.numel, itemsize, batched=x.batched), x))
-        else:
-            wide.append(x)
+            wide[at] = tape.run(tape.tensor(x.numel, itemsize, batched=x.batched), x)
     for x in inputs:
         tape.extend(x, len(tape.kernels))  # the caller holds it
     return wide
@@ -35,8 +34,11 @@ def _widened(tape: Tape, itemsize: int, *inputs: Tensor) -> list[Tensor]:
 
 def _result(tape: Tape, *inputs: Tensor) -> Tensor:
     """A new tensor as large as the largest of inputs, in the wider of their types."""
-    largest = max(inputs, key=lambda x: (x.batched, x.numel))
-    itemsize = max(x.itemsize for x in inputs)
+    largest, itemsize = inputs[0], inputs[0].itemsize
+    for x in inputs[1:]:
+        if (x.batched, x.numel) > (largest.batched, largest.numel):
+            largest = x
+        itemsize = max(itemsize, x.itemsize)
     layout = Layout.FIRST if largest.layout is Layout.FIRST else Layout.LAST
     return tape.tensor(largest.numel, itemsize, layout=layout, batched=largest.batched)
 
@@ -74,8 +76,7 @@ def multiply(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
 def multiply_number(tape: Tape, x: Tensor) -> Tensor:
     """X times a number, which autograd keeps as a tensor."""
     number, cast = _number(tape, x)
-    work = (cast,) if x.learns else (number, cast)
-    return tape.run(_result(tape, x), x, copies=(number,), work=work)
+    return tape.run(_result(tape, x), x, states=(number,), work=(cast,))
 
 
 def _number(tape: Tape, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,9 +142,9 @@ def function(
 
 def concatenate(tape: Tape, *inputs: Tensor) -> Tensor:
     """Tensors one after another; their gradients are parts of that of the whole."""
-    itemsize = max(x.itemsize for x in inputs)
+    itemsize = max([x.itemsize for x in inputs])
     wide = _widened(tape, itemsize, *inputs)
-    output = tape.tensor(sum(x.numel for x in inputs), itemsize)
+    output = tape.tensor(sum([x.numel for x in inputs]), itemsize)
     return tape.run(output, *wide, passes=True, gives=Layout.STRIDED)
 
 

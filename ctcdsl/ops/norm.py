@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ctcdsl.ops.calls import Argument, Role, channels, option, shown
 from ctcdsl.ops.op import POINT, MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import FLOAT, Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -39,7 +40,8 @@ class NormOp(MapOp, abstract=True):
 
     def _trained(self, tape: Tape) -> tuple[Tensor, ...]:
         """Scale and shift on a tape."""
-        return tuple(tape.parameter(self.channels) for _ in range(2 if self.affine else 0))
+        channels = self.channels
+        return (tape.parameter(channels), tape.parameter(channels)) if self.affine else ()
 
     def _affine(self, keyword: str) -> tuple[Argument, ...]:
         return (Argument(str(self.affine), keyword, "True"),)
@@ -129,8 +131,8 @@ class LayerNorm(NormOp):
             x,
             *self._trained(tape),
             keeps=(x,),
-            copies=(position, position),
-            work=copied if x.learns else (*copied, position, position),
+            states=(position, position),
+            work=copied,
             back=copied,
             first=(*copied, x),
             strided=(*copied, x),
@@ -167,8 +169,8 @@ class GroupNorm(NormOp):
             x,
             *self._trained(tape),
             keeps=(x,),
-            copies=(group, group),
-            work=(*copied, channel, channel, *(() if x.learns else (group, group))),
+            states=(group, group),
+            work=(*copied, channel, channel),
             back=(*copied, channel, channel),
             first=(*copied, channel, channel, x),
             strided=(*copied, channel, channel, x),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.record import Record
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.ops.tape import Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode

@@ -8,7 +8,8 @@ from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.kernels import add, concatenate, maximum, multiply
 from ctcdsl.ops.op import Op, Overwrite, PointOp, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -69,10 +70,8 @@ class Slice(Operator):
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """A view; the gradient of one that is not even is as large as the map."""
         (x,) = inputs
-        if self.even:
-            return tape.share(x, node.output.shape.numel)
         share = tape.view(x, numel=node.output.shape.numel, layout=Layout.STRIDED)
-        return tape.run(share, x, gives=Layout.LAST)
+        return tape.run(share, x, gives=Layout.LAST, splits=self.even)
 
 
 class Concat(Operator):

@@ -8,7 +8,8 @@ from ctcdsl.ops.calls import Argument, Role, map_note, sides
 from ctcdsl.ops.kernels import mean
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, output_size
-from ctcdsl.ops.tape import INDEX, Layout, Tape, Tensor
+from ctcdsl.ops.tape import Tape
+from ctcdsl.ops.tensor import INDEX, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -24,14 +25,14 @@ def max_pool(tape: Tape, x: Tensor, numel: int, *, flattened: bool = False) -> T
     channels first.
     """
     output = tape.tensor(numel, x.itemsize)
-    index = output._replace(itemsize=INDEX)
+    index = tape.measure(numel, INDEX)
     copied = (x,) if x.layout is not Layout.LAST else ()
     return tape.run(
         output,
         x,
         keeps=(x,),
-        copies=(index,),
-        work=copied if tape.training and x.learns else (*copied, index),
+        states=(index,),
+        work=copied,
         back=copied,
         first=(*copied, index, x),
         strided=(*copied, output, *((index, x) if flattened else ())),

@@ -22,7 +22,7 @@ from ctcdsl.images.colour import Statistics
 from ctcdsl.images.image_set import ImageSet, require_same_classes
 from ctcdsl.images.resize import CachedImages
 from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.memory import TrainingPeaks
+from ctcdsl.metrics.peaks import TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import log
 from ctcdsl.runs.checkpoint import Progress

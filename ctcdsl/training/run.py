@@ -18,7 +18,7 @@ from ctcdsl.execution.memory_errors import out_of_memory
 from ctcdsl.images.colour import Statistics, measure
 from ctcdsl.images.image_set import ImageSet
 from ctcdsl.images.sampling import Crop
-from ctcdsl.metrics.memory import TrainingPeaks
+from ctcdsl.metrics.peaks import TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs import checkpoint as checkpoints
 from ctcdsl.runs import log

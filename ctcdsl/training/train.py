@@ -23,7 +23,7 @@ from ctcdsl.execution.prepare import (
     sample_input,
 )
 from ctcdsl.images.fingerprint import ImageRecord
-from ctcdsl.metrics.memory import training_peaks
+from ctcdsl.metrics.peaks import training_peaks
 from ctcdsl.runs.identity import ModelIdentity, require_same_classes
 from ctcdsl.runs.run import Run
 from ctcdsl.text.plural import plural

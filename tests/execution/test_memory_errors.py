@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ctcdsl.execution import memory_errors
-from ctcdsl.metrics.memory import Peaks, TrainingPeaks
+from ctcdsl.metrics.peaks import Peaks, TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.store import Saved
 from ctcdsl.text.diagnostic import Severity

@@ -22,8 +22,8 @@ _LIBRARY = ("mkldnn_convolution", "_convolution", "convolution_backward", "addmm
 _PER_THREAD = ("native_batch_norm", "native_batch_norm_backward", "native_layer_norm_backward")
 """Operations that sum up in a buffer for each thread."""
 CPU = torch.device("cpu")
-MEASURED_CPU = "AVX512" in torch.backends.cpu.get_cpu_capability()
-"""Whether this CPU takes the kernels whose work space, and whose bfloat16, was measured."""
+_HALF = "AVX512" in torch.backends.cpu.get_cpu_capability()
+"""Whether this CPU takes the kernels whose bfloat16 was measured."""
 
 
 class Allocation(NamedTuple):
@@ -97,7 +97,7 @@ def two_threads() -> Iterator[None]:
 
 def require_kernels(precision: str) -> None:
     """Skip a test of bfloat16 where oneDNN has no kernels for it: torch then takes others."""
-    if precision == "bf16" and not MEASURED_CPU:
+    if precision == "bf16" and not _HALF:
         pytest.skip("oneDNN computes in bfloat16 on CPUs with AVX-512 alone")
 
 

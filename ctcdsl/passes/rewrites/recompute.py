@@ -13,7 +13,8 @@ from ctcdsl.ir.printer import part_texts
 from ctcdsl.ir.recompute import part_at
 from ctcdsl.lowering import lower
 from ctcdsl.metrics.chain_memory import chain_memory
-from ctcdsl.metrics.memory import Memory, Optimizer, Precision, format_bytes, network_memory
+from ctcdsl.metrics.memory import Memory, format_bytes, network_memory
+from ctcdsl.metrics.step import Optimizer, Precision
 from ctcdsl.metrics.tables import Table
 from ctcdsl.passes.base import Guarantee, KeepsWeights, PassResult
 from ctcdsl.passes.recompute_plan import NOTHING, Plan, Planner
