@@ -13,7 +13,7 @@ from warnings import warn
 
 from ctcdsl import arguments
 from ctcdsl.checking import Network, Report, infer_shapes
-from ctcdsl.elaborate.file import is_network_name
+from ctcdsl.elaborate.drafts import is_network_name
 from ctcdsl.ir import replace
 from ctcdsl.loading import Input, Spec, check_spec, parse_input, select
 from ctcdsl.metrics.complexity import Cost, network_cost

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ctcdsl.elaborate.file import NO_VALUES, PAPER_HEAD, read_networks
+from ctcdsl.elaborate.definitions import NO_VALUES
+from ctcdsl.elaborate.networks import PAPER_HEAD, read_networks
 from ctcdsl.ir import Architecture, Shape, replace
 from ctcdsl.ir.network import Network, Node
 from ctcdsl.shapes.infer import infer_network

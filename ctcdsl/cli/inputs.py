@@ -12,7 +12,7 @@ import click
 from ctcdsl.checking import Network
 from ctcdsl.cli.options import Sweep, Values
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics
-from ctcdsl.elaborate.file import NO_VALUES
+from ctcdsl.elaborate.definitions import NO_VALUES
 from ctcdsl.ir import Shape, replace
 from ctcdsl.loading import check_spec, combinations, select
 from ctcdsl.syntax.words import suggest

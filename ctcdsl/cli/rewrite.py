@@ -13,7 +13,7 @@ from ctcdsl.cli.inputs import load_network, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json
 from ctcdsl.cli.tables import as_text
-from ctcdsl.elaborate.file import is_network_name
+from ctcdsl.elaborate.drafts import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line
 from ctcdsl.passes.lineage import Family, chain_family, find_family

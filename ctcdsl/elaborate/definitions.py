@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ctcdsl.elaborate.choices import expand, report_space
 from ctcdsl.elaborate.expressions import TAG, Expressions, Scope, names_in
@@ -58,10 +59,15 @@ class Definitions:
         return {**self.defs, **named} if named else self.defs
 
 
+NO_VALUES: Mapping[str, float] = MappingProxyType({})
+
+
 class DefinitionReader:
     """Collects definitions and evaluates them."""
 
-    def __init__(self, diagnostics: Diagnostics, overrides: Mapping[str, float]) -> None:
+    def __init__(
+        self, diagnostics: Diagnostics, overrides: Mapping[str, float] = NO_VALUES
+    ) -> None:
         self._diagnostics = diagnostics
         self._expressions = Expressions(diagnostics)
         self._overrides = overrides

@@ -9,7 +9,7 @@ from math import floor
 from typing import NamedTuple
 
 from ctcdsl.checking import Network, infer_shapes
-from ctcdsl.elaborate.file import read_networks
+from ctcdsl.elaborate.networks import read_networks
 from ctcdsl.ir.network import Node
 from ctcdsl.layers.base import MAX_WIDTH
 from ctcdsl.passes.text_widths import WidthLiteral, width_literals, with_values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ctcdsl.checking import Network
-from ctcdsl.elaborate.file import read_networks
+from ctcdsl.elaborate.networks import read_networks
 from ctcdsl.ir import Architecture, Block, Element, Style, out_channels, replace
 from ctcdsl.ir.printer import to_lines, to_primary, unparse
 from ctcdsl.passes.update_source import update_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ctcdsl.elaborate.expressions import names_in
-from ctcdsl.elaborate.file import read_networks
+from ctcdsl.elaborate.networks import read_networks
 from ctcdsl.ir import Architecture, Element, ParsedSpec, out_channels, replace
 from ctcdsl.ir.printer import recompute_header, to_items, to_lines, unparse
 from ctcdsl.passes.alignment import is_plain, segments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ctcdsl.elaborate.file import Draft
+from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.ir import Shape
 from ctcdsl.spaces.choices import Decision, Lets, Option
 from ctcdsl.spaces.conditions import SpaceConditions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ctcdsl.elaborate.conditions import conjuncts, holds, require_conditions
+from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.expressions import Expressions, Scope, names_in
-from ctcdsl.elaborate.file import Draft
 from ctcdsl.spaces.choices import Lets, Option, Undecided, Value, choices_named
 from ctcdsl.syntax.nodes import Where
 from ctcdsl.text import UserError

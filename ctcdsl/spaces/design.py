@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.checking import Network, check_source
-from ctcdsl.elaborate.file import Draft, read_design
+from ctcdsl.elaborate.drafts import Draft
+from ctcdsl.elaborate.networks import read_design
 from ctcdsl.shapes.infer import infer_network
 from ctcdsl.spaces.choices import Blocks, Decision, InPlace, Lets
 from ctcdsl.text import Severity, Source, UserError

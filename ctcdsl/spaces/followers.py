@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ctcdsl.elaborate.file import Draft, paper_head, style_of
+from ctcdsl.elaborate.drafts import Draft
+from ctcdsl.elaborate.networks import paper_head, style_of
 from ctcdsl.spaces.choices import Decision, Lets, Option, Value
 from ctcdsl.spaces.conditions import SpaceConditions
 from ctcdsl.spaces.graph import State

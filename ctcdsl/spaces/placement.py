@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.expressions import Expressions
-from ctcdsl.elaborate.file import Draft, pad_of, style_of
 from ctcdsl.elaborate.layers import LayerElaborator
+from ctcdsl.elaborate.networks import pad_of, style_of
 from ctcdsl.ir import (
     Architecture,
     Element,

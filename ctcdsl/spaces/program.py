@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ctcdsl.elaborate.definitions import Definitions
-from ctcdsl.elaborate.file import Draft
+from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.layers import WORDS, VectorLayer
 from ctcdsl.spaces.choices import choices_named
 from ctcdsl.syntax.nodes import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ctcdsl.elaborate.file import Draft, read_drafts
+from ctcdsl.elaborate.drafts import Draft, read_drafts
 from ctcdsl.elaborate.pins import pinned
 from ctcdsl.ir import Shape
 from ctcdsl.loading import CHOOSE, Spec, find_spec

@@ -119,9 +119,9 @@ ASKED = {
     "ConvTranspose": {
         *("codegen/pytorch", "elaborate/layers", "ir/printer", "passes/rewrites/fold_bn"),
     },
-    "Dropout": {"codegen/overrides", "elaborate/file"},
+    "Dropout": {"codegen/overrides", "elaborate/networks"},
     "Identity": {
-        *("drawing/chains", "elaborate/file", "passes/rewrites/repvgg_fuse", "shapes/blocks"),
+        *("drawing/chains", "elaborate/networks", "passes/rewrites/repvgg_fuse", "shapes/blocks"),
     },
     "NormLayer": {"ir/printer", "passes/rewrites/fold_bn", "passes/rewrites/repvgg_fuse"},
     "SpatialPyramid": {"passes/weights/channels"},

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.conditions import conjuncts, holds
+from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.expressions import Expressions, Scope
-from ctcdsl.elaborate.file import Draft, read_design
+from ctcdsl.elaborate.networks import read_design
 from ctcdsl.metrics.complexity import Cost
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import Workload
