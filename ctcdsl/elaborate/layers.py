@@ -77,6 +77,13 @@ class LayerElaborator:
         report_misplaced(chain[0], self._diagnostics)
         return chain
 
+    def inside(
+        self, group: syntax.Group, items: Sequence[syntax.Item], channels: int, c: int
+    ) -> Chain:
+        """Items of a branch of a group, which `c` channels enter, with `channels` before them."""
+        elements, after = self._within(items, channels, Scope(self._values, c))
+        return in_braces(elements, grouped=is_chain(group)), after
+
     def expand(self, expansion: Expansion) -> Sequence[Element]:
         """The layers and blocks of a call of a `def`."""
         definition, channels = self._defs[expansion.name], expansion.channels
@@ -232,7 +239,7 @@ class LayerElaborator:
         match primary:
             case syntax.Convolution():
                 layer = self._windows.convolution(primary, scope, channels, origin)
-            case syntax.Group("{", (syntax.Branch(items, False),), join=None):
+            case syntax.Group(_, (syntax.Branch(items, _), *_)) if is_chain(primary):
                 inner = Scope(scope.values, channels, unknown=channels is None)
                 elements, after = self._sequence(items, channels, inner)
                 return in_braces(elements, grouped=True), after
@@ -303,15 +310,7 @@ class LayerElaborator:
                     hint="the first branch, and branches of other joins, always stay",
                 )
             inside = inner._replace(channels=share, unknown=share is None)
-            elements, after = self._sequence(branch.items, share, inside)
-            for layer in layers_of(elements):
-                if isinstance(layer, VectorLayer):
-                    self._diagnostics.error(
-                        "CTC301",
-                        f"{quoted(layer.origin)} gives a vector, and branches need maps",
-                        layer.origin,
-                        hint="the head comes last, outside of all brackets",
-                    )
+            elements, after = self._within(branch.items, share, inside)
             if after is None and (channels is not None or not elements):
                 return None
             report_misplaced(elements[:-1] if adds else elements, self._diagnostics)
@@ -328,6 +327,19 @@ class LayerElaborator:
             share=joining.share,
             origin=self._origin(group.span),
         )
+
+    def _within(self, items: Sequence[syntax.Item], channels: int | None, scope: Scope) -> Chain:
+        """Read items of a branch."""
+        elements, after = self._sequence(items, channels, scope)
+        for layer in layers_of(elements):
+            if isinstance(layer, VectorLayer):
+                self._diagnostics.error(
+                    "CTC301",
+                    f"{quoted(layer.origin)} gives a vector, and branches need maps",
+                    layer.origin,
+                    hint="the head comes last, outside of all brackets",
+                )
+        return elements, after
 
     def _expand_def(
         self,
@@ -399,6 +411,12 @@ class LayerElaborator:
         else:
             return True
         return False
+
+
+def is_chain(group: syntax.Group) -> bool:
+    """Whether a group's braces only hold a chain together: `{ (3,8) (3,16) }x2`."""
+    alone = len(group.branches) == 1 and not group.branches[0].optional
+    return group.bracket == "{" and group.join is None and alone
 
 
 def _is_none(branch: syntax.Branch) -> bool:

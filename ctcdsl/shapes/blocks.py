@@ -42,22 +42,32 @@ def final_activation(block: Block, diagnostics: Diagnostics) -> Activation | Non
 
     Warns (CTC909) of activations that a reader would expect there and that stay in their branch.
     """
-    ends = [(branch.elements[-1], _end(branch.elements)) for branch in block.branches]
-    ends = [(last, activation) for last, activation in ends if activation is not None]
-    moved = ends[0][1] if ends else None
-    for last, activation in ends:
-        if activation != moved:
-            diagnostics.error(
-                "CTC308",
-                f"branches that are added end in {moved} and in {activation}",
-                last.origin,
-                also=(Label(ends[0][0].origin, str(moved)),),
-                hint="one activation acts after the addition: end the others `linear`, or in"
-                " `id` to keep theirs",
-            )
+    moved, first = None, block.origin
+    for branch in block.branches:
+        last, activation = branch.elements[-1], end_of(branch.elements)
+        if activation is None or activation == moved:
+            continue
+        if moved is None:
+            moved, first = activation, last.origin
+        else:
+            report_ends(moved, activation, last.origin, first, diagnostics)
     for branch in block.branches:
         _warn_of_staying(branch, block, moved, diagnostics)
     return moved
+
+
+def report_ends(
+    one: Activation, other: Activation, at: Origin, first: Origin, diagnostics: Diagnostics
+) -> None:
+    """Report branches that are added and end in two activations (CTC308)."""
+    diagnostics.error(
+        "CTC308",
+        f"branches that are added end in {one} and in {other}",
+        at,
+        also=(Label(first, str(one)),),
+        hint="one activation acts after the addition: end the others `linear`, or in"
+        " `id` to keep theirs",
+    )
 
 
 def _warn_of_staying(
@@ -118,7 +128,7 @@ def _staying(elements: Sequence[Element]) -> Element | None:
     for element in reversed(rest):
         if isinstance(element, Block):
             inner = (branch.elements for branch in element.branches)
-            return element if any(_end(chain) or _staying(chain) for chain in inner) else None
+            return element if any(end_of(chain) or _staying(chain) for chain in inner) else None
         if isinstance(element, Identity | ActivationLayer):
             return None  # written as it is meant
         if element.last_activation is not None:
@@ -143,18 +153,17 @@ def check_shapes_match(
     first = after(chains[0], inputs[0])
     for branch, chain, shape in zip(branches[1:], chains[1:], inputs[1:], strict=False):
         output = after(chain, shape)
-        if not block.join.concatenates and output != first:
-            message = f"branches that are {_JOINED[block.join]} give {first} and {output}"
+        message = mismatch(block.join, first, output)
+        if message is None:
+            continue
+        if not block.join.concatenates:
             hint = "give them the same filters and strides"
             if block.join is Join.ADD:
                 hint += "; `?` leaves a branch out"
-        elif output[1:] != first[1:]:
-            message = f"branches give maps of {_side(first)} and {_side(output)}"
-            hint = "give them the same strides, and paddings that keep their maps alike"
-            if rule not in (PadRule.SAME, PadRule.TF) and _steps(chain) == _steps(chains[0]):
-                hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         else:
-            continue
+            hint = "give them the same strides, and paddings that keep their maps alike"
+            if rule not in (PadRule.SAME, PadRule.TF) and steps_of(chain) == steps_of(chains[0]):
+                hint = f"`pad {rule}` is in force: `pad same` keeps maps, a tag `p1` pads one layer"
         diagnostics.error(
             "CTC206",
             message,
@@ -166,31 +175,41 @@ def check_shapes_match(
     return True
 
 
+def mismatch(join: Join, first: Shape, output: Shape) -> str | None:
+    """What is wrong where the first branch and another one have these shapes; None if nothing."""
+    if not join.concatenates and output != first:
+        return f"branches that are {_JOINED[join]} give {first} and {output}"
+    if output[1:] != first[1:]:
+        return f"branches give maps of {_side(first)} and {_side(output)}"
+    return None
+
+
 def shortcut(
     name: str,
     stage: int | None,
-    block: Block,
-    chain: Chain,
+    origin: Origin,
+    steps: tuple[int, int, int],
     shape: Shape,
+    target: Shape,
     style: Style,
     diagnostics: Diagnostics,
 ) -> Chain | None:
-    """The identity where the shape stays, else a 1x1 projection with the chain's stride.
+    """The identity where the shape stays, else a 1x1 projection with the branch's stride.
 
-    CTC208 where it gives another map, or where the chain enlarges it.
+    CTC208 where it gives another map, or where the branch enlarges it. `origin` is the block's,
+    `steps` and `target` are the branch's strides, growth and output.
     """
-    target = after(chain, shape)
     if target == shape:
         return ()
-    height, width, growth = _steps(chain)
+    height, width, growth = steps
     if growth > 1:
         width_too = f"(1,{target.channels},linear) " if target.channels != shape.channels else ""
-        branch, text = f"| {width_too}up({growth}) ]", block.origin.text
+        branch, text = f"| {width_too}up({growth}) ]", origin.text
         known = height == width == 1 and text.endswith("]")
         diagnostics.error(
             "CTC208",
             f"no shortcut leads from {shape} to {target}: a 1x1 projection enlarges no map",
-            block.origin,
+            origin,
             hint=Hint(f"write the shortcut as a branch: `{branch}`", text[:-1] + branch)
             if known
             else "write the shortcut as a branch",
@@ -204,7 +223,7 @@ def shortcut(
         activation=None,
         bias=style.norm is None,
         standardisation=style.standardisation,
-        origin=block.origin,
+        origin=origin,
     )
     output = projection.infer(shape, Context(diagnostics=diagnostics))
     if output != target:
@@ -212,7 +231,7 @@ def shortcut(
             "CTC208",
             f"no shortcut leads from {shape} to {target}: a 1x1 projection with stride"
             f" {format_sides(projection.stride)} gives {output}",
-            block.origin,
+            origin,
             hint="pad the block's layers so that only strides change the map",
         )
         return None
@@ -237,7 +256,7 @@ def _side(shape: Shape) -> str:
     return f"{shape.height}x{shape.width}"
 
 
-def _steps(chain: Chain) -> tuple[int, int, int]:
+def steps_of(chain: Chain) -> tuple[int, int, int]:
     """From a chain's input to its output: the strides of height and width, and the growth.
 
     Without a common factor: those of `(3,64)/2 up(2)` are 1, 1 and 1.
@@ -245,7 +264,7 @@ def _steps(chain: Chain) -> tuple[int, int, int]:
     height = width = growth = 1
     for node in chain:
         if isinstance(node.layer, Block):
-            down, across, up = _steps(node.branches[0])
+            down, across, up = steps_of(node.branches[0])
         else:
             layer, up = node.layer, node.layer.growth  # nothing but windows has a stride
             down, across = layer.stride if isinstance(layer, SlidingWindow) else (1, 1)
@@ -254,7 +273,8 @@ def _steps(chain: Chain) -> tuple[int, int, int]:
     return height // common, width // common, growth // common
 
 
-def _end(elements: Sequence[Element]) -> Activation | None:
+def end_of(elements: Sequence[Element]) -> Activation | None:
+    """The activation that a branch ends in, which acts after an addition instead."""
     last = elements[without_depth(elements) - 1]
     return None if isinstance(last, Block) else last.last_activation
 
@@ -263,7 +283,7 @@ def without_final_activation(
     elements: tuple[Element, ...], activation: Activation | None
 ) -> tuple[Element, ...]:
     """The elements of a branch without the activation that moves after the addition."""
-    if activation is None or _end(elements) != activation:
+    if activation is None or end_of(elements) != activation:
         return elements
     count = without_depth(elements)
     *before, last = elements[:count]

@@ -29,6 +29,7 @@ from ctcdsl.shapes.blocks import (
     check_shapes_match,
     final_activation,
     shortcut,
+    steps_of,
     without_final_activation,
 )
 from ctcdsl.shapes.maps import maps_hold, paddings_for_maps
@@ -196,14 +197,21 @@ class ShapeInference:
     # ----------------------------------------------------------------- chains
 
     def extend(
-        self, elements: Sequence[Element], shape: Shape, rule: PaddingRule, *, head: bool = False
+        self,
+        elements: Sequence[Element],
+        shape: Shape,
+        rule: PaddingRule,
+        *,
+        head: bool = False,
+        inner: bool = False,
     ) -> Chain | None:
         """Infer elements that follow others in a stage, or are a head; None where they do not fit.
 
-        `rule` is that of the elements before, and continues with these.
+        `rule` is that of the elements before, and continues with these; `inner` is for those of
+        a branch.
         """
         name, stage = (self._architecture.head.name, None) if head else ("stage1", 0)
-        return self._chain(name, stage, elements, shape, rule=rule)
+        return self._chain(name, stage, elements, shape, inner=inner, rule=rule)
 
     def _chain(
         self,
@@ -286,7 +294,8 @@ class ShapeInference:
         lone = adds and not several
         if lone:
             style = self._architecture.style
-            chain = shortcut(name, stage, block, chains[0], shape, style, reports)
+            steps, target = steps_of(chains[0]), after(chains[0], shape)
+            chain = shortcut(name, stage, block.origin, steps, shape, target, style, reports)
             if chain is None:
                 return None
             chains.append(chain)

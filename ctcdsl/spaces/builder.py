@@ -15,8 +15,9 @@ from ctcdsl.spaces.lookahead import Followed, Lookahead, Position
 from ctcdsl.spaces.measures import NOTHING, Measure, combine
 from ctcdsl.spaces.place import Costs
 from ctcdsl.spaces.placement import Placements
-from ctcdsl.spaces.program import Step, steps_of
+from ctcdsl.spaces.program import steps_of
 from ctcdsl.spaces.sizes import CHANGES, SOLVER_MACS
+from ctcdsl.spaces.step import Step
 from ctcdsl.spaces.trees import too_large
 from ctcdsl.syntax.nodes import Size
 from ctcdsl.text import Diagnostic
@@ -42,7 +43,8 @@ class GraphBuilder:
         self._measures = (*measures, *solved)
         self._zero = tuple(0 if m.adds else NOTHING for m in self._measures)
         self._placements = Placements(draft, inputs[0], self._measures, conditions)
-        self._steps = steps_of(draft)
+        by_layer = all(measure.by_layer for measure in measures)
+        self._steps = steps_of(draft, open_brackets=by_layer and not draft.headers.maps)
         diagnostics = self._placements.diagnostics
         lets = Lets(draft.definitions, draft.headers.classes, diagnostics)
         self._conditions = SpaceConditions(draft, lets, diagnostics)
@@ -75,15 +77,8 @@ class GraphBuilder:
             made = (chosen,) if len(self._inputs) > 1 else ()
             first.append(Edge(0, states[state], self._zero, made))
         levels = [Level(tuple(first), len(states))]
-        for k, step in enumerate(self._steps):
-            if (k, WHOLE) in self._followers.phases:
-                states = self._advance(step, states, levels, (k, WHOLE))
-                continue
-            states = self._advance(step, states, levels, (k, COUNT))
-            phase = FIRST
-            while any(state.left for state in states):
-                states = self._advance(step, states, levels, (k, phase))
-                phase = COPY
+        for step in self._steps:
+            states = self._after_step(step, states, levels)
         last = self._steps[-1]
         if self._followers.has_paper_head():
             states = self._reach(last, states, levels, self._followers.paper_head())
@@ -97,6 +92,36 @@ class GraphBuilder:
         )
 
     # ---------------------------------------------------------------- levels
+
+    def _after_step(
+        self, step: Step, states: dict[State, int], levels: list[Level]
+    ) -> dict[State, int]:
+        """Add the levels of a step, and the states that they lead to."""
+        if step.parts:
+            return self._after_bracket(step, states, levels)
+        if (step.number, WHOLE) in self._followers.phases:
+            return self._advance(step, states, levels, (step.number, WHOLE))
+        states = self._advance(step, states, levels, (step.number, COUNT))
+        phase = FIRST
+        while any(state.left for state in states):
+            states = self._advance(step, states, levels, (step.number, phase))
+            phase = COPY
+        return states
+
+    def _after_bracket(
+        self, step: Step, states: dict[State, int], levels: list[Level]
+    ) -> dict[State, int]:
+        """Add the levels of a bracket's parts, for each of its copies."""
+        if step.times is not None:
+            states = self._advance(step, states, levels, (step.number, COUNT))
+        parts = step.strided_parts or step.parts
+        while step.times is None or any(state.left for state in states):
+            for part in parts:
+                states = self._after_step(part, states, levels)
+            parts = step.parts
+            if step.times is None:
+                break
+        return states
 
     def _advance(
         self, step: Step, states: Mapping[State, int], levels: list[Level], position: Position

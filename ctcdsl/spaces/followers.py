@@ -13,7 +13,7 @@ from ctcdsl.spaces.lookahead import Followed, Position
 from ctcdsl.spaces.measures import NOTHING, Measure, combine
 from ctcdsl.spaces.place import Outcome, Place
 from ctcdsl.spaces.placement import Placements
-from ctcdsl.spaces.program import Step
+from ctcdsl.spaces.step import Mark, Step
 from ctcdsl.text.sink import Diagnostics
 
 WHOLE, COUNT, FIRST, COPY = "whole", "count", "first copy", "copy"
@@ -54,14 +54,30 @@ class Followers:
 
     def _followers(self) -> Iterator[tuple[Position, Follow]]:
         """What follows a state, by step and phase."""
-        for k, (step, needed) in enumerate(zip(self._steps, self._needed, strict=True)):
-            if step.times is not None and step.in_place:
-                strided = step._replace(items=step.strided, number=-1 - step.number)
+        for step, needed in zip(self._steps, self._needed, strict=True):
+            yield from self._of_step(step, needed)
+
+    def _of_step(self, step: Step, needed: frozenset[str]) -> Iterator[tuple[Position, Follow]]:
+        k = step.number
+
+        def follow(found: Follow) -> Follow:
+            return self._in_bracket(found) if step.within else found
+
+        if step.mark:
+            yield (k, WHOLE), self._marked(step, step.mark, needed)
+        elif step.parts:
+            if step.times is not None:
                 yield (k, COUNT), self._read_count(step, needed)
-                yield (k, FIRST), self._one_copy(strided if step.strided else step, needed)
-                yield (k, COPY), self._one_copy(step, needed)
-            else:
-                yield (k, WHOLE), self._whole(step, needed)
+            for part in (*step.strided_parts, *step.parts):
+                yield from self._of_step(part, needed if part.closes else needed | step.names)
+        elif step.has_copies:
+            strided = step._replace(items=step.strided, number=-1 - step.number)
+            yield (k, COUNT), follow(self._read_count(step, needed))
+            first = strided if step.strided else step
+            yield (k, FIRST), follow(self._one_copy(first, needed))
+            yield (k, COPY), follow(self._one_copy(step, needed))
+        else:
+            yield (k, WHOLE), follow(self._whole(step, needed))
 
     def quietly(self, position: Position, state: State) -> list[Followed]:
         """What follows a state that may be no network's: failures say nothing."""
@@ -170,6 +186,34 @@ class Followers:
                 yield self._state(outcome.place, left, after, names), outcome.costs, made
 
         return follow
+
+    def _marked(self, step: Step, mark: Mark, needed: frozenset[str]) -> Follow:
+        def follow(state: State) -> Iterator[Followed]:
+            begins = not mark.ended and (state.left > 0 or not mark.repeated)
+            bracket = state.place.bracket
+            if bracket is None and not begins:
+                yield state, self._zero, ()
+                return
+            place = state.place.begin_line() if step.begins else state.place
+            outcome = self._placements.marked(step, place, state.left)
+            if outcome is not None:
+                left = bracket.left if bracket is not None and step.closes else 0
+                names = needed | step.names if left else needed
+                assignment = self._assignment(state)
+                yield self._state(outcome.place, left, assignment, names), outcome.costs, ()
+
+        return follow
+
+    def _in_bracket(self, follow: Follow) -> Follow:
+        """What follows a state in a bracket; one whose copies are all placed stays as it is."""
+
+        def within(state: State) -> Iterator[Followed]:
+            if state.place.bracket is None:
+                yield state, self._zero, ()
+            else:
+                yield from follow(state)
+
+        return within
 
     def has_paper_head(self) -> bool:
         """Whether the text says nothing of a head."""

@@ -39,10 +39,17 @@ class Part:
         conditions: Mapping[str, Any],
         *,
         after_one: bool = False,
+        inside: bool = False,
+        join: bool = False,
     ) -> None:
-        """Layers; `after_one` where a 1x1 convolution precedes."""
+        """Layers; `after_one` where a 1x1 convolution precedes, `inside` for those of a branch.
+
+        With `join` they are a block, and only what joins its branches counts.
+        """
         self.nodes = nodes
         self.after_one = after_one
+        self.inside = inside
+        self.join = join
         self._of = of
         self._conditions = conditions
 
@@ -82,13 +89,15 @@ class _Nodes:
 class Measure(NamedTuple):
     """What a part of a network costs: parts add up, or the largest counts.
 
-    `metric` is None for what only guard rails ask.
+    `metric` is None for what only guard rails ask. `by_layer` is False where a bracket's value does
+    not follow from its layers one by one.
     """
 
     name: str
     of: Callable[[Part], int]
     adds: bool
     metric: Metric[Any] | None = None
+    by_layer: bool = True
 
 
 def combine(
@@ -106,7 +115,8 @@ def measure_of(metric: Metric[Any]) -> Measure | None:
     if metric in _LOCAL:
 
         def local(part: Part) -> int:
-            value: int = metric.total(metric.by_layer(part.local)) if part.nodes else 0
+            values = metric.by_layer(part.local) if part.nodes else []
+            value: int = metric.total(values[-1:] if part.join else values)
             return value
 
         return Measure(metric.name, local, True, metric)
@@ -115,11 +125,13 @@ def measure_of(metric: Metric[Any]) -> Measure | None:
         def most(part: Part) -> int:
             return largest(metric.by_layer(part.whole)) if part.nodes else NOTHING
 
-        return Measure(metric.name, most, False, metric)
+        return Measure(metric.name, most, False, metric, by_layer=False)
     return None
 
 
 def _narrowest(part: Part) -> int:
+    if part.join:
+        return NOTHING
     filters = (
         -node.layer.filters
         for node in flat(part.nodes)
@@ -134,6 +146,8 @@ NARROWEST = Measure("narrowest", _narrowest, False)
 
 def _chains(part: Part) -> int:
     count, one = 0, part.after_one
+    if part.inside:
+        return 0
     for node in part.nodes:
         is_one = ends_with_one((node,), one)
         count += one and is_one and isinstance(node.layer, Conv)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from ctcdsl.ir import Shape
+from ctcdsl.ir import Activation, Shape
 
 Costs = tuple[int, ...]
 
@@ -44,11 +44,38 @@ class Sizes(NamedTuple):
     each: tuple[Alternative, ...]
 
 
+class End(NamedTuple):
+    """What the last element of a branch ends in, and what it costs more without it."""
+
+    activation: Activation | None
+    change: Costs
+
+
+class Bracket(NamedTuple):
+    """A bracket that is placed branch by branch, some of them so far.
+
+    `entry` is the place before it, `left` how many copies follow. Of the branches that ended:
+    `first` is the shape of the first, `channels` are those of all, `activation` is what they end
+    in, `several` says whether there is more than one. Of this branch: whether it is `out`, for
+    another shape; `steps` are its strides and growth, where a shortcut needs them.
+    """
+
+    entry: Place
+    left: int = 0
+    first: Shape | None = None
+    channels: int = 0
+    activation: Activation | None = None
+    several: bool = False
+    end: End | None = None
+    out: bool = False
+    steps: tuple[int, int, int] = (1, 1, 1)
+
+
 class Place(NamedTuple):
     """Where a step begins: the map, and what of the layers before matters to those behind.
 
     `one` says whether the last convolution is 1x1; `sizes` are for a network with `maps`, whose
-    first map is `shape`.
+    first map is `shape`; `bracket` is for a place inside of one.
     """
 
     shape: Shape
@@ -56,6 +83,12 @@ class Place(NamedTuple):
     convolved: bool = False
     one: bool = False
     sizes: Sizes | None = None
+    bracket: Bracket | None = None
+
+    @property
+    def channels(self) -> int:
+        """The value of `c` here: in a bracket the channels that enter it."""
+        return (self.bracket.entry if self.bracket else self).shape.channels
 
     def begin_line(self) -> Place:
         """The place at a line's begin: a line begins a stage, and counts its own 2x2 filters."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.expressions import Expressions
-from ctcdsl.elaborate.layers import LayerElaborator
+from ctcdsl.elaborate.layers import LayerElaborator, is_chain
 from ctcdsl.elaborate.networks import pad_of, style_of
 from ctcdsl.ir import (
     Architecture,
@@ -37,11 +37,12 @@ from ctcdsl.spaces.choices import (
     Lets,
     Option,
 )
+from ctcdsl.spaces.inside import Inside, bare, dressed
 from ctcdsl.spaces.measures import NOTHING, Measure, Part, combine, ends_with_one
 from ctcdsl.spaces.place import Alternative, Costs, Outcome, Place
-from ctcdsl.spaces.program import Step
 from ctcdsl.spaces.repeats import Repeats
 from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
+from ctcdsl.spaces.step import Step
 from ctcdsl.spaces.trees import MAX_PLACED, Allows, Trees, too_large
 from ctcdsl.text import Diagnostic, UserError, error
 from ctcdsl.text.sink import Diagnostics
@@ -86,6 +87,9 @@ class Placements:
         )
         self._inference = ShapeInference(self._architecture, self.diagnostics, {})
         self._maps = MapSolver(self._architecture, measures, self.diagnostics)
+        self._inside = Inside(
+            self._style, self._inference, measures, self._inside_costs, self.diagnostics
+        )
         self._placed: Trees[Outcome | Ways] = Trees(self._lets, self.diagnostics, self._failed)
         self._repeats = Repeats(self._lets, self.diagnostics, self._failed)
 
@@ -100,7 +104,7 @@ class Placements:
         if step.head and place.sizes is not None:
             yield from self._head_outcomes(step, place, assignment, allows)
             return
-        alone = unweighted(place)
+        alone = bare(step, unweighted(place))
         for made, after, leaf in self._placed.walk(
             step,
             (step.number, alone),
@@ -110,7 +114,7 @@ class Placements:
         ):
             outcome = self._maps.joined(place, leaf) if isinstance(leaf, Ways) else leaf
             if outcome is not None:
-                yield made, after, outcome
+                yield made, after, dressed(outcome, place)
 
     def _head_outcomes(
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
@@ -142,7 +146,15 @@ class Placements:
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], int]]:
         """Every number of times that a step may repeat, with the choices for it."""
-        return self._repeats.counts(step, place.shape.channels, assignment, allows)
+        return self._repeats.counts(step, place.channels, assignment, allows)
+
+    def marked(self, step: Step, place: Place, left: int) -> Outcome | None:
+        """The place behind a mark of a bracket, of which `left` copies are left; None for none."""
+        assert step.mark is not None
+        outcome = self._inside.marked(place, step.mark, left, step.span)
+        if outcome is None:
+            self._failed(self.diagnostics.reported[-1])
+        return outcome
 
     def _failed(self, last: Diagnostic) -> None:
         """Keep one error of each kind: why some networks of the space do not check.
@@ -164,7 +176,12 @@ class Placements:
         elaborator = LayerElaborator(
             self.diagnostics, self._style, self._blocks, self._lets, chooser
         )
-        elements, channels = elaborator.elements(step.items, place.shape.channels)
+        if step.within is None:
+            elements, channels = elaborator.elements(step.items, place.shape.channels)
+        else:
+            elements, channels = elaborator.inside(
+                step.within, step.items, place.shape.channels, place.channels
+            )
         if channels is None and not elements:
             return None
         if step.number < 0 and not any(
@@ -180,7 +197,13 @@ class Placements:
             )
         if place.sizes is not None:
             return self._solved(step, place, elements)
-        return self._inferred(step, place, elements)
+        if step.within is None or is_chain(step.within):
+            return self._inferred(step, place, elements)
+        rule = PaddingRule(self._architecture.pad, int(place.odd))
+        found = self._inside.placed(step, place, elements, rule)
+        if found is None or not any(map(contains_conv, elements)):
+            return found
+        return found._replace(place=found.place._replace(convolved=True))
 
     def _inferred(self, step: Step, place: Place, elements: Sequence[Element]) -> Outcome | None:
         shape, convolved = place.shape, place.convolved
@@ -205,7 +228,9 @@ class Placements:
             convolved = convolved or any(map(contains_conv, elements))
         costs = self._costs(place, elements, nodes, head=step.head)
         one = ends_with_one(nodes, place.one)
-        after = Place(nodes[-1].output if nodes else shape, rule.odd, convolved, one)
+        after = place._replace(
+            shape=nodes[-1].output if nodes else shape, odd=rule.odd, convolved=convolved, one=one
+        )
         return Outcome(after, costs)
 
     def _solved(self, step: Step, place: Place, elements: Sequence[Element]) -> Ways | None:
@@ -251,8 +276,20 @@ class Placements:
         )
         return True
 
+    def _inside_costs(
+        self, place: Place, elements: Sequence[Element], nodes: Sequence[Node], join: bool
+    ) -> Costs:
+        return self._costs(place, elements, nodes, head=False, inside=True, join=join)
+
     def _costs(
-        self, place: Place, elements: Sequence[Element], nodes: Sequence[Node], *, head: bool
+        self,
+        place: Place,
+        elements: Sequence[Element],
+        nodes: Sequence[Node],
+        *,
+        head: bool,
+        inside: bool = False,
+        join: bool = False,
     ) -> Costs:
         def architecture() -> Architecture:
             stages = () if head else (Stage(name=None, elements=tuple(elements)),)
@@ -261,7 +298,14 @@ class Placements:
                 self._architecture, input=place.shape, stages=stages, head=Head(layers=layers)
             )
 
-        part = Part(nodes, architecture, self._conditions, after_one=place.one)
+        part = Part(
+            nodes,
+            architecture,
+            self._conditions,
+            after_one=place.one,
+            inside=inside,
+            join=join,
+        )
         return tuple([measure.of(part) for measure in self._measures])
 
     def paper_head(self, place: Place, head: Head) -> Outcome | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ctcdsl.elaborate.expressions import Expressions, Scope
 from ctcdsl.elaborate.layers import MAX_LAYERS
 from ctcdsl.spaces.choices import Decision, Invalid, Lets, Option, Options, Undecided
-from ctcdsl.spaces.program import Step
+from ctcdsl.spaces.step import Step
 from ctcdsl.spaces.trees import Allows, Trees
 from ctcdsl.syntax.nodes import Branch, Choice
 from ctcdsl.text import Diagnostic

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ctcdsl.spaces.choices import Decision, Invalid, Lets, Option, Options, Undecided
-from ctcdsl.spaces.program import Step
+from ctcdsl.spaces.step import Step
 from ctcdsl.text import Diagnostic, UserError, error
 from ctcdsl.text.sink import Diagnostics, quoted
 
@@ -153,7 +153,7 @@ def too_large(step: Step, placements: int) -> UserError:
     """The error of a space with too many placements, at the step that has them."""
     names = ", ".join(f"`{name}`" for name in sorted(step.names))
     reads = [f"it reads {names}"] if names else []
-    in_place = "it has choices in place: those of one bracket or one call multiply"
+    in_place = "it has choices in place: those of one layer or one call multiply"
     reads += [in_place] if step.in_place else []
     return error(
         "CTC722",

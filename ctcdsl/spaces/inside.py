@@ -1,0 +1,234 @@
+"""What the parts of a bracket come to: its beginning, layers of its branches, how they join.
+
+The rules are those of `shapes/`. What depends on a whole branch waits in the place: the activation
+that moves behind an addition is in the costs until its branch ends, and the strides of a lone
+branch are known when its shortcut is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import gcd
+
+from ctcdsl.elaborate.layers import is_chain
+from ctcdsl.ir import Block, Branch, Conv, Element, Identity, Join, Shape, Style
+from ctcdsl.ir.network import Node
+from ctcdsl.shapes.blocks import (
+    end_of,
+    mismatch,
+    report_ends,
+    shortcut,
+    steps_of,
+    without_final_activation,
+)
+from ctcdsl.shapes.infer import ShapeInference
+from ctcdsl.shapes.padding import PaddingRule
+from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.place import Bracket, Costs, End, Outcome, Place
+from ctcdsl.spaces.step import Mark, Step
+from ctcdsl.syntax.nodes import Group
+from ctcdsl.text import Origin, Span
+from ctcdsl.text.sink import Diagnostics
+
+CostsOf = Callable[[Place, Sequence[Element], Sequence[Node], bool], Costs]
+"""What layers of a branch cost, or a block without its branches."""
+
+
+class Inside:
+    """Places the parts of brackets."""
+
+    def __init__(
+        self,
+        style: Style,
+        inference: ShapeInference,
+        measures: Sequence[Measure],
+        costs: CostsOf,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._style = style
+        self._inference = inference
+        self._measures = measures
+        self._costs = costs
+        self._diagnostics = diagnostics
+        self._nothing = tuple(0 if m.adds else NOTHING for m in measures)
+
+    # ----------------------------------------------------------------- marks
+
+    def marked(self, place: Place, mark: Mark, left: int, span: Span) -> Outcome | None:
+        """The place behind a mark, and what it costs; None, reported, where branches do not fit.
+
+        `left` is how many copies there are with the one that begins.
+        """
+        if not mark.ended:
+            inner = place if is_chain(mark.group) else place._replace(odd=False)
+            bracket = Bracket(place, left - mark.repeated)
+            return Outcome(inner._replace(bracket=bracket), self._nothing)
+        if is_chain(mark.group):
+            return Outcome(place._replace(bracket=None), self._nothing)
+        ended = self._ended(place, mark, span)
+        if ended is None or mark.ended < len(mark.group.branches):
+            return ended
+        return self._joined(ended, mark.group, span)
+
+    def _ended(self, place: Place, mark: Mark, span: Span) -> Outcome | None:
+        """The place where the next branch begins."""
+        bracket, join = place.bracket, _join(mark.group)
+        assert bracket is not None
+        first = bracket.first or place.shape
+        wrong = mismatch(join, first, place.shape)
+        if wrong is not None:
+            self._diagnostics.error("CTC206", wrong, span)
+            return None
+        activation, costs = bracket.activation, self._nothing
+        if bracket.end is not None and bracket.end.activation is not None:
+            costs = bracket.end.change
+            activation = activation or bracket.end.activation
+            if activation != bracket.end.activation:
+                at = Origin(span)
+                report_ends(activation, bracket.end.activation, at, at, self._diagnostics)
+                return None
+        after = bracket._replace(
+            first=first,
+            channels=bracket.channels + place.shape.channels,
+            activation=activation,
+            several=bracket.several or (bracket.first is not None and not bracket.out),
+            end=None,
+            out=False,
+        )
+        shape = bracket.entry.shape
+        if mark.ended == len(mark.group.branches):
+            shape = place.shape
+        return Outcome(place._replace(shape=shape, odd=False, bracket=after), costs)
+
+    def _joined(self, ended: Outcome, group: Group, span: Span) -> Outcome | None:
+        """The place behind a bracket whose last branch has ended."""
+        place, costs = ended
+        bracket = place.bracket
+        assert bracket is not None
+        assert bracket.first is not None
+        shape, entry, block = bracket.first, bracket.entry, _block(group, span)
+        if block.join.concatenates:
+            shape = shape._replace(channels=bracket.channels)
+        if _is_lone(group):
+            name, stage = "stage1.shortcut", 0
+            added = shortcut(
+                name,
+                stage,
+                block.origin,
+                bracket.steps,
+                entry.shape,
+                shape,
+                self._style,
+                self._diagnostics,
+            )
+            if added is None:
+                return None
+            more = self._costs(entry, [node.layer for node in added], added, False)
+            costs = combine(self._measures, costs, more)
+        node = _joining(block, bracket, shape)
+        more = self._costs(place._replace(shape=node.input), [block], [node], True)
+        after = Place(shape, entry.odd, place.convolved)
+        return Outcome(after, combine(self._measures, costs, more))
+
+    # ---------------------------------------------------------------- layers
+
+    def placed(
+        self, step: Step, place: Place, elements: Sequence[Element], rule: PaddingRule
+    ) -> Outcome | None:
+        """Layers of a branch behind a place; None, reported, where they do not fit."""
+        bracket = place.bracket
+        assert bracket is not None
+        assert step.within is not None
+        nodes = self._inference.extend(elements, place.shape, rule, inner=True)
+        if nodes is None:
+            return None
+        shape = nodes[-1].output if nodes else place.shape
+        costs = self._costs(place, elements, nodes, False)
+        end = None
+        if nodes and _join(step.within) is Join.ADD:
+            end = self._end(place, elements, nodes)
+        if step.optional and shape != bracket.first:  # it is left out
+            assert bracket.first is not None
+            shape, costs = bracket.first, self._nothing
+            end = end and end._replace(change=self._nothing)
+            bracket = bracket._replace(out=True)
+        if _is_lone(step.within):
+            bracket = bracket._replace(steps=steps_of(nodes))
+        bracket = bracket._replace(end=end)
+        return Outcome(place._replace(shape=shape, odd=rule.odd, bracket=bracket), costs)
+
+    def _end(self, place: Place, elements: Sequence[Element], nodes: Sequence[Node]) -> End:
+        """What a branch ends in, where no other layers follow."""
+        activation = end_of(elements)
+        if activation is None:
+            return End(None, self._nothing)
+        rest = without_final_activation(tuple(elements), activation)
+        last = nodes[-1]
+        kept = [last._replace(layer=rest[-1])] if len(rest) == len(elements) else []
+        before = self._costs(place, elements[-1:], [last], False)
+        after = self._costs(place, [node.layer for node in kept], kept, False)
+        change = [
+            new - old if measure.adds else NOTHING
+            for new, old, measure in zip(after, before, self._measures, strict=True)
+        ]
+        return End(activation, tuple(change))
+
+
+def bare(step: Step, place: Place) -> Place:
+    """A place in a bracket with what matters to the layers of a step alone."""
+    bracket = place.bracket
+    if bracket is None:
+        return place
+    entry = Place(bracket.entry.shape)
+    first = bracket.first if step.optional else None
+    return place._replace(bracket=Bracket(entry, first=first))
+
+
+def dressed(outcome: Outcome, place: Place) -> Outcome:
+    """The outcome of a step from a bare place, with what the bracket has before it."""
+    before, after = place.bracket, outcome.place.bracket
+    if before is None or after is None:
+        return outcome
+    height, width, growth = (a * b for a, b in zip(before.steps, after.steps, strict=True))
+    common = gcd(height, width, growth)
+    bracket = before._replace(
+        end=after.end or before.end,
+        out=after.out,
+        steps=(height // common, width // common, growth // common),
+    )
+    return outcome._replace(place=outcome.place._replace(bracket=bracket))
+
+
+def _join(group: Group) -> Join:
+    """How the branches of a group join."""
+    if group.join is None:
+        return Join.CONCAT if group.bracket == "{" else Join.ADD
+    return Join(group.join.span.text)
+
+
+def _block(group: Group, span: Span) -> Block:
+    """A block that joins as a group does, whatever its branches are."""
+    origin = Origin(span)
+    branch = Branch(elements=(Identity(origin=origin),))
+    return Block(join=_join(group), branches=(branch,) * len(group.branches), origin=origin)
+
+
+def _joining(block: Block, bracket: Bracket, shape: Shape) -> Node:
+    """A block of the first branch's shape, whose branches come to `shape` in some way."""
+    assert bracket.first is not None
+    name, stage = "stage1.block", 0
+    others: tuple[tuple[Node, ...], ...] = (
+        ((),) if bracket.several or len(block.branches) == 1 else ()
+    )
+    if bracket.several and block.join.concatenates:
+        filters = shape.channels - bracket.first.channels
+        conv = Conv(filters=filters, kernel=(1, 1), origin=block.origin)
+        output = shape._replace(channels=filters)
+        others = ((Node(f"{name}.branch2", stage, conv, bracket.first, output),),)
+    node = Node(name, stage, block, bracket.first, shape, branches=((), *others))
+    return node._replace(activation=bracket.activation)
+
+
+def _is_lone(group: Group) -> bool:
+    """Whether a group has the usual shortcut beside its only branch."""
+    return len(group.branches) == 1 and _join(group) is Join.ADD
