@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ctcdsl.elaborate.expressions import Expressions, Scope
@@ -28,8 +28,8 @@ MAX_VALUES = 100_000
 class Chooser(Protocol):
     """Makes the choices that are written in place, one after another."""
 
-    def argument(self, values: Sequence[Argument], span: Span) -> Argument:
-        """One of some values."""
+    def argument(self, values: Callable[[], Sequence[Argument] | None]) -> Argument | None:
+        """One of some values, which are computed when they are asked for; None for an error."""
         ...
 
     def branch(self, branches: Sequence[Branch], span: Span) -> Branch:
@@ -54,13 +54,11 @@ class Choices:
         """An argument: itself, or that which is chosen; None after an error."""
         if not isinstance(argument, Choice):
             return argument
-        values = expand(argument, self._expressions, scope)
-        if values is None:
-            return None
         if self._chooser is None:
-            report_space(argument, self._diagnostics)
+            if expand(argument, self._expressions, scope) is not None:
+                report_space(argument, self._diagnostics)
             return None
-        return self._chooser.argument(values, argument.span)
+        return self._chooser.argument(lambda: expand(argument, self._expressions, scope))
 
     def branch(self, alternatives: Alternatives) -> Branch | None:
         """The branch that is chosen; None after an error."""

@@ -24,6 +24,8 @@ from ctcdsl.text import Diagnostic
 
 MAX_EDGES = 3_000_000
 """More edges than this would take minutes and gigabytes."""
+MAX_SOLVED = 1_500_000
+"""The same under `maps`, where each takes longer."""
 
 
 class GraphBuilder:
@@ -49,6 +51,7 @@ class GraphBuilder:
         lets = Lets(draft.definitions, draft.headers.classes, diagnostics)
         self._conditions = SpaceConditions(draft, lets, diagnostics)
         self._edges = 0
+        self._most = MAX_SOLVED if draft.headers.maps else MAX_EDGES
         self._followers = Followers(
             draft, self._steps, self._placements, self._conditions, self._measures
         )
@@ -104,9 +107,18 @@ class GraphBuilder:
         states = self._advance(step, states, levels, (step.number, COUNT))
         phase = FIRST
         while any(state.left for state in states):
+            before = len(states)
             states = self._advance(step, states, levels, (step.number, phase))
+            if phase == COPY:
+                self._require_few(step, states, len(levels[-1].edges) // before)
             phase = COPY
         return states
+
+    def _require_few(self, step: Step, states: Mapping[State, int], degree: int) -> None:
+        """Fail where the copies that are left have too many edges, so many from each state."""
+        ahead = self._edges + degree * sum(state.left for state in states)
+        if ahead > self._most:
+            raise too_large(step, ahead, copies=max(state.left for state in states))
 
     def _after_bracket(
         self, step: Step, states: dict[State, int], levels: list[Level]
@@ -160,12 +172,18 @@ class GraphBuilder:
         """Add a level: all that follows each state."""
         reached: dict[State, int] = {}
         edges: list[Edge] = []
-        for state, source in states.items():
+        least = self._most
+        for done, (state, source) in enumerate(states.items(), start=1):
+            before = len(edges)
             for after, costs, decisions in follow(state):
                 target = reached.setdefault(after, len(reached))
                 edges.append(Edge(source, target, costs, decisions))
-                if self._edges + len(edges) > MAX_EDGES:
-                    raise too_large(step, self._edges + len(edges))
+            least = min(least, len(edges) - before)
+            ahead = self._edges + len(edges)
+            if done > 1:  # conditions may leave half of them out
+                ahead += least * (len(states) - done) // 2
+            if ahead > self._most:
+                raise too_large(step, ahead)
         self._edges += len(edges)
         levels.append(Level(tuple(edges), len(reached)))
         return reached

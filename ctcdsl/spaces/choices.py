@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ctcdsl.elaborate.choices import expand
@@ -182,15 +182,18 @@ class InPlace:
     def __init__(self, made: Sequence[Option]) -> None:
         self._made = iter(made)
 
-    def argument(self, values: Sequence[Argument], span: Span) -> Argument:
-        """One of some values.
+    def argument(self, values: Callable[[], Sequence[Argument] | None]) -> Argument | None:
+        """One of some values, which may be wrong.
 
         Raises:
             Undecided: It is not made.
         """
         option = next(self._made, None)
         if option is None:
-            raise Undecided("", Options.of(values))
+            every = values()  # only here: it takes as long as there are many
+            if every is None:
+                return None
+            raise Undecided("", Options.of(every))
         assert not isinstance(option.node, Branch)
         return option.node
 

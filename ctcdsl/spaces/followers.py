@@ -176,14 +176,24 @@ class Followers:
         return follow
 
     def _one_copy(self, step: Step, needed: frozenset[str]) -> Follow:
+        known: dict[tuple[Place, frozenset[str], object], list[Followed]] = {}
+
         def follow(state: State) -> Iterator[Followed]:
             if not state.left:
                 yield state, self._zero, ()
                 return
             left = state.left - 1
             names = needed | step.names if left else needed
-            for made, after, outcome in self._placed(step, state.place, self._assignment(state)):
-                yield self._state(outcome.place, left, after, names), outcome.costs, made
+            key = state.place, names, state.live
+            if key not in known:  # it is the same, however many copies are left
+                known[key] = [
+                    (self._state(outcome.place, 0, after, names), outcome.costs, made)
+                    for made, after, outcome in self._placed(
+                        step, state.place, self._assignment(state)
+                    )
+                ]
+            for after, costs, made in known[key]:
+                yield after._replace(left=left), costs, made
 
         return follow
 

@@ -149,17 +149,23 @@ class Trees(Generic[Leaf]):
         return tree
 
 
-def too_large(step: Step, placements: int) -> UserError:
-    """The error of a space with too many placements, at the step that has them."""
+def too_large(step: Step, placements: int, *, copies: int = 0) -> UserError:
+    """The error of a space with too many placements, at the step that has them.
+
+    So many `copies` of it are still to be placed.
+    """
     names = ", ".join(f"`{name}`" for name in sorted(step.names))
     reads = [f"it reads {names}"] if names else []
     in_place = "it has choices in place: those of one layer or one call multiply"
+    if copies:
+        in_place = f"each of its copies has choices of its own, {copies:,} more of them"
     reads += [in_place] if step.in_place else []
+    hint = "give its choices fewer values, with a step such as `16..512 by 16` or by `-D`"
     return error(
         "CTC722",
         f"the space is too large: its layers can be placed in more than {placements:,} ways up to"
         f" {quoted(step.span)}",
         at=step.span,
         notes=(", and ".join(reads),) if reads else (),
-        hint="give its choices fewer values, with a step such as `16..512 by 16` or by `-D`",
+        hint=f"repeat it less often, or {hint}" if copies else hint,
     )

@@ -131,3 +131,16 @@ def test_blocks_are_not_for_maps() -> None:
 def test_a_picked_network_has_its_maps() -> None:
     design = Search(space_of(SPACES["delayed pools"]), rails=Rails(min_width=1)).front[0]
     assert "maps 36 18" in design.text
+
+
+def test_copies_whose_paddings_are_too_many_are_refused_at_once() -> None:
+    copies = "(<2|3>,8)x(<1..{n}>)"
+    text = f"maps 36 18\n(7,8)/2 3/3 {copies} (3,8) 2/2 {copies} (3,8)\nhead: none"
+    assert Search(space_of(text.format(n=20))).total == (2**21 - 2) ** 2
+    with pytest.raises(UserError) as caught:
+        Search(space_of(text.format(n=250))).total  # noqa: B018
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "CTC722"
+    assert "(<2|3>,8)x(<1..250>)" in problem.message
+    assert "each of its copies has choices of its own" in problem.notes[0]
+    assert "repeat it less often" in problem.hints[0]
