@@ -195,12 +195,12 @@ class _Lowering:
             inputs = self._slices(node, x)
         first, *others = zip(node.branches, inputs, strict=True)
         output = self._branch(*first)
-        free = len(node.branches) == 1 and builder.may_overwrite
+        free = builder.may_overwrite
         if not node.layer.join.concatenates:
             op = _ELEMENTWISE[node.layer.join]()
             for branch in others:  # each is added before the next is computed
                 other = self._branch(*branch)
-                builder.layer = node.name
+                builder.layer, builder.may_overwrite = node.name, free
                 output = builder.add(op, output, other)
         elif others:
             outputs = [output, *(self._branch(*branch) for branch in others)]

@@ -11,6 +11,7 @@ from ctcdsl.codegen.class_code import BranchCode, ClassCode, Condition
 from ctcdsl.codegen.layout import wrap_row
 from ctcdsl.ir import Join, Style
 from ctcdsl.ir.printer import row
+from ctcdsl.lowering import may_overwrite_end
 from ctcdsl.ops.calls import Code
 
 _SUMMARIES = {
@@ -189,7 +190,20 @@ def _forward(code: ClassCode) -> list[str]:
             name = names.get(branch.condition)
             guard = f"self.{branch.attribute} is not None" if branch.calls else f"self.{name}"
         summands.append((_term(branch), guard))
-    return _addition(summands, node.activation.expression if node.activation else "{}")
+    in_place = may_overwrite_end(node.branches[0])
+    function = node.activation.expression(in_place=in_place) if node.activation else "{}"
+    return (_addition_in_place if in_place else _addition)(summands, function)
+
+
+def _addition_in_place(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:
+    """The sum of terms, of which some have a guard, written over the first, which has none."""
+    (first, _), *others = terms
+    lines = [f"out: Tensor = {first}"]
+    for term, guard in others:
+        lines += [f"out += {term}"] if guard is None else [f"if {guard}:", f"    out += {term}"]
+    if function.startswith("self."):  # a module's result is Any to mypy
+        return [*lines, f"out = {function.format('out')}", "return out"]
+    return [*lines, f"return {function.format('out')}"]
 
 
 def _addition(terms: Sequence[tuple[str, str | None]], function: str) -> list[str]:

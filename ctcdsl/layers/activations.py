@@ -126,13 +126,22 @@ class Activation(NamedTuple):
         constant = "" if self.constant == self.function.constant else shown(self.constant or 0)
         return self.word.capitalize() + "".join(filter(str.isalnum, constant))
 
-    @property
-    def expression(self) -> str:
-        """Its functional form, with `{}` for its argument; that of a learned one is a module."""
+    def expression(self, *, in_place: bool = False) -> str:
+        """Its functional form, with `{}` for its argument; that of a learned one is a module.
+
+        Args:
+            in_place: Whether it may overwrite its argument.
+        """
         if self.function.learned:
             return "self.activation({})"
         call = self.function.call
-        return call if self.constant is None else f"{call[:-1]}, {shown(self.constant)})"
+        if self.constant is not None:
+            call = f"{call[:-1]}, {shown(self.constant)})"
+        if not (in_place and self.function.in_place):
+            return call
+        if call.startswith("torch."):
+            return call.replace("(", "_(")
+        return f"{call[:-1]}, inplace=True)"
 
     def add(self, graph: Builder, x: Value) -> Value:
         """Add its operation to a graph."""

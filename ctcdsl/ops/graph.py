@@ -31,7 +31,7 @@ class OpNode(NamedTuple):
     """An operation, what it takes and gives, and the layer that it comes from.
 
     `layer` is `Node.name`; `role` tells the operations of one layer apart where they have tensors:
-    `norm`, `reduce`. One that works `in_place` writes its output over its input.
+    `norm`, `reduce`. One that works `in_place` writes its output over its first input.
     """
 
     op: Op

@@ -43,10 +43,14 @@ def _result(tape: Tape, *inputs: Tensor) -> Tensor:
     return tape.tensor(largest.numel, itemsize, layout=layout, batched=largest.batched)
 
 
-def add(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
-    """A + b; the smaller is broadcast."""
-    output = _result(tape, a, b)
-    return tape.run(output, *_widened(tape, output.itemsize, a, b), passes=True)
+def add(tape: Tape, a: Tensor, b: Tensor, *, in_place: bool = False) -> Tensor:
+    """A + b; the smaller is broadcast. A sum in place is written over `a`, in its type."""
+    if not in_place:
+        output = _result(tape, a, b)
+        return tape.run(output, *_widened(tape, output.itemsize, a, b), passes=True)
+    wide = a._replace(itemsize=b.itemsize)  # what it is computed in, then rounded
+    work = (wide, wide) if b.itemsize > a.itemsize else ()
+    return tape.run(tape.view(a), *_widened(tape, a.itemsize, a, b), work=work, passes=True)
 
 
 def add_number(tape: Tape, x: Tensor) -> Tensor:

@@ -109,7 +109,7 @@ class Op(Record):
 
     @property
     def in_place(self) -> bool:
-        """Whether its module takes `inplace=True`."""
+        """Whether it can write its result over its first input: a module by `inplace=True`."""
         raise NotImplementedError
 
     @property

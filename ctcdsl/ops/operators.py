@@ -30,9 +30,11 @@ class Operator(PointOp, abstract=True):
 class Add(Operator):
     """The sum of two maps of one shape."""
 
+    in_place = True
+
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel, which needs nothing for its gradients."""
-        return add(tape, *inputs)
+        return add(tape, *inputs, in_place=node.in_place)
 
 
 class Multiply(Operator):

@@ -112,7 +112,7 @@ def _function(node: OpNode) -> Callable[..., object]:
         return fill(module, _CPU).eval()
     match node.op:
         case Add():
-            return torch.add
+            return Tensor.add_ if node.in_place else torch.add
         case Multiply():
             return torch.mul
         case Maximum():

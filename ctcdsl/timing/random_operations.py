@@ -154,9 +154,10 @@ class _RandomOperations:
     def _joins(self) -> Iterator[OpNode]:
         for _ in self._times(30):
             shape = self._sizes.map()
-            yield operation(Add(), shape, shape)
+            yield operation(Add(), shape, shape, in_place=True)
         for _ in self._times(10):
             shape, other = self._sizes.map(), self._sizes.map()
+            yield operation(Add(), shape, shape)
             yield operation(Multiply(), shape, shape)
             yield operation(Maximum(), other, other)
         for _ in self._times(25):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
 
 from ctcdsl.codegen.load import build_module
+from ctcdsl.codegen.names import class_name
+from ctcdsl.codegen.pytorch import generate
 from ctcdsl.metrics import network_cost
 from tests.conftest import one
 
@@ -106,6 +112,49 @@ def test_blocks_that_keep_their_activation() -> None:
     require_same("style conv-bn-leaky\n(3,8) [ (1,4) (3,8) id ]", Darknet())
     rows = "(3,8) [ (3,8) id | id? ] [ (3,4c) (1,8,linear) | id? ]"
     require_same(f"style conv-bn-silu\n{rows}", EfficientNetV2())
+
+
+@pytest.mark.parametrize(
+    ("row", "in_place"),
+    [
+        ("(3,8) [ (3,8)x2 ]", "out += x\n        return torch.relu_(out)"),
+        ("(3,8) [ (3,16)x2 ]/2", "out += self.shortcut(x)\n        return torch.relu_(out)"),
+        (
+            "(3,8) [ (3,8,hswish) | id? ]",
+            "out += x\n        return nn.functional.hardswish(out, inplace=True)",
+        ),
+        ("(3,8) [ (3,8,leaky(0.1)) | id? ]", "leaky_relu(out, 0.1, inplace=True)"),
+        ("(3,8) [ (3,8)x2 depth(0.3) | (1,8,linear) | id ]", "out += self.branch2(x)\n"),
+        ("(3,8) [ (3,8,sigmoid) id | id ]", ""),
+        ("(3,8) [ (3,8,elu) id | (1,8,linear) ]", ""),
+        ("(3,8) [ id | (3,8) ]", ""),
+        ("(3,8) [ drop(0.5) | (3,8,linear) ]", ""),
+    ],
+)
+def test_sums_are_written_over_what_no_gradient_needs(row: str, in_place: str) -> None:
+    """The same steps as with sums of their own, under autocast and computed again, too."""
+    network = one(f"style conv-bn-relu\ninput 3x12x12\nclasses 4\n{row}\nhead: gap fc")
+    text = generate(network)
+    assert in_place in text
+    assert ("out +=" in text) is bool(in_place)
+    plain = re.sub(r"out \+= (.*)", r"out = out + \1", text)
+    plain = plain.replace("relu_(", "relu(").replace("(out, inplace=True)", "(out)")
+    steps: list[list[Tensor]] = []
+    for source, checkpointing in ((plain, False), (text, False), (text, True)):
+        namespace: dict[str, Any] = {"__name__": "module"}
+        exec(compile(source, "module", "exec"), namespace)
+        torch.manual_seed(0)
+        module = namespace[class_name(network.name)]()
+        module.set_grad_checkpointing(checkpointing)
+        images = torch.randn(4, 3, 12, 12)
+        for half in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                scores = module(images)
+            torch.autograd.backward(scores.float().square().mean())
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        steps.append([scores.detach(), *gradients, *module.buffers()])
+    for step in steps[1:]:
+        assert all(map(torch.equal, steps[0], step))
 
 
 def test_a_shortcut_of_the_activated_input() -> None:

@@ -123,8 +123,9 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.residual(x)
-        return x + residual
+        out: Tensor = self.residual(x)
+        out += x
+        return out
 
 
 class ConvNeXtT(nn.Module):

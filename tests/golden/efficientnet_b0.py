@@ -145,7 +145,9 @@ class Mb(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.residual(x)
-        return out + x if self.use_shortcut else out
+        if self.use_shortcut:
+            out += x
+        return out
 
 
 class EfficientNetB0(nn.Module):

@@ -250,9 +250,9 @@ class ConvBn(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.branch1(x)
         if self.use_shortcut:
-            out = out + x
-        out = out + self.branch3(x)
-        return torch.relu(out)
+            out += x
+        out += self.branch3(x)
+        return torch.relu_(out)
 
 
 class Branch(Chain):
@@ -286,7 +286,9 @@ class TensorResidual(nn.Module):
             self.shortcut = ConvNormAct(in_chs, n, kernel=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + self.shortcut(x))
+        out: Tensor = self.residual(x)
+        out += self.shortcut(x)
+        return torch.relu_(out)
 
 
 class TensorBlock(nn.Module):
@@ -306,7 +308,9 @@ class TensorBlock(nn.Module):
             self.shortcut = ConvNormAct(in_chs, n, kernel=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + self.shortcut(x))
+        out: Tensor = self.residual(x)
+        out += self.shortcut(x)
+        return torch.relu_(out)
 
 
 class Concat(nn.Module):
@@ -336,7 +340,9 @@ class Sum(nn.Module):
         self.branch2 = Chain(block1=Concat())  # 8 x 16 x 16
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.branch1(x) + self.branch2(x))
+        out: Tensor = self.branch1(x)
+        out += self.branch2(x)
+        return torch.relu_(out)
 
 
 class Residual(nn.Module):
@@ -353,7 +359,9 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + x)
+        out: Tensor = self.residual(x)
+        out += x
+        return torch.relu_(out)
 
 
 class Concat2(nn.Module):
@@ -435,8 +443,8 @@ class Sum2(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.branch1(x)
         if self.branch2 is not None:
-            out = out + self.branch2(x)
-        return torch.relu(out)
+            out += self.branch2(x)
+        return torch.relu_(out)
 
 
 class Residual2(nn.Module):
@@ -479,7 +487,9 @@ class Residual3(nn.Module):
             self.shortcut = ConvNormAct(in_chs, 12, kernel=1, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + self.shortcut(x))
+        out: Tensor = self.residual(x)
+        out += self.shortcut(x)
+        return torch.relu_(out)
 
 
 class EveryBlock(nn.Module):

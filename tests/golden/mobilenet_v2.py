@@ -132,7 +132,9 @@ class Ir(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.residual(x)
-        return out + x if self.use_shortcut else out
+        if self.use_shortcut:
+            out += x
+        return out
 
 
 class MobileNetV2(nn.Module):

@@ -102,10 +102,11 @@ class Rep(nn.Module):
             self.branch3 = Chain(bn1=nn.BatchNorm2d(in_chs))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.branch1(x) + self.branch2(x)
+        out: Tensor = self.branch1(x)
+        out += self.branch2(x)
         if self.branch3 is not None:
-            out = out + self.branch3(x)
-        return torch.relu(out)
+            out += self.branch3(x)
+        return torch.relu_(out)
 
 
 class RepVGGA0(nn.Module):

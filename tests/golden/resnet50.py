@@ -113,7 +113,9 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + self.shortcut(x))
+        out: Tensor = self.residual(x)
+        out += self.shortcut(x)
+        return torch.relu_(out)
 
 
 class ResNet50(nn.Module):

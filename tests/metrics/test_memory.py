@@ -36,6 +36,9 @@ LAYERS = {
     "(3,8) [ (3,8)x2 ] [ (3,16)x2 ]/2 [ (3,16)x2 | zeropad ] { (3,8) | (1,8) | 3/1 (1,4) }\n"
     "head: gap fc",
     "sums": "style conv-bn-leaky\n(3,8) [ (3,8)x2 ] [ (3,8) (3,8,elu) | (1,8,elu) ]\nhead: gap fc",
+    "sums in place": "style conv-bn-relu\n"
+    "(3,8) [ (3,8,linear) | scale ] [ (3,8,linear) scale | id ]"
+    " [ (3,8) [ (3,8,linear) | id ] | id? | (1,8) ]\nhead: gap fc",
     "joins": "style conv-bn-relu\n"
     "(3,8) split{ (3,8) | id } split(2){ (3,2) | id } mul[ (3,8,sigmoid) | (3,8) ]"
     " max[ (3,8) | (1,8) ] [ (3,8) (3,8,linear) depth(0.2) | id ] [ (3,8)x2 | (1,8) | bn ]\n"
@@ -70,7 +73,7 @@ def missing(moments: list[int], measured: list[int]) -> list[int]:
     [
         *product(LAYERS, ("float32",), (True, False)),
         *product(LAYERS, ("bf16",), (True,)),
-        *product(("scales", "channels"), ("bf16",), (False,)),
+        *product(("scales", "channels", "sums in place"), ("bf16",), (False,)),
     ],
 )
 def test_every_moment_of_every_layer_is_measured(
@@ -85,6 +88,7 @@ def test_every_moment_of_every_layer_is_measured(
     moments = [total - base for total in part.totals(4)]
     measured = (step.training() if training else step.inference()).tensors
     assert missing(moments, measured) == []
+    assert max(measured) <= max(moments) + TOLERANCE
 
 
 @pytest.mark.parametrize(

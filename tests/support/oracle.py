@@ -23,6 +23,7 @@ Token = int
 
 _OPERATORS = {
     "add": "add",
+    "add_": "add",
     "__add__": "add",
     "__radd__": "add",
     "mul": "mul",
@@ -43,6 +44,7 @@ class Ran(NamedTuple):
     inputs: tuple[Token, ...]
     output: Token
     shape: tuple[int, ...]
+    overwrites: bool
 
 
 class _Recorder(TorchFunctionMode):
@@ -82,12 +84,12 @@ class _Recorder(TorchFunctionMode):
         output: Tensor,
     ) -> None:
         token = len(self.ran) + 1
-        passed_on = self._tokens.get(id(output)) in inputs and not getattr(module, "inplace", False)
-        if module is not None and passed_on:
+        same = self._tokens.get(id(output)) in inputs
+        if module is not None and same and not getattr(module, "inplace", False):
             token = inputs[0]  # its input itself, which others may take, too
         self._tokens[id(output)] = token
         self._alive.append(output)
-        self.ran.append(Ran(name, kind, module, inputs, token, tuple(output.shape[1:])))
+        self.ran.append(Ran(name, kind, module, inputs, token, tuple(output.shape[1:]), same))
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -177,8 +179,10 @@ def _assert_same(node: OpNode, inputs: tuple[Token, ...], ran: Ran, where: str) 
     assert ran.shape == ((shape.channels,) if node.output.vector else tuple(shape)), where
     op = node.op
     if ran.module is None:
+        assert ran.overwrites is node.in_place, where
         if isinstance(op, Activate):
-            assert op.function.call.partition("(")[0].rpartition(".")[2] == ran.kind, where
+            function = op.function.call.partition("(")[0].rpartition(".")[2]
+            assert function == ran.kind.rstrip("_"), where
             assert ran.inputs[:1] == inputs, where
         else:
             kinds: dict[type[Op], str] = {
