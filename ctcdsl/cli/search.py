@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,34 +15,16 @@ from ctcdsl.cli.output import (
     require_writable,
     write_output,
 )
+from ctcdsl.cli.search_bounds import bound_options, budget_of
 from ctcdsl.cli.search_estimates import estimates, fitted, score_names, with_estimates
 from ctcdsl.ir import Shape
 from ctcdsl.text import error
 from ctcdsl.text.files import STDIN, read_source
 
 if TYPE_CHECKING:
-    from ctcdsl.budgets import Budget
     from ctcdsl.estimates.surrogate import Surrogate
     from ctcdsl.metrics.tables import Table
     from ctcdsl.spaces.search import Search
-
-BOUNDS = {
-    "macs": '"<=1.0*A", "0.98..1.02*A"',
-    "params": '"<=60M"',
-    "depth": '">=8"',
-    "activation-bytes": '"<=1.5*A"',
-    "memory": '"<=256KB", of --device',
-    "latency": '"<=5ms", of --table',
-}
-"""The options that bound a metric, each with an example; a budget has the other keys too."""
-
-
-def _bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name, example in reversed(BOUNDS.items()):
-        command = click.option(f"--{name}", metavar="BOUND", help=f"Bound {name}: {example}.")(
-            command
-        )
-    return command
 
 
 def _pins(
@@ -61,7 +43,7 @@ def _pins(
 
 @click.command("search")
 @click.argument("spec")
-@_bound_options
+@bound_options
 @click.option("--budget", metavar="FILE", help="More bounds, from a TOML file.")
 @click.option("--table", metavar="FILE", help="The table of a device: ctcdsl bench --table.")
 @click.option(
@@ -122,7 +104,7 @@ def _pins(
     "--best",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Show the K best by the first of --rank instead of the front.",
+    help="Show the K best by the first of --rank instead of the front, with the same columns.",
 )
 @click.option("--pick", type=click.IntRange(min=1), metavar="N", help="Write row N as a spec.")
 @click.option("-o", "--output", metavar="FILE", help="Write it here.  [default: standard output]")
@@ -182,10 +164,13 @@ def command(
         require_writable(plot)
     if output is not None and pick is None:
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
-    if best is not None and (kinds or results or form == "chart"):
-        raise click.UsageError("--score, --results and --format chart are for the front: no --best")
+    if best is not None and form == "chart":
+        raise click.UsageError(
+            "--best compares networks by one metric, and --format chart draws what two of them"
+            " trade: leave one of them out"
+        )
     given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
-    within = _budget(budget, given, table, device)
+    within = budget_of(budget, given, table, device)
     surrogate = fitted(results, trained)
     search = api.search(
         read_source(STDIN) if spec == STDIN else spec,
@@ -212,26 +197,11 @@ def command(
         return _picked(search, pick, output, best)
     if form == "json":
         data = search.as_json(limit, best)
-        print_json(with_estimates(data, search, kinds, surrogate, limit))
+        print_json(with_estimates(data, search, kinds, surrogate, limit, best))
         return int(search.interrupted) * 130
     if best is not None:
-        return _best_shown(search, best, form)
+        return _best_shown(search, best, form, kinds, surrogate)
     return _shown(search, limit, form, kinds, surrogate)
-
-
-def _budget(file: str | None, bounds: Mapping[str, str], table: str | None, device: str) -> Budget:
-    from ctcdsl.budgets import Budget
-
-    conditions: dict[str, Any] = {}
-    if table is not None:
-        from ctcdsl.metrics.latency_table import read_table
-
-        conditions["latencies"] = read_table(table)
-    named = dict(bounds)
-    if device == "mcu" and "memory" in named:
-        named["mcu-memory"] = named.pop("memory")
-    start = Budget(conditions=conditions) if file is None else Budget.read(file, conditions)
-    return start.with_bounds(named)
 
 
 def _picked(search: Search, pick: int, output: str | None, best: int | None) -> int:
@@ -273,12 +243,13 @@ def _chart(search: Search) -> None:
 def _shown(
     search: Search, limit: int, form: str, kinds: Sequence[str], surrogate: Surrogate | None
 ) -> int:
-    from ctcdsl.spaces.report import front_table, statements
+    from ctcdsl.spaces.report import front_table, shown_rows, statements
 
     front = search.front
     if not front and not search.count:
         raise search.nothing_fits()
-    columns, said = estimates(search, kinds, surrogate, limit)
+    shown = [design for _, design in shown_rows(search, limit)]
+    columns, said = estimates(search, kinds, surrogate, shown)
     if form == "chart":
         _chart(search)
     more = {column.title: column.cells for column in columns}
@@ -287,14 +258,18 @@ def _shown(
     return 130 if search.interrupted else 0
 
 
-def _best_shown(search: Search, best: int, form: str) -> int:
+def _best_shown(
+    search: Search, best: int, form: str, kinds: Sequence[str], surrogate: Surrogate | None
+) -> int:
     from ctcdsl.spaces.report import best_statements, best_table
 
     found = search.best(best)
     if not found:
         raise search.nothing_fits()
-    _print(best_table(search, found), best_statements(search, found), form)
-    return 0
+    columns, said = estimates(search, kinds, surrogate, found)
+    more = {column.title: column.cells for column in columns}
+    _print(best_table(search, found, more), best_statements(search, found, said), form)
+    return 130 if search.interrupted else 0
 
 
 def _print(table: Table, lines: Sequence[str], form: str) -> None:

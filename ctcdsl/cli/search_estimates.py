@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ctcdsl.checking import Network
     from ctcdsl.estimates.columns import Column
     from ctcdsl.estimates.surrogate import Surrogate
+    from ctcdsl.spaces.design import Design
     from ctcdsl.spaces.search import Search
 
 
@@ -44,28 +45,26 @@ def fitted(results: str | None, trained: Sequence[str]) -> Surrogate | None:
 
 
 def estimates(
-    search: Search, kinds: Sequence[str], surrogate: Surrogate | None, limit: int
+    search: Search, kinds: Sequence[str], surrogate: Surrogate | None, designs: Sequence[Design]
 ) -> tuple[tuple[Column, ...], list[str]]:
-    """The columns of the rows that are shown, and what is said of them."""
+    """The columns of the designs that are shown, and what is said of them."""
     if not kinds and surrogate is None:
         return (), []
     from ctcdsl.estimates.columns import predicted_column, predicted_statement, statement
-    from ctcdsl.spaces.report import shown_rows
 
-    columns, said = score_rows(search, kinds, limit), []
+    rows = [design.network for design in designs]
+    columns, said = score_rows(search, kinds, rows), []
     if kinds:
         said.append(statement(columns))
     if surrogate is not None:
-        rows = [design.network for _, design in shown_rows(search, limit)]
         columns = (*columns, predicted_column(rows, surrogate))
         said.append(predicted_statement(rows, surrogate))
     return columns, said
 
 
-def score_rows(search: Search, kinds: Sequence[str], limit: int) -> tuple[Column, ...]:
+def score_rows(search: Search, kinds: Sequence[str], rows: Sequence[Network]) -> tuple[Column, ...]:
     """The columns of scores of the rows that are shown; progress is on a terminal alone."""
     from ctcdsl.estimates.columns import score_columns
-    from ctcdsl.spaces.report import shown_rows
 
     if not kinds:
         return ()
@@ -80,7 +79,6 @@ def score_rows(search: Search, kinds: Sequence[str], limit: int) -> tuple[Column
                 yield network
                 done += 1
 
-    rows = [design.network for _, design in shown_rows(search, limit)]
     columns = score_columns(rows, kinds, each)
     if done < len(rows):
         search.interrupted = True
@@ -94,18 +92,22 @@ def with_estimates(
     kinds: Sequence[str],
     surrogate: Surrogate | None,
     limit: int,
+    best: int | None,
 ) -> dict[str, Any]:
-    """The JSON of a search with the estimates of the rows of its front that a table shows."""
+    """The JSON of a search with the estimates of the rows that a table shows."""
     from ctcdsl.spaces.report import shown_rows
 
-    columns, said = estimates(search, kinds, surrogate, limit)
+    if best is None:
+        shown = [(data["front"][k - 1], design) for k, design in shown_rows(search, limit)]
+    else:
+        shown = list(zip(data["best"], search.best(best), strict=True))
+    columns, said = estimates(search, kinds, surrogate, [design for _, design in shown])
     if columns:
-        for row, (number, _) in enumerate(shown_rows(search, limit)):
+        for row, (plain, _) in enumerate(shown):
             values = {column.key: column.as_json(row) for column in columns}
             scores = {key: value for key, value in values.items() if key in SCORES}
-            design = data["front"][number - 1]
-            design |= {key: value for key, value in values.items() if key not in SCORES}
+            plain |= {key: value for key, value in values.items() if key not in SCORES}
             if scores:
-                design["scores"] = scores
+                plain["scores"] = scores
         data["notes"] = [*search.notes, *said]
     return data

@@ -7,7 +7,7 @@ branch are known when its shortcut is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import gcd
 
 from ctcdsl.elaborate.layers import is_chain
@@ -23,15 +23,13 @@ from ctcdsl.shapes.blocks import (
 )
 from ctcdsl.shapes.infer import ShapeInference
 from ctcdsl.shapes.padding import PaddingRule
+from ctcdsl.spaces.costing import Costing
 from ctcdsl.spaces.measures import NOTHING, Measure, combine
-from ctcdsl.spaces.place import Bracket, Costs, End, Outcome, Place
+from ctcdsl.spaces.place import Bracket, End, Outcome, Place
 from ctcdsl.spaces.step import Mark, Step
 from ctcdsl.syntax.nodes import Group
 from ctcdsl.text import Origin, Span
 from ctcdsl.text.sink import Diagnostics
-
-CostsOf = Callable[[Place, Sequence[Element], Sequence[Node], bool], Costs]
-"""What layers of a branch cost, or a block without its branches."""
 
 
 class Inside:
@@ -42,13 +40,13 @@ class Inside:
         style: Style,
         inference: ShapeInference,
         measures: Sequence[Measure],
-        costs: CostsOf,
+        costing: Costing,
         diagnostics: Diagnostics,
     ) -> None:
         self._style = style
         self._inference = inference
         self._measures = measures
-        self._costs = costs
+        self._costing = costing
         self._diagnostics = diagnostics
         self._nothing = tuple(0 if m.adds else NOTHING for m in measures)
 
@@ -123,10 +121,10 @@ class Inside:
             )
             if added is None:
                 return None
-            more = self._costs(entry, [node.layer for node in added], added, False)
+            more = self._costing.branch(entry, added)
             costs = combine(self._measures, costs, more)
         node = _joining(block, bracket, shape)
-        more = self._costs(place._replace(shape=node.input), [block], [node], True)
+        more = self._costing.join(place._replace(shape=node.input), node)
         after = Place(shape, entry.odd, place.convolved)
         return Outcome(after, combine(self._measures, costs, more))
 
@@ -143,7 +141,7 @@ class Inside:
         if nodes is None:
             return None
         shape = nodes[-1].output if nodes else place.shape
-        costs = self._costs(place, elements, nodes, False)
+        costs = self._costing.branch(place, nodes)
         end = None
         if nodes and _join(step.within) is Join.ADD:
             end = self._end(place, elements, nodes)
@@ -165,8 +163,8 @@ class Inside:
         rest = without_final_activation(tuple(elements), activation)
         last = nodes[-1]
         kept = [last._replace(layer=rest[-1])] if len(rest) == len(elements) else []
-        before = self._costs(place, elements[-1:], [last], False)
-        after = self._costs(place, [node.layer for node in kept], kept, False)
+        before = self._costing.branch(place, [last])
+        after = self._costing.branch(place, kept)
         change = [
             new - old if measure.adds else NOTHING
             for new, old, measure in zip(after, before, self._measures, strict=True)

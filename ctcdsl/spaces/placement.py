@@ -21,11 +21,9 @@ from ctcdsl.ir import (
     Pool,
     Shape,
     SlidingWindow,
-    Stage,
     VectorLayer,
     contains_conv,
     layers_of,
-    replace,
 )
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.infer import ShapeInference
@@ -37,9 +35,10 @@ from ctcdsl.spaces.choices import (
     Lets,
     Option,
 )
+from ctcdsl.spaces.costing import Costing
 from ctcdsl.spaces.inside import Inside, bare, dressed
-from ctcdsl.spaces.measures import NOTHING, Measure, Part, combine, ends_with_one
-from ctcdsl.spaces.place import Alternative, Costs, Outcome, Place
+from ctcdsl.spaces.measures import NOTHING, Measure, combine, ends_with_one
+from ctcdsl.spaces.place import Alternative, Outcome, Place
 from ctcdsl.spaces.repeats import Repeats
 from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
 from ctcdsl.spaces.step import Step
@@ -67,7 +66,6 @@ class Placements:
         self.failures: dict[str, Diagnostic] = {}
         self._draft = draft
         self._measures = measures
-        self._conditions = conditions
         headers = draft.headers
         self._lets = Lets(draft.definitions, headers.classes, self.diagnostics)
         self._blocks = Blocks(draft.definitions, self._lets)
@@ -87,8 +85,9 @@ class Placements:
         )
         self._inference = ShapeInference(self._architecture, self.diagnostics, {})
         self._maps = MapSolver(self._architecture, measures, self.diagnostics)
+        self._costing = Costing(self._architecture, measures, conditions)
         self._inside = Inside(
-            self._style, self._inference, measures, self._inside_costs, self.diagnostics
+            self._style, self._inference, measures, self._costing, self.diagnostics
         )
         self._placed: Trees[Outcome | Ways] = Trees(self._lets, self.diagnostics, self._failed)
         self._repeats = Repeats(self._lets, self.diagnostics, self._failed)
@@ -226,7 +225,7 @@ class Placements:
             if self._has_vector(step, elements):
                 return None
             convolved = convolved or any(map(contains_conv, elements))
-        costs = self._costs(place, elements, nodes, head=step.head)
+        costs = self._costing.layers(place, elements, nodes, head=step.head)
         one = ends_with_one(nodes, place.one)
         after = place._replace(
             shape=nodes[-1].output if nodes else shape, odd=rule.odd, convolved=convolved, one=one
@@ -258,7 +257,7 @@ class Placements:
                 found = solved.extend(elements, start.shape, PaddingRule(self._architecture.pad))
             assert found is not None
             one = ends_with_one(found, place.one)
-            costs = self._costs(start, elements, found, head=False)
+            costs = self._costing.layers(start, elements, found)
             known.append(way._replace(costs=(*costs[:-2], *way.changed)))
         convolved = place.convolved or any(map(contains_conv, elements))
         after = ways.place._replace(convolved=convolved, one=one)
@@ -276,38 +275,6 @@ class Placements:
         )
         return True
 
-    def _inside_costs(
-        self, place: Place, elements: Sequence[Element], nodes: Sequence[Node], join: bool
-    ) -> Costs:
-        return self._costs(place, elements, nodes, head=False, inside=True, join=join)
-
-    def _costs(
-        self,
-        place: Place,
-        elements: Sequence[Element],
-        nodes: Sequence[Node],
-        *,
-        head: bool,
-        inside: bool = False,
-        join: bool = False,
-    ) -> Costs:
-        def architecture() -> Architecture:
-            stages = () if head else (Stage(name=None, elements=tuple(elements)),)
-            layers = tuple(elements) if head else ()
-            return replace(
-                self._architecture, input=place.shape, stages=stages, head=Head(layers=layers)
-            )
-
-        part = Part(
-            nodes,
-            architecture,
-            self._conditions,
-            after_one=place.one,
-            inside=inside,
-            join=join,
-        )
-        return tuple([measure.of(part) for measure in self._measures])
-
     def paper_head(self, place: Place, head: Head) -> Outcome | None:
         """The outcome of a head that no text has."""
         errors = self.diagnostics.num_errors
@@ -316,7 +283,7 @@ class Placements:
         if nodes is None or self.diagnostics.num_errors > errors:
             self._failed(self.diagnostics.reported[-1])
             return None
-        costs = self._costs(place, head.layers, nodes, head=True)
+        costs = self._costing.layers(place, head.layers, nodes, head=True)
         return Outcome(Place(nodes[-1].output, False, place.convolved), costs)
 
 

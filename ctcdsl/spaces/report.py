@@ -34,9 +34,11 @@ def front_table(search: Search, limit: int, more: Mapping[str, Sequence[str]] = 
     return _table(search, shown_rows(search, limit), more)
 
 
-def best_table(search: Search, best: Sequence[Design]) -> Table:
-    """A row for each of some networks."""
-    return _table(search, list(enumerate(best, start=1)), _NONE)
+def best_table(
+    search: Search, best: Sequence[Design], more: Mapping[str, Sequence[str]] = _NONE
+) -> Table:
+    """A row for each of some networks; `more` are other columns."""
+    return _table(search, list(enumerate(best, start=1)), more)
 
 
 def _table(
@@ -87,12 +89,14 @@ def statements(search: Search, limit: int, others: Sequence[str] = ()) -> list[s
     return [*lines, *_remarks(search, others)]
 
 
-def best_statements(search: Search, best: Sequence[Design]) -> list[str]:
+def best_statements(
+    search: Search, best: Sequence[Design], others: Sequence[str] = ()
+) -> list[str]:
     """The same of the best networks by the first objective."""
     first = search.objectives[0]
     rails = f"; {search.rails_text}" if search.rails_text else ""
     said = f"{plural(len(best), 'network')} of the {_most(first)} {first.metric.title}{rails}."
-    return [_count(search), said, *_remarks(search, ())]
+    return [_count(search), said, *_remarks(search, others)]
 
 
 def _count(search: Search) -> str:

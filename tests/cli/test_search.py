@@ -215,6 +215,7 @@ def test_the_best_are_listed_picked_and_given_as_json(
     assert capsys.readouterr().out == data["best"][1]["spec"]
     assert run([*best, "--pick", "4"]) == 1
     assert "the table has 3 networks, and no row 4" in capsys.readouterr().err
-    assert run([*best, "--score", "naswot"]) == 2
+    assert run([*best, "--format", "chart"]) == 2
+    assert "draws what two of them trade" in " ".join(capsys.readouterr().err.split())
     assert run([*best, "--params", "<=10"]) == 1
     assert "CTC721" in capsys.readouterr().err

@@ -167,6 +167,26 @@ def test_the_front_may_compare_predictions(capsys: pytest.CaptureFixture[str]) -
     assert "predicted top-1 %" in Path("front.svg").read_text(encoding="utf-8")
 
 
+def test_the_best_have_estimates_too(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.ctc").write_text(SMALL, encoding="utf-8")
+    arguments = ["search", "small.ctc", "--macs", "3M..6M", "--rank", "predicted", "--best", "3"]
+    arguments += [*RESULTS, "--score", "synflow"]
+    assert run([*arguments, "--format", "json", "--limit", "99"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    errors = [design["prediction"]["mean"] for design in data["best"]]
+    assert errors == sorted(design["predicted"] for design in data["designs"])[:3]
+    for design in data["best"]:
+        score = ctcdsl.score(ctcdsl.loads(design["spec"]), "synflow")
+        assert design["scores"]["synflow"]["mean"] == pytest.approx(score.mean)
+    assert not any("scores" in design for design in data["front"])
+    assert run(arguments) == 0
+    out = capsys.readouterr().out
+    assert "log synflow  predicted top-1 %  choices" in out
+    said = " ".join(out.split())
+    assert "3 networks of the least predicted top-1 %" in said
+    assert "Scores rise with layers that make networks worse" in said
+
+
 def test_results_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
     Path("small.ctc").write_text(SMALL, encoding="utf-8")
     assert "CTC743" in failure(capsys, "small.ctc", *RESULTS[:2])
