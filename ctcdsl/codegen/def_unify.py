@@ -42,16 +42,8 @@ class DefUnifier(Unifier):
 
     def resolve(self, values: Values, role: Role) -> Expression:
         """The expression of the `def`; a constant, or a new parameter."""
-        expression = self.find(values, role)
-        if expression is None:
-            filler = next(value for value in values if value is not None)
-            parameter = Parameter(tuple(filler if v is None else v for v in values), {role})
-            self._new.append(parameter)
-            expression = Expression("{}", (parameter,))
-        self.use(expression)
-        for parameter in expression.of:
-            if not expression.compound:
-                parameter.roles.add(role)
+        expression = self.find(values, role) or self._parameter(values, role)
+        self._take(expression, role)
         return expression
 
     def find(self, values: Values, role: Role) -> Expression | None:

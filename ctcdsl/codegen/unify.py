@@ -113,18 +113,24 @@ class Unifier:
         if expression is None and len(present) == 1:
             return Expression(str(present.pop()))
         if expression is None:
-            expression = self.find(values, role)
-        if expression is None:
-            filler = next(value for value in values if value is not None)
-            parameter = Parameter(tuple(filler if v is None else v for v in values), {role})
-            self._new.append(parameter)
-            expression = Expression("{}", (parameter,))
-        for parameter in expression.of:
-            self._used.add(parameter)
-            if not expression.compound:
-                parameter.roles.add(role)
+            expression = self.find(values, role) or self._parameter(values, role)
+        self._take(expression, role)
         self._known.setdefault(expression, values)
         return expression
+
+    def _parameter(self, values: Values, role: Role) -> Expression:
+        """A new parameter, which has some value where there is none."""
+        filler = next(value for value in values if value is not None)
+        parameter = Parameter(tuple(filler if v is None else v for v in values), {role})
+        self._new.append(parameter)
+        return Expression("{}", (parameter,))
+
+    def _take(self, expression: Expression, role: Role) -> None:
+        """Keep the parameters of an expression; one that stands alone has the role."""
+        self.use(expression)
+        if not expression.compound:
+            for parameter in expression.of:
+                parameter.roles.add(role)
 
     def find(self, values: Values, role: Role) -> Expression | None:
         """An expression with these values without a new parameter; None if there is none."""
