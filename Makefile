@@ -7,7 +7,7 @@
 # make playground  build the playground with npm: build/playground/ for a server, build/playground.html by itself
 # make generate  write what follows from the tables of words: pages, editor colours, expected outputs
 # make paper  write the tables of docs/paper.md and docs/scores.md: the paper's numbers beside ours
-# make paper-times  measure the times of the paper's networks anew, in hours
+# make paper-times  measure the times of the paper's networks, in an hour
 # make check  lint, generated files, types and the import contract
 # make vscode builds the extension of VS Code with npm, editors/vscode/ctc-*.vsix
 # make bench  the benchmarks of benchmarks/README.md

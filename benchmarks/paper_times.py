@@ -4,7 +4,8 @@
 
 A training step and a forward pass as `ctcdsl bench` times them, in processor time on one thread,
 which other programs disturb least. Each training step is divided by those of J' just before and
-after it. The shares of the layers are by torch's profiler, of one step more. What the file holds
+after it. The shares of the layers are by torch's profiler, of one step more. Each network has a
+process of its own, since the allocator keeps the memory of the ones before. What the file holds
 already is not measured again.
 """
 
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from ctcdsl.timing.device import this_device
 from ctcdsl.timing.tasks import Execution, Task, prepare
 
 CPU = torch.device("cpu")
+CONTEXT = get_context("spawn")
 EXECUTION, CLOCK = Execution(CPU, "float32", "off"), clock_for(CPU, threads=1)
 BATCH = 128
 STEPS = {"vgg16": 4}
@@ -52,22 +56,32 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/paper_times.json"))
     options = parser.parse_args()
-    file, device = options.output, this_device(CPU, 1, "float32", "off").as_json()
+    for number in range(1, options.rounds + 1):
+        for name in (BASE, *options.networks):
+            worker = CONTEXT.Process(target=measure_missing, args=(options.output, name, number))
+            worker.start()
+            worker.join()
+            if worker.exitcode:
+                parser.exit(worker.exitcode, f"{name} was not measured\n")
+
+
+def measure_missing(file: Path, name: str, rounds: int) -> None:
+    """Measure a network where the file has less than so many rounds of it, and write the file."""
+    device = this_device(CPU, 1, "float32", "off").as_json()
     found: dict[str, Any] = {"device": device, "batch": BATCH, "times": {}}
     if file.exists():
         found = json.loads(file.read_text(encoding="utf-8"))
     if found["device"] != device:
-        parser.error(f"{file} was measured on another device: remove it first")
+        sys.exit(f"{file} was measured on another device: remove it first")
+    times = found["times"].setdefault(name, {"train": [], "test": [], "relative": []})
+    if len(times["train"]) >= rounds:
+        return
     with steady(CPU, threads=1):
         base, _ = work_of(BASE, "train")
         base()
-        for number in range(1, options.rounds + 1):
-            for name in (BASE, *options.networks):
-                times = found["times"].setdefault(name, {"train": [], "test": [], "relative": []})
-                if len(times["train"]) < number:
-                    measure(name, base, times)
-                    print(name, times, flush=True)
-                    write_atomic(str(file), (json.dumps(found, indent=1) + "\n").encode())
+        measure(name, base, times)
+    print(name, times, flush=True)
+    write_atomic(str(file), (json.dumps(found, indent=1) + "\n").encode())
 
 
 def measure(name: str, base: Callable[[], object], times: dict[str, Any]) -> None:
