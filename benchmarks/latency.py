@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import ctcdsl
 from ctcdsl.loading import built_in_specs
-from ctcdsl.metrics.catalog import MACS, MACS_FC, ROOF
+from ctcdsl.metrics.catalog import MACS, MACS_FC
+from ctcdsl.metrics.latency_metrics import ROOF
 from ctcdsl.metrics.latency_table import LatencyTable, read_table
 
 

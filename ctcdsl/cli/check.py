@@ -19,7 +19,9 @@ from ctcdsl.cli.options import (
 )
 from ctcdsl.cli.output import print_diagnostics, print_json
 from ctcdsl.ir import Shape
-from ctcdsl.metrics.catalog import LATENCY, MACS, MCU_MEMORY, MEMORY, PARAMS, TRAINING_MEMORY
+from ctcdsl.metrics.catalog import MACS, PARAMS
+from ctcdsl.metrics.latency_metrics import LATENCY
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY, MEMORY, TRAINING_MEMORY
 from ctcdsl.metrics.tables import conv_maps
 from ctcdsl.text import Diagnostic, Severity, UserError
 from ctcdsl.text.formats import as_github, as_json, as_sarif

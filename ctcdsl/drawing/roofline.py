@@ -9,8 +9,9 @@ from typing import NamedTuple
 from ctcdsl.drawing.axes import SMALL, Scale, horizontal, number, scale, vertical, widest
 from ctcdsl.drawing.svg import HUES, Line, Part, Picture, Rect, Text
 from ctcdsl.drawing.text import text_width
-from ctcdsl.metrics.catalog import INTENSITY, LATENCY
+from ctcdsl.metrics.catalog import INTENSITY
 from ctcdsl.metrics.complexity import Cost
+from ctcdsl.metrics.latency_metrics import LATENCY
 from ctcdsl.metrics.latency_table import LatencyTable, Peaks
 from ctcdsl.metrics.metric import time_text
 

@@ -12,28 +12,23 @@ from ctcdsl.metrics.counts import (
     op_macs,
     parameters,
     trained_values,
-    values_moved,
 )
+from ctcdsl.metrics.latency_metrics import LATENCY, LATENCY_HIGH, LATENCY_LOW, ROOF
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY, MEMORY, TRAINING_MEMORY
 from ctcdsl.metrics.metric import (
     Metric,
     Quotient,
-    added,
     count_text,
-    largest,
     last,
     quotient,
     quotient_text,
     sides_text,
     summed,
-    time_text,
 )
 from ctcdsl.metrics.receptive_field import receptive_fields
-from ctcdsl.metrics.roofline import Roof, roof, roof_text, together
 from ctcdsl.metrics.workload import Workload
 from ctcdsl.syntax.words import did_you_mean
 from ctcdsl.text import error
-
-PARAMETER_BYTES = 4
 
 
 def _depth(workload: Workload) -> list[int]:
@@ -71,54 +66,12 @@ def _activation_bytes(workload: Workload) -> list[int]:
 
 
 def _traffic(workload: Workload) -> list[int]:
-    size = workload.batch * workload.value_bytes
-    return [
-        size * sum(map(values_moved, ops)) + PARAMETER_BYTES * parameters(ops)
-        for ops in workload.layer_ops
-    ]
+    return workload.traffic
 
 
 def _intensity(workload: Workload) -> list[Quotient]:
     all_macs = (workload.batch * sum(op_macs(ops)) for ops in workload.layer_ops)
-    return [Quotient(*pair) for pair in zip(all_macs, _traffic(workload), strict=True)]
-
-
-def _latency(workload: Workload) -> list[float]:
-    return [times.seconds for times in workload.latency.by_layer.values()]
-
-
-def _latency_low(workload: Workload) -> list[float]:
-    return [times.low for times in workload.latency.by_layer.values()]
-
-
-def _latency_high(workload: Workload) -> list[float]:
-    return [times.high for times in workload.latency.by_layer.values()]
-
-
-def _roof(workload: Workload) -> list[Roof]:
-    peaks = workload.latency.table.peaks
-    macs = (workload.batch * sum(op_macs(ops)) for ops in workload.layer_ops)
-    rows = zip(macs, _traffic(workload), _latency(workload), strict=True)
-    return [roof(*row, peaks) for row in rows]
-
-
-def _memory(workload: Workload) -> list[int]:
-    alive = {layer.name: layer.inference for layer in workload.memory.layers}
-    return [alive.get(node.name, 0) for node in workload.network.layers]
-
-
-def _training_memory(workload: Workload) -> list[int]:
-    memory = workload.memory
-    alive = {layer.name: max(layer.forward, layer.backward) for layer in memory.layers}
-    values = [alive.get(node.name, 0) for node in workload.network.layers]
-    if memory.training.layer not in alive:  # the loss, or the optimizer's step
-        values[-1] = memory.training.peak
-    return values
-
-
-def _mcu_memory(workload: Workload) -> list[int]:
-    in_use = workload.mcu.layers
-    return [in_use.get(node.name, 0) for node in workload.network.layers]
+    return [Quotient(*pair) for pair in zip(all_macs, workload.traffic, strict=True)]
 
 
 def _receptive_field(workload: Workload) -> list[tuple[int, int]]:
@@ -139,41 +92,6 @@ DEPTH = Metric(
     by_layer=_depth,
     total=summed,
     text=count_text,
-)
-MEMORY = Metric(
-    key="memory",
-    title="memory",
-    unit="bytes",
-    convention="Memory: the most bytes that are alive in a forward pass of {images} in {precision},"
-    " weights and images among them, as PyTorch holds them on a CPU; without the work space of its"
-    " kernels.",
-    by_layer=_memory,
-    total=largest,
-    text=count_text,
-    on_request=True,
-)
-TRAINING_MEMORY = Metric(
-    key="training_memory",
-    title="training memory",
-    unit="bytes",
-    convention="Training memory: the same of a training step, with gradients and the state of SGD"
-    " with momentum; the last layer has those of the loss and the optimizer's step.",
-    by_layer=_training_memory,
-    total=largest,
-    text=count_text,
-    on_request=True,
-)
-MCU_MEMORY = Metric(
-    key="mcu_memory",
-    title="MCU memory",
-    unit="bytes",
-    convention="MCU memory: the most bytes in use in int8 inference of one image on a"
-    " microcontroller: inputs, output and what waits for later layers; norms folded, depthwise"
-    " convolutions, sums and activations in place; weights are in flash and not counted.",
-    by_layer=_mcu_memory,
-    total=largest,
-    text=count_text,
-    on_request=True,
 )
 MACS = Metric(
     key="macs",
@@ -265,49 +183,6 @@ RECEPTIVE_FIELD = Metric[tuple[int, int]](
     text=sides_text,
     number=False,
 )
-LATENCY = Metric(
-    key="latency",
-    title="latency",
-    unit="seconds",
-    convention="Latency: a forward pass of {images}, predicted for {device}.",
-    by_layer=_latency,
-    total=added,
-    text=time_text,
-    on_request=True,
-)
-LATENCY_LOW = Metric(
-    key="latency_low",
-    title="at least",
-    unit="seconds",
-    convention="At least: 0.95 of the time with all operands in caches.",
-    by_layer=_latency_low,
-    total=added,
-    text=time_text,
-    on_request=True,
-)
-LATENCY_HIGH = Metric(
-    key="latency_high",
-    title="at most",
-    unit="seconds",
-    convention="At most: 1.1 times the time with all operands in memory.",
-    by_layer=_latency_high,
-    total=added,
-    text=time_text,
-    on_request=True,
-)
-ROOF = Metric[Roof](
-    key="roof",
-    title="roof",
-    unit="share",
-    convention="Roof: what binds at the device's peaks, its arithmetic or the memory that traffic"
-    " goes to, and how much of that the latency reaches; caches allow more than memory.",
-    by_layer=_roof,
-    total=together,
-    text=roof_text,
-    on_request=True,
-    number=False,
-)
-
 METRICS: tuple[Metric[Any], ...] = (
     MACS,
     MACS_FC,

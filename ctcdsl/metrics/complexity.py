@@ -15,9 +15,6 @@ from ctcdsl.metrics.catalog import (
     BUFFERS,
     DEPTH,
     INTENSITY,
-    LATENCY,
-    LATENCY_HIGH,
-    LATENCY_LOW,
     MACS,
     MACS_FC,
     PARAMS,
@@ -26,6 +23,7 @@ from ctcdsl.metrics.catalog import (
     TRAINING_MACS,
 )
 from ctcdsl.metrics.counts import op_macs
+from ctcdsl.metrics.latency_metrics import LATENCY, LATENCY_HIGH, LATENCY_LOW
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import Workload
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ctcdsl.checking import Network
 from ctcdsl.lowering import lower
+from ctcdsl.metrics.counts import parameters, values_moved
 from ctcdsl.ops.graph import OpGraph, OpNode
+from ctcdsl.ops.tensor import FLOAT
 
 if TYPE_CHECKING:
     from ctcdsl.metrics.latency import Latency
@@ -96,3 +98,11 @@ class Workload:
         for op in self.graph.nodes:
             ops.setdefault(op.layer, []).append(op)
         return tuple(tuple(ops.get(node.name, ())) for node in self.network.layers)
+
+    @property
+    def traffic(self) -> list[int]:
+        """The bytes that each of the network's `layers` reads and writes."""
+        size = self.batch * self.value_bytes
+        return [
+            size * sum(map(values_moved, ops)) + FLOAT * parameters(ops) for ops in self.layer_ops
+        ]

@@ -13,8 +13,9 @@ from ctcdsl.drawing.captions import amount
 from ctcdsl.drawing.roofline import roofline_picture
 from ctcdsl.drawing.svg import Picture
 from ctcdsl.metrics import Cost, network_cost
-from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, LATENCY, MACS, statement
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEFAULT, MACS, statement
 from ctcdsl.metrics.latency import doubts
+from ctcdsl.metrics.latency_metrics import LATENCY
 from ctcdsl.metrics.latency_table import LatencyTable
 from ctcdsl.metrics.memory import Memory, network_memory
 from ctcdsl.metrics.metric import Metric

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ctcdsl.metrics import Cost
-from ctcdsl.metrics.catalog import LATENCY, MACS
+from ctcdsl.metrics.catalog import MACS
+from ctcdsl.metrics.latency_metrics import LATENCY
 from ctcdsl.metrics.memory import Memory, format_bytes
 from ctcdsl.metrics.metric import Metric, plain
 from ctcdsl.reporting.results import ERROR, Results

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ctcdsl.budgets.bounds import Bound, shown, where
-from ctcdsl.metrics.catalog import DEPTH, MCU_MEMORY
+from ctcdsl.metrics.catalog import DEPTH
 from ctcdsl.metrics.mcu import mcu_memory
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.choices import Decision
 from ctcdsl.spaces.design import Design

@@ -9,15 +9,8 @@ from typing import Any, NamedTuple, cast
 from ctcdsl.ir import Architecture, Conv, SlidingWindow
 from ctcdsl.ir.network import Network, Node, flat
 from ctcdsl.lowering import layer_ops
-from ctcdsl.metrics.catalog import (
-    ACTIVATION_BYTES,
-    BUFFERS,
-    DEPTH,
-    MACS,
-    MACS_FC,
-    MCU_MEMORY,
-    PARAMS,
-)
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, BUFFERS, DEPTH, MACS, MACS_FC, PARAMS
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.metrics.metric import Metric, largest
 from ctcdsl.metrics.workload import Workload
 from ctcdsl.ops.graph import OpNode

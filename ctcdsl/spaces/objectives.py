@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ctcdsl.ir.network import Network
-from ctcdsl.metrics.catalog import (
-    DEPTH,
-    find_metrics,
-)
+from ctcdsl.metrics.catalog import DEPTH, find_metrics
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.measures import CHAINS, NARROWEST
 from ctcdsl.text import error

@@ -11,9 +11,9 @@ from ctcdsl.metrics.catalog import (
     ACTIVATION_BYTES,
     DEPTH,
     MACS,
-    MCU_MEMORY,
     PARAMS,
 )
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.counting import count_within, limits_of
 from ctcdsl.spaces.design import Design

@@ -6,7 +6,8 @@ import pytest
 
 import ctcdsl as package
 from ctcdsl.metrics import network_cost
-from ctcdsl.metrics.catalog import ROOF, TRAFFIC
+from ctcdsl.metrics.catalog import TRAFFIC
+from ctcdsl.metrics.latency_metrics import ROOF
 from ctcdsl.metrics.latency_table import Peaks
 from ctcdsl.metrics.metric import plain
 from ctcdsl.metrics.roofline import roof, roof_text, together

@@ -8,15 +8,8 @@ from math import comb
 import pytest
 
 from ctcdsl.budgets import Budget
-from ctcdsl.metrics.catalog import (
-    ACTIVATION_BYTES,
-    BUFFERS,
-    DEPTH,
-    MACS,
-    MACS_FC,
-    MCU_MEMORY,
-    PARAMS,
-)
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, BUFFERS, DEPTH, MACS, MACS_FC, PARAMS
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.spaces.search import Search
 from tests.support.spaces import assert_as_compiled, space_of
 

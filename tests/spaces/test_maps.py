@@ -7,7 +7,8 @@ import random
 import pytest
 
 from ctcdsl.budgets import Budget
-from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEPTH, MACS, MCU_MEMORY, PARAMS
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEPTH, MACS, PARAMS
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.spaces.objectives import Rails
 from ctcdsl.spaces.search import Search
 from ctcdsl.text import UserError
