@@ -28,7 +28,7 @@ def steady_allocator(device: torch.device) -> Iterator[None]:
     A user's own setting of the allocator stays as it is. glibc cannot take the setting back: after
     the end free memory returns to the system, but later blocks come from the heap, too.
     """
-    glibc = _glibc() if device.type == "cpu" and not is_set_by_user(os.environ) else None
+    glibc = _to_set(device)
     if glibc is None:
         yield
         return
@@ -40,11 +40,20 @@ def steady_allocator(device: torch.device) -> Iterator[None]:
         glibc.malloc_trim(0)
 
 
+def is_steady(device: torch.device) -> bool:
+    """Whether `steady_allocator` has an effect on `device`."""
+    return _to_set(device) is not None
+
+
 def is_set_by_user(environment: Mapping[str, str]) -> bool:
     """Whether `environment` has a setting of an allocator (mallopt(3), ld.so(8))."""
     return "glibc.malloc." in environment.get("GLIBC_TUNABLES", "") or any(
         name == "LD_PRELOAD" or name.startswith("MALLOC_") for name in environment
     )
+
+
+def _to_set(device: torch.device) -> ctypes.CDLL | None:
+    return _glibc() if device.type == "cpu" and not is_set_by_user(os.environ) else None
 
 
 def _glibc() -> ctypes.CDLL | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
+from ctcdsl.execution.allocator import is_steady
 from ctcdsl.metrics.memory import format_bytes
-from ctcdsl.metrics.peaks import Peaks, TrainingPeaks
+from ctcdsl.metrics.peaks import TrainingPeaks
 from ctcdsl.recipe import Recipe
 from ctcdsl.runs.store import Saved
 from ctcdsl.text import Diagnostic, Severity, UserError, error
@@ -19,6 +20,8 @@ from ctcdsl.text.shell import command
 
 _HEADROOM = 0.1
 """Of the memory: for the work space of libraries, and what the allocator cannot use."""
+_KEPT = 0.16
+"""Of what a step takes: the most that the steady allocator was seen to hold besides."""
 
 
 def is_out_of_memory(cause: RuntimeError) -> bool:
@@ -53,10 +56,10 @@ def may_not_fit(
     part = _micro_batch(recipe, world)
     if memory is None or device.type != "cpu":
         return None
-    available, needed = memory_of(device), _peaks(recipe, memory).at(part)
+    available, needed = memory_of(device), _needed(recipe, memory, device, part)
     if needed <= available:
         return None
-    largest = max(1, _largest_part(memory, available))
+    largest = max(1, _largest_part(memory, available, device))
     return Diagnostic(
         code="CTC622",
         message=f"a batch of {part} takes about {format_bytes(needed)}, and the memory has"
@@ -81,11 +84,11 @@ def out_of_memory(
     if memory is not None:
         notes.append(
             f"by the cost model a batch of {part} takes"
-            f" {format_bytes(_peaks(recipe, memory).at(part))}, and"
+            f" {format_bytes(_needed(recipe, memory, device, part))}, and"
             f" {device} has {format_bytes(available)}"
         )
-        if _largest_part(memory, available) < part:
-            largest = _largest_part(memory, available)
+        if _largest_part(memory, available, device) < part:
+            largest = _largest_part(memory, available, device)
         else:
             notes.append("so other programs use it, or the pieces that are free are too small")
     if largest >= 1:
@@ -119,13 +122,20 @@ def out_of_memory_in_test(views: int, device: torch.device, hint: str) -> UserEr
     )
 
 
-def _peaks(recipe: Recipe, memory: TrainingPeaks) -> Peaks:
-    return memory.step if recipe.accumulate == 1 else memory.part
+def _needed(recipe: Recipe, memory: TrainingPeaks, device: torch.device, part: int) -> int:
+    """The bytes that a step of a training takes where so many images go through together."""
+    peaks = memory.step if recipe.accumulate == 1 else memory.part
+    return int(peaks.at(part) * _held(device))
 
 
-def _largest_part(memory: TrainingPeaks, available: int) -> int:
+def _largest_part(memory: TrainingPeaks, available: int, device: torch.device) -> int:
     """The most images whose gradients can be added to others in `available` bytes."""
-    return memory.part.largest_batch(int(available * (1 - _HEADROOM)))
+    return memory.part.largest_batch(int(available * (1 - _HEADROOM) / _held(device)))
+
+
+def _held(device: torch.device) -> float:
+    """What the process holds over what it uses."""
+    return 1 + _KEPT if is_steady(device) else 1.0
 
 
 def _micro_batch(recipe: Recipe, world: int) -> int:
