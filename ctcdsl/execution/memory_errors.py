@@ -20,8 +20,9 @@ from ctcdsl.text.shell import command
 
 _HEADROOM = 0.1
 """Of the memory: for the work space of libraries, and what the allocator cannot use."""
-_KEPT = 0.16
-"""Of what a step takes: the most that the steady allocator was seen to hold besides."""
+_KEPT = 0.55
+"""Of what a step takes: the most that a process was seen to hold besides, work space included,
+where the steady allocator keeps what is freed."""
 
 
 def is_out_of_memory(cause: RuntimeError) -> bool:
@@ -62,8 +63,8 @@ def may_not_fit(
     largest = max(1, _largest_part(memory, available, device))
     return Diagnostic(
         code="CTC622",
-        message=f"a batch of {part} takes about {format_bytes(needed)}, and the memory has"
-        f" {format_bytes(available)}: the system may end training without a word",
+        message=f"a batch of {part} takes {_about(device)} {format_bytes(needed)}, and the memory"
+        f" has {format_bytes(available)}: the system may end training without a word",
         hints=(f"--accumulate {-(-recipe.batch // (world * largest))} computes it in parts",),
         severity=Severity.WARNING,
     )
@@ -83,7 +84,7 @@ def out_of_memory(
     largest = part // 2
     if memory is not None:
         notes.append(
-            f"by the cost model a batch of {part} takes"
+            f"by the cost model a batch of {part} takes {_about(device)}"
             f" {format_bytes(_needed(recipe, memory, device, part))}, and"
             f" {device} has {format_bytes(available)}"
         )
@@ -123,19 +124,20 @@ def out_of_memory_in_test(views: int, device: torch.device, hint: str) -> UserEr
 
 
 def _needed(recipe: Recipe, memory: TrainingPeaks, device: torch.device, part: int) -> int:
-    """The bytes that a step of a training takes where so many images go through together."""
+    """The bytes that a step takes where so many images go through the network together."""
     peaks = memory.step if recipe.accumulate == 1 else memory.part
-    return int(peaks.at(part) * _held(device))
+    kept = _KEPT if is_steady(device) else 0.0
+    return int(peaks.at(part) * (1 + kept))
+
+
+def _about(device: torch.device) -> str:
+    return "up to" if is_steady(device) else "about"
 
 
 def _largest_part(memory: TrainingPeaks, available: int, device: torch.device) -> int:
     """The most images whose gradients can be added to others in `available` bytes."""
-    return memory.part.largest_batch(int(available * (1 - _HEADROOM) / _held(device)))
-
-
-def _held(device: torch.device) -> float:
-    """What the process holds over what it uses."""
-    return 1 + _KEPT if is_steady(device) else 1.0
+    room = available / (1 + _KEPT) if is_steady(device) else available * (1 - _HEADROOM)
+    return memory.part.largest_batch(int(room))
 
 
 def _micro_batch(recipe: Recipe, world: int) -> int:
