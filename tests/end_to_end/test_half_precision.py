@@ -1,0 +1,47 @@
+"""Every network of specs/ in half precision: under autocast, and with weights in bfloat16.
+
+It takes a minute: `make full-size`. Images are small where the network takes them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import ctcdsl
+from ctcdsl.checking import Network
+from ctcdsl.codegen.load import build_module
+from tests.conftest import NETWORKS, load
+
+SIDES = (32, 64, 96, 128)
+
+
+def small(path: Path) -> Network:
+    """A network for the smallest of some images, or for its own."""
+    for side in SIDES:
+        try:
+            return ctcdsl.load(path, input=side)
+        except ctcdsl.SpecError:
+            continue
+    return load(path)
+
+
+@pytest.mark.full_size
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_half_precision(path: Path) -> None:
+    network = small(path)
+    module, images = build_module(network).eval(), torch.randn(2, *network.input)
+    with torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert module(images).isfinite().all()
+        module, images = module.to(torch.bfloat16), images.to(torch.bfloat16)
+        if any(isinstance(part, nn.LocalResponseNorm) for part in module.modules()):
+            with pytest.raises(NotImplementedError, match="avg_pool3d"):  # PyTorch has no kernel
+                module(images)
+            return
+        scores = module(images)
+    assert scores.dtype is torch.bfloat16
+    assert scores.isfinite().all()
