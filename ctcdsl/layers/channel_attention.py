@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log2
+from typing import TYPE_CHECKING
 
 from ctcdsl.layers.arguments import Integer, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
@@ -12,8 +13,10 @@ from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import function, in_half, mean, multiply
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class GateOp(MapOp, abstract=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Flag, Integer, Real, odd
 from ctcdsl.layers.base import MAX_KERNEL, Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument
@@ -17,8 +19,10 @@ from ctcdsl.ops.kernels import (
 )
 from ctcdsl.ops.op import POINT, Overwrite, PointOp, Window
 from ctcdsl.ops.pooling import average_pool
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 _LARGE = 1e15
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Integers
 from ctcdsl.layers.base import MAX_KERNEL, Context, VectorLayer, layer
 from ctcdsl.ops.calls import Argument
@@ -10,9 +12,11 @@ from ctcdsl.ops.kernels import concatenate
 from ctcdsl.ops.op import Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.pooling import max_pool
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
 from ctcdsl.text import Label
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class SpatialPyramidPool(Op):

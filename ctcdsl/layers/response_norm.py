@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, channels
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import add, add_number, divide, mean, multiply, vector_norm
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class GlobalResponse(MapOp):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
 from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import multiply, multiply_number
 from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class ChannelScale(PointOp):

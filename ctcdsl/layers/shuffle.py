@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Integer
 from ctcdsl.layers.base import MAX_WIDTH, Context, SameShapeLayer, layer
 from ctcdsl.layers.windows import report_groups
@@ -9,8 +11,10 @@ from ctcdsl.ops.calls import Argument, Role, number
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.op import Overwrite, PointOp
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class ChannelShuffle(PointOp):

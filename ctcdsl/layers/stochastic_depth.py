@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ctcdsl.layers.arguments import Real
 from ctcdsl.layers.base import Context, SameShapeLayer, layer
@@ -10,9 +11,11 @@ from ctcdsl.ops.calls import Argument, shown
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.kernels import dropout, multiply
 from ctcdsl.ops.op import Overwrite, PointOp
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
 from ctcdsl.text.sink import Diagnostics
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class StochasticDepthOp(PointOp):

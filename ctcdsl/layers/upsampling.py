@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Flag, Integer
 from ctcdsl.layers.base import Context, MapLayer, layer
 from ctcdsl.ops.calls import Argument, map_note
 from ctcdsl.ops.graph import Builder, OpNode, Value
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 MAX_FACTOR = 100
 

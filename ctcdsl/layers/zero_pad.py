@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ctcdsl.layers.arguments import Integer
 from ctcdsl.layers.base import MAX_WIDTH, Context, layer
 from ctcdsl.layers.windows import SlidingWindow
@@ -11,8 +13,10 @@ from ctcdsl.ops.kernels import pad
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.operators import Identity
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Layout, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 class PadChannels(MapOp):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.kernels import function, in_half
 from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 class Keeps(Enum):

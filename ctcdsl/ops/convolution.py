@@ -9,11 +9,11 @@ from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, shown, 
 from ctcdsl.ops.kernels import in_half, pad
 from ctcdsl.ops.op import POINT, MapOp, Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 _BLOCK = 16

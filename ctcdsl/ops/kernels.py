@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ctcdsl.ops.tape import Tape
+from typing import TYPE_CHECKING
+
 from ctcdsl.ops.tensor import BOOL, DOUBLE, FLOAT, HALF, Layout, Tensor
+
+if TYPE_CHECKING:
+    from ctcdsl.ops.tape import Tape
 
 
 def in_half(tape: Tape, x: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from ctcdsl.ops.calls import Argument, Role, channels, option, shown
 from ctcdsl.ops.op import POINT, MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 class NormOp(MapOp, abstract=True):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.record import Record
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 class TensorSpec(NamedTuple):

@@ -8,11 +8,11 @@ from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.kernels import add, concatenate, maximum, multiply
 from ctcdsl.ops.op import Op, Overwrite, PointOp, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 class Operator(PointOp, abstract=True):

@@ -8,11 +8,11 @@ from ctcdsl.ops.calls import Argument, Role, map_note, sides
 from ctcdsl.ops.kernels import mean
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, output_size
-from ctcdsl.ops.tape import Tape
 from ctcdsl.ops.tensor import INDEX, Layout, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
+    from ctcdsl.ops.tape import Tape
 
 
 Reduction = Literal["max", "avg"]
