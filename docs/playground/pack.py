@@ -17,12 +17,15 @@ MAGIC = importlib.util.MAGIC_NUMBER
 DATE = (1980, 1, 1, 0, 0, 0)
 UNUSED = {
     *("_pydatetime.py", "_pydecimal.py", "_pyio.py", "_pyrepl", "argparse.py", "bdb.py"),
-    *("configparser.py", "ctypes", "doctest.py", "ensurepip", "ftplib.py", "gettext.py", "http"),
-    *("idlelib", "imaplib.py", "lib2to3", "mailbox.py", "modulefinder.py", "multiprocessing"),
-    *("nntplib.py", "optparse.py", "pdb.py", "pickletools.py", "plistlib.py", "poplib.py"),
-    *("pstats.py", "pydoc.py", "pydoc_data", "smtplib.py", "socketserver.py", "sqlite3"),
-    *("tarfile.py", "test", "tkinter", "trace.py", "turtle.py", "unittest", "wave.py"),
-    *("webbrowser.py", "wsgiref", "xml", "xmlrpc"),
+    *("cProfile.py", "cmd.py", "compileall.py", "configparser.py", "ctypes", "curses", "dbm"),
+    *("doctest.py", "ensurepip", "filecmp.py", "fileinput.py", "ftplib.py", "gettext.py"),
+    *("http", "idlelib", "imaplib.py", "lib2to3", "mailbox.py", "mimetypes.py"),
+    *("modulefinder.py", "multiprocessing", "netrc.py", "nntplib.py", "optparse.py", "pdb.py"),
+    *("pickletools.py", "plistlib.py", "poplib.py", "profile.py", "pstats.py", "pydoc.py"),
+    *("pydoc_data", "sched.py", "shelve.py", "smtplib.py", "socketserver.py", "sqlite3"),
+    *("ssl.py", "tarfile.py", "test", "timeit.py", "tkinter", "trace.py", "tracemalloc.py"),
+    *("turtle.py", "unittest", "wave.py", "webbrowser.py", "wsgiref", "xml", "xmlrpc"),
+    *("zipapp.py"),
 }
 """Parts of the standard library that the page does not reach; the largest ones alone."""
 CODE_PAGES = (
