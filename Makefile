@@ -29,7 +29,7 @@ test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
 
 full-size: $(READY)
-	$(BIN)/pytest -n auto --dist worksteal -m full_size tests/end_to_end/test_full_size.py tests/end_to_end/test_half_precision.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal -m full_size tests/end_to_end/test_full_size.py tests/end_to_end/test_half_precision.py
 
 first-losses: $(READY)
 	$(BIN)/pytest -m first_losses tests/codegen/test_initialisation.py
