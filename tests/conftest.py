@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -68,11 +68,12 @@ def in_checkout(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-class Result:
+class Result(NamedTuple):
     """What a command printed, and its exit code."""
 
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture

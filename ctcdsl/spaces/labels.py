@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import le
 from typing import NamedTuple
 
-from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEPTH, MACS, PARAMS
+from ctcdsl.metrics.catalog import MACS
 from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Edge, Graph, Ranked
 from ctcdsl.spaces.measures import CHAINS, NARROWEST, NOTHING, Measure, measure_of
-from ctcdsl.spaces.objectives import Rails
+from ctcdsl.spaces.objectives import Rails, order, usual
 from ctcdsl.spaces.space import Space
 
 MAX_LABELS = 20_000
-"""Labels of a level beyond which there is no front: a browser would take minutes."""
+"""Labels of a level beyond which no front is found: a browser would take minutes."""
 
-_RANKED = {DEPTH.name: -1, ACTIVATION_BYTES.name: 1, PARAMS.name: 1}
-"""What a search ranks unless it is asked otherwise; 1 where less is better."""
+_RANKED = {objective.metric.name: 1 if objective.less else -1 for objective in usual()}
+"""The signs of what is ranked: times them, less is better."""
 
 
 class _Column(NamedTuple):
@@ -56,7 +56,7 @@ def usual_front(space: Space, macs: int | None = None) -> tuple[Design, ...] | N
     Returns:
         None where there are too many ways to compare.
     """
-    metrics = (DEPTH, ACTIVATION_BYTES, PARAMS, MACS)
+    metrics = (*(objective.metric for objective in usual()), MACS)
     measures = [measure for metric in metrics if (measure := measure_of(metric)) is not None]
     graph = space.graph([*measures, NARROWEST, CHAINS])
     limits = Rails().limits(any_depth=space.has_shortcuts)
@@ -70,11 +70,7 @@ def usual_front(space: Space, macs: int | None = None) -> tuple[Design, ...] | N
         Design(space.draft, each.decisions, dict(zip(names, each.costs[: len(names)], strict=True)))
         for each in found
     ]
-    return tuple(sorted(designs, key=lambda design: _order(design.costs)))
-
-
-def _order(costs: dict[str, float]) -> tuple[float, ...]:
-    return (*(sign * costs[name] for name, sign in _RANKED.items()), costs[MACS.name])
+    return tuple(sorted(designs, key=lambda design: order(usual(), design.costs)))
 
 
 def _column(number: int, measure: Measure, high: int | None) -> _Column:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ctcdsl.ir.network import Network
-from ctcdsl.metrics.catalog import DEPTH, find_metrics
+from ctcdsl.metrics.catalog import ACTIVATION_BYTES, DEPTH, MACS, PARAMS, find_metrics
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.spaces.measures import CHAINS, NARROWEST
 from ctcdsl.text import error
@@ -56,6 +56,17 @@ class Objective(NamedTuple):
     metric: Metric[Any]
     less: bool
     of: Callable[[Network], float] | None = None
+
+
+def usual(memory: Metric[Any] = ACTIVATION_BYTES) -> tuple[Objective, ...]:
+    """What a front ranks unless it is asked otherwise: depth, some memory and parameters."""
+    return Objective(DEPTH, less=False), Objective(memory, less=True), Objective(PARAMS, less=True)
+
+
+def order(objectives: Sequence[Objective], costs: Mapping[str, float]) -> tuple[float, ...]:
+    """The place of a network of some costs in a table: by the objectives, then by its MACs."""
+    values = (costs[o.metric.name] if o.less else -costs[o.metric.name] for o in objectives)
+    return (*values, costs[MACS.name])
 
 
 def objective(text: str) -> Objective:

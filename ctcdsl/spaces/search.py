@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from ctcdsl.budgets import Budget
-from ctcdsl.metrics.catalog import DEPTH, MACS
+from ctcdsl.metrics.catalog import DEPTH
 from ctcdsl.spaces.best import best
 from ctcdsl.spaces.counting import first_within, uncounted
 from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.measures import Measure
-from ctcdsl.spaces.objectives import Limit, Objective, Rails
+from ctcdsl.spaces.objectives import Limit, Objective, Rails, order
 from ctcdsl.spaces.ranking import Front, rank
 from ctcdsl.spaces.space import Space
 from ctcdsl.spaces.tables import Tables, TooMany
@@ -135,11 +135,7 @@ class Search(Within):
         self.notes.append("interrupted: the best of the networks that were seen")
 
     def _order(self, design: Design) -> tuple[float, ...]:
-        values = (
-            (design.costs[o.metric.name] if o.less else -design.costs[o.metric.name])
-            for o in self.objectives
-        )
-        return (*values, design.costs[MACS.name])
+        return order(self.objectives, design.costs)
 
     def _front_of(self, designs: Sequence[Design]) -> list[Design]:
         """The front of networks that are known."""

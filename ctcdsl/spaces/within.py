@@ -20,7 +20,7 @@ from ctcdsl.spaces.design import Design
 from ctcdsl.spaces.graph import Graph
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.measures import CHAINS, NARROWEST, measure_of
-from ctcdsl.spaces.objectives import Limit, Objective
+from ctcdsl.spaces.objectives import Limit, Objective, usual
 from ctcdsl.spaces.space import Space
 from ctcdsl.spaces.tables import Limits, Tables, TooMany
 from ctcdsl.spaces.whole import WholeNetworks
@@ -43,11 +43,7 @@ class Within:
         self._bounds = [b for b in self.budget.bounds if measure_of(b.metric) is not None]
         bound = {b.metric.name for b in self._bounds}
         memory = MCU_MEMORY if MCU_MEMORY.name in bound else ACTIVATION_BYTES
-        self.objectives = tuple(objectives) or (
-            Objective(DEPTH, less=False),
-            Objective(memory, less=True),
-            Objective(PARAMS, less=True),
-        )
+        self.objectives = tuple(objectives) or usual(memory)
         self._whole = WholeNetworks(self.budget, self.objectives)
         for objective in self.objectives:
             if objective.of is None and measure_of(objective.metric) is None:

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ctcdsl.cli.main import run
 from ctcdsl.cli.progress import Display
 from ctcdsl.comparison import train_runs
 from ctcdsl.evaluation import evaluation
@@ -44,17 +43,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_folder_atomic(tmp_path / "data" / "test", each=5)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def ctcdsl(capfd: pytest.CaptureFixture[str]) -> Call:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err, err
-        return code, out, err
-
-    return call
 
 
 def compare(*more: str, specs: tuple[str, ...] = ("shallow.ctc", "deep.ctc")) -> list[str]:

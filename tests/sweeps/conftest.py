@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from ctcdsl.cli.main import run
 from tests.support.sweeps import WIDTHS, Call
 from tests.support.tiny import write_folder_atomic
 
@@ -22,11 +21,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Call:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = run(list(arguments))
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err, err
-        return code, out, err
-
-    return call
+def call(ctcdsl: Call) -> Call:
+    """The command line; tests of sweeps import the library by the fixture's own name."""
+    return ctcdsl
