@@ -166,7 +166,7 @@ class Tape:
             made += sum(sizes)
         always = total(back) if back else 0
         channels_first = always if first is None else total(first)
-        parted = always if strided is None else total(strided)
+        in_parts = always if strided is None else total(strided)
         weights, gradients = _gradients(output, inputs, passes, gives, sums)
         self.kernels.append(
             Kernel(
@@ -179,7 +179,7 @@ class Tape:
                 idle,
                 kept,
                 keeps_result,
-                (always, channels_first, parted),
+                (always, channels_first, in_parts),
                 weights,
                 gradients,
                 gives,

@@ -152,7 +152,8 @@ class Trees(Generic[Leaf]):
 def too_large(step: Step, placements: int, *, copies: int = 0) -> UserError:
     """The error of a space with too many placements, at the step that has them.
 
-    So many `copies` of it are still to be placed.
+    Their number may be an estimate, by the states that were seen so far. So many `copies` of the
+    step are still to be placed.
     """
     names = ", ".join(f"`{name}`" for name in sorted(step.names))
     reads = [f"it reads {names}"] if names else []
@@ -163,7 +164,7 @@ def too_large(step: Step, placements: int, *, copies: int = 0) -> UserError:
     hint = "give its choices fewer values, with a step such as `16..512 by 16` or by `-D`"
     return error(
         "CTC722",
-        f"the space is too large: its layers can be placed in more than {placements:,} ways up to"
+        f"the space is too large: its layers would be placed in some {placements:,} ways up to"
         f" {quoted(step.span)}",
         at=step.span,
         notes=(", and ".join(reads),) if reads else (),
