@@ -12,7 +12,7 @@ from ctcdsl.spaces.conditions import SpaceConditions
 from ctcdsl.spaces.followers import COPY, COUNT, FIRST, WHOLE, Follow, Followers
 from ctcdsl.spaces.graph import Edge, Graph, Level, State
 from ctcdsl.spaces.lookahead import Followed, Lookahead, Position
-from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.measures import Measure, combine, nothing
 from ctcdsl.spaces.place import Costs
 from ctcdsl.spaces.placement import Placements
 from ctcdsl.spaces.program import steps_of
@@ -43,7 +43,7 @@ class GraphBuilder:
         self._asked = tuple(measures)
         solved = (CHANGES, SOLVER_MACS) if draft.headers.maps else ()
         self._measures = (*measures, *solved)
-        self._zero = tuple(0 if m.adds else NOTHING for m in self._measures)
+        self._zero = nothing(self._measures)
         self._placements = Placements(draft, inputs[0], self._measures, conditions)
         by_layer = all(measure.by_layer for measure in measures)
         self._steps = steps_of(draft, open_brackets=by_layer and not draft.headers.maps)

@@ -10,7 +10,7 @@ from ctcdsl.spaces.choices import Decision, Lets, Option, Value
 from ctcdsl.spaces.conditions import SpaceConditions
 from ctcdsl.spaces.graph import State
 from ctcdsl.spaces.lookahead import Followed, Position
-from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.measures import Measure, combine, nothing
 from ctcdsl.spaces.place import Outcome, Place
 from ctcdsl.spaces.placement import Placements
 from ctcdsl.spaces.step import Mark, Step
@@ -39,7 +39,7 @@ class Followers:
         self._placements = placements
         self._conditions = conditions
         self._measures = measures
-        self._zero = tuple(0 if m.adds else NOTHING for m in measures)
+        self._zero = nothing(measures)
         self._needed = self._names_needed()
         self._options: dict[tuple[str, Value], Option] = {}
         self._runs: dict[tuple[object, ...], list[Outcome]] = {}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ctcdsl.spaces.choices import Decision, Value
-from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.measures import NOTHING, Measure, combine, nothing
 from ctcdsl.spaces.place import Costs, Place
 from ctcdsl.spaces.placement import Placements
 
@@ -74,7 +74,7 @@ class Graph(NamedTuple):
 
     def ranked(self, edges: Iterable[Edge]) -> Ranked:
         """The network of a path."""
-        costs = tuple([0 if measure.adds else NOTHING for measure in self.measures])
+        costs = nothing(self.measures)
         decisions: list[Decision] = []
         for edge in edges:
             costs = combine(self.measures, costs, edge.costs)

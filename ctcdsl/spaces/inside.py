@@ -24,7 +24,7 @@ from ctcdsl.shapes.blocks import (
 from ctcdsl.shapes.infer import ShapeInference
 from ctcdsl.shapes.padding import PaddingRule
 from ctcdsl.spaces.costing import Costing
-from ctcdsl.spaces.measures import NOTHING, Measure, combine
+from ctcdsl.spaces.measures import NOTHING, Measure, combine, nothing
 from ctcdsl.spaces.place import Bracket, End, Outcome, Place
 from ctcdsl.spaces.step import Mark, Step
 from ctcdsl.syntax.nodes import Group
@@ -48,7 +48,7 @@ class Inside:
         self._measures = measures
         self._costing = costing
         self._diagnostics = diagnostics
-        self._nothing = tuple(0 if m.adds else NOTHING for m in measures)
+        self._nothing = nothing(measures)
 
     # ----------------------------------------------------------------- marks
 

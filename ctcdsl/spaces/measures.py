@@ -93,6 +93,11 @@ class Measure(NamedTuple):
     by_layer: bool = True
 
 
+def nothing(measures: Sequence[Measure]) -> tuple[int, ...]:
+    """What no parts cost."""
+    return tuple([0 if measure.adds else NOTHING for measure in measures])
+
+
 def combine(
     measures: Sequence[Measure], one: Sequence[int], other: Sequence[int]
 ) -> tuple[int, ...]:

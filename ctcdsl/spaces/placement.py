@@ -37,7 +37,7 @@ from ctcdsl.spaces.choices import (
 )
 from ctcdsl.spaces.costing import Costing
 from ctcdsl.spaces.inside import Inside, bare, dressed
-from ctcdsl.spaces.measures import NOTHING, Measure, combine, ends_with_one
+from ctcdsl.spaces.measures import Measure, combine, ends_with_one, nothing
 from ctcdsl.spaces.place import Alternative, Outcome, Place
 from ctcdsl.spaces.repeats import Repeats
 from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
@@ -129,7 +129,7 @@ class Placements:
     def settled(self, place: Place) -> Outcome | None:
         """The place behind the last layer before the head, with the map that `maps` gives."""
         if place.sizes is None:
-            return Outcome(place, tuple(0 if m.adds else NOTHING for m in self._measures))
+            return Outcome(place, nothing(self._measures))
         found = self._maps.settled(place)
         if found is None:
             self._failed(
