@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", default=NETWORKS)
     parser.add_argument("--batch", type=int, default=8)
     given = parser.parse_args()
-    print("| network | measured: tensors | with work space | ctcdsl.memory | MemTracker | seconds |")
+    print("| network | measured: tensors | with work space | ctcdsl.memory | MemTracker | s |")
     print("|---|---:|---:|---:|---:|---:|")
     for name in given.networks:
         network = ctcdsl.load(name)
