@@ -30,7 +30,7 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from ctcdsl import api
+from ctcdsl import api, designs
 from ctcdsl.checking import check_source
 from ctcdsl.ir import Conv
 from ctcdsl.metrics import network_cost
@@ -344,7 +344,7 @@ def complete(task: Task) -> list[Costs]:
     low, high = task.bounds
     budget = {"macs": f"<={high}" if low is None else f"{low}..{high}"}
     start = time.process_time()
-    search = api.search(
+    search = designs.search(
         Source("space", task.space),
         budget=budget,
         rank=task.rank,

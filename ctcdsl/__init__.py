@@ -16,41 +16,27 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # `import ctcdsl` takes a millisecond; with `typing` it would take several
 if TYPE_CHECKING:
     from ctcdsl.api import (
-        Budget,
         Cost,
-        Diagnostic,
-        Difference,
-        Explanation,
-        Memory,
         Network,
-        Page,
         Report,
-        Rewrite,
-        SpecError,
-        SpecWarning,
-        UserError,
         build,
         check,
         cost,
         diff,
-        explain_design,
-        fit_results,
         generate,
         load,
         load_all,
         loads,
         memory,
-        report,
-        rewrite,
-        search,
     )
+    from ctcdsl.budgets import Budget
     from ctcdsl.deployment import Export, Prediction, Predictions, export, predict
+    from ctcdsl.designs import Rewrite, explain_design, fit_results, report, rewrite, search
+    from ctcdsl.execution.events import Callback
     from ctcdsl.experiments import (
         Benchmark,
-        Callback,
         Comparison,
         Interrupted,
-        Recipe,
         Run,
         Scores,
         Sweep,
@@ -61,6 +47,12 @@ if TYPE_CHECKING:
         sweep,
         train,
     )
+    from ctcdsl.metrics.difference import Difference
+    from ctcdsl.metrics.memory import Memory
+    from ctcdsl.passes.explanation import Explanation
+    from ctcdsl.recipe import Recipe
+    from ctcdsl.reporting.page import Page
+    from ctcdsl.text import Diagnostic, SpecError, SpecWarning, UserError
 
 __all__ = [
     "Benchmark",
@@ -112,8 +104,18 @@ __all__ = [
 ]
 
 _MODULES = {  # of the names that are not in `ctcdsl.api`
+    "Budget": "ctcdsl.budgets",
     "Callback": "ctcdsl.execution.events",
+    "Difference": "ctcdsl.metrics.difference",
+    "Explanation": "ctcdsl.passes.explanation",
+    "Memory": "ctcdsl.metrics.memory",
+    "Page": "ctcdsl.reporting.page",
     "Recipe": "ctcdsl.recipe",
+    **dict.fromkeys(("Diagnostic", "SpecError", "SpecWarning", "UserError"), "ctcdsl.text"),
+    **dict.fromkeys(
+        ("Rewrite", "explain_design", "fit_results", "report", "rewrite", "search"),
+        "ctcdsl.designs",
+    ),
     **dict.fromkeys(
         (
             *("Benchmark", "Comparison", "Interrupted", "Run", "Scores", "Sweep"),

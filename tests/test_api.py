@@ -13,27 +13,29 @@ import pytest
 import torch
 
 import ctcdsl
-from ctcdsl import api, checking, deployment, experiments
+from ctcdsl import api, checking, deployment, designs, experiments
 from ctcdsl.ir import Shape
 from ctcdsl.loading import built_in_specs
 from ctcdsl.syntax.parser import Parser
+from ctcdsl.text import Source
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 
 
 def test_importing_it_loads_nothing() -> None:
-    names = "{'torch', 'lark', 'ctcdsl.api', 'ctcdsl.experiments', 'ctcdsl.deployment'}"
+    names = "{'torch', 'lark', 'ctcdsl.api', 'ctcdsl.designs', 'ctcdsl.experiments'}"
     code = f"import sys, ctcdsl; sys.exit(not {names}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_name_is_there_and_listed() -> None:
-    modules = (api, experiments, deployment)
-    assert sorted(ctcdsl.__all__) == sorted(name for module in modules for name in module.__all__)
     assert set(ctcdsl.__all__) <= set(dir(ctcdsl))
-    for module in modules:
+    for module in (api, designs, experiments, deployment):
+        assert set(module.__all__) <= set(ctcdsl.__all__)
         for name in module.__all__:
             assert getattr(ctcdsl, name) is getattr(module, name)
+    for name in ctcdsl.__all__:
+        assert getattr(ctcdsl, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'costs'"):
         ctcdsl.costs  # noqa: B018  # the attribute is what is tested
 
@@ -43,8 +45,9 @@ def test_types_are_for_those_who_import_it() -> None:
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
-    for module in (ctcdsl, api):
-        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS, extraglobs=vars(api))
+    names = {name: getattr(ctcdsl, name) for name in ctcdsl.__all__} | {"Source": Source}
+    for module in (ctcdsl, api, designs):
+        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS, extraglobs=names)
         assert result.attempted and not result.failed, module
 
 
@@ -145,7 +148,7 @@ def test_one_rewrite_parses_twice_and_checks_twice(
 
     count(Parser, "parse")
     count(checking, "infer_network")
-    api.rewrite("A", "depth-for-size:stage=3,to=2", name="B")
+    designs.rewrite("A", "depth-for-size:stage=3,to=2", name="B")
     assert calls == {"parse": 2, "infer_network": 2}
     calls.clear()
     assert ctcdsl("rewrite", "A", "--pass", "depth-for-size:stage=3,to=2", "--name", "B").code == 0
@@ -156,14 +159,14 @@ def test_rewrites_follow_rewrites(tmp_path: Path) -> None:
     """Each in the author's form, with the name and the values of `let`s that are given."""
     file = tmp_path / "N.ctc"
     file.write_text("let w = 64\nnet N # first\npad paper\n(7,w)/2 3/3 (2,128)x4 2/2 (2,256)x6\n")
-    first = api.rewrite(api.load(file, params={"w": 32}), "repeat-last:times=1", name="M")
-    second = api.rewrite(first.network, "repeat-last:times=1,stage=2", name="L")
+    first = designs.rewrite(api.load(file, params={"w": 32}), "repeat-last:times=1", name="M")
+    second = designs.rewrite(first.network, "repeat-last:times=1,stage=2", name="L")
     assert first.network.name == "M" and second.network == api.loads(second.text)
     assert second.text == (
         "let w = 32\nnet L  # first\npad paper\n(7,w)/2 3/3 (2,128)x5 2/2 (2,256)x7\n"
     )
     with pytest.raises(ValueError, match="'let' is not a name"):
-        api.rewrite("A", "add-pool", name="let")
+        designs.rewrite("A", "add-pool", name="let")
 
 
 def test_weights_follow_a_rewrite() -> None:
@@ -260,10 +263,10 @@ def test_integers_of_numpy_are_integers() -> None:
 def test_what_is_doubtful_is_a_warning_of_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.warns(api.SpecWarning, match="224 channels of 224x3"):
+    with pytest.warns(ctcdsl.SpecWarning, match="224 channels of 224x3"):
         api.loads("input 224x224x3 style conv-bn-relu\n(3,8,p1) gap fc")
     (tmp_path / "A.ctc").write_text("(3,8) gap fc")
     monkeypatch.chdir(tmp_path)
-    with pytest.warns(api.SpecWarning, match="CTC951") as caught:
+    with pytest.warns(ctcdsl.SpecWarning, match="CTC951") as caught:
         api.load("A")
     assert [warning.filename for warning in caught] == [__file__]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from ctcdsl import api
+from ctcdsl import api, designs
 from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import LoadedNetwork, assignments, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, input_option, values_option
@@ -114,7 +114,7 @@ def _sides(
     (file,) = or_stdin(files)
     if passes:
         before = _chosen(loaded, nets[0] if nets else None, file)
-        after = api.rewrite(before.network, *passes).network
+        after = designs.rewrite(before.network, *passes).network
         return before, before._replace(network=after)
     if values and len(nets) < 2:
         given = _chosen(loaded, nets[0] if nets else None, file)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ctcdsl.api import explain_design
 from ctcdsl.cli.inputs import load_network
 from ctcdsl.cli.options import format_option, net_option
 from ctcdsl.cli.output import print_json
 from ctcdsl.cli.tables import as_text
+from ctcdsl.designs import explain_design
 from ctcdsl.storage.atomic import write_atomic
 from ctcdsl.text.shell import command as shell_command
 

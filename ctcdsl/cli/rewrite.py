@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from ctcdsl.api import Rewrite, rewrite
 from ctcdsl.checking import Network
 from ctcdsl.cli.inputs import load_network, load_networks, or_stdin
 from ctcdsl.cli.options import Values, format_option, net_option, output_option, values_option
 from ctcdsl.cli.output import PER_NETWORK, print_diagnostics, print_json
 from ctcdsl.cli.tables import as_text
+from ctcdsl.designs import Rewrite, rewrite
 from ctcdsl.elaborate.drafts import is_network_name
 from ctcdsl.passes import Frozen, Interval
 from ctcdsl.passes.equation import as_json, report_line

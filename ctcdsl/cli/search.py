@@ -154,7 +154,7 @@ def command(
     table has those that no other beats in depth, memory and parameters. No accuracy is measured:
     which of them learns best, training tells.
     """
-    from ctcdsl import api
+    from ctcdsl import designs
 
     if plot is not None:
         if not plot.endswith((".svg", ".png", ".html")):
@@ -172,7 +172,7 @@ def command(
     given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
     within = budget_of(budget, given, table, device)
     surrogate = fitted(results, trained)
-    search = api.search(
+    search = designs.search(
         read_source(STDIN) if spec == STDIN else spec,
         budget=within,
         input=shape,

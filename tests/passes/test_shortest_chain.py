@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from ctcdsl import api
+from ctcdsl import api, designs
 from ctcdsl.checking import Network
 from ctcdsl.passes.shortest_chain import nameless, shortest_chain
 from ctcdsl.text import UserError
@@ -61,11 +61,11 @@ def chains(draw: st.DrawFn) -> tuple[Network, list[str], Network]:
 @given(chains())
 def test_a_chain_that_was_found_gives_the_network(case: tuple[Network, list[str], Network]) -> None:
     base, applied, design = case
-    explanation = api.explain_design(design, base)
+    explanation = designs.explain_design(design, base)
     assert explanation.exact, f"{applied} {explanation}"
     assert len(explanation.steps) <= len(applied)
     if explanation.steps:
-        again = api.rewrite(base, *explanation.passes).network
+        again = designs.rewrite(base, *explanation.passes).network
         assert nameless(again.architecture) == nameless(design.architecture)
     else:
         assert nameless(base.architecture) == nameless(design.architecture)
@@ -82,23 +82,23 @@ def test_a_chain_that_was_found_gives_the_network(case: tuple[Network, list[str]
     ],
 )
 def test_the_networks_of_the_paper(design: str, passes: list[str]) -> None:
-    chain = api.explain_design(design, "A")
+    chain = designs.explain_design(design, "A")
     assert list(chain.passes) == passes
     assert chain.exact and chain.shortest
 
 
 def test_blocks() -> None:
-    chain = api.explain_design("resnet50", "resnet50", max_steps=1)
+    chain = designs.explain_design("resnet50", "resnet50", max_steps=1)
     assert chain.exact and not chain.steps
     deeper = after(api.load("resnet50"), "depth-for-width:stage=4,depth=8,multiple=8")
-    assert api.explain_design(deeper, "resnet50", max_steps=1).passes == (
+    assert designs.explain_design(deeper, "resnet50", max_steps=1).passes == (
         "depth-for-width:stage=4,depth=8,multiple=8",
     )
 
 
 def test_names_do_not_matter() -> None:
     named = api.loads("net X\npad paper\nconv1: (7,64)/2\nconv2: 3/3 (5,128)\nconv3: 2/2 (3,256)x3")
-    assert api.explain_design(named, A).exact
+    assert designs.explain_design(named, A).exact
 
 
 def test_what_no_pass_reaches_is_left_over() -> None:
@@ -106,14 +106,14 @@ def test_what_no_pass_reaches_is_left_over() -> None:
     chain = shortest_chain(A, design, max_steps=2)
     assert not chain.exact and not chain.shortest
     assert chain.remaining == 2
-    explanation = api.explain_design(design, A, max_steps=3)
+    explanation = designs.explain_design(design, A, max_steps=3)
     assert not explanation.remaining.equal
     assert "an edit changes 2 layers" in explanation.summary()
 
 
 def test_a_part_of_the_way() -> None:
     design = paper("(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x5+(2,256,elu)")
-    explanation = api.explain_design(design, A, max_steps=3)
+    explanation = designs.explain_design(design, A, max_steps=3)
     assert explanation.passes == ("depth-for-size:stage=3,to=2", "depth-for-size:stage=2,to=2")
     assert explanation.chain.remaining == 1
     assert [row[-1] for row in explanation.ledger().rows][-1] == "N, by an edit of the rest"

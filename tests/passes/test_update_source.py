@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ctcdsl.api import rewrite
+from ctcdsl.designs import rewrite
 from ctcdsl.ir.printer import unparse
 from ctcdsl.syntax.format import format_file
 from ctcdsl.syntax.parser import parse

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ctcdsl import api
+from ctcdsl import designs
 from ctcdsl.cli.chart import HEIGHT, WIDTH, chart
 from ctcdsl.reporting import front as fronts
 from ctcdsl.reporting.front import front_page, front_picture, trade
@@ -27,7 +27,7 @@ where k != 2 or d%2 == 0
 
 def searched(**budget: str) -> Search:
     rank = ["params", "activation-bytes"]
-    return api.search(Source("space.ctc", SPACE), budget=budget or None, rank=rank)
+    return designs.search(Source("space.ctc", SPACE), budget=budget or None, rank=rank)
 
 
 def test_points_are_the_networks_within_the_budget() -> None:
@@ -50,7 +50,7 @@ def test_of_three_objectives_the_line_is_that_of_two() -> None:
     space = SPACE.replace("(3,256)x3", "(3,v)x2+(3,256)").replace(
         "let d", "let v = 96..256 by 32\nlet d"
     )
-    found = trade(api.search(Source("space.ctc", space), budget={"macs": "0.9..1.0*A"}))
+    found = trade(designs.search(Source("space.ctc", space), budget={"macs": "0.9..1.0*A"}))
     assert 0 < len(found.best) < len(found.front)
     best = [found.front[k] for k in found.best]
     for x, y in found.front:  # more depth, less memory
