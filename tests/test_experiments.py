@@ -133,7 +133,7 @@ def test_the_recipe_is_named_or_given(place: Path) -> None:
         ({"data": "nowhere"}, "CTC601", "nowhere"),
         ({"net": "tinny"}, "CTC005", "tinny"),
         ({"net": "tiny.ctc", "input": (3, 2, 2)}, "CTC201", "2x2"),
-        ({"resume": True}, "CTC610", "there is no checkpoint"),
+        ({"resume": True}, "CTC610", "no such file or folder"),
         ({"net": None, "resume": "auto", "run": "none"}, "CTC610", "no network to start with"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

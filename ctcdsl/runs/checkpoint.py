@@ -220,8 +220,11 @@ def _no_checkpoint(path: Path) -> UserError:
     if os.path.exists(path) and not os.path.isdir(path):
         message, hint = "this is a file, not the folder of a run", "name the run's folder"
     else:
-        message = "there is no checkpoint"
-        hint = "name the folder of a run; `ctcdsl train` without --resume starts one"
+        message = "there is no checkpoint" if os.path.exists(path) else "no such file or folder"
+        hint = (
+            "name the folder of a run, or a file of `ctcdsl export`; "
+            "`ctcdsl train` without --resume starts a run"
+        )
     return checkpoint_error(path, message, hint)
 
 
