@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -96,14 +96,15 @@ class Budget:
             bounds.append(Bound(BOUNDED[name], low, high, f"{place.source.name} {text}", place))
         return Budget(bounds, self.conditions)
 
-    def with_bounds(self, texts: Mapping[str, str], option: str = "--{}") -> Budget:
-        """With bounds as options give them: `{"macs": "<=1.0*A", "depth": "8..12"}`.
+    def with_bounds(self, texts: Mapping[str, str | Sequence[str]], option: str = "--{}") -> Budget:
+        """With bounds as options give them: `{"macs": "<=1.0*A", "depth": (">=8", "<=12")}`.
 
         Raises:
             UserError: CTC714 one is no bound, CTC715 one contradicts another.
         """
         bounds = list(self.bounds)
-        for name, text in texts.items():
+        several = {key: [of] if isinstance(of, str) else of for key, of in texts.items()}
+        for name, text in ((key, text) for key, of in several.items() for text in of):
             place = Span(Source(option.format(name), text), 0, len(text))
             if not text.strip():
                 hint = "write a bound, such as <=60M, or 0.98..1.02*A"

@@ -106,7 +106,10 @@ def require_text(key: str, value: object, source: Source) -> str:
 
 def no_table(metric: Metric[Any], at: Span) -> UserError:
     """The error of a bound on a time that no table of a device predicts."""
-    hint = '`table = "device.json"` in a budget, or the option `--latency device.json`'
+    hint = (
+        '`table = "device.json"` in a budget, `check --latency device.json`,'
+        " or `search --table device.json`"
+    )
     return error(
         "CTC732",
         f"{metric.name} is predicted from the table of a device, and there is none",

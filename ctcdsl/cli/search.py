@@ -146,7 +146,7 @@ def command(
     net: str | None,
     pins: dict[str, str],
     form: str,
-    **bounds: str | None,
+    **bounds: tuple[str, ...],
 ) -> int:
     """Find every network of a space within a budget.
 
@@ -162,6 +162,12 @@ def command(
                 f"{plot}: --plot writes FILE.svg, FILE.png, or a report FILE.html"
             )
         require_writable(plot)
+    if counting and (plot or pick or best or kinds or results):
+        raise click.UsageError(
+            "--count prints numbers alone: leave out --plot, --pick, --best, --score and --results"
+        )
+    if device == "mcu" and not bounds["memory"]:
+        raise click.UsageError("--device is for --memory; --rank takes mcu-memory by its name")
     if output is not None and pick is None:
         raise click.UsageError("-o is for a network: --pick 1 -o net.ctc")
     if best is not None and form == "chart":
@@ -169,7 +175,7 @@ def command(
             "--best compares networks by one metric, and --format chart draws what two of them"
             " trade: leave one of them out"
         )
-    given = {name.replace("_", "-"): text for name, text in bounds.items() if text is not None}
+    given = {name.replace("_", "-"): texts for name, texts in bounds.items()}
     within = budget_of(budget, given, table, device)
     surrogate = fitted(results, trained)
     search = designs.search(

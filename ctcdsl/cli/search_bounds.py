@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,14 +24,15 @@ BOUNDS = {
 def bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each metric that searches bound most."""
     for name, example in reversed(BOUNDS.items()):
-        command = click.option(f"--{name}", metavar="BOUND", help=f"Bound {name}: {example}.")(
-            command
+        option = click.option(
+            f"--{name}", metavar="BOUND", multiple=True, help=f"Bound {name}: {example}."
         )
+        command = option(command)
     return command
 
 
 def budget_of(
-    file: str | None, bounds: Mapping[str, str], table: str | None, device: str
+    file: str | None, bounds: Mapping[str, Sequence[str]], table: str | None, device: str
 ) -> Budget:
     """The bounds of a file and of options together; `table` and `device` say what they are of.
 

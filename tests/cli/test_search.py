@@ -90,6 +90,28 @@ def test_a_budget_of_a_file_and_options_hold_together(capsys: pytest.CaptureFixt
     assert "CTC715" in failure(capsys, *arguments[1:], "--macs", "<=0.5*A")
 
 
+def test_each_bound_of_an_option_given_twice_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = []
+    for bounds in (["--depth", "8..10"], ["--depth", ">=8", "--depth", "<=10"]):
+        assert run(["search", "space.ctc", *bounds, "--count"]) == 0
+        counts.append(capsys.readouterr().out)
+    assert counts[0] == counts[1] != "54 of 54 networks\n"
+    assert "CTC715" in failure(capsys, "space.ctc", "--macs", ">=5M", "--macs", "<=1M")
+
+
+@pytest.mark.parametrize("option", [("--plot", "x.svg"), ("--pick", "1"), ("--best", "2")])
+def test_a_count_refuses_what_it_would_ignore(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", "space.ctc", "--count", *option]) == 2
+    assert option[0] in capsys.readouterr().err
+
+
+def test_a_device_without_a_bound_on_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "space.ctc", "--device", "mcu", "--macs", "<=6M"]) == 2
+    assert "--device is for --memory" in capsys.readouterr().err
+
+
 def test_what_only_whole_networks_have_is_checked_of_each(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
