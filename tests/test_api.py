@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from ctcdsl.ir import Shape
 from ctcdsl.loading import built_in_specs
 from ctcdsl.syntax.parser import Parser
 from ctcdsl.text import Source
+from tests.conftest import ROOT
 
 ROW = "(7,64)/2 3/3 (2,128)x4 2/2 (2,256)x6"
 
@@ -38,6 +40,12 @@ def test_every_name_is_there_and_listed() -> None:
         assert getattr(ctcdsl, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'costs'"):
         ctcdsl.costs  # noqa: B018  # the attribute is what is tested
+
+
+def test_the_page_on_python_has_every_function() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    functions = [name for name in ctcdsl.__all__ if name.islower()]
+    assert [name for name in functions if not re.search(rf"(ctcdsl\.|`){name}\(", page)] == []
 
 
 def test_types_are_for_those_who_import_it() -> None:

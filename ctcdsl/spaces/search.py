@@ -40,6 +40,10 @@ class Search(Within):
         self.interrupted = False
         self._best: dict[int, tuple[Design, ...]] = {}
 
+    def __repr__(self) -> str:
+        bounds = ", ".join(bound.text for bound in self.budget.bounds)
+        return f"<Search of {self.space.name}{f' within {bounds}' if bounds else ''}>"
+
     def nothing_fits(self) -> UserError:
         """The error of a budget that no network keeps to: what binds, and the nearest network."""
         from ctcdsl.spaces.feasibility import infeasible
