@@ -78,11 +78,21 @@ class LayerElaborator:
         return chain
 
     def inside(
-        self, group: syntax.Group, items: Sequence[syntax.Item], channels: int, c: int
+        self,
+        items: Sequence[syntax.Item],
+        channels: int | None,
+        scope: Scope,
+        *,
+        braced: bool | None,
     ) -> Chain:
-        """Items of a branch of a group, which `c` channels enter, with `channels` before them."""
-        elements, after = self._within(items, channels, Scope(self._values, c))
-        return in_braces(elements, grouped=is_chain(group)), after
+        """Items of a part of a bracket or a `def`'s body, with `channels` before them.
+
+        `braced` says whether braces hold them together, or a branch does; None for neither.
+        """
+        if braced is None:
+            return self._sequence(items, channels, scope)
+        elements, after = self._within(items, channels, scope)
+        return in_braces(elements, grouped=braced), after
 
     def expand(self, expansion: Expansion) -> Sequence[Element]:
         """The layers and blocks of a call of a `def`."""

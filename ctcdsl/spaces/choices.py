@@ -113,6 +113,26 @@ class Lets(Mapping[str, float | None]):
             self._known[name] = options
         return options
 
+    def argument(self, name: str, argument: Argument, scope: Scope) -> float | None:
+        """The value of an argument of a call, which is that of a choice `name` where it is one.
+
+        Raises:
+            Undecided: The choice, or one that it reads, is not made.
+            Invalid: It has no values.
+        """
+        if isinstance(argument, Choice):
+            option = self.assignment.get(name)
+            if option is None or name not in self.read:
+                values = expand(argument, self._expressions, scope)
+                if values is None:
+                    raise Invalid
+                if option is None:
+                    raise Undecided(name, Options.of(values))
+                self.read[name] = Options.of(values)
+            assert not isinstance(option.node, Branch)
+            argument = option.node
+        return self._expressions.value(argument, scope)
+
     def block(self, name: str) -> Def | None:
         """The `def` that a name is for, itself or through `let`s; None where there is none.
 

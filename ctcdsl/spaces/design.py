@@ -11,6 +11,7 @@ from ctcdsl.checking import Network, check_source
 from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.networks import read_design
 from ctcdsl.shapes.infer import infer_network
+from ctcdsl.spaces.calls import in_order
 from ctcdsl.spaces.choices import Blocks, Decision, InPlace, Lets
 from ctcdsl.text import Severity, Source, UserError
 from ctcdsl.text.sink import Diagnostics
@@ -32,7 +33,7 @@ class Design:
         self, draft: Draft, decisions: Sequence[Decision], costs: Mapping[str, float]
     ) -> None:
         self._draft = draft
-        self._decisions = tuple(decisions)
+        self._decisions = in_order(decisions)
         self.costs = dict(costs)
 
     @property

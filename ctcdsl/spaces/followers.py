@@ -61,15 +61,19 @@ class Followers:
         k = step.number
 
         def follow(found: Follow) -> Follow:
-            return self._in_bracket(found) if step.within else found
+            return self._inside(step, found) if step.around else found
 
         if step.mark:
             yield (k, WHOLE), self._marked(step, step.mark, needed)
         elif step.parts:
             if step.times is not None:
-                yield (k, COUNT), self._read_count(step, needed)
-            for part in (*step.strided_parts, *step.parts):
-                yield from self._of_step(part, needed if part.closes else needed | step.names)
+                yield (k, COUNT), follow(self._read_count(step, needed))
+            copies = needed if step.times is None else needed | step.names
+            for parts in (step.strided_parts, step.parts):
+                later = copies
+                for part in reversed(parts):
+                    yield from self._of_step(part, needed if part is parts[-1] else later)
+                    later |= part.names
         elif step.has_copies:
             strided = step._replace(items=step.strided, number=-1 - step.number)
             yield (k, COUNT), follow(self._read_count(step, needed))
@@ -198,27 +202,30 @@ class Followers:
         return follow
 
     def _marked(self, step: Step, mark: Mark, needed: frozenset[str]) -> Follow:
+        depth = len(step.around) + bool(mark.ended)
+
         def follow(state: State) -> Iterator[Followed]:
-            begins = not mark.ended and (state.left > 0 or not mark.repeated)
-            bracket = state.place.bracket
-            if bracket is None and not begins:
+            frames = state.place.frames
+            begins = mark.ended or state.left > 0 or not mark.repeated
+            if len(frames) < depth or not begins:  # no copies are left, of this or what is around
                 yield state, self._zero, ()
                 return
+            left = frames[-1].left if mark.ended and mark.closes else 0
+            names = needed | step.inside if left else needed
             place = state.place.begin_line() if step.begins else state.place
-            outcome = self._placements.marked(step, place, state.left)
-            if outcome is not None:
-                left = bracket.left if bracket is not None and step.closes else 0
-                names = needed | step.names if left else needed
-                assignment = self._assignment(state)
-                yield self._state(outcome.place, left, assignment, names), outcome.costs, ()
+            for made, after, outcome in self._placements.marked(
+                step, place, state.left, self._assignment(state), self._conditions.allow
+            ):
+                yield self._state(outcome.place, left, after, names), outcome.costs, made
 
         return follow
 
-    def _in_bracket(self, follow: Follow) -> Follow:
-        """What follows a state in a bracket; one whose copies are all placed stays as it is."""
+    def _inside(self, step: Step, follow: Follow) -> Follow:
+        """What follows a state in brackets; one whose copies are all placed stays as it is."""
+        depth = len(step.around)
 
         def within(state: State) -> Iterator[Followed]:
-            if state.place.bracket is None:
+            if len(state.place.frames) < depth:
                 yield state, self._zero, ()
             else:
                 yield from follow(state)

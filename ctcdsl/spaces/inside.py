@@ -1,4 +1,4 @@
-"""What the parts of a bracket come to: its beginning, layers of its branches, how they join.
+"""What parts of brackets and calls come to: where they begin, layers of branches, how they join.
 
 The rules are those of `shapes/`. What depends on a whole branch waits in the place: the activation
 that moves behind an addition is in the costs until its branch ends, and the strides of a lone
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from ctcdsl.elaborate.layers import is_chain
+from ctcdsl.elaborate.expressions import Scope
 from ctcdsl.ir import Block, Branch, Conv, Element, Identity, Join, Shape, Style
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.blocks import (
@@ -23,9 +23,11 @@ from ctcdsl.shapes.blocks import (
 )
 from ctcdsl.shapes.infer import ShapeInference
 from ctcdsl.shapes.padding import PaddingRule
+from ctcdsl.spaces.calls import scope_inside
+from ctcdsl.spaces.choices import Lets
 from ctcdsl.spaces.costing import Costing
 from ctcdsl.spaces.measures import NOTHING, Measure, combine, nothing
-from ctcdsl.spaces.place import Bracket, End, Outcome, Place
+from ctcdsl.spaces.place import Bracket, End, Frame, Outcome, Place, Steps
 from ctcdsl.spaces.step import Mark, Step
 from ctcdsl.syntax.nodes import Group
 from ctcdsl.text import Origin, Span
@@ -58,19 +60,19 @@ class Inside:
         `left` is how many copies there are with the one that begins.
         """
         if not mark.ended:
-            inner = place if is_chain(mark.group) else place._replace(odd=False)
-            bracket = Bracket(place, left - mark.repeated)
-            return Outcome(inner._replace(bracket=bracket), self._nothing)
-        if is_chain(mark.group):
-            return Outcome(place._replace(bracket=None), self._nothing)
-        ended = self._ended(place, mark, span)
-        if ended is None or mark.ended < len(mark.group.branches):
-            return ended
-        return self._joined(ended, mark.group, span)
+            frame = Frame(place.shape.channels, left - mark.repeated)
+            inner = place._replace(frames=(*place.frames, frame))
+            if mark.joins is not None:
+                inner = inner._replace(odd=False, bracket=Bracket(place))
+            return Outcome(inner, self._nothing)
+        if mark.joins is None:
+            return Outcome(place._replace(frames=place.frames[:-1]), self._nothing)
+        ended = self._ended(place, mark.joins, mark, span)
+        return self._joined(ended, mark.joins, span) if ended and mark.closes else ended
 
-    def _ended(self, place: Place, mark: Mark, span: Span) -> Outcome | None:
+    def _ended(self, place: Place, group: Group, mark: Mark, span: Span) -> Outcome | None:
         """The place where the next branch begins."""
-        bracket, join = place.bracket, _join(mark.group)
+        bracket, join = place.bracket, _join(group)
         assert bracket is not None
         first = bracket.first or place.shape
         wrong = mismatch(join, first, place.shape)
@@ -93,9 +95,7 @@ class Inside:
             end=None,
             out=False,
         )
-        shape = bracket.entry.shape
-        if mark.ended == len(mark.group.branches):
-            shape = place.shape
+        shape = place.shape if mark.closes else bracket.entry.shape
         return Outcome(place._replace(shape=shape, odd=False, bracket=after), costs)
 
     def _joined(self, ended: Outcome, group: Group, span: Span) -> Outcome | None:
@@ -125,7 +125,10 @@ class Inside:
             costs = combine(self._measures, costs, more)
         node = _joining(block, bracket, shape)
         more = self._costing.join(place._replace(shape=node.input), node)
-        after = Place(shape, entry.odd, place.convolved)
+        outer = entry.bracket
+        if outer is not None:
+            outer = outer._replace(end=None, steps=_together(outer.steps, bracket.steps))
+        after = Place(shape, entry.odd, place.convolved, bracket=outer, frames=entry.frames)
         return Outcome(after, combine(self._measures, costs, more))
 
     # ---------------------------------------------------------------- layers
@@ -150,7 +153,7 @@ class Inside:
             shape, costs = bracket.first, self._nothing
             end = end and end._replace(change=self._nothing)
             bracket = bracket._replace(out=True)
-        if _is_lone(step.within):
+        if step.strides:
             bracket = bracket._replace(steps=steps_of(nodes))
         bracket = bracket._replace(end=end)
         return Outcome(place._replace(shape=shape, odd=rule.odd, bracket=bracket), costs)
@@ -173,28 +176,44 @@ class Inside:
 
 
 def bare(step: Step, place: Place) -> Place:
-    """A place in a bracket with what matters to the layers of a step alone."""
+    """A place in brackets and calls with what matters to the layers of a step alone."""
     bracket = place.bracket
-    if bracket is None:
-        return place
-    entry = Place(bracket.entry.shape)
-    first = bracket.first if step.optional else None
-    return place._replace(bracket=Bracket(entry, first=first))
+    if bracket is not None:
+        first = bracket.first if step.optional else None
+        bracket = Bracket(_NOWHERE, first=first)
+    frames = [Frame(frame.channels if step.reads_channels else 0) for frame in place.frames]
+    return place._replace(bracket=bracket, frames=tuple(frames))
+
+
+def scope_at(step: Step, place: Place, lets: Lets) -> Scope:
+    """The scope of a step's items."""
+    if not step.around:
+        return Scope(lets, place.shape.channels, per_layer=True)
+    return scope_inside(step.around, [frame.channels for frame in place.frames], lets)
 
 
 def dressed(outcome: Outcome, place: Place) -> Outcome:
-    """The outcome of a step from a bare place, with what the bracket has before it."""
+    """The outcome of a step from a bare place, with what brackets have before it."""
     before, after = place.bracket, outcome.place.bracket
-    if before is None or after is None:
-        return outcome
-    height, width, growth = (a * b for a, b in zip(before.steps, after.steps, strict=True))
+    bracket = None
+    if before is not None and after is not None:
+        bracket = before._replace(
+            end=after.end or before.end,
+            out=after.out,
+            steps=_together(before.steps, after.steps),
+        )
+    return outcome._replace(place=outcome.place._replace(bracket=bracket, frames=place.frames))
+
+
+def _together(one: Steps, other: Steps) -> Steps:
+    """The strides and growth of two parts, without a common factor."""
+    height, width, growth = (a * b for a, b in zip(one, other, strict=True))
     common = gcd(height, width, growth)
-    bracket = before._replace(
-        end=after.end or before.end,
-        out=after.out,
-        steps=(height // common, width // common, growth // common),
-    )
-    return outcome._replace(place=outcome.place._replace(bracket=bracket))
+    return height // common, width // common, growth // common
+
+
+_NOWHERE = Place(Shape(1, 1, 1))
+"""Stands for an entry that does not matter."""
 
 
 def _join(group: Group) -> Join:

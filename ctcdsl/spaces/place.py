@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ctcdsl.ir import Activation, Shape
 
 Costs = tuple[int, ...]
+Steps = tuple[int, int, int]
+"""From the input of layers to their output: the strides of height and width, and the growth."""
 
 
 class Begins(Enum):
@@ -51,31 +53,38 @@ class End(NamedTuple):
     change: Costs
 
 
-class Bracket(NamedTuple):
-    """A bracket that is placed branch by branch, some of them so far.
+class Frame(NamedTuple):
+    """A bracket or a call that is placed in parts: the channels that enter it, the copies left."""
 
-    `entry` is the place before it, `left` how many copies follow. Of the branches that ended:
-    `first` is the shape of the first, `channels` are those of all, `activation` is what they end
-    in, `several` says whether there is more than one. Of this branch: whether it is `out`, for
-    another shape; `steps` are its strides and growth, where a shortcut needs them.
+    channels: int
+    left: int = 0
+
+
+class Bracket(NamedTuple):
+    """A bracket that is placed in parts, some branches so far.
+
+    `entry` is the place before it. Of the branches that ended: `first` is the shape of the first,
+    `channels` are those of all, `activation` is what they end in, `several` says whether there is
+    more than one. Of this branch: whether it is `out`, for another shape. `steps` are the strides
+    and the growth of the first branch, where a shortcut needs them.
     """
 
     entry: Place
-    left: int = 0
     first: Shape | None = None
     channels: int = 0
     activation: Activation | None = None
     several: bool = False
     end: End | None = None
     out: bool = False
-    steps: tuple[int, int, int] = (1, 1, 1)
+    steps: Steps = (1, 1, 1)
 
 
 class Place(NamedTuple):
     """Where a step begins: the map, and what of the layers before matters to those behind.
 
     `one` says whether the last convolution is 1x1; `sizes` are for a network with `maps`, whose
-    first map is `shape`; `bracket` is for a place inside of one.
+    first map is `shape`; `bracket` is the innermost that the place is inside of, `frames` are all
+    brackets and calls, from the outside in.
     """
 
     shape: Shape
@@ -84,11 +93,7 @@ class Place(NamedTuple):
     one: bool = False
     sizes: Sizes | None = None
     bracket: Bracket | None = None
-
-    @property
-    def channels(self) -> int:
-        """The value of `c` here: in a bracket the channels that enter it."""
-        return (self.bracket.entry if self.bracket else self).shape.channels
+    frames: tuple[Frame, ...] = ()
 
     def begin_line(self) -> Place:
         """The place at a line's begin: a line begins a stage, and counts its own 2x2 filters."""

@@ -7,12 +7,12 @@ precede, and the choices that it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from contextlib import ExitStack
 from typing import Any
 
 from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.elaborate.expressions import Expressions
-from ctcdsl.elaborate.layers import LayerElaborator, is_chain
+from ctcdsl.elaborate.layers import LayerElaborator
 from ctcdsl.elaborate.networks import pad_of, style_of
 from ctcdsl.ir import (
     Architecture,
@@ -28,6 +28,7 @@ from ctcdsl.ir import (
 from ctcdsl.ir.network import Node
 from ctcdsl.shapes.infer import ShapeInference
 from ctcdsl.shapes.padding import PaddingRule
+from ctcdsl.spaces.calls import Opened
 from ctcdsl.spaces.choices import (
     Blocks,
     Decision,
@@ -36,13 +37,14 @@ from ctcdsl.spaces.choices import (
     Option,
 )
 from ctcdsl.spaces.costing import Costing
-from ctcdsl.spaces.inside import Inside, bare, dressed
+from ctcdsl.spaces.inside import Inside, bare, dressed, scope_at
 from ctcdsl.spaces.measures import Measure, combine, ends_with_one, nothing
 from ctcdsl.spaces.place import Alternative, Outcome, Place
 from ctcdsl.spaces.repeats import Repeats
 from ctcdsl.spaces.sizes import MapSolver, Way, Ways, unweighted
 from ctcdsl.spaces.step import Step
 from ctcdsl.spaces.trees import MAX_PLACED, Allows, Trees, too_large
+from ctcdsl.spaces.unsure import Unsure
 from ctcdsl.text import Diagnostic, UserError, error
 from ctcdsl.text.sink import Diagnostics
 
@@ -90,6 +92,7 @@ class Placements:
             self._style, self._inference, measures, self._costing, self.diagnostics
         )
         self._placed: Trees[Outcome | Ways] = Trees(self._lets, self.diagnostics, self._failed)
+        self._unsure = Unsure(self._lets, self.diagnostics, self._failed)
         self._repeats = Repeats(self._lets, self.diagnostics, self._failed)
 
     def begin(self, input: Shape) -> Place:
@@ -145,15 +148,19 @@ class Placements:
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], int]]:
         """Every number of times that a step may repeat, with the choices for it."""
-        return self._repeats.counts(step, place.channels, assignment, allows)
+        return self._repeats.counts(step, place, assignment, allows)
 
-    def marked(self, step: Step, place: Place, left: int) -> Outcome | None:
-        """The place behind a mark of a bracket, of which `left` copies are left; None for none."""
+    def marked(
+        self, step: Step, place: Place, left: int, assignment: Mapping[str, Option], allows: Allows
+    ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], Outcome]]:
+        """What is behind a mark of a bracket or call, of which `left` copies are left."""
         assert step.mark is not None
         outcome = self._inside.marked(place, step.mark, left, step.span)
         if outcome is None:
             self._failed(self.diagnostics.reported[-1])
-        return outcome
+            return
+        for made, after in self._unsure.choices(step, place.frames, assignment, allows):
+            yield made, after, outcome
 
     def _failed(self, last: Diagnostic) -> None:
         """Keep one error of each kind: why some networks of the space do not check.
@@ -175,12 +182,18 @@ class Placements:
         elaborator = LayerElaborator(
             self.diagnostics, self._style, self._blocks, self._lets, chooser
         )
-        if step.within is None:
-            elements, channels = elaborator.elements(step.items, place.shape.channels)
+        entering = place.shape.channels
+        if not step.around:
+            elements, channels = elaborator.elements(step.items, entering)
         else:
-            elements, channels = elaborator.inside(
-                step.within, step.items, place.shape.channels, place.channels
-            )
+            scope = scope_at(step, place, self._lets)
+            with ExitStack() as calls:
+                for each in step.around:
+                    if isinstance(each, Opened):
+                        calls.enter_context(self.diagnostics.in_def_call(each.span))
+                elements, channels = elaborator.inside(
+                    step.items, entering, scope, braced=step.braced
+                )
         if channels is None and not elements:
             return None
         if step.number < 0 and not any(
@@ -196,7 +209,7 @@ class Placements:
             )
         if place.sizes is not None:
             return self._solved(step, place, elements)
-        if step.within is None or is_chain(step.within):
+        if step.within is None:
             return self._inferred(step, place, elements)
         rule = PaddingRule(self._architecture.pad, int(place.odd))
         found = self._inside.placed(step, place, elements, rule)
@@ -214,7 +227,7 @@ class Placements:
                 return None
             nodes += chain
         else:
-            for part in _parts(elements, at_pools=not step.named):
+            for part in step.cut(elements):
                 if part is not elements and isinstance(part[0], Pool):
                     rule = PaddingRule(self._architecture.pad)
                 chain = self._inference.extend(part, shape, rule)
@@ -285,14 +298,3 @@ class Placements:
             return None
         costs = self._costing.layers(place, head.layers, nodes, head=True)
         return Outcome(Place(nodes[-1].output, False, place.convolved), costs)
-
-
-def _parts(elements: Sequence[Element], *, at_pools: bool) -> Iterator[Sequence[Element]]:
-    """A chain, cut before each pool where a pool begins a stage."""
-    pools = [k for k, x in enumerate(elements) if isinstance(x, Pool)] if at_pools else []
-    if not pools:
-        yield elements
-        return
-    cuts = [0, *(k for k in pools if k), len(elements)]
-    for start, end in pairwise(cuts):
-        yield tuple(elements[start:end])

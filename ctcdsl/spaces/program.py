@@ -8,7 +8,7 @@ from itertools import count
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.layers import WORDS, VectorLayer
-from ctcdsl.spaces.brackets import opened
+from ctcdsl.spaces.brackets import Opener
 from ctcdsl.spaces.step import Step, step_of, step_of_item
 from ctcdsl.syntax.nodes import Call, Item, Line, Name
 
@@ -16,11 +16,12 @@ from ctcdsl.syntax.nodes import Call, Item, Line, Name
 def steps_of(draft: Draft, *, open_brackets: bool) -> tuple[Step, ...]:
     """The steps of a network's lines; its head is one.
 
-    With `open_brackets` those with several choices are placed branch by branch.
+    With `open_brackets` brackets and calls with several choices are placed in parts.
     """
     steps: list[Step] = []
     head: list[Item] = []
     numbers = count()
+    opener = Opener(draft.definitions, numbers)
     for line in draft.lines:
         trunk = line.items
         if head or line.label == "head":
@@ -30,7 +31,7 @@ def steps_of(draft: Draft, *, open_brackets: bool) -> tuple[Step, ...]:
         head += trunk[cut:]
         found = list(_of_line(line, trunk[:cut], draft.definitions, numbers))
         if open_brackets:
-            found = [opened(step, draft.definitions, numbers) for step in found]
+            found = [opener.opened(step) for step in found]
         steps += found
     if head and not _is_none(head):
         last = step_of(next(numbers), tuple(head), draft.definitions)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ctcdsl.elaborate.expressions import Expressions, Scope
+from ctcdsl.elaborate.expressions import Expressions
 from ctcdsl.elaborate.layers import MAX_LAYERS
 from ctcdsl.spaces.choices import Decision, Invalid, Lets, Option, Options, Undecided
+from ctcdsl.spaces.inside import bare, scope_at
+from ctcdsl.spaces.place import Place
 from ctcdsl.spaces.step import Step
 from ctcdsl.spaces.trees import Allows, Trees
 from ctcdsl.syntax.nodes import Branch, Choice
@@ -25,21 +27,22 @@ class Repeats:
         self._counted: Trees[int] = Trees(lets, diagnostics, failed)
 
     def counts(
-        self, step: Step, channels: int | None, assignment: Mapping[str, Option], allows: Allows
+        self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], int]]:
         """Every number of times that a step may repeat, with the choices for it."""
         if isinstance(step.times, int):
             yield (), assignment, step.times
             return
-        key = (step.number, channels)
+        channels = place.shape.channels if step.reads_channels and not step.around else 0
+        key = (step.number, bare(step, place).frames, channels)
         yield from self._counted.walk(
-            step, key, assignment, allows, lambda in_place: self._count(step, channels, in_place)
+            step, key, assignment, allows, lambda in_place: self._count(step, place, in_place)
         )
 
-    def _count(self, step: Step, channels: int | None, in_place: Sequence[Option]) -> int | None:
+    def _count(self, step: Step, place: Place, in_place: Sequence[Option]) -> int | None:
         count = step.times
         assert count is not None and not isinstance(count, int)
-        scope = Scope(self._lets, channels, per_layer=True)
+        scope = scope_at(step, place, self._lets)
         if isinstance(count, Choice):
             from ctcdsl.elaborate.choices import expand
 

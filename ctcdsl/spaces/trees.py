@@ -155,9 +155,9 @@ def too_large(step: Step, placements: int, *, copies: int = 0) -> UserError:
     Their number may be an estimate, by the states that were seen so far. So many `copies` of the
     step are still to be placed.
     """
-    names = ", ".join(f"`{name}`" for name in sorted(step.names))
+    names = ", ".join(f"`{name}`" for name in sorted(step.names) if name[0] != "<")
     reads = [f"it reads {names}"] if names else []
-    in_place = "it has choices in place: those of one layer or one call multiply"
+    in_place = "it has choices in place: those of one layer multiply"
     if copies:
         in_place = f"each of its copies has choices of its own, {copies:,} more of them"
     reads += [in_place] if step.in_place else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ctcdsl.checking import Network
 from ctcdsl.elaborate.conditions import conjuncts, holds
@@ -14,6 +14,7 @@ from ctcdsl.metrics.complexity import Cost
 from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import Workload
 from ctcdsl.shapes.infer import infer_network
+from ctcdsl.spaces.calls import in_order
 from ctcdsl.spaces.choices import Blocks, Decision, InPlace, Lets, Undecided, choices_named
 from ctcdsl.spaces.listing import paths
 from ctcdsl.spaces.measures import measure_of
@@ -79,11 +80,19 @@ def assert_as_compiled(space: Space, metrics: Sequence[Metric[int]]) -> None:
     graph = space.graph(measures)
     free = Tables(graph, Limits.of([(None, None)] * len(measures)))
     ours = {
-        tuple((d.name, d.option.text) for d in decisions): costs for decisions, costs in paths(free)
+        _apart((d.name, d.option.text) for d in in_order(decisions)): costs
+        for decisions, costs in paths(free)
     }
     theirs = {}
     for choices, network in networks_of(space):
         cost = Cost(Workload(network))
-        theirs[choices] = tuple(cost.value(metric) for metric in metrics)
+        theirs[_apart(choices)] = tuple(cost.value(metric) for metric in metrics)
     assert len(ours) == graph.networks > 3
     assert ours == theirs
+
+
+def _apart(choices: Iterable[tuple[str, str]]) -> tuple[object, ...]:
+    """Choices by name, and those in place, whose order says which they are."""
+    chosen = list(choices)
+    named = sorted((name, text) for name, text in chosen if name)
+    return tuple(named), tuple(text for name, text in chosen if not name)
