@@ -49,7 +49,7 @@ SPACES = {
         input 3x24x24
         pad same
         def cell(a,b,n,u=<1|2>) = (3,a)x(n) < (1,b) | (3,8) | none > { (1,4) | (1,<2|a>) }
-        (3,8)/2 cell(<4|8>,<4|8>,<0|1>)x(<1..2>) (3,4)
+        (3,8)/2 cell(<4|8>,<4|8>,<0|1>) (3,4)
         head: none
         """,
     "calls in calls": """
@@ -89,7 +89,7 @@ SPACES = {
     "copies in copies": """
         style conv-bn-relu
         input 3x16x16
-        def unit(n) = [ (1,<2|4>)x(<0..1>) (3,n)x(<1..2>) (1,c) ]x(<0..2>)
+        def unit(n) = [ (1,<2|4>)x(<0..1>) (3,n) (1,c) ]x(<0..1>)
         (3,8) { unit(<4|8>) (1,8) }x(<1..2>) (3,4)
         head: none
         """,
