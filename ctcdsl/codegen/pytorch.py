@@ -27,7 +27,7 @@ from ctcdsl.ir import Block, Conv, ConvTranspose, Linear, Shape
 from ctcdsl.ir.printer import digest, row
 from ctcdsl.lowering import lower
 from ctcdsl.metrics import network_cost
-from ctcdsl.ops.norm import NormOp
+from ctcdsl.ops.norm import BatchNorm, NormOp
 from ctcdsl.shapes.resize import bound_to_size
 from ctcdsl.text.plural import plural
 
@@ -79,6 +79,7 @@ def generate(network: Network, *, passes: Iterable[str] = ()) -> str:
         num_features=_num_features(network, overrides),
         attributes=list(_attributes(network, trunk)),
         signature=_signature(overrides),
+        statistics=_statistics(network),
         adds_dropout=overrides.adds_dropout,
         groups=[_group(stage) for stage in stages],
         recompute=list(_recompute(network, stages)),
@@ -137,20 +138,25 @@ def _cost(network: Network) -> str:
 
 
 def _about(network: Network, overrides: Overrides) -> list[str]:
-    """What the module expects and how its weights start, as lines of its docstring."""
+    """How weights start, as lines of the module's docstring."""
     classifier = f", those of the classifier with {_deviation(network)}"
     text = (
-        "Images have mean 0 and deviation 1 in each channel. Weights start with He's deviation,"
-        f" sqrt(2 / fan-in){classifier if overrides.classifier else ''}; biases start at zero"
-        f"{', norms as the identity' * _normed(network)}. `initialise(0.01)` draws all as"
-        " He & Sun 2015 do."
-        " `forward` returns the maps of the stages in `features`, if there are any."
+        "Weights start with He's deviation, sqrt(2 / fan-in)"
+        f"{classifier if overrides.classifier else ''}; biases start at zero"
+        f"{', norms as the identity' * _normed(network)}."
     )
     return wrap(text, WIDTH - 4)
 
 
 def _normed(network: Network) -> bool:
     return any(isinstance(node.op, NormOp) for node in lower(network).nodes)
+
+
+def _statistics(network: Network) -> str:
+    """The classes of its norms that keep statistics of batches."""
+    ops = [node.op for node in lower(network).nodes]
+    classes = sorted({op.module for op in ops if isinstance(op, BatchNorm)})
+    return f"({', '.join(classes)})" if len(classes) > 1 else "".join(classes)
 
 
 def _deviation(network: Network) -> float:
@@ -231,17 +237,10 @@ def _group(stage: StageCode) -> Group:
     comment = f"  # {_shape(stage.nodes[-1])}"
     fits = len(f"        x: Tensor = self.{stage.name}(images){comment}") <= WIDTH
     if stage.alone:
-        (code,) = codes
-        line = f"self.{stage.name}: nn.Module = {code} if num_classes else nn.Identity()"
-        lines = (
-            [line]
-            if 8 + len(line) <= WIDTH
-            else [
-                f"self.{stage.name}: nn.Module = (",
-                f"    {code} if num_classes else nn.Identity()",
-                ")",
-            ]
-        )
+        value = f"{codes[0]} if num_classes else nn.Identity()"
+        line = f"self.{stage.name} = {value}"
+        fits_in_one = 8 + len(line) <= WIDTH
+        lines = [line] if fits_in_one else [f"self.{stage.name} = (", f"    {value}", ")"]
     else:
         lines = attribute(stage.name, codes)
     return Group(stage.name, tuple(lines), comment if fits else "")

@@ -7,6 +7,7 @@ import torch
 
 import ctcdsl
 from ctcdsl.checking import Network
+from ctcdsl.codegen.load import make_importable
 from ctcdsl.ir import Part, replace
 from tests.conftest import one
 
@@ -81,14 +82,45 @@ def test_less_is_kept() -> None:
     assert kept(one(ROWS.format("recompute a b"))) < 0.5 * kept(one(ROWS.format("")))
 
 
-def test_evaluation_and_export_compute_it_once() -> None:
-    marked = one(ROWS.format("recompute a b.pool..block"))
-    module = ctcdsl.build(marked).eval()
+MARKED = one(ROWS.format("recompute a b.pool..block"))
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_evaluation_and_export_compute_it_once(marked: bool) -> None:
+    module = ctcdsl.build(MARKED if marked else one(ROWS.format(""))).eval()
+    if not marked:
+        module.set_grad_checkpointing()  # type: ignore[operator]
+    make_importable(module)
     images = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
         expected = module(images)
-    exported = torch.export.export(module, (images,)).module()
-    torch.testing.assert_close(exported(images), expected)
+    for strict in (False, True):
+        exported = torch.export.export(module, (images,), strict=strict).module()
+        torch.testing.assert_close(exported(images), expected)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_compiled_step_is_the_same(marked: bool) -> None:
+    """Statistics of norms change once there, too."""
+    network = MARKED if marked else one(ROWS.format(""))
+    state = ctcdsl.build(network).state_dict()
+    results: list[list[torch.Tensor]] = []
+    for compiled in (False, True):
+        module = ctcdsl.build(network, drop_rate=0.0).train()
+        module.load_state_dict(state)
+        for layer in module.modules():
+            if type(layer).__name__ in ("Dropout", "StochasticDepth"):
+                layer.eval()  # compiled, they draw other numbers
+        if not marked:
+            module.set_grad_checkpointing()  # type: ignore[operator]
+        make_importable(module)
+        step = torch.compile(module, fullgraph=True, backend="aot_eager") if compiled else module
+        images = torch.linspace(-1, 1, 6 * 3 * 16 * 16).sin().reshape(6, 3, 16, 16)
+        torch.autograd.backward(step(images).square().mean())
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        results.append([*gradients, *module.buffers()])
+    for eager, compiled_ in zip(*results, strict=True):
+        torch.testing.assert_close(eager, compiled_)
 
 
 def test_the_names_of_tensors_stay() -> None:

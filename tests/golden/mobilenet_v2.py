@@ -30,16 +30,14 @@ from torch.utils.checkpoint import checkpoint
 
 
 class Chain(nn.Sequential):
-    """Layers by name, one after another; of parts in `recompute` maps are not kept."""
-
-    recompute: dict[int, int]
+    """Layers by name, one after another; with `recompute` their maps are not kept."""
 
     def __init__(self, **layers: nn.Module) -> None:
         super().__init__(OrderedDict(layers))
-        self.recompute = {}
+        self.recompute = False
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(self.recompute) > 0:
+        if self.recompute:
             return self.recomputed(x)
         for layer in self:
             x = layer(x)
@@ -47,42 +45,29 @@ class Chain(nn.Sequential):
 
     @torch.jit.unused
     def recomputed(self, x: Tensor) -> Tensor:
-        """Make maps again for their gradients; statistics are not updated again."""
-        layers, at = list(self), 0
-        while at < len(layers):
-            end = self.recompute.get(at, at + 1)
-            part = nn.Sequential(*layers[at:end])
-            x = recompute(part, x) if at in self.recompute else part(x)
-            at = end
+        """Keep `x` alone for the backward pass, which makes the other maps again."""
+        layers = nn.Sequential(*self)
+        if torch.compiler.is_exporting() or not torch.is_grad_enabled():
+            x = layers(x)
+        elif torch.compiler.is_compiling():  # which changes statistics once
+            x = checkpoint(layers, x, use_reentrant=False)
+        else:
+            both = nullcontext(), self.fixed_statistics()
+            x = checkpoint(layers, x, use_reentrant=False, context_fn=lambda: both)
         return x
 
-
-def recompute(layers: nn.Module, x: Tensor) -> Tensor:
-    """Apply layers; for the backward pass `x` alone is kept, and the rest made again."""
-    out: Tensor
-    if torch.compiler.is_exporting() or not torch.is_grad_enabled():
-        out = layers(x)
-        return out
-    if torch.compiler.is_compiling():  # which changes statistics once
-        out = checkpoint(layers, x, use_reentrant=False)
-        return out
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    norms = [layer for layer in layers.modules() if isinstance(layer, kinds)]
-
     @contextmanager
-    def second_time() -> Iterator[None]:
-        saved = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    def fixed_statistics(self) -> Iterator[None]:
+        """Leave the running statistics of norms as they are."""
+        norms = [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
+        before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
         for norm in norms:
             norm.momentum, norm.num_batches_tracked = 0.0, None
         try:
             yield
         finally:
-            for norm, (momentum, count) in zip(norms, saved, strict=True):
+            for norm, (momentum, count) in zip(norms, before, strict=True):
                 norm.momentum, norm.num_batches_tracked = momentum, count
-
-    contexts = nullcontext(), second_time()
-    out = checkpoint(layers, x, use_reentrant=False, context_fn=lambda: contexts)
-    return out
 
 
 def round8(width: float) -> int:
@@ -138,12 +123,10 @@ class Ir(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2: a convolutional network, 3x224x224 images to 1000 classes.
+    """Takes images with mean 0 and deviation 1 in each channel.
 
-    Images have mean 0 and deviation 1 in each channel. Weights start with He's
-    deviation, sqrt(2 / fan-in), those of the classifier with 0.01; biases start at
-    zero, norms as the identity. `initialise(0.01)` draws all as He & Sun 2015 do.
-    `forward` returns the maps of the stages in `features`, if there are any.
+    Weights start with He's deviation, sqrt(2 / fan-in), those of the classifier with
+    0.01; biases start at zero, norms as the identity.
     """
 
     features: list[str]
@@ -196,9 +179,7 @@ class MobileNetV2(nn.Module):
             flatten=nn.Flatten(),
             drop=nn.Dropout(p=drop_rate),
         )
-        self.classifier: nn.Module = (
-            nn.Linear(1280, num_classes) if num_classes else nn.Identity()
-        )
+        self.classifier = nn.Linear(1280, num_classes) if num_classes else nn.Identity()
         self.features = list(features)
         if not set(features) <= set(self.stages):
             raise ValueError(f"features are among {self.stages}, not {self.features}")
@@ -206,7 +187,7 @@ class MobileNetV2(nn.Module):
         self.to(device=device, dtype=dtype)
 
     def initialise(self, std: float | None = None) -> None:
-        """Draw all weights again: by He's rule, or with deviation `std`."""
+        """Draw weights by He's rule, or with deviation `std` (He & Sun 2015: 0.01)."""
         for name, layer in self.named_modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -216,12 +197,11 @@ class MobileNetV2(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
-        """Make maps again in the backward pass, chain by chain, rather than keep them."""
-        for module in self.modules():
-            if isinstance(module, Chain):
-                inner = [part for part in module.modules() if isinstance(part, Chain)]
-                alone = enable and len(inner) == 1
-                module.recompute = {0: len(module)} if alone else {}
+        """Make maps again in the backward pass, chain by chain, or keep them."""
+        for chain in self.modules():
+            if isinstance(chain, Chain):
+                inner = [part for part in chain.modules() if isinstance(part, Chain)]
+                chain.recompute = enable and inner == [chain]
 
     def reset_classifier(self, num_classes: int) -> None:
         """Replace the classifier by a new one; with 0 classes, by none."""
