@@ -61,6 +61,13 @@ def one_of(name: str, value: str, *choices: Choice) -> Choice:
     raise error("CTC605", f"{name} is {value!r}", hint=hint)
 
 
+def names(name: str, given: Sequence[str]) -> list[str]:
+    """An argument of several names; of a str every letter would be one."""
+    if isinstance(given, str):
+        raise TypeError(f"{name} is {given!r}: give a list, [{given!r}]")
+    return list(given)
+
+
 def budget(
     given: Budget | Mapping[str, str | int] | str | os.PathLike[str],
 ) -> Budget:

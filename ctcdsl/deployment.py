@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ctcdsl.api import Net, build, load
-from ctcdsl.arguments import at_least_one, tensors
+from ctcdsl.arguments import at_least_one, names, tensors
 from ctcdsl.checking import Network
 from ctcdsl.execution.events import Callback, CallbackList
 from ctcdsl.exporters.export import Export, default_output, export_source
@@ -91,7 +91,7 @@ def export(
             path,
             mean=None if mean is None else tuple(map(float, mean)),
             std=None if std is None else tuple(map(float, std)),
-            classes=None if classes is None else tuple(classes),
+            classes=None if classes is None else tuple(names("classes", classes)),
             callback=callback,
         )
     file = Path(output) if output is not None else default_output(source.network.name, exporter)

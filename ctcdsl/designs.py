@@ -189,7 +189,7 @@ def report(
     networks = [as_network(net) for net in nets]
     if not networks:
         raise error("CTC605", "there is no network to report", hint="give one at least")
-    chosen = None if metrics is None else find_metrics(metrics)
+    chosen = None if metrics is None else find_metrics(arguments.names("metrics", metrics))
     batch = arguments.at_least_one("batch", batch)
     table = None if latency is None else arguments.latency_table(latency)
     page = build_page(networks, results=results, metrics=chosen, batch=batch, latencies=table)
@@ -235,8 +235,8 @@ def search(
 
     Raises:
         SpecError: The spec cannot be found, or has errors.
-        UserError: The budget is wrong; CTC721 no network keeps to its spec's `where`s, CTC722 there
-            are too many to look at each.
+        UserError: The budget is wrong; CTC605 a rail is not a whole number from 1 on; CTC721 no
+            network keeps to its spec's `where`s, CTC722 there are too many to look at each.
 
     Examples:
         >>> space = Source("space", "let w = 16..96 by 16\n(7,64)/2 3/3 (3,w)x4 gap fc")
@@ -250,9 +250,12 @@ def search(
     bounds = None if budget is None else arguments.budget(budget)
     shape = None if input is None else parse_input(input)
     space = Space.read(spec, input=shape, pins=params, name=name)
-    rails = Rails(arguments.at_least_one("min_width", min_width), max_depth, chains)
+    deepest = None if max_depth is None else arguments.at_least_one("max_depth", max_depth)
+    rails = Rails(arguments.at_least_one("min_width", min_width), deepest, chains)
     given = {} if surrogate is None else {"predicted": surrogate.objective()}
-    objectives = [given.get(text.strip()) or objective(text) for text in rank]
+    objectives = [
+        given.get(text.strip()) or objective(text) for text in arguments.names("rank", rank)
+    ]
     return Search(space, bounds, objectives=objectives, rails=rails)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 from ctcdsl.api import Net, load, load_all
-from ctcdsl.arguments import at_least_one, latency_table, one_of
+from ctcdsl.arguments import at_least_one, latency_table, names, one_of
 from ctcdsl.checking import Network
 from ctcdsl.comparison.compare import compare_networks
 from ctcdsl.comparison.results import Comparison
@@ -195,7 +195,7 @@ def evaluate(
             known,
             config,
             data=data,
-            classes=classes,
+            classes=None if classes is None else names("classes", classes),
             recipe=recipe,
             statistics=statistics,
             callbacks=callbacks,
@@ -381,7 +381,7 @@ def bench(
     if not networks:
         raise TypeError("name at least one network")
     batches = batch if isinstance(batch, Sequence) else (batch,)
-    for task in tasks:
+    for task in names("tasks", tasks):
         if task not in TITLES:
             raise error("CTC605", f"there is no task {task!r}", hint=f"it is {', '.join(TITLES)}")
     config = BenchConfig(

@@ -242,6 +242,12 @@ def test_wrong_arguments_are_plain_errors() -> None:
         (lambda: ctcdsl.rewrite(net, size, frozen="head"), ValueError, "give a list of"),
         (lambda: ctcdsl.rewrite(net, size, multiple=0), ctcdsl.UserError, "multiple is 0"),
         (lambda: ctcdsl.build(net, weights=3), TypeError, "not int"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.report([net], metrics="macs"), TypeError, r"a list, \['macs'\]"),
+        (lambda: ctcdsl.search("A", rank="macs"), TypeError, r"a list, \['macs'\]"),
+        (lambda: ctcdsl.search("A", max_depth=0), ctcdsl.UserError, "max_depth is 0"),
+        (lambda: ctcdsl.search("A", budget="<=5M"), ctcdsl.SpecError, "TOML file with lines"),
+        (lambda: ctcdsl.bench(net, tasks="forward"), TypeError, "give a list"),  # type: ignore[arg-type]
+        (lambda: ctcdsl.export(net, classes="cat"), TypeError, "give a list"),
     ]
     for call, kind, message in wrong:
         with pytest.raises(kind, match=message):

@@ -21,7 +21,9 @@ def read_budget(path: str) -> Source:
         with open(path, encoding="utf-8-sig") as file:
             return Source(path, file.read())
     except OSError as cause:
-        raise error("CTC005", f"cannot read the budget: {reason(cause)}", path=path) from cause
+        hint = 'name a TOML file with lines such as `macs = "<=60M"`'
+        message = f"cannot read the budget: {reason(cause)}"
+        raise error("CTC005", message, path=path, hint=hint) from cause
     except UnicodeDecodeError as cause:
         raise error("CTC007", "the budget is not UTF-8", path=path) from cause
 
