@@ -41,24 +41,30 @@ class LocalResponseNormOp(PointOp):
 
     @property
     def module(self) -> str:
-        """PyTorch's is over channels."""
-        return "LocalResponseNormWithin" if self.within else "nn.LocalResponseNorm"
+        """The class of generated text; that over channels is PyTorch's for other types."""
+        return "LocalResponseNormWithin" if self.within else "LocalResponseNorm"
 
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
-        """Squares, means, a power and a quotient, as the module computes them one by one."""
+        """Squares, means, a power and a quotient, as the module computes them one by one.
+
+        Over channels they are in float32.
+        """
         (x,) = inputs
-        squares = multiply(tape, x, x)
         if self.within:
-            means = average_pool(tape, squares, x.numel)
+            means = average_pool(tape, multiply(tape, x, x), x.numel)
             tape.hold(means)
             return divide(tape, x, power(tape, add_number(tape, multiply_number(tape, means))))
         channels = node.output.shape.channels
+        (wide,) = in_float(tape, x)
+        if wide is not x:
+            tape.hold(wide)
+        squares = multiply(tape, wide, wide)
         padded = pad(tape, squares, x.numel // channels * (channels + self.size - 1))
-        (wide,) = in_float(tape, padded)
-        means = tape.run(tape.tensor(x.numel, wide.itemsize), wide, keeps=(wide,))
+        means = tape.run(tape.tensor(x.numel), padded, keeps=(padded,))
         powers = power(tape, add_number(tape, multiply_number(tape, means)))
         tape.extend(means, len(tape.kernels) - 1)
-        return divide(tape, x, powers)
+        quotient = divide(tape, wide, powers)
+        return quotient if wide is x else tape.run(tape.tensor(x.numel, x.itemsize), quotient)
 
     def window(self) -> Window | None:
         """The same position, or a window of the channel's own map."""

@@ -115,6 +115,16 @@ class LocalResponseNormWithin(nn.Module):
         return x / (self.k + self.alpha * mean) ** self.beta
 
 
+class LocalResponseNorm(nn.LocalResponseNorm):
+    """PyTorch's, in float32 for maps in bfloat16, which it has no kernel for on CPUs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, alpha, beta, k = self.size, self.alpha, self.beta, self.k
+        wide = x.float() if x.dtype == torch.bfloat16 else x
+        out = nn.functional.local_response_norm(wide, size, alpha, beta, k)
+        return out.to(x.dtype)
+
+
 class ConvNormAct(nn.Sequential):
     """Convolution, batch norm, ReLU unless `act` is false."""
 
@@ -545,7 +555,7 @@ class EveryBlock(nn.Module):
         )
         self.norms = Chain(
             lrn1=LocalResponseNormWithin(size=3),
-            lrn2=nn.LocalResponseNorm(size=5, alpha=0.001, beta=0.5, k=2.0),
+            lrn2=LocalResponseNorm(size=5, alpha=0.001, beta=0.5, k=2.0),
             shuffle=nn.ChannelShuffle(3),
             ln1=LayerNorm2d(12),
             conv1=nn.Conv2d(12, 12, kernel_size=1, bias=False),  # 12 x 16 x 16

@@ -42,6 +42,16 @@ class Chain(nn.Sequential):
         return x
 
 
+class LocalResponseNorm(nn.LocalResponseNorm):
+    """PyTorch's, in float32 for maps in bfloat16, which it has no kernel for on CPUs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, alpha, beta, k = self.size, self.alpha, self.beta, self.k
+        wide = x.float() if x.dtype == torch.bfloat16 else x
+        out = nn.functional.local_response_norm(wide, size, alpha, beta, k)
+        return out.to(x.dtype)
+
+
 class EveryLayer(nn.Module):
     """Takes images with mean 0 and deviation 1 in each channel.
 
@@ -69,7 +79,7 @@ class EveryLayer(nn.Module):
         self.stem = Chain(
             conv1=nn.Conv2d(in_chans, 16, kernel_size=7, stride=2, padding=3),
             conv1_act=nn.ReLU(inplace=True),
-            lrn=nn.LocalResponseNorm(size=5),
+            lrn=LocalResponseNorm(size=5),
             pool=nn.MaxPool2d(kernel_size=3, stride=2, padding=1),  # 16 x 16 x 20
         )
         self.mid = Chain(

@@ -52,6 +52,16 @@ class Chain(nn.Sequential):
         return x
 
 
+class LocalResponseNorm(nn.LocalResponseNorm):
+    """PyTorch's, in float32 for maps in bfloat16, which it has no kernel for on CPUs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, alpha, beta, k = self.size, self.alpha, self.beta, self.k
+        wide = x.float() if x.dtype == torch.bfloat16 else x
+        out = nn.functional.local_response_norm(wide, size, alpha, beta, k)
+        return out.to(x.dtype)
+
+
 class ConvAct(nn.Sequential):
     """Convolution, ReLU."""
 
@@ -120,10 +130,10 @@ class GoogLeNet(nn.Module):
         self.conv = Chain(
             conv1=ConvAct(in_chans, 64, kernel=7, stride=2),  # 64 x 112 x 112
             pool1=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),  # 64 x 56 x 56
-            lrn1=nn.LocalResponseNorm(size=5),
+            lrn1=LocalResponseNorm(size=5),
             conv2=ConvAct(64, 64, kernel=1),  # 64 x 56 x 56
             conv3=ConvAct(64, 192, kernel=3),  # 192 x 56 x 56
-            lrn2=nn.LocalResponseNorm(size=5),
+            lrn2=LocalResponseNorm(size=5),
             pool2=nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
         )
         self.inception3 = Chain(
