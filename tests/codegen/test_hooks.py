@@ -44,7 +44,7 @@ def step(module: nn.Module) -> None:
 
 def keep_map(kept: list[Tensor], _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
     kept.append(output.detach().clone())
-    output.register_hook(lambda gradient: kept.append(gradient.clone()))
+    output.register_hook(lambda g: kept.append(g.clone()))  # type: ignore[no-untyped-call]
 
 
 def keep_gradient(
