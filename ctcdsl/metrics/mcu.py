@@ -9,7 +9,7 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from ctcdsl.ops.convolution import Conv2d
 from ctcdsl.ops.graph import OpGraph, OpNode, Value
 from ctcdsl.ops.norm import BatchNorm, NormOp
 from ctcdsl.ops.op import PointOp
-from ctcdsl.ops.operators import Concat, Flatten, Slice
+from ctcdsl.ops.operators import Concat, Flatten, Identity, Slice
 from ctcdsl.ops.record import Record
 
 ALIGNMENT = 16
@@ -99,28 +99,65 @@ class McuMemory(Record):
 def mcu_memory(network: Network, graph: OpGraph | None = None) -> McuMemory:
     """The memory of int8 inference of one image; `graph` is the network's where there is one."""
     graph = graph or lower(network)
-    buffers = tuple(_buffers(graph))
-    in_use = [0] * len(graph.nodes)
-    for buffer in buffers:
-        for at in range(buffer.first, buffer.last + 1):
-            in_use[at] += buffer.size
+    buffers, _ = _buffers(graph)
     return McuMemory(
         network=network,
         weights=_flash(graph),
-        _in_use=tuple(in_use),
+        _in_use=_in_use(graph, buffers),
         _names=tuple(node.layer for node in graph.nodes),
         _buffers=buffers,
     )
 
 
-def _buffers(graph: OpGraph) -> Iterator[Buffer]:
-    """The buffers of a graph, with those that operations need while they run."""
+class PartMemory(NamedTuple):
+    """The memory of some operations of a network: the most bytes in use while they run.
+
+    `buffer` has the bytes of the one that their output is in; `in_input` says whether it is that
+    of their input.
+    """
+
+    peak: int
+    buffer: int
+    in_input: bool
+
+
+def part_memory(graph: OpGraph, entering: int, *, kept: bool) -> PartMemory:
+    """The memory of a part of a network.
+
+    Args:
+        graph: Its operations.
+        entering: The bytes of the buffer that its input is in.
+        kept: Whether others read that buffer later.
+    """
+    buffers, home = _buffers(graph, entering, kept=kept)
+    return PartMemory(max(_in_use(graph, buffers)), buffers[home].size, home == 0)
+
+
+def _in_use(graph: OpGraph, buffers: Sequence[Buffer]) -> tuple[int, ...]:
+    """The bytes in use while each operation runs."""
+    in_use = [0] * len(graph.nodes)
+    for size, first, last in buffers:
+        for at in range(first, min(last + 1, len(in_use))):
+            in_use[at] += size
+    return tuple(in_use)
+
+
+def _buffers(
+    graph: OpGraph, entering: int | None = None, *, kept: bool = False
+) -> tuple[tuple[Buffer, ...], int]:
+    """The buffers of a graph, with those that operations need while they run.
+
+    The input's is the first, `entering` bytes large where that is given, and stays where it is
+    `kept`. Also the number of the one that the output is in.
+    """
     last_use = {graph.output.number: len(graph.nodes) - 1}
     for at, node in enumerate(graph.nodes):
         for value in node.inputs:
             last_use[value.number] = max(last_use.get(value.number, 0), at)
     home: dict[int, int] = {graph.input.number: 0}
-    sizes, first, last = [graph.input.shape.numel], [0], [last_use[graph.input.number]]
+    sizes, first = [entering or graph.input.shape.numel], [0]
+    last = [len(graph.nodes) if kept else last_use[graph.input.number]]
+    brief: list[Buffer] = []
     for at, node in enumerate(graph.nodes):
         size, number = node.output.shape.numel, node.output.number
         until = last_use.get(number, at)
@@ -134,13 +171,13 @@ def _buffers(graph: OpGraph) -> Iterator[Buffer]:
         home[number] = shared
         last[shared] = max(last[shared], until)
         if _is_depthwise(node):
-            yield Buffer(size // node.output.shape.channels, at, at)
-    yield from map(Buffer, sizes, first, last)
+            brief.append(Buffer(size // node.output.shape.channels, at, at))
+    return (*map(Buffer, sizes, first, last), *brief), home[graph.output.number]
 
 
 def _shared(node: OpNode, at: int, home: dict[int, int], last: Sequence[int]) -> int | None:
     """The buffer of an input that the output is in; None where it has its own."""
-    if isinstance(node.op, Slice | Flatten):
+    if isinstance(node.op, Slice | Flatten | Identity):
         return home[node.inputs[0].number]
     if not _works_in_place(node):
         return None

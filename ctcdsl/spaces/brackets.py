@@ -12,12 +12,23 @@ from collections.abc import Iterator, Sequence
 
 from ctcdsl.elaborate.definitions import Definitions
 from ctcdsl.elaborate.expressions import names_in
+from ctcdsl.layers import ACTIVATIONS
 from ctcdsl.layers.stochastic_depth import StochasticDepth
 from ctcdsl.layers.zero_pad import ZeroPad
 from ctcdsl.spaces.calls import Around, Opened, opened_call, reads
 from ctcdsl.spaces.carriers import with_stride
 from ctcdsl.spaces.step import Mark, Step, step_of, step_of_item
-from ctcdsl.syntax.nodes import Branch, Call, Convolution, Group, Item, Name, Stride
+from ctcdsl.syntax.nodes import (
+    Alternatives,
+    Branch,
+    Call,
+    Convolution,
+    Group,
+    Item,
+    Name,
+    Repeat,
+    Stride,
+)
 
 _OF_BRANCHES = frozenset({StochasticDepth.keyword, ZeroPad.keyword})
 """Layers that depend on where in a branch they are, or on other branches."""
@@ -26,9 +37,21 @@ _OF_BRANCHES = frozenset({StochasticDepth.keyword, ZeroPad.keyword})
 class Opener:
     """Takes steps of a space apart, where that helps."""
 
-    def __init__(self, definitions: Definitions, numbers: Iterator[int]) -> None:
-        """The steps are numbered on."""
+    def __init__(
+        self,
+        definitions: Definitions,
+        numbers: Iterator[int],
+        several: frozenset[str],
+        *,
+        memory: bool,
+    ) -> None:
+        """Parts are numbered on; `several` are the choices that more than one step reads.
+
+        `memory` says whether a microcontroller's is counted.
+        """
         self._definitions = definitions
+        self._several = several
+        self._memory = memory
         self._numbers = numbers
 
     def opened(self, step: Step) -> Step:
@@ -38,7 +61,7 @@ class Opener:
             return step
         repeated = step.times is not None
         parts = self._parts(step, item, repeated=repeated)
-        if not parts or not _gains(parts):
+        if not parts or not self._gains(parts):
             return step
         strided: tuple[Step, ...] = ()
         if step.strided:
@@ -124,7 +147,34 @@ class Opener:
         for index, branch in enumerate(group.branches):
             if branch.optional and (not adds or index == 0):
                 return False
+            if self._memory and index < len(group.branches) - 1 and branch.optional:
+                return False
+            if self._memory and adds and self._may_begin_with_activation(branch.items):
+                return False
         return not self._depends_on_branches(group)
+
+    def _may_begin_with_activation(self, items: Sequence[Item]) -> bool:
+        """Whether items may begin with an activation, which needs a buffer only if it stays."""
+        for item in items:
+            primary = item.primary
+            bodies: Sequence[Sequence[Item]] = ()
+            if isinstance(primary, Alternatives):
+                bodies = [branch.items for branch in primary.branches]
+            elif isinstance(primary, Name) and primary.text in ACTIVATIONS:
+                return True
+            elif isinstance(primary, Name | Call):
+                word = primary.text if isinstance(primary, Name) else primary.word
+                if word in self._definitions.defs:
+                    bodies = [self._definitions.defs[word].items]
+                elif word in self._definitions.lets:
+                    return True  # it is not known which `def` it names
+            if any(self._may_begin_with_activation(body) for body in bodies):
+                return True
+            amounts = [p.amount for p in item.postfixes if isinstance(p, Repeat)]
+            sure = all(isinstance(amount, int) and amount > 0 for amount in amounts)
+            if isinstance(primary, Convolution | Group) and sure:
+                return False
+        return False
 
     def _depends_on_branches(self, node: object) -> bool:
         """Whether a node, or a `def` that it may call, has a layer that depends on its branch."""
@@ -163,10 +213,12 @@ class Opener:
         if segment:
             yield tuple(segment)
 
+    def _gains(self, parts: Sequence[Step]) -> bool:
+        """Whether the choices of different parts would multiply.
 
-def _gains(parts: Sequence[Step]) -> bool:
-    """Whether the choices of different parts would multiply."""
-    layers = [part for part in parts if part.mark is None]
-    in_place = sum(1 + part.has_copies for part in layers if part.in_place)
-    named = {part.names for part in layers if part.names}
-    return in_place + len(named) > 1 or any(part.parts for part in layers)
+        Those that other steps read too are made all the same.
+        """
+        layers = [part for part in parts if part.mark is None]
+        in_place = sum(1 + part.has_copies for part in layers if part.in_place)
+        named = {names for part in layers if (names := part.names - self._several)}
+        return in_place + len(named) > 1 or any(part.parts for part in layers)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ctcdsl.elaborate.drafts import Draft
 from ctcdsl.ir import Shape
+from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.spaces.choices import Decision, Lets, Option
 from ctcdsl.spaces.conditions import SpaceConditions
 from ctcdsl.spaces.followers import COPY, COUNT, FIRST, WHOLE, Follow, Followers
@@ -45,8 +46,8 @@ class GraphBuilder:
         self._measures = (*measures, *solved)
         self._zero = nothing(self._measures)
         self._placements = Placements(draft, inputs[0], self._measures, conditions)
-        by_layer = all(measure.by_layer for measure in measures)
-        self._steps = steps_of(draft, open_brackets=by_layer and not draft.headers.maps)
+        memory = any(measure.metric is MCU_MEMORY for measure in measures)
+        self._steps = steps_of(draft, open_brackets=not draft.headers.maps, memory=memory)
         diagnostics = self._placements.diagnostics
         lets = Lets(draft.definitions, draft.headers.classes, diagnostics)
         self._conditions = SpaceConditions(draft, lets, diagnostics)

@@ -7,8 +7,9 @@ from typing import Any
 
 from ctcdsl.ir import Architecture, Element, Head, Stage, replace
 from ctcdsl.ir.network import Node
+from ctcdsl.spaces.held import Memory, is_kept
 from ctcdsl.spaces.measures import Measure, Part
-from ctcdsl.spaces.place import Costs, Place
+from ctcdsl.spaces.place import Costs, Outcome, Place
 
 
 class Costing:
@@ -24,6 +25,7 @@ class Costing:
         self._architecture = architecture
         self._measures = measures
         self._conditions = conditions
+        self.memory = Memory(measures)
 
     def layers(
         self,
@@ -32,17 +34,17 @@ class Costing:
         nodes: Sequence[Node],
         *,
         head: bool = False,
-    ) -> Costs:
-        """What layers of a line cost, or those of the head."""
+    ) -> Outcome:
+        """Layers of a line, or those of the head: what they cost, and the buffer they end in."""
         return self._of(place, elements, nodes, head=head)
 
-    def branch(self, place: Place, nodes: Sequence[Node]) -> Costs:
-        """What layers of a branch cost."""
+    def branch(self, place: Place, nodes: Sequence[Node]) -> Outcome:
+        """The same of layers of a branch."""
         return self._of(place, [node.layer for node in nodes], nodes, inside=True)
 
     def join(self, place: Place, node: Node) -> Costs:
         """What a block costs without its branches."""
-        return self._of(place, [node.layer], [node], inside=True, join=True)
+        return self._of(place, [node.layer], [node], inside=True, join=True).costs
 
     def _of(
         self,
@@ -53,7 +55,7 @@ class Costing:
         head: bool = False,
         inside: bool = False,
         join: bool = False,
-    ) -> Costs:
+    ) -> Outcome:
         def architecture() -> Architecture:
             stages = () if head else (Stage(name=None, elements=tuple(elements)),)
             layers = tuple(elements) if head else ()
@@ -68,5 +70,12 @@ class Costing:
             after_one=place.one,
             inside=inside,
             join=join,
+            entering=place.bytes,
+            kept=is_kept(place),
         )
-        return tuple([measure.of(part) for measure in self._measures])
+        costs = tuple([measure.of(part) for measure in self._measures])
+        after = place._replace(shape=nodes[-1].output) if nodes else place
+        if self.memory.counts and nodes and not join:
+            shared = place.shared and part.memory.in_input
+            after = after.in_buffer(part.memory.buffer, shared=shared)
+        return Outcome(after, costs)

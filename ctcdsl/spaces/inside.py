@@ -7,7 +7,7 @@ branch are known when its shortcut is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import gcd
 
 from ctcdsl.elaborate.expressions import Scope
@@ -26,6 +26,7 @@ from ctcdsl.shapes.padding import PaddingRule
 from ctcdsl.spaces.calls import scope_inside
 from ctcdsl.spaces.choices import Lets
 from ctcdsl.spaces.costing import Costing
+from ctcdsl.spaces.held import behind, is_kept, is_read, with_other, with_output
 from ctcdsl.spaces.measures import NOTHING, Measure, combine, nothing
 from ctcdsl.spaces.place import Bracket, End, Frame, Outcome, Place, Steps
 from ctcdsl.spaces.step import Mark, Step
@@ -54,21 +55,36 @@ class Inside:
 
     # ----------------------------------------------------------------- marks
 
-    def marked(self, place: Place, mark: Mark, left: int, span: Span) -> Outcome | None:
-        """The place behind a mark, and what it costs; None, reported, where branches do not fit.
+    def marked(self, place: Place, mark: Mark, left: int, span: Span) -> list[Outcome]:
+        """The places behind a mark, and what it costs; none, reported, where branches do not fit.
 
-        `left` is how many copies there are with the one that begins.
+        `left` is how many copies there are with the one that begins. A bracket begins in two ways
+        where memory is counted and a branch may be left out, which is known when it ends.
         """
         if not mark.ended:
             frame = Frame(place.shape.channels, left - mark.repeated)
             inner = place._replace(frames=(*place.frames, frame))
-            if mark.joins is not None:
-                inner = inner._replace(odd=False, bracket=Bracket(place))
-            return Outcome(inner, self._nothing)
+            if mark.joins is None:
+                return [Outcome(inner, self._nothing)]
+            inner = inner._replace(odd=False)
+            return [Outcome(each, self._nothing) for each in self._begun(place, inner, mark.joins)]
         if mark.joins is None:
-            return Outcome(place._replace(frames=place.frames[:-1]), self._nothing)
+            return [Outcome(place._replace(frames=place.frames[:-1]), self._nothing)]
         ended = self._ended(place, mark.joins, mark, span)
-        return self._joined(ended, mark.joins, span) if ended and mark.closes else ended
+        if ended and mark.closes:
+            ended = self._joined(ended, mark.joins, span)
+        return [ended] if ended else []
+
+    def _begun(self, place: Place, inner: Place, group: Group) -> Iterator[Place]:
+        """The places where the first branch of a bracket begins."""
+        if not self._costing.memory.counts:
+            yield inner._replace(bracket=Bracket(place))
+            return
+        may_be_out = any(branch.optional for branch in group.branches)
+        for stays in (True, False) if may_be_out else (True,):
+            needed = _is_lone(group) or is_read(group, 1, stays=stays)
+            bracket = Bracket(place, needed=needed, stays=stays)
+            yield inner._replace(bracket=bracket, shared=True)
 
     def _ended(self, place: Place, group: Group, mark: Mark, span: Span) -> Outcome | None:
         """The place where the next branch begins."""
@@ -87,7 +103,12 @@ class Inside:
                 at = Origin(span)
                 report_ends(activation, bracket.end.activation, at, at, self._diagnostics)
                 return None
-        after = bracket._replace(
+        shape, memory = place.shape if mark.closes else bracket.entry.shape, bracket
+        if self._costing.memory.counts:
+            memory, peak = with_output(place, group, mark.ended, concatenates=join.concatenates)
+            costs = self._costing.memory.with_peak(costs, peak)
+            place = place._replace(buffer=bracket.entry.buffer, shared=True)
+        after = memory._replace(
             first=first,
             channels=bracket.channels + place.shape.channels,
             activation=activation,
@@ -95,7 +116,6 @@ class Inside:
             end=None,
             out=False,
         )
-        shape = place.shape if mark.closes else bracket.entry.shape
         return Outcome(place._replace(shape=shape, odd=False, bracket=after), costs)
 
     def _joined(self, ended: Outcome, group: Group, span: Span) -> Outcome | None:
@@ -107,6 +127,7 @@ class Inside:
         shape, entry, block = bracket.first, bracket.entry, _block(group, span)
         if block.join.concatenates:
             shape = shape._replace(channels=bracket.channels)
+        memory = self._costing.memory
         if _is_lone(group):
             name, stage = "stage1.shortcut", 0
             added = shortcut(
@@ -121,15 +142,23 @@ class Inside:
             )
             if added is None:
                 return None
-            more = self._costing.branch(entry, added)
-            costs = combine(self._measures, costs, more)
+            projected, more = self._costing.branch(entry, added)
+            costs = combine(self._measures, costs, memory.beside(more, entry, bracket.output))
+            if memory.counts:
+                other = projected.bytes if added else None
+                bracket, peak = with_other(bracket, other, waits=False)
+                costs = memory.with_peak(costs, peak)
         node = _joining(block, bracket, shape)
         more = self._costing.join(place._replace(shape=node.input), node)
         outer = entry.bracket
         if outer is not None:
             outer = outer._replace(end=None, steps=_together(outer.steps, bracket.steps))
         after = Place(shape, entry.odd, place.convolved, bracket=outer, frames=entry.frames)
-        return Outcome(after, combine(self._measures, costs, more))
+        costs = combine(self._measures, costs, more)
+        if not memory.counts:
+            return Outcome(after, costs)
+        after, peak = behind(after, bracket, concatenates=block.join.concatenates)
+        return Outcome(after, memory.with_peak(costs, peak))
 
     # ---------------------------------------------------------------- layers
 
@@ -144,19 +173,22 @@ class Inside:
         if nodes is None:
             return None
         shape = nodes[-1].output if nodes else place.shape
-        costs = self._costing.branch(place, nodes)
+        after, costs = self._costing.branch(place, nodes)
         end = None
         if nodes and _join(step.within) is Join.ADD:
             end = self._end(place, elements, nodes)
-        if step.optional and shape != bracket.first:  # it is left out
+        stays = shape == bracket.first or not step.optional
+        if step.optional and self._costing.memory.counts and stays != bracket.stays:
+            return None
+        if not stays:  # it is left out
             assert bracket.first is not None
-            shape, costs = bracket.first, self._nothing
+            after, costs = place._replace(shape=bracket.first), self._nothing
             end = end and end._replace(change=self._nothing)
             bracket = bracket._replace(out=True)
         if step.strides:
             bracket = bracket._replace(steps=steps_of(nodes))
         bracket = bracket._replace(end=end)
-        return Outcome(place._replace(shape=shape, odd=rule.odd, bracket=bracket), costs)
+        return Outcome(after._replace(odd=rule.odd, bracket=bracket), costs)
 
     def _end(self, place: Place, elements: Sequence[Element], nodes: Sequence[Node]) -> End:
         """What a branch ends in, where no other layers follow."""
@@ -166,8 +198,8 @@ class Inside:
         rest = without_final_activation(tuple(elements), activation)
         last = nodes[-1]
         kept = [last._replace(layer=rest[-1])] if len(rest) == len(elements) else []
-        before = self._costing.branch(place, [last])
-        after = self._costing.branch(place, kept)
+        before = self._costing.branch(place, [last]).costs
+        after = self._costing.branch(place, kept).costs
         change = [
             new - old if measure.adds else NOTHING
             for new, old, measure in zip(after, before, self._measures, strict=True)
@@ -177,12 +209,12 @@ class Inside:
 
 def bare(step: Step, place: Place) -> Place:
     """A place in brackets and calls with what matters to the layers of a step alone."""
-    bracket = place.bracket
+    bracket, kept = place.bracket, is_kept(place)
     if bracket is not None:
-        first = bracket.first if step.optional else None
-        bracket = Bracket(_NOWHERE, first=first)
+        first, stays = (bracket.first, bracket.stays) if step.optional else (None, True)
+        bracket = Bracket(_NOWHERE, first=first, needed=kept, stays=stays)
     frames = [Frame(frame.channels if step.reads_channels else 0) for frame in place.frames]
-    return place._replace(bracket=bracket, frames=tuple(frames))
+    return place._replace(bracket=bracket, frames=tuple(frames), shared=kept)
 
 
 def scope_at(step: Step, place: Place, lets: Lets) -> Scope:

@@ -10,8 +10,9 @@ from ctcdsl.ir import Architecture, Conv, SlidingWindow
 from ctcdsl.ir.network import Network, Node, flat
 from ctcdsl.lowering import layer_ops
 from ctcdsl.metrics.catalog import ACTIVATION_BYTES, BUFFERS, DEPTH, MACS, MACS_FC, PARAMS
+from ctcdsl.metrics.mcu import PartMemory, part_memory
 from ctcdsl.metrics.memory_metrics import MCU_MEMORY
-from ctcdsl.metrics.metric import Metric, largest
+from ctcdsl.metrics.metric import Metric
 from ctcdsl.metrics.workload import Workload
 from ctcdsl.ops.graph import OpNode
 
@@ -34,15 +35,20 @@ class Part:
         after_one: bool = False,
         inside: bool = False,
         join: bool = False,
+        entering: int = 0,
+        kept: bool = False,
     ) -> None:
         """Layers; `after_one` where a 1x1 convolution precedes, `inside` for those of a branch.
 
-        With `join` they are a block, and only what joins its branches counts.
+        With `join` they are a block, and only what joins its branches counts. `entering` are the
+        bytes of the buffer that their input is in; `kept` says whether others read it later.
         """
         self.nodes = nodes
         self.after_one = after_one
         self.inside = inside
         self.join = join
+        self._entering = entering
+        self._kept = kept
         self._of = of
         self._conditions = conditions
 
@@ -57,6 +63,11 @@ class Part:
     def whole(self) -> Workload:
         """The layers as a network."""
         return Workload(Network(self._of(), tuple(self.nodes)), **self._conditions)
+
+    @cached_property
+    def memory(self) -> PartMemory:
+        """What a microcontroller holds while the layers run."""
+        return part_memory(self.whole.graph, self._entering, kept=self._kept)
 
 
 class _Layers(Workload):
@@ -82,15 +93,13 @@ class _Nodes:
 class Measure(NamedTuple):
     """What a part of a network costs: parts add up, or the largest counts.
 
-    `metric` is None for what only guard rails ask. `by_layer` is False where a bracket's value does
-    not follow from its layers one by one.
+    `metric` is None for what only guard rails ask.
     """
 
     name: str
     of: Callable[[Part], int]
     adds: bool
     metric: Metric[Any] | None = None
-    by_layer: bool = True
 
 
 def nothing(measures: Sequence[Measure]) -> tuple[int, ...]:
@@ -121,9 +130,9 @@ def measure_of(metric: Metric[Any]) -> Measure | None:
     if metric is MCU_MEMORY:
 
         def most(part: Part) -> int:
-            return largest(metric.by_layer(part.whole)) if part.nodes else NOTHING
+            return NOTHING if part.join or not part.nodes else part.memory.peak
 
-        return Measure(metric.name, most, False, metric, by_layer=False)
+        return Measure(metric.name, most, False, metric)
     return None
 
 

@@ -67,6 +67,10 @@ class Bracket(NamedTuple):
     `channels` are those of all, `activation` is what they end in, `several` says whether there is
     more than one. Of this branch: whether it is `out`, for another shape. `steps` are the strides
     and the growth of the first branch, where a shortcut needs them.
+
+    For a microcontroller's memory: `needed` says whether what follows reads the entry, `stays`
+    whether the branch with `?` will be there, `output` has the bytes of the outputs so far, and
+    `alias` whether the entry is one of them.
     """
 
     entry: Place
@@ -77,6 +81,10 @@ class Bracket(NamedTuple):
     end: End | None = None
     out: bool = False
     steps: Steps = (1, 1, 1)
+    needed: bool = False
+    stays: bool = True
+    output: int = 0
+    alias: bool = False
 
 
 class Place(NamedTuple):
@@ -84,7 +92,9 @@ class Place(NamedTuple):
 
     `one` says whether the last convolution is 1x1; `sizes` are for a network with `maps`, whose
     first map is `shape`; `bracket` is the innermost that the place is inside of, `frames` are all
-    brackets and calls, from the outside in.
+    brackets and calls, from the outside in. For a microcontroller's memory `buffer` has the bytes
+    of the buffer that the map is in, where they are more than the map's, and `shared` says whether
+    it is that of the bracket's entry.
     """
 
     shape: Shape
@@ -94,6 +104,17 @@ class Place(NamedTuple):
     sizes: Sizes | None = None
     bracket: Bracket | None = None
     frames: tuple[Frame, ...] = ()
+    buffer: int = 0
+    shared: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the buffer that the map is in."""
+        return self.buffer or self.shape.numel
+
+    def in_buffer(self, size: int, *, shared: bool) -> Place:
+        """The place with its map in a buffer of so many bytes."""
+        return self._replace(buffer=size if size > self.shape.numel else 0, shared=shared)
 
     def begin_line(self) -> Place:
         """The place at a line's begin: a line begins a stage, and counts its own 2x2 filters."""

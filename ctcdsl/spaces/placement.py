@@ -116,7 +116,9 @@ class Placements:
         ):
             outcome = self._maps.joined(place, leaf) if isinstance(leaf, Ways) else leaf
             if outcome is not None:
-                yield made, after, dressed(outcome, place)
+                outcome = dressed(outcome, place)
+                costs = self._costing.memory.beside(outcome.costs, place)
+                yield made, after, outcome._replace(costs=costs)
 
     def _head_outcomes(
         self, step: Step, place: Place, assignment: Mapping[str, Option], allows: Allows
@@ -155,12 +157,12 @@ class Placements:
     ) -> Iterator[tuple[tuple[Decision, ...], Mapping[str, Option], Outcome]]:
         """What is behind a mark of a bracket or call, of which `left` copies are left."""
         assert step.mark is not None
-        outcome = self._inside.marked(place, step.mark, left, step.span)
-        if outcome is None:
+        outcomes = self._inside.marked(place, step.mark, left, step.span)
+        if not outcomes:
             self._failed(self.diagnostics.reported[-1])
-            return
-        for made, after in self._unsure.choices(step, place.frames, assignment, allows):
-            yield made, after, outcome
+        for outcome in outcomes:
+            for made, after in self._unsure.choices(step, place.frames, assignment, allows):
+                yield made, after, outcome
 
     def _failed(self, last: Diagnostic) -> None:
         """Keep one error of each kind: why some networks of the space do not check.
@@ -238,12 +240,9 @@ class Placements:
             if self._has_vector(step, elements):
                 return None
             convolved = convolved or any(map(contains_conv, elements))
-        costs = self._costing.layers(place, elements, nodes, head=step.head)
+        after, costs = self._costing.layers(place, elements, nodes, head=step.head)
         one = ends_with_one(nodes, place.one)
-        after = place._replace(
-            shape=nodes[-1].output if nodes else shape, odd=rule.odd, convolved=convolved, one=one
-        )
-        return Outcome(after, costs)
+        return Outcome(after._replace(odd=rule.odd, convolved=convolved, one=one), costs)
 
     def _solved(self, step: Step, place: Place, elements: Sequence[Element]) -> Ways | None:
         """Layers under `maps`, for each map before them and each behind."""
@@ -270,7 +269,7 @@ class Placements:
                 found = solved.extend(elements, start.shape, PaddingRule(self._architecture.pad))
             assert found is not None
             one = ends_with_one(found, place.one)
-            costs = self._costing.layers(start, elements, found)
+            costs = self._costing.layers(start, elements, found).costs
             known.append(way._replace(costs=(*costs[:-2], *way.changed)))
         convolved = place.convolved or any(map(contains_conv, elements))
         after = ways.place._replace(convolved=convolved, one=one)
@@ -296,5 +295,5 @@ class Placements:
         if nodes is None or self.diagnostics.num_errors > errors:
             self._failed(self.diagnostics.reported[-1])
             return None
-        costs = self._costing.layers(place, head.layers, nodes, head=True)
+        costs = self._costing.layers(place, head.layers, nodes, head=True).costs
         return Outcome(Place(nodes[-1].output, False, place.convolved), costs)

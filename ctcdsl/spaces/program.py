@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
 
@@ -13,15 +14,15 @@ from ctcdsl.spaces.step import Step, step_of, step_of_item
 from ctcdsl.syntax.nodes import Call, Item, Line, Name
 
 
-def steps_of(draft: Draft, *, open_brackets: bool) -> tuple[Step, ...]:
+def steps_of(draft: Draft, *, open_brackets: bool, memory: bool = False) -> tuple[Step, ...]:
     """The steps of a network's lines; its head is one.
 
-    With `open_brackets` brackets and calls with several choices are placed in parts.
+    With `open_brackets` brackets and calls with several choices are placed in parts; `memory` says
+    whether a microcontroller's is counted.
     """
     steps: list[Step] = []
     head: list[Item] = []
     numbers = count()
-    opener = Opener(draft.definitions, numbers)
     for line in draft.lines:
         trunk = line.items
         if head or line.label == "head":
@@ -29,14 +30,17 @@ def steps_of(draft: Draft, *, open_brackets: bool) -> tuple[Step, ...]:
             continue
         cut = next((k for k, item in enumerate(trunk) if _begins_head(item)), len(trunk))
         head += trunk[cut:]
-        found = list(_of_line(line, trunk[:cut], draft.definitions, numbers))
-        if open_brackets:
-            found = [opener.opened(step) for step in found]
-        steps += found
+        steps += _of_line(line, trunk[:cut], draft.definitions, numbers)
+    last: tuple[Step, ...] = ()
     if head and not _is_none(head):
-        last = step_of(next(numbers), tuple(head), draft.definitions)
-        steps.append(last._replace(head=True, begins=True))
-    return tuple(steps)
+        step = step_of(next(numbers), tuple(head), draft.definitions)
+        last = (step._replace(head=True, begins=True),)
+    if open_brackets:
+        read = Counter(name for step in (*steps, *last) for name in step.names)
+        several = frozenset(name for name, times in read.items() if times > 1)
+        opener = Opener(draft.definitions, numbers, several, memory=memory)
+        steps = [opener.opened(step) for step in steps]
+    return (*steps, *last)
 
 
 def _of_line(

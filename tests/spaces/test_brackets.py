@@ -8,7 +8,6 @@ import pytest
 
 from ctcdsl.budgets import Budget
 from ctcdsl.metrics.catalog import ACTIVATION_BYTES, BUFFERS, DEPTH, MACS, PARAMS
-from ctcdsl.metrics.memory_metrics import MCU_MEMORY
 from ctcdsl.spaces.objectives import Rails
 from ctcdsl.spaces.program import steps_of
 from ctcdsl.spaces.search import Search
@@ -187,11 +186,6 @@ def test_a_bracket_that_is_placed_as_one(bracket: str) -> None:
     space = space_of(f"style conv-bn-relu\ninput 3x16x16\n(3,8) {bracket} (3,<4|8|16>)\nhead: none")
     assert not in_parts(space)
     assert_as_compiled(space, METRICS)
-
-
-def test_memory_of_a_microcontroller_takes_whole_brackets() -> None:
-    space = space_of(SPACES["a shortcut"])
-    assert_as_compiled(space, (*METRICS, MCU_MEMORY))
 
 
 def test_why_branches_do_not_fit() -> None:

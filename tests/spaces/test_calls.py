@@ -101,7 +101,7 @@ SPACES = {
         let d = 0 | 1
         where a < b or d == 1
         def inc(p,q,r) = { (1,p) (3,r) | (1,q)x(d) (1,4) }
-        (3,8)/2 inc(a,b,<2|4>) inc(a+b,<b|c>,4) (3,4)
+        (3,8)/2 inc(a,<b|6>,<2|4>) inc(a+b,<b|c>,4) (3,4)
         head: none
         """,
 }
