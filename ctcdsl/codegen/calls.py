@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import count, takewhile
 
@@ -88,8 +89,11 @@ def _run(calls: Sequence[Code]) -> tuple[int, str]:
     names = (f"{word}{number}" for number in count(int(start)))
     numbered = [call for call, name in zip(calls, names, strict=False) if call.name == name]
     equal = len(list(takewhile(lambda call: call[:2] == first[:2], numbered)))
+    index = "k"
+    while re.search(rf"\b{index}\b", f"{first}"):  # a parameter
+        index += "_"
     if equal >= 3:
-        return equal, _comprehension(word, int(start), equal, f"{first}")
+        return equal, _comprehension(word, int(start), equal, f"{first}", index)
     if equal > 1 or len(numbered) < 4:
         return 1, ""
     differing = _difference(first, numbered[1])
@@ -102,17 +106,17 @@ def _run(calls: Sequence[Code]) -> tuple[int, str]:
     if length < 4 or step < 1:
         return 1, ""
     offset = int(first.arguments[at]) - step * int(start)
-    product = "k" if step == 1 else f"{step} * k"
+    product = index if step == 1 else f"{step} * {index}"
     sign = "-" if offset < 0 else "+"
     arguments = [*first.arguments]
     arguments[at] = f"{product} {sign} {abs(offset)}" if offset else product
-    return length, _comprehension(
-        word, int(start), length, f"{Code(first.function, tuple(arguments))}"
-    )
+    call = f"{Code(first.function, tuple(arguments))}"
+    return length, _comprehension(word, int(start), length, call, index)
 
 
-def _comprehension(word: str, start: int, length: int, call: str) -> str:
-    return f'**{{f"{word}{{k}}": {call} for k in range({start}, {start + length})}}'
+def _comprehension(word: str, start: int, length: int, call: str, index: str) -> str:
+    names = f'f"{word}{{{index}}}"'
+    return f"**{{{names}: {call} for {index} in range({start}, {start + length})}}"
 
 
 def _difference(one: Code, other: Code) -> tuple[int, int] | None:

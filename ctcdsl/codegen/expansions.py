@@ -36,13 +36,14 @@ class Parameter(NamedTuple):
 class DefBlock(NamedTuple):
     """A block of a `def`.
 
-    `key` is the name of the `def` and the block's text there. `node` is the network's node
-    with numbers that have a form, in which `CHANNELS` enter. `probes` are the same block of other
-    calls, which show what of the class depends on what: each with the parameter that has another
-    value, `CHANNELS` for the channels that enter.
+    `key` is the name of the `def` and the block's text there; `alone` says that nothing else is
+    there. `node` is the network's node with numbers that have a form, in which `CHANNELS` enter.
+    `probes` are the same block of other calls, which show what of the class depends on what: each
+    with the parameter that has another value, `CHANNELS` for the channels that enter.
     """
 
     key: tuple[str, str]
+    alone: bool
     parameters: tuple[Parameter, ...]
     node: Node
     probes: tuple[tuple[str, Node], ...]
@@ -94,6 +95,9 @@ class Expansions:
         self, definition: Def, expansion: Expansion, node: Node, block: Block
     ) -> DefBlock | None:
         span = block.origin.span
+        alone = [item.primary.span for item in definition.items] == [span]
+        if alone:  # a copy of it is as the first one is where the same channels enter
+            expansion = expansion._replace(channels=node.input.channels)
         for at, (found, channels) in enumerate(self._found(expansion, span)):
             stride = _missing_stride(found, block)
             strided = _with_stride(found, stride)
@@ -118,7 +122,7 @@ class Expansions:
                 kernels = (3, 5, 7) if paper else ()
                 self._probes[key] = tuple(_probes(expansion, node, stride, kernels, other))
             parameters = tuple(_parameter(parameter) for parameter in definition.parameters)
-            return DefBlock(key, parameters, symbolic, self._probes[key])
+            return DefBlock(key, alone, parameters, symbolic, self._probes[key])
         return None
 
     def _found(self, expansion: Expansion, span: Span) -> list[tuple[Block, int]]:

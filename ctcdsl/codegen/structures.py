@@ -84,12 +84,10 @@ class BlockClass:
     @property
     def usual_name(self) -> str:
         """The name of its `def`, else the usual one for the structure."""
-        block = self.first.block
-        if block.call is not None:
-            return block.call.name
-        if self.first.source is not None:
-            return f"{camel(self.first.source.key[0])}{self._content}"
-        return self._content
+        block, source = self.first.block, self.first.source
+        if source is not None:
+            return source.key[0] if source.alone else f"{camel(source.key[0])}{self._content}"
+        return self._content if block.call is None else block.call.name
 
     @property
     def _content(self) -> str:
@@ -131,10 +129,10 @@ def height(node: Node) -> int:
 
 def _kind(instance: Instance) -> tuple[object, ...]:
     """What instances of a class have in common beside their branches."""
-    block, node = instance.block, instance.node
+    block, node, source = instance.block, instance.node, instance.source
+    call = block.call.name if block.call else None
     return (
-        block.call.name if block.call else None,
-        instance.source.key if instance.source else None,
+        call if source is None else source.key,  # one call may be of several blocks
         block.join,
         block.share is None,
         node.activation,

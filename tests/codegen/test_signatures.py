@@ -15,6 +15,7 @@ from ctcdsl.codegen.blocks import Blocks
 from ctcdsl.codegen.classes import class_lines
 from ctcdsl.codegen.layers import Layers
 from ctcdsl.ir import Block, replace
+from ctcdsl.metrics import network_cost
 from ctcdsl.spaces.search import Search
 from ctcdsl.syntax.nodes import Call, Def, Line, Number
 from ctcdsl.syntax.parser import parse
@@ -166,6 +167,21 @@ def test_a_class_is_right_for_calls_that_the_network_does_not_have(
 def test_the_signature_is_that_of_the_def(text: str, expected: str) -> None:
     (lines,) = def_classes(one(f"{HEADERS}{text}\nhead: gap fc")).values()
     assert f"def __init__(self, {expected}) -> None:" in lines
+
+
+@pytest.mark.parametrize("calls", ["dark(4,2)", "dark(4,1) dark(8,1)", "dark(6,1) dark(4,3)"])
+def test_the_number_of_blocks_does_not_change_their_class(calls: str) -> None:
+    text = "def dark(n,d) = [ (1,n) (3,2n) ]x(d)\n(3,8) {} (3,16)/2\nhead: gap fc"
+    classes = def_classes(one(HEADERS + text.format(calls)))
+    assert classes == def_classes(one(HEADERS + text.format("dark(3,1)")))
+    assert list(classes) == ["Dark"]
+
+
+def test_the_index_of_equal_blocks_hides_no_parameter() -> None:
+    text = "def a(k) = [ (k,c) ]\ndef b(k) = { id | a(k)x4 }\na: (3,8) b(3)\nhead: gap fc"
+    network = one(HEADERS + text)
+    module, _ = built(generate(network), "N")
+    assert sum(p.numel() for p in module.parameters()) == network_cost(network).params
 
 
 def test_a_number_that_also_counts_layers_is_a_constant() -> None:
