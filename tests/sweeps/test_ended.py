@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from ctcdsl.comparison import train_runs
 from ctcdsl.runs import log
 from ctcdsl.training.run import TrainingRun
+from tests.support import postgresql
 from tests.support.runs import same_weights, without_times
 from tests.support.sweeps import WIDTHS, Call, epochs_of, sweep
 
@@ -45,12 +47,22 @@ def started(*arguments: str, place: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_two_processes_one_killed(call: Call, place: Path) -> None:
+@pytest.fixture(params=["SQLite", "a journal", "PostgreSQL"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """What `--storage` is for a storage of each kind."""
+    if request.param == "PostgreSQL":
+        with postgresql.server() as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path}/x.db" if request.param == "SQLite" else f"{tmp_path}/x.journal"
+
+
+def test_two_processes_one_killed(call: Call, place: Path, storage: str) -> None:
     """Every design is judged, once, as by one process alone, and nobody waits for the dead."""
     assert call(*sweep("--run", "alone"))[0] == 0
     alone = epochs_of(place / "alone")
-    first = started(*sweep(), place=place)
-    second = started(*sweep(), place=place)
+    first = started(*sweep("--storage", storage), place=place)
+    second = started(*sweep("--storage", storage), place=place)
     deadline = time.monotonic() + 120
     while sum(epochs_of(place / "sweep").values()) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -60,14 +72,26 @@ def test_two_processes_one_killed(call: Call, place: Path) -> None:
     assert second.returncode == 0, err.decode()
     assert epochs_of(place / "sweep") == alone
     require_same(place / "alone", place / "sweep")
-    import optuna
-
-    storage = f"sqlite:///{place / 'sweep' / 'sweep.db'}"
-    trials = optuna.load_study(study_name="sweep", storage=storage).trials
+    trials = trials_of(storage)
     results = [(t.params["design"], t.params["rung"]) for t in trials if "result" in t.user_attrs]
     assert len(results) == len(set(results)) == 6 + 3 + 1
     states = {trial.state.name for trial in trials if "result" in trial.user_attrs}
     assert states == {"COMPLETE"}
+
+
+def trials_of(storage: str) -> list[Any]:
+    """The trials of a sweep, as Optuna reads them."""
+    import optuna
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if "://" not in storage:
+        there = JournalStorage(JournalFileBackend(storage))
+        return list(optuna.load_study(study_name="sweep", storage=there).trials)
+    database = RDBStorage(storage)
+    trials = list(optuna.load_study(study_name="sweep", storage=database).trials)
+    database.engine.dispose()
+    return trials
 
 
 def test_killed_between_log_and_checkpoint(
