@@ -90,7 +90,7 @@ def _run(calls: Sequence[Code]) -> tuple[int, str]:
     numbered = [call for call, name in zip(calls, names, strict=False) if call.name == name]
     equal = len(list(takewhile(lambda call: call[:2] == first[:2], numbered)))
     index = "k"
-    while re.search(rf"\b{index}\b", f"{first}"):  # a parameter
+    while re.search(rf"\b{index}\b(?!=)", f"{first}"):  # a parameter, not a keyword
         index += "_"
     if equal >= 3:
         return equal, _comprehension(word, int(start), equal, f"{first}", index)
