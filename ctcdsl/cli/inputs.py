@@ -59,8 +59,8 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
     raise click.UsageError("name a spec, or `-` for standard input")
 
 
-_CAUSES = ("CTC922", "CTC924", "CTC951")
-"""What explains errors: warnings of swapped numbers, and which file a name means."""
+_CAUSES = ("CTC922", "CTC924", "CTC926", "CTC951")
+"""What explains errors: warnings of swapped numbers and of `16-512`, and which file a name means."""
 
 
 def check_files(

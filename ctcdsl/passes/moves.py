@@ -191,7 +191,7 @@ def _of_network(
     yield NetworkInNetwork()
     yield FoldBatchNorm()
     yield RepVggFuse()
-    if last and len(ours) == len(theirs):
+    if last and stages and len(ours) == len(theirs):
         if len(stages) == 2:
             yield from _transfers(network, target, stages)
         pairs = zip(ours, theirs, strict=True)

@@ -61,9 +61,10 @@ class _State(NamedTuple):
 def shortest_chain(base: Network, target: Network, max_steps: int = MAX_STEPS) -> Chain:
     """Rewrite `base` until `target` comes out, level by level, so that the first is a shortest.
 
-    Networks are one where they differ in names alone. Where there are too many of them at a
-    length, those nearest to the target go on. Where none reaches it, the chain is that whose
-    steps and layers left over are the fewest together.
+    Networks are one where they differ in names alone, or in a `maps` that asks for the same
+    paddings. Where there are too many of them at a length, those nearest to the target go on.
+    Where none reaches it, the chain is that whose steps and layers left over are the fewest
+    together.
 
     Args:
         base: Where the chain starts.
@@ -74,10 +75,16 @@ def shortest_chain(base: Network, target: Network, max_steps: int = MAX_STEPS) -
 
 
 def nameless(architecture: Architecture) -> Architecture:
-    """A network by what it is, not what it and its stages are called."""
+    """A network by its layers, not what it and its stages are called, nor what `maps` asks."""
     stages = tuple(replace(stage, name=None) for stage in architecture.stages)
     head = replace(architecture.head, name="", implied=False)
-    return replace(architecture, name="", stages=stages, head=head)
+    return replace(architecture, name="", stages=stages, head=head, maps=())
+
+
+def _is_padded_alike(one: Network, other: Network) -> bool:
+    """Whether networks of the same layers have the same maps."""
+    pairs = zip(one.layers, other.layers, strict=True)
+    return all(a.padding == b.padding and a.output == b.output for a, b in pairs)
 
 
 class _Search:
@@ -91,7 +98,7 @@ class _Search:
 
     def run(self, max_steps: int) -> Chain:
         """See `shortest_chain`."""
-        if self._aim in self._seen:
+        if self._aim in self._seen and _is_padded_alike(self._base, self._target):
             return Chain((), exact=True, shortest=True, remaining=0)
         level = [self._state(self._base.architecture, (), None)]
         best, shortest = level[0], True
@@ -140,7 +147,7 @@ class _Search:
         for applied, architecture in self._rewritten(network, last=True):
             if nameless(architecture) == self._aim:
                 step = self._step(network, applied)
-                if step is not None:
+                if step is not None and _is_padded_alike(step.after, self._target):
                     return (*steps, step)
         return None
 

@@ -86,6 +86,8 @@ def statements(search: Search, limit: int, others: Sequence[str] = ()) -> list[s
     lines.append(
         f"{plural(len(front), 'network')} that no other beats in {', '.join(words)}{more}{rails}."
     )
+    if not front and rails:
+        lines.append("None keeps to these: --min-width, --max-depth and --chains change them.")
     return [*lines, *_remarks(search, others)]
 
 

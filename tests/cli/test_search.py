@@ -131,6 +131,13 @@ def test_rails_hold_for_networks_that_are_checked_one_by_one(
         assert max(design["depth"] for design in front) == depth
 
 
+def test_where_the_rails_leave_nothing_they_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["search", "space.ctc", "--max-depth", "2"]) == 0
+    assert "None keeps to these: --min-width, --max-depth" in capsys.readouterr().out
+
+
 def test_a_picture_as_png(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "space.ctc", "--macs", "0.95..1.0*A", "--plot", "front.png"]) == 0
     assert "front drawn in front.png" in capsys.readouterr().err

@@ -69,3 +69,14 @@ def test_every_other_code_is_named_by_a_test() -> None:
     others = {code for code in codes() if "CTC600" < code < "CTC900"}
     others |= {"CTC005", "CTC111", "CTC119", "CTC501", "CTC903"}
     assert {code for code in others if code not in text} == set()
+
+
+def test_a_range_with_a_minus_explains_the_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "space.ctc"
+    spec.write_text("let w = 16-512\n(3,w)\n", encoding="utf-8")
+    assert run(["check", str(spec)]) == 1
+    printed = capsys.readouterr().err
+    assert "warning[CTC926]" in printed and "a range is written `16..512`" in printed
+    assert "not -496" in printed

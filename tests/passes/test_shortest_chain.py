@@ -101,6 +101,14 @@ def test_names_do_not_matter() -> None:
     assert designs.explain_design(named, A).exact
 
 
+def test_maps_do_not_matter_but_for_their_paddings() -> None:
+    row = "(7,64)/2 3/3 (5,128) 2/2 (3,128)x8+(3,256)"
+    assert designs.explain_design(paper(row), "A").passes == ("depth-for-width:stage=3,depth=9",)
+    row = str(api.load("E'")).partition("\nmaps 36 18 6\n")[2]
+    by_rule = api.loads(f"net X\npad paper\n{row}")
+    assert not designs.explain_design(by_rule, "E'", max_steps=1).exact
+
+
 def test_what_no_pass_reaches_is_left_over() -> None:
     design = paper("(7,64)/2 3/3 (5,128) 2/2 (3,256)+(2,256,elu)")
     chain = shortest_chain(A, design, max_steps=2)
