@@ -60,7 +60,7 @@ def or_stdin(files: Sequence[str]) -> tuple[str, ...]:
 
 
 _CAUSES = ("CTC922", "CTC924", "CTC926", "CTC951")
-"""What explains errors: warnings of swapped numbers and of `16-512`, and which file a name means."""
+"""What explains errors: swapped numbers, `16-512` for a range, which file a name means."""
 
 
 def check_files(
