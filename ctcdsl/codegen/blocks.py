@@ -63,12 +63,13 @@ class Blocks:
             node: call._replace(function=names[call.function]) for node, call in self.calls.items()
         }
 
-    def _instance(self, node: Node) -> Instance:
+    def _instance(self, node: Node, *, folds: bool = True) -> Instance:
         """A block: as its `def` has it, where all blocks in it are of `def`s, too."""
         source = self._layers.expansions.get(node.name)
         if source is None or not all(self._is_of_def(inner) for inner in _inner(node)):
             return instance(node, self._layers, self.calls)
-        return instance(source.node, self._layers, self._calls_in(source.node), source)
+        inner = self._calls_in(source.node)
+        return instance(source.node, self._layers, inner, source, folds=folds)
 
     def _is_of_def(self, node: Node) -> bool:
         code, _ = self._made[node.name]
@@ -86,29 +87,36 @@ class Blocks:
     def _classes(self, instances: Sequence[Instance]) -> Iterator[BlockClass]:
         """The classes of instances, those of `def`s with their probes.
 
-        Where a parameter says how many layers there are, it is none of a class; where it says
-        something else, too, the class has the numbers of its instances instead.
+        Where a parameter says how many layers there are that are not equal in a row, it is none of
+        a class; where it says something else, too, the class has the numbers of its instances
+        instead.
         """
+        nodes = {node.name: node for node in self._nodes}
         classes = block_classes(instances)
         for block_class in classes:
-            source = block_class.first.source
+            source, folds = block_class.first.source, block_class.first.folds
             if source is None:
                 yield block_class
                 continue
             like = [other for other in classes if _key(other) == source.key]
-            fixed = {name for name, probe in self._probes(source) if not _taken(like, probe)}
-            if fixed & ClassWriter(block_class, ()).def_parameters:
-                nodes = {node.name: node for node in self._nodes}
-                plain = [nodes[each.node.name] for each in block_class.instances]
-                yield from block_classes(instance(n, self._layers, self.calls) for n in plain)
-            else:
+            probes = self._probes(source, folds=folds)
+            fixed = {name for name, probe in probes if not _taken(like, probe)}
+            writer = ClassWriter(block_class, ())
+            if writer.counts_follow and not fixed & writer.def_parameters:
                 yield block_class
+                continue
+            plain = [nodes[each.node.name] for each in block_class.instances]
+            if folds:
+                yield from self._classes([self._instance(node, folds=False) for node in plain])
+            else:
+                yield from block_classes(instance(n, self._layers, self.calls) for n in plain)
 
-    def _probes(self, source: DefBlock) -> Iterator[tuple[str, Instance]]:
+    def _probes(self, source: DefBlock, *, folds: bool) -> Iterator[tuple[str, Instance]]:
         """The probes of a block of a `def`, those with blocks that the network has."""
         for name, node in source.probes:
             if all(inner.name in self._made for inner in _inner(node)):
-                yield name, instance(node, self._layers, self._calls_in(node), source)
+                inner = self._calls_in(node)
+                yield name, instance(node, self._layers, inner, source, folds=folds)
 
 
 def _key(block_class: BlockClass) -> tuple[str, str] | None:

@@ -20,6 +20,10 @@ def chain(calls: Sequence[Code], indent: int) -> Iterator[str]:
     """
     at = 0
     while at < len(calls):
+        if calls[at].copies:
+            yield from _several(calls[at], indent)
+            at += 1
+            continue
         count, text = _run(calls[at:])
         line = f"{text},"
         if count > 1 and indent + len(line) <= WIDTH:
@@ -61,7 +65,7 @@ def commented(line: str, note: str, indent: int) -> list[str]:
 def attribute(name: str, calls: Sequence[Code], *, indent: int = 8) -> list[str]:
     """Lines of `self.name = Chain(…)`: one where it fits and no comment is lost."""
     noted = sum(bool(call.note) for call in calls)
-    line = f"self.{name} = Chain({', '.join(f'{call.name}={call}' for call in calls)})"
+    line = f"self.{name} = Chain({', '.join(map(_entry, calls))})"
     if indent + len(line) <= WIDTH and (len(calls) == 1 or not noted):
         return commented(line, calls[0].note, indent)
     lines = (f"    {line}" for line in chain(calls, indent + 4))
@@ -89,11 +93,9 @@ def _run(calls: Sequence[Code]) -> tuple[int, str]:
     names = (f"{word}{number}" for number in count(int(start)))
     numbered = [call for call, name in zip(calls, names, strict=False) if call.name == name]
     equal = len(list(takewhile(lambda call: call[:2] == first[:2], numbered)))
-    index = "k"
-    while re.search(rf"\b{index}\b(?!=)", f"{first}"):  # a parameter, not a keyword
-        index += "_"
+    index = _index(f"{first}")
     if equal >= 3:
-        return equal, _comprehension(word, int(start), equal, f"{first}", index)
+        return equal, _comprehension(word, start, f"{int(start) + equal}", f"{first}", index)
     if equal > 1 or len(numbered) < 4:
         return 1, ""
     differing = _difference(first, numbered[1])
@@ -111,12 +113,46 @@ def _run(calls: Sequence[Code]) -> tuple[int, str]:
     arguments = [*first.arguments]
     arguments[at] = f"{product} {sign} {abs(offset)}" if offset else product
     call = f"{Code(first.function, tuple(arguments))}"
-    return length, _comprehension(word, int(start), length, call, index)
+    return length, _comprehension(word, start, f"{int(start) + length}", call, index)
 
 
-def _comprehension(word: str, start: int, length: int, call: str, index: str) -> str:
+def _index(text: str) -> str:
+    """A name that a text has for nothing, but perhaps for a keyword."""
+    index = "k"
+    while re.search(rf"\b{index}\b(?!=)", text):
+        index += "_"
+    return index
+
+
+def _entry(call: Code) -> str:
+    """A call with its name, or as many as it has copies."""
+    if not call.copies:
+        return f"{call.name}={call}"
+    word, start, end, index = _numbers(call)
+    return _comprehension(word, start, end, f"{call}", index)
+
+
+def _several(call: Code, indent: int) -> list[str]:
+    """Lines of a call that has copies."""
+    line = f"{_entry(call)},"
+    if indent + len(line) <= WIDTH:
+        return [line]
+    word, start, end, index = _numbers(call)
+    made = format_call(call, indent + 4, start=f'f"{word}{{{index}}}": ')
+    names = f"for {index} in range({start}, {end})"
+    return ["**{", *(f"    {line}" for line in (*made, names)), "},"]
+
+
+def _numbers(call: Code) -> tuple[str, str, str, str]:
+    """The word of a call's copies, the first number, what follows the last, and their index."""
+    word = call.name.rstrip("0123456789")
+    index = _index(f"{call} {call.copies}")
+    return word, call.name.removeprefix(word), f"{call.copies} + 1", index
+
+
+def _comprehension(word: str, start: str, end: str, call: str, index: str) -> str:
     names = f'f"{word}{{{index}}}"'
-    return f"**{{{names}: {call} for {index} in range({start}, {start + length})}}"
+    return f"**{{{names}: {call} for {index} in range({start}, {end})}}"
 
 
 def _difference(one: Code, other: Code) -> tuple[int, int] | None:

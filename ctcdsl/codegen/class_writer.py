@@ -103,8 +103,37 @@ class ClassWriter:
             for j, number in sorted(enumerate(call.numbers), key=lambda n: n[1].role is _LAST):
                 values = tuple(None if row is None else row[j].value for row in rows)
                 expressions[j] = self._unifier.resolve(values, number.role)
-            result.append((call, tuple(expressions[j] for j in range(len(expressions)))))
+            resolved = tuple(expressions[j] for j in range(len(expressions)))
+            counts = self._counts(chains, at)
+            if counts is None:
+                result.append((call, resolved))
+            elif len(set(counts) - {None}) > 1:
+                copies = self._unifier.count(counts)
+                assert copies is not None
+                self._unifier.use(copies)
+                result.append((call, (*resolved, copies)))
+            else:
+                result += [(one, resolved) for one in call.unfolded()]
         return tuple(result)
+
+    @property
+    def counts_follow(self) -> bool:
+        """Whether all numbers of copies are constants or parameters of the `def`."""
+        for k, _ in enumerate(self._block_class.forms):
+            chains = [instance.branches[k] for instance in self._block_class.all]
+            example = next((chain for chain in chains if chain is not None), ())
+            for at, _ in enumerate(example):
+                counts = self._counts(chains, at)
+                varies = counts is not None and len(set(counts) - {None}) > 1
+                if varies and self._unifier.count(counts or ()) is None:
+                    return False
+        return True
+
+    @staticmethod
+    def _counts(chains: Sequence[Sequence[Call] | None], at: int) -> Values | None:
+        """How often each instance makes a call; None where that is no question."""
+        counts = tuple(None if chain is None else chain[at].copies for chain in chains)
+        return counts if any(counts) else None
 
     def _activation(self, branches: int) -> BranchCode | None:
         """The activation of the sum, where it is a module: it has weights, or ends a chain."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from ctcdsl.checking import Node
 from ctcdsl.codegen.expansions import DefBlock
 from ctcdsl.codegen.layers import Layers, calls
 from ctcdsl.codegen.names import camel
+from ctcdsl.elaborate.symbols import form_of
 from ctcdsl.ir import ActivationLayer, Block, Conv, Join, Pair
 from ctcdsl.ops.calls import Call
 
@@ -28,12 +31,14 @@ class Instance:
 
     A branch that was left out is None. After the author's branches comes the projection
     of the implied shortcut; None where that is the identity. `source` is what the block is in
-    its `def`, where it comes from one; then its numbers have forms.
+    its `def`, where it comes from one; then its numbers have forms, and with `folds` equal calls in
+    a row are one call.
     """
 
     node: Node
     branches: tuple[Chain | None, ...]
     source: DefBlock | None = None
+    folds: bool = False
 
     @property
     def block(self) -> Block:
@@ -146,7 +151,12 @@ def _kind(instance: Instance) -> tuple[object, ...]:
 
 
 def instance(
-    node: Node, layers: Layers, inner: Mapping[str, Call], source: DefBlock | None = None
+    node: Node,
+    layers: Layers,
+    inner: Mapping[str, Call],
+    source: DefBlock | None = None,
+    *,
+    folds: bool = False,
 ) -> Instance:
     """A block's instance.
 
@@ -155,16 +165,40 @@ def instance(
         layers: Writes its layers.
         inner: The calls of the blocks within it, by name.
         source: What it is in its `def`.
+        folds: Whether equal calls in a row are one call.
     """
     chains: list[Chain | None] = []
     for branch in kept_branches(node):
         chain = None if branch is None else calls(layers.chain(branch, inner))
         if chain is not None:
             chain = [call for call in chain if call.function != "nn.Identity"]
+            chain = list(_folded(chain)) if folds else chain
         chains.append(None if chain is None else tuple(chain))
     if node.shortcut:
         chains.append(tuple(calls(layers.chain(node.branches[-1], inner))) or None)
-    return Instance(node, tuple(chains), source)
+    return Instance(node, tuple(chains), source, folds)
+
+
+def _folded(chain: Sequence[Call]) -> Iterator[Call]:
+    """Calls that are all of one word in a chain, and equal in all terms, as one call."""
+    words = [call.name.rstrip("0123456789") for call in chain]
+    totals = Counter(word for call, word in zip(chain, words, strict=True) if word != call.name)
+    for word, run in groupby(zip(words, chain, strict=True), key=lambda pair: pair[0]):
+        calls_of_word = [call for _, call in run]
+        first, *others = calls_of_word
+        alone = first.name == f"{word}1" and totals[word] == len(calls_of_word)
+        if alone and all(_equal(first, other) for other in others):
+            yield first._replace(copies=len(calls_of_word))
+        else:
+            yield from calls_of_word
+
+
+def _equal(one: Call, other: Call) -> bool:
+    """Whether calls are equal but for their names, their numbers in what gave them, too."""
+    if one.form[1:] != other.form[1:]:
+        return False
+    pairs = zip(one.numbers, other.numbers, strict=True)
+    return all(form_of(a.value) == form_of(b.value) for a, b in pairs)
 
 
 def kept_branches(node: Node) -> list[Sequence[Node] | None]:

@@ -166,6 +166,11 @@ class Unifier:
                 if _follows(values, (width, factor), _quotient):
                     yield Expression("{} // {}", (width, factor))
 
+    def count(self, values: Values) -> Expression | None:
+        """The parameter of the `def` that has these values; None if there is none."""
+        parameters = (p for p in self._def_parameters if agree(values, p.values))
+        return next((Expression("{}", (parameter,)) for parameter in parameters), None)
+
     def of(self, role: Role) -> list[Parameter]:
         """The parameters in use for a role."""
         parameters = (self.in_channels, *self._def_parameters, *self._new)

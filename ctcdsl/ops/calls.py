@@ -43,12 +43,16 @@ class Argument(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call, its output's shape as a comment, and the name of its result in a chain."""
+    """A call, its output's shape as a comment, and the name of its result in a chain.
+
+    With `copies` it is made so often in a row, with names that count up from its own.
+    """
 
     function: str
     arguments: tuple[Argument, ...] = ()
     note: str = ""
     name: str = ""
+    copies: int = 0
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -61,6 +65,7 @@ class Call(NamedTuple):
         return (
             self.name,
             self.function,
+            self.copies > 0,
             *(
                 (a.keyword, a.value if isinstance(a.value, str) else len(a.numbers))
                 for a in self.arguments
@@ -68,7 +73,10 @@ class Call(NamedTuple):
         )
 
     def render(self, numbers: Iterable[str] | None = None) -> Code:
-        """The call as text, with other texts for its numbers where they are given."""
+        """The call as text, with other texts for its numbers where they are given.
+
+        One text more is that of its copies.
+        """
         texts = iter(numbers) if numbers is not None else (str(n.value) for n in self.numbers)
         arguments: list[str] = []
         for argument in self.arguments:
@@ -81,16 +89,25 @@ class Call(NamedTuple):
                     text = f"({next(texts)}, {next(texts)})"
             if text != argument.default:
                 arguments.append(f"{argument.keyword}={text}" if argument.keyword else text)
-        return Code(self.function, tuple(arguments), self.note, self.name)
+        return Code(self.function, tuple(arguments), self.note, self.name, next(texts, ""))
+
+    def unfolded(self) -> list[Call]:
+        """Its copies, each with its name."""
+        word = self.name.rstrip("0123456789")
+        start = int(self.name.removeprefix(word))
+        return [
+            self._replace(name=f"{word}{start + k}", copies=0) for k in range(max(self.copies, 1))
+        ]
 
 
 class Code(NamedTuple):
-    """A call as text."""
+    """A call as text; `copies` is how often it is made where that is an expression."""
 
     function: str
     arguments: tuple[str, ...]
     note: str = ""
     name: str = ""
+    copies: str = ""
 
     def __str__(self) -> str:
         return f"{self.function}({', '.join(self.arguments)})"

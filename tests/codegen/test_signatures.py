@@ -40,7 +40,7 @@ def def_classes(network: Network) -> dict[str, str]:
 def altered(text: str) -> Iterator[tuple[str, Network]]:
     """The networks of texts in which one argument of the first call of a `def` is another."""
     tree = parse(Source("<stdin>", text))[0]
-    defs = {s.name.text: s for s in tree.statements if isinstance(s, Def)}
+    defs = {s.name.text for s in tree.statements if isinstance(s, Def)}
     calls = [
         item.primary
         for line in tree.statements
@@ -49,10 +49,8 @@ def altered(text: str) -> Iterator[tuple[str, Network]]:
         if isinstance(item.primary, Call) and item.primary.word in defs
     ]
     for call in {call.word: call for call in reversed(calls)}.values():
-        definition = defs[call.word]
-        for argument, parameter in zip(call.arguments, definition.parameters, strict=False):
-            counts = f"x({parameter.text})" in definition.span.text  # how many layers there are
-            if counts or not isinstance(argument, Number):
+        for argument in call.arguments:
+            if not isinstance(argument, Number):
                 continue
             value = argument.value
             for other in (value + 2, 2 * value, value + 24, 4 * value):
@@ -117,6 +115,21 @@ CASES = {
         "d(4,2) d(4,3)",
         "d(6,2) d(8,3)",
     ),
+    "as many equal blocks as one says": (
+        "def a(m) = [ (1,m) (3,c) ]\ndef d(n,k) = split{ id | a(n)x(k) (1,c) } (1,n)",
+        "(3,8) d(4,1) d(4,3)",
+        "(3,6) d(6,2) d(8,1)",
+    ),
+    "as many equal layers as one says": (
+        "def d(n,k) = { id | (3,c)x(k) 3/1 }",
+        "(3,8) d(3,2)",
+        "(3,6) d(5,1) d(3,4)",
+    ),
+    "equal layers before others": (
+        "def d(n,k) = [ (3,c)x(k) (1,n) | (1,n) ]",
+        "(3,8) d(3,2)",
+        "(3,6) d(5,2) d(3,2)",
+    ),
     "another padding": (
         "pad paper\ndef p(k,n) = { (k,n) | (1,n,p0) (k,n) }",
         "p(3,4) p(5,4)",
@@ -175,6 +188,17 @@ def test_the_number_of_blocks_does_not_change_their_class(calls: str) -> None:
     classes = def_classes(one(HEADERS + text.format(calls)))
     assert classes == def_classes(one(HEADERS + text.format("dark(3,1)")))
     assert list(classes) == ["Dark"]
+
+
+def test_a_number_of_equal_blocks_is_a_parameter() -> None:
+    text = (
+        "def a(m) = [ (m,c) ]\ndef csp(d,k) = split{ id | a(k)x(d) (1,c) }\n(3,8) csp(3,1) csp(1,3)"
+    )
+    classes = def_classes(one(f"{HEADERS}{text}\nhead: gap fc"))
+    assert list(classes) == ["ABlock", "Csp"]
+    text = classes["Csp"]
+    assert "(self, channels: int, d: int, k: int) -> None:" in text
+    assert '**{f"block{k_}": ABlock(width, k) for k_ in range(1, d + 1)},' in text
 
 
 def test_the_index_of_equal_blocks_hides_no_parameter() -> None:
