@@ -134,6 +134,15 @@ class Search(Within):
             self._interrupt()
         return found
 
+    @property
+    def count_text(self) -> str:
+        """The number of networks within the budget; of whole networks it takes long."""
+        try:
+            return super().count_text
+        except KeyboardInterrupt:  # the front is known by then
+            self.interrupted = True
+            return "An unknown number"
+
     def _interrupt(self) -> None:
         self.interrupted = True
         self.notes.append("interrupted: the best of the networks that were seen")

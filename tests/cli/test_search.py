@@ -227,6 +227,22 @@ def test_an_interrupted_search_shows_what_it_has(
     assert data["notes"] == ["interrupted: the best of the networks that were seen"]
 
 
+def test_a_count_that_is_interrupted_leaves_the_front(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ctcdsl.spaces.within import Within
+
+    def interrupted(within: Within) -> object:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Within, "designs", interrupted)
+    assert run(["search", "space.ctc", "--memory", "<=1GB", "--macs", "<=1.0*A"]) == 130
+    out = capsys.readouterr().out
+    assert out.startswith("#")
+    assert "An unknown number of " in out
+
+
 def test_the_best_are_listed_picked_and_given_as_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
