@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ctcdsl.ir import Block, Conv, Join, Linear, Style
 from ctcdsl.ir.network import Network, Node
@@ -13,11 +13,12 @@ from ctcdsl.ops.graph import Builder, OpGraph, OpNode, Value
 from ctcdsl.ops.op import Op
 from ctcdsl.ops.operators import Add, Concat, Maximum, Multiply, Slice
 
-_ELEMENTWISE: dict[Join, type[Op]] = {
-    Join.ADD: Add,
-    Join.MULTIPLY: Multiply,
-    Join.MAXIMUM: Maximum,
+_ELEMENTWISE: dict[Join, Op] = {
+    Join.ADD: Add(),
+    Join.MULTIPLY: Multiply(),
+    Join.MAXIMUM: Maximum(),
 }
+_CONCAT = Concat()
 
 
 def lower(network: Network) -> OpGraph:
@@ -104,13 +105,28 @@ def _add_layer(node: Node, x: Value, builder: Builder) -> Value:
     return node.layer.lower(builder, x, context)
 
 
+class _Lowered(NamedTuple):
+    """The operations of a layer on the value that was `taken`.
+
+    What follows `may_overwrite` their output. Where a class computes them its call holds its
+    `argument`: what was taken, or the output of the first.
+    """
+
+    nodes: list[OpNode]
+    taken: Value
+    output: Value
+    may_overwrite: bool
+    argument: Value | None
+
+
 class _Lowering:
     """Follows the calls of a network's module."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._builder = Builder(network.input)
-        self._layers: dict[tuple[Any, ...], tuple[list[OpNode], Value, bool]] = {}
+        self._style, self._series = network.architecture.style, network.series
+        self._layers: dict[tuple[Any, ...], _Lowered] = {}
 
     def graph(self) -> OpGraph:
         x = self._builder.input
@@ -143,35 +159,43 @@ class _Lowering:
         return self._chain(chain, x)
 
     def _layer(self, node: Node, x: Value) -> Value:
+        """The operations of a layer, as they are elsewhere where an equal one takes the same."""
+        builder = self._builder
+        start, before = len(builder.nodes), builder.may_overwrite
+        windows = node.padding, node.far, node.uncounted
+        key = node.layer, x[1:], node.output, windows, before
+        lowered = self._layers.get(key)
+        if lowered is None:
+            lowered = self._lowered(node, x)
+            if len(builder.nodes) > start and lowered.output is builder.nodes[-1].output:
+                self._layers[key] = lowered
+            output = lowered.output
+        else:
+            nodes, taken, _, builder.may_overwrite, _ = lowered
+            builder.layer = node.name
+            builder.repeat(nodes, taken, x)
+            output = builder.nodes[-1].output
+        if lowered.argument is not None:
+            own = lowered.argument is not lowered.taken
+            builder.hold(builder.nodes[start].output if own else x)
+        return output
+
+    def _lowered(self, node: Node, x: Value) -> _Lowered:
+        """Add the operations of a layer."""
         layer, builder = node.layer, self._builder
         assert not isinstance(layer, Block)
         in_class = isinstance(layer, Conv) and has_class(
-            node, layer, self._network.architecture.style, series=self._network.series
+            node, layer, self._style, series=self._series
         )
         if in_class:
             builder.may_overwrite = False
         start = len(builder.nodes)
-        output = self._lowered(node, x)
+        output = _add_layer(node, x, builder)
+        nodes, argument = builder.nodes[start:], None
         if in_class or layer.helper(node.input.channels) is not None:
-            padded = isinstance(builder.nodes[start].op, ZeroPad2d)  # before the class
-            builder.hold(builder.nodes[start].output if padded else x)
-        return output
-
-    def _lowered(self, node: Node, x: Value) -> Value:
-        """The operations of a layer, as they are elsewhere where an equal one takes the same."""
-        builder = self._builder
-        start, before = len(builder.nodes), builder.may_overwrite
-        key = node.layer, x[1:], node.output, node.padded, before
-        found = self._layers.get(key)
-        if found is None:
-            output = _add_layer(node, x, builder)
-            if len(builder.nodes) > start and output is builder.nodes[-1].output:
-                self._layers[key] = builder.nodes[start:], x, builder.may_overwrite
-            return output
-        nodes, taken, builder.may_overwrite = found
-        builder.layer = node.name
-        builder.repeat(nodes, taken, x)
-        return builder.nodes[-1].output
+            padded = isinstance(nodes[0].op, ZeroPad2d)  # before the class
+            argument = nodes[0].output if padded else x
+        return _Lowered(nodes, x, output, builder.may_overwrite, argument)
 
     def _slices(self, node: Node, x: Value) -> list[Value]:
         """The share of each branch of a split, all before the branches."""
@@ -197,7 +221,7 @@ class _Lowering:
         output = self._branch(*first)
         free = builder.may_overwrite
         if not node.layer.join.concatenates:
-            op = _ELEMENTWISE[node.layer.join]()
+            op = _ELEMENTWISE[node.layer.join]
             for branch in others:  # each is added before the next is computed
                 other = self._branch(*branch)
                 builder.layer, builder.may_overwrite = node.name, free
@@ -205,7 +229,7 @@ class _Lowering:
         elif others:
             outputs = [output, *(self._branch(*branch) for branch in others)]
             builder.layer = node.name
-            output = builder.add(Concat(), *outputs)
+            output = builder.add(_CONCAT, *outputs)
         builder.layer = node.name
         if node.activation is not None:
             builder.may_overwrite = free

@@ -116,9 +116,12 @@ class Network:
     def stages(self) -> dict[str, tuple[Node, ...]]:
         """The layers and blocks of each stage by its name, the head's last."""
         names = self.architecture.stage_names
-        stages = {name: self.stage(index) for index, name in enumerate(names)}
-        head = self.stage(None)
-        return {**stages, self.architecture.head.name: head} if head else stages
+        chains: list[list[Node]] = [[] for _ in names]
+        head: list[Node] = []
+        for node in self.nodes:
+            (head if node.stage is None else chains[node.stage]).append(node)
+        stages = {name: tuple(chain) for name, chain in zip(names, chains, strict=True)}
+        return {**stages, self.architecture.head.name: tuple(head)} if head else stages
 
     def runs(self, stage: str) -> tuple[Run, ...]:
         """What of a stage is computed at once: the parts that are recomputed, and what is between.

@@ -6,6 +6,8 @@ from ctcdsl.layers.base import Context, MapOrVectorLayer, layer
 from ctcdsl.ops.graph import Builder, Value
 from ctcdsl.ops.operators import Identity as IdentityOp
 
+_IDENTITY = IdentityOp()
+
 
 @layer("id", summary="identity")
 class Identity(MapOrVectorLayer):
@@ -20,4 +22,4 @@ class Identity(MapOrVectorLayer):
 
     def lower(self, graph: Builder, x: Value, context: Context) -> Value:
         """One operation."""
-        return graph.add(IdentityOp(), x)
+        return graph.add(_IDENTITY, x)

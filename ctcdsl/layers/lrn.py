@@ -60,11 +60,11 @@ class LocalResponseNormOp(PointOp):
             tape.hold(wide)
         squares = multiply(tape, wide, wide)
         padded = pad(tape, squares, x.numel // channels * (channels + self.size - 1))
-        means = tape.run(tape.tensor(x.numel), padded, keeps=(padded,))
+        means = tape.run(tape.like(wide), padded, keeps=(padded,))
         powers = power(tape, add_number(tape, multiply_number(tape, means)))
         tape.extend(means, len(tape.kernels) - 1)
         quotient = divide(tape, wide, powers)
-        return quotient if wide is x else tape.run(tape.tensor(x.numel, x.itemsize), quotient)
+        return quotient if wide is x else tape.run(tape.like(x), quotient)
 
     def window(self) -> Window | None:
         """The same position, or a window of the channel's own map."""

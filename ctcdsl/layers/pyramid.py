@@ -41,9 +41,7 @@ class SpatialPyramidPool(Op):
         vectors = []
         for level in self.levels:
             pool = max_pool(tape, x, channels * level * level, flattened=level > 1)
-            vector = tape.tensor(pool.numel, x.itemsize)
-            if level == 1:
-                vector = tape.view(pool)
+            vector = tape.view(pool) if level == 1 else tape.like(pool)
             vectors.append(tape.run(vector, pool, passes=True))
         return concatenate(tape, *vectors)
 

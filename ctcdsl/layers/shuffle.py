@@ -29,7 +29,7 @@ class ChannelShuffle(PointOp):
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel; its gradient copies one that is a part of another tensor."""
         (x,) = inputs
-        return tape.run(tape.tensor(x.numel, x.itemsize), x, strided=(x,))
+        return tape.run(tape.like(x), x, strided=x.size)
 
     def arguments(self) -> tuple[Argument, ...]:
         """The groups."""

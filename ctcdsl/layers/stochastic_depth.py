@@ -32,7 +32,7 @@ class StochasticDepthOp(PointOp):
         (x,) = inputs
         if not tape.training:
             return x
-        ones = tape.tensor(1, x.itemsize)
+        ones = tape.run(tape.tensor(1, x.itemsize))
         tape.hold(ones)
         return multiply(tape, x, dropout(tape, ones))
 

@@ -41,7 +41,7 @@ class Upsample(MapOp):
         """One kernel; its gradient copies one that is a part of another tensor."""
         (x,) = inputs
         output = tape.tensor(node.output.shape.numel, x.itemsize)
-        return tape.run(output, x, strided=(output, x))
+        return tape.run(output, x, strided=output.size + x.size)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""

@@ -13,7 +13,7 @@ from ctcdsl.ops.kernels import pad
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.operators import Identity
 from ctcdsl.ops.shapes import Pair, Shape
-from ctcdsl.ops.tensor import Layout, Tensor
+from ctcdsl.ops.tensor import LAST, STRIDED, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.tape import Tape
@@ -42,8 +42,8 @@ class PadChannels(MapOp):
         _, rows, columns = node.output.shape
         for pixels, stride in ((rows * width, self.stride[0]), (rows * columns, self.stride[1])):
             if stride > 1:
-                strided = tape.view(x, numel=channels * pixels, layout=Layout.STRIDED)
-                x = tape.run(strided, x, gives=Layout.LAST)
+                strided = tape.view(x, numel=channels * pixels, layout=STRIDED)
+                x = tape.run(strided, x, gives=LAST)
         return pad(tape, x, node.output.shape.numel)
 
     def macs(self, output: Shape) -> int:

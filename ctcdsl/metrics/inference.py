@@ -10,13 +10,13 @@ from ctcdsl.metrics.liveness import Moment, Phase
 from ctcdsl.metrics.recorder import Recorder
 from ctcdsl.ops.graph import OpGraph
 from ctcdsl.ops.recording import Profile
-from ctcdsl.ops.tensor import FLOAT, Size, Tensor
+from ctcdsl.ops.tensor import FLOAT, IMAGE, Size, Tensor
 
 
 def inference_moments(graph: OpGraph, groups: Sequence[Group], recorder: Recorder) -> list[Moment]:
     """What is alive while each kernel runs: values until the last call that holds them ends."""
     shape = graph.input.shape
-    kind = recorder.kind(shape, Tensor(0, 0, shape.numel, FLOAT))
+    kind = recorder.kind(shape, Tensor(0, 0, IMAGE * FLOAT * shape.numel, FLOAT))
     values = {graph.input.number: (0, kind)}
     sizes: list[Size] = [0]  # of storages; the images are the caller's
     last = [0]

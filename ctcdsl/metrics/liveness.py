@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import compress
+from operator import itemgetter
 
 from ctcdsl.metrics.trace import Call, Segment, Trace
-from ctcdsl.ops.recording import Gradient, Kernel
-from ctcdsl.ops.tensor import Layout, Size
+from ctcdsl.ops.recording import Backward, Gradient, Kernel
+from ctcdsl.ops.tensor import LAST, STRIDED, Layout, Size
 
 LOSS = "loss"
 """What stands for a layer after the last."""
@@ -30,25 +31,28 @@ class Phase(StrEnum):
     OPTIMIZER = "optimizer"
 
 
-class Moment(NamedTuple):
+class Moment:
     """The bytes of tensors while a kernel runs; weights, images and labels are counted apart.
 
     `gradients` of the bytes that are `alive` are those of weights that are done. A library may take
     `scratch` more. `operation` is the position in the graph; that after the last is the loss.
     """
 
-    alive: Size
-    gradients: int
-    scratch: int
-    operation: int
-    phase: Phase
+    __slots__ = ("alive", "gradients", "operation", "phase", "scratch")
+
+    def __init__(
+        self, alive: Size, gradients: int, scratch: int, operation: int, phase: Phase
+    ) -> None:
+        self.alive = alive
+        self.gradients = gradients
+        self.scratch = scratch
+        self.operation = operation
+        self.phase = phase
 
 
-class _Arrived(NamedTuple):
-    """A gradient on its way back."""
-
-    storage: int
-    layout: Layout
+_Arrived = tuple[int, Layout]
+"""A gradient on its way back: its storage, how it lies in memory."""
+_storage = itemgetter(0)
 
 
 class Simulation:
@@ -65,6 +69,7 @@ class Simulation:
         self._trace = trace
         self._sizes = list(trace.sizes)
         self._users = [1] * len(trace.sizes)  # Python
+        self._phase = Phase.FORWARD
         self._weight_gradients = 0
         self._gradients: dict[int, _Arrived] = {}
         self._segments = {
@@ -84,34 +89,36 @@ class Simulation:
                 self._users[segment.source] += 1
             self._call(call, keeps=segment is None)
             self._release(self._trace.freed[position])
-        sizes, users = self._sizes, self._users
+        until = 1  # the first has the images
         for call in self._trace.calls:
-            kept = sum([sizes[storage] for storage in call.new if users[storage]])
+            start, until = until, until + len(call.recording.sizes)
+            kept = sum(compress(self._sizes[start:until], self._users[start:until]))
             self.kept.append((call.first, kept))
 
     def _call(self, call: Call, *, keeps: bool) -> None:
         first, recording, storages, _ = call
         for kernel, freed in zip(recording.kernels, recording.freed, strict=True):
             self.alive += kernel.made
-            self._note(first, Phase.FORWARD, kernel.work, kernel.scratch[0])
+            self._note(first, kernel.work, kernel.scratch[0])
             if keeps:
                 for storage in kernel.keeps:
                     self._users[storages[storage]] += 1
             if freed:
-                self._release([storages[storage] for storage in freed])
+                self._release(map(storages.__getitem__, freed))
 
     def backward(self) -> None:
         """The backward pass, from the loss on."""
+        self._phase = Phase.BACKWARD
         calls = self._trace.calls
         loss = calls[-1]
         one = self._allocate(self._sizes[loss.storages[loss.recording.output.storage]])
         self._users[one] += 1  # the caller holds it
-        self._gradients[loss.tensors[loss.recording.output.number]] = _Arrived(one, Layout.LAST)
+        self._gradients[loss.tensors[loss.recording.output.number]] = one, LAST
         for position in reversed(range(len(calls))):
             call, segment = calls[position], self._segments.get(position)
             for kernel in reversed(call.recording.kernels):
-                if kernel.learns:
-                    self._backward(call, kernel, segment)
+                if kernel.backward is not None:
+                    self._backward(call, kernel, kernel.backward, segment)
                 if segment is not None and kernel is segment.begin and position == segment.start:
                     self.alive -= RANDOM_STATE
                     self._release([segment.source])
@@ -136,7 +143,7 @@ class Simulation:
                 for storage in kernel.keeps:
                     self._users[again.get(storages[storage], storages[storage])] += 1
                 if not last or kernel.keeps_result:
-                    self._note(first, Phase.BACKWARD, kernel.work, kernel.scratch[0])
+                    self._note(first, kernel.work, kernel.scratch[0])
                 if last:
                     break
                 for storage in freed:
@@ -152,61 +159,75 @@ class Simulation:
 
     # ------------------------------------------------------------------- kernels
 
-    def _backward(self, call: Call, kernel: Kernel, segment: Segment | None) -> None:
+    def _backward(
+        self, call: Call, kernel: Kernel, backward: Backward, segment: Segment | None
+    ) -> None:
         first, _, storages, tensors = call
-        outputs = tensors[1:] if kernel.splits else (tensors[kernel.output],)
-        arrived = [self._gradients.pop(output) for output in outputs if output in self._gradients]
+        came = self._gradients.pop(tensors[backward.output], None)
+        arrived = [came] if came is not None else []
+        if backward.splits:  # one for the shares of all calls
+            others = [tensor for tensor in tensors[2:] if tensor in self._gradients]
+            arrived += [self._gradients.pop(tensor) for tensor in others]
         if not arrived:
             return
-        kept = [storages[storage] for storage in kernel.keeps]
+        kept: Iterable[int] = map(storages.__getitem__, kernel.keeps)
         late: Sequence[Gradient] = ()
-        given = kernel.gradients
-        if segment is not None and kept:
+        given = backward.gradients
+        if segment is not None and kernel.keeps:
             again = self._run_again(segment)
             kept = [again.get(storage, storage) for storage in kept]
             late = [x for x in given if x.sums]
             given = [x for x in given if not x.sums]
-        came = arrived[0]
-        layout = came.layout if kernel.gives is None else kernel.gives
-        self.alive += kernel.weights
-        gradients = [(x, self._give(x, came, layout)) for x in given]
-        self._note(first, Phase.BACKWARD, kernel.back[came.layout], kernel.scratch[1])
-        self._release(kept)
+        storage, came_as = arrived[0]
+        layout = came_as if backward.gives is None else backward.gives
+        self.alive += backward.weights
+        gradients = self._give(given, storage, layout)
+        self._note(first, backward.work[came_as], kernel.scratch[1])
         if late:  # what was computed again is gone when sums are made
-            gradients += [(x, self._give(x, came, Layout.LAST)) for x in late]
-            self._note(first, Phase.BACKWARD, kernel.back[came.layout])
-        self._release([gradient.storage for gradient in arrived])
-        self._weight_gradients += kernel.weights
+            self._release(kept)
+            kept = ()
+            gradients += self._give(late, storage, LAST)
+            self._note(first, backward.work[came_as])
+        self._release((*kept, *map(_storage, arrived)))
+        self._weight_gradients += backward.weights
         for x, gradient in gradients:
             if x.parameter:
                 self._weight_gradients += x.size
-            else:
+            elif tensors[x.number] in self._gradients:
                 self._accumulate(first, tensors[x.number], x.size, gradient)
+            else:
+                self._gradients[tensors[x.number]] = gradient
 
-    def _give(self, x: Gradient, came: _Arrived, layout: Layout) -> _Arrived:
-        if x.passes:
-            self._users[came.storage] += 1
-            return _Arrived(came.storage, layout)
-        dense = Layout.LAST if layout is Layout.STRIDED else layout
-        return _Arrived(self._allocate(x.size), dense)
+    def _give(
+        self, gradients: Sequence[Gradient], came: int, layout: Layout
+    ) -> list[tuple[Gradient, _Arrived]]:
+        """The gradients of a kernel's inputs."""
+        dense = LAST if layout == STRIDED else layout
+        given: list[tuple[Gradient, _Arrived]] = []
+        for x in gradients:
+            if x.passes:
+                self._users[came] += 1
+                given.append((x, (came, layout)))
+            else:
+                given.append((x, (self._allocate(x.size), dense)))
+        return given
 
     def _accumulate(self, first: int, tensor: int, size: Size, new: _Arrived) -> None:
         """Add a gradient to one that came before."""
-        old = self._gradients.get(tensor)
-        if old is None:
-            self._gradients[tensor] = new
-        elif self._may_change(old):
-            self._release([new.storage])
+        old = self._gradients[tensor]
+        if self._may_change(old):
+            self._release(new[:1])
         elif self._may_change(new):
-            self._release([old.storage])
+            self._release(old[:1])
             self._gradients[tensor] = new
         else:
-            self._gradients[tensor] = _Arrived(self._allocate(size), Layout.LAST)
-            self._note(first, Phase.BACKWARD)
-            self._release([old.storage, new.storage])
+            self._gradients[tensor] = self._allocate(size), LAST
+            self._note(first)
+            self._release(map(_storage, (old, new)))
 
     def _may_change(self, gradient: _Arrived) -> bool:
-        return self._users[gradient.storage] == 1 and gradient.layout is not Layout.STRIDED
+        storage, layout = gradient
+        return self._users[storage] == 1 and layout != STRIDED
 
     # ------------------------------------------------------------------ storages
 
@@ -223,7 +244,7 @@ class Simulation:
             if not users[storage]:
                 self.alive -= sizes[storage]
 
-    def _note(self, operation: int, phase: Phase, work: Size = 0, scratch: int = 0) -> None:
+    def _note(self, operation: int, work: Size = 0, scratch: int = 0) -> None:
         self.moments.append(
-            Moment(self.alive + work, self._weight_gradients, scratch, operation, phase)
+            Moment(self.alive + work, self._weight_gradients, scratch, operation, self._phase)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ctcdsl.metrics.groups import Group
 from ctcdsl.ops.recording import Profile, Recording
@@ -17,20 +17,6 @@ _Key = tuple[int, ...]
 """The signature of a group, and the kinds of its inputs."""
 
 
-class Recorded(NamedTuple):
-    """A recording, and the kind of its output."""
-
-    recording: Recording
-    kind: Kind
-
-
-class Profiled(NamedTuple):
-    """An operation in inference, and the kind of its output."""
-
-    profile: Profile
-    kind: Kind
-
-
 class Recorder:
     """Records operations; `half` under autocast to bfloat16."""
 
@@ -40,19 +26,21 @@ class Recorder:
         self._tensors: list[tuple[Any, ...]] = []
         self._idle: list[Kind] = []
         """Of each kind that of inference."""
-        self._recordings: dict[_Key, Recorded] = {}
-        self._profiles: dict[_Key, Profiled] = {}
+        self._recordings: dict[_Key, tuple[Recording, Kind]] = {}
+        self._profiles: dict[_Key, tuple[Profile, Kind]] = {}
 
-    def kind(self, shape: Shape, tensor: Tensor) -> Kind:
+    def kind(self, shape: Shape, x: Tensor) -> Kind:
         """The kind of a value."""
-        described = tensor[2:]
-        kind = self._kinds.get((shape, described))
-        if kind is None:
-            kind = self._kinds[shape, described] = len(self._tensors)
+        kind = self._kind(shape, x.size, x.itemsize, x.layout, x.learns)
+        if x.learns and self._idle[kind] == kind:
+            self._idle[kind] = self._kind(shape, x.size, x.itemsize, x.layout, False)
+        return kind
+
+    def _kind(self, shape: Shape, *described: Any) -> Kind:
+        kind = self._kinds.setdefault((shape, described), len(self._tensors))
+        if kind == len(self._tensors):
             self._tensors.append(described)
             self._idle.append(kind)
-            if tensor.learns:
-                self._idle[kind] = self.kind(shape, tensor._replace(learns=False))
         return kind
 
     def tape(self, kinds: Sequence[Kind], *, training: bool) -> tuple[Tape, list[Tensor]]:
@@ -60,42 +48,37 @@ class Recorder:
         inputs = [Tensor(at, at, *self._tensors[kind]) for at, kind in enumerate(kinds)]
         return Tape(inputs, training=training, half=self._half), inputs
 
-    def record(self, group: Group, kinds: Sequence[Kind]) -> Recorded:
-        """The kernels of a group in training."""
+    def record(self, group: Group, kinds: Sequence[Kind]) -> tuple[Recording, Kind]:
+        """The kernels of a group in training, and the kind of its output."""
         key = group.signature, *kinds
         found = self._recordings.get(key)
         if found is None:
             recording = self._record(group, kinds, training=True)
             kind = self.kind(group.nodes[-1].output.shape, recording.output)
-            found = self._recordings[key] = Recorded(recording, kind)
+            found = self._recordings[key] = recording, kind
             if recording.profile is not None:
                 key = group.signature, *[self._idle[kind] for kind in kinds]
-                self._profiles[key] = Profiled(recording.profile, self._idle[kind])
+                self._profiles[key] = recording.profile, self._idle[kind]
         return found
 
-    def profile(self, group: Group, kinds: Sequence[Kind]) -> Profiled:
-        """The bytes that are alive in inference."""
+    def profile(self, group: Group, kinds: Sequence[Kind]) -> tuple[Profile, Kind]:
+        """The bytes that are alive in inference, and the kind of its output."""
         key = group.signature, *kinds
         found = self._profiles.get(key)
         if found is None:
             recording = self._record(group, kinds, training=False)
             assert recording.profile is not None
             kind = self.kind(group.nodes[-1].output.shape, recording.output)
-            found = self._profiles[key] = Profiled(recording.profile, kind)
+            found = self._profiles[key] = recording.profile, kind
         return found
 
     def _record(self, group: Group, kinds: Sequence[Kind], *, training: bool) -> Recording:
         tape, inputs = self.tape(kinds, training=training)
         taken = iter(inputs)
-        before, result = -1, None
+        before, result = -1, inputs[0]
         for node in group.nodes:
-            given = [
-                result if result is not None and value.number == before else next(taken)
-                for value in node.inputs
-            ]
-            tape.hold(*given)
+            given = [result if x.number == before else next(taken) for x in node.inputs]
             result = node.op.trace(tape, node, *given)
             before = node.output.number
-            tape.end()
-        assert result is not None
+            tape.end(*given)
         return tape.finish(result)

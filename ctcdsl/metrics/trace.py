@@ -12,7 +12,7 @@ from ctcdsl.ops.graph import OpGraph, Recomputed
 from ctcdsl.ops.kernels import in_float
 from ctcdsl.ops.recording import Kernel, Recording
 from ctcdsl.ops.tape import Tape
-from ctcdsl.ops.tensor import FLOAT, Layout, Size, Tensor
+from ctcdsl.ops.tensor import FIRST, FLOAT, IMAGE, Size, Tensor
 
 
 class Call(NamedTuple):
@@ -94,7 +94,7 @@ class _Tracer:
     def __init__(self, graph: OpGraph, recorder: Recorder) -> None:
         self._recorder = recorder
         shape = graph.input.shape
-        image = Tensor(0, 0, shape.numel, FLOAT)
+        image = Tensor(0, 0, IMAGE * FLOAT * shape.numel, FLOAT)
         self._values = {graph.input.number: _Value(0, 0, recorder.kind(shape, image))}
         self._calls: list[Call] = []
         self._firsts: list[int] = []
@@ -109,12 +109,12 @@ class _Tracer:
     def add(self, group: Group) -> None:
         """A group is called."""
         inputs = [self._values[number] for number in group.inputs]
-        recording, kind = self._recorder.record(group, [x.kind for x in inputs])
+        recording, kind = self._recorder.record(group, [kind for _, _, kind in inputs])
         call = self._call(group.first, recording, inputs)
-        number, storage, *_ = recording.output
-        value = _Value(call.storages[storage], call.tensors[number], kind)
+        output = recording.output
+        value = _Value(call.storages[output.storage], call.tensors[output.number], kind)
         self._values[group.nodes[-1].output.number] = value
-        if recording.kernels and recording.kernels[0].splits:
+        if recording.splits:
             first = self._splits.setdefault(inputs[0].tensor, call)
             if first is not call:
                 first.tensors.append(value.tensor)
@@ -151,12 +151,13 @@ class _Tracer:
 
     def _call(self, first_operation: int, recording: Recording, inputs: Sequence[_Value]) -> Call:
         position, first, count = len(self._calls), len(self._sizes), self._tensors
-        storages = [x.storage for x in inputs]
-        tensors = [x.tensor for x in inputs]
-        for storage in storages:
-            self._last[storage] = position
         self._sizes += recording.sizes
         self._tensors += recording.tensors
+        storages, tensors = [], []
+        for storage, tensor, _ in inputs:
+            self._last[storage] = position
+            storages.append(storage)
+            tensors.append(tensor)
         storages += range(first, len(self._sizes))
         tensors += range(count, self._tensors)
         return Call(first_operation, recording, storages, tensors)
@@ -177,17 +178,13 @@ class _Tracer:
 
 def _cross_entropy(tape: Tape, output: Tensor, *, vector: bool) -> Tensor:
     (logits,) = in_float(tape, output)
-    result = tape.tensor(logits.numel)
+    result = tape.like(logits)
     if vector:
         probabilities = tape.run(result, logits, keeps=(result,))
     else:  # those of maps are computed with channels first
-        probabilities = tape.run(
-            result, logits, keeps=(result,), work=(logits,), gives=Layout.FIRST
-        )
-    number = tape.measure(1, FLOAT, batched=False)
+        probabilities = tape.run(result, logits, keeps=(result,), work=logits.size, gives=FIRST)
     loss = tape.run(
-        tape.tensor(1, batched=False), probabilities, keeps=(probabilities,), copies=(number,)
+        tape.sized(FLOAT, FLOAT), probabilities, keeps=(probabilities,), copies=(FLOAT,)
     )
-    tape.hold(logits)
-    tape.end()
+    tape.end(logits)
     return loss

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ctcdsl.ops.calls import Argument, channels, shown
 from ctcdsl.ops.kernels import function, in_half
 from ctcdsl.ops.op import Overwrite, PointOp, TensorSpec
-from ctcdsl.ops.tensor import Layout, Tensor
+from ctcdsl.ops.tensor import LAST, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -72,8 +72,8 @@ class Activate(PointOp):
         if self.function.learned:
             weight = in_half(tape, tape.parameter(self.channels))
             x = in_half(tape, x)
-            result = tape.tensor(x.numel, x.itemsize)
-            return tape.run(result, x, weight, keeps=(x, weight), back=(x,), gives=Layout.LAST)
+            result = tape.like(x)
+            return tape.run(result, x, weight, keeps=(x, weight), back=x.size, gives=LAST)
         keeps = self.function.keeps
         return function(
             tape,

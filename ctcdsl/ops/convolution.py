@@ -9,7 +9,7 @@ from ctcdsl.ops.calls import Argument, Role, channels, map_note, option, shown, 
 from ctcdsl.ops.kernels import in_half, pad
 from ctcdsl.ops.op import POINT, MapOp, Op, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, convolution_macs, output_size
-from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
+from ctcdsl.ops.tensor import FIRST, FLOAT, LAST, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -47,8 +47,8 @@ def convolve(
     weight = in_half(tape, tape.parameter(prod(shape)) if weight is None else weight)
     x = in_half(tape, x)
     output = tape.tensor(numel, x.itemsize)
-    copied = tuple([t for t in (x, weight) if t.layout is not Layout.LAST])
-    turned = (*copied, weight, output)
+    copied = sum([t.size for t in (x, weight) if t.layout != LAST])
+    back = copied + weight.size
     return tape.run(
         output,
         x,
@@ -56,10 +56,10 @@ def convolve(
         *bias,
         keeps=(x, weight),
         work=copied,
-        back=(*copied, weight),
-        first=turned,
-        strided=turned,
-        gives=Layout.LAST,
+        back=back,
+        first=back + output.size,
+        strided=back + output.size,
+        gives=LAST,
         scratch=_scratch(x, output, shape, groups, gathers, transposed),
     )
 
@@ -200,21 +200,21 @@ class StdConv2d(Conv2d):
         weight, *_ = self.tensors()
         out, per_group, *kernel = weight.shape
         filters = tape.parameter(prod(weight.shape))
-        layout = Layout.LAST
+        layout = LAST
         if per_group > 1 < prod(kernel):  # then it matters what is last
-            layout = Layout.FIRST
-            copy = tape.tensor(filters.numel, layout=layout, batched=False)
-            filters = tape.run(copy, filters, gives=Layout.LAST)
-        channel = tape.measure(out, FLOAT, batched=False)
-        result = tape.tensor(filters.numel, layout=layout, batched=False)
+            layout = FIRST
+            copy = tape.like(filters, layout=layout)
+            filters = tape.run(copy, filters, gives=LAST)
+        channel = FLOAT * out
+        result = tape.like(filters, layout=layout)
         standard = tape.run(
             result,
             filters,
             keeps=(filters,),
             states=(channel, channel),
-            work=(channel, channel),
-            back=(filters,),
-            gives=Layout.LAST,
+            work=2 * channel,
+            back=filters.size,
+            gives=LAST,
         )
         standard = tape.run(tape.view(standard), standard)
         tape.hold(standard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ctcdsl.ops.tensor import BOOL, DOUBLE, FLOAT, HALF, Layout, Tensor
+from ctcdsl.ops.tensor import BOOL, DOUBLE, FIRST, FLOAT, HALF, LAST, STRIDED, Size, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.tape import Tape
@@ -14,8 +14,8 @@ def in_half(tape: Tape, x: Tensor) -> Tensor:
     """A float32 tensor in bfloat16 under autocast; else itself."""
     if not tape.half or x.itemsize != FLOAT:
         return x
-    layout = Layout.FIRST if x.layout is Layout.FIRST else Layout.LAST
-    half = tape.run(tape.tensor(x.numel, HALF, layout=layout, batched=x.batched), x)
+    layout = FIRST if x.layout == FIRST else LAST
+    half = tape.run(tape.like(x, HALF, layout=layout), x)
     if x.is_parameter:
         tape.cache(half)  # in evaluation autocast casts again
     return half
@@ -30,7 +30,7 @@ def _widened(tape: Tape, itemsize: int, *inputs: Tensor) -> list[Tensor]:
     wide = list(inputs)
     for at, x in enumerate(inputs):
         if x.itemsize < itemsize:
-            wide[at] = tape.run(tape.tensor(x.numel, itemsize, batched=x.batched), x)
+            wide[at] = tape.run(tape.like(x, itemsize), x)
     for x in inputs:
         tape.extend(x, len(tape.kernels))  # the caller holds it
     return wide
@@ -40,11 +40,11 @@ def _result(tape: Tape, *inputs: Tensor) -> Tensor:
     """A new tensor as large as the largest of inputs, in the wider of their types."""
     largest, itemsize = inputs[0], inputs[0].itemsize
     for x in inputs[1:]:
-        if (x.batched, x.numel) > (largest.batched, largest.numel):
+        if x.size_as(1) > largest.size_as(1):
             largest = x
         itemsize = max(itemsize, x.itemsize)
-    layout = Layout.FIRST if largest.layout is Layout.FIRST else Layout.LAST
-    return tape.tensor(largest.numel, itemsize, layout=layout, batched=largest.batched)
+    layout = FIRST if largest.layout == FIRST else LAST
+    return tape.like(largest, itemsize, layout=layout)
 
 
 def add(tape: Tape, a: Tensor, b: Tensor, *, in_place: bool = False) -> Tensor:
@@ -52,14 +52,14 @@ def add(tape: Tape, a: Tensor, b: Tensor, *, in_place: bool = False) -> Tensor:
     if not in_place:
         output = _result(tape, a, b)
         return tape.run(output, *_widened(tape, output.itemsize, a, b), passes=True)
-    wide = a._replace(itemsize=b.itemsize)  # what it is computed in, then rounded
-    work = (wide, wide) if b.itemsize > a.itemsize else ()
+    wide = a.size_as(b.itemsize)  # what it is computed in, then rounded
+    work = 2 * wide if b.itemsize > a.itemsize else 0
     return tape.run(tape.view(a), *_widened(tape, a.itemsize, a, b), work=work, passes=True)
 
 
 def add_number(tape: Tape, x: Tensor) -> Tensor:
-    """X plus a number."""
-    return tape.run(_result(tape, x), x, work=_number(tape, x), passes=True)
+    """X plus a number, which is a tensor, then one of its type."""
+    return tape.run(_result(tape, x), x, work=DOUBLE + x.itemsize, passes=True)
 
 
 def multiply(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
@@ -71,25 +71,20 @@ def multiply(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
     output = _result(tape, a, b)
     keeps = (*((a,) if b.learns else ()), *((b,) if a.learns else ()))
     narrow = [x for x in (a, b) if x.itemsize < output.itemsize]
-    work = tuple(x._replace(itemsize=output.itemsize) for x in narrow)
-    back: tuple[Tensor, ...] = ()
+    work = sum([x.size_as(output.itemsize) for x in narrow])
+    back: Size = 0
     if any(x.learns and x.size != output.size for x in (a, b)):
-        back = (output,)
+        back = output.size
     if narrow and narrow[0].learns:
-        cast = output._replace(itemsize=output.itemsize - narrow[0].itemsize)
-        back = (*back, *((output,) if narrow[0] is a else (output, cast)))
+        back += output.size
+        if narrow[0] is b:
+            back += output.size_as(output.itemsize - b.itemsize)
     return tape.run(output, a, b, keeps=keeps, work=work, back=back, sums=not narrow)
 
 
 def multiply_number(tape: Tape, x: Tensor) -> Tensor:
     """X times a number, which autograd keeps as a tensor."""
-    number, cast = _number(tape, x)
-    return tape.run(_result(tape, x), x, states=(number,), work=(cast,))
-
-
-def _number(tape: Tape, x: Tensor) -> tuple[Tensor, Tensor]:
-    """A number as a tensor, and in the type of `x`."""
-    return tape.measure(1, DOUBLE, batched=False), tape.measure(1, x.itemsize, batched=False)
+    return tape.run(_result(tape, x), x, states=(DOUBLE,), work=x.itemsize)
 
 
 def divide(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
@@ -97,34 +92,34 @@ def divide(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
     output = _result(tape, a, b)
     keeps = (*((a,) if b.learns else ()), b)
     wide = _widened(tape, output.itemsize, a, b)
-    return tape.run(output, *wide, keeps=keeps, back=(output, output), sums=True)
+    return tape.run(output, *wide, keeps=keeps, back=2 * output.size, sums=True)
 
 
 def power(tape: Tape, x: Tensor) -> Tensor:
     """X to the power of a number."""
-    return tape.run(_result(tape, x), x, keeps=(x,), back=(x, x))
+    return tape.run(_result(tape, x), x, keeps=(x,), back=2 * x.size)
 
 
 def maximum(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
     """The larger of values; the gradient of equal ones is halved."""
     output = _result(tape, a, b)
-    mask = output._replace(itemsize=BOOL)
-    return tape.run(output, a, b, keeps=(a, b), back=(output, mask, mask))
+    back = output.size + 2 * output.size_as(BOOL)
+    return tape.run(output, a, b, keeps=(a, b), back=back)
 
 
 def mean(tape: Tape, x: Tensor, numel: int) -> Tensor:
     """Means of `numel` values, over the map or over channels."""
     output = tape.tensor(numel, x.itemsize)
     narrow = x.itemsize < FLOAT
-    work = (output._replace(itemsize=FLOAT), x._replace(itemsize=FLOAT)) if narrow else ()
-    gives = Layout.LAST if x.numel == numel else Layout.FIRST
+    work = output.size_as(FLOAT) + x.size_as(FLOAT) if narrow else 0
+    gives = LAST if x.numel == numel else FIRST
     return tape.run(output, x, work=work, gives=gives)
 
 
 def vector_norm(tape: Tape, x: Tensor, numel: int) -> Tensor:
     """Norms over the map."""
     output = tape.tensor(numel, x.itemsize)
-    return tape.run(output, x, keeps=(x, output), back=(x,), gives=Layout.LAST)
+    return tape.run(output, x, keeps=(x, output), back=x.size, gives=LAST)
 
 
 def function(
@@ -140,11 +135,11 @@ def function(
         own_layout: Whether its gradient lies in memory as what it keeps.
     """
     output = tape.view(x) if in_place else _result(tape, x)
-    gives = Layout.LAST if own_layout else None
+    gives = LAST if own_layout else None
     if keeps_output:
         return tape.run(output, x, keeps=(output,), gives=gives)
     if in_place:
-        return tape.run(output, x, copies=(x,), gives=gives)
+        return tape.run(output, x, copies=(x.size,), gives=gives)
     return tape.run(output, x, keeps=(x,), gives=gives)
 
 
@@ -153,7 +148,7 @@ def concatenate(tape: Tape, *inputs: Tensor) -> Tensor:
     itemsize = max([x.itemsize for x in inputs])
     wide = _widened(tape, itemsize, *inputs)
     output = tape.tensor(sum([x.numel for x in inputs]), itemsize)
-    return tape.run(output, *wide, passes=True, gives=Layout.STRIDED)
+    return tape.run(output, *wide, passes=True, gives=STRIDED)
 
 
 def pad(tape: Tape, x: Tensor, numel: int) -> Tensor:
@@ -165,6 +160,6 @@ def dropout(tape: Tape, x: Tensor) -> Tensor:
     """Dropout: its mask has the type of `x`, and is what autograd keeps; nothing in evaluation."""
     if not tape.training:
         return x
-    mask = tape.tensor(x.numel, x.itemsize)
+    mask = tape.like(x)
     tape.run(mask)
     return tape.run(_result(tape, x), x, mask, keeps=(mask,))

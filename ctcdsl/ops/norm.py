@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ctcdsl.ops.calls import Argument, Role, channels, option, shown
 from ctcdsl.ops.op import POINT, MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tensor import FLOAT, Layout, Tensor
+from ctcdsl.ops.tensor import FLOAT, IMAGE, LAST, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -66,20 +66,19 @@ class BatchNorm(NormOp):
         Its backward pass makes the gradient twice where all maps have their channels last.
         """
         (x,) = inputs
-        channel = tape.measure(self.channels, FLOAT, batched=False)
-        sums = tape.measure(self.channels, x.itemsize, batched=False)
-        wide = (x._replace(itemsize=FLOAT), channel) if x.itemsize < FLOAT else ()
+        channel, sums = FLOAT * self.channels, x.itemsize * self.channels
+        wide = x.size_as(FLOAT) + channel if x.itemsize < FLOAT else 0
         return tape.run(
-            tape.tensor(x.numel, x.itemsize),
+            tape.like(x),
             x,
             *self._trained(tape),
             keeps=(x,),
             copies=(channel, channel),
-            work=(channel, channel),
-            back=(x,) if x.learns else (),
-            first=(sums, *wide),
-            strided=(sums,),
-            gives=Layout.LAST,
+            work=2 * channel,
+            back=x.size if x.learns else 0,
+            first=sums + wide,
+            strided=sums,
+            gives=LAST,
         )
 
     def tensors(self) -> tuple[TensorSpec, ...]:
@@ -124,19 +123,19 @@ class LayerNorm(NormOp):
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel; mean and deviation of each position are kept."""
         (x,) = inputs
-        position = tape.measure(x.numel // self.channels, FLOAT)
-        copied = (x,) if x.layout is not Layout.LAST else ()
+        position = x.size_as(FLOAT) // self.channels
+        copied = x.size if x.layout != LAST else 0
         return tape.run(
-            tape.tensor(x.numel, x.itemsize),
+            tape.like(x),
             x,
             *self._trained(tape),
             keeps=(x,),
             states=(position, position),
             work=copied,
             back=copied,
-            first=(*copied, x),
-            strided=(*copied, x),
-            gives=Layout.LAST,
+            first=copied + x.size,
+            strided=copied + x.size,
+            gives=LAST,
         )
 
     def window(self) -> Window | None:
@@ -161,20 +160,21 @@ class GroupNorm(NormOp):
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """One kernel; mean and deviation of each group are kept."""
         (x,) = inputs
-        group = tape.measure(self.groups, FLOAT)
-        channel = tape.measure(self.channels, FLOAT)
-        copied = (x,) if x.layout is not Layout.LAST else ()
+        group = IMAGE * FLOAT * self.groups
+        work = 2 * IMAGE * FLOAT * self.channels
+        if x.layout != LAST:
+            work += x.size  # a copy
         return tape.run(
-            tape.tensor(x.numel, x.itemsize),
+            tape.like(x),
             x,
             *self._trained(tape),
             keeps=(x,),
             states=(group, group),
-            work=(*copied, channel, channel),
-            back=(*copied, channel, channel),
-            first=(*copied, channel, channel, x),
-            strided=(*copied, channel, channel, x),
-            gives=Layout.LAST,
+            work=work,
+            back=work,
+            first=work + x.size,
+            strided=work + x.size,
+            gives=LAST,
         )
 
     def window(self) -> Window | None:

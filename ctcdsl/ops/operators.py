@@ -8,7 +8,7 @@ from ctcdsl.ops.calls import Argument
 from ctcdsl.ops.kernels import add, concatenate, maximum, multiply
 from ctcdsl.ops.op import Op, Overwrite, PointOp, TensorSpec, Window
 from ctcdsl.ops.shapes import Shape
-from ctcdsl.ops.tensor import Layout, Tensor
+from ctcdsl.ops.tensor import FIRST, LAST, STRIDED, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -72,8 +72,8 @@ class Slice(Operator):
     def trace(self, tape: Tape, node: OpNode, *inputs: Tensor) -> Tensor:
         """A view; the gradient of one that is not even is as large as the map."""
         (x,) = inputs
-        share = tape.view(x, numel=node.output.shape.numel, layout=Layout.STRIDED)
-        return tape.run(share, x, gives=Layout.LAST, splits=self.even)
+        share = tape.view(x, numel=node.output.shape.numel, layout=STRIDED)
+        return tape.run(share, x, gives=LAST, splits=self.even)
 
 
 class Concat(Operator):
@@ -122,8 +122,8 @@ class Flatten(Op):
         (x,) = inputs
         if node.inputs[0].shape[1:] == (1, 1):
             return tape.run(tape.view(x), x, passes=True)
-        vector = tape.tensor(x.numel, x.itemsize)
-        return tape.run(vector, x, passes=True, gives=Layout.FIRST)
+        vector = tape.like(x)
+        return tape.run(vector, x, passes=True, gives=FIRST)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """None."""

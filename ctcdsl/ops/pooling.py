@@ -8,7 +8,7 @@ from ctcdsl.ops.calls import Argument, Role, map_note, sides
 from ctcdsl.ops.kernels import mean
 from ctcdsl.ops.op import MapOp, Overwrite, TensorSpec, Window
 from ctcdsl.ops.shapes import Pair, Shape, output_size
-from ctcdsl.ops.tensor import INDEX, Layout, Tensor
+from ctcdsl.ops.tensor import INDEX, LAST, Tensor
 
 if TYPE_CHECKING:
     from ctcdsl.ops.graph import OpNode
@@ -25,8 +25,8 @@ def max_pool(tape: Tape, x: Tensor, numel: int, *, flattened: bool = False) -> T
     channels first.
     """
     output = tape.tensor(numel, x.itemsize)
-    index = tape.measure(numel, INDEX)
-    copied = (x,) if x.layout is not Layout.LAST else ()
+    index = output.size_as(INDEX)
+    copied = x.size if x.layout != LAST else 0
     return tape.run(
         output,
         x,
@@ -34,25 +34,25 @@ def max_pool(tape: Tape, x: Tensor, numel: int, *, flattened: bool = False) -> T
         states=(index,),
         work=copied,
         back=copied,
-        first=(*copied, index, x),
-        strided=(*copied, output, *((index, x) if flattened else ())),
-        gives=Layout.LAST,
+        first=copied + index + x.size,
+        strided=copied + output.size + (index + x.size if flattened else 0),
+        gives=LAST,
     )
 
 
 def average_pool(tape: Tape, x: Tensor, numel: int) -> Tensor:
     """The averages of windows."""
     output = tape.tensor(numel, x.itemsize)
-    copied = (x,) if x.layout is not Layout.LAST else ()
+    copied = x.size if x.layout != LAST else 0
     return tape.run(
         output,
         x,
         keeps=(x,),
         work=copied,
         back=copied,
-        first=(*copied, x),
-        strided=(*copied, output),
-        gives=Layout.LAST,
+        first=copied + x.size,
+        strided=copied + output.size,
+        gives=LAST,
     )
 
 

@@ -8,47 +8,83 @@ from typing import NamedTuple
 from ctcdsl.ops.tensor import Layout, Size, Tensor
 
 
-class Gradient(NamedTuple):
+class Gradient:
     """How the backward pass of a kernel gives the gradient of an input, the tensor `number`.
 
     It `passes` the gradient that came on as a view, or allocates `size` bytes: those of a sum
     where it `sums` up gradients as large as the output, which comes last.
     """
 
-    number: int
-    size: Size
-    parameter: bool
-    passes: bool
-    sums: bool
+    __slots__ = ("number", "parameter", "passes", "size", "sums")
+
+    def __init__(self, number: int, size: Size, parameter: bool, passes: bool, sums: bool) -> None:
+        self.number = number
+        self.size = size
+        self.parameter = parameter
+        self.passes = passes
+        self.sums = sums
 
 
-class Kernel(NamedTuple):
-    """A kernel of the forward pass, with its backward pass where it `learns`.
+class Backward:
+    """The backward pass of a kernel, which takes the gradient of the tensor `output`.
 
-    `operation` is the position of what runs it. It allocates the storages `new`, of `made` bytes,
-    and `work` while it runs: `idle` of both in inference. A library may take `scratch` besides for
-    work space, forward and backward. Autograd keeps the storages `keeps` until its backward pass,
-    what it makes itself among them where it `keeps_result`. That pass allocates `weights`, the
-    gradients of weights, gives the other `gradients`, and allocates `back` while it runs, by the
-    layout of the gradient that comes. The gradients lie in memory as `gives`, or as the one that
-    comes where that is None. The results of one that `splits` a tensor are all of its call.
+    It allocates `weights`, the gradients of weights, gives the other `gradients`, and allocates
+    `work` while it runs, by the layout of the gradient that comes. The gradients lie in memory as
+    `gives`, or as the one that comes where that is None. The results of one that `splits` a tensor
+    are all of its call.
     """
 
-    operation: int
-    output: int
-    new: Sequence[int]
-    made: Size
-    work: Size
-    scratch: tuple[int, int]
-    idle: tuple[Size, Size]
-    keeps: Sequence[int] = ()
-    keeps_result: bool = False
-    back: tuple[Size, Size, Size] = (0, 0, 0)
-    weights: Size = 0
-    gradients: Sequence[Gradient] = ()
-    gives: Layout | None = None
-    splits: bool = False
-    learns: bool = False
+    __slots__ = ("gives", "gradients", "output", "splits", "weights", "work")
+
+    def __init__(
+        self,
+        output: int,
+        weights: Size,
+        gradients: Sequence[Gradient],
+        work: tuple[Size, Size, Size],
+        gives: Layout | None,
+        splits: bool,
+    ) -> None:
+        self.output = output
+        self.weights = weights
+        self.gradients = gradients
+        self.work = work
+        self.gives = gives
+        self.splits = splits
+
+
+class Kernel:
+    """A kernel of the forward pass, with its backward pass where it has one.
+
+    `operation` is the position of what runs it. It allocates the storages `new`, of `made` bytes,
+    and `work` while it runs. A library may take `scratch` besides for work space, forward and
+    backward. Autograd keeps the storages `keeps` until the backward pass, what it makes itself
+    among them where it `keeps_result`.
+    """
+
+    __slots__ = (
+        *("backward", "keeps", "keeps_result", "made", "new", "operation", "scratch", "work"),
+    )
+
+    def __init__(
+        self,
+        operation: int,
+        new: Sequence[int],
+        made: Size,
+        work: Size,
+        scratch: tuple[int, int],
+        keeps: Sequence[int] = (),
+        keeps_result: bool = False,
+        backward: Backward | None = None,
+    ) -> None:
+        self.operation = operation
+        self.new = new
+        self.made = made
+        self.work = work
+        self.scratch = scratch
+        self.keeps = keeps
+        self.keeps_result = keeps_result
+        self.backward = backward
 
 
 class Profile(NamedTuple):
@@ -79,3 +115,9 @@ class Recording(NamedTuple):
     output: Tensor
     cached: Sequence[int]
     profile: Profile | None
+
+    @property
+    def splits(self) -> bool:
+        """Whether it is one of the equal shares of a tensor."""
+        backward = self.kernels[0].backward if self.kernels else None
+        return backward is not None and backward.splits

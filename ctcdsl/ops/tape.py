@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ctcdsl.ops.recording import Gradient, Kernel, Profile, Recording
-from ctcdsl.ops.tensor import FLOAT, IMAGE, NOWHERE, Layout, Size, Tensor
-
-Sizes = tuple[Tensor, ...]
-"""Bytes, as those of tensors."""
+from ctcdsl.ops.recording import Backward, Gradient, Kernel, Profile, Recording
+from ctcdsl.ops.tensor import FLOAT, IMAGE, LAST, NOWHERE, STRIDED, Layout, Size, Tensor
 
 
 class Tape:
@@ -31,6 +28,8 @@ class Tape:
         self._sizes = [0] * len(inputs)
         self._until = [NOWHERE] * len(inputs)
         """The last kernel while which Python holds each storage."""
+        self._idle: list[tuple[Size, Size]] = []
+        """What each kernel makes and works in where no backward pass follows."""
         self._held: list[Tensor] = []
         self._operation = 0
         self._cached: list[int] = []
@@ -48,40 +47,36 @@ class Tape:
         numel: int,
         itemsize: int = FLOAT,
         *,
-        layout: Layout = Layout.LAST,
-        batched: bool = True,
+        layout: Layout = LAST,
     ) -> Tensor:
-        """A tensor in a new storage."""
+        """A tensor of so many values an image, in a new storage."""
+        return self.sized(IMAGE * itemsize * numel, itemsize, layout)
+
+    def like(self, x: Tensor, itemsize: int | None = None, *, layout: Layout = LAST) -> Tensor:
+        """A tensor of as many values as `x`, in a new storage; of its type by default."""
+        if itemsize is None or itemsize == x.itemsize:
+            return self.sized(x.size, x.itemsize, layout)
+        return self.sized(x.size_as(itemsize), itemsize, layout)
+
+    def sized(self, size: Size, itemsize: int, layout: Layout = LAST) -> Tensor:
+        """A tensor of so many bytes, in a new storage."""
         number, storage = self._count, len(self._sizes)
         self._count += 1
-        count = numel * itemsize
-        self._sizes.append(IMAGE * count if batched else count)
+        self._sizes.append(size)
         self._until.append(NOWHERE)
-        return Tensor(number, storage, numel, itemsize, layout, batched)
-
-    @staticmethod
-    def measure(numel: int, itemsize: int, *, batched: bool = True) -> Tensor:
-        """A tensor that is no more than a number of bytes, for `run`."""
-        return Tensor(NOWHERE, NOWHERE, numel, itemsize, Layout.LAST, batched)
+        return Tensor(number, storage, size, itemsize, layout)
 
     def parameter(self, numel: int) -> Tensor:
         """A weight in float32; its own bytes are counted apart, those of its gradient here."""
         self._count += 1
-        return Tensor(self._count - 1, NOWHERE, numel, FLOAT, Layout.LAST, False, self._training)
+        return Tensor(self._count - 1, NOWHERE, FLOAT * numel, FLOAT, LAST, self._training)
 
     def view(self, x: Tensor, *, numel: int | None = None, layout: Layout | None = None) -> Tensor:
         """A tensor in the storage of `x`: a view of it, or a result in its place."""
         self._count += 1
-        _, storage, size, itemsize, same, batched, learns = x
-        return Tensor(
-            self._count - 1,
-            storage,
-            size if numel is None else numel,
-            itemsize,
-            same if layout is None else layout,
-            batched,
-            learns,
-        )
+        size = x.size if numel is None else IMAGE * x.itemsize * numel
+        layout = x.layout if layout is None else layout
+        return Tensor(self._count - 1, x.storage, size, x.itemsize, layout, x.learns)
 
     def hold(self, *tensors: Tensor) -> None:
         """Keep tensors until the operation's end, as local variables do."""
@@ -103,13 +98,13 @@ class Tape:
         self,
         output: Tensor,
         *inputs: Tensor,
-        keeps: Sizes = (),
-        copies: Sizes = (),
-        states: Sizes = (),
-        work: Sizes = (),
-        back: Sizes = (),
-        first: Sizes | None = None,
-        strided: Sizes | None = None,
+        keeps: Sequence[Tensor] = (),
+        copies: Sequence[Size] = (),
+        states: Sequence[Size] = (),
+        work: Size = 0,
+        back: Size = 0,
+        first: Size | None = None,
+        strided: Size | None = None,
         passes: bool = False,
         gives: Layout | None = None,
         sums: bool = False,
@@ -122,10 +117,10 @@ class Tape:
             output: Of `tensor`, or of `view`.
             inputs: What it reads; those that learn get gradients.
             keeps: What autograd keeps of inputs and output.
-            copies: What it makes besides where autograd keeps it.
+            copies: The bytes of what it makes besides where autograd keeps it.
             states: The same of what it computes anyway: else they are work.
-            work: What it allocates while it runs.
-            back: What its backward pass allocates while it runs, beside gradients.
+            work: The bytes that it allocates while it runs.
+            back: Those that its backward pass allocates while it runs, beside gradients.
             first: The same where the gradient that comes has its channels first.
             strided: The same where it is a part of another tensor.
             passes: Whether the gradients are views of the one that comes.
@@ -146,53 +141,37 @@ class Tape:
             if x.learns:
                 learns = True
         until[storage] = at
-        working = total(work) if work else 0
-        idle = made, working + total(states) if states else working
+        self._idle.append((made, work + sum(states)))
         if not learns:
-            self.kernels.append(
-                Kernel(self._operation, output.number, new, made, working, scratch, idle)
-            )
+            self.kernels.append(Kernel(self._operation, new, made, work, scratch))
             return output
+        output.learns = True
         kept = [x.storage for x in keeps if x.storage != NOWHERE]
         keeps_result = storage in kept
         if copies or states:
             keeps_result = True
-            copied = range(len(until), len(until) + len(copies) + len(states))
-            sizes = [x.size for x in (*copies, *states)]
+            sizes = *copies, *states
+            copied = range(len(until), len(until) + len(sizes))
             self._sizes += sizes
             until += [at] * len(sizes)
             kept += copied
             new = *new, *copied
             made += sum(sizes)
-        always = total(back) if back else 0
-        channels_first = always if first is None else total(first)
-        in_parts = always if strided is None else total(strided)
         weights, gradients = _gradients(output, inputs, passes, gives, sums)
+        backs = back, back if first is None else first, back if strided is None else strided
+        backward = Backward(output.number, weights, gradients, backs, gives, splits)
         self.kernels.append(
-            Kernel(
-                self._operation,
-                output.number,
-                new,
-                made,
-                working,
-                scratch,
-                idle,
-                kept,
-                keeps_result,
-                (always, channels_first, in_parts),
-                weights,
-                gradients,
-                gives,
-                splits,
-                True,
-            )
+            Kernel(self._operation, new, made, work, scratch, kept, keeps_result, backward)
         )
-        return output if output.learns else Tensor(*output[:-1], True)
+        return output
 
-    def end(self) -> None:
-        """The operation's module returns."""
+    def end(self, *inputs: Tensor) -> None:
+        """The operation's module returns, which held its inputs."""
+        last = len(self.kernels) - 1
+        for x in inputs:
+            self._until[x.storage] = last
         for x in self._held:
-            self._until[x.storage] = len(self.kernels) - 1
+            self._until[x.storage] = last
         self._held.clear()
         self._operation += 1
 
@@ -218,8 +197,7 @@ class Tape:
         alive = 0
         moments: list[tuple[Size, int]] = []
         going = [0] * len(self.kernels)
-        for at, kernel in enumerate(self.kernels):
-            made, work = kernel.idle
+        for at, (kernel, (made, work)) in enumerate(zip(self.kernels, self._idle, strict=True)):
             alive += made
             moments.append((alive + work, kernel.scratch[0]))
             if made and kernel.new[0] != result:
@@ -228,16 +206,8 @@ class Tape:
         return Profile(moments, alive, result)
 
 
-def total(tensors: Sizes) -> Size:
-    """The bytes of tensors together."""
-    size = 0
-    for x in tensors:
-        size += x.size
-    return size
-
-
 def _gradients(
-    output: Tensor, inputs: Sizes, passes: bool, gives: Layout | None, sums: bool
+    output: Tensor, inputs: Sequence[Tensor], passes: bool, gives: Layout | None, sums: bool
 ) -> tuple[Size, Sequence[Gradient]]:
     """The bytes of the gradients of a kernel's weights, and its other gradients."""
     weights = 0
@@ -246,7 +216,7 @@ def _gradients(
     for x in inputs:
         if x.learns:
             size, parameter = x.size, x.storage == NOWHERE
-            fits = size == whole or gives is Layout.STRIDED
+            fits = size == whole or gives == STRIDED
             if parameter and not (passes if fits else sums):
                 weights += size
             else:

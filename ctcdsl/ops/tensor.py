@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import NamedTuple
-
 DOUBLE, FLOAT, HALF, INDEX, BOOL = 8, 4, 2, 8, 1
 """Bytes of a value: float64, float32, bfloat16, int64, bool."""
 
@@ -23,36 +20,45 @@ def bytes_of(size: Size, batch: int) -> int:
     return size % IMAGE + batch * (size // IMAGE)
 
 
-class Layout(IntEnum):
-    """How a map lies in memory: its channels last, first, or as a part of another tensor."""
-
-    LAST = 0
-    FIRST = 1
-    STRIDED = 2
-
-    __hash__ = int.__hash__  # that of enumerations is many times as slow
+Layout = int
+"""How a map lies in memory: its channels last, first, or as a part of another tensor."""
+LAST, FIRST, STRIDED = range(3)
 
 
-class Tensor(NamedTuple):
+class Tensor:
     """A tensor; a new `number` for each result, a `storage` that views and results in place share.
 
-    `numel` counts the values of an image, or all where it is not `batched`. `learns` where autograd
-    computes its gradient.
+    It has values of `itemsize` bytes, `size` together. `learns` where autograd computes its
+    gradient.
     """
 
-    number: int
-    storage: int
-    numel: int
-    itemsize: int
-    layout: Layout = Layout.LAST
-    batched: bool = True
-    learns: bool = False
+    __slots__ = ("itemsize", "layout", "learns", "number", "size", "storage")
+
+    def __init__(
+        self,
+        number: int,
+        storage: int,
+        size: Size,
+        itemsize: int,
+        layout: Layout = LAST,
+        learns: bool = False,
+    ) -> None:
+        self.number = number
+        self.storage = storage
+        self.size = size
+        self.itemsize = itemsize
+        self.layout = layout
+        self.learns = learns
 
     @property
-    def size(self) -> Size:
-        """Its bytes."""
-        count = self.numel * self.itemsize
-        return IMAGE * count if self.batched else count
+    def numel(self) -> int:
+        """Its values, or those of an image."""
+        count = self.size // self.itemsize
+        return count // IMAGE if count >= IMAGE else count
+
+    def size_as(self, itemsize: int) -> Size:
+        """The bytes of its values in another type."""
+        return self.size // self.itemsize * itemsize
 
     @property
     def is_parameter(self) -> bool:
