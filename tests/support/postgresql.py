@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -59,7 +60,7 @@ def server() -> Iterator[str]:
         yield url
     finally:
         if process is not None:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # it ends connections that are open, too
             process.wait(timeout=60)
         shutil.rmtree(folder)
 
