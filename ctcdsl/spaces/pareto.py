@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ctcdsl.spaces.tables import Ints
 
 _BLOCK = 1024
+_CELLS = 1024
+_SAMPLE = 50_000
+"""Rows by which columns are cut into cells, at most 1024."""
 _ELITE = 48
 """Rows that all others are compared with first: most are beaten by one of them."""
 
@@ -21,14 +24,19 @@ def front(values: Ints) -> NDArray[np.int64]:
     """
     if not len(values):
         return np.zeros(0, np.int64)
-    start = np.arange(len(values)) if len(values) < 4 * _BLOCK else _unbeaten_by_elite(values)
+    differ = (values != values[0]).any(axis=0)  # what is equal in all rows beats none
+    values = values[:, differ] if differ.any() else values[:, :1]
+    columns = values.shape[1]
+    if len(values) < 4 * _BLOCK or columns < 3:
+        start = np.arange(len(values))
+    else:
+        start = _unbeaten_by_cells(values) if columns == 3 else _unbeaten_by_elite(values)
     order = start[np.lexsort(values[start].T[::-1])]
     ordered = values[order]
     new = np.ones(len(order), bool)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     order, ordered = order[new], ordered[new]
     # Rows are sorted by their first column: one is beaten by earlier ones alone.
-    columns = values.shape[1]
     if columns < 2:
         return order[:1]
     if columns == 2:
@@ -47,6 +55,23 @@ def _unbeaten_by_elite(values: Ints) -> NDArray[np.int64]:
         beaten = (rows >= values[k]).all(axis=1) & (rows > values[k]).any(axis=1)
         kept = kept[~beaten]
     return kept
+
+
+def _unbeaten_by_cells(values: Ints) -> NDArray[np.int64]:
+    """The rows of three columns that none of a cell before theirs beats.
+
+    The first two columns are cut into as many cells as hold equal numbers of rows: of a cell that
+    is before another in both, every row has less in both.
+    """
+    side = min(_CELLS, int(len(values) ** 0.5))
+    shares = np.linspace(0, 1, side + 1)[1:-1]
+    sample = values[:: max(1, len(values) // _SAMPLE)]
+    one, other = (np.searchsorted(np.quantile(sample[:, k], shares), values[:, k]) for k in (0, 1))
+    best = np.full((side + 1, side + 1), np.iinfo(np.int64).max)
+    np.minimum.at(best, (one + 1, other + 1), values[:, 2])
+    for axis in (0, 1):
+        np.minimum.accumulate(best, axis=axis, out=best)
+    return np.flatnonzero(values[:, 2] < best[one, other])
 
 
 def _falls(column: Ints) -> NDArray[np.bool_]:
@@ -106,10 +131,15 @@ def _beaten(rows: Ints, best: Ints) -> NDArray[np.bool_]:
     return beaten
 
 
-def fronts(values: Ints, group: Ints) -> NDArray[np.int64]:
-    """The fronts of groups of rows, one after another."""
+def fronts(values: Ints, group: Ints, most: int) -> NDArray[np.int64] | None:
+    """The fronts of groups of rows, one after another; None where they have more than `most`."""
     order = np.argsort(group, kind="stable")
     ordered = group[order]
     cuts = np.flatnonzero(np.diff(ordered)) + 1
-    parts = [part[front(values[part])] for part in np.split(order, cuts)]
-    return np.concatenate(parts) if parts else order
+    parts: list[NDArray[np.int64]] = []
+    for part in np.split(order, cuts):
+        parts.append(part[front(values[part])])
+        most -= len(parts[-1])
+        if most < 0:
+            return None
+    return np.concatenate(parts)

@@ -20,6 +20,8 @@ from ctcdsl.spaces.pareto import front, fronts
 from ctcdsl.spaces.tables import FREE, Ints, Rows, Tables, TooMany
 
 MAX_COMPARED = 5_000_000
+MAX_MET = 3_000_000
+"""Rows of a table beyond which networks are too many to compare."""
 SHARES = 64
 """Into how many an interval is cut where networks are too many to compare."""
 MAX_KEPT = 400_000
@@ -52,7 +54,7 @@ def rank(tables: Tables, signs: Sequence[int], seen: list[Front] | None = None) 
 
 def _compared(tables: Tables, signs: Ints, seen: list[Front]) -> Front:
     """The front by comparing all networks."""
-    before, after = tables.meet()
+    before, after = tables.meet(MAX_MET)
     join = Join(tables, before[-1], after[-1])
     ranked = np.flatnonzero(signs)
     # The join sorts the table behind; its rows keep their parents and edges.
@@ -100,7 +102,7 @@ def _thinned(tables: Tables, signs: Ints) -> Front:
     for level in range(len(tables.levels)):
         rows = tables.extend(tables_before[-1], level, forward=True, merged=False)
         kept = _best(rows, wish, compared, groups, width, steps)
-        while len(kept.state) > MAX_KEPT:
+        while kept is None:
             steps *= 2
             kept = _best(rows, wish, compared, groups, width, steps * _spread(rows.costs))
         tables_before.append(kept)
@@ -123,12 +125,16 @@ def _spread(costs: Ints) -> Ints:
     return np.asarray(np.maximum(1, (costs.max(axis=0) - costs.min(axis=0)) // 10_000))
 
 
-def _best(rows: Rows, wish: Ints, compared: Ints, groups: Ints, width: Ints, steps: Ints) -> Rows:
-    """The rows of each state, and group, that no other beats."""
+def _best(
+    rows: Rows, wish: Ints, compared: Ints, groups: Ints, width: Ints, steps: Ints
+) -> Rows | None:
+    """The rows of each state, and group, that no other beats; None where they are too many."""
     if not len(rows.state):
         return rows
-    keys = [rows.state, *(rows.costs[:, k] // width[k] for k in groups)]
-    _, group = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)
+    group = rows.state
+    for k in groups:
+        _, share = np.unique(rows.costs[:, k] // width[k], return_inverse=True)
+        group = group * (share.max() + 1) + share
     values = (rows.costs[:, compared] // steps[compared]) * wish[compared]
-    at = np.sort(fronts(values, group.reshape(-1)))
-    return Rows(*(part[at] for part in rows))
+    at = fronts(values, group, MAX_KEPT)
+    return None if at is None else Rows(*(part[np.sort(at)] for part in rows))

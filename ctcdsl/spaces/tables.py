@@ -136,8 +136,11 @@ class Tables:
     def combine(self, one: Ints, other: Ints) -> Ints:
         """The costs of two parts together."""
         # What is free is so large that a sum of two is still a number of 64 bits.
-        both = np.where(self.adds, one + other, np.maximum(one, other))
-        return np.clip(both, -FREE, FREE)
+        both = one + other
+        if not self.adds.all():
+            largest = ~self.adds
+            both[..., largest] = np.maximum(one[..., largest], other[..., largest])
+        return np.clip(both, -FREE, FREE, out=both)
 
     # ---------------------------------------------------------------- tables
 
@@ -166,8 +169,20 @@ class Tables:
         at = edges.source if forward else edges.target
         return np.bincount(at, minlength=size).astype(np.int64)
 
-    def extend(self, rows: Rows, level: int, *, forward: bool, merged: bool = True) -> Rows:
-        """The table one level on: forward behind the level's edges, else before them."""
+    def extend(
+        self,
+        rows: Rows,
+        level: int,
+        *,
+        forward: bool,
+        merged: bool = True,
+        limit: int = MAX_ROWS,
+    ) -> Rows:
+        """The table one level on: forward behind the level's edges, else before them.
+
+        Raises:
+            TooMany: It would have more rows than `limit`.
+        """
         edges = self.levels[level]
         here, there = edges.source, edges.target
         if not forward:
@@ -177,7 +192,7 @@ class Tables:
         starts = np.concatenate(([0], np.cumsum(degree)))
         repeats = degree[rows.state]
         total = int(repeats.sum())
-        if total > MAX_ROWS:
+        if total > limit:
             raise TooMany
         parent = np.repeat(np.arange(len(rows.state)), repeats)
         ends = np.cumsum(repeats)
@@ -192,11 +207,11 @@ class Tables:
         rows = Rows(state[keep], costs[keep], rows.paths[parent[keep]], parent[keep], edge[keep])
         return _merged(rows) if merged else rows
 
-    def meet(self) -> tuple[list[Rows], list[Rows]]:
+    def meet(self, limit: int = MAX_ROWS) -> tuple[list[Rows], list[Rows]]:
         """The tables from both ends up to the level where they meet, the smaller one first.
 
         Raises:
-            TooMany: They do not fit into memory.
+            TooMany: One has more rows than `limit`.
         """
         forward, backward = [self.begin(forward=True)], [self.begin(forward=False)]
         low, high = 0, len(self.levels)
@@ -204,10 +219,10 @@ class Tables:
             ahead = self.projected(forward[-1], low, forward=True)
             behind = self.projected(backward[-1], high - 1, forward=False)
             if ahead <= behind:
-                forward.append(self.extend(forward[-1], low, forward=True))
+                forward.append(self.extend(forward[-1], low, forward=True, limit=limit))
                 low += 1
             else:
-                backward.append(self.extend(backward[-1], high - 1, forward=False))
+                backward.append(self.extend(backward[-1], high - 1, forward=False, limit=limit))
                 high -= 1
         return forward, backward
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 
 from ctcdsl.budgets import Budget
+from ctcdsl.spaces import ranking
 from ctcdsl.spaces.listing import paths
-from ctcdsl.spaces.objectives import Rails
+from ctcdsl.spaces.objectives import Rails, objective
 from ctcdsl.spaces.pareto import front
 from ctcdsl.spaces.ranking import _thinned, rank
 from ctcdsl.spaces.search import Search
@@ -26,7 +27,9 @@ def beats(one: Costs, other: Costs, signs: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4])
-@pytest.mark.parametrize(("rows", "most"), [(1, 5), (300, 4), (300, 100_000), (5_000, 25)])
+@pytest.mark.parametrize(
+    ("rows", "most"), [(1, 5), (300, 4), (300, 100_000), (5_000, 25), (5_000, 10**9)]
+)
 def test_a_front_of_rows(columns: int, rows: int, most: int) -> None:
     import numpy as np
 
@@ -87,6 +90,31 @@ def test_every_layer_by_itself() -> None:
     front = search.front  # each is compiled, and costs what the table says
     assert front
     assert all(design.network.macs <= 854_954_688 for design in front)
+
+
+def test_where_too_many_rows_are_kept_costs_are_rounded_and_the_front_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "(7,64)/2 3/3 (<1|3|5>,<32..128 by 32>)x4 2/2 (<1|3|5>,<32..128 by 32>)x4 gap fc"
+    budget = Budget().with_bounds({"macs": "<=300M"})
+    objectives = [objective("+params"), objective("activation-bytes")]
+
+    def searched() -> Search:
+        return Search(space_of(text), budget, objectives=objectives)
+
+    exact = searched()
+    best = {(each.costs["params"], each.costs["activation-bytes"]) for each in exact.front}
+    assert exact.notes == []
+    monkeypatch.setattr(ranking, "MAX_KEPT", 4_000)
+    monkeypatch.setattr(ranking, "MAX_MET", 100)
+    rounded = searched()
+    found = [(each.costs["params"], each.costs["activation-bytes"]) for each in rounded.front]
+    assert all(each.network.macs <= 300_000_000 for each in rounded.front)
+    assert "the front is approximate" in rounded.notes[0]
+    for params, size in found:  # within a hundredth of what is best
+        assert any(p >= params and s <= size for p, s in best)
+    for params, size in best:
+        assert any(p >= 0.99 * params and s <= 1.01 * size for p, s in found)
 
 
 def test_the_rails_keep_chains_and_narrow_layers_out() -> None:
