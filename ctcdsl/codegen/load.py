@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ctcdsl.checking import Network
@@ -61,4 +61,7 @@ def make_importable(module: nn.Module) -> None:
         name = kind.__module__
         if name.startswith(_PACKAGE) and name not in sys.modules:
             sys.modules[name] = ModuleType(name)
-            sys.modules[name].__dict__.update(kind.forward.__globals__)
+            # Of a method that is inherited, or wrapped, the names would be another module's.
+            own = (value for value in vars(kind).values() if isinstance(value, FunctionType))
+            written = next(each for each in own if each.__globals__["__name__"] == name)
+            sys.modules[name].__dict__.update(written.__globals__)

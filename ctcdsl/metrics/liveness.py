@@ -51,7 +51,7 @@ class Moment:
 
 
 _Arrived = tuple[int, Layout]
-"""A gradient on its way back: its storage, how it lies in memory."""
+"""A gradient on its way back: its storage, how it is laid out in memory."""
 _storage = itemgetter(0)
 
 

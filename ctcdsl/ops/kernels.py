@@ -132,7 +132,7 @@ def function(
         x: Its argument.
         keeps_output: Whether its derivative follows from its output, or else from `x`.
         in_place: Whether it overwrites `x`, of which autograd then keeps a copy where it needs it.
-        own_layout: Whether its gradient lies in memory as what it keeps.
+        own_layout: Whether its gradient is laid out as what it keeps.
     """
     output = tape.view(x) if in_place else _result(tape, x)
     gives = LAST if own_layout else None

@@ -21,7 +21,7 @@ def bytes_of(size: Size, batch: int) -> int:
 
 
 Layout = int
-"""How a map lies in memory: its channels last, first, or as a part of another tensor."""
+"""How a map is laid out in memory: its channels last, first, or as a part of another tensor."""
 LAST, FIRST, STRIDED = range(3)
 
 
