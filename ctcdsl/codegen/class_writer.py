@@ -131,7 +131,7 @@ class ClassWriter:
 
     @staticmethod
     def _counts(chains: Sequence[Sequence[Call] | None], at: int) -> Values | None:
-        """How often each instance makes a call; None where that is no question."""
+        """How often each instance makes a call; None where all calls are made once."""
         counts = tuple(None if chain is None else chain[at].copies for chain in chains)
         return counts if any(counts) else None
 
