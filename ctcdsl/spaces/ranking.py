@@ -3,7 +3,8 @@
 Where few enough networks are within the limits, all of them are compared. Where there are more,
 tables are thinned level by level: of rows of one state those stay that no other beats in what is
 ranked and what is bounded from above. That is exact where every bound is of one side; where one is
-an interval, rows are compared within shares of it, and the front is said to be approximate.
+an interval, rows are compared within shares of it, and where too many stay costs are rounded: then
+the front is said to be approximate.
 """
 
 from __future__ import annotations
